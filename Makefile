@@ -1,0 +1,50 @@
+# The two commands of the README are `make demo` and `make test`; each sets up all it needs in .venv/.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run
+DEV    := $(VENV)/.dev
+
+.PHONY: setup demo test check bench docs lock clean format
+
+setup: $(RUN)
+
+$(RUN): requirements/runtime.txt requirements/build.txt pyproject.toml tools/bootstrap.py
+	$(PYTHON) tools/bootstrap.py $(VENV) requirements/runtime.txt requirements/build.txt
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	$(PYTHON) tools/bootstrap.py $(VENV) requirements/dev.txt
+	@touch $@
+
+demo: $(RUN)
+	$(BIN)/rollbook demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -n auto $(TESTS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
+	$(BIN)/mypy
+	$(BIN)/python tools/docs.py --check
+
+format: $(DEV)
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
+
+docs: $(DEV)
+	$(BIN)/python tools/docs.py
+
+bench: $(DEV)
+	$(BIN)/python -m bench $(BENCH)
+
+# Needs uv. The files carry versions and hashes, and no addresses.
+lock:
+	for name in runtime build dev; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	    --custom-compile-command "make lock" requirements/$$name.in --output-file requirements/$$name.txt; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,102 @@
+"""Every error Rollbook raises on purpose, as one tree; a class is one sentence and, on the wire, one status.
+
+    RollbookError
+    ├── Refused                  the command or request cannot be carried out as given
+    │   ├── BadSetting           a setting or an option has a value that cannot be used
+    │   ├── Unknown              a district, an application or a snapshot that is not there
+    │   ├── Conflict             something of that name or state is there already
+    │   └── Busy                 another sync of the district is running
+    ├── SourceRejected           the files cannot be synced at all: a file-level stop, nothing was written
+    ├── SyncHeld                 the sync is complete but looks wrong: it waits for an approval
+    └── ApiError                 an answer of the API other than 200
+        ├── BadParameter         400
+        ├── Unauthorized         401
+        ├── NotFound             404, as JSON
+        ├── NoSuchEndpoint       404, as HTML: no such path, or the wrong kind of token for it
+        ├── TooLarge             413
+        └── TooManyRequests      429, with an empty body
+
+A finding about a row or a file is no exception: see `rollbook.roster.problems`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RollbookError(Exception):
+    """Something went wrong that a person can understand and mend: shown as one line, never as a traceback."""
+
+
+class Refused(RollbookError):
+    """The command or request cannot be carried out as given."""
+
+
+class BadSetting(Refused):
+    """A setting or an option has a value that cannot be used."""
+
+
+class Unknown(Refused):
+    """A district, an application or a snapshot that is not there."""
+
+
+class Conflict(Refused):
+    """Something of that name or state is there already."""
+
+
+class Busy(Refused):
+    """Another sync of the same district is running."""
+
+
+class SourceRejected(RollbookError):
+    """The files cannot be synced at all; nothing was written. `problems` names each file and what was expected."""
+
+    def __init__(self, message: str, problems: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class SyncHeld(RollbookError):
+    """The sync is complete but looks wrong: nothing was written, and it waits for an approval."""
+
+
+class ApiError(RollbookError):
+    """An answer of the API other than 200; `status` is its HTTP status."""
+
+    status: ClassVar[int] = 500
+
+
+class BadParameter(ApiError):
+    """A query parameter has a value that cannot be used; the message names it and says what was expected."""
+
+    status = 400
+
+
+class Unauthorized(ApiError):
+    """No token, or one that is not known."""
+
+    status = 401
+
+
+class NotFound(ApiError):
+    """The record is not there, or not shared: the two look the same."""
+
+    status = 404
+
+
+class NoSuchEndpoint(ApiError):
+    """No such path, or the wrong kind of token for it; answered as the recorded HTML page."""
+
+    status = 404
+
+
+class TooLarge(ApiError):
+    """`limit` is above the largest page."""
+
+    status = 413
+
+
+class TooManyRequests(ApiError):
+    """The token has used up its requests of this minute."""
+
+    status = 429
