@@ -1,0 +1,52 @@
+"""What a token may see, as one value that every read needs.
+
+A token resolves to an `Access`; the store's reads take it first and without a default, so that forgetting it is a type error
+and not a leak of pupils' data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# What a Secure Sync application is granted unless its operator says otherwise; sorted, as the API lists scopes.
+SECURE_SYNC: tuple[str, ...] = (
+    "read:district_admins",
+    "read:districts",
+    "read:resources",
+    "read:school_admins",
+    "read:schools",
+    "read:sections",
+    "read:student_contacts",
+    "read:students",
+    "read:teachers",
+    "read:user_id",
+)
+# Each adds one sensitive field; a token without them gets a record that has no such key.
+SENSITIVE: tuple[str, ...] = (
+    "read:disability",
+    "read:ell_status",
+    "read:frl_status",
+    "read:gifted_status",
+    "read:home_language",
+    "read:iep_status",
+    "read:preferred_name",
+    "read:section_504_status",
+)
+SCOPES: tuple[str, ...] = tuple(sorted((*SECURE_SYNC, *SENSITIVE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A resolved token.
+
+    `district` is the store's own number of the district, `district_id` the id on the wire; `connection` numbers the pair of
+    application and district, and keys the rate limit.
+    """
+
+    district: int
+    district_id: str
+    connection: int
+    client_id: str
+    scopes: tuple[str, ...]
+    token_kind: Literal["district", "user"] = "district"

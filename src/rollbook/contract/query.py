@@ -1,0 +1,149 @@
+"""What a request asks of an endpoint: its query string checked against the row, and the links of the answer.
+
+Everything here happens before the database is touched: a bad `limit` never opens a connection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from rollbook.contract.endpoints import LINKS, USER_LINKS, Endpoint
+from rollbook.contract.kinds import ROLE
+from rollbook.errors import BadParameter, TooLarge
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 10_000
+LAST = "last"
+
+_ID = re.compile(r"[0-9a-fA-F]{24}")
+_LIMIT = re.compile(r"[0-9]{1,9}")
+_CURSORS = ("starting_after", "ending_before")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked query: a position (`after` or `before` an id; `before` may be `last`), a size, and filters."""
+
+    limit: int = LIMIT_DEFAULT
+    after: str | None = None
+    before: str | None = None
+    count: bool = False
+    role: str | None = None
+    primary: bool = False
+
+
+_PLAIN = Query()
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id: 24 hex characters."""
+    return _ID.fullmatch(text) is not None
+
+
+def parse(endpoint: Endpoint, raw: str) -> Query:
+    """Check the raw query string against the endpoint's row. Parameters that the row does not name are ignored.
+
+    A parameter with an empty value is as good as absent; of a repeated one the last counts.
+    Errors: BadParameter (400) names the parameter and what was expected; TooLarge (413) for a limit above 10,000.
+    """
+    if not raw:
+        return _PLAIN
+    known = endpoint.parameters
+    given = {name: value for name, value in _pairs(raw) if value and name in known}
+    if not given:
+        return _PLAIN
+    if given.get("count") == "true":
+        # `count` is documented as not combinable: it counts all that the token sees. `role` is honoured all the same.
+        return Query(count=True, role=_role(endpoint, given))
+    after, before = (_cursor(name, given.get(name)) for name in _CURSORS)
+    if after == LAST:
+        raise BadParameter(
+            "starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)"
+        )
+    if after and before:
+        raise BadParameter("starting_after, ending_before: expected one of the two, got both")
+    return Query(_limit(given.get("limit")), after, before, role=_role(endpoint, given), primary=_primary(given))
+
+
+def _pairs(raw: str) -> list[tuple[str, str]]:
+    halves = (part.partition("=") for part in raw.split("&"))
+    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in halves]
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT_DEFAULT
+    if not _LIMIT.fullmatch(text) or int(text) == 0:
+        raise BadParameter(f"limit: expected a whole number from 1 to {LIMIT_MAX}, got {text[:40]!r}")
+    if int(text) > LIMIT_MAX:
+        raise TooLarge("Request entity too large")
+    return int(text)
+
+
+def _cursor(name: str, text: str | None) -> str | None:
+    if text is None or text == LAST:
+        return text
+    if not is_id(text):
+        raise BadParameter(f"{name}: expected an id of 24 hex characters, got {text[:40]!r}")
+    return text.lower()
+
+
+def _role(endpoint: Endpoint, given: dict[str, str]) -> str | None:
+    role = given.get("role")
+    if role is not None and role not in endpoint.roles:
+        raise BadParameter(f"role: expected one of {', '.join(endpoint.roles)}, got {role[:40]!r}")
+    return role
+
+
+def _primary(given: dict[str, str]) -> bool:
+    value = given.get("primary")
+    if value not in (None, "true"):
+        raise BadParameter(f"primary: expected 'true' or nothing, got {value[:40]!r}")
+    return value == "true"
+
+
+def link(rel: str, uri: str) -> str:
+    """One link as JSON text; the uri may hold whatever a client sent."""
+    return f'{{"rel":"{rel}","uri":{json.dumps(uri)}}}'
+
+
+def page_links(path: str, raw: str, query: Query, first: str | None, last: str | None, has_more: bool) -> str:
+    """The links of a list page, as JSON text: self, then prev, then next, as recorded.
+
+    `first` and `last` are the ids of the page's ends, None on an empty page; `has_more` says that the page is full and
+    records follow it in its own direction. A page reached with a cursor has a link back even when nothing is there;
+    an empty page leads back to where it was asked from.
+    """
+    links = [link("self", f"{path}?{raw}" if raw else path)]
+    rest = "&".join(part for part in raw.split("&") if part and part.partition("=")[0] not in _CURSORS)
+    base = f"{path}?{rest}&" if rest else f"{path}?"
+    if query.before:
+        if has_more and first:
+            links.append(link("prev", f"{base}ending_before={first}"))
+        if query.before != LAST:
+            links.append(link("next", f"{base}starting_after={last or query.before}"))
+    else:
+        if query.after:
+            links.append(link("prev", f"{base}ending_before={first or query.after}"))
+        if has_more and last:
+            links.append(link("next", f"{base}starting_after={last}"))
+    return f"[{','.join(links)}]"
+
+
+def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozenset[str] = frozenset()) -> str:
+    """The links of a single record, as JSON text; `prefix` is the version part of the path (`/v3.0`).
+
+    `roles` is the role mask of a user, 0 for other kinds; `missing` names links that lead nowhere for this record.
+    """
+    path = f"{prefix}/{kind}/{id_}"
+    tails = _user_tails(roles) if kind == "users" else LINKS[kind]
+    return (
+        f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
+    )
+
+
+def _user_tails(roles: int) -> tuple[str, ...]:
+    return tuple(tail for tail, names in USER_LINKS if any(ROLE[name].bit & roles for name in names))
