@@ -14,7 +14,7 @@ PIP = next(Path(__file__).parent.glob("pip-*.whl")) / "pip"
 
 def main(folder: str, *requirements: str) -> None:
     """Install each requirements file (exact versions, hashes checked), then the project itself, editable."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what a too old Python runs first
         sys.exit(
             f"Rollbook needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12"
         )

@@ -41,7 +41,7 @@ class Access:
     """A resolved token.
 
     `district` is the store's own number of the district, `district_id` the id on the wire; `connection` numbers the pair of
-    application and district, and keys the rate limit.
+    application and district; `holder` says whether a district or a person holds the token.
     """
 
     district: int
@@ -49,4 +49,4 @@ class Access:
     connection: int
     client_id: str
     scopes: tuple[str, ...]
-    token_kind: Literal["district", "user"] = "district"
+    holder: Literal["district", "user"] = "district"

@@ -135,9 +135,7 @@ _TOP = tuple(
     )
     for kind in KINDS
 )
-_GET = tuple(
-    Endpoint(f"/{kind.name}/{{id}}", f"get{kind.singular.title()}", "get", kind.name, kind.name) for kind in KINDS
-)
+_GET = tuple(Endpoint(f"/{kind.name}/{{id}}", f"get{kind.singular.title()}", "get", kind.name, kind.name) for kind in KINDS)
 _ONE = (
     _one("schools", "district", "districts", "district"),
     _one("terms", "district", "districts", "district"),
@@ -220,15 +218,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (*_TOP, *_GET, *_ONE, *_MANY)
 
 # Every list that a hop reads: each is stored with the roster and versioned like a record, under the id of its owner.
 LISTS: tuple[str, ...] = tuple(
-    sorted(
-        {
-            hop.name
-            for endpoint in ENDPOINTS
-            for route in endpoint.routes
-            for hop in route.hops
-            if isinstance(hop, Listed)
-        }
-    )
+    sorted({hop.name for endpoint in ENDPOINTS for route in endpoint.routes for hop in route.hops if isinstance(hop, Listed)})
 )
 
 # The links of a single record, in the recorded order: a link's words are those of the path (`myStudents` in camel case).

@@ -66,9 +66,7 @@ class Language:
 
 def _languages() -> tuple[Language, ...]:
     rows = json.loads(files("rollbook.contract").joinpath("data/home-languages.json").read_text("utf-8"))
-    return tuple(
-        Language(row["name"], row["code"], tuple(row["accepted_codes"]), row["in_v3_0"]) for row in rows["languages"]
-    )
+    return tuple(Language(row["name"], row["code"], tuple(row["accepted_codes"]), row["in_v3_0"]) for row in rows["languages"])
 
 
 LANGUAGES = _languages()
@@ -149,12 +147,8 @@ DOB = r"(?:[0-9]{1,2})/([0-9]{1,2})/([0-9]{4})"
 _ID = Field("id", promise=G | V, help="24 hex characters, unique over all districts and kinds, never reused.")
 _DISTRICT = Field("district", promise=G | V, help="Id of the district.")
 _CREATED = Field("created", promise=G | V, format="datetime", help="When the record appeared, UTC.")
-_MODIFIED = Field(
-    "last_modified", promise=G | V, format="datetime", help="When a field of the record last changed, UTC."
-)
-_EXT = Field(
-    "ext", "object", column="ext", help="The district's own `ext.` columns, as text; `{}` when there are none."
-)
+_MODIFIED = Field("last_modified", promise=G | V, format="datetime", help="When a field of the record last changed, UTC.")
+_EXT = Field("ext", "object", column="ext", help="The district's own `ext.` columns, as text; `{}` when there are none.")
 _CREDENTIALS = Field("credentials", "object", of="Credentials", help="How the district knows the person's login.")
 _NAME = Field("name", "object", G, of="Name")
 _LEGACY = Field("legacy_id", promise=G | V, help="Id of this one role; stays when roles merge or split.")
@@ -168,9 +162,7 @@ SHAPES: dict[str, tuple[Field, ...]] = {
         Field("id", promise=G | V, help=_ID.help),
         Field("name", promise=G, help="Name of the district; a demo's name holds `#DEMO`."),
         Field("sis_type", promise=G | V, help="Where the roster comes from: `sftp` for files."),
-        Field(
-            "state", promise=N | V, enum=STATES, help="running and success: healthy; pending: the district can mend it."
-        ),
+        Field("state", promise=N | V, enum=STATES, help="running and success: healthy; pending: the district can mend it."),
         Field("error", help='What is wrong, for people; "" when nothing is.'),
         Field("last_sync", promise=N | V, format="datetime", help="When the last sync was committed."),
         Field("launch_date", promise=G | V, format="date", help="When the district went live, YYYY-MM-DD."),
@@ -312,12 +304,8 @@ SHAPES: dict[str, tuple[Field, ...]] = {
             scope="read:home_language",
             published=False,
         ),
-        Field(
-            "home_language_code", promise=N | V, column="home_language_code", scope="read:home_language", since="3.1"
-        ),
-        Field(
-            "gifted_status", promise=N | V, column="gifted_status", enum=YES_NO, scope="read:gifted_status", since="3.1"
-        ),
+        Field("home_language_code", promise=N | V, column="home_language_code", scope="read:home_language", since="3.1"),
+        Field("gifted_status", promise=N | V, column="gifted_status", enum=YES_NO, scope="read:gifted_status", since="3.1"),
         Field(
             "section_504_status",
             promise=N | V,
@@ -396,9 +384,7 @@ SHAPES: dict[str, tuple[Field, ...]] = {
     ),
     "Disability": (
         Field("disability_status", promise=N | V, column="disability_status", enum=YES_NO, since="3.1"),
-        Field(
-            "disability_type", promise=N | V, column="disability_type", enum=tuple(DISABILITIES.values()), since="3.1"
-        ),
+        Field("disability_type", promise=N | V, column="disability_type", enum=tuple(DISABILITIES.values()), since="3.1"),
         Field("disability_code", promise=N | V, column="disability_code", enum=tuple(DISABILITIES), since="3.1"),
     ),
     "PreferredName": (

@@ -60,9 +60,7 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         return Query(count=True, role=_role(endpoint, given))
     after, before = (_cursor(name, given.get(name)) for name in _CURSORS)
     if after == LAST:
-        raise BadParameter(
-            "starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)"
-        )
+        raise BadParameter("starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)")
     if after and before:
         raise BadParameter("starting_after, ending_before: expected one of the two, got both")
     return Query(_limit(given.get("limit")), after, before, role=_role(endpoint, given), primary=_primary(given))
@@ -140,9 +138,7 @@ def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozense
     """
     path = f"{prefix}/{kind}/{id_}"
     tails = _user_tails(roles) if kind == "users" else LINKS[kind]
-    return (
-        f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
-    )
+    return f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
 
 
 def _user_tails(roles: int) -> tuple[str, ...]:
