@@ -1,0 +1,91 @@
+"""Everything that can be set, as documented rows in one frozen class, read once and passed down.
+
+A setting is read from the environment (`ROLLBOOK_` and its name in capitals); options of the command line go before it.
+`rollbook settings` prints what is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from rollbook.errors import BadSetting
+
+PREFIX = "ROLLBOOK_"
+
+
+def row(default: object, text: str, *, least: int | None = None, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
+    """One setting: its default, what it does, and what values it takes."""
+    return field(default=default, metadata={"help": text, "least": least, "choices": choices, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is in force. Sizes are in bytes, times in seconds unless the name says days."""
+
+    database: str = row("rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True)
+    host: str = row("127.0.0.1", "Address the server listens on.")
+    port: int = row(8400, "Port the server listens on.", least=1)
+    workers: int = row(1, "Server processes.", least=1)
+    key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
+    public_url: str = row("", "Address under which clients reach the server; empty: the listening address.")
+    rate_limit: int = row(1200, "Requests per token and window; 0 switches the limit off.", least=0)
+    rate_window_seconds: int = row(60, "Length of a rate limit window, opened by its first request.", least=1)
+    wrong_token: str = row("html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json"))
+    page_cache_bytes: int = row(32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0)
+    history_days: int = row(35, "How long superseded versions of records are kept.", least=1)
+    identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)
+    sync_memory: str = row("512MB", "Memory that a sync's engine may use before it spills to disk.")
+    temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
+
+
+def names() -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(Settings))
+
+
+def read(environment: Mapping[str, str], **options: object) -> Settings:
+    """Read the settings: an option that is not None, else the environment, else the default.
+
+    Errors: BadSetting names the setting and what was expected.
+    """
+    values: dict[str, object] = {}
+    for entry in fields(Settings):
+        given = options.get(entry.name)
+        if given is None:
+            given = environment.get(PREFIX + entry.name.upper())
+        if given is not None:
+            values[entry.name] = _checked(entry.name, entry.type, given, entry.metadata)
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _checked(name: str, type_: object, given: object, metadata: Mapping[str, Any]) -> object:
+    convert: Callable[[object], object] = _whole if type_ == "int" else str
+    try:
+        value = convert(given)
+    except ValueError:
+        raise BadSetting(f"{name}: expected a whole number, got {given!r}") from None
+    least, choices = metadata["least"], metadata["choices"]
+    if least is not None and isinstance(value, int) and value < least:
+        raise BadSetting(f"{name}: expected at least {least}, got {value}")
+    if choices and value not in choices:
+        raise BadSetting(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def _whole(given: object) -> int:
+    return int(str(given))
+
+
+def masked(settings: Settings) -> dict[str, object]:
+    """The settings as name and value, with passwords inside database addresses masked."""
+    return {entry.name: _mask(getattr(settings, entry.name), entry.metadata["secret"]) for entry in fields(Settings)}
+
+
+def _mask(value: object, is_secret: bool) -> object:
+    text = str(value)
+    head, at, tail = text.rpartition("@")
+    if not (is_secret and at and "://" in head):
+        return value
+    scheme, _, credentials = head.partition("://")
+    return f"{scheme}://{credentials.partition(':')[0]}:***@{tail}"

@@ -1,0 +1,73 @@
+"""The server's key, and what is done with it: secrets that must be shown again are sealed, all others only hashed.
+
+District tokens stand in the answer of `/oauth/tokens`, so they are kept encrypted (Fernet: AES-128-CBC with HMAC-SHA-256)
+beside a hash for look-up. The key lives in a file of its own, outside the database and its backups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from rollbook.errors import BadSetting
+from rollbook.settings import Settings
+
+
+def digest(secret: str) -> str:
+    """Hash of a secret with at least 128 random bits; such a secret needs no slow hash (RFC 6819, 5.1.4.1.3)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Sealer:
+    """Seals and opens secrets under the server's key."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fernet: Fernet | None = None
+
+    def seal(self, secret: str) -> str:
+        return self._key().encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """Errors: BadSetting when the key is not the one the secret was sealed with."""
+        try:
+            return self._key().decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise BadSetting(f"key_file: {self._path} is not the key with which the stored tokens were sealed") from None
+
+    def _key(self) -> Fernet:
+        if self._fernet is None:
+            self._fernet = Fernet(_read_or_make(self._path))
+        return self._fernet
+
+
+def key_path(settings: Settings) -> Path:
+    if settings.key_file:
+        return Path(settings.key_file)
+    if "://" in settings.database:
+        return Path("rollbook.key")
+    return Path(settings.database + ".key")
+
+
+def _read_or_make(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path)
+    except OSError as error:
+        raise BadSetting(f"key_file: {path} cannot be written: {error.strerror}") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(key := Fernet.generate_key())
+    return key
+
+
+def _read(path: Path) -> bytes:
+    try:
+        key = path.read_bytes().strip()
+        Fernet(key)
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"key_file: {path} holds no key: {error}") from None
+    return key

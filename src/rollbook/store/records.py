@@ -1,0 +1,269 @@
+"""Reading the roster for the API: pages as bytes, single records, related lists.
+
+A page is one range of the clustered index, joined into the bytes of the wire by SQLite itself; PostgreSQL hands rows over,
+which is faster there. A related list is a walk over ids (`contract.endpoints`): each hop reads ids from records or from
+stored lists, and only the page's own records are read in full. Every function needs the `Access` of the caller's token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from rollbook.contract.access import Access
+from rollbook.contract.endpoints import Endpoint, Hop, Ids, Route
+from rollbook.contract.kinds import masks_with
+from rollbook.contract.query import LAST, Query
+from rollbook.errors import NotFound
+from rollbook.store.database import Connection
+
+ID_LENGTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Elements of a list as joined JSON, the ids of its ends (None when empty), and whether more follow in its direction."""
+
+    elements: bytes
+    first: str | None
+    last: str | None
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as JSON, and its role mask when it is a user (else 0)."""
+
+    id: str
+    body: str
+    roles: int
+
+
+EMPTY = Page(b"", None, None, False)
+
+
+def head(connection: Connection, access: Access) -> int:
+    """The last committed sync of the caller's district."""
+    found = connection.row("SELECT head FROM districts WHERE number = ?", (access.district,))
+    return int(found[0]) if found else 0
+
+
+def get(connection: Connection, access: Access, kind: str, id_: str) -> Record:
+    """One record. Errors: NotFound when it is not there or not the caller's to see."""
+    found = connection.row(
+        "SELECT id, body, roles FROM records WHERE district = ? AND kind = ? AND id = ?", (access.district, kind, id_)
+    )
+    if found is None:
+        raise NotFound("Resource not found")
+    return Record(found[0], found[1], found[2] or 0)
+
+
+def one(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> Record:
+    """The record that a to-one path leads to. Errors: NotFound when either end is missing."""
+    targets = [target for route in endpoint.routes for target in _walk(connection, access, route, id_)]
+    if not targets:
+        raise NotFound("Resource not found")
+    return get(connection, access, endpoint.returns, targets[0])
+
+
+def count(connection: Connection, access: Access, kind: str, role: str | None) -> int:
+    """How many records of the kind, or users of the role, the caller sees."""
+    if role:
+        where = f"roles IN ({', '.join(str(mask) for mask in masks_with(role))})"
+        found = connection.row(f"SELECT count(*) FROM records WHERE district = ? AND {where}", (access.district,))
+    else:
+        found = connection.row("SELECT count(*) FROM records WHERE district = ? AND kind = ?", (access.district, kind))
+    return int(found[0]) if found else 0
+
+
+def page(connection: Connection, access: Access, prefix: str, kind: str, query: Query) -> Page:
+    """One page of all records of a kind, or of all users of a role; `prefix` is the version part of the path."""
+    direction = _Direction.of(query)
+    values: list[Any] = []
+    sources = []
+    for condition in _conditions(kind, query.role):
+        sources.append(f"SELECT id, body FROM records WHERE {condition}{direction.where} ORDER BY id{direction.order} LIMIT ?")
+        values += [access.district, *direction.values, query.limit]
+    inner = sources[0]
+    if len(sources) > 1:
+        union = " UNION ALL ".join(f"SELECT * FROM ({source})" for source in sources)
+        inner = f"SELECT * FROM ({union}) AS united ORDER BY id{direction.order} LIMIT ?"
+        values.append(query.limit)
+    found = _join(connection, prefix, kind, f"SELECT * FROM ({inner}) AS ordered ORDER BY id", values)
+    if found is None:
+        return EMPTY
+    elements, first, last, size = found
+    has_more = size == query.limit and _has_beyond(connection, access, kind, query, direction, first, last)
+    return Page(elements, first, last, has_more)
+
+
+def related(connection: Connection, access: Access, prefix: str, endpoint: Endpoint, id_: str, query: Query) -> Page:
+    """One page of a to-many path. Errors: NotFound when the record in the path is missing."""
+    get(connection, access, endpoint.source, id_)
+    window = _window(query)
+    ids: set[str] = set()
+    for route in endpoint.routes:
+        if query.role in (None, route.role) and route.primary in (None, query.primary):
+            ids.update(_walk(connection, access, route, id_, window))
+    chosen, has_more = _slice(sorted(ids), query)
+    found = _join_ids(connection, access, prefix, endpoint.returns, chosen)
+    if found is None:
+        return EMPTY
+    return Page(*found[:3], has_more)
+
+
+# Lists in index order ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Direction:
+    """Which way a page is read: what the cursor asks of the ids, and the order in which the index is walked."""
+
+    where: str
+    order: str
+    values: tuple[str, ...]
+
+    @staticmethod
+    def of(query: Query) -> _Direction:
+        if query.before == LAST:
+            return _Direction("", " DESC", ())
+        if query.before:
+            return _Direction(" AND id < ?", " DESC", (query.before,))
+        if query.after:
+            return _Direction(" AND id > ?", "", (query.after,))
+        return _Direction("", "", ())
+
+
+def _conditions(kind: str, role: str | None) -> list[str]:
+    """One condition for each range of an index that holds wanted records in id order."""
+    if role is None:
+        return [f"district = ? AND kind = '{kind}'"]
+    return [f"district = ? AND roles = {mask}" for mask in masks_with(role)]
+
+
+def _has_beyond(
+    connection: Connection, access: Access, kind: str, query: Query, direction: _Direction, first: str, last: str
+) -> bool:
+    sign, end = ("<", first) if direction.order else (">", last)
+    return any(
+        connection.row(f"SELECT 1 FROM records WHERE {condition} AND id {sign} ? LIMIT 1", (access.district, end))
+        for condition in _conditions(kind, query.role)
+    )
+
+
+def _join(
+    connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]
+) -> tuple[bytes, str, str, int] | None:
+    """Join rows of (id, body), in id order, into list elements: (bytes, first id, last id, how many); None without any."""
+    before, between, after = '{"data":', f',"uri":"{prefix}/{kind}/', '"}'
+    if connection.dialect == "sqlite":
+        element = f"'{before}' || body || '{between}' || id || '{after}'"
+        joined = f"SELECT CAST(group_concat({element}, ',') AS BLOB), min(id), max(id), count(*) FROM ({inner})"
+        found = connection.row(joined, values)
+        return found if found and found[3] else None
+    rows = connection.rows(inner, values)
+    if not rows:
+        return None
+    elements = ",".join([f"{before}{body}{between}{id_}{after}" for id_, body in rows])
+    return elements.encode(), rows[0][0], rows[-1][0], len(rows)
+
+
+# Related lists: walks over ids ---------------------------------------------------------------------
+
+Window = Callable[[str], Iterable[str]]
+
+
+def _walk(connection: Connection, access: Access, route: Route, id_: str, window: Window | None = None) -> Iterable[str]:
+    """Ids at the end of a route; the last hop's stored lists are cut to the window, so that long lists cost what a page costs."""
+    ids: Iterable[str] = [id_]
+    for hop in route.hops[:-1]:
+        ids = _hop(connection, access, hop, ids, _unpack)
+    return _hop(connection, access, route.hops[-1], ids, window or _unpack)
+
+
+def _hop(connection: Connection, access: Access, hop: Hop, ids: Iterable[str], unpack: Window) -> set[str]:
+    reached: set[str] = set()
+    if isinstance(hop, Ids):
+        for body in _bodies(connection, access, hop.kind, ids):
+            reached.update(_ids_at(orjson.loads(body), hop.path))
+    else:
+        for body in _bodies(connection, access, hop.name, ids):
+            reached.update(unpack(body))
+    return reached
+
+
+def _bodies(connection: Connection, access: Access, kind: str, ids: Iterable[str]) -> list[str]:
+    statement = "SELECT body FROM records WHERE district = ? AND kind = ? AND id = ?"
+    rows = (connection.row(statement, (access.district, kind, id_)) for id_ in ids)
+    return [row[0] for row in rows if row]
+
+
+def _ids_at(value: Any, path: Sequence[str]) -> list[str]:
+    """The ids at a path of a decoded record: a list on the way is walked through, a missing key ends the way."""
+    if isinstance(value, list):
+        return [id_ for item in value for id_ in _ids_at(item, path)]
+    if not path:
+        return [value] if value else []
+    return _ids_at(value.get(path[0], []), path[1:])
+
+
+def _unpack(packed: str) -> Iterable[str]:
+    """The ids of a stored list: 24 characters each, ascending, without separators."""
+    return [packed[at : at + ID_LENGTH] for at in range(0, len(packed), ID_LENGTH)]
+
+
+def _window(query: Query) -> Window:
+    """Cut a stored list to the part that a page can show, plus one id that tells whether more follow."""
+
+    def cut(packed: str) -> Iterable[str]:
+        size = len(packed) // ID_LENGTH
+        if query.before:
+            end = size if query.before == LAST else _position(packed, query.before, 0)
+            start = max(0, end - query.limit - 1)
+        else:
+            start = _position(packed, query.after, 1) if query.after else 0
+            end = min(size, start + query.limit + 1)
+        return _unpack(packed[start * ID_LENGTH : end * ID_LENGTH])
+
+    return cut
+
+
+def _position(packed: str, id_: str, past_equal: int) -> int:
+    """Index of the first id that is not less than `id_` (or, with `past_equal`, that is greater), by halving."""
+    low, high = 0, len(packed) // ID_LENGTH
+    while low < high:
+        middle = (low + high) // 2
+        found = packed[middle * ID_LENGTH : (middle + 1) * ID_LENGTH]
+        if found < id_ or (past_equal and found == id_):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _slice(ids: Sequence[str], query: Query) -> tuple[Sequence[str], bool]:
+    """The page's ids out of ascending ids, and whether more follow in its direction."""
+    if query.before:
+        ids = [id_ for id_ in ids if query.before == LAST or id_ < query.before]
+        return ids[-query.limit :], len(ids) > query.limit
+    if query.after:
+        ids = [id_ for id_ in ids if id_ > query.after]
+    return ids[: query.limit], len(ids) > query.limit
+
+
+def _join_ids(
+    connection: Connection, access: Access, prefix: str, kind: str, ids: Sequence[str]
+) -> tuple[bytes, str, str, int] | None:
+    if not ids:
+        return None
+    if connection.dialect == "sqlite":
+        source, among = (
+            "SELECT id, body FROM records WHERE district = ? AND kind = ? AND id IN (SELECT value FROM json_each(?))",
+            orjson.dumps(ids).decode(),
+        )
+        return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.district, kind, among))
+    source = "SELECT id, body FROM records WHERE district = ? AND kind = ? AND id = ANY(?)"
+    return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.district, kind, list(ids)))
