@@ -1,0 +1,113 @@
+"""The front page, the Explorer and the OpenAPI document: what a person sees who opens the server in a browser.
+
+Everything is served from this machine: no page asks another host for anything. Files come from the disk and are not held in
+memory; only the document is, as bytes, since every client asks for the same one. Answering the API itself is left to
+`rollbook.web.api`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import orjson
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from rollbook.contract import openapi
+
+VIEWER = "vendor/swagger-ui-5.35.0"
+
+_HERE = Path(__file__).parent
+_STATIC = _HERE / "static"
+# No inline script, no inline style, no other host: a page cannot be made to send a token elsewhere.
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_SAFETY = {
+    "Content-Security-Policy": _CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_YEAR_SECONDS = 365 * 24 * 3600
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(*, demo_token: str | None, district_name: str | None = None, demo_basic: str | None = None) -> list[BaseRoute]:
+    """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`.
+
+    In a demo, `demo_token` is filled in wherever a token is needed, and `demo_basic` (client id and secret as in a Basic
+    header) is shown beside it. Neither may be given outside a demo: both are readable by everybody who opens the page.
+    """
+    pages = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.globals.update(asset=_asset, viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name)
+
+    async def front(request: Request) -> Response:
+        lines = curl_lines(str(request.base_url), demo_token, demo_basic) if demo_token else ()
+        return _page(pages, "front.html", curl_lines=lines)
+
+    async def explorer(_: Request) -> Response:
+        return _page(pages, "explorer.html")
+
+    return [
+        Route("/", front),
+        Route("/explorer", explorer),
+        Route("/openapi.json", _document_handler()),
+        Mount("/static", _Assets(directory=_STATIC)),
+    ]
+
+
+def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str, ...]:
+    """Three lines to paste into a terminal; double quotes, because they mean the same to every shell."""
+    base = base_url.rstrip("/")
+    bearer = f'curl -H "Authorization: Bearer {token}" "{base}/v3.0'
+    tokens = f'curl -H "Authorization: Basic {basic}" "{base}/oauth/tokens?owner_type=district"'
+    return (
+        f'{bearer}/users?role=teacher&limit=3"',
+        f'{bearer}/sections?limit=1"',
+        tokens if basic else f'{bearer}/users?count=true"',
+    )
+
+
+def _page(pages: Environment, template: str, **context: object) -> HTMLResponse:
+    # The page shows tokens and the host it was asked under, so no cache may keep it.
+    return HTMLResponse(pages.get_template(template).render(context), headers={**_SAFETY, "Cache-Control": "no-store"})
+
+
+def _asset(name: str) -> str:
+    """Address of a static file; it changes with the content, so that a browser may keep the file for a year."""
+    digest = hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()
+    return f"/static/{name}?v={digest[:12]}"
+
+
+def _document_handler() -> Handler:
+    body = orjson.dumps(openapi.document())
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {**_SAFETY, "ETag": etag, "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
+
+    async def document(request: Request) -> Response:
+        known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
+        if any(tag in (etag, "*") for tag in known):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    return document
+
+
+class _Assets(StaticFiles):
+    """Files from the disk; one that is asked for by its version never changes, and may be kept."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        is_versioned = path.startswith(VIEWER) or scope["query_string"].startswith(b"v=")
+        response.headers.update(_SAFETY)
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
+        return response
