@@ -50,3 +50,13 @@ class Access:
     client_id: str
     scopes: tuple[str, ...]
     holder: Literal["district", "user"] = "district"
+
+    @property
+    def view(self) -> str:
+        """What of the district this access sees, as a key: equal views get equal answers. So far all see everything."""
+        return ""
+
+    @property
+    def bucket(self) -> str:
+        """Key of the rate limit: each token has a window of its own."""
+        return f"{self.holder} {self.connection}"

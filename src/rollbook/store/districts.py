@@ -6,13 +6,19 @@ before it, so that ids rise with creation, also when the clock went back, and ar
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from rollbook.errors import Conflict, Unknown
 from rollbook.store.database import Connection, Database
+
+# Login pages come with single sign-on; the address is relative to the server until then.
+PORTAL = "/in/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,14 @@ def timestamp(seconds: float | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def moment_after(previous: str | None) -> float:
+    """The present moment in seconds, or one millisecond after `previous` when the clock went back: history never does."""
+    now = time.time()
+    if previous is None:
+        return now
+    return max(now, datetime.fromisoformat(previous).timestamp() + 0.001)
+
+
 def reserve_ids(connection: Connection) -> IdBatch:
     """Reserve a batch of ids: a second that no batch had before, and four random bytes that no one can guess from it."""
     found = connection.row("SELECT value FROM facts WHERE name = 'id_second'")
@@ -61,9 +75,12 @@ def create(database: Database, name: str) -> District:
     with database.write() as connection:
         if connection.row("SELECT 1 FROM districts WHERE name = ?", (name,)):
             raise Conflict(f"a district named {name!r} exists already")
-        id_ = reserve_ids(connection).id(0)
-        connection.run("INSERT INTO districts (id, name, created) VALUES (?, ?, ?)", (id_, name, timestamp()))
-    return find(database, id_)
+        id_, created = reserve_ids(connection).id(0), timestamp()
+        connection.run("INSERT INTO districts (id, name, created) VALUES (?, ?, ?)", (id_, name, created))
+        found = connection.row("SELECT number FROM districts WHERE id = ?", (id_,))
+        district = District(found[0] if found else 0, id_, name, created, head=0)
+        write_record(connection, district, 0, None)
+    return district
 
 
 def find(database: Database, name_or_id: str) -> District:
@@ -93,3 +110,38 @@ def count_records(database: Database, district: District) -> dict[str, int]:
             (district.number,),
         )
     return dict(found)
+
+
+def write_record(connection: Connection, district: District, sync: int, last_sync: str | None) -> None:
+    """Write the district's own record; the version it supersedes moves to the history."""
+    connection.run(
+        "INSERT INTO versions (district, kind, id, since, until, roles, body, hidden)"
+        " SELECT district, kind, id, since, CAST(? AS BIGINT), roles, body, hidden FROM records"
+        " WHERE district = ? AND kind = 'districts'",
+        (sync, district.number),
+    )
+    connection.run("DELETE FROM records WHERE district = ? AND kind = 'districts'", (district.number,))
+    connection.run(
+        "INSERT INTO records (district, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
+        (district.number, district.id, sync, orjson.dumps(_record(district, last_sync)).decode()),
+    )
+
+
+def _record(district: District, last_sync: str | None) -> dict[str, object]:
+    record: dict[str, object] = {
+        "id": district.id,
+        "name": district.name,
+        "sis_type": "sftp",
+        "state": "running" if last_sync else "pending",
+        "error": "" if last_sync else "No files have been synced yet.",
+        "launch_date": district.created[:10],
+        "login_methods": ["Clever Passwords"],
+        "portal_url": f"{PORTAL}{_slug(district)}",
+    }
+    return {**record, "last_sync": last_sync} if last_sync else record
+
+
+def _slug(district: District) -> str:
+    """A name for addresses: letters and digits of the district's name, and the end of its id against doubles."""
+    words = re.sub(r"[^a-z0-9]+", "-", district.name.lower()).strip("-")
+    return f"{words[:40]}{district.id[-6:]}"

@@ -3,23 +3,26 @@
 
 const MARKS = ["guaranteed", "nullable", "validated"];
 
-// The description of a field begins with its marks in words, for viewers that know no better; here they become labels.
+// The description of a field begins with its marks in words, for viewers that know no better; here they are labels beside the type.
 function withoutMarks(description) {
   return description.replace(/^(?:(?:Guaranteed|Nullable|Validated)\.\s*)+/, "");
 }
 
-function marksPlugin() {
-  const labelled = (Original, { React }) => (props) => {
-    const { schema } = props;
-    const marks = MARKS.filter((mark) => schema && schema[`x-${mark}`]);
-    if (marks.length === 0) return React.createElement(Original, props);
-    const labels = marks.map((mark) => React.createElement("span", { key: mark, className: `mark mark-${mark}` }, mark));
-    const rest = { ...schema, description: withoutMarks(schema.description || "") };
-    const text = rest.description ? React.createElement(Original, { ...props, schema: rest }) : null;
-    return React.createElement("div", { className: "marks" }, ...labels, text);
-  };
-  return { wrapComponents: { JSONSchema202012KeywordDescription: labelled } };
+function labels(schema, React) {
+  const held = MARKS.filter((mark) => schema && schema[`x-${mark}`]);
+  return held.map((mark) => React.createElement("span", { key: mark, className: `mark mark-${mark}` }, mark));
 }
+
+const MarksPlugin = {
+  wrapComponents: {
+    JSONSchema202012KeywordType: (Original, { React }) => (props) =>
+      React.createElement(React.Fragment, null, React.createElement(Original, props), ...labels(props.schema, React)),
+    JSONSchema202012KeywordDescription: (Original, { React }) => (props) => {
+      const description = withoutMarks(props.schema?.description ?? "");
+      return description ? React.createElement(Original, { ...props, schema: { ...props.schema, description } }) : null;
+    },
+  },
+};
 
 function followColorScheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -33,7 +36,7 @@ function open(place) {
   const ui = SwaggerUIBundle({
     url,
     domNode: place,
-    plugins: [marksPlugin],
+    plugins: [MarksPlugin],
     deepLinking: true,
     docExpansion: "none",
     filter: true,

@@ -1,0 +1,65 @@
+"""Who is asking: a bearer token resolved to an `Access`, Basic credentials to an application.
+
+Resolved tokens are remembered until another connection commits anything, where the database can tell (SQLite); a revoked
+token is refused from the next request on. RFC 6750, 2.1: a token is taken from the Authorization header only, never from the
+address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from urllib.parse import unquote_plus
+
+from rollbook.contract.access import Access
+from rollbook.errors import Unauthorized
+from rollbook.store import applications
+from rollbook.store.database import Connection
+
+REMEMBERED_MAX = 10_000
+
+
+class Tokens:
+    """Resolves bearer tokens; `in_demo` says whether published test tokens are known here."""
+
+    def __init__(self, *, in_demo: bool) -> None:
+        self.in_demo = in_demo
+        self._remembered: dict[str, Access] = {}
+        self._version: int | None = None
+
+    def resolve(self, connection: Connection, authorization: str) -> Access:
+        """What the bearer may see. Errors: Unauthorized without a token, or with one that is not known."""
+        version = connection.version()
+        if version != self._version or version is None or len(self._remembered) >= REMEMBERED_MAX:
+            self._remembered.clear()
+            self._version = version
+        access = self._remembered.get(authorization)
+        if access is None:
+            access = applications.resolve(connection, bearer(authorization), in_demo=self.in_demo)
+            if access is None:
+                raise Unauthorized("Unrecognized token string")
+            self._remembered[authorization] = access
+        return access
+
+
+def bearer(authorization: str) -> str:
+    """The token of an Authorization header; the scheme's name is matched in any case (RFC 9110, 11.1)."""
+    scheme, _, token = authorization.strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("Unrecognized token string")
+    return token.strip()
+
+
+def basic(authorization: str) -> tuple[str, str] | None:
+    """Client id and secret of a Basic header, None when it is not one.
+
+    RFC 6749, 2.3.1 has both form-encoded inside; the ids and secrets minted here are the same either way.
+    """
+    scheme, _, encoded = authorization.strip().partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (unquote_plus(client_id), unquote_plus(secret)) if colon else None

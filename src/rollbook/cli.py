@@ -1,0 +1,52 @@
+"""The command line: a table of commands, each loaded when it is called, so that `--help` and a small server stay light."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from rollbook import __version__
+from rollbook.errors import RollbookError
+
+# Command -> the module and function it lives in.
+COMMANDS: dict[str, str] = {
+    "demo": "rollbook.commands.demo:demo",
+    "serve": "rollbook.commands.serve:serve",
+    "generate": "rollbook.commands.generate:generate",
+    "district": "rollbook.commands.district:district",
+    "sync": "rollbook.commands.sync:sync",
+    "application": "rollbook.commands.application:application",
+    "connect": "rollbook.commands.application:connect",
+    "settings": "rollbook.commands.settings:settings",
+}
+
+
+class Commands(click.Group):
+    """The table as a click group."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rollbook")
+def rollbook() -> None:
+    """Rollbook: an open K-12 rostering server that speaks the Clever API v3.0."""
+
+
+def main() -> None:
+    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read)."""
+    try:
+        rollbook(prog_name="rollbook")
+    except RollbookError as error:
+        click.echo(f"rollbook: {error}", err=True)
+        sys.exit(1)

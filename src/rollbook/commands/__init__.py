@@ -1,0 +1,1 @@
+"""The commands of the program: options, one call, a short report. No logic that the web could not call."""

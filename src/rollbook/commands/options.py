@@ -1,0 +1,34 @@
+"""What commands share: the option that names the database, and the database opened and brought up to date."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from rollbook import settings as setting_rows
+from rollbook.settings import Settings
+from rollbook.store.database import Database, open_database
+from rollbook.store.migrations import migrate
+
+database_option = click.option(
+    "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
+
+
+def read_settings(**options: object) -> Settings:
+    return setting_rows.read(os.environ, **options)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database of the settings, with its schema up to date."""
+    database = open_database(settings.database)
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.close()

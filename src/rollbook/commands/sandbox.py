@@ -1,0 +1,45 @@
+"""The demo's district: generated, synced, and opened with the published test credentials.
+
+`rollbook demo` runs this as a process of its own, so that the engine's memory is given back before the server starts.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.auth import published
+from rollbook.auth.tokens import basic
+from rollbook.commands.options import opened
+from rollbook.errors import RollbookError
+from rollbook.store import applications, districts
+from rollbook.store.keys import Sealer, key_path
+from rollbook.synthetic import writer
+
+
+def prepare(folder: Path, district_name: str, students: int, seed: int) -> None:
+    """Make the demo in a folder: SIS files, a synced district, an application that may read it all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = setting_rows.read({}, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key"))
+    files = folder / "files"
+    writer.write(files, students=students, seed=seed)
+    with opened(settings) as database:
+        district = districts.create(database, district_name)
+        sync.run(database, district, files, settings)
+        client_id, secret = basic(f"Basic {published.BASIC}") or ("", "")
+        application, _ = applications.create(database, "Demo application", client_id=client_id, secret=secret, is_demo=True)
+        applications.connect(
+            database, Sealer(key_path(settings)), application, district, token=published.DISTRICT_TOKEN, is_demo=True
+        )
+
+
+if __name__ == "__main__":
+    try:
+        prepare(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    except RollbookError as error:
+        click.echo(f"rollbook: {error}", err=True)
+        sys.exit(1)

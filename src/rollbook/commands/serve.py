@@ -1,0 +1,23 @@
+"""`rollbook serve`: the server."""
+
+from __future__ import annotations
+
+import click
+
+from rollbook.commands.options import database_option, opened, read_settings
+from rollbook.web import server
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; else ROLLBOOK_HOST, else 127.0.0.1.")
+@click.option("--port", type=int, help="Port to listen on; else ROLLBOOK_PORT, else 8400.")
+@click.option("--workers", type=int, help="Server processes; else ROLLBOOK_WORKERS, else 1.")
+@database_option
+def serve(host: str | None, port: int | None, workers: int | None, database: str | None) -> None:
+    """Serve the API. Published test tokens do not work here; see `rollbook demo` for those."""
+    settings = read_settings(host=host, port=port, workers=workers, database=database)
+    server.check_port(settings)
+    with opened(settings):
+        pass
+    click.echo(f"Rollbook serves http://{settings.host}:{settings.port} (stop with Ctrl+C)")
+    server.run(settings)

@@ -1,0 +1,22 @@
+"""`rollbook settings`: what is in force."""
+
+from __future__ import annotations
+
+import click
+import orjson
+
+from rollbook.commands.options import database_option, json_option, read_settings
+from rollbook.settings import PREFIX, masked
+
+
+@click.command()
+@database_option
+@json_option
+def settings(database: str | None, as_json: bool) -> None:
+    """Print every setting that is in force, secrets masked; each is set by ROLLBOOK_ and its name in capitals."""
+    shown = masked(read_settings(database=database))
+    if as_json:
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for name, value in shown.items():
+        click.echo(f"{PREFIX}{name.upper()}={value}")

@@ -1,0 +1,302 @@
+"""A roster as the API shows it: keyed tables in, records as JSON and lists of ids out, all as columns.
+
+Leaves parsing and rules to `files`, `checks` and `normalize`, ids to `identity`, comparison to `diff`. The JSON is made from
+the rows of `contract.fields`: a column that the district does not send is NULL in the roster tables and gives no key at all;
+a blank cell gives "". Emails and credentials are always there, since clients in use break without them (protocol.md 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
+from rollbook.contract.kinds import ROLE, ROLES
+
+VERSION = "3.0"
+
+# Fields that the wire closes a record with; they follow from the history, so they are no part of the comparison.
+DATES: dict[str, tuple[str, str]] = {
+    "schools": ("created", "last_modified"),
+    "sections": ("created", "last_modified"),
+    "users": ("created", "last_modified"),
+    "resources": ("created", "updated"),
+}
+
+
+def build(connection: duckdb.DuckDBPyConnection, district_id: str) -> None:
+    """Create `after` (kind, id, roles, core, hidden) from the roster tables, `identity` and `people`.
+
+    `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `hidden` is the JSON of its
+    sensitive fields in the record's own shape, NULL without any; `roles` is the mask of a user's roles.
+    """
+    _resolve_references(connection)
+    connection.execute("CREATE TEMP TABLE after (kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR, hidden VARCHAR)")
+    values = {"district": f"'\"{district_id}\"'"}
+    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), _users(values)):
+        connection.execute(f"INSERT INTO after {select}")
+    for name, select in _lists().items():
+        connection.execute(
+            f"INSERT INTO after SELECT '{name}', owner, NULL, string_agg(id, '' ORDER BY id), NULL"
+            f" FROM (SELECT DISTINCT owner, id FROM ({select})) GROUP BY owner"
+        )
+
+
+# From keys to ids ------------------------------------------------------------------------------------
+
+
+def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the ids of every source by key, and the edges between records as pairs of ids."""
+    for source in ("schools", "terms", "courses", "resources", "sections"):
+        connection.execute(
+            f"CREATE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
+        )
+    for source in ("students", "contacts", "teachers", "staff", "district_admins"):
+        connection.execute(
+            f"""CREATE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
+                FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
+        )
+    edges = {
+        "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
+        " JOIN sections_id s ON s.key = e.section JOIN students_id p ON p.key = e.student",
+        "section_teachers": "SELECT s.id AS section, p.id AS teacher, position FROM roster_section_teachers e"
+        " JOIN sections_id s ON s.key = e.section JOIN teachers_id p ON p.key = e.teacher",
+        "contact_students": "SELECT c.id AS contact, p.id AS student, relationship, type, position FROM roster_contact_students e"
+        " JOIN contacts_id c ON c.key = e.contact JOIN students_id p ON p.key = e.student",
+        "section_places": "SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM roster_sections s"
+        " JOIN sections_id i USING (key) JOIN schools_id h ON h.key = s.school"
+        " LEFT JOIN courses_id c ON c.key = s.course LEFT JOIN terms_id t ON t.key = s.term",
+        "resource_courses": "SELECT r.id AS resource, c.id AS course, roles FROM roster_resource_courses e"
+        " JOIN roster_resources o ON o.key = e.resource JOIN resources_id r ON r.key = e.resource"
+        " JOIN courses_id c ON c.key = e.course",
+        "user_schools": " UNION ALL ".join(
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e JOIN {role}_id p ON p.key = e.key"
+            f" JOIN schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            for role in ("students", "teachers", "staff")
+        ),
+        "home_schools": " UNION ALL ".join(
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{role} r JOIN {role}_id p USING (key)"
+            " JOIN schools_id h ON h.key = r.school"
+            for role in ("students", "teachers")
+        ),
+    }
+    for name, select in edges.items():
+        connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
+
+
+def _lists() -> dict[str, str]:
+    """SQL for (owner, id) of every stored list of `contract.endpoints.LISTS`."""
+    lists = {
+        "students.sections": "SELECT student AS owner, section AS id FROM section_students",
+        "teachers.sections": "SELECT teacher AS owner, section AS id FROM section_teachers",
+        "students.contacts": "SELECT student AS owner, contact AS id FROM contact_students",
+        "courses.resources": "SELECT course AS owner, resource AS id FROM resource_courses",
+        "resources.courses": "SELECT resource AS owner, course AS id FROM resource_courses",
+    }
+    for role in ("students", "teachers", "staff"):
+        lists[f"schools.{role}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
+    for role in ("students", "teachers"):
+        lists[f"schools.home_{role}"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
+    for role in ("student", "teacher"):
+        mapped = f"FROM resource_courses WHERE list_contains(roles, '{role}')"
+        lists[f"courses.{role}_resources"] = f"SELECT course AS owner, resource AS id {mapped}"
+        lists[f"resources.{role}_courses"] = f"SELECT resource AS owner, course AS id {mapped}"
+    for kind, column in (("schools", "school"), ("terms", "term"), ("courses", "course")):
+        lists[f"{kind}.sections"] = f"SELECT {column} AS owner, id FROM section_places WHERE {column} IS NOT NULL"
+    for kind, column in (("terms", "term"), ("courses", "course")):
+        used = f"FROM section_places WHERE {column} IS NOT NULL"
+        lists[f"schools.{kind}"] = f"SELECT school AS owner, {column} AS id {used}"
+        lists[f"{kind}.schools"] = f"SELECT {column} AS owner, school AS id {used}"
+    return lists
+
+
+# Records as JSON -------------------------------------------------------------------------------------
+
+
+def _schools(values: Mapping[str, str]) -> str:
+    shown = {**values, "location": _whole("Location"), "principal": _whole("Principal"), "ext": _EXT}
+    return f"SELECT 'schools', i.id, NULL, {_core('School', shown)}, NULL FROM roster_schools t JOIN schools_id i USING (key)"
+
+
+def _terms(values: Mapping[str, str]) -> str:
+    return f"SELECT 'terms', i.id, NULL, {_core('Term', values)}, NULL FROM roster_terms t JOIN terms_id i USING (key)"
+
+
+def _courses(values: Mapping[str, str]) -> str:
+    return f"SELECT 'courses', i.id, NULL, {_core('Course', values)}, NULL FROM roster_courses t JOIN courses_id i USING (key)"
+
+
+def _resources(values: Mapping[str, str]) -> str:
+    shown = {**values, "roles": "to_json(t.roles)"}
+    core = _core("Resource", shown)
+    return f"SELECT 'resources', i.id, NULL, {core}, NULL FROM roster_resources t JOIN resources_id i USING (key)"
+
+
+def _sections(values: Mapping[str, str]) -> str:
+    shown = {
+        **values,
+        "school": _quoted("i.school"),
+        "course": _quoted("i.course"),
+        "term_id": _quoted("i.term"),
+        "teacher": _quoted("p.teacher"),
+        "teachers": "p.teachers",
+        "students": "m.students",
+        "ext": _EXT,
+    }
+    return f"""
+        WITH m AS (SELECT section, {_id_array("student", "student")} AS students FROM section_students GROUP BY section),
+             p AS (SELECT section, {_id_array("teacher", "position")} AS teachers, arg_min(teacher, position) AS teacher
+                   FROM section_teachers GROUP BY section)
+        SELECT 'sections', i.id, NULL, {_core("Section", shown)}, NULL
+        FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
+        JOIN m ON m.section = s.id JOIN p ON p.section = s.id
+    """
+
+
+def _users(values: Mapping[str, str]) -> str:
+    """Everybody: one part for each role, then one record for each person; the first role in order gives name and email."""
+    parts = " UNION ALL ".join(_part(role.name) for role in ROLES)
+    shown = {**values, "email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.roles_json || '}'"}
+    return f"""
+        WITH school_lists AS (
+                 SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools GROUP BY role, user),
+             relationships AS (
+                 SELECT contact, '[' || string_agg('{{"student":"' || student || '","relationship":' || to_json(relationship)
+                     || ',"type":' || to_json(type) || '}}', ',' ORDER BY position) || ']' AS relationships
+                 FROM contact_students GROUP BY contact),
+             part AS ({parts}),
+             person AS (
+                 SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
+                        string_agg(role_json, ',' ORDER BY bit) AS roles_json, max(hidden) AS hidden
+                 FROM part GROUP BY id)
+        SELECT 'users', i.id, i.roles, {_core("User", shown)}, i.hidden FROM person i
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One role's place in the roster tables: its source, what its JSON takes from elsewhere than its columns, and the joins."""
+
+    source: str
+    values: Mapping[str, str]
+    joins: str = ""
+    name: str = ""
+
+
+_EXT = "coalesce(t.ext, '{}')"
+_CREDENTIALS = "'{\"district_username\":' || to_json(coalesce(t.district_username, '')) || '}'"
+_SCHOOLS = "coalesce(k.schools, '[]')"
+
+
+def _home(source: str) -> str:
+    return f" JOIN home_schools h ON h.role = '{source}' AND h.user = i.id"
+
+
+def _school_lists(source: str) -> str:
+    return f" LEFT JOIN school_lists k ON k.role = '{source}' AND k.user = i.id"
+
+
+def _parts() -> dict[str, _Part]:
+    homed = {"credentials": _CREDENTIALS, "school": _quoted("h.school"), "schools": _SCHOOLS, "ext": _EXT}
+    # Derived spans of enrollment stand behind a later setting; the recorded wire shows an empty list (data-model.md 2.9).
+    return {
+        "student": _Part(
+            "students",
+            {**homed, "email": "to_json(coalesce(t.email, ''))", "enrollments": "'[]'"},
+            _home("students") + _school_lists("students"),
+        ),
+        "teacher": _Part("teachers", homed, _home("teachers") + _school_lists("teachers")),
+        "staff": _Part(
+            "staff", {"credentials": _CREDENTIALS, "roles": "to_json([t.role])", "schools": _SCHOOLS}, _school_lists("staff")
+        ),
+        "district_admin": _Part(
+            "district_admins", {}, name=_object(["'\"first\":' || to_json(t.first)", "'\"last\":' || to_json(t.last)"])
+        ),
+        # A contact has one name only, the full one (data-model.md 1.6).
+        "contact": _Part(
+            "contacts",
+            {"student_relationships": "coalesce(r.relationships, '[]')"},
+            " LEFT JOIN relationships r ON r.contact = i.id",
+            name=_object(["'\"last\":' || to_json(t.name)"]),
+        ),
+    }
+
+
+def _part(name: str) -> str:
+    """SQL for everybody who holds a role: (id, bit, email, name, role_json, hidden)."""
+    role, part = ROLE[name], _parts()[name]
+    shown = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location")}
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, shown))}"""
+    hidden = _hidden() if name == "student" else "NULL"
+    return f"""
+        SELECT i.id, {role.bit} AS bit, t.email, {part.name or _whole("Name")} AS name,
+               {role_json} AS role_json, {hidden} AS hidden
+        FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
+    """
+
+
+def _hidden() -> str:
+    """SQL for a student's sensitive fields in the record's own shape, NULL when the district sends none of them."""
+    # What v3.0 has no word for is blank there (data-model.md 4.6 and 4.10).
+    values = {
+        "frl_status": _known("t.frl_status", FRL),
+        "home_language": _known("t.home_language", tuple(language.name for language in LANGUAGES if language.in_v3_0)),
+    }
+    members = _members("Student", values, sensitive=True)
+    joined = f"concat_ws(',', {', '.join(members)})"
+    return f"""CASE WHEN {joined} <> '' THEN '{{"roles":{{"student":{{' || {joined} || '}}}}}}' END"""
+
+
+def _core(shape: str, values: Mapping[str, str]) -> str:
+    """SQL for a record without its dates and closing brace. The record's id stands in `i.id`, its columns in `t`."""
+    members = _members(shape, {**values, "id": _quoted("i.id")}, without=("created", "last_modified", "updated"))
+    return f"'{{' || concat_ws(',', {', '.join(members)})"
+
+
+def _members(shape: str, values: Mapping[str, str], *, sensitive: bool = False, without: tuple[str, ...] = ()) -> list[str]:
+    """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
+
+    `values` gives the JSON of the fields that are not simply their column in `t`.
+    """
+    return [
+        f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
+        for field in SHAPES[shape]
+        if _is_served(field, sensitive) and field.name not in without and (field.name in values or field.column)
+    ]
+
+
+def _is_served(field: Field, sensitive: bool) -> bool:
+    return field.is_on_wire and field.since <= VERSION and (field.scope is not None) == sensitive
+
+
+def _object(members: list[str]) -> str:
+    return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
+
+
+def _whole(shape: str) -> str:
+    """SQL for an object that is there with all its parts, blank ones as "", or not there: when none of its columns is sent."""
+    fields = [field for field in SHAPES[shape] if field.is_on_wire and field.column]
+    columns = [f"t.{_quote_name(field.column)}" for field in fields]
+    parts = [f"'\"{field.name}\":' || to_json(coalesce({column}, ''))" for field, column in zip(fields, columns, strict=True)]
+    return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {_object(parts)} END"
+
+
+def _known(column: str, words: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return f"CASE WHEN {column} IN ({listed}) THEN to_json({column}) WHEN {column} IS NOT NULL THEN '\"\"' END"
+
+
+def _quoted(column: str) -> str:
+    """SQL for an id, or another text that needs no escaping, as a JSON string; NULL stays NULL."""
+    return f"'\"' || {column} || '\"'"
+
+
+def _quote_name(column: str | None) -> str:
+    return f'"{column}"'
+
+
+def _id_array(column: str, order: str) -> str:
+    """SQL aggregate for a JSON array of ids."""
+    return f"""'["' || string_agg({column}, '","' ORDER BY {order}) || '"]'"""

@@ -1,0 +1,106 @@
+"""SQLite, through apsw: one file in WAL mode, one writer, many readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from rollbook.errors import BadSetting, Busy
+from rollbook.store.database import Row, Values
+
+BUSY_SECONDS = 30
+PAGE_BYTES = 16 * 1024  # a record of 750 bytes fits many times into a page, so that no row spills
+MAPPED_BYTES = 1 << 30
+
+
+def open_sqlite(address: str) -> SQLite:
+    return SQLite(Path(address))
+
+
+class SQLiteConnection:
+    """A Connection over apsw."""
+
+    dialect = "sqlite"
+
+    def __init__(self, raw: apsw.Connection) -> None:
+        self.raw = raw
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        return self.raw.execute(sql, tuple(values)).fetchall()
+
+    def row(self, sql: str, values: Values = ()) -> Row | None:
+        return self.raw.execute(sql, tuple(values)).fetchone()
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        self.raw.execute(sql, tuple(values))
+
+    def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
+        marks = ", ".join("?" for _ in columns.split(","))
+        self.raw.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+
+    def version(self) -> int | None:
+        return int(self.raw.pragma("data_version"))
+
+
+class SQLite:
+    """One file in WAL mode: one writer, many readers, each thread with a reader of its own."""
+
+    is_local = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._readers = threading.local()
+        self._all: list[apsw.Connection] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+            if self._writer.pragma("journal_mode") != "wal":
+                self._writer.pragma("page_size", PAGE_BYTES)
+                self._writer.pragma("journal_mode", "wal")
+        except (apsw.Error, OSError) as error:
+            raise BadSetting(f"database: {path} cannot be opened as a SQLite database: {error}") from None
+        self._writing = threading.RLock()
+
+    def _connect(self) -> apsw.Connection:
+        # Connections are closed by close(), which may run in another thread than the one that opened them; apsw allows it.
+        connection = apsw.Connection(str(self._path))
+        connection.set_busy_timeout(BUSY_SECONDS * 1000)
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("mmap_size", MAPPED_BYTES)
+        connection.pragma("cache_size", -16 * 1024)
+        self._all.append(connection)
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[SQLiteConnection]:
+        connection: SQLiteConnection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._readers.connection = SQLiteConnection(self._connect())
+        connection.raw.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.raw.execute("COMMIT")
+
+    @contextmanager
+    def write(self) -> Iterator[SQLiteConnection]:
+        with self._writing:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except apsw.BusyError:
+                raise Busy(f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds") from None
+            try:
+                yield SQLiteConnection(self._writer)
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def close(self) -> None:
+        for connection in self._all:
+            connection.close()

@@ -1,0 +1,162 @@
+"""One sync: a district's files in, a snapshot committed, a report out.
+
+Seven stages, of which only the last one writes. Leaves files and rules to `roster`, the transaction to `store.history`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from rollbook.roster import checks, diff, files, identity, normalize, snapshot
+from rollbook.roster.problems import Problem, Problems
+from rollbook.roster.rules import Rules
+from rollbook.settings import Settings
+from rollbook.store import districts, history
+from rollbook.store.database import Database, Row
+from rollbook.store.districts import District, timestamp
+from rollbook.store.history import Snapshot
+
+DAY_SECONDS = 86_400
+BATCH_ROWS = 10_000
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a sync does to one kind: how many records there were, and how many appear, change, vanish or are left out."""
+
+    existing: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What one run did. `problems` holds the first ones, one by one; `problem_counts` counts all of them by code."""
+
+    district: District
+    number: int
+    state: str
+    created: str
+    kinds: dict[str, Counts]
+    problem_counts: dict[str, int]
+    problems: tuple[Problem, ...]
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "district": self.district.id,
+            "sync": self.number,
+            "state": self.state,
+            "created": self.created,
+            "kinds": {kind: asdict(counts) for kind, counts in self.kinds.items()},
+            "problem_counts": self.problem_counts,
+            "problems": [
+                {"code": problem.code, "severity": problem.severity, **asdict(problem), "message": str(problem)}
+                for problem in self.problems
+            ],
+        }
+
+
+def run(
+    database: Database,
+    district: District,
+    source: Path,
+    settings: Settings,
+    *,
+    rules: Rules | None = None,
+    progress: Progress | None = None,
+) -> Sync:
+    """Bring one district's roster up to date with its files.
+
+    Errors: SourceRejected when the files cannot be synced at all, Busy when another sync was faster; nothing is written then.
+    """
+    rules, tell = rules or Rules(), progress or _say_nothing
+    with tempfile.TemporaryDirectory(prefix="rollbook-sync-", dir=settings.temporary or None) as name:
+        folder = Path(name)
+        tell("reading the files")
+        with closing(
+            files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
+        ) as tables:
+            tell("checking the rows")
+            problems = checks.check(tables, rules)
+            tell("normalising the values")
+            normalize.roster(tables, rules)
+            tell("comparing with the last snapshot")
+            before = history.last_snapshot(database, district, folder)
+            now = _compare(tables.connection, database, district, before, settings)
+            tell("writing the changes")
+            return _commit(tables.connection, database, district, before, now, problems, settings, folder)
+
+
+def _say_nothing(_: str) -> None:
+    """Progress when nobody watches."""
+
+
+def _compare(engine: DuckDBPyConnection, database: Database, district: District, before: Snapshot, settings: Settings) -> float:
+    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns the moment."""
+    now = districts.moment_after(before.created)
+    with database.write() as connection:
+        ids = districts.reserve_ids(connection)
+    identity.load(engine, before.files.get("identity"))
+    forget_before = timestamp(now - settings.identity_days * DAY_SECONDS)
+    identity.assign(engine, prefix=ids.prefix, now=timestamp(now), forget_before=forget_before)
+    snapshot.build(engine, district.id)
+    diff.load(engine, before.files.get("digests"))
+    diff.between(engine, timestamp(now))
+    return now
+
+
+def _commit(
+    engine: DuckDBPyConnection,
+    database: Database,
+    district: District,
+    before: Snapshot,
+    now: float,
+    problems: Problems,
+    settings: Settings,
+    folder: Path,
+) -> Sync:
+    kinds, problem_counts = _count(engine, problems), problems.by_code()
+    number = history.commit(
+        database,
+        district,
+        before,
+        now=timestamp(now),
+        changes=_rows(engine),
+        files={name: _write_parquet(engine, name, folder) for name in ("identity", "digests")},
+        report={"kinds": {kind: asdict(counts) for kind, counts in kinds.items()}, "problem_counts": problem_counts},
+        keep_since=timestamp(now - settings.history_days * DAY_SECONDS),
+    )
+    return Sync(district, number, "committed", timestamp(now), kinds, problem_counts, tuple(problems))
+
+
+def _count(engine: DuckDBPyConnection, problems: Problems) -> dict[str, Counts]:
+    """Counts of each kind, users by their first role, in the order in which ids are given."""
+    errors = problems.errors_by_kind()
+    found = {name: numbers for name, *numbers in engine.execute(diff.COUNTS).fetchall()}
+    return {
+        source: Counts(*found.get(source, (0, 0, 0, 0)), errors=errors.get(source, 0))
+        for source in identity.SOURCES
+        if source in found or errors.get(source)
+    }
+
+
+def _rows(engine: DuckDBPyConnection) -> Iterator[Row]:
+    cursor = engine.execute("SELECT kind, id, roles, body, hidden FROM changes")
+    while batch := cursor.fetchmany(BATCH_ROWS):
+        yield from batch
+
+
+def _write_parquet(engine: DuckDBPyConnection, name: str, folder: Path) -> Path:
+    path = folder / f"{name}.parquet"
+    engine.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    return path

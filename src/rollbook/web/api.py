@@ -1,0 +1,239 @@
+"""The Data API: one handler for all rows of the contract, from the request's bytes to the answer's.
+
+A request passes: the row of its path, the token, the rate limit, the query, the store. Nothing here differs between kinds. An
+answer follows from (snapshot, access, path, query) alone: that key gives its ETag, and answers are kept ready under it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import to_thread
+from isal import igzip
+
+from rollbook.auth.tokens import Tokens
+from rollbook.contract import query as queries
+from rollbook.contract.access import Access
+from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized
+from rollbook.settings import Settings
+from rollbook.store import records
+from rollbook.store.database import Connection, Database
+from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
+from rollbook.web.limits import RateLimit
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+VERSIONS = ("v3.0",)
+GZIP_LEVEL = 1
+GZIP_FROM_BYTES = 1024
+KEPT_ANSWER_BYTES_MAX = 512 * 1024
+
+_LISTS = {endpoint.source: endpoint for endpoint in ENDPOINTS if endpoint.shape == "list"}
+_GETS = {endpoint.source: endpoint for endpoint in ENDPOINTS if endpoint.shape == "get"}
+_RELATED = {(endpoint.source, endpoint.tail): endpoint for endpoint in ENDPOINTS if endpoint.shape in ("one", "many")}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What of a request matters: `segments` are the parts of its path, without empty ones; `query` is raw."""
+
+    method: str
+    path: str
+    segments: tuple[str, ...]
+    query: str
+    authorization: str
+    if_none_match: str
+    takes_gzip: bool
+
+
+class DataApi:
+    """The ASGI application for everything under a version's path."""
+
+    def __init__(self, database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit) -> None:
+        self._database = database
+        self._settings = settings
+        self._tokens = tokens
+        self._rate_limit = rate_limit
+        self._kept = Kept(settings.page_cache_bytes)
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        request = _request(scope)
+        if self._database.is_local:
+            answer = self.answer(request)
+        else:
+            answer = await to_thread.run_sync(self.answer, request)
+        headers = [*every_answer(), *answer.headers]
+        if answer.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; every deliberate error becomes its answer."""
+        if request.method == "OPTIONS":
+            return Answer(204, (), b"")
+        limited: tuple[Header, ...] = ()
+        try:
+            found = route(request)
+            with self._database.read() as connection:
+                access = self._resolve(connection, request, is_path_known=found is not None)
+                allowance = self._rate_limit.take(access.bucket)
+                limited = rate_headers(allowance)
+                if allowance and allowance.is_exceeded:
+                    raise TooManyRequests("Too many requests")
+                if found is None:
+                    raise NoSuchEndpoint(request.path)
+                endpoint, id_ = found
+                if id_ and not queries.is_id(id_):
+                    raise NotFound("Resource not found")
+                query = queries.parse(endpoint, request.query)
+                answer = self._read(connection, access, endpoint, id_, query, request)
+        except ApiError as error:
+            answer = failure(error, request.method, request.path, self._settings.wrong_token)
+        return Answer(answer.status, (*limited, *answer.headers), answer.body)
+
+    def _resolve(self, connection: Connection, request: Request, *, is_path_known: bool) -> Access:
+        """The caller's access. An unknown path is answered as such, whoever asks; with a good token it counts as a request."""
+        try:
+            return self._tokens.resolve(connection, request.authorization)
+        except Unauthorized:
+            if is_path_known:
+                raise
+            raise NoSuchEndpoint(request.path) from None
+
+    def _read(
+        self, connection: Connection, access: Access, endpoint: Endpoint, id_: str, query: queries.Query, request: Request
+    ) -> Answer:
+        path = "/" + "/".join(request.segments)
+        key = f"{access.district_id} {records.head(connection, access)} {access.view} {path}?{request.query}"
+        etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
+        if _matches(request.if_none_match, etag[1]):
+            return Answer(304, (etag,), b"")
+        kept = self._kept.get(key, request.takes_gzip)
+        if kept is None:
+            prefix = f"/{request.segments[0]}"
+            body = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
+            kept = self._kept.put(key, body, request.takes_gzip)
+        body, encoding = kept
+        return Answer(200, (JSON, etag, *encoding), body)
+
+
+def route(request: Request) -> tuple[Endpoint, str] | None:
+    """The row of a path, and the id in it (blank for a list); None for a path or method that is none.
+
+    Words are matched in any case, as links spell `myStudents` in camel case while paths are documented in lower case.
+    """
+    _, kind, id_, tail, *more = (*(segment.lower() for segment in request.segments), "", "", "")
+    if request.method not in ("GET", "HEAD") or any(more):
+        return None
+    endpoint = _RELATED.get((kind, tail)) if tail else (_GETS if id_ else _LISTS).get(kind)
+    return (endpoint, id_) if endpoint else None
+
+
+def _body(
+    connection: Connection, access: Access, prefix: str, path: str, endpoint: Endpoint, id_: str, query: queries.Query, raw: str
+) -> bytes:
+    if endpoint.shape == "get":
+        record = records.get(connection, access, endpoint.source, id_)
+        return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles))
+    if endpoint.shape == "one":
+        record = records.one(connection, access, endpoint, id_)
+        # A to-one path answers with the target and a link to the target's own path, as recorded.
+        return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]")
+    if query.count:
+        total = records.count(connection, access, endpoint.source, query.role)
+        return f'{{"count":{total},"links":[{queries.link("self", f"{path}?{raw}")}]}}'.encode()
+    if endpoint.shape == "list":
+        page = records.page(connection, access, prefix, endpoint.source, query)
+    else:
+        page = records.related(connection, access, prefix, endpoint, id_, query)
+    links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
+    # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
+    also = b',"resources":[]' if endpoint.returns == "resources" and not page.elements else b""
+    return b'{"data":[%b],"links":%b%b}' % (page.elements, links.encode(), also)
+
+
+def _record(record: records.Record, links: str) -> bytes:
+    return f'{{"data":{record.body},"links":{links}}}'.encode()
+
+
+def _matches(if_none_match: str, etag: bytes) -> bool:
+    """Weak comparison (RFC 9110, 13.1.2). `*` is left out: it asks whether anything is there, which takes a read."""
+    if not if_none_match:
+        return False
+    opaque = etag.decode().removeprefix("W/")
+    return any(candidate.strip().removeprefix("W/") == opaque for candidate in if_none_match.split(","))
+
+
+Encoded = tuple[bytes, tuple[Header, ...]]
+
+
+class Kept:
+    """Answers kept ready, the least recently used dropped first."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._answers: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
+
+    def get(self, key: str, takes_gzip: bool) -> Encoded | None:
+        found = self._answers.get((key, takes_gzip))
+        if found is not None:
+            self._answers.move_to_end((key, takes_gzip))
+        return found
+
+    def put(self, key: str, body: bytes, takes_gzip: bool) -> Encoded:
+        """Encode an answer as the client takes it, and keep it when it is small enough."""
+        encoded = _encode(body, takes_gzip)
+        size = len(encoded[0])
+        if size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
+            self._answers[key, takes_gzip] = encoded
+            self._bytes += size
+            while self._bytes > self._bytes_max:
+                _, (dropped, _) = self._answers.popitem(last=False)
+                self._bytes -= len(dropped)
+        return encoded
+
+
+def _encode(body: bytes, takes_gzip: bool) -> Encoded:
+    if not takes_gzip or len(body) < GZIP_FROM_BYTES:
+        return body, ((b"vary", b"accept-encoding"),)
+    compressed = igzip.compress(body, GZIP_LEVEL)
+    return compressed, ((b"vary", b"accept-encoding"), (b"content-encoding", b"gzip"))
+
+
+def _request(scope: Scope) -> Request:
+    authorization = if_none_match = accept_encoding = ""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value.decode("latin-1")
+        elif name == b"if-none-match":
+            if_none_match = value.decode("latin-1")
+        elif name == b"accept-encoding":
+            accept_encoding = value.decode("latin-1")
+    path = scope["path"]
+    return Request(
+        method=scope["method"],
+        path=path,
+        segments=tuple(segment for segment in path.split("/") if segment),
+        query=scope["query_string"].decode("latin-1"),
+        authorization=authorization,
+        if_none_match=if_none_match,
+        takes_gzip=_takes_gzip(accept_encoding),
+    )
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is asked for by name; `q=0` refuses it (RFC 9110, 12.5.3)."""
+    for part in accept_encoding.lower().split(","):
+        name, _, parameters = part.partition(";")
+        if name.strip() == "gzip":
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -1,0 +1,76 @@
+"""The server, put together: one ASGI application from a database and settings; no globals, no work at import."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from rollbook.auth.tokens import Tokens
+from rollbook.errors import NoSuchEndpoint
+from rollbook.settings import Settings
+from rollbook.store.database import Database
+from rollbook.store.keys import Sealer, key_path
+from rollbook.web import explorer, oauth
+from rollbook.web.answers import failure
+from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
+from rollbook.web.limits import RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What makes a server a demo: a token and Basic credentials that everybody may know, and the district they open."""
+
+    token: str
+    basic: str
+    district_name: str
+
+
+class App:
+    """The whole server. Data paths go straight to the Data API; all others are Starlette's."""
+
+    def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
+        tokens = Tokens(in_demo=demo is not None)
+        self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
+        self._data = DataApi(database, settings, tokens, self.rate_limit)
+        self._pages = Starlette(
+            routes=[
+                *oauth.routes(database, Sealer(key_path(settings)), tokens),
+                *_pages(demo),
+            ],
+            exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": _collapse(scope["path"])}
+            if scope["path"][1:].partition("/")[0] in VERSIONS:
+                await self._data(scope, receive, send)
+                return
+        await self._pages(scope, receive, send)
+
+
+def _pages(demo: Demo | None) -> list[BaseRoute]:
+    if demo is None:
+        return explorer.routes(demo_token=None)
+    return explorer.routes(demo_token=demo.token, demo_basic=demo.basic, district_name=demo.district_name)
+
+
+def _collapse(path: str) -> str:
+    """The path without doubled and trailing slashes, which real clients send (protocol.md 13)."""
+    if "//" not in path and (len(path) == 1 or path[-1] != "/"):
+        return path
+    return "/" + "/".join(segment for segment in path.split("/") if segment)
+
+
+def _not_found(settings: Settings) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, _: Exception) -> Response:
+        path = request.url.path
+        return oauth.plain(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
+
+    return answer

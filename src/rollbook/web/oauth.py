@@ -1,0 +1,90 @@
+"""The OAuth paths that need no login page: the list of an application's district tokens, and what a token is for.
+
+`/oauth/tokens` takes Basic credentials, `/oauth/tokeninfo` any bearer token. Neither counts against the rate limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth.tokens import Tokens, basic
+from rollbook.contract.query import link
+from rollbook.errors import Unauthorized
+from rollbook.store import applications
+from rollbook.store.database import Database
+from rollbook.store.keys import Sealer
+from rollbook.web.answers import Answer, every_answer, failure
+
+_JSON = "application/json; charset=utf-8"
+
+
+def routes(database: Database, sealer: Sealer, tokens: Tokens) -> list[Route]:
+    """The routes of `/oauth/tokens` and `/oauth/tokeninfo`."""
+
+    async def list_tokens(request: Request) -> Response:
+        return await to_thread.run_sync(_list_tokens, database, sealer, tokens.in_demo, request)
+
+    async def token_info(request: Request) -> Response:
+        return await to_thread.run_sync(_token_info, database, tokens.in_demo, request)
+
+    return [Route("/oauth/tokens", list_tokens, methods=["GET"]), Route("/oauth/tokeninfo", token_info, methods=["GET"])]
+
+
+def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Request) -> Response:
+    credentials = basic(request.headers.get("authorization", ""))
+    with database.read() as connection:
+        application = applications.authenticate(connection, *credentials, in_demo=in_demo) if credentials else None
+        if application is None:
+            return _bad_client()
+        district = request.query_params.get("district") or None
+        tokens = applications.list_tokens(connection, sealer, application, district, in_demo=in_demo)
+    listed = [
+        {
+            "id": token.id,
+            "created": token.created,
+            "owner": {"type": "district", "id": token.district_id},
+            "access_token": token.access_token,
+            "scopes": token.scopes,
+        }
+        for token in tokens
+    ]
+    asked = f"/oauth/tokens?{request.url.query}" if request.url.query else "/oauth/tokens"
+    return _json(b'{"data":%b,"links":[%b]}' % (orjson.dumps(listed), link("self", asked).encode()))
+
+
+def _token_info(database: Database, in_demo: bool, request: Request) -> Response:
+    try:
+        with database.read() as connection:
+            access = Tokens(in_demo=in_demo).resolve(connection, request.headers.get("authorization", ""))
+    except Unauthorized as error:
+        return plain(failure(error, request.method, request.url.path, "html"))
+    return _json(orjson.dumps({"client_id": access.client_id, "scopes": access.scopes}))
+
+
+def _bad_client() -> Response:
+    """RFC 6749, 5.2: invalid_client is 401, with the scheme that the client may use."""
+    body = {"error": "invalid_client", "error_description": "unknown client id, or wrong client secret; expected HTTP Basic"}
+    return _with_headers(Response(orjson.dumps(body), 401, {"www-authenticate": "Basic"}, media_type=_JSON))
+
+
+def _json(body: bytes) -> Response:
+    etag = f'W/"{hashlib.blake2b(body, digest_size=15).hexdigest()}"'
+    return _with_headers(Response(body, headers={"etag": etag}, media_type=_JSON))
+
+
+def plain(answer: Answer) -> Response:
+    """An `Answer` as a Starlette response."""
+    response = _with_headers(Response(answer.body, answer.status))
+    response.raw_headers.extend(answer.headers)
+    return response
+
+
+def _with_headers(response: Response) -> Response:
+    response.raw_headers.extend(every_answer())
+    return response

@@ -1,0 +1,71 @@
+"""Running the server: one process, or several that share the database and the rate limits."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from rollbook import settings as setting_rows
+from rollbook.errors import BadSetting
+from rollbook.settings import PREFIX, Settings
+from rollbook.store.database import open_database
+from rollbook.web.app import App, Demo
+from rollbook.web.limits import new_table
+
+# How worker processes learn what the first process knows; they start afresh and read only their environment.
+LIMITS = PREFIX + "LIMITS_FILE"
+DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
+DEMO_BASIC = PREFIX + "DEMO_BASIC"
+DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
+
+
+def check_port(settings: Settings) -> None:
+    """Errors: BadSetting when the address cannot be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadSetting(
+                f"port {settings.port} on {settings.host} cannot be used: {reason}; choose another one with --port"
+            ) from None
+
+
+def run(settings: Settings, demo: Demo | None = None) -> None:
+    """Serve until interrupted."""
+    limits = new_table()
+    os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
+    os.environ[LIMITS] = str(limits)
+    if demo:
+        os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
+    try:
+        uvicorn.run(
+            "rollbook.web.server:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=75,
+        )
+    finally:
+        limits.unlink(missing_ok=True)
+
+
+def create_app() -> App:
+    """The application of one worker process, from its environment."""
+    settings = setting_rows.read(os.environ)
+    demo = None
+    if DEMO_TOKEN in os.environ:
+        demo = Demo(os.environ[DEMO_TOKEN], os.environ[DEMO_BASIC], os.environ[DEMO_DISTRICT])
+    return App(open_database(settings.database), settings, limits=Path(os.environ[LIMITS]), demo=demo)

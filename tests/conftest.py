@@ -1,0 +1,53 @@
+"""Fixtures that all tests share: a database of each kind, and the small world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from rollbook.store.database import Database, open_database
+from rollbook.store.migrations import migrate
+from tests.postgres import server_address
+
+# A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked at twice.
+settings.register_profile("rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rollbook")
+
+
+@pytest.fixture(scope="session")
+def postgresql_address() -> str:
+    """A real PostgreSQL of this test run, from a PyPI package, without root."""
+    return server_address()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database; every test that asks for one runs on both."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "rollbook.db")
+        return
+    yield from _postgresql_database(request.getfixturevalue("postgresql_address"))
+
+
+def _postgresql_database(server: str) -> Iterator[str]:
+    # A schema of its own is as good as a database of its own, and made in a tenth of the time.
+    name = f"test_{uuid4().hex[:16]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    yield f"{server}&options=-csearch_path%3D{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+
+@pytest.fixture
+def database(database_address: str) -> Iterator[Database]:
+    """An empty database with the schema of today."""
+    opened = open_database(database_address)
+    migrate(opened)
+    yield opened
+    opened.close()
