@@ -48,7 +48,7 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
         "tags": [*({"name": _tag(kind), "description": kind.help} for kind in KINDS), _OAUTH_TAG],
         "paths": {**{f"/v{version}{row.path}": {"get": _operation(row)} for row in ENDPOINTS}, **_OAUTH_PATHS},
         "components": {
-            "schemas": dict(sorted([*_shapes(version), *_answers(), *_ERRORS.items(), *_OAUTH_SCHEMAS.items()])),
+            "schemas": _schemas(version),
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
             "responses": _RESPONSES,
@@ -87,6 +87,12 @@ def _object(required: Iterable[str], properties: dict[str, Schema], description:
 
 
 # --- the shapes of records
+
+
+def _schemas(version: str) -> Schema:
+    # The title repeats the name: a viewer shows it where a shape is one of several, instead of a bare number.
+    named = sorted([*_shapes(version), *_answers(), *_ERRORS.items(), *_OAUTH_SCHEMAS.items()])
+    return {name: {"title": name, **schema} for name, schema in named}
 
 
 def _shapes(version: str) -> Iterable[tuple[str, Schema]]:

@@ -43,7 +43,7 @@ function open(place) {
     tryItOutEnabled: true,
     displayRequestDuration: true,
     defaultModelRendering: "model",
-    defaultModelExpandDepth: 4,
+    defaultModelExpandDepth: 7, // deep enough to show the marks of a record's own fields inside a page
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
     onComplete: () => { if (token) ui.preauthorizeApiKey("bearer", token); },
