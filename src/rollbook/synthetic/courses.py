@@ -1,0 +1,237 @@
+"""What is taught: the slots of a pupil's week in each wing of a school, and the courses that fill them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PREK, KINDERGARTEN = -1, 0
+GRADES = ("PreKindergarten", "Kindergarten", *(str(number) for number in range(1, 13)))
+
+DEPARTMENTS = (
+    "homeroom",
+    "english",
+    "math",
+    "science",
+    "social studies",
+    "language",
+    "arts",
+    "PE",
+    "electives",
+    "advisory",
+    "support",
+    "library",
+    "office",
+)
+
+
+class Course(NamedTuple):
+    """A course as section rows name it; `subject` is what the SIS has in its Subject column, blank included."""
+
+    name: str
+    number: str
+    subject: str
+
+
+class Slot(NamedTuple):
+    """One of a pupil's classes: who teaches it, for how long, with which other pupils, and what.
+
+    `terms` cuts the year (1 the year, 2 semesters, 4 quarters, 0 no term given); `mixed` puts neighbouring grades
+    together; `courses` is a row of choices per grade, and a class takes the one of its place in the slot.
+    """
+
+    department: str
+    terms: int
+    mixed: bool
+    courses: dict[int, tuple[Course, ...]]
+
+
+NO_COURSE = Course("", "", "")
+
+
+def grade_text(grade: int) -> str:
+    """The Grade cell: -1 is `PreKindergarten`, 0 `Kindergarten`, 12 `12`."""
+    return GRADES[grade + 1]
+
+
+def _graded(name: str, code: str, subject: str, grades: range) -> dict[int, tuple[Course, ...]]:
+    """One course for each grade, named and numbered after it."""
+    return {
+        grade: (Course(f"{name}, {grade_text(grade)}" if grade < 1 else f"{name} {grade}", f"{code}{grade:02d}", subject),)
+        for grade in grades
+    }
+
+
+def _for_all(grades: range, *courses: Course) -> dict[int, tuple[Course, ...]]:
+    return dict.fromkeys(grades, courses)
+
+
+_PRIMARY = range(PREK, 6)
+_MIDDLE = range(6, 9)
+_HIGH = range(9, 13)
+
+# A pre-kindergarten homeroom has a section name only: small districts give no course there.
+PRIMARY_SLOTS = (
+    Slot(
+        "homeroom",
+        1,
+        False,
+        _graded("Homeroom", "HR", "homeroom/advisory", range(6)) | {PREK: (NO_COURSE,)},
+    ),
+    Slot("homeroom", 1, False, _graded("Reading, Writing and Spelling", "RW", "Reading", range(6))),
+    Slot("homeroom", 1, False, _graded("Mathematics", "MA", "math", range(6))),
+    Slot(
+        "arts",
+        2,
+        False,
+        _for_all(range(6), Course("Art", "ART1", "arts and music"), Course("Music", "MUS1", "")),
+    ),
+    Slot("PE", 1, False, _for_all(_PRIMARY, Course("Physical Education", "PE1", "PE and health"))),
+)
+
+_MIDDLE_ENGLISH = Slot("english", 1, False, _graded("English Language Arts", "ELA", "english/language arts", _MIDDLE))
+_MIDDLE_MATH = Slot(
+    "math",
+    1,
+    False,
+    {
+        6: (Course("Mathematics 6", "MA06", "math"), Course("Mathematics 6 Accelerated", "MA06A", "math")),
+        7: (Course("Mathematics 7", "MA07", "math"), Course("Pre-Algebra", "MA07A", "Mathematics")),
+        8: (Course("Mathematics 8", "MA08", "math"), Course("Algebra I", "MA09", "Algebra")),
+    },
+)
+_MIDDLE_SCIENCE = Slot(
+    "science",
+    1,
+    False,
+    {
+        6: (Course("Earth Science", "SC06", "science"),),
+        7: (Course("Life Science", "SC07", "science"),),
+        8: (Course("Physical Science", "SC08", "science"),),
+    },
+)
+_MIDDLE_SOCIAL = Slot(
+    "social studies",
+    1,
+    False,
+    {
+        6: (Course("World Regions", "SS06", "social studies"),),
+        7: (Course("State History", "SS07", "social studies"),),
+        8: (Course("U.S. History to 1877", "SS08", "Social Studies"),),
+    },
+)
+_MIDDLE_PE = Slot(
+    "PE", 2, False, _for_all(_MIDDLE, Course("Physical Education 6-8", "PE2", "PE and health"), Course("Health", "HE2", ""))
+)
+_MIDDLE_WHEEL = Slot(
+    "arts",
+    4,
+    False,
+    _for_all(
+        _MIDDLE,
+        Course("Studio Art", "ART2", "arts and music"),
+        Course("Choir", "MUS2", "arts and music"),
+        Course("Robotics", "TEC2", "technology and engineering"),
+        Course("Drama", "DRA2", ""),
+    ),
+)
+_MIDDLE_LANGUAGE = Slot(
+    "language",
+    1,
+    True,
+    _for_all(
+        _MIDDLE,
+        Course("Spanish Exploratory", "LG20", "language"),
+        Course("French Exploratory", "LG21", "language"),
+        Course("Reading Intervention", "INT2", "interventions/online learning"),
+    ),
+)
+# An advisory period has no course in many timetables: the section goes by its own name.
+_ADVISORY = Slot("advisory", 1, False, _for_all(range(6, 13), NO_COURSE))
+
+MIDDLE_SLOTS = (
+    _MIDDLE_ENGLISH,
+    _MIDDLE_MATH,
+    _MIDDLE_SCIENCE,
+    _MIDDLE_SOCIAL,
+    _MIDDLE_PE,
+    _MIDDLE_WHEEL,
+    _MIDDLE_LANGUAGE,
+    _ADVISORY,
+)
+
+HIGH_SLOTS = (
+    Slot(
+        "english",
+        1,
+        False,
+        {
+            9: (Course("English 9", "EN09", "English"), Course("English 9 Honors", "EN09H", "English")),
+            10: (Course("English 10", "EN10", "English"), Course("English 10 Honors", "EN10H", "English")),
+            11: (Course("English 11", "EN11", "English"), Course("AP Language and Composition", "EN11A", "English")),
+            12: (Course("English 12", "EN12", "English"), Course("Creative Writing", "EN12C", "Writing")),
+        },
+    ),
+    Slot(
+        "math",
+        1,
+        False,
+        {
+            9: (Course("Algebra I", "MA09", "Algebra"), Course("Geometry", "MA10", "math")),
+            10: (Course("Geometry", "MA10", "math"), Course("Algebra II", "MA11", "Algebra")),
+            11: (Course("Algebra II", "MA11", "Algebra"), Course("Precalculus", "MA12", "math")),
+            12: (Course("Statistics", "MA13", "math"), Course("Calculus", "MA14", "Calc")),
+        },
+    ),
+    Slot(
+        "science",
+        1,
+        False,
+        {
+            9: (Course("Biology", "SC09", "science"),),
+            10: (Course("Chemistry", "SC10", "science"), Course("Environmental Science", "SC10E", "science")),
+            11: (Course("Physics", "SC11", "science"), Course("Astronomy", "SC11A", "")),
+            12: (Course("Anatomy and Physiology", "SC12", "science"), Course("Forensic Science", "SC12F", "science")),
+        },
+    ),
+    Slot(
+        "social studies",
+        1,
+        False,
+        {
+            9: (Course("World History", "SS09", "social studies"),),
+            10: (Course("Geography", "SS10", "social studies"), Course("Civics", "SS10C", "")),
+            11: (Course("U.S. History since 1877", "SS11", "social studies"),),
+            12: (Course("Government", "SS12", "Social Studies"), Course("Economics", "SS12E", "social studies")),
+        },
+    ),
+    Slot(
+        "PE", 2, True, _for_all(_HIGH, Course("Fitness", "PE3", "PE and health"), Course("Health 9-12", "HE3", "PE and health"))
+    ),
+    Slot(
+        "language",
+        1,
+        True,
+        _for_all(
+            _HIGH,
+            Course("Spanish I", "LG31", "language"),
+            Course("French I", "LG41", "language"),
+            Course("Spanish II", "LG32", ""),
+            Course("Mandarin I", "LG51", "language"),
+        ),
+    ),
+    Slot(
+        "electives",
+        1,
+        True,
+        _for_all(
+            _HIGH,
+            Course("Ceramics", "EL31", "arts and music"),
+            Course("Web Design", "EL32", "technology and engineering"),
+            Course("Concert Band", "EL33", "Music"),
+            Course("Culinary Arts", "EL34", "other"),
+            Course("Computer Science Principles", "EL35", "technology and engineering"),
+            Course("Personal Finance", "EL36", ""),
+        ),
+    ),
+    _ADVISORY,
+)

@@ -1,0 +1,58 @@
+"""The eight files and their columns, in Clever's spelling, and how a row becomes a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
+
+from rollbook.synthetic import roster
+
+# Words that are not simply written with one capital letter in front.
+SPELLINGS = MappingProxyType({"dob": "DOB", "iep_status": "IEP_status"})
+
+_ROWS: dict[str, tuple[str, ...]] = {
+    "schools.csv": roster.School._fields,
+    "students.csv": (*roster.Student._fields[:-1], *roster.Contact._fields),
+    "teachers.csv": roster.Teacher._fields,
+    "sections.csv": roster.Section._fields,
+    "enrollments.csv": roster.Enrollment._fields,
+    "staff.csv": roster.Staff._fields,
+    "administrators.csv": roster.Administrator._fields,
+    "resources.csv": roster.Resource._fields,
+}
+
+
+def header(field: str) -> str:
+    """The column of a field: `school_id` is `School_id`, `last_name` `Last_name`, `ext_room` `ext.room`."""
+    if field.startswith("ext_"):
+        return f"ext.{field[4:]}"
+    spelled = SPELLINGS.get(field, field.capitalize())
+    # Clever writes the two parts of a few names with capitals each.
+    return {"Hispanic_latino": "Hispanic_Latino"}.get(spelled, spelled)
+
+
+COLUMNS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    {file: tuple(header(field) for field in fields) for file, fields in _ROWS.items()}
+)
+
+
+def line(cells: Sequence[str]) -> str:
+    """One row of a file without its line end, quoted where it must be (RFC 4180, section 2)."""
+    joined = "\x1f".join(cells)
+    if "," in joined or '"' in joined or "\n" in joined or "\r" in joined:
+        return ",".join(_quoted(cell) for cell in cells)
+    return joined.replace("\x1f", ",")
+
+
+def student_rows(students: Iterable[roster.Student]) -> Iterator[tuple[str, ...]]:
+    """The rows of students.csv: one for each contact of a pupil, one without where there is none."""
+    for student in students:
+        pupil = student[:-1]
+        for contact in student.contacts or (roster.NO_CONTACT,):
+            yield pupil + contact
+
+
+def _quoted(cell: str) -> str:
+    if "," in cell or '"' in cell or "\n" in cell or "\r" in cell:
+        return '"' + cell.replace('"', '""') + '"'
+    return cell

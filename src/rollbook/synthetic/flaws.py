@@ -1,0 +1,153 @@
+"""Bad rows on purpose: every kind of problem that a row of a real SIS file has.
+
+A flaw that costs the whole row is put into a copy, written after the good row, with an id of its own where it needs
+one: so all good records stay, and nothing that refers to them falls too. A flaw that costs only a value is put into the
+row itself. No flaw here stops a file as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from rollbook.synthetic import chance
+from rollbook.synthetic.files import COLUMNS
+
+Row = Sequence[str]
+Cells = dict[str, str]
+
+
+class Flaw(NamedTuple):
+    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and the cells it changes.
+
+    `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a column that
+    must be filled in the good row, or `SINGLE_ROW`.
+    """
+
+    file: str
+    code: str
+    title: str
+    in_copy: bool
+    change: Callable[[Cells, int], Cells]
+    needs: str = ""
+
+
+# A pupil with several contacts has several rows, and changing one of them alone would be another flaw.
+SINGLE_ROW = "single row"
+
+
+def _set(**cells: str) -> Callable[[Cells, int], Cells]:
+    """Change to these cells; `{}` stands for the number of the bad row."""
+    return lambda _good, number: {column: cell.format(number) for column, cell in cells.items()}
+
+
+def _same(_good: Cells, _number: int) -> Cells:
+    return {}
+
+
+def _other_school(good: Cells, _number: int) -> Cells:
+    # Every district has at least these two schools.
+    return {"School_id": "0001" if good["School_id"] != "0001" else "0002"}
+
+
+NEW_SCHOOL = {"School_id": "X{}", "School_number": "X{}"}
+NEW_STUDENT = {"Student_id": "X{}", "Student_number": "X{}"}
+NEW_TEACHER = {"Teacher_id": "X{}", "Teacher_email": ""}
+NEW_STAFF = {"Staff_id": "X{}", "Staff_email": "x{}@example.org"}
+NEW_ADMIN = {"Admin_id": "X{}", "Admin_email": "x{}@example.org"}
+NO_CONTACT = {column: "" for column in COLUMNS["students.csv"] if column.startswith("Contact_")}
+NO_SCHOOL = {"School_id": "NO-SUCH-SCHOOL"}
+
+FLAWS: tuple[Flaw, ...] = (
+    Flaw("schools.csv", "duplicate-id", "School_id used twice", True, _set(School_name="Another School {}")),
+    Flaw("schools.csv", "missing-value", "School without a name", True, _set(**NEW_SCHOOL, School_name="")),
+    Flaw("schools.csv", "bad-phone", "Phone that is no number", False, _set(School_phone="see website")),
+    Flaw("schools.csv", "unknown-value", "Grade that is none", False, _set(Low_grade="first")),
+    Flaw(
+        "students.csv", "conflicting-repeat", "Repeated row that says otherwise", True, _set(**NO_CONTACT, Last_name="Otherwise")
+    ),
+    Flaw("students.csv", "missing-value", "Student without a last name", True, _set(**NEW_STUDENT, Last_name="")),
+    Flaw("students.csv", "missing-value", "Student without an id", True, _set(Student_id="")),
+    Flaw("students.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STUDENT, **NO_SCHOOL)),
+    Flaw("students.csv", "unknown-value", "Grade that is none", False, _set(Grade="Senior"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Gender that is none", False, _set(Gender="unknown"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Race that is none", False, _set(Race="Q"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Neither yes nor no", False, _set(Hispanic_Latino="maybe"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Language that is none", False, _set(Home_language="Klingon"), SINGLE_ROW),
+    Flaw("students.csv", "bad-date", "Birthday that is no date", False, _set(DOB="13/32/2015"), SINGLE_ROW),
+    Flaw("students.csv", "bad-phone", "Phone that is no number", False, _set(Contact_phone="call the office"), "Contact_name"),
+    Flaw("students.csv", "incomplete-contact", "Contact without a name", False, _set(Contact_name=""), "Contact_name"),
+    Flaw("students.csv", "incomplete-contact", "Contact without a type", False, _set(Contact_type=""), "Contact_name"),
+    Flaw("teachers.csv", "duplicate-id", "Teacher_id used twice", True, _set(First_name="Another")),
+    Flaw("teachers.csv", "missing-value", "Teacher without a last name", True, _set(**NEW_TEACHER, Last_name="")),
+    Flaw("teachers.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_TEACHER, **NO_SCHOOL)),
+    Flaw("sections.csv", "duplicate-id", "Section_id used twice", True, _set(Name="Another class {}")),
+    Flaw("sections.csv", "no-students", "Section that nobody attends", True, _set(Section_id="X{}")),
+    Flaw("sections.csv", "missing-value", "Section without a teacher", True, _set(Section_id="X{}", Teacher_id="")),
+    Flaw("sections.csv", "unknown-school", "School not in schools.csv", True, _set(Section_id="X{}", **NO_SCHOOL)),
+    Flaw("sections.csv", "unknown-teacher", "Teacher not in teachers.csv", True, _set(Section_id="X{}", Teacher_id="X{}")),
+    Flaw("sections.csv", "unknown-co-teacher", "Co-teacher not in teachers.csv", False, _set(Teacher_4_id="X{}")),
+    Flaw("sections.csv", "own-subject", "Subject in words of its own", False, _set(Subject="Underwater Basketry")),
+    Flaw("sections.csv", "unknown-value", "Grade that is none", False, _set(Grade="all")),
+    Flaw("sections.csv", "bad-date", "Term that begins on no date", False, _set(Term_start="first Monday"), "Term_start"),
+    Flaw("enrollments.csv", "unknown-student", "Student not in students.csv", True, _set(Student_id="X{}")),
+    Flaw("enrollments.csv", "unknown-section", "Section not in sections.csv", True, _set(Section_id="NO-SUCH-SECTION-{}")),
+    Flaw("enrollments.csv", "equal-rows", "The same row twice", True, _same),
+    Flaw("enrollments.csv", "missing-value", "Enrollment without a student", True, _set(Student_id="")),
+    Flaw("enrollments.csv", "unknown-school", "School not in schools.csv", True, _set(**NO_SCHOOL)),
+    Flaw("enrollments.csv", "other-school", "School other than the section's", False, _other_school),
+    Flaw("staff.csv", "missing-value", "Staff without an email", True, _set(Staff_id="X{}", Staff_email="")),
+    Flaw("staff.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STAFF, **NO_SCHOOL)),
+    Flaw("administrators.csv", "unknown-admin-role", "Role that is none", True, _set(**NEW_ADMIN, Role="Wizard")),
+    Flaw("administrators.csv", "missing-value", "Administrator without an email", True, _set(Admin_id="X{}", Admin_email="")),
+    Flaw("resources.csv", "missing-value", "Resource without a title", True, _set(Resource_id="X{}", Title="")),
+    Flaw("resources.csv", "unknown-course", "Course that nobody takes", True, _set(Course_name="Alchemy", Course_number="X{}")),
+)
+
+
+class Spoiler:
+    """Makes a share of one file's rows bad, taking the file's flaws in turn; `found` counts them by code.
+
+    Args:
+        file: the name of the file.
+        share: of the good rows, 0..1; bad rows lie evenly among them.
+        seed: where the first one lies.
+    """
+
+    def __init__(self, file: str, share: float, seed: int) -> None:
+        self.found: Counter[str] = Counter()
+        self._columns = COLUMNS[file]
+        self._share = share
+        self._debt = chance.mix(chance.key(seed, len(file))) / 2**64
+        self._waiting = deque(flaw for flaw in FLAWS if flaw.file == file)
+
+    def spoiled(self, rows: Sequence[Row]) -> Iterator[Row]:
+        """The rows with the bad ones among them; the rows of one pupil must come together."""
+        for place, row in enumerate(rows):
+            self._debt += self._share
+            if self._debt < 1:
+                yield row
+            else:
+                self._debt -= 1
+                yield from self._bad(row, _is_single(rows, place))
+
+    def _bad(self, row: Row, is_single: bool) -> list[Row]:
+        good = dict(zip(self._columns, row, strict=True))
+        flaw = next(flaw for flaw in self._waiting if _fits(flaw, good, is_single))
+        # One that did not fit stays in front, so that none is passed over for long.
+        self._waiting.remove(flaw)
+        self._waiting.append(flaw)
+        bad = tuple((good | flaw.change(good, self.found.total() + 1)).values())
+        self.found[flaw.code] += 1
+        return [row, bad] if flaw.in_copy else [bad]
+
+
+def _fits(flaw: Flaw, good: Cells, is_single: bool) -> bool:
+    return is_single if flaw.needs == SINGLE_ROW else not flaw.needs or bool(good[flaw.needs])
+
+
+def _is_single(rows: Sequence[Row], place: int) -> bool:
+    """Whether no neighbour has the same first two cells, the school and the id."""
+    key = rows[place][:2]
+    return all(rows[near][:2] != key for near in (place - 1, place + 1) if 0 <= near < len(rows))

@@ -1,0 +1,293 @@
+"""What is drawn about people: names, birthdays, addresses, contacts, programs; all from the keys in `occupancy`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple, TypeVar
+
+from rollbook.synthetic import chance, places
+from rollbook.synthetic.courses import grade_text
+from rollbook.synthetic.days import FIRST_DAY, calendar_year
+from rollbook.synthetic.layout import Layout
+from rollbook.synthetic.names import Culture, Name, wheel
+from rollbook.synthetic.occupancy import Employee, Occupant
+from rollbook.synthetic.roster import Contact, Student, Teacher
+
+T = TypeVar("T")
+
+STUDENT_DOMAIN = "example.edu"
+EMPLOYEE_DOMAIN = "example.org"
+CONTACT_DOMAIN = "example.net"
+
+DISABILITIES = (
+    ("sld", "Specific learning disability"),
+    ("sli", "Speech or language impairment"),
+    ("ohi", "Other health impairment"),
+    ("aut", "Autism"),
+    ("dd", "Developmental delay"),
+    ("emn", "Emotional disturbance"),
+    ("id", "Intellectual Disability"),
+    ("hi", "Hearing impairment"),
+    ("vi", "Visual impairment"),
+    ("other", "Other"),
+)
+
+# A row of a family's contacts: relationship, type and the names it is drawn from (girls' or boys'), in order of
+# calling. Files mix the API's words with the words of the enrolment form.
+CONTACT_ROWS = (
+    ("Mother", "Primary", True),
+    ("Parent", "Parent/Guardian", True),
+    ("Father", "Parent/Guardian", False),
+    ("Parent", "Secondary", False),
+    ("Grandparent", "Family", True),
+    ("Aunt/Uncle", "Family", False),
+    ("Sibling", "Emergency", True),
+    ("Neighbor", "Emergency", False),
+    ("Other", "Other", True),
+)
+FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS[2:4], CONTACT_ROWS[4:]
+PHONE_STYLES = ("({}) 555-{}", "{}-555-{}", "{}.555.{}", "{}555{}", "1-{}-555-{}", "({}) 555-{} x204")
+PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "Mobile", "Other", "")
+TITLES = ("Ms.", "Ms.", "Mr.", "Mrs.", "Dr.", "", "")
+
+
+class District(NamedTuple):
+    """What all people of a district share."""
+
+    state: str
+    towns: tuple[str, ...]
+    zip_start: int
+    area_codes: tuple[str, ...]
+
+
+class Family(NamedTuple):
+    """What brothers and sisters share."""
+
+    culture: Culture
+    surname: Name
+    language: str
+    meals: str
+    street: str
+    city: str
+    zip_code: str
+    contacts: tuple[Contact, ...]
+
+
+class Person(NamedTuple):
+    """The name of a grown-up and what is made of it."""
+
+    first: Name
+    middle: str
+    last: Name
+    email: str
+    username: str
+    password: str
+
+
+def district(plan: Layout) -> District:
+    """The state, the towns and the area codes of a district."""
+    rng = random.Random(chance.key(plan.seed, 31))
+    town = int(rng.random() * len(places.TOWNS))
+    count = min(len(places.TOWNS), 2 + plan.students // 4000)
+    towns = tuple(places.TOWNS[(town + n) % len(places.TOWNS)] for n in range(count))
+    area = int(rng.random() * len(places.AREA_CODES))
+    codes = (places.AREA_CODES[area], places.AREA_CODES[area - 1])
+    return District(_pick(places.STATES, rng.random()), towns, 1000 + int(rng.random() * 90000), codes)
+
+
+class People:
+    """Draws people of one district; the same keys give the same people in any order of asking."""
+
+    def __init__(self, plan: Layout) -> None:
+        self.plan = plan
+        self.district = district(plan)
+        self._rng = random.Random()
+        self._wheel = wheel()
+
+    def student(self, who: Occupant, grade: int, school_id: str) -> Student:
+        """The row of a pupil who is in a grade of a school."""
+        family = self._family(who)
+        self._rng.seed(who.key)
+        draw = self._rng.random
+        gender = _pick(("F", "M"), draw()) if draw() > 0.012 else _pick(("X", "X", ""), draw())
+        first = self._given(family.culture, gender, draw())
+        middle = self._given(family.culture, gender, draw()).text if draw() < 0.7 else ""
+        last = family.surname if draw() > 0.08 else _pick(family.culture.surnames, draw())
+        number = chance.scrambled(who.number, 10**9, self.plan.seed)
+        iep, gifted, plan_504 = draw() < 0.14, draw() < 0.07, draw() < 0.04
+        code, disability = _pick(DISABILITIES, draw() * draw()) if iep else ("", "")
+        ell = draw() < (0.4 if family.language not in ("English", "") else 0.01)
+        preferred = self._given(family.culture, gender, draw()).text if draw() < 0.04 else ""
+        average = 4 - 2.2 * draw() * draw()
+        school_year = calendar_year(0) + who.seat.cohort
+        local = f"{first.latin}.{last.latin}"
+        return Student(
+            school_id,
+            f"{number:09d}",
+            f"{chance.scrambled(who.number, 10**9, 11):09d}",
+            f"{chance.scrambled(who.number, 10**10, 77):010d}" if draw() < 0.97 else "",
+            last.text,
+            middle,
+            first.text,
+            grade_text(max(-1, min(12, grade + who.grade_error))),
+            gender,
+            str(school_year + 13),
+            _birthday(school_year, draw(), draw()),
+            _pick(family.culture.races, draw()).strip(),
+            "Y" if draw() < family.culture.hispanic_share else "N",
+            family.language,
+            "Y" if ell else "N",
+            family.meals,
+            "Y" if iep else "N",
+            "Y" if gifted else "N",
+            "Y" if plan_504 else "N",
+            "Y" if iep else "N",
+            disability,
+            code,
+            preferred,
+            "",
+            _pick(family.culture.surnames, draw()).text if preferred and draw() < 0.2 else "",
+            family.street,
+            family.city,
+            self.district.state,
+            family.zip_code,
+            self._student_email(local, number, who.email_changes, grade, draw()),
+            f"{local[:12]}{number % 10**5:05d}" if grade > 2 or draw() < 0.3 else "",
+            f"{_pick(places.PASSWORD_WORDS, draw())}{int(draw() * 90) + 10}" if 0 <= grade <= 5 else "",
+            f"{average:.2f}" if grade > 8 else "",
+            f"{min(5.0, average * (1 + 0.25 * draw())):.2f}" if grade > 8 else "",
+            f"R{1 + who.family_number % 40:02d}" if draw() < 0.55 else "",
+            str(100 + int(draw() * 900)) if grade > 5 else "",
+            family.contacts,
+        )
+
+    def student_id(self, who: Occupant) -> str:
+        """The Student_id alone, for enrollments at another school."""
+        return f"{chance.scrambled(who.number, 10**9, self.plan.seed):09d}"
+
+    def person(self, who: Employee, *, always_mail: bool = False) -> Person:
+        """The name and address of a grown-up who holds a position."""
+        self._rng.seed(who.key)
+        draw = self._rng.random
+        culture = self._wheel[chance.mix(who.key) & 127]
+        gender = "F" if draw() < 0.66 else "M"
+        first, last = self._given(culture, gender, draw()), _pick(culture.surnames, draw())
+        middle = self._given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
+        tail = chance.base36(who.number) + ("" if not who.email_changes else f".{who.email_changes + 1}")
+        email = f"{first.latin}.{last.latin}.{tail}@{EMPLOYEE_DOMAIN}"
+        username = f"{first.latin[:1]}{last.latin}{chance.base36(who.number)}" if draw() < 0.9 else ""
+        password = f"{_pick(places.PASSWORD_WORDS, draw())}-{int(draw() * 9000) + 1000}" if draw() < 0.1 else ""
+        return Person(first, middle, last, email if always_mail or draw() > 0.02 else "", username, password)
+
+    def teacher(self, who: Employee, school_id: str, *, always_mail: bool) -> Teacher:
+        """The row of a teacher whose home is a school."""
+        person = self.person(who, always_mail=always_mail)
+        draw = self._rng.random
+        number = chance.scrambled(who.number, 10**9, self.plan.seed)
+        return Teacher(
+            school_id,
+            f"T{number:09d}",
+            f"{number % 10**6:06d}" if draw() < 0.95 else "",
+            f"{chance.scrambled(who.number, 10**9, 5):09d}" if draw() < 0.8 else "",
+            person.email,
+            person.first.text,
+            person.middle,
+            person.last.text,
+            _pick(TITLES, draw()),
+            person.username,
+            person.password,
+            _pick(("General", "Special Education", "Bilingual", "National Board", ""), draw()),
+        )
+
+    def teacher_id(self, who: Employee) -> str:
+        """The Teacher_id alone, for sections that name a teacher of another school."""
+        return f"T{chance.scrambled(who.number, 10**9, self.plan.seed):09d}"
+
+    def address(self, key: int) -> tuple[str, str, str]:
+        """A street with number, a town and a zip code."""
+        rng = random.Random(key)
+        return self._address(rng.random(), rng.random(), rng.random())
+
+    def phone(self, first: float, second: float, style: float) -> str:
+        """A phone number that is kept free for fiction, as somebody typed it."""
+        line = f"{100 + int(second * 100):04d}"
+        return _pick(PHONE_STYLES, style * style * style).format(_pick(self.district.area_codes, first), line)
+
+    def _family(self, who: Occupant) -> Family:
+        rng = self._rng
+        rng.seed(who.family_key)
+        draw = rng.random
+        culture = self._culture(who.seat.number, who.family_number // 32 // (self.plan.seats + 1), who.family_number % 32)
+        surname, language = _pick(culture.surnames, draw()), _pick(culture.languages, draw())
+        meals = _pick(("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", ""), draw())
+        contacts = self._contacts(who, culture, surname, draw())
+        rng.seed(who.family_key + 1 + who.addresses)
+        street, city, zip_code = self._address(draw(), draw(), draw())
+        return Family(culture, surname, language, meals, street, city, zip_code, contacts)
+
+    def _contacts(self, who: Occupant, culture: Culture, surname: Name, how_many: float) -> tuple[Contact, ...]:
+        """0 to 4 contacts, two of them most often."""
+        draw = self._rng.random
+        count = 0 if how_many < 0.05 else 1 if how_many < 0.28 else 2 if how_many < 0.74 else 3 if how_many < 0.92 else 4
+        # Every other change of some families is that somebody more, or no more, is called.
+        count += who.contact_changes % 2 if who.family_key & 3 == 0 and count < 4 else 0
+        rows = [_pick(FIRST_CONTACTS, draw()), _pick(SECOND_CONTACTS, draw())]
+        later = int(draw() * len(LATER_CONTACTS))
+        rows += [LATER_CONTACTS[later], LATER_CONTACTS[later - 1]]
+        # Some families were typed in by hand and have no ids: there the name and email are all there is.
+        has_ids = draw() < 0.78
+        return tuple(self._contact(who, culture, surname, has_ids, place, rows[place]) for place in range(count))
+
+    def _contact(
+        self, who: Occupant, culture: Culture, surname: Name, has_id: bool, place: int, row: tuple[str, str, bool]
+    ) -> Contact:
+        draw = self._rng.random
+        relationship, kind, female = row
+        first = _pick(culture.girls if female else culture.boys, draw())
+        last = surname if draw() < 0.75 else _pick(culture.surnames, draw())
+        index = who.family_number * 4 + place
+        email = f"{first.latin}.{last.latin}{chance.base36(index)}@{CONTACT_DOMAIN}" if draw() < 0.85 else ""
+        has_phone, area, line, style, phone_type = draw() < 0.93, draw(), draw(), draw(), draw()
+        # A changed phone is the next number but twenty-nine; only the first contact's changes.
+        line = (line + 0.29 * who.contact_changes) % 1 if place == 0 else line
+        return Contact(
+            relationship,
+            kind,
+            f"{first.text} {last.text}",
+            self.phone(area, line, style) if has_phone or not email else "",
+            _pick(PHONE_TYPES, phone_type) if has_phone else "",
+            email,
+            f"C{chance.scrambled(index, 10**10, self.plan.seed):010d}" if has_id else "",
+        )
+
+    def _culture(self, first: int, second: int, third: int) -> Culture:
+        # Neighbouring seats and cohorts are dealt different places, so that a small district has many scripts too.
+        return self._wheel[(first * 37 + second * 53 + third * 29 + self.plan.seed) & 127]
+
+    def _given(self, culture: Culture, gender: str, draw: float) -> Name:
+        names = culture.girls if gender == "F" or (gender != "M" and draw < 0.5) else culture.boys
+        return _pick(names, draw)
+
+    def _address(self, house: float, street: float, town: float) -> tuple[str, str, str]:
+        place = int(town * town * len(self.district.towns))
+        zip_code = f"{(self.district.zip_start + place) % 100000:05d}"
+        return f"{1 + int(house * 998)} {_pick(places.STREETS, street)}", self.district.towns[place], zip_code
+
+    def _student_email(self, local: str, number: int, changes: int, grade: int, draw: float) -> str:
+        if draw < (0.6 if grade < 3 else 0.05):
+            return ""
+        change = f".{changes + 1}" if changes else ""
+        return f"{local}{chance.base36(number)}{change}@{STUDENT_DOMAIN}"
+
+
+def _birthday(school_year: int, day: float, odd: float) -> str:
+    """`MM/DD/YYYY` of a child who is five on 1 September of the kindergarten year; three in a hundred are a year off."""
+    off = -1 if odd < 0.02 else 1 if odd > 0.99 else 0
+    latest = FIRST_DAY.replace(year=school_year - 5 + off, month=9, day=1)
+    return (latest - timedelta(days=int(day * 365))).strftime("%m/%d/%Y")
+
+
+def _pick(choices: Sequence[T], draw: float) -> T:
+    return choices[int(draw * len(choices))]

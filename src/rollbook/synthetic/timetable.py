@@ -1,0 +1,239 @@
+"""The classes of one school in one school year, and which of them a seat goes to.
+
+Classes follow from seats alone, never from who sits there: when a pupil leaves, nobody else changes class. The seats of
+a grade are dealt to `classes` of at most 27. Classes of the same residue share their periods, and in each slot their
+pupils are dealt anew among them, so that a pupil has other neighbours in mathematics than in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rollbook.synthetic.courses import (
+    DEPARTMENTS,
+    HIGH_SLOTS,
+    MIDDLE_SLOTS,
+    PREK,
+    PRIMARY_SLOTS,
+    Course,
+    Slot,
+    grade_text,
+)
+from rollbook.synthetic.days import Term, Today, term
+from rollbook.synthetic.layout import Layout, School, seats_of
+
+CLASS_SIZE_MAX = 27
+POOL_SIZE_MIN = 12
+SECTIONS_PER_TEACHER = 11 / 2
+POSITIONS_PER_DEPARTMENT = 512
+# In every third school, the teacher of the school before comes over for two classes of this department.
+SHARED_DEPARTMENT = "PE"
+
+
+class Pool(NamedTuple):
+    """Grades that are taught together: one, or several where a grade alone is too small for a class."""
+
+    number: int
+    grades: tuple[int, ...]
+    starts: tuple[int, ...]
+    """Where each grade's seats begin among the pool's."""
+    size: int
+    classes: int
+    residues: int
+
+
+class Planned(NamedTuple):
+    """A class on the timetable: `number` within the school and year, `place` among those of its slot, grades and period."""
+
+    number: int
+    slot: Slot
+    course: Course
+    term: Term
+    grade: str
+    period: str
+    place: int
+    owner: int
+    """The number of the homeroom whose teacher teaches it, or -1."""
+
+
+class Wing(NamedTuple):
+    """Grades that share a kind of timetable; `mixing` is 1 where each slot deals the pupils anew."""
+
+    pools: tuple[Pool, ...]
+    slots: tuple[Slot, ...]
+    mixing: int
+
+
+class Timetable(NamedTuple):
+    """All classes of a school; `places` finds those of a pool, a slot and a residue, with the pool's own first place."""
+
+    school: School
+    year: int
+    taught: dict[int, tuple[Wing, Pool]]
+    """Where each grade is taught; a grade the school does not have, with the nearest one."""
+    sections: tuple[Planned, ...]
+    places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]]
+    positions: tuple[int, ...]
+    """The position that teaches each class, by class number."""
+
+
+def timetable(plan: Layout, school: School, now: Today) -> Timetable:
+    """The classes that run in a school today; their numbers are the same on all days of a school year."""
+    wings = _wings(plan, school, now.year)
+    sections: list[Planned] = []
+    places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]] = {}
+    for wing in wings:
+        for slot_number, slot in enumerate(wing.slots):
+            for pools in _scopes(wing, slot):
+                _add_sections(sections, places, wing, slot_number, pools, now, school.periods)
+    taught = {grade: _nearest(wings, grade) for grade in range(PREK, 13)}
+    return Timetable(school, now.year, taught, tuple(sections), places, _positions(school, sections))
+
+
+def classes_of(table: Timetable, grade: int, seat: int, new_schedule_slot: int = -1) -> list[int]:
+    """The class numbers of the `seat`th pupil of a grade, slot by slot.
+
+    In a school that has no such grade, those of the grade nearest to it.
+    """
+    wing, pool = table.taught[grade]
+    position = seat + pool.starts[pool.grades.index(grade)] if grade in pool.grades else seat % max(1, pool.size)
+    turn, own = divmod(position, pool.classes)
+    place, residue = divmod(own, pool.residues)
+    numbers: list[int] = []
+    for slot in range(len(wing.slots)):
+        first, listed = table.places[pool.number, slot, residue]
+        other = new_schedule_slot == slot or (not wing.mixing and new_schedule_slot >= 0)
+        if listed:
+            numbers.append(listed[(first + place + turn * slot * wing.mixing + other) % len(listed)])
+    return numbers
+
+
+def position(school: int, department: str, number: int) -> int:
+    """The index of a position, unique in the district."""
+    return (school * len(DEPARTMENTS) + DEPARTMENTS.index(department)) * POSITIONS_PER_DEPARTMENT + number
+
+
+def _wings(plan: Layout, school: School, year: int) -> tuple[Wing, ...]:
+    sizes = {grade: len(seats_of(plan, school, grade, year)) for grade in range(school.low, school.high + 1)}
+    wings: list[Wing] = []
+    for low, high, slots in ((PREK, 5, PRIMARY_SLOTS), (6, 8, MIDDLE_SLOTS), (9, 12, HIGH_SLOTS)):
+        grades = [grade for grade in sizes if low <= grade <= high]
+        if grades:
+            taken = slots if low == PREK else slots[: school.periods]
+            residues = 1 if low == PREK else len(taken)
+            number = sum(len(wing.pools) for wing in wings)
+            pools = tuple(_pool(number + n, part, sizes, residues) for n, part in enumerate(_parts(grades, sizes)))
+            wings.append(Wing(pools, taken, int(low != PREK)))
+    return tuple(wings)
+
+
+def _parts(grades: Sequence[int], sizes: dict[int, int]) -> list[tuple[int, ...]]:
+    """Grades put together until there are enough pupils for a class."""
+    parts: list[tuple[int, ...]] = []
+    open_part: tuple[int, ...] = ()
+    for grade in grades:
+        open_part += (grade,)
+        if sum(sizes[each] for each in open_part) >= POOL_SIZE_MIN:
+            parts.append(open_part)
+            open_part = ()
+    if open_part:
+        parts[-1:] = [(parts[-1] if parts else ()) + open_part]
+    return parts
+
+
+def _pool(number: int, grades: tuple[int, ...], sizes: dict[int, int], residues_max: int) -> Pool:
+    starts = tuple(sum(sizes[before] for before in grades[:place]) for place in range(len(grades)))
+    size = sum(sizes[grade] for grade in grades)
+    classes = max(1, -(-size // CLASS_SIZE_MAX))
+    return Pool(number, grades, starts, size, classes, min(residues_max, classes))
+
+
+def _scopes(wing: Wing, slot: Slot) -> list[tuple[Pool, ...]]:
+    """The pools that are taught together in a slot: each alone, or neighbours (6-8, 9-10, 11-12)."""
+    if not slot.mixed:
+        return [(pool,) for pool in wing.pools]
+    lower = tuple(pool for pool in wing.pools if pool.grades[0] < 11)
+    upper = tuple(pool for pool in wing.pools if pool.grades[0] >= 11)
+    return [scope for scope in (lower, upper) if scope]
+
+
+def _add_sections(
+    sections: list[Planned],
+    places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]],
+    wing: Wing,
+    slot_number: int,
+    pools: tuple[Pool, ...],
+    now: Today,
+    periods: int,
+) -> None:
+    """Add the classes of one slot of some pools, residue by residue."""
+    grades = [grade for pool in pools for grade in pool.grades]
+    slot = wing.slots[slot_number]
+    choices = slot.courses.get(grades[0]) or next((slot.courses[g] for g in grades if g in slot.courses), ())
+    running = term(slot.terms, now)
+    grade = grade_text(grades[0]) if len(grades) == 1 else ""
+    for residue in range(max(pool.residues for pool in pools)):
+        counts = [_classes_at(pool, residue) for pool in pools]
+        numbers: list[int] = []
+        for place in range(sum(counts) if choices else 0):
+            numbers.append(len(sections))
+            course = choices[(place + residue + running.number) % len(choices)]
+            period = _period(wing, slot_number, residue, place + 2 * pools[0].number, periods)
+            owner = pools[0].number * 64 + place if slot.department == "homeroom" else -1
+            sections.append(Planned(numbers[-1], slot, course, running, grade, period, place, owner))
+        for pool, first in zip(pools, (sum(counts[:n]) for n in range(len(pools))), strict=True):
+            places[pool.number, slot_number, residue] = (first, tuple(numbers))
+
+
+def _classes_at(pool: Pool, residue: int) -> int:
+    """How many of a pool's classes have a residue."""
+    return len(range(residue, pool.classes, pool.residues)) if residue < pool.residues else 0
+
+
+def _period(wing: Wing, slot: int, residue: int, turn: int, periods: int) -> str:
+    if wing.mixing:
+        return str((slot + residue) % periods + 1)
+    if wing.slots[slot].department == "homeroom":
+        return str(slot) if slot else "HR"
+    # Specialists see the classes of a primary school one after the other.
+    return str((slot + turn) % 6 + 1)
+
+
+def _positions(school: School, sections: Sequence[Planned]) -> tuple[int, ...]:
+    """Who teaches what: each department deals its classes in the order of periods, so that nobody is needed twice at once."""
+    found = [0] * len(sections)
+    for department in DEPARTMENTS:
+        own = [section for section in sections if section.slot.department == department]
+        numbers = _homeroom_numbers(own) if department == "homeroom" else _specialist_numbers(own)
+        for section, number in zip(own, numbers, strict=True):
+            found[section.number] = position(school.number, department, number)
+        if department == SHARED_DEPARTMENT and school.number % 3 == 1:
+            for section in own[:2]:
+                found[section.number] = position(school.number - 1, department, 0)
+    return tuple(found)
+
+
+def _homeroom_numbers(sections: Sequence[Planned]) -> list[int]:
+    homerooms: dict[int, int] = {}
+    return [homerooms.setdefault(section.owner, len(homerooms)) for section in sections]
+
+
+def _specialist_numbers(sections: list[Planned]) -> list[int]:
+    """Puts the sections into the order of periods, and gives each the number of its teacher."""
+    sections.sort(key=lambda section: (section.period, section.number))
+    teachers = _teachers_needed(sections)
+    return [place % teachers for place in range(len(sections))]
+
+
+def _teachers_needed(sections: Sequence[Planned]) -> int:
+    periods = [section.period for section in sections]
+    at_once = max((periods.count(period) for period in set(periods)), default=1)
+    return max(1, at_once, -int(-len(sections) // SECTIONS_PER_TEACHER))
+
+
+def _nearest(wings: tuple[Wing, ...], grade: int) -> tuple[Wing, Pool]:
+    return min(
+        ((wing, pool) for wing in wings for pool in wing.pools),
+        key=lambda found: (min(abs(grade - each) for each in found[1].grades), found[1].number),
+    )
