@@ -11,19 +11,24 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from rollbook.roster import checks, diff, files, identity, normalize, snapshot
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
-from rollbook.store import districts, history
+from rollbook.store import districts, history, views
 from rollbook.store.database import Database, Row
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Snapshot
+from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
 BATCH_ROWS = 10_000
+
+# Files of the last snapshot that a sync compares with; the others serve to make a view anew.
+COMPARED = ("identity", "digests")
 
 Progress = Callable[[str], None]
 
@@ -91,7 +96,7 @@ def run(
             tell("normalising the values")
             normalize.roster(tables, rules)
             tell("comparing with the last snapshot")
-            before = history.last_snapshot(database, district, folder)
+            before = history.last_snapshot(database, district, folder, COMPARED)
             now = _compare(tables.connection, database, district, before, settings)
             tell("writing the changes")
             return _commit(tables.connection, database, district, before, now, problems, settings, folder)
@@ -109,9 +114,10 @@ def _compare(engine: DuckDBPyConnection, database: Database, district: District,
     identity.load(engine, before.files.get("identity"))
     forget_before = timestamp(now - settings.identity_days * DAY_SECONDS)
     identity.assign(engine, prefix=ids.prefix, now=timestamp(now), forget_before=forget_before)
-    snapshot.build(engine, district.id)
     diff.load(engine, before.files.get("digests"))
-    diff.between(engine, timestamp(now))
+    for view in before.views:
+        snapshot.build(engine, district.id, view.spec.scopes)
+        diff.between(engine, view.number, timestamp(now))
     return now
 
 
@@ -125,33 +131,61 @@ def _commit(
     settings: Settings,
     folder: Path,
 ) -> Sync:
-    kinds, problem_counts = _count(engine, problems), problems.by_code()
+    kinds, problem_counts = _count(engine, before.views[0].number, problems), problems.by_code()
     number = history.commit(
         database,
         district,
         before,
         now=timestamp(now),
-        changes=_rows(engine),
-        files={name: _write_parquet(engine, name, folder) for name in ("identity", "digests")},
+        changes=_rows(engine, "SELECT view, kind, id, roles, body FROM changes"),
+        files={name: _write_parquet(engine, name, folder) for name in (*COMPARED, *snapshot.tables())},
         report={"kinds": {kind: asdict(counts) for kind, counts in kinds.items()}, "problem_counts": problem_counts},
         keep_since=timestamp(now - settings.history_days * DAY_SECONDS),
     )
     return Sync(district, number, "committed", timestamp(now), kinds, problem_counts, tuple(problems))
 
 
-def _count(engine: DuckDBPyConnection, problems: Problems) -> dict[str, Counts]:
+def view_of(database: Database, district: District, spec: Spec, settings: Settings) -> View:
+    """The district's view of that spec; a new one is made from the last snapshot, in one transaction."""
+    with tempfile.TemporaryDirectory(prefix="rollbook-view-", dir=settings.temporary or None) as name, duckdb.connect() as engine:
+        engine.execute(f"SET memory_limit = '{settings.sync_memory}'; SET temp_directory = '{name}'")
+        last = history.last_snapshot(database, district, Path(name))
+        with database.write() as connection:
+            view, is_new = views.ensure(connection, district.number, spec)
+            if is_new and last.sync:
+                _restore(engine, last)
+                snapshot.build(engine, district.id, spec.scopes)
+                diff.between(engine, view.number, last.created or "")
+                engine.execute("INSERT INTO digests SELECT * FROM digests_before")
+                records = _rows(engine, "SELECT view, kind, id, roles, body FROM changes")
+                history.fill_view(connection, district, view, last, records, _write_parquet(engine, "digests", Path(name)))
+            elif is_new:
+                districts.write_record(connection, district, view, 0, None)
+    return view
+
+
+def _restore(engine: DuckDBPyConnection, last: Snapshot) -> None:
+    """Lay the last snapshot's tables out in the engine, as if they had just been normalised."""
+    for table in snapshot.tables():
+        engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?)", [str(last.files[table])])
+    engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
+    identity.group(engine)
+    diff.load(engine, last.files["digests"])
+
+
+def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[str, Counts]:
     """Counts of each kind, users by their first role, in the order in which ids are given."""
     errors = problems.errors_by_kind()
-    found = {name: numbers for name, *numbers in engine.execute(diff.COUNTS).fetchall()}
+    found = {name: numbers for name, *numbers in engine.execute(diff.COUNTS, [view]).fetchall()}
     return {
-        source: Counts(*found.get(source, (0, 0, 0, 0)), errors=errors.get(source, 0))
+        source: Counts(*found.get(source, (0, 0, 0, 0)), errors.get(source, 0))
         for source in identity.SOURCES
         if source in found or errors.get(source)
     }
 
 
-def _rows(engine: DuckDBPyConnection) -> Iterator[Row]:
-    cursor = engine.execute("SELECT kind, id, roles, body, hidden FROM changes")
+def _rows(engine: DuckDBPyConnection, select: str) -> Iterator[Row]:
+    cursor = engine.execute(select)
     while batch := cursor.fetchmany(BATCH_ROWS):
         yield from batch
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 import orjson
 
+from rollbook import sync
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.store import applications, districts
 from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
 
 
 @click.group("application")
@@ -46,12 +48,14 @@ def create(name: str, redirect_uris: tuple[str, ...], scopes: str, database: str
 def connect(application: str, district: str, database: str | None, as_json: bool) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
-    The application sees everything the district has. Connecting again prints the same token.
+    The application sees everything the district has, sensitive fields only as far as its scopes name them. Connecting again
+    prints the same token.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        token = applications.connect(store, Sealer(key_path(settings)), reader, owner)
+        view = sync.view_of(store, owner, Spec.of(reader.scopes), settings)
+        token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
     if as_json:
         click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
         return

@@ -18,6 +18,7 @@ from rollbook.commands.options import opened
 from rollbook.errors import RollbookError
 from rollbook.store import applications, districts
 from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
 from rollbook.synthetic import writer
 
 
@@ -32,9 +33,9 @@ def prepare(folder: Path, district_name: str, students: int, seed: int) -> None:
         sync.run(database, district, files, settings)
         client_id, secret = basic(f"Basic {published.BASIC}") or ("", "")
         application, _ = applications.create(database, "Demo application", client_id=client_id, secret=secret, is_demo=True)
-        applications.connect(
-            database, Sealer(key_path(settings)), application, district, token=published.DISTRICT_TOKEN, is_demo=True
-        )
+        view = sync.view_of(database, district, Spec.of(application.scopes), settings)
+        sealer = Sealer(key_path(settings))
+        applications.connect(database, sealer, application, district, view, token=published.DISTRICT_TOKEN, is_demo=True)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def sync(district: str, source: Path, lenient: bool, database: str | None, as_js
                     source,
                     settings,
                     rules=Rules(lenient_headers=lenient),
-                    progress=lambda stage: status.update(stage),
+                    progress=status.update,
                 )
         except SourceRejected as error:
             if as_json:

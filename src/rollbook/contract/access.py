@@ -40,21 +40,18 @@ SCOPES: tuple[str, ...] = tuple(sorted((*SECURE_SYNC, *SENSITIVE)))
 class Access:
     """A resolved token.
 
-    `district` is the store's own number of the district, `district_id` the id on the wire; `connection` numbers the pair of
-    application and district; `holder` says whether a district or a person holds the token.
+    `district` is the store's own number of the district, `district_id` the id on the wire, `view` the number of what it sees
+    of the district: the store holds every view as records of its own, so a read cannot reach beyond it. `connection` numbers
+    the pair of application and district; `holder` says whether a district or a person holds the token.
     """
 
     district: int
     district_id: str
+    view: int
     connection: int
     client_id: str
     scopes: tuple[str, ...]
     holder: Literal["district", "user"] = "district"
-
-    @property
-    def view(self) -> str:
-        """What of the district this access sees, as a key: equal views get equal answers. So far all see everything."""
-        return ""
 
     @property
     def bucket(self) -> str:

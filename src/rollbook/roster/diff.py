@@ -1,6 +1,6 @@
 """What lies between two snapshots, as columns: which records appear, change and vanish.
 
-A snapshot is remembered by a digest for each record, so that only the records that changed are read, written and published.
+What each view held is remembered by a digest for each record, so that only the records that changed are written and published.
 The dates of a record are no part of its digest: a change of `last_modified` alone is no change.
 """
 
@@ -21,56 +21,63 @@ SOURCE_ROLES = {
     "contacts": ROLE["contact"],
 }
 
-COLUMNS = "kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR"
+DIGESTS = "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR"
+CHANGES = "view BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT, body VARCHAR"
 
 _FIRST_ROLE = " ".join(f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items())
-# How many records of each source there were before, and appear, change and vanish; users count under their first role.
+# How many records of each source a view had before, and appear, change and vanish; users count under their first role.
 COUNTS = f"""
     SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
            count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
     FROM (
         SELECT CASE {_FIRST_ROLE} ELSE kind END AS source, what
-        FROM (SELECT kind, roles, 'before' AS what FROM digests_before UNION ALL SELECT kind, roles, verb FROM changes)
-        WHERE NOT contains(kind, '.')
+        FROM (
+            SELECT view, kind, roles, 'before' AS what FROM digests_before UNION ALL SELECT view, kind, roles, verb FROM changes
+        )
+        WHERE view = ? AND NOT contains(kind, '.')
     ) GROUP BY source
 """
 
 
 def load(connection: duckdb.DuckDBPyConnection, before: Path | None) -> None:
-    """Create `digests_before` from the Parquet file of the last snapshot, empty without one."""
+    """Create `digests_before` from the Parquet file of the last snapshot, and empty `digests` and `changes`."""
     if before is None:
-        connection.execute(f"CREATE TEMP TABLE digests_before ({COLUMNS})")
+        connection.execute(f"CREATE TEMP TABLE digests_before ({DIGESTS})")
     else:
         connection.execute("CREATE TEMP TABLE digests_before AS FROM read_parquet(?)", [str(before)])
+    connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
+    connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
-def between(connection: duckdb.DuckDBPyConnection, now: str) -> None:
-    """Create `digests` (the new snapshot's) and `changes` (kind, id, verb, roles, body, hidden), in order of kind and id.
+def between(connection: duckdb.DuckDBPyConnection, view: int, now: str) -> None:
+    """Compare `after` with what the view held: adds its rows to `digests`, and what differs to `changes`, by kind and id.
 
     verb is created, updated or deleted; body is the finished record, NULL for a deleted one. `now` is when it happens, as the
     API writes it.
     """
+    values = {"view": view, "now": now}
     connection.execute(
         """
-        CREATE TEMP TABLE digests AS
-        SELECT kind, id, after.roles, md5_number(core || coalesce(hidden, '') || coalesce(after.roles::VARCHAR, '')) AS digest,
+        INSERT INTO digests
+        SELECT $view, kind, id, after.roles, md5_number(core || coalesce(after.roles::VARCHAR, '')) AS digest,
                coalesce(before.created, $now) AS created
-        FROM after LEFT JOIN digests_before before USING (kind, id)
+        FROM after LEFT JOIN (FROM digests_before WHERE view = $view) before USING (kind, id)
         """,
-        {"now": now},
+        values,
     )
     connection.execute(
         f"""
-        CREATE TEMP TABLE changes AS
-        SELECT kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END AS verb, after.roles,
-               core || {_ending("digests.created")} AS body, hidden
-        FROM digests JOIN after USING (kind, id) LEFT JOIN digests_before before USING (kind, id)
-        WHERE before.digest IS DISTINCT FROM digests.digest
+        INSERT INTO changes
+        WITH before AS (FROM digests_before WHERE view = $view), today AS (FROM digests WHERE view = $view)
+        SELECT $view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END, after.roles,
+               core || {_ending("today.created")}
+        FROM today JOIN after USING (kind, id) LEFT JOIN before USING (kind, id)
+        WHERE before.digest IS DISTINCT FROM today.digest
         UNION ALL
-        SELECT kind, id, 'deleted', roles, NULL, NULL FROM digests_before ANTI JOIN digests USING (kind, id)
+        SELECT $view, kind, id, 'deleted', roles, NULL FROM before ANTI JOIN today USING (kind, id)
         ORDER BY kind, id
         """,
-        {"now": now},
+        values,
     )
 
 

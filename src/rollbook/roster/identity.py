@@ -72,6 +72,11 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
         """,
         {"prefix": prefix, "now": now, "forget_before": forget_before},
     )
+    group(connection)
+
+
+def group(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `people` (source, key, user): who is which user, from `identity` and today's emails."""
     connection.execute(f"CREATE TEMP TABLE people AS {_people()}")
 
 

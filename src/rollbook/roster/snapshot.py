@@ -7,13 +7,14 @@ a blank cell gives "". Emails and credentials are always there, since clients in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import duckdb
 
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
 from rollbook.contract.kinds import ROLE, ROLES
+from rollbook.roster.identity import SOURCES
 
 VERSION = "3.0"
 
@@ -26,20 +27,27 @@ DATES: dict[str, tuple[str, str]] = {
 }
 
 
-def build(connection: duckdb.DuckDBPyConnection, district_id: str) -> None:
-    """Create `after` (kind, id, roles, core, hidden) from the roster tables, `identity` and `people`.
+def tables() -> tuple[str, ...]:
+    """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and the edges."""
+    edges = ("user_schools", "enrollments", "section_teachers", "contact_students", "resource_courses")
+    return tuple(f"roster_{name}" for name in (*SOURCES, *edges))
 
-    `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `hidden` is the JSON of its
-    sensitive fields in the record's own shape, NULL without any; `roles` is the mask of a user's roles.
+
+def build(connection: duckdb.DuckDBPyConnection, district_id: str, scopes: Collection[str] = ()) -> None:
+    """Create `after` (kind, id, roles, core) from the roster tables, `identity` and `people`.
+
+    `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `roles` is the mask of a
+    user's roles. Sensitive fields are in it as far as `scopes` names theirs.
     """
     _resolve_references(connection)
-    connection.execute("CREATE TEMP TABLE after (kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR, hidden VARCHAR)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE after (kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)")
     values = {"district": f"'\"{district_id}\"'"}
-    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), _users(values)):
+    users = _users(values, scopes)
+    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), users):
         connection.execute(f"INSERT INTO after {select}")
     for name, select in _lists().items():
         connection.execute(
-            f"INSERT INTO after SELECT '{name}', owner, NULL, string_agg(id, '' ORDER BY id), NULL"
+            f"INSERT INTO after SELECT '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
             f" FROM (SELECT DISTINCT owner, id FROM ({select})) GROUP BY owner"
         )
 
@@ -51,11 +59,11 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the ids of every source by key, and the edges between records as pairs of ids."""
     for source in ("schools", "terms", "courses", "resources", "sections"):
         connection.execute(
-            f"CREATE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
+            f"CREATE OR REPLACE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
         )
     for source in ("students", "contacts", "teachers", "staff", "district_admins"):
         connection.execute(
-            f"""CREATE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
+            f"""CREATE OR REPLACE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
                 FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
         )
     edges = {
@@ -83,7 +91,7 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
         ),
     }
     for name, select in edges.items():
-        connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
 
 def _lists() -> dict[str, str]:
@@ -117,21 +125,21 @@ def _lists() -> dict[str, str]:
 
 def _schools(values: Mapping[str, str]) -> str:
     shown = {**values, "location": _whole("Location"), "principal": _whole("Principal"), "ext": _EXT}
-    return f"SELECT 'schools', i.id, NULL, {_core('School', shown)}, NULL FROM roster_schools t JOIN schools_id i USING (key)"
+    return f"SELECT 'schools', i.id, NULL, {_core('School', shown)} FROM roster_schools t JOIN schools_id i USING (key)"
 
 
 def _terms(values: Mapping[str, str]) -> str:
-    return f"SELECT 'terms', i.id, NULL, {_core('Term', values)}, NULL FROM roster_terms t JOIN terms_id i USING (key)"
+    return f"SELECT 'terms', i.id, NULL, {_core('Term', values)} FROM roster_terms t JOIN terms_id i USING (key)"
 
 
 def _courses(values: Mapping[str, str]) -> str:
-    return f"SELECT 'courses', i.id, NULL, {_core('Course', values)}, NULL FROM roster_courses t JOIN courses_id i USING (key)"
+    return f"SELECT 'courses', i.id, NULL, {_core('Course', values)} FROM roster_courses t JOIN courses_id i USING (key)"
 
 
 def _resources(values: Mapping[str, str]) -> str:
     shown = {**values, "roles": "to_json(t.roles)"}
     core = _core("Resource", shown)
-    return f"SELECT 'resources', i.id, NULL, {core}, NULL FROM roster_resources t JOIN resources_id i USING (key)"
+    return f"SELECT 'resources', i.id, NULL, {core} FROM roster_resources t JOIN resources_id i USING (key)"
 
 
 def _sections(values: Mapping[str, str]) -> str:
@@ -149,15 +157,15 @@ def _sections(values: Mapping[str, str]) -> str:
         WITH m AS (SELECT section, {_id_array("student", "student")} AS students FROM section_students GROUP BY section),
              p AS (SELECT section, {_id_array("teacher", "position")} AS teachers, arg_min(teacher, position) AS teacher
                    FROM section_teachers GROUP BY section)
-        SELECT 'sections', i.id, NULL, {_core("Section", shown)}, NULL
+        SELECT 'sections', i.id, NULL, {_core("Section", shown)}
         FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
         JOIN m ON m.section = s.id JOIN p ON p.section = s.id
     """
 
 
-def _users(values: Mapping[str, str]) -> str:
+def _users(values: Mapping[str, str], scopes: Collection[str]) -> str:
     """Everybody: one part for each role, then one record for each person; the first role in order gives name and email."""
-    parts = " UNION ALL ".join(_part(role.name) for role in ROLES)
+    parts = " UNION ALL ".join(_part(role.name, scopes) for role in ROLES)
     shown = {**values, "email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.roles_json || '}'"}
     return f"""
         WITH school_lists AS (
@@ -169,9 +177,9 @@ def _users(values: Mapping[str, str]) -> str:
              part AS ({parts}),
              person AS (
                  SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
-                        string_agg(role_json, ',' ORDER BY bit) AS roles_json, max(hidden) AS hidden
+                        string_agg(role_json, ',' ORDER BY bit) AS roles_json
                  FROM part GROUP BY id)
-        SELECT 'users', i.id, i.roles, {_core("User", shown)}, i.hidden FROM person i
+        SELECT 'users', i.id, i.roles, {_core("User", shown)} FROM person i
     """
 
 
@@ -224,29 +232,21 @@ def _parts() -> dict[str, _Part]:
     }
 
 
-def _part(name: str) -> str:
-    """SQL for everybody who holds a role: (id, bit, email, name, role_json, hidden)."""
+def _part(name: str, scopes: Collection[str]) -> str:
+    """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
-    shown = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location")}
-    role_json = f"""'"{name}":' || {_object(_members(role.shape, shown))}"""
-    hidden = _hidden() if name == "student" else "NULL"
+    shown = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, shown, scopes=scopes))}"""
     return f"""
-        SELECT i.id, {role.bit} AS bit, t.email, {part.name or _whole("Name")} AS name,
-               {role_json} AS role_json, {hidden} AS hidden
+        SELECT i.id, {role.bit} AS bit, t.email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
         FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
     """
 
 
-def _hidden() -> str:
-    """SQL for a student's sensitive fields in the record's own shape, NULL when the district sends none of them."""
-    # What v3.0 has no word for is blank there (data-model.md 4.6 and 4.10).
-    values = {
-        "frl_status": _known("t.frl_status", FRL),
-        "home_language": _known("t.home_language", tuple(language.name for language in LANGUAGES if language.in_v3_0)),
-    }
-    members = _members("Student", values, sensitive=True)
-    joined = f"concat_ws(',', {', '.join(members)})"
-    return f"""CASE WHEN {joined} <> '' THEN '{{"roles":{{"student":{{' || {joined} || '}}}}}}' END"""
+def _sensitive() -> dict[str, str]:
+    """Values for which v3.0 has no word are blank there (data-model.md 4.6 and 4.10)."""
+    languages = tuple(language.name for language in LANGUAGES if language.in_v3_0)
+    return {"frl_status": _known("t.frl_status", FRL), "home_language": _known("t.home_language", languages)}
 
 
 def _core(shape: str, values: Mapping[str, str]) -> str:
@@ -255,7 +255,7 @@ def _core(shape: str, values: Mapping[str, str]) -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)})"
 
 
-def _members(shape: str, values: Mapping[str, str], *, sensitive: bool = False, without: tuple[str, ...] = ()) -> list[str]:
+def _members(shape: str, values: Mapping[str, str], *, scopes: Collection[str] = (), without: tuple[str, ...] = ()) -> list[str]:
     """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
 
     `values` gives the JSON of the fields that are not simply their column in `t`.
@@ -263,12 +263,12 @@ def _members(shape: str, values: Mapping[str, str], *, sensitive: bool = False, 
     return [
         f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
         for field in SHAPES[shape]
-        if _is_served(field, sensitive) and field.name not in without and (field.name in values or field.column)
+        if _is_served(field, scopes) and field.name not in without and (field.name in values or field.column)
     ]
 
 
-def _is_served(field: Field, sensitive: bool) -> bool:
-    return field.is_on_wire and field.since <= VERSION and (field.scope is not None) == sensitive
+def _is_served(field: Field, scopes: Collection[str]) -> bool:
+    return field.is_on_wire and field.since <= VERSION and (field.scope is None or field.scope in scopes)
 
 
 def _object(members: list[str]) -> str:

@@ -12,6 +12,7 @@ from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
+from rollbook.store.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,12 @@ def connect(
     sealer: Sealer,
     application: Application,
     district: District,
+    view: View,
     *,
     token: str | None = None,
     is_demo: bool = False,
 ) -> str:
-    """Connect an application to a district and return the district token; an existing connection keeps its token."""
+    """Connect an application to a district, to see the view, and return the district token; a connection keeps its token."""
     with database.write() as connection:
         found = connection.row(
             "SELECT token_sealed FROM connections WHERE application = ? AND district = ?", (application.number, district.number)
@@ -100,12 +102,13 @@ def connect(
             return sealer.open(found[0])
         token = token or secrets.token_hex(20)
         connection.run(
-            "INSERT INTO connections (id, application, district, token_hash, token_sealed, created, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 reserve_ids(connection).id(0),
                 application.number,
                 district.number,
+                view.number,
                 digest(token),
                 sealer.seal(token),
                 timestamp(),
@@ -118,15 +121,15 @@ def connect(
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.number, a.client_id, a.scopes FROM connections c"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, number, client_id, scopes = found
-    return Access(district, district_id, number, client_id, tuple(scopes.split()))
+    district, district_id, view, number, client_id, scopes = found
+    return Access(district, district_id, view, number, client_id, tuple(scopes.split()))
 
 
 def authenticate(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> int | None:

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 import orjson
 
 from rollbook.errors import Conflict, Unknown
+from rollbook.store import views
 from rollbook.store.database import Connection, Database
+from rollbook.store.views import View
 
 # Login pages come with single sign-on; the address is relative to the server until then.
 PORTAL = "/in/"
@@ -79,7 +81,8 @@ def create(database: Database, name: str) -> District:
         connection.run("INSERT INTO districts (id, name, created) VALUES (?, ?, ?)", (id_, name, created))
         found = connection.row("SELECT number FROM districts WHERE id = ?", (id_,))
         district = District(found[0] if found else 0, id_, name, created, head=0)
-        write_record(connection, district, 0, None)
+        view, _ = views.ensure(connection, district.number, views.Spec())
+        write_record(connection, district, view, 0, None)
     return district
 
 
@@ -105,25 +108,25 @@ def list_all(database: Database) -> list[District]:
 def count_records(database: Database, district: District) -> dict[str, int]:
     """How many records of each kind the district has now."""
     with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
         found = connection.rows(
-            "SELECT kind, count(*) FROM records WHERE district = ? AND kind NOT LIKE '%.%' GROUP BY kind ORDER BY kind",
-            (district.number,),
+            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' GROUP BY kind ORDER BY kind",
+            (view.number,),
         )
     return dict(found)
 
 
-def write_record(connection: Connection, district: District, sync: int, last_sync: str | None) -> None:
-    """Write the district's own record; the version it supersedes moves to the history."""
+def write_record(connection: Connection, district: District, view: View, sync: int, last_sync: str | None) -> None:
+    """Write the district's own record in a view; the version it supersedes moves to the history."""
     connection.run(
-        "INSERT INTO versions (district, kind, id, since, until, roles, body, hidden)"
-        " SELECT district, kind, id, since, CAST(? AS BIGINT), roles, body, hidden FROM records"
-        " WHERE district = ? AND kind = 'districts'",
-        (sync, district.number),
+        "INSERT INTO versions (view, kind, id, since, until, roles, body)"
+        " SELECT view, kind, id, since, CAST(? AS BIGINT), roles, body FROM records WHERE view = ? AND kind = 'districts'",
+        (sync, view.number),
     )
-    connection.run("DELETE FROM records WHERE district = ? AND kind = 'districts'", (district.number,))
+    connection.run("DELETE FROM records WHERE view = ? AND kind = 'districts'", (view.number,))
     connection.run(
-        "INSERT INTO records (district, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (district.number, district.id, sync, orjson.dumps(_record(district, last_sync)).decode()),
+        "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
+        (view.number, district.id, sync, orjson.dumps(_record(district, last_sync)).decode()),
     )
 
 

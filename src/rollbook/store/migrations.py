@@ -38,7 +38,7 @@ def _run(connection: Connection, sql: str) -> None:
 
 
 def first_tables(connection: Connection) -> None:
-    """Districts, their records and versions, their syncs, and the applications that read them."""
+    """Districts, their views, records and versions, their syncs, and the applications that read them."""
     for sql in (
         # Single values of the whole server.
         "CREATE TABLE facts (name {text} PRIMARY KEY, value {text} NOT NULL)",
@@ -46,26 +46,31 @@ def first_tables(connection: Connection) -> None:
         """CREATE TABLE districts (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
              created {text} NOT NULL, head {number} NOT NULL DEFAULT 0)""",
-        # state: committed. report is the JSON that the sync printed.
+        # One run that changed the district, or was held back. state: committed. report is the JSON that the run printed.
         """CREATE TABLE syncs (
              district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL,
              state {text} NOT NULL, created {text} NOT NULL, report {text} NOT NULL, PRIMARY KEY (district, sync))""",
-        # The current records, and the lists that related paths read (kind is then the list's name, id its owner's).
+        # What a set of connections sees of a district: equal specs (JSON) share one view. The first one holds everything.
+        """CREATE TABLE views (
+             number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), spec {text} NOT NULL,
+             UNIQUE (district, spec))""",
+        # The current records of each view, and the lists that related paths read (kind is then the list's name, id its owner's).
         # since: the sync that wrote this version. roles: mask of a user's roles, NULL for all other kinds.
-        # body: the record as the API shows it. hidden: its sensitive fields in the same shape, NULL without any.
+        # body: the record as the API shows it in this view; a field that the view does not show is not in it.
         """CREATE TABLE records (
-             district {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
-             roles {number}, body {text} NOT NULL, hidden {text}, PRIMARY KEY (district, kind, id)){clustered}""",
-        "CREATE INDEX records_by_role ON records (district, roles, id) WHERE roles IS NOT NULL",
+             view {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
+             roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, id)){clustered}""",
+        "CREATE INDEX records_by_role ON records (view, roles, id) WHERE roles IS NOT NULL",
         # Superseded versions: in force from sync `since` until before sync `until`.
         """CREATE TABLE versions (
-             district {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
-             until {number} NOT NULL, roles {number}, body {text} NOT NULL, hidden {text},
-             PRIMARY KEY (district, kind, id, until)){clustered}""",
-        "CREATE INDEX versions_by_end ON versions (district, until)",
-        # What a sync compares with: the last snapshot's keys, ids and digests, as Parquet files by name.
+             view {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
+             until {number} NOT NULL, roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, id, until)){clustered}""",
+        "CREATE INDEX versions_by_end ON versions (view, until)",
+        # The roster of a sync as columns, one Parquet file for each table: what the next sync compares with, and from which
+        # any view can be made anew.
         """CREATE TABLE snapshots (
-             district {number} NOT NULL, name {text} NOT NULL, data {bytes} NOT NULL, PRIMARY KEY (district, name))""",
+             district {number} NOT NULL, sync {number} NOT NULL, name {text} NOT NULL, data {bytes} NOT NULL,
+             PRIMARY KEY (district, sync, name))""",
         # is_demo: holds published test credentials, which only a demo server accepts.
         """CREATE TABLE applications (
              number {serial} PRIMARY KEY, client_id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
@@ -75,7 +80,7 @@ def first_tables(connection: Connection) -> None:
         """CREATE TABLE connections (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE,
              application {number} NOT NULL REFERENCES applications (number),
-             district {number} NOT NULL REFERENCES districts (number),
+             district {number} NOT NULL REFERENCES districts (number), view {number} NOT NULL REFERENCES views (number),
              token_hash {text} NOT NULL UNIQUE, token_sealed {text} NOT NULL, created {text} NOT NULL,
              is_demo {number} NOT NULL DEFAULT 0, UNIQUE (application, district))""",
     ):

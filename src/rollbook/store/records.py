@@ -53,9 +53,7 @@ def head(connection: Connection, access: Access) -> int:
 
 def get(connection: Connection, access: Access, kind: str, id_: str) -> Record:
     """One record. Errors: NotFound when it is not there or not the caller's to see."""
-    found = connection.row(
-        "SELECT id, body, roles FROM records WHERE district = ? AND kind = ? AND id = ?", (access.district, kind, id_)
-    )
+    found = connection.row("SELECT id, body, roles FROM records WHERE view = ? AND kind = ? AND id = ?", (access.view, kind, id_))
     if found is None:
         raise NotFound("Resource not found")
     return Record(found[0], found[1], found[2] or 0)
@@ -73,9 +71,9 @@ def count(connection: Connection, access: Access, kind: str, role: str | None) -
     """How many records of the kind, or users of the role, the caller sees."""
     if role:
         where = f"roles IN ({', '.join(str(mask) for mask in masks_with(role))})"
-        found = connection.row(f"SELECT count(*) FROM records WHERE district = ? AND {where}", (access.district,))
+        found = connection.row(f"SELECT count(*) FROM records WHERE view = ? AND {where}", (access.view,))
     else:
-        found = connection.row("SELECT count(*) FROM records WHERE district = ? AND kind = ?", (access.district, kind))
+        found = connection.row("SELECT count(*) FROM records WHERE view = ? AND kind = ?", (access.view, kind))
     return int(found[0]) if found else 0
 
 
@@ -86,7 +84,7 @@ def page(connection: Connection, access: Access, prefix: str, kind: str, query: 
     sources = []
     for condition in _conditions(kind, query.role):
         sources.append(f"SELECT id, body FROM records WHERE {condition}{direction.where} ORDER BY id{direction.order} LIMIT ?")
-        values += [access.district, *direction.values, query.limit]
+        values += [access.view, *direction.values, query.limit]
     inner = sources[0]
     if len(sources) > 1:
         union = " UNION ALL ".join(f"SELECT * FROM ({source})" for source in sources)
@@ -140,8 +138,8 @@ class _Direction:
 def _conditions(kind: str, role: str | None) -> list[str]:
     """One condition for each range of an index that holds wanted records in id order."""
     if role is None:
-        return [f"district = ? AND kind = '{kind}'"]
-    return [f"district = ? AND roles = {mask}" for mask in masks_with(role)]
+        return [f"view = ? AND kind = '{kind}'"]
+    return [f"view = ? AND roles = {mask}" for mask in masks_with(role)]
 
 
 def _has_beyond(
@@ -149,7 +147,7 @@ def _has_beyond(
 ) -> bool:
     sign, end = ("<", first) if direction.order else (">", last)
     return any(
-        connection.row(f"SELECT 1 FROM records WHERE {condition} AND id {sign} ? LIMIT 1", (access.district, end))
+        connection.row(f"SELECT 1 FROM records WHERE {condition} AND id {sign} ? LIMIT 1", (access.view, end))
         for condition in _conditions(kind, query.role)
     )
 
@@ -196,8 +194,8 @@ def _hop(connection: Connection, access: Access, hop: Hop, ids: Iterable[str], u
 
 
 def _bodies(connection: Connection, access: Access, kind: str, ids: Iterable[str]) -> list[str]:
-    statement = "SELECT body FROM records WHERE district = ? AND kind = ? AND id = ?"
-    rows = (connection.row(statement, (access.district, kind, id_)) for id_ in ids)
+    statement = "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?"
+    rows = (connection.row(statement, (access.view, kind, id_)) for id_ in ids)
     return [row[0] for row in rows if row]
 
 
@@ -261,9 +259,9 @@ def _join_ids(
         return None
     if connection.dialect == "sqlite":
         source, among = (
-            "SELECT id, body FROM records WHERE district = ? AND kind = ? AND id IN (SELECT value FROM json_each(?))",
+            "SELECT id, body FROM records WHERE view = ? AND kind = ? AND id IN (SELECT value FROM json_each(?))",
             orjson.dumps(ids).decode(),
         )
-        return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.district, kind, among))
-    source = "SELECT id, body FROM records WHERE district = ? AND kind = ? AND id = ANY(?)"
-    return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.district, kind, list(ids)))
+        return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.view, kind, among))
+    source = "SELECT id, body FROM records WHERE view = ? AND kind = ? AND id = ANY(?)"
+    return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.view, kind, list(ids)))

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from rollbook.synthetic.courses import PREK
 from rollbook.synthetic.days import NO_TERM, Today, calendar_year, today
 from rollbook.synthetic.employees import Employees, school_id, staff_of_teacher
-from rollbook.synthetic.layout import Layout, School, cohort_size, layout, school_of, seats_of
 from rollbook.synthetic.occupancy import Occupant, Seat, occupant, section_changes
 from rollbook.synthetic.people import People
-from rollbook.synthetic.roster import Administrator, Enrollment, SchoolRoster, Section, Staff, Teacher
+from rollbook.synthetic.rows import Administrator, Enrollment, SchoolRoster, Section, Staff, Teacher
 from rollbook.synthetic.scenarios import Edits, edits
+from rollbook.synthetic.seating import Layout, School, cohort_size, layout, school_of, seats_of
 from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetable
 
 # Of each hundred classes, how many have at least one, two and three teachers beside the first.

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from rollbook.synthetic import chance
 from rollbook.synthetic.courses import DEPARTMENTS, grade_text
 from rollbook.synthetic.days import Today
-from rollbook.synthetic.layout import Layout, School
 from rollbook.synthetic.occupancy import employee
 from rollbook.synthetic.people import People, Person
-from rollbook.synthetic.roster import Administrator, Staff, Teacher
-from rollbook.synthetic.roster import School as SchoolRow
+from rollbook.synthetic.rows import Administrator, Staff, Teacher
+from rollbook.synthetic.rows import School as SchoolRow
+from rollbook.synthetic.seating import Layout, School
 from rollbook.synthetic.timetable import POSITIONS_PER_DEPARTMENT, Timetable, position
 
 OFFICE = "DEFAULT_DISTRICT_OFFICE"

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from rollbook.synthetic import chance
-from rollbook.synthetic.files import COLUMNS
+from rollbook.synthetic.lines import COLUMNS
 
 Row = Sequence[str]
 Cells = dict[str, str]
 
 
 class Flaw(NamedTuple):
-    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and the cells it changes.
+    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and what it changes.
 
     `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a column that
     must be filled in the good row, or `SINGLE_ROW`.

@@ -30,14 +30,14 @@ class Culture(NamedTuple):
     girls: tuple[Name, ...]
     boys: tuple[Name, ...]
     surnames: tuple[Name, ...]
-    races: str
-    """Letters as SIS files write them, repeated by weight: A, B, I, M, P, W, or a blank for none given."""
+    races: tuple[str, ...]
+    """Letters as SIS files write them, repeated by weight: A, B, I, M, P, W; an empty text is none given."""
     hispanic_share: float
     languages: tuple[str, ...]
     """Home languages, repeated by weight; an empty text is none given."""
 
 
-# code, slots, girls, boys, surnames, races, hispanic share, languages
+# code, slots, girls, boys, surnames, races, hispanic share, languages; `*n` is n times
 _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
     (
         "english",
@@ -79,9 +79,9 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "Watkins Webb West White Williams Wilson Wood Wright "
             "Young Smith-Jones Carter-Hall Lloyd-Marsh Reed-Walker D'Arcy N'Dour McAllister MacLeod O'Hara St.Clair"
         ),
-        "WWWWWWWWWWBBBBBMI ",
+        "W*22 B*10 M*3 I A *3",
         0.03,
-        "English English English English English English English English English English English ",
+        "English*24 Somali ",
     ),
     (
         "spanish",
@@ -109,9 +109,9 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "Soto Torres Valdez Vargas Vázquez Zúñiga García-Luna "
             "Pérez-Soto De~la~Cruz"
         ),
-        "WWWWWMMB  ",
+        "W*10 M*3 B I *5",
         0.95,
-        "Spanish Spanish Spanish Spanish English English Quechua",
+        "Spanish*16 English*12 Quechua",
     ),
     (
         "european",
@@ -133,9 +133,9 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "Sørensen Świderski Şahin Tóth Vondráček Weiß Zieliński "
             "D'Angelo De~Vries Van~der~Meer L'Écuyer"
         ),
-        "WWWWWWWWM",
+        "W*8 M",
         0.05,
-        "English English English Polish Portuguese French German Turkish Bosnian Czech",
+        "English*14 Polish Portuguese French German Turkish Bosnian Czech",
     ),
     (
         "vietnamese",
@@ -143,7 +143,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         "Ánh Bích Châu Diễm Giang Hạnh Hương Khánh Lan Mỹ Ngọc Như Phương Quỳnh Thảo Thùy Trâm Tuyết Uyên Yến",
         "An Bảo Cường Dũng Đạt Đức Hải Hiếu Hoàng Hùng Khoa Long Minh Nam Phúc Quang Sơn Thắng Tuấn Việt",
         "Bùi Cao Đặng Đinh Đỗ Dương Hồ Hoàng Huỳnh Lâm Lê Lương Mai Ngô Nguyễn Phạm Phan Tạ Trần Trịnh Trương Võ Vũ",
-        "AAAAAAAAM",
+        "A*8 M",
         0.0,
         "Vietnamese Vietnamese Vietnamese English",
     ),
@@ -153,7 +153,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         "Amihan Bituin Cora Dalisay Ligaya Luzviminda Maricel Mayumi Rowena Tala",
         "Amado Bayani Crisanto Danilo Ernesto Isagani Jomar Makisig Rodel Virgilio",
         ("Abad Agbayani Bautista Catacutan Dimaculangan Galang Ilagan Lacson Macaraeg Magsaysay Panganiban Tolentino Uy O Yu"),
-        "AAAAAAPM",
+        "A*6 P M",
         0.1,
         "Tagalog Tagalog Ilocano English English",
     ),
@@ -163,7 +163,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         "佳怡=jiayi 雨桐=yutong 欣然=xinran 思琪=siqi 梓涵=zihan 美玲=meiling 静=jing 晓月=xiaoyue 若曦=ruoxi 兰=lan",
         ("浩然=haoran 子轩=zixuan 明=ming 志强=zhiqiang 宇航=yuhang 俊杰=junjie 伟=wei 天佑=tianyou 建国=jianguo 磊=lei"),
         ("王=wang 李=li 张=zhang 刘=liu 陈=chen 杨=yang 黄=huang 赵=zhao 吴=wu 周=zhou 徐=xu 孙=sun 马=ma 欧阳=ouyang 司徒=situ"),
-        "AAAAAAAA ",
+        "A*8 ",
         0.0,
         "Mandarin Mandarin Cantonese Chinese English",
     ),
@@ -182,7 +182,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "الحداد=alhaddad النجار=alnajjar الخطيب=alkhatib السيد=alsayed منصور=mansour صالح=saleh حمدان=hamdan "
             "قاسم=qasim ناصر=nasser يعقوب=yaqub عبدالله=abdullah الرفاعي=alrifai"
         ),
-        "WWWWWM  ",
+        "W*5 M *2",
         0.0,
         "Arabic Arabic Arabic English",
     ),
@@ -204,7 +204,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "Жук=zhuk Зайцев=zaitsev Іваненко=ivanenko "
             "Ковальчук=kovalchuk Лебедев=lebedev Морозов=morozov Соловей=solovei Шевчук=shevchuk Юрченко=yurchenko"
         ),
-        "WWWWWWWW ",
+        "W*8 ",
         0.0,
         "Russian Ukrainian Ukrainian English",
     ),
@@ -217,7 +217,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "अग्रवाल=agrawal गुप्ता=gupta चौधरी=chaudhary जोशी=joshi ठाकुर=thakur "
             "तिवारी=tiwari थापा=thapa पटेल=patel शर्मा=sharma श्रेष्ठ=shrestha"
         ),
-        "AAAAAAAM",
+        "A*7 M",
         0.0,
         "Hindi Hindi Nepali English Gujarati",
     ),
@@ -227,7 +227,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         ("가은=gaeun 나연=nayeon 다은=daeun 민서=minseo 서연=seoyeon 수아=sua 예린=yerin 유진=yujin 지우=jiwoo 하윤=hayun"),
         ("건우=geonwoo 도윤=doyun 민준=minjun 서준=seojun 성민=seongmin 시우=siwoo 영호=youngho 우진=woojin 준=jun 현우=hyunwoo"),
         "김=kim 이=lee 박=park 최=choi 정=jung 강=kang 조=cho 윤=yoon 장=jang 임=lim 오=oh 남궁=namgung",
-        "AAAAAAAAA",
+        "A",
         0.0,
         "Korean Korean English",
     ),
@@ -240,7 +240,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "佐々木=sasaki 高橋=takahashi 田中=tanaka 伊藤=ito 渡辺=watanabe "
             "小林=kobayashi 加藤=kato 山口=yamaguchi 林=hayashi 森=mori"
         ),
-        "AAAAAAM",
+        "A*6 M",
         0.0,
         "Japanese Japanese English",
     ),
@@ -250,7 +250,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         "אביגיל=avigail דנה=dana חנה=hana טליה=talia יעל=yael מיכל=michal נועה=noa שירה=shira",
         "אורי=uri אלון=alon גיל=gil דוד=david יונתן=yonatan עומר=omer רון=ron תמיר=tamir",
         "אברהמי=avrahami ביטון=biton גולן=golan דיין=dayan כהן=cohen לוי=levi מזרחי=mizrahi פרץ=peretz שלום=shalom",
-        "WWWWWWW ",
+        "W*7 ",
         0.0,
         "Hebrew English English",
     ),
@@ -266,7 +266,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
             "Αγγελόπουλος=angelopoulos Βλάχος=vlachos Γεωργίου=georgiou Δημητρίου=dimitriou Καραγιάννης=karagiannis "
             "Νικολαΐδης=nikolaidis Οικονόμου=oikonomou Παππάς=pappas"
         ),
-        "WWWWWWW",
+        "W",
         0.0,
         "Greek English English",
     ),
@@ -283,7 +283,7 @@ def latin(text: str) -> str:
 def cultures() -> tuple[Culture, ...]:
     """All cultures, commonest first; their slots add up to 128."""
     return tuple(
-        Culture(code, slots, _names(girls), _names(boys), _names(surnames), races, share, _words(languages))
+        Culture(code, slots, _names(girls), _names(boys), _names(surnames), _words(races), share, _words(languages))
         for code, slots, girls, boys, surnames, races, share, languages in _LISTS
     )
 
@@ -306,4 +306,5 @@ def _name(word: str) -> Name:
 
 
 def _words(listed: str) -> tuple[str, ...]:
-    return tuple(listed.split(" "))
+    """The words of a list, each as often as it says: `W*3 B ` is three W, one B and an empty text."""
+    return tuple(word for entry in listed.split(" ") for word, _, times in [entry.partition("*")] for _ in range(int(times or 1)))

@@ -12,20 +12,20 @@ from typing import NamedTuple
 from rollbook.synthetic import chance
 from rollbook.synthetic.courses import KINDERGARTEN
 from rollbook.synthetic.days import Today
-from rollbook.synthetic.layout import Layout, school_of
+from rollbook.synthetic.seating import Layout, school_of
 
 # Of 256 days to draw from, 180 are school days, and the rest is the summer: a share of 256 in 1024 is 0.1 % a school day.
 DRAWS = 1024
 FAMILY_LEAVES = 256
 FAMILY_MOVES = 90
-CONTACTS_CHANGE = 250
-EMAIL_CHANGES = 100
-SCHEDULE_CHANGES = 380
+CONTACTS_CHANGE = 400
+EMAIL_CHANGES = 150
+SCHEDULE_CHANGES = 700
 GRADE_IS_WRONG = 12
 EMPLOYEE_LEAVES = 130
-EMPLOYEE_EMAIL_CHANGES = 60
-CO_TEACHER_CHANGES = 200
-ROOM_CHANGES = 120
+EMPLOYEE_EMAIL_CHANGES = 90
+CO_TEACHER_CHANGES = 400
+ROOM_CHANGES = 300
 
 SIBLING_SHARE = 140  # of 256
 NEVER = 1 << 30

@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeVar
 from rollbook.synthetic import chance, places
 from rollbook.synthetic.courses import grade_text
 from rollbook.synthetic.days import FIRST_DAY, calendar_year
-from rollbook.synthetic.layout import Layout
 from rollbook.synthetic.names import Culture, Name, wheel
 from rollbook.synthetic.occupancy import Employee, Occupant
-from rollbook.synthetic.roster import Contact, Student, Teacher
+from rollbook.synthetic.rows import Contact, Student, Teacher
+from rollbook.synthetic.seating import Layout
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class People:
             gender,
             str(school_year + 13),
             _birthday(school_year, draw(), draw()),
-            _pick(family.culture.races, draw()).strip(),
+            _pick(family.culture.races, draw()),
             "Y" if draw() < family.culture.hispanic_share else "N",
             family.language,
             "Y" if ell else "N",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rollbook.synthetic.roster import Resource
+from rollbook.synthetic.rows import Resource
 
 
 class Shelf(NamedTuple):

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from rollbook.errors import Refused
 from rollbook.synthetic.courses import KINDERGARTEN
 from rollbook.synthetic.days import YEARS_MAX, Today
-from rollbook.synthetic.layout import Layout, School, cohort_size, school_of
 from rollbook.synthetic.occupancy import Occupant, Seat, occupant
+from rollbook.synthetic.seating import Layout, School, cohort_size, school_of
 
 # Twelve school years after kindergarten a pupil is gone; then the scenarios are about somebody else.
 YEARS_AT_SCHOOL = 12

@@ -1,7 +1,7 @@
 """The classes of one school in one school year, and which of them a seat goes to.
 
 Classes follow from seats alone, never from who sits there: when a pupil leaves, nobody else changes class. The seats of
-a grade are dealt to `classes` of at most 27. Classes of the same residue share their periods, and in each slot their
+a grade are dealt to `classes` of at most 30. Classes of the same residue share their periods, and in each slot their
 pupils are dealt anew among them, so that a pupil has other neighbours in mathematics than in English.
 """
 
@@ -21,9 +21,9 @@ from rollbook.synthetic.courses import (
     grade_text,
 )
 from rollbook.synthetic.days import Term, Today, term
-from rollbook.synthetic.layout import Layout, School, seats_of
+from rollbook.synthetic.seating import Layout, School, seats_of
 
-CLASS_SIZE_MAX = 27
+CLASS_SIZE_MAX = 30
 POOL_SIZE_MIN = 12
 SECTIONS_PER_TEACHER = 11 / 2
 POSITIONS_PER_DEPARTMENT = 512
@@ -179,7 +179,7 @@ def _add_sections(
         for place in range(sum(counts) if choices else 0):
             numbers.append(len(sections))
             course = choices[(place + residue + running.number) % len(choices)]
-            period = _period(wing, slot_number, residue, place + 2 * pools[0].number, periods)
+            period = _period(wing, slot_number, pools[0], residue, place, periods)
             owner = pools[0].number * 64 + place if slot.department == "homeroom" else -1
             sections.append(Planned(numbers[-1], slot, course, running, grade, period, place, owner))
         for pool, first in zip(pools, (sum(counts[:n]) for n in range(len(pools))), strict=True):
@@ -191,13 +191,22 @@ def _classes_at(pool: Pool, residue: int) -> int:
     return len(range(residue, pool.classes, pool.residues)) if residue < pool.residues else 0
 
 
-def _period(wing: Wing, slot: int, residue: int, turn: int, periods: int) -> str:
-    if wing.mixing:
-        return str((slot + residue) % periods + 1)
-    if wing.slots[slot].department == "homeroom":
+def _period(wing: Wing, slot: int, pool: Pool, residue: int, place: int, periods: int) -> str:
+    if not wing.mixing:
+        return _primary_period(wing.slots[slot].department, slot, place + 2 * pool.number)
+    if not wing.slots[slot].mixed:
+        # Each grade has its own order of the slots it shares with no other, so that a department's teachers are wanted
+        # all day long; a slot shared by several grades stays where it is.
+        own = [number for number, each in enumerate(wing.slots) if not each.mixed]
+        slot = own[(own.index(slot) + pool.number * pool.residues) % len(own)]
+    return str((slot + residue) % periods + 1)
+
+
+def _primary_period(department: str, slot: int, turn: int) -> str:
+    """The homeroom's own teacher begins the day; specialists see the classes one after the other."""
+    if department == "homeroom":
         return str(slot) if slot else "HR"
-    # Specialists see the classes of a primary school one after the other.
-    return str((slot + turn) % 6 + 1)
+    return str((slot + turn) % 5 + 3)
 
 
 def _positions(school: School, sections: Sequence[Planned]) -> tuple[int, ...]:

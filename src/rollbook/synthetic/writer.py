@@ -12,10 +12,10 @@ from types import TracebackType
 
 from rollbook.errors import BadSetting, Refused
 from rollbook.synthetic.district import District
-from rollbook.synthetic.files import COLUMNS, line, student_rows
 from rollbook.synthetic.flaws import Row, Spoiler
+from rollbook.synthetic.lines import COLUMNS, line, student_rows
 from rollbook.synthetic.resources import resources
-from rollbook.synthetic.roster import SchoolRoster
+from rollbook.synthetic.rows import SchoolRoster
 
 DEFAULT_NAME = "Example Unified"
 

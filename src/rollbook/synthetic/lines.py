@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 
-from rollbook.synthetic import roster
+from rollbook.synthetic import rows
 
 # Words that are not simply written with one capital letter in front.
 SPELLINGS = MappingProxyType({"dob": "DOB", "iep_status": "IEP_status"})
 
 _ROWS: dict[str, tuple[str, ...]] = {
-    "schools.csv": roster.School._fields,
-    "students.csv": (*roster.Student._fields[:-1], *roster.Contact._fields),
-    "teachers.csv": roster.Teacher._fields,
-    "sections.csv": roster.Section._fields,
-    "enrollments.csv": roster.Enrollment._fields,
-    "staff.csv": roster.Staff._fields,
-    "administrators.csv": roster.Administrator._fields,
-    "resources.csv": roster.Resource._fields,
+    "schools.csv": rows.School._fields,
+    "students.csv": (*rows.Student._fields[:-1], *rows.Contact._fields),
+    "teachers.csv": rows.Teacher._fields,
+    "sections.csv": rows.Section._fields,
+    "enrollments.csv": rows.Enrollment._fields,
+    "staff.csv": rows.Staff._fields,
+    "administrators.csv": rows.Administrator._fields,
+    "resources.csv": rows.Resource._fields,
 }
 
 
@@ -44,11 +44,11 @@ def line(cells: Sequence[str]) -> str:
     return joined.replace("\x1f", ",")
 
 
-def student_rows(students: Iterable[roster.Student]) -> Iterator[tuple[str, ...]]:
+def student_rows(students: Iterable[rows.Student]) -> Iterator[tuple[str, ...]]:
     """The rows of students.csv: one for each contact of a pupil, one without where there is none."""
     for student in students:
         pupil = student[:-1]
-        for contact in student.contacts or (roster.NO_CONTACT,):
+        for contact in student.contacts or (rows.NO_CONTACT,):
             yield pupil + contact
 
 
