@@ -66,10 +66,10 @@ class Endpoint:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the query parameters it reads, in the published order; all others are ignored."""
+        limit = ("limit", self.has_paging)
+        filters = (("role", bool(self.roles)), ("primary", self.has_primary))
         named = (
-            ("limit", self.has_paging),
-            ("primary", self.has_primary),
-            ("role", bool(self.roles)),
+            *((limit, *filters) if self.shape == "list" else (*filters, limit)),
             ("starting_after", self.has_paging),
             ("ending_before", self.has_paging),
             ("count", self.has_count),
