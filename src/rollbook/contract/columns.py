@@ -1,0 +1,264 @@
+"""The files a district sends and their columns, once, as rows; reading and checking them is left to `rollbook.roster`.
+
+The column lists follow the published help articles and exporters (Clever SIS files). Names of files are exact and
+lower case; headers match without regard to letter case, and space, dash and underscore are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# Headers of a district's own fields begin with this; allowed only in files with `own_columns`.
+EXTENSION_PREFIX: Final = "ext."
+# What is trimmed from the ends of headers and values; spreadsheets leave no-break and zero-width spaces behind.
+BLANKS: Final = " \t\n\v\f\r\u00a0\u200b\u3000\ufeff"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the SIS export; `kind` is the API kind that its rows become or belong to."""
+
+    name: str
+    kind: str
+    help: str
+    required: bool = False
+    deprecated: bool = False
+    own_columns: bool = False  # may carry ext.NAME columns
+
+    @property
+    def table(self) -> str:
+        """The name of the table its rows are read into."""
+        return self.name.removesuffix(".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `feeds` is the roster table and column it ends up in, if any; one that is not `read` is thrown away."""
+
+    file: str
+    header: str
+    feeds: str | None
+    help: str
+    required: bool = False
+    deprecated: bool = False
+    read: bool = True
+
+    @property
+    def name(self) -> str:
+        """The column's name in the table: the header in lower case."""
+        return self.header.lower()
+
+
+FILES: Final[tuple[File, ...]] = (
+    File("schools.csv", "schools", "Every school, and offices that staff belong to.", required=True, own_columns=True),
+    File(
+        "students.csv",
+        "users",
+        "Every active student; one more row for each further contact.",
+        required=True,
+        own_columns=True,
+    ),
+    File("teachers.csv", "users", "Every teacher, one row each.", required=True, own_columns=True),
+    File("sections.csv", "sections", "Every class with its teachers.", required=True, own_columns=True),
+    File("enrollments.csv", "sections", "Which student is in which section.", required=True),
+    File("staff.csv", "users", "People who work in schools and teach no section.", own_columns=True),
+    File("administrators.csv", "users", "District administrators, one row for each role."),
+    File("admins.csv", "users", "The old form of staff.csv, read as such.", deprecated=True),
+    File("resources.csv", "resources", "Learning applications' resources, one row for each course they belong to."),
+)
+
+
+def _column(file: str, *rows: tuple[str, str | None, str]) -> tuple[Column, ...]:
+    """Rows of one file; a header ending in `*` is required, in `!` deprecated, in `-` accepted and thrown away."""
+    return tuple(
+        Column(
+            file,
+            header.rstrip("*!-"),
+            None if feeds is None else f"roster_{feeds}",
+            help_text,
+            required=header.endswith("*"),
+            deprecated=header.endswith("!"),
+            read=not header.endswith("-"),
+        )
+        for header, feeds, help_text in rows
+    )
+
+
+_SCHOOLS = _column(
+    "schools.csv",
+    ("School_id*", "schools.key", "The school's id in the SIS; never reused."),
+    ("School_name*", "schools.name", "The name as people know it."),
+    ("School_number*", "schools.school_number", "The district's number; a blank one becomes the School_id."),
+    ("State_id", "schools.state_id", "The state's id of the school."),
+    ("Nces_id!", "schools.nces_id", "The national (NCES) id; old files have it, and it is still accepted."),
+    ("Low_grade", "schools.low_grade", "Lowest grade taught."),
+    ("High_grade", "schools.high_grade", "Highest grade taught."),
+    ("Principal", "schools.principal_name", "Full name of the principal."),
+    ("Principal_email", "schools.principal_email", "Email of the principal."),
+    ("School_address", "schools.address", "Street and number."),
+    ("School_city", "schools.city", "City."),
+    ("School_state", "schools.state", "State, as the district writes it."),
+    ("School_zip", "schools.zip", "Postal code."),
+    ("School_phone", "schools.phone", "Phone, 10 digits, or 11 that begin with 1."),
+)
+
+_STUDENTS = _column(
+    "students.csv",
+    ("School_id*", "students.school", "The home school; used as primary school when sections do not decide."),
+    ("Student_id*", "students.key", "The student's id in the SIS; never reused."),
+    ("Student_number", "students.student_number", "The number that the student knows."),
+    ("State_id", "students.state_id", "The state's id of the student."),
+    ("Last_name*", "students.last", "Legal last name."),
+    ("First_name*", "students.first", "Legal first name."),
+    ("Middle_name", "students.middle", "Middle name."),
+    ("Grade", "students.grade", "Grade: Kindergarten, 1 to 12, and their usual short forms."),
+    ("Gender", "students.gender", "M, F or X."),
+    ("Graduation_year", "students.graduation_year", "Year of graduation, as text."),
+    ("DOB", "students.dob", "Date of birth, MM/DD/YYYY or YYYY-MM-DD."),
+    ("Race", "students.race", "One letter (W, A, B, I, M, P) or the full word."),
+    ("Hispanic_Latino", "students.hispanic_ethnicity", "Y or N."),
+    ("Home_language", "students.home_language", "Language spoken at home: its name or its code of three letters."),
+    ("Ell_status", "students.ell_status", "English language learner: Y or N."),
+    ("Frl_status", "students.frl_status", "Free or reduced lunch: Free, Reduced or Paid, or their first letters."),
+    ("IEP_status", "students.iep_status", "Individual education plan: Y or N."),
+    ("Gifted_status", "students.gifted_status", "Gifted: Y or N."),
+    ("Section_504_status", "students.section_504_status", "Section 504 plan: Y or N."),
+    ("Disability_status", "students.disability_status", "Disability: Y or N."),
+    ("Disability_type", "students.disability_type", "Disability in words."),
+    ("Disability_code", "students.disability_code", "Disability as a code."),
+    ("Preferred_first_name", "students.preferred_first", "Preferred first name."),
+    ("Preferred_middle_name", "students.preferred_middle", "Preferred middle name."),
+    ("Preferred_last_name", "students.preferred_last", "Preferred last name."),
+    ("Student_street", "students.address", "Street and number."),
+    ("Student_city", "students.city", "City."),
+    ("Student_state", "students.state", "State, as the district writes it."),
+    ("Student_zip", "students.zip", "Postal code."),
+    ("Student_email", "students.email", "Email; kept as it is."),
+    ("Username", "students.district_username", "Login name in the district."),
+    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Unweighted_gpa", "students.unweighted_gpa", "Grade point average, unweighted."),
+    ("Weighted_gpa", "students.weighted_gpa", "Grade point average, weighted."),
+    ("Contact_relationship", "contact_students.relationship", "What the contact is to the student: Parent, Aunt, ..."),
+    ("Contact_type", "contact_students.type", "Why the contact is listed: Primary, Emergency, ... Needed with a contact."),
+    ("Contact_name", "contacts.name", "Full name of the contact. Needed with a contact."),
+    ("Contact_phone", "contacts.phone", "Phone, 10 digits, or 11 that begin with 1."),
+    ("Contact_phone_type", "contacts.phone_type", "Cell, Home, Work or Other."),
+    ("Contact_email", "contacts.email", "Email of the contact."),
+    ("Contact_sis_id", "contacts.sis_id", "The contact's own id in the SIS; leave the column out if there is none."),
+)
+
+_TEACHERS = _column(
+    "teachers.csv",
+    ("School_id*", "teachers.school", "The home school; used as primary school when sections do not decide."),
+    ("Teacher_id*", "teachers.key", "The teacher's id in the SIS; never reused."),
+    ("Teacher_number", "teachers.teacher_number", "The number that the teacher knows."),
+    ("State_teacher_id", "teachers.state_id", "The state's id of the teacher."),
+    ("Teacher_email", "teachers.email", "Email; teacher, staff and administrator with equal emails are one person."),
+    ("First_name*", "teachers.first", "First name."),
+    ("Middle_name", "teachers.middle", "Middle name."),
+    ("Last_name*", "teachers.last", "Last name."),
+    ("Title", "teachers.title", "Job title."),
+    ("Username", "teachers.district_username", "Login name in the district."),
+    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+)
+
+_SECTIONS = _column(
+    "sections.csv",
+    ("School_id*", "sections.school", "The school that holds the section."),
+    ("Section_id*", "sections.key", "The section's id in the SIS, unique in the district."),
+    ("Teacher_id*", "section_teachers.teacher", "The primary teacher."),
+    *((f"Teacher_{n}_id", "section_teachers.teacher", "A co-teacher.") for n in range(2, 11)),
+    ("Name", "sections.name", "The section's name in the SIS; shown when there is no Course_name."),
+    ("Section_number", "sections.section_number", "The district's number of the section."),
+    ("Grade", "sections.grade", "Grade of the section; else the grade most of its students are in."),
+    ("Course_name", "courses.name", "Name of the course; without it the section has none."),
+    ("Course_number", "courses.number", "Number of the course."),
+    ("Course_description-", None, "Accepted; the API has no field for it."),
+    ("Period", "sections.period", "Period of the day, as text."),
+    ("Subject", "sections.subject", "Subject; else it is found from the section's and the course's name."),
+    ("Term_name", "terms.name", "Name of the term."),
+    ("Term_start", "terms.start_date", "First day of the term, MM/DD/YYYY or YYYY-MM-DD."),
+    ("Term_end", "terms.end_date", "Last day of the term, MM/DD/YYYY or YYYY-MM-DD."),
+)
+
+_ENROLLMENTS = _column(
+    "enrollments.csv",
+    ("School_id*", None, "The section's school; another one is reported, and the section's school is used."),
+    ("Section_id*", "enrollments.section", "The section."),
+    ("Student_id*", "enrollments.student", "The student."),
+)
+
+_STAFF = _column(
+    "staff.csv",
+    ("School_id*", "user_schools.school", "One school a row; `district` means all, DEFAULT_DISTRICT_OFFICE the office."),
+    ("Staff_id*", "staff.key", "The person's id in the SIS; never reused."),
+    ("Staff_email*", "staff.email", "Email; teacher, staff and administrator with equal emails are one person."),
+    ("First_name*", "staff.first", "First name."),
+    ("Middle_name", "staff.middle", "Middle name."),
+    ("Last_name*", "staff.last", "Last name."),
+    ("Department", "staff.department", "Department."),
+    ("Title", "staff.title", "Job title."),
+    ("Username", "staff.district_username", "Login name in the district."),
+    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Role", "staff.role", "`School Tech Lead`, or anything else for none."),
+)
+
+_ADMINISTRATORS = _column(
+    "administrators.csv",
+    ("Admin_id*", "district_admins.key", "The person's id in the SIS; never reused."),
+    ("Admin_email*", "district_admins.email", "Email; teacher, staff and administrator with equal emails are one person."),
+    ("First_name*", "district_admins.first", "First name."),
+    ("Last_name*", "district_admins.last", "Last name."),
+    ("Title*", "district_admins.title", "Job title."),
+    ("Role*", None, "Clever Administrator, District Curriculum Lead or District Help Desk; decides if the row counts."),
+)
+
+_ADMINS = _column(
+    "admins.csv",
+    ("School_id*", "user_schools.school", "As in staff.csv."),
+    ("Staff_id*", "staff.key", "As in staff.csv."),
+    ("Admin_email*", "staff.email", "As Staff_email in staff.csv."),
+    ("First_name*", "staff.first", "As in staff.csv."),
+    ("Last_name*", "staff.last", "As in staff.csv."),
+    ("Admin_title", "staff.title", "As Title in staff.csv."),
+    ("Username", "staff.district_username", "As in staff.csv."),
+    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Role", "staff.role", "As in staff.csv."),
+)
+
+_RESOURCES = _column(
+    "resources.csv",
+    ("Resource_id*", "resources.key", "The application's own id of the resource."),
+    ("Title*", "resources.title", "The name people see."),
+    ("Roles", "resources.roles", "Who may use it: `student`, `teacher`, or both with `;` between."),
+    ("Course_name", "resource_courses.course", "Name of a course that uses it."),
+    ("Course_number", "resource_courses.course", "Number of that course."),
+)
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    *_SCHOOLS,
+    *_STUDENTS,
+    *_TEACHERS,
+    *_SECTIONS,
+    *_ENROLLMENTS,
+    *_STAFF,
+    *_ADMINISTRATORS,
+    *_ADMINS,
+    *_RESOURCES,
+)
+
+
+def columns_of(file: str) -> tuple[Column, ...]:
+    """The columns of one file, in the documented order."""
+    return tuple(column for column in COLUMNS if column.file == file)
+
+
+def trimmed(text: str) -> str:
+    """The text without outer blanks."""
+    return text.strip(BLANKS)
+
+
+def header_key(header: str) -> str:
+    """What two headers are compared by: case, outer blanks, and space, dash or underscore make no difference."""
+    return trimmed(header).casefold().replace(" ", "_").replace("-", "_")

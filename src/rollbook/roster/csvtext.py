@@ -1,0 +1,194 @@
+"""Reads CSV text row by row, by our own grammar: the header always, and all rows of files the engine refuses to read as they are.
+
+The grammar is RFC 4180 with what real exports need: blanks around a quoted cell, quotes inside an unquoted cell (5" pipe), and
+quotes inside a quoted cell that nobody doubled, as long as they can be read in one way only. Line ends are LF by now, and the
+text is UTF-8. Blank lines count as rows, as in a spreadsheet, and yield nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rollbook.roster.folder import Unusable
+from rollbook.roster.header import COLUMNS_MAX
+from rollbook.roster.layout import CELL_BYTES_MAX, ROW_BYTES_MAX, unified_blocks
+from rollbook.roster.problems import (
+    CellTooLong,
+    EmptyFile,
+    FieldCount,
+    InnerQuotes,
+    OpenQuote,
+    Problem,
+    RowTooLong,
+    StrayQuote,
+    TooManyColumns,
+)
+
+BOM: Final = b"\xef\xbb\xbf"
+_PLAIN: Final = re.compile(rb"[^,\n]*")
+_OPENING: Final = re.compile(rb'[ \t]*"')
+_ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
+# A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the line.
+_LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
+
+
+# The first quotes of a file that were not doubled are named; more of them would not help.
+_INNER_QUOTES_NAMED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row's cells; `inner` is a cell whose inner quotes were not doubled, if there is one."""
+
+    number: int
+    cells: list[bytes]
+    inner: bytes | None = None
+
+
+def header_row(name: str, path: Path) -> tuple[int, list[str]]:
+    """The number and the cells of the first row that is not blank.
+
+    Errors: Unusable when there is none, or it is too long or has too many columns to be a header.
+    """
+    for row in rows(name, path):
+        if len(row.cells) > COLUMNS_MAX:
+            raise Unusable(TooManyColumns(name, row=row.number, value=str(len(row.cells)), expected=str(COLUMNS_MAX)))
+        return row.number, [cell.decode("utf-8", "replace") for cell in row.cells]
+    raise Unusable(EmptyFile(name))
+
+
+def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Problem, ...]]:
+    """Write every row of data as strict CSV, its row number before it; return how many, and warnings.
+
+    Rows whose cells are all blank are left out. Errors: Unusable at the first row that cannot be read, or that does not fit the
+    header.
+    """
+    count = 0
+    warnings: list[Problem] = []
+    data = rows(name, path)
+    next(data)  # the header
+    with to.open("wb") as clean:
+        for row in data:
+            if len(row.cells) != width:
+                raise Unusable(_misfit(name, row, width))
+            if row.inner is not None and len(warnings) < _INNER_QUOTES_NAMED:
+                warnings.append(InnerQuotes(name, row=row.number, value=row.inner.decode("utf-8")))
+            clean.write(b"%d,%b\n" % (row.number, b",".join(map(_quoted, row.cells))))
+            count += 1
+    return count, tuple(warnings)
+
+
+def rows(name: str, path: Path) -> Iterator[Row]:
+    """Every row that is not blank, in order."""
+    reader = _Reader(name, path)
+    while (row := reader.next_row()) is not None:
+        if any(map(bytes.strip, row.cells)):
+            yield row
+
+
+def _misfit(name: str, row: Row, width: int) -> Problem:
+    if row.inner is not None:
+        return StrayQuote(name, row=row.number, value=row.inner.decode("utf-8"))
+    return FieldCount(name, row=row.number, value=str(len(row.cells)), expected=str(width))
+
+
+def _quoted(cell: bytes) -> bytes:
+    return b'"%b"' % cell.replace(b'"', b'""')
+
+
+class _Reader:
+    """Walks through a file with at least one whole row of it in memory, and never more than a few MiB."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self._name = name
+        self._blocks = unified_blocks(path)
+        self._buffer = next(self._blocks, b"").removeprefix(BOM)
+        self._at = 0
+        self._number = 0
+
+    def next_row(self) -> Row | None:
+        self._fill()
+        if self._at == len(self._buffer):
+            return None
+        self._number += 1
+        end = self._buffer.find(b"\n", self._at, self._at + ROW_BYTES_MAX)
+        line = self._buffer[self._at : end if end >= 0 else self._at + ROW_BYTES_MAX]
+        if b'"' in line:
+            return self._row_with_quotes()
+        self._leave(self._at + len(line))
+        cells = line.split(b",")
+        if len(line) > CELL_BYTES_MAX:
+            for cell in cells:
+                self._limit(cell)
+        return Row(self._number, cells)
+
+    def _fill(self) -> None:
+        while (
+            len(self._buffer) - self._at <= ROW_BYTES_MAX + 2 * CELL_BYTES_MAX and (block := next(self._blocks, None)) is not None
+        ):
+            self._buffer = self._buffer[self._at :] + block
+            self._at = 0
+
+    def _leave(self, end: int) -> None:
+        """Go behind the line end that stands at `end`, or to the end of the file."""
+        if end - self._at >= ROW_BYTES_MAX:
+            raise Unusable(RowTooLong(self._name, row=self._number, expected=f"{ROW_BYTES_MAX:,} bytes"))
+        self._at = min(end + 1, len(self._buffer))
+
+    def _row_with_quotes(self) -> Row:
+        cells: list[bytes] = []
+        inner: bytes | None = None
+        place = self._at
+        while True:
+            opening = _OPENING.match(self._buffer, place)
+            if opening is None:
+                plain = _PLAIN.match(self._buffer, place)
+                cell, place = (plain.group(), plain.end()) if plain else (b"", place)
+            else:
+                cell, place, is_inner = self._quoted_cell(opening.end())
+                inner = cell if is_inner and inner is None else inner
+            self._limit(cell)
+            cells.append(cell)
+            if self._buffer[place : place + 1] != b"," or place - self._at > ROW_BYTES_MAX:
+                break
+            place += 1
+        self._leave(place)
+        return Row(self._number, cells, inner)
+
+    def _quoted_cell(self, start: int) -> tuple[bytes, int, bool]:
+        """The cell whose opening quote ends at `start`, the place behind it, and whether it has quotes that were not doubled."""
+        place = start
+        while (place := self._buffer.find(b'"', place, start + CELL_BYTES_MAX)) >= 0:
+            if self._buffer[place + 1 : place + 2] == b'"':
+                place += 2
+            elif ending := _ENDING.match(self._buffer, place + 1):
+                return self._buffer[start:place].replace(b'""', b'"'), ending.start(1), False
+            else:
+                return self._cell_with_inner_quotes(start)
+        rest = self._buffer[start : start + CELL_BYTES_MAX]
+        begins = rest[:40].decode("utf-8", "replace")
+        if len(rest) < CELL_BYTES_MAX:
+            raise Unusable(OpenQuote(self._name, row=self._number, value=begins))
+        raise Unusable(CellTooLong(self._name, row=self._number, value=begins, expected=f"{CELL_BYTES_MAX:,} bytes"))
+
+    def _cell_with_inner_quotes(self, start: int) -> tuple[bytes, int, bool]:
+        """A cell with quotes that nobody doubled: it ends on its line, at the first quote before a comma or the line's end.
+
+        With doubled ones among them there are two ways to read it, and neither is taken.
+        """
+        line_end = self._buffer.find(b"\n", start, start + CELL_BYTES_MAX)
+        last = _LAST_QUOTE.search(self._buffer, start, line_end if line_end >= 0 else start + CELL_BYTES_MAX)
+        cell = self._buffer[start : last.start()] if last else b""
+        if last is None or b'""' in cell:
+            begins = self._buffer[start : start + 40].decode("utf-8", "replace")
+            raise Unusable(StrayQuote(self._name, row=self._number, value=begins))
+        return cell, last.end(), True
+
+    def _limit(self, cell: bytes) -> None:
+        if len(cell) > CELL_BYTES_MAX:
+            begins = cell[:40].decode("utf-8", "replace")
+            raise Unusable(CellTooLong(self._name, row=self._number, value=begins, expected=f"{CELL_BYTES_MAX:,} bytes"))

@@ -1,0 +1,161 @@
+"""Finds a district's files in a folder or a zip file, and refuses what could harm; what is in them is left to `layout`."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from rollbook.contract.columns import FILES
+from rollbook.roster.problems import BadArchive, DeprecatedFile, IgnoredFile, MissingFile, MissingSource, Problem, UnreadableFile
+
+MIB: Final = 1024 * 1024
+ENTRIES_MAX: Final = 1_000
+UNZIPPED_BYTES_MAX: Final = 16 * 1024 * MIB
+# Real rosters shrink 10 to 50 times; a bomb about 1,000 times. Small files are let through, whatever their ratio.
+ZIP_RATIO_MAX: Final = 200
+ZIP_RATIO_FROM_BYTES: Final = 16 * MIB
+CHUNK_BYTES: Final = MIB
+
+_REQUIRED: Final = tuple(file.name for file in FILES if file.required)
+_KNOWN: Final = tuple(file.name for file in FILES)
+_ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError)
+
+
+class Unusable(Exception):
+    """One or more stops were found; carries them up to `files.open_all`, which makes a `SourceRejected` of all."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+def find(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+    """The known files by name, and warnings about the others; a zip file is unpacked to `into`.
+
+    Errors: Unusable, when the source or a required file is not there, or something is not what it should be.
+    """
+    try:
+        kind = source.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise Unusable(MissingSource(source.name, value=_reason(error))) from None
+    if stat.S_ISDIR(kind):
+        return _in_folder(source)
+    if stat.S_ISREG(kind) and source.suffix.lower() == ".zip":
+        return _in_archive(source, into)
+    raise Unusable(MissingSource(source.name, value="something else"))
+
+
+def _in_folder(folder: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise Unusable(MissingSource(folder.name, value=_reason(error))) from None
+    stops = [*_missing(names), *(stop for name in names if name in _KNOWN for stop in _not_plain(folder, name))]
+    if stops:
+        raise Unusable(*stops)
+    return {name: folder / name for name in _KNOWN if name in names}, tuple(_remarks(names))
+
+
+def _not_plain(folder: Path, name: str) -> Iterator[Problem]:
+    """A stop unless it is a plain file that may be read; a link must stay in the folder, or it could show others' files."""
+    path = folder / name
+    try:
+        resolved = path.resolve(strict=True)
+        if not stat.S_ISREG(resolved.stat().st_mode):
+            yield UnreadableFile(name, expected="a plain file", value="a folder or a device")
+        elif folder.resolve() not in resolved.parents:
+            yield UnreadableFile(name, expected="a file in the folder", value="a link that leads out of it")
+        elif not os.access(resolved, os.R_OK):
+            yield UnreadableFile(name, expected="a file that the server may read", value="no permission")
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        yield UnreadableFile(name, expected="a plain file", value=_reason(error))
+
+
+def _missing(names: list[str]) -> Iterator[Problem]:
+    for name in _REQUIRED:
+        if name not in names:
+            alike = [other for other in names if other.lower() == name]
+            hint = f"; found {alike[0]!r}, and names must be lower case" if alike else ""
+            yield MissingFile(name, expected=f"the five files {', '.join(_REQUIRED)}", value=hint)
+
+
+def _remarks(names: list[str]) -> Iterator[Problem]:
+    if "admins.csv" in names:
+        yield DeprecatedFile("admins.csv", expected="staff.csv")
+    for name in names:
+        if name.lower().endswith(".csv") and name not in _KNOWN:
+            known = name.lower() in _KNOWN
+            yield IgnoredFile(name, value="; names must be lower case" if known else "")
+
+
+def _in_archive(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = _members(archive, source.name)
+            stops = tuple(_missing(sorted(members)))
+            if stops:
+                raise Unusable(*stops)
+            return _unpack(archive, members, into, source.name), tuple(_remarks(sorted(members)))
+    except _ZIP_ERRORS as error:
+        raise Unusable(BadArchive(source.name, expected="a whole zip file", value=_reason(error))) from None
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """The archive's files by plain name: loose, or all in one folder. What operating systems add beside them is passed over."""
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if len(entries) > ENTRIES_MAX:
+        raise Unusable(BadArchive(name, expected=f"at most {ENTRIES_MAX} files", value=str(len(entries))))
+    members: dict[str, zipfile.ZipInfo] = {}
+    folders: set[PurePosixPath] = set()
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts:
+            raise Unusable(BadArchive(name, expected="names inside the archive", value=repr(entry.filename)))
+        if path.parts[0] == "__MACOSX" or path.name.startswith(".") or not path.name.lower().endswith(".csv"):
+            continue
+        if path.name in members:
+            raise Unusable(BadArchive(name, expected="each file once", value=f"{path.name} twice"))
+        members[path.name] = entry
+        folders.add(path.parent)
+    if len(folders) > 1 or any(len(folder.parts) > 1 for folder in folders):
+        found = ", ".join(sorted(str(folder) for folder in folders))
+        raise Unusable(BadArchive(name, expected="loose files or one folder of them", value=f"files in {found}"))
+    return members
+
+
+def _unpack(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], into: Path, name: str) -> dict[str, Path]:
+    left = UNZIPPED_BYTES_MAX
+    paths: dict[str, Path] = {}
+    for known in _KNOWN:
+        if known in members:
+            paths[known] = into / known
+            left -= _copy(archive, members[known], paths[known], left, name)
+    return paths
+
+
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, left: int, name: str) -> int:
+    """Unpack one file in small pieces, counting what really comes out: the sizes an archive states may be lies."""
+    if entry.flag_bits & 0x1:
+        raise Unusable(BadArchive(name, expected="no password", value=f"{entry.filename} is encrypted"))
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise Unusable(BadArchive(name, expected="plain files", value=f"{entry.filename} is a link"))
+    most = min(left, max(ZIP_RATIO_FROM_BYTES, entry.compress_size * ZIP_RATIO_MAX))
+    size = 0
+    with archive.open(entry) as packed, to.open("wb") as unpacked:
+        while chunk := packed.read(CHUNK_BYTES):
+            size += len(chunk)
+            if size > most:
+                found = f"{entry.filename} grows beyond {most // MIB} MiB"
+                raise Unusable(BadArchive(name, expected=f"files of at most {UNZIPPED_BYTES_MAX // MIB} MiB in all", value=found))
+            unpacked.write(chunk)
+    return size
+
+
+def _reason(error: BaseException) -> str:
+    """The system's words, without paths of this machine."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error).split(":")[0] or type(error).__name__

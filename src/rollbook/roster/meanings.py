@@ -1,0 +1,174 @@
+"""Looks up what each value of the kept rows means on the wire: one small table a reading, made from the distinct values only.
+
+`meaning_READING(value, meaning, is_known)` is what `normalize` joins, and what tells which values to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, Problem, UnknownValue
+from rollbook.roster.rules import Rules
+from rollbook.roster.vocabulary import PADDED_GRADES, VOCABULARIES, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A column whose values a reading explains; `rows` is the table of kept rows to look at."""
+
+    file: str
+    rows: str
+    header: str
+
+    @property
+    def column(self) -> str:
+        return self.header.lower()
+
+
+def _sources(file: str, rows: str, *headers: str) -> tuple[Source, ...]:
+    return tuple(Source(file, rows, header) for header in headers)
+
+
+def _schools(*headers: str) -> tuple[Source, ...]:
+    return _sources("schools.csv", "kept_schools", *headers)
+
+
+def _students(*headers: str) -> tuple[Source, ...]:
+    return _sources("students.csv", "kept_students", *headers)
+
+
+def _contacts(*headers: str) -> tuple[Source, ...]:
+    return _sources("students.csv", "kept_contacts", *headers)
+
+
+def _sections(*headers: str) -> tuple[Source, ...]:
+    return _sources("sections.csv", "kept_sections", *headers)
+
+
+# Which reading explains which columns.
+READ: Final[dict[str, tuple[Source, ...]]] = {
+    "grade": (*_schools("Low_grade", "High_grade"), *_students("Grade"), *_sections("Grade")),
+    "gender": _students("Gender"),
+    "race": _students("Race"),
+    "yes_no": _students("Hispanic_Latino", "IEP_status", "Gifted_status", "Section_504_status", "Disability_status"),
+    "ell": _students("Ell_status"),
+    "frl": _students("Frl_status"),
+    "language": _students("Home_language"),
+    "language_code": _students("Home_language"),
+    "disability_code": _students("Disability_code"),
+    "disability_type": _students("Disability_type"),
+    "phone_type": _contacts("Contact_phone_type"),
+    "relationship": _contacts("Contact_relationship"),
+    "contact_type": _contacts("Contact_type"),
+    "phone": (*_schools("School_phone"), *_contacts("Contact_phone")),
+    "birth_date": _students("DOB"),
+    "term_date": _sections("Term_start", "Term_end"),
+}
+# These repeat what another reading of the same column reports.
+_SILENT: Final = ("language_code",)
+
+_FOREVER: Final = date(2099, 12, 31)
+
+# A value with a letter, # or ; has an extension or a second number in it.
+_PHONE: Final = r"""
+    SELECT value, CASE
+        WHEN value = '' THEN ''
+        WHEN regexp_matches(value, '[\p{L}#;]') THEN NULL
+        WHEN length(digits) = 10 THEN format('({}) {}-{}', digits[1:3], digits[4:6], digits[7:10])
+        WHEN length(digits) = 11 AND digits[1] = '1' THEN format('1-({}) {}-{}', digits[2:4], digits[5:7], digits[8:11])
+    END AS meaning
+    FROM (SELECT value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
+"""
+
+# A year of two digits is this century's, or the last one's where that would be after $latest.
+_DATE: Final = r"""
+    SELECT value, CASE
+        WHEN value = '' THEN ''
+        WHEN year(day) NOT BETWEEN 1900 AND 2100 THEN NULL
+        WHEN length(parts.y) = 2 AND day > $latest THEN strftime(day - INTERVAL 100 YEAR, $form)
+        ELSE strftime(day, $form)
+    END AS meaning
+    FROM (
+        SELECT value, parts, CASE
+            WHEN regexp_full_match(value, '\d{4}-\d{1,2}-\d{1,2}') THEN try_cast(value AS DATE)
+            ELSE try_cast(format('{}{}-{}-{}', if(length(parts.y) = 2, '20', ''), parts.y, parts.m, parts.d) AS DATE)
+        END AS day
+        FROM (SELECT value, regexp_extract(value, '^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})$', ['m', 'd', 'y']) AS parts FROM found)
+    )
+"""
+
+
+def build(connection: DuckDBPyConnection, rules: Rules) -> None:
+    """Make the table of every reading, and report the values that are not known."""
+    for vocabulary in VOCABULARIES:
+        _build_words(connection, vocabulary, rules)
+    _build(connection, "phone", _PHONE)
+    _build(connection, "birth_date", _DATE, {"form": "%-m/%-d/%Y", "latest": rules.today})
+    _build(connection, "term_date", _DATE, {"form": "%Y-%m-%d", "latest": _FOREVER})
+    for reading, sources in READ.items():
+        for source in () if reading in _SILENT else sources:
+            _report(connection, reading, source)
+
+
+def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:
+    """A value means what its word means, else what the first matching pattern says."""
+    words = vocabulary.words
+    if vocabulary.name == "grade" and rules.lenient_grades:
+        words = {**words, **PADDED_GRADES}
+    parameters: dict[str, object] = {"words": list(words), "means": list(words.values()), "blank": vocabulary.blank}
+    cases = []
+    for number, (pattern, meaning) in enumerate(vocabulary.patterns):
+        cases.append(f"WHEN regexp_matches(lower(value), $pattern{number}) THEN $meaning{number}")
+        parameters |= {f"pattern{number}": pattern, f"meaning{number}": meaning}
+    matched = f"CASE {' '.join(cases)} END" if cases else "NULL"
+    query = f"""
+        SELECT value, CASE WHEN value = '' THEN $blank ELSE coalesce(means, {matched}) END AS meaning
+        FROM found LEFT JOIN (SELECT unnest($words) AS word, unnest($means) AS means) ON word = lower(value)
+    """
+    _build(connection, vocabulary.name, query, parameters, otherwise=vocabulary.otherwise)
+
+
+def _build(
+    connection: DuckDBPyConnection,
+    reading: str,
+    query: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    otherwise: str = "",
+) -> None:
+    """Run `query` over the distinct values `found`; where it gives NULL, the value is not known and means `otherwise`."""
+    found = " UNION ".join(f"SELECT {source.column} AS value FROM {source.rows}" for source in READ[reading])
+    connection.execute(
+        f"""
+        CREATE TABLE meaning_{reading} AS
+        WITH found AS (SELECT DISTINCT value FROM ({found}) WHERE value IS NOT NULL)
+        SELECT value, coalesce(meaning, $otherwise) AS meaning, meaning IS NOT NULL AS is_known FROM ({query})
+        """,
+        {"otherwise": otherwise, **(parameters or {})},
+    )
+
+
+def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> None:
+    problem, expected = _PROBLEMS.get(reading) or (UnknownValue, _EXPECTED[reading])
+    connection.execute(
+        f"""
+        INSERT INTO problems
+        SELECT ?, ?, "row", ?, left(value, {VALUE_CHARACTERS_MAX}), ?
+        FROM {source.rows} JOIN (SELECT value FROM meaning_{reading} WHERE NOT is_known) ON value = {source.column}
+        """,
+        [problem.code, source.file, source.header, expected],
+    )
+
+
+_EXPECTED: Final = {vocabulary.name: vocabulary.expected for vocabulary in VOCABULARIES}
+_DATES: Final = "MM/DD/YYYY or YYYY-MM-DD"
+_PROBLEMS: Final[dict[str, tuple[type[Problem], str]]] = {
+    "phone": (BadPhone, "10 digits, or 11 that begin with 1, and no extension"),
+    "birth_date": (BadDate, _DATES),
+    "term_date": (BadDate, _DATES),
+}

@@ -1,0 +1,447 @@
+"""Every finding about a file or a row, as small classes, and the table of a sync's findings; finding them is left to others.
+
+A problem is yielded or recorded, never raised; `SourceRejected` carries those of severity `stop`.
+
+Row numbers count records as a spreadsheet shows them: the header is row 1, the first row of data row 2. A cell that holds
+line breaks does not begin a new row, and a blank line is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+from typing import ClassVar, Final, Literal
+
+import duckdb
+
+from rollbook.contract.columns import FILES
+
+Severity = Literal["stop", "error", "warning"]
+# What is left out because of a problem: the whole sync, a file, the row, the contact in the row, a value, or nothing.
+LeftOut = Literal["sync", "file", "row", "contact", "value", "nothing"]
+
+VALUE_CHARACTERS_MAX: Final = 200
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding: where it is (file, row, column), the value found, and what was expected."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    message: ClassVar[str]
+    severity: ClassVar[Severity]
+    left_out: ClassVar[LeftOut]
+    mend: ClassVar[str]
+
+    file: str
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
+    expected: str | None = None
+
+    def __str__(self) -> str:
+        return self.message.format(
+            file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected
+        )
+
+
+class FileStop(Problem):
+    """The files cannot be synced at all; nothing is written."""
+
+    severity = "stop"
+    left_out: ClassVar[LeftOut] = "sync"
+
+
+class FileWarning(Problem):
+    """A file was not read quite as it is."""
+
+    severity = "warning"
+    left_out: ClassVar[LeftOut] = "nothing"
+
+
+class RowError(Problem):
+    """A row is left out; the rest goes in."""
+
+    severity = "error"
+    left_out: ClassVar[LeftOut] = "row"
+
+
+class RowWarning(Problem):
+    """A value of a row was changed or dropped; the row goes in."""
+
+    severity = "warning"
+    left_out = "value"
+
+
+# --- the source: a folder or a zip file -----------------------------------------------------------------------------------
+
+
+class MissingSource(FileStop):
+    code, title = "missing-source", "Folder or zip file not there"
+    message = "{file}: expected a folder or a .zip file, and found {value}"
+    mend = "Give the path of the folder that holds the CSV files, or of a zip file of them."
+
+
+class BadArchive(FileStop):
+    code, title = "bad-archive", "Zip file cannot be used"
+    message = "{file}: expected {expected}; found {value}"
+    mend = "Zip the CSV files again, without a password, either loose or in one folder."
+
+
+class MissingFile(FileStop):
+    code, title = "missing-file", "Required file missing"
+    message = "{file} is missing; expected {expected}{value}"
+    mend = "Export all five required files; names are lower case: schools.csv, not Schools.csv."
+
+
+class UnreadableFile(FileStop):
+    code, title = "unreadable-file", "File cannot be read"
+    message = "{file}: expected {expected}; found {value}"
+    mend = "See that it is a plain file that the server may read."
+
+
+class DeprecatedFile(FileWarning):
+    code, title = "deprecated-file", "Old form of a file"
+    message = "{file} was read as {expected}"
+    mend = "Send the newer file instead."
+
+
+class IgnoredFile(FileWarning):
+    code, title = "ignored-file", "File not known"
+    left_out = "file"
+    message = "{file} is not one of the files this server reads, and was ignored{value}"
+    mend = "Take the file out, or correct its name."
+
+
+# --- a file's bytes and layout --------------------------------------------------------------------------------------------
+
+
+class EmptyFile(FileStop):
+    code, title = "empty-file", "File is empty"
+    message = "{file} is empty; expected a header row and rows of data"
+    mend = "Export the file again; an upload may have been cut off."
+
+
+class HeaderOnly(FileStop):
+    code, title = "header-only", "File has no rows of data"
+    message = "{file} has a header and no rows; expected at least one row of data"
+    mend = "Export the file again; an optional file with nothing in it is better not sent."
+
+
+class NulByte(FileStop):
+    code, title = "nul-byte", "File holds NUL bytes"
+    message = "{file} row {row}: a NUL byte; expected text as UTF-8"
+    mend = "Export the file again as CSV in UTF-8; it may be damaged, or in UTF-16."
+
+
+class NotText(FileStop):
+    code, title = "not-text", "File is not text that can be read"
+    message = "{file}: {value}; expected CSV in {expected}"
+    mend = "Save the file as `CSV UTF-8`."
+
+
+class Windows1252(FileWarning):
+    code, title = "windows-1252", "File is not UTF-8"
+    message = "{file} row {row}: not UTF-8; the whole file was read as Windows-1252"
+    mend = "Export the file as UTF-8, so that no letter can be mistaken."
+
+
+class CellTooLong(FileStop):
+    code, title = "cell-too-long", "Cell too long"
+    message = "{file} row {row}: a cell longer than {expected}; a quote may be missing its partner: {value!r}"
+    mend = "Look for a quote that is opened and not closed at or above the row."
+
+
+class RowTooLong(FileStop):
+    code, title = "row-too-long", "Row too long"
+    message = "{file} row {row}: longer than {expected}; line breaks may be missing"
+    mend = "Export the file again with a line break after each row."
+
+
+class TooManyColumns(FileStop):
+    code, title = "too-many-columns", "Too many columns"
+    message = "{file}: {value} columns; expected at most {expected}"
+    mend = "Leave out the columns that are not in the documented list."
+
+
+class OpenQuote(FileStop):
+    code, title = "open-quote", "File ends inside quotes"
+    message = "{file} row {row}: the file ends inside a quoted cell that begins {value!r}; expected a closing quote"
+    mend = "Upload the file again; it was probably cut off."
+
+
+class FieldCount(FileStop):
+    code, title = "field-count", "Row with too few or too many commas"
+    message = "{file} row {row}: expected {expected} fields as in the header, found {value}"
+    mend = "Put values that hold a comma into quotes, and write all commas of blank cells."
+
+
+class StrayQuote(FileStop):
+    code, title = "stray-quote", "Quotes that can be read in two ways"
+    message = "{file} row {row}: quotes inside a quoted cell: {value!r}; expected them doubled"
+    mend = 'Double the quotes inside a quoted cell: "the ""old"" school".'
+
+
+class InnerQuotes(FileWarning):
+    code, title = "inner-quotes", "Quotes inside a quoted cell not doubled"
+    message = "{file} row {row}: quotes inside a quoted cell were not doubled; read as {value!r}"
+    mend = 'Double the quotes inside a quoted cell: "the ""old"" school".'
+
+
+# --- a file's header ------------------------------------------------------------------------------------------------------
+
+
+class NoHeader(FileStop):
+    code, title = "no-header", "No header row"
+    message = "{file} row 1: no known column name; found {value!r}, expected a header row with {expected}"
+    mend = "Write the column names into the first row, with commas between them."
+
+
+class MissingHeader(FileStop):
+    code, title = "missing-header", "Required column missing"
+    message = "{file}: column {column} is missing; expected {expected}"
+    mend = "Add the column to the export."
+
+
+class UnknownHeader(FileStop):
+    code, title = "unknown-header", "Column not known"
+    message = "{file}: column {column!r} is not known; expected {expected}"
+    mend = "Rename or leave out the column; a district's own field is called ext.NAME. Or switch lenient headers on."
+
+
+class IgnoredHeader(FileWarning):
+    code, title = "ignored-header", "Column ignored"
+    left_out = "value"
+    message = "{file}: column {column!r} is not known, and was ignored"
+    mend = "Rename or leave out the column; a district's own field is called ext.NAME."
+
+
+class DuplicateHeader(FileStop):
+    code, title = "duplicate-header", "Column given twice"
+    message = "{file}: columns {value} are the same column; expected each column once"
+    mend = "Leave one of them out; case, spaces, dashes and underscores make no difference."
+
+
+class BadHeader(FileStop):
+    code, title = "bad-header", "Column name cannot be used"
+    message = "{file}: column {value} has the name {column!r}; expected {expected}"
+    mend = "Give every column a name, and take extra commas out of the header."
+
+
+# --- rows left out --------------------------------------------------------------------------------------------------------
+
+
+class MissingValue(RowError):
+    code, title = "missing-value", "Required value missing"
+    message = "{file} row {row}: {column} is blank; expected a value"
+    mend = "Fill the value in the SIS."
+
+
+class DuplicateId(RowError):
+    code, title = "duplicate-id", "Id used twice"
+    message = "{file} row {row}: {column} {value!r} was used before; expected each id once, and kept its first row"
+    mend = "Give each record its own id, and send one row for each."
+
+
+class UnknownSchool(RowError):
+    code, title = "unknown-school", "School not in schools.csv"
+    message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
+    mend = "Add the school to schools.csv, or leave out what belongs to it."
+
+
+class UnknownTeacher(RowError):
+    code, title = "unknown-teacher", "Teacher not in teachers.csv"
+    message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in"
+    mend = "Add the teacher to teachers.csv; a section needs one."
+
+
+class UnknownStudent(RowError):
+    code, title = "unknown-student", "Student not in students.csv"
+    message = "{file} row {row}: {column} {value!r} is no student of students.csv that went in"
+    mend = "Add the student to students.csv, or take the enrollment out."
+
+
+class UnknownSection(RowError):
+    code, title = "unknown-section", "Section not in sections.csv"
+    message = "{file} row {row}: {column} {value!r} is no section of sections.csv that went in"
+    mend = "Add the section to sections.csv, or take the enrollment out."
+
+
+class NoStudents(RowError):
+    code, title = "no-students", "Section without students"
+    message = "{file} row {row}: section {value!r} has no student in enrollments.csv that went in; expected at least one"
+    mend = "Enroll students, or leave the section out until it has some."
+
+
+class UnknownAdminRole(RowError):
+    code, title = "unknown-admin-role", "Administrator role not known"
+    message = "{file} row {row}: {column} {value!r} is not known; expected {expected}"
+    mend = "Write one of the expected roles, or name the district's own role in its rules."
+
+
+class IncompleteContact(RowError):
+    code, title = "incomplete-contact", "Contact without name or type"
+    left_out = "contact"
+    message = "{file} row {row}: a contact is given, and {column} is blank; the contact was left out, the student went in"
+    mend = "Fill in Contact_name and Contact_type for every contact."
+
+
+class UnknownCourse(RowError):
+    code, title = "unknown-course", "Course of a resource not known"
+    message = "{file} row {row}: no section that went in teaches the course {value!r}"
+    mend = "Write Course_name and Course_number as sections.csv has them."
+
+
+# --- values changed or dropped --------------------------------------------------------------------------------------------
+
+
+class UnknownValue(RowWarning):
+    code, title = "unknown-value", "Value not known"
+    message = "{file} row {row}: {column} {value!r} is not known; expected {expected}"
+    mend = "Use one of the expected values."
+
+
+class BadDate(RowWarning):
+    code, title = "bad-date", "Not a date"
+    message = "{file} row {row}: {column} {value!r} is no date; expected {expected}"
+    mend = "Write dates as MM/DD/YYYY or YYYY-MM-DD."
+
+
+class BadPhone(RowWarning):
+    code, title = "bad-phone", "Not a phone number that can be shown"
+    message = "{file} row {row}: {column} {value!r} was dropped; expected {expected}"
+    mend = "Write 10 digits, or 11 that begin with 1, without an extension."
+
+
+class BlankSchoolNumber(RowWarning):
+    code, title = "blank-school-number", "School number missing"
+    message = "{file} row {row}: {column} is blank; the School_id {value!r} was used"
+    mend = "Fill in School_number."
+
+
+class UnknownCoTeacher(RowWarning):
+    code, title = "unknown-co-teacher", "Co-teacher not in teachers.csv"
+    message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the co-teacher was dropped"
+    mend = "Add the teacher to teachers.csv, or clear the co-teacher."
+
+
+class ConflictingRepeat(RowWarning):
+    code, title = "conflicting-repeat", "Rows of one person disagree"
+    message = "{file} row {row}: {column} is {value!r}, and {expected!r} in the person's first row; the first was kept"
+    mend = "Repeat all other columns unchanged in the further rows of one person."
+
+
+class ConflictingContact(RowWarning):
+    code, title = "conflicting-contact", "Rows of one contact disagree"
+    message = "{file} row {row}: {column} is {value!r}, and {expected!r} where the contact first appears; the first was kept"
+    mend = "Give each contact one Contact_sis_id, and the same name, email and phone everywhere."
+
+
+class OtherSchool(RowWarning):
+    code, title = "other-school", "Enrollment names another school than its section"
+    message = "{file} row {row}: {column} is {value!r}, and the section is in {expected!r}; the section's school was used"
+    mend = "Write the section's School_id."
+
+
+PROBLEMS: Final[tuple[type[Problem], ...]] = (
+    MissingSource,
+    BadArchive,
+    MissingFile,
+    UnreadableFile,
+    DeprecatedFile,
+    IgnoredFile,
+    EmptyFile,
+    HeaderOnly,
+    NulByte,
+    NotText,
+    Windows1252,
+    CellTooLong,
+    RowTooLong,
+    TooManyColumns,
+    OpenQuote,
+    FieldCount,
+    StrayQuote,
+    InnerQuotes,
+    NoHeader,
+    MissingHeader,
+    UnknownHeader,
+    IgnoredHeader,
+    DuplicateHeader,
+    BadHeader,
+    MissingValue,
+    DuplicateId,
+    UnknownSchool,
+    UnknownTeacher,
+    UnknownStudent,
+    UnknownSection,
+    NoStudents,
+    UnknownAdminRole,
+    IncompleteContact,
+    UnknownCourse,
+    UnknownValue,
+    BadDate,
+    BadPhone,
+    BlankSchoolNumber,
+    UnknownCoTeacher,
+    ConflictingRepeat,
+    ConflictingContact,
+    OtherSchool,
+)
+PROBLEM: Final[dict[str, type[Problem]]] = {problem.code: problem for problem in PROBLEMS}
+
+_TABLE = """
+CREATE TABLE problems (
+    code VARCHAR NOT NULL, file VARCHAR NOT NULL, "row" BIGINT, column_name VARCHAR, value VARCHAR, expected VARCHAR
+)
+"""
+
+
+def create_table(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the empty table that `record`, the checks and `Problems` share."""
+    connection.execute(_TABLE)
+
+
+def record(connection: duckdb.DuckDBPyConnection, problems: Iterable[Problem]) -> None:
+    """Add single findings to the table; checks add theirs in bulk, with SQL."""
+    rows = [(problem.code, *astuple(problem)) for problem in problems]
+    if rows:
+        connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, left(?, 200), left(?, 200))", rows)
+
+
+class Problems:
+    """The findings of one sync: all of them counted, the first `most` read out one by one, in order of file and row."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, most: int) -> None:
+        self._connection = connection
+        self._most = most
+
+    def __iter__(self) -> Iterator[Problem]:
+        rows = self._connection.execute(
+            'SELECT * FROM problems ORDER BY file, "row" NULLS FIRST, code, column_name, value LIMIT ?', [self._most]
+        ).fetchall()
+        return (PROBLEM[code](*rest) for code, *rest in rows)
+
+    def __len__(self) -> int:
+        """How many there are, listed or not."""
+        return sum(self.by_code().values())
+
+    def by_code(self) -> dict[str, int]:
+        """How many of each code."""
+        return dict(self._connection.execute("SELECT code, count(*) FROM problems GROUP BY code ORDER BY code").fetchall())
+
+    def errors_by_file(self) -> dict[str, int]:
+        """How many rows (or contacts in them) of each file were left out."""
+        codes = [problem.code for problem in PROBLEMS if problem.severity == "error"]
+        query = """
+            SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) GROUP BY file ORDER BY file
+        """
+        return dict(self._connection.execute(query, [codes]).fetchall())
+
+    def errors_by_kind(self) -> dict[str, int]:
+        """How many rows were left out, by the API kind that the file feeds."""
+        counts: dict[str, int] = {}
+        errors = self.errors_by_file()
+        for file in FILES:
+            counts[file.kind] = counts.get(file.kind, 0) + errors.get(file.name, 0)
+        return counts

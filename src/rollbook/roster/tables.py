@@ -1,0 +1,66 @@
+"""The files of one sync as tables in an in-memory database; what is in them is left to `checks` and `normalize`.
+
+Each file's rows stand in a view of the file's name (`students` for students.csv) that has `row`, every column of the contract
+and nothing else: a column that the file does not have is NULL in every row, a blank cell is ''. Outer blanks are gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from rollbook.roster import problems
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The database, and which files and columns the district sent.
+
+    `columns` maps each file that is there to the names of its columns; `extensions` to its own `ext.` names, without `ext.`.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    extensions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def has(self, file: str, column: str) -> bool:
+        """Whether the district sent this column."""
+        return column in self.columns.get(file, ())
+
+    def one(self, query: str) -> tuple[Any, ...]:
+        """The only row of a query's answer."""
+        rows: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
+        return rows[0]
+
+    def close(self) -> None:
+        """Give back the memory and the temporary files."""
+        self.connection.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def new(folder: Path, memory_limit: str) -> Tables:
+    """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory_limit,
+            "temp_directory": str(folder / "spill"),
+            # Nothing is ever fetched, whatever a file is called.
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    problems.create_table(connection)
+    return Tables(connection, folder)
