@@ -176,12 +176,13 @@ def _restore(engine: DuckDBPyConnection, last: Snapshot) -> None:
 def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[str, Counts]:
     """Counts of each kind, users by their first role, in the order in which ids are given."""
     errors = problems.errors_by_kind()
-    found = {name: numbers for name, *numbers in engine.execute(diff.COUNTS, [view]).fetchall()}
-    return {
-        source: Counts(*found.get(source, (0, 0, 0, 0)), errors.get(source, 0))
-        for source in identity.SOURCES
-        if source in found or errors.get(source)
+    rows = engine.execute(diff.COUNTS, [view]).fetchall()
+    found = {
+        source: Counts(existing, created, updated, deleted, errors.get(source, 0))
+        for source, existing, created, updated, deleted in rows
     }
+    missing = {source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found}
+    return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
 
 
 def _rows(engine: DuckDBPyConnection, select: str) -> Iterator[Row]:

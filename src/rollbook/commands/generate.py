@@ -19,9 +19,7 @@ from rollbook.synthetic import writer
 @click.option("--day", type=int, default=0, show_default=True, help="The same district that many days on.")
 @click.option("--problems", type=float, default=0.0, show_default=True, help="Share of rows made bad, 0 to 1.")
 @click.option("--scenario", "scenarios", multiple=True, help="A named change on top of the day; may be repeated.")
-@click.option(
-    "--format", "format_", type=click.Choice(["clever"]), default="clever", show_default=True, help="Form of the files."
-)
+@click.option("--format", type=click.Choice(["clever"]), default="clever", expose_value=False, help="Form of the files.")
 @json_option
 def generate(
     folder: Path, students: int, seed: int, day: int, problems: float, scenarios: tuple[str, ...], as_json: bool

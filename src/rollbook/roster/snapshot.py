@@ -27,6 +27,10 @@ DATES: dict[str, tuple[str, str]] = {
 }
 
 
+# Roles with a primary school, and their tables.
+_HOMED = {"student": "students", "teacher": "teachers"}
+
+
 def tables() -> tuple[str, ...]:
     """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and the edges."""
     edges = ("user_schools", "enrollments", "section_teachers", "contact_students", "resource_courses")
@@ -80,14 +84,14 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
         " JOIN roster_resources o ON o.key = e.resource JOIN resources_id r ON r.key = e.resource"
         " JOIN courses_id c ON c.key = e.course",
         "user_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e JOIN {role}_id p ON p.key = e.key"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e JOIN {source}_id p ON p.key = e.key"
             f" JOIN schools_id h ON h.key = e.school WHERE e.role = '{role}'"
-            for role in ("students", "teachers", "staff")
+            for role, source in (*_HOMED.items(), ("staff", "staff"))
         ),
         "home_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{role} r JOIN {role}_id p USING (key)"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN {source}_id p USING (key)"
             " JOIN schools_id h ON h.key = r.school"
-            for role in ("students", "teachers")
+            for role, source in _HOMED.items()
         ),
     }
     for name, select in edges.items():
@@ -103,10 +107,10 @@ def _lists() -> dict[str, str]:
         "courses.resources": "SELECT course AS owner, resource AS id FROM resource_courses",
         "resources.courses": "SELECT resource AS owner, course AS id FROM resource_courses",
     }
-    for role in ("students", "teachers", "staff"):
-        lists[f"schools.{role}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
-    for role in ("students", "teachers"):
-        lists[f"schools.home_{role}"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
+    for role, source in (*_HOMED.items(), ("staff", "staff")):
+        lists[f"schools.{source}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
+    for role, source in _HOMED.items():
+        lists[f"schools.home_{source}"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
     for role in ("student", "teacher"):
         mapped = f"FROM resource_courses WHERE list_contains(roles, '{role}')"
         lists[f"courses.{role}_resources"] = f"SELECT course AS owner, resource AS id {mapped}"
@@ -198,12 +202,12 @@ _CREDENTIALS = "'{\"district_username\":' || to_json(coalesce(t.district_usernam
 _SCHOOLS = "coalesce(k.schools, '[]')"
 
 
-def _home(source: str) -> str:
-    return f" JOIN home_schools h ON h.role = '{source}' AND h.user = i.id"
+def _home(role: str) -> str:
+    return f" JOIN home_schools h ON h.role = '{role}' AND h.user = i.id"
 
 
-def _school_lists(source: str) -> str:
-    return f" LEFT JOIN school_lists k ON k.role = '{source}' AND k.user = i.id"
+def _school_lists(role: str) -> str:
+    return f" LEFT JOIN school_lists k ON k.role = '{role}' AND k.user = i.id"
 
 
 def _parts() -> dict[str, _Part]:
@@ -213,11 +217,13 @@ def _parts() -> dict[str, _Part]:
         "student": _Part(
             "students",
             {**homed, "email": "to_json(coalesce(t.email, ''))", "enrollments": "'[]'"},
-            _home("students") + _school_lists("students"),
+            _home("student") + _school_lists("student"),
         ),
-        "teacher": _Part("teachers", homed, _home("teachers") + _school_lists("teachers")),
+        "teacher": _Part("teachers", homed, _home("teacher") + _school_lists("teacher")),
         "staff": _Part(
-            "staff", {"credentials": _CREDENTIALS, "roles": "to_json([t.role])", "schools": _SCHOOLS}, _school_lists("staff")
+            "staff",
+            {"credentials": _CREDENTIALS, "roles": "to_json([t.role])", "schools": _SCHOOLS, "ext": "t.ext"},
+            _school_lists("staff"),
         ),
         "district_admin": _Part(
             "district_admins", {}, name=_object(["'\"first\":' || to_json(t.first)", "'\"last\":' || to_json(t.last)"])
