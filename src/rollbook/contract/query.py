@@ -19,7 +19,7 @@ LIMIT_MAX = 10_000
 LAST = "last"
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
-_LIMIT = re.compile(r"[0-9]{1,9}")
+_DIGITS = re.compile(r"[0-9]+")
 _CURSORS = ("starting_after", "ending_before")
 
 
@@ -74,11 +74,13 @@ def _pairs(raw: str) -> list[tuple[str, str]]:
 def _limit(text: str | None) -> int:
     if text is None:
         return LIMIT_DEFAULT
-    if not _LIMIT.fullmatch(text) or int(text) == 0:
+    digits = text.lstrip("0")
+    if not digits or not _DIGITS.fullmatch(text):
         raise BadParameter(f"limit: expected a whole number from 1 to {LIMIT_MAX}, got {text[:40]!r}")
-    if int(text) > LIMIT_MAX:
+    # Compared by length first: a number may be as long as a query string, and int() refuses the longest.
+    if len(digits) > len(str(LIMIT_MAX)) or int(digits) > LIMIT_MAX:
         raise TooLarge("Request entity too large")
-    return int(text)
+    return int(digits)
 
 
 def _cursor(name: str, text: str | None) -> str | None:
@@ -116,7 +118,7 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
     an empty page leads back to where it was asked from.
     """
     links = [link("self", f"{path}?{raw}" if raw else path)]
-    rest = "&".join(part for part in raw.split("&") if part and part.partition("=")[0] not in _CURSORS)
+    rest = "&".join(part for part in raw.split("&") if part and unquote_plus(part.partition("=")[0]) not in _CURSORS)
     base = f"{path}?{rest}&" if rest else f"{path}?"
     if query.before:
         if has_more and first:
