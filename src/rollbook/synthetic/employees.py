@@ -91,7 +91,7 @@ class Employees:
             principal.email,
             street,
             city,
-            self.people.district.state,
+            self.people.around.state,
             zip_code,
             self.people.phone((key & 255) / 256, (key >> 8 & 1023) / 1024, 0.1) if school.number % 9 != 8 else "",
             REGIONS[school.number % len(REGIONS)],

@@ -115,12 +115,6 @@ def occupant(plan: Layout, seat: Seat, now: Today) -> Occupant | None:
     )
 
 
-def moved(plan: Layout, seat: Seat, now: Today) -> bool:
-    """Whether the pupil in a seat goes to another school than the seat leads to; quicker than asking for the pupil."""
-    who = occupant(plan, seat, now)
-    return who is not None and who.moved_to >= 0
-
-
 def employee(plan: Layout, position: int, now: Today) -> Employee:
     """Who holds a position; a position is never vacant."""
     key = chance.key(plan.seed, _EMPLOYEE, position)

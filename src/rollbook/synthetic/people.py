@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 from rollbook.synthetic import chance, places
-from rollbook.synthetic.courses import grade_text
+from rollbook.synthetic.courses import PREK, grade_text
 from rollbook.synthetic.days import FIRST_DAY, calendar_year
 from rollbook.synthetic.names import Culture, Name, wheel
 from rollbook.synthetic.occupancy import Employee, Occupant
@@ -50,10 +50,11 @@ CONTACT_ROWS = (
 FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS[2:4], CONTACT_ROWS[4:]
 PHONE_STYLES = ("({}) 555-{}", "{}-555-{}", "{}.555.{}", "{}555{}", "1-{}-555-{}", "({}) 555-{} x204")
 PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "Mobile", "Other", "")
+MEALS = ("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", "")
 TITLES = ("Ms.", "Ms.", "Mr.", "Mrs.", "Dr.", "", "")
 
 
-class District(NamedTuple):
+class Surroundings(NamedTuple):
     """What all people of a district share."""
 
     state: str
@@ -67,12 +68,36 @@ class Family(NamedTuple):
 
     culture: Culture
     surname: Name
+    race: str
+    is_hispanic: bool
     language: str
     meals: str
     street: str
     city: str
     zip_code: str
     contacts: tuple[Contact, ...]
+
+
+class Names(NamedTuple):
+    """A child's names and gender."""
+
+    first: Name
+    middle: str
+    last: Name
+    preferred_first: str
+    preferred_last: str
+    gender: str
+
+
+class Programs(NamedTuple):
+    """What a school does for a child beyond the lessons."""
+
+    is_learner_of_english: bool
+    has_iep: bool
+    is_gifted: bool
+    has_504_plan: bool
+    disability: str
+    disability_code: str
 
 
 class Person(NamedTuple):
@@ -86,7 +111,7 @@ class Person(NamedTuple):
     password: str
 
 
-def district(plan: Layout) -> District:
+def surroundings(plan: Layout) -> Surroundings:
     """The state, the towns and the area codes of a district."""
     rng = random.Random(chance.key(plan.seed, 31))
     town = int(rng.random() * len(places.TOWNS))
@@ -94,7 +119,7 @@ def district(plan: Layout) -> District:
     towns = tuple(places.TOWNS[(town + n) % len(places.TOWNS)] for n in range(count))
     area = int(rng.random() * len(places.AREA_CODES))
     codes = (places.AREA_CODES[area], places.AREA_CODES[area - 1])
-    return District(_pick(places.STATES, rng.random()), towns, 1000 + int(rng.random() * 90000), codes)
+    return Surroundings(_pick(places.STATES, rng.random()), towns, 1000 + int(rng.random() * 90000), codes)
 
 
 class People:
@@ -102,7 +127,7 @@ class People:
 
     def __init__(self, plan: Layout) -> None:
         self.plan = plan
-        self.district = district(plan)
+        self.around = surroundings(plan)
         self._rng = random.Random()
         self._wheel = wheel()
 
@@ -111,55 +136,50 @@ class People:
         family = self._family(who)
         self._rng.seed(who.key)
         draw = self._rng.random
-        gender = _pick(("F", "M"), draw()) if draw() > 0.012 else _pick(("X", "X", ""), draw())
-        first = self._given(family.culture, gender, draw())
-        middle = self._given(family.culture, gender, draw()).text if draw() < 0.7 else ""
-        last = family.surname if draw() > 0.08 else _pick(family.culture.surnames, draw())
-        number = chance.scrambled(who.number, 10**9, self.plan.seed)
-        iep, gifted, plan_504 = draw() < 0.14, draw() < 0.07, draw() < 0.04
-        code, disability = _pick(DISABILITIES, draw() * draw()) if iep else ("", "")
-        ell = draw() < (0.4 if family.language not in ("English", "") else 0.01)
-        preferred = self._given(family.culture, gender, draw()).text if draw() < 0.04 else ""
-        average = 4 - 2.2 * draw() * draw()
+        names, programs = self._names(family), self._programs(family)
         school_year = calendar_year(0) + who.seat.cohort
-        local = f"{first.latin}.{last.latin}"
+        number = chance.scrambled(who.number, 10**9, self.plan.seed)
+        local = f"{names.first.latin}.{names.last.latin}"
+        average = 4 - 2.2 * draw() * draw()
+        # All draws are made for every pupil, so that nothing but the grade's own columns changes with the grade.
+        birthday, state, email, username, word, digits, honors, bus, locker = [draw() for _ in range(9)]
         return Student(
             school_id,
             f"{number:09d}",
             f"{chance.scrambled(who.number, 10**9, 11):09d}",
-            f"{chance.scrambled(who.number, 10**10, 77):010d}" if draw() < 0.97 else "",
-            last.text,
-            middle,
-            first.text,
-            grade_text(max(-1, min(12, grade + who.grade_error))),
-            gender,
+            f"{chance.scrambled(who.number, 10**10, 77):010d}" if state < 0.97 else "",
+            names.last.text,
+            names.middle,
+            names.first.text,
+            grade_text(max(PREK, min(12, grade + who.grade_error))),
+            names.gender,
             str(school_year + 13),
-            _birthday(school_year, draw(), draw()),
-            _pick(family.culture.races, draw()),
-            "Y" if draw() < family.culture.hispanic_share else "N",
+            _birthday(school_year, birthday, draw()),
+            family.race,
+            _yes_no(family.is_hispanic),
             family.language,
-            "Y" if ell else "N",
+            _yes_no(programs.is_learner_of_english),
             family.meals,
-            "Y" if iep else "N",
-            "Y" if gifted else "N",
-            "Y" if plan_504 else "N",
-            "Y" if iep else "N",
-            disability,
-            code,
-            preferred,
+            _yes_no(programs.has_iep),
+            _yes_no(programs.is_gifted),
+            _yes_no(programs.has_504_plan),
+            _yes_no(programs.has_iep),
+            programs.disability,
+            programs.disability_code,
+            names.preferred_first,
             "",
-            _pick(family.culture.surnames, draw()).text if preferred and draw() < 0.2 else "",
+            names.preferred_last,
             family.street,
             family.city,
-            self.district.state,
+            self.around.state,
             family.zip_code,
-            self._student_email(local, number, who.email_changes, grade, draw()),
-            f"{local[:12]}{number % 10**5:05d}" if grade > 2 or draw() < 0.3 else "",
-            f"{_pick(places.PASSWORD_WORDS, draw())}{int(draw() * 90) + 10}" if 0 <= grade <= 5 else "",
+            _student_email(local, number, who.email_changes, grade, email),
+            f"{local[:12]}{number % 10**5:05d}" if grade > 2 or username < 0.3 else "",
+            f"{_pick(places.PASSWORD_WORDS, word)}{int(digits * 90) + 10}" if 0 <= grade <= 5 else "",
             f"{average:.2f}" if grade > 8 else "",
-            f"{min(5.0, average * (1 + 0.25 * draw())):.2f}" if grade > 8 else "",
-            f"R{1 + who.family_number % 40:02d}" if draw() < 0.55 else "",
-            str(100 + int(draw() * 900)) if grade > 5 else "",
+            f"{min(5.0, average * (1 + 0.25 * honors)):.2f}" if grade > 8 else "",
+            f"R{1 + who.family_number % 40:02d}" if bus < 0.55 else "",
+            str(100 + int(locker * 900)) if grade > 5 else "",
             family.contacts,
         )
 
@@ -173,8 +193,8 @@ class People:
         draw = self._rng.random
         culture = self._wheel[chance.mix(who.key) & 127]
         gender = "F" if draw() < 0.66 else "M"
-        first, last = self._given(culture, gender, draw()), _pick(culture.surnames, draw())
-        middle = self._given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
+        first, last = _given(culture, gender, draw()), _pick(culture.surnames, draw())
+        middle = _given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
         tail = chance.base36(who.number) + ("" if not who.email_changes else f".{who.email_changes + 1}")
         email = f"{first.latin}.{last.latin}.{tail}@{EMPLOYEE_DOMAIN}"
         username = f"{first.latin[:1]}{last.latin}{chance.base36(who.number)}" if draw() < 0.9 else ""
@@ -213,19 +233,38 @@ class People:
     def phone(self, first: float, second: float, style: float) -> str:
         """A phone number that is kept free for fiction, as somebody typed it."""
         line = f"{100 + int(second * 100):04d}"
-        return _pick(PHONE_STYLES, style * style * style).format(_pick(self.district.area_codes, first), line)
+        return _pick(PHONE_STYLES, style * style * style).format(_pick(self.around.area_codes, first), line)
+
+    def _names(self, family: Family) -> Names:
+        draw, culture = self._rng.random, family.culture
+        gender = _pick(("F", "M"), draw()) if draw() > 0.012 else _pick(("X", "X", ""), draw())
+        first = _given(culture, gender, draw())
+        middle = _given(culture, gender, draw()).text if draw() < 0.7 else ""
+        last = family.surname if draw() > 0.08 else _pick(culture.surnames, draw())
+        preferred = _given(culture, gender, draw()).text if draw() < 0.04 else ""
+        preferred_last = _pick(culture.surnames, draw()).text if preferred and draw() < 0.2 else ""
+        return Names(first, middle, last, preferred, preferred_last, gender)
+
+    def _programs(self, family: Family) -> Programs:
+        draw = self._rng.random
+        is_learner = draw() < (0.4 if family.language not in ("English", "") else 0.01)
+        has_iep, is_gifted, has_504_plan = draw() < 0.14, draw() < 0.07, draw() < 0.04
+        code, disability = _pick(DISABILITIES, draw() * draw()) if has_iep else ("", "")
+        return Programs(is_learner, has_iep, is_gifted, has_504_plan, disability, code)
 
     def _family(self, who: Occupant) -> Family:
-        rng = self._rng
-        rng.seed(who.family_key)
-        draw = rng.random
+        self._rng.seed(who.family_key)
+        draw = self._rng.random
         culture = self._culture(who.seat.number, who.family_number // 32 // (self.plan.seats + 1), who.family_number % 32)
         surname, language = _pick(culture.surnames, draw()), _pick(culture.languages, draw())
-        meals = _pick(("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", ""), draw())
+        race, is_hispanic = _pick(culture.races, draw()), draw() < culture.hispanic_share
+        meals = _pick(MEALS, draw())
+        address = self._address(draw(), draw(), draw())
         contacts = self._contacts(who, culture, surname, draw())
-        rng.seed(who.family_key + 1 + who.addresses)
-        street, city, zip_code = self._address(draw(), draw(), draw())
-        return Family(culture, surname, language, meals, street, city, zip_code, contacts)
+        if who.addresses:
+            self._rng.seed(who.family_key + who.addresses)
+            address = self._address(draw(), draw(), draw())
+        return Family(culture, surname, race, is_hispanic, language, meals, *address, contacts)
 
     def _contacts(self, who: Occupant, culture: Culture, surname: Name, how_many: float) -> tuple[Contact, ...]:
         """0 to 4 contacts, two of them most often."""
@@ -266,20 +305,26 @@ class People:
         # Neighbouring seats and cohorts are dealt different places, so that a small district has many scripts too.
         return self._wheel[(first * 37 + second * 53 + third * 29 + self.plan.seed) & 127]
 
-    def _given(self, culture: Culture, gender: str, draw: float) -> Name:
-        names = culture.girls if gender == "F" or (gender != "M" and draw < 0.5) else culture.boys
-        return _pick(names, draw)
-
     def _address(self, house: float, street: float, town: float) -> tuple[str, str, str]:
-        place = int(town * town * len(self.district.towns))
-        zip_code = f"{(self.district.zip_start + place) % 100000:05d}"
-        return f"{1 + int(house * 998)} {_pick(places.STREETS, street)}", self.district.towns[place], zip_code
+        place = int(town * town * len(self.around.towns))
+        zip_code = f"{(self.around.zip_start + place) % 100000:05d}"
+        return f"{1 + int(house * 998)} {_pick(places.STREETS, street)}", self.around.towns[place], zip_code
 
-    def _student_email(self, local: str, number: int, changes: int, grade: int, draw: float) -> str:
-        if draw < (0.6 if grade < 3 else 0.05):
-            return ""
-        change = f".{changes + 1}" if changes else ""
-        return f"{local}{chance.base36(number)}{change}@{STUDENT_DOMAIN}"
+
+def _given(culture: Culture, gender: str, draw: float) -> Name:
+    names = culture.girls if gender == "F" or (gender != "M" and draw < 0.5) else culture.boys
+    return _pick(names, draw)
+
+
+def _student_email(local: str, number: int, changes: int, grade: int, draw: float) -> str:
+    if draw < (0.6 if grade < 3 else 0.05):
+        return ""
+    change = f".{changes + 1}" if changes else ""
+    return f"{local}{chance.base36(number)}{change}@{STUDENT_DOMAIN}"
+
+
+def _yes_no(claim: bool) -> str:
+    return "Y" if claim else "N"
 
 
 def _birthday(school_year: int, day: float, odd: float) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from rollbook.errors import Refused
-from rollbook.synthetic.courses import KINDERGARTEN
 from rollbook.synthetic.days import YEARS_MAX, Today
 from rollbook.synthetic.occupancy import Occupant, Seat, occupant
 from rollbook.synthetic.seating import Layout, School, cohort_size, school_of
@@ -131,5 +130,3 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
     }
 )
-
-__all__ = ["KINDERGARTEN", "SCENARIOS", "Edits", "Scenario", "edits"]

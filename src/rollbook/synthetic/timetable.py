@@ -27,7 +27,7 @@ CLASS_SIZE_MAX = 30
 POOL_SIZE_MIN = 12
 SECTIONS_PER_TEACHER = 11 / 2
 POSITIONS_PER_DEPARTMENT = 512
-# In every third school, the teacher of the school before comes over for two classes of this department.
+# In every third school, the teacher of the school before comes over for one class of this department.
 SHARED_DEPARTMENT = "PE"
 
 
@@ -69,7 +69,6 @@ class Timetable(NamedTuple):
     """All classes of a school; `places` finds those of a pool, a slot and a residue, with the pool's own first place."""
 
     school: School
-    year: int
     taught: dict[int, tuple[Wing, Pool]]
     """Where each grade is taught; a grade the school does not have, with the nearest one."""
     sections: tuple[Planned, ...]
@@ -88,7 +87,7 @@ def timetable(plan: Layout, school: School, now: Today) -> Timetable:
             for pools in _scopes(wing, slot):
                 _add_sections(sections, places, wing, slot_number, pools, now, school.periods)
     taught = {grade: _nearest(wings, grade) for grade in range(PREK, 13)}
-    return Timetable(school, now.year, taught, tuple(sections), places, _positions(school, sections))
+    return Timetable(school, taught, tuple(sections), places, _positions(school, sections))
 
 
 def classes_of(table: Timetable, grade: int, seat: int, new_schedule_slot: int = -1) -> list[int]:
@@ -218,7 +217,7 @@ def _positions(school: School, sections: Sequence[Planned]) -> tuple[int, ...]:
         for section, number in zip(own, numbers, strict=True):
             found[section.number] = position(school.number, department, number)
         if department == SHARED_DEPARTMENT and school.number % 3 == 1:
-            for section in own[:2]:
+            for section in own[:1]:
                 found[section.number] = position(school.number - 1, department, 0)
     return tuple(found)
 
