@@ -6,7 +6,7 @@ Seven stages, of which only the last one writes. Leaves files and rules to `rost
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,13 +19,12 @@ from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
 from rollbook.store import districts, history, views
-from rollbook.store.database import Database, Row
+from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Snapshot
 from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
-BATCH_ROWS = 10_000
 
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
 COMPARED = ("identity", "digests")
@@ -95,6 +94,7 @@ def run(
             problems = checks.check(tables, rules)
             tell("normalising the values")
             normalize.roster(tables, rules)
+            snapshot.forget_files(tables.connection)
             tell("comparing with the last snapshot")
             before = history.last_snapshot(database, district, folder, COMPARED)
             now = _compare(tables.connection, database, district, before, settings)
@@ -115,9 +115,10 @@ def _compare(engine: DuckDBPyConnection, database: Database, district: District,
     forget_before = timestamp(now - settings.identity_days * DAY_SECONDS)
     identity.assign(engine, prefix=ids.prefix, now=timestamp(now), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"))
+    snapshot.begin(engine)
     for view in before.views:
-        snapshot.build(engine, district.id, view.spec.scopes)
-        diff.between(engine, view.number, timestamp(now))
+        snapshot.build(engine, view.number, district.id, view.spec.scopes)
+    diff.between(engine, timestamp(now))
     return now
 
 
@@ -137,8 +138,8 @@ def _commit(
         district,
         before,
         now=timestamp(now),
-        changes=_rows(engine, "SELECT view, kind, id, roles, body FROM changes"),
-        files={name: _write_parquet(engine, name, folder) for name in (*COMPARED, *snapshot.tables())},
+        changes=diff.rows(engine, timestamp(now)),
+        files={name: _write_parquet(engine, name, folder / f"{name}.parquet") for name in (*COMPARED, *snapshot.tables())},
         report={"kinds": {kind: asdict(counts) for kind, counts in kinds.items()}, "problem_counts": problem_counts},
         keep_since=timestamp(now - settings.history_days * DAY_SECONDS),
     )
@@ -154,11 +155,14 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
                 _restore(engine, last)
-                snapshot.build(engine, district.id, spec.scopes)
-                diff.between(engine, view.number, last.created or "")
-                engine.execute("INSERT INTO digests SELECT * FROM digests_before")
-                records = _rows(engine, "SELECT view, kind, id, roles, body FROM changes")
-                history.fill_view(connection, district, view, last, records, _write_parquet(engine, "digests", Path(name)))
+                digests = Path(name) / "digests.parquet"
+                diff.load(engine, None)
+                snapshot.begin(engine)
+                snapshot.build(engine, view.number, district.id, spec.scopes)
+                diff.between(engine, last.created or "")
+                diff.keep_others(engine, last.files["digests"])
+                _write_parquet(engine, "digests", digests)
+                history.fill_view(connection, district, view, last, diff.rows(engine, last.created or ""), digests)
             elif is_new:
                 districts.write_record(connection, district, view, 0, None)
     return view
@@ -170,7 +174,6 @@ def _restore(engine: DuckDBPyConnection, last: Snapshot) -> None:
         engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?)", [str(last.files[table])])
     engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
     identity.group(engine)
-    diff.load(engine, last.files["digests"])
 
 
 def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[str, Counts]:
@@ -185,13 +188,6 @@ def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[st
     return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
 
 
-def _rows(engine: DuckDBPyConnection, select: str) -> Iterator[Row]:
-    cursor = engine.execute(select)
-    while batch := cursor.fetchmany(BATCH_ROWS):
-        yield from batch
-
-
-def _write_parquet(engine: DuckDBPyConnection, name: str, folder: Path) -> Path:
-    path = folder / f"{name}.parquet"
+def _write_parquet(engine: DuckDBPyConnection, name: str, path: Path) -> Path:
     engine.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
     return path

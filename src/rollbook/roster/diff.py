@@ -6,7 +6,9 @@ The dates of a record are no part of its digest: a change of `last_modified` alo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -22,7 +24,9 @@ SOURCE_ROLES = {
 }
 
 DIGESTS = "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR"
-CHANGES = "view BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT, body VARCHAR"
+CHANGES = "view BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
+
+WINDOW_ROWS = 20_000
 
 _FIRST_ROLE = " ".join(f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items())
 # How many records of each source a view had before, and appear, change and vanish; users count under their first role.
@@ -49,36 +53,47 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None) -> None:
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
-def between(connection: duckdb.DuckDBPyConnection, view: int, now: str) -> None:
-    """Compare `after` with what the view held: adds its rows to `digests`, and what differs to `changes`, by kind and id.
+def between(connection: duckdb.DuckDBPyConnection, now: str) -> None:
+    """Compare `after` with what the views held: fills `digests`, and `changes` with a row for each record that differs.
 
-    verb is created, updated or deleted; body is the finished record, NULL for a deleted one. `now` is when it happens, as the
-    API writes it.
+    verb is created, updated or deleted. `now` is when it happens, as the API writes it.
     """
-    values = {"view": view, "now": now}
     connection.execute(
         """
         INSERT INTO digests
-        SELECT $view, kind, id, after.roles, md5_number(core || coalesce(after.roles::VARCHAR, '')) AS digest,
+        SELECT view, kind, id, after.roles, md5_number(core || coalesce(after.roles::VARCHAR, '')) AS digest,
                coalesce(before.created, $now) AS created
-        FROM after LEFT JOIN (FROM digests_before WHERE view = $view) before USING (kind, id)
+        FROM after LEFT JOIN digests_before before USING (view, kind, id)
         """,
-        values,
+        {"now": now},
     )
     connection.execute(
-        f"""
+        """
         INSERT INTO changes
-        WITH before AS (FROM digests_before WHERE view = $view), today AS (FROM digests WHERE view = $view)
-        SELECT $view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END, after.roles,
-               core || {_ending("today.created")}
-        FROM today JOIN after USING (kind, id) LEFT JOIN before USING (kind, id)
+        SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END, today.roles
+        FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
         WHERE before.digest IS DISTINCT FROM today.digest
         UNION ALL
-        SELECT $view, kind, id, 'deleted', roles, NULL FROM before ANTI JOIN today USING (kind, id)
-        ORDER BY kind, id
-        """,
-        values,
+        SELECT view, kind, id, 'deleted', roles FROM digests_before ANTI JOIN digests USING (view, kind, id)
+        """
     )
+
+
+def keep_others(connection: duckdb.DuckDBPyConnection, before: Path) -> None:
+    """Add to `digests` those of the last snapshot's other views."""
+    connection.execute("INSERT INTO digests FROM read_parquet(?)", [str(before)])
+
+
+def rows(connection: duckdb.DuckDBPyConnection, now: str) -> Iterator[tuple[Any, ...]]:
+    """The changes as rows of (view, kind, id, roles, body), ordered by the first three; body is None for a record that is gone.
+
+    They are read in windows of ids, so that memory does not grow with the roster.
+    """
+    starts = connection.execute(_WINDOWS, [WINDOW_ROWS]).fetchall()
+    for (view, kind, low), following in zip(starts, [*starts[1:], (None, None, None)], strict=True):
+        high = following[2] if following[:2] == (view, kind) else None
+        values = {"view": view, "kind": kind, "low": low, "high": high, "now": now}
+        yield from connection.execute(_WINDOW, values).fetchall()
 
 
 def _ending(created: str) -> str:
@@ -87,4 +102,20 @@ def _ending(created: str) -> str:
         f"""WHEN '{kind}' THEN ',"{first}":"' || {created} || '","{second}":"' || $now || '"}}'"""
         for kind, (first, second) in DATES.items()
     )
-    return f"CASE kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
+    return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
+
+
+# Where each window begins: at every so many changed ids of a view and kind.
+_WINDOWS = """
+    SELECT view, kind, id FROM (
+        SELECT view, kind, id, row_number() OVER (PARTITION BY view, kind ORDER BY id) AS place FROM changes
+    ) WHERE place % ? = 1 ORDER BY view, kind, id
+"""
+_WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
+_WINDOW = f"""
+    SELECT $view, $kind, id, changed.roles, core || {_ending("created")}
+    FROM (FROM changes WHERE {_WITHIN}) changed
+    LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
+    LEFT JOIN (SELECT id, created FROM digests WHERE {_WITHIN}) USING (id)
+    ORDER BY id
+"""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
-from rollbook.contract.kinds import ROLE, ROLES
+from rollbook.contract.kinds import ROLE
 from rollbook.roster.identity import SOURCES
 
 VERSION = "3.0"
@@ -37,21 +37,36 @@ def tables() -> tuple[str, ...]:
     return tuple(f"roster_{name}" for name in (*SOURCES, *edges))
 
 
-def build(connection: duckdb.DuckDBPyConnection, district_id: str, scopes: Collection[str] = ()) -> None:
-    """Create `after` (kind, id, roles, core) from the roster tables, `identity` and `people`.
+def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the files' own tables, of which nothing is needed once the roster tables are made; they are the most of the memory."""
+    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    for (name,) in views:
+        connection.execute(f'DROP VIEW "{name}"')
+    kept = {*tables(), "problems"}
+    for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+        if name not in kept:
+            connection.execute(f'DROP TABLE "{name}"')
+
+
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create an empty `after` (view, kind, id, roles, core), and the ids and edges that all views share.
 
     `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `roles` is the mask of a
-    user's roles. Sensitive fields are in it as far as `scopes` names theirs.
+    user's roles.
     """
+    connection.execute("CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)")
     _resolve_references(connection)
-    connection.execute("CREATE OR REPLACE TEMP TABLE after (kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)")
+
+
+def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, scopes: Collection[str] = ()) -> None:
+    """Add a view's records and lists to `after`; sensitive fields are in them as far as `scopes` names theirs."""
     values = {"district": f"'\"{district_id}\"'"}
-    users = _users(values, scopes)
-    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), users):
-        connection.execute(f"INSERT INTO after {select}")
+    people = (_single("student", values, scopes), _single("contact", values, scopes), _merging(values, scopes))
+    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), *people):
+        connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
     for name, select in _lists().items():
         connection.execute(
-            f"INSERT INTO after SELECT '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
+            f"INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
             f" FROM (SELECT DISTINCT owner, id FROM ({select})) GROUP BY owner"
         )
 
@@ -63,11 +78,11 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the ids of every source by key, and the edges between records as pairs of ids."""
     for source in ("schools", "terms", "courses", "resources", "sections"):
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
+            f"CREATE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
         )
     for source in ("students", "contacts", "teachers", "staff", "district_admins"):
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
+            f"""CREATE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
                 FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
         )
     edges = {
@@ -84,8 +99,8 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
         " JOIN roster_resources o ON o.key = e.resource JOIN resources_id r ON r.key = e.resource"
         " JOIN courses_id c ON c.key = e.course",
         "user_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e JOIN {source}_id p ON p.key = e.key"
-            f" JOIN schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
+            f" JOIN {source}_id p ON p.key = e.key JOIN schools_id h ON h.key = e.school WHERE e.role = '{role}'"
             for role, source in (*_HOMED.items(), ("staff", "staff"))
         ),
         "home_schools": " UNION ALL ".join(
@@ -95,7 +110,7 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
         ),
     }
     for name, select in edges.items():
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+        connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
 
 
 def _lists() -> dict[str, str]:
@@ -167,23 +182,38 @@ def _sections(values: Mapping[str, str]) -> str:
     """
 
 
-def _users(values: Mapping[str, str], scopes: Collection[str]) -> str:
-    """Everybody: one part for each role, then one record for each person; the first role in order gives name and email."""
-    parts = " UNION ALL ".join(_part(role.name, scopes) for role in ROLES)
-    shown = {**values, "email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.roles_json || '}'"}
+def _id_array(column: str, order: str) -> str:
+    """SQL aggregate for a JSON array of ids."""
+    return f"""'["' || string_agg({column}, '","' ORDER BY {order}) || '"]'"""
+
+
+# What parts of people need beside their own columns.
+_PEOPLE = f"""
+    WITH school_lists AS (
+        SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools GROUP BY role, user
+    ), relationships AS (
+        SELECT contact, '[' || string_agg('{{"student":"' || student || '","relationship":' || to_json(relationship)
+            || ',"type":' || to_json(type) || '}}', ',' ORDER BY position) || ']' AS relationships
+        FROM contact_students GROUP BY contact
+    )
+"""
+_PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
+
+
+def _single(role: str, values: Mapping[str, str], scopes: Collection[str]) -> str:
+    """Everybody of a role that never merges with another."""
+    return f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM ({_part(role, scopes)}) i"
+
+
+def _merging(values: Mapping[str, str], scopes: Collection[str]) -> str:
+    """Everybody else: one part for each role, then one record for each person; the first role in order gives name and email."""
+    parts = " UNION ALL ".join(_part(role, scopes) for role in ("teacher", "staff", "district_admin"))
     return f"""
-        WITH school_lists AS (
-                 SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools GROUP BY role, user),
-             relationships AS (
-                 SELECT contact, '[' || string_agg('{{"student":"' || student || '","relationship":' || to_json(relationship)
-                     || ',"type":' || to_json(type) || '}}', ',' ORDER BY position) || ']' AS relationships
-                 FROM contact_students GROUP BY contact),
-             part AS ({parts}),
-             person AS (
-                 SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
-                        string_agg(role_json, ',' ORDER BY bit) AS roles_json
-                 FROM part GROUP BY id)
-        SELECT 'users', i.id, i.roles, {_core("User", shown)} FROM person i
+        {_PEOPLE}, person AS (
+            SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
+                   string_agg(role_json, ',' ORDER BY bit) AS role_json
+            FROM ({parts}) GROUP BY id)
+        SELECT 'users', i.id, i.roles, {_core("User", {**values, **_PERSON})} FROM person i
     """
 
 
@@ -301,8 +331,3 @@ def _quoted(column: str) -> str:
 
 def _quote_name(column: str | None) -> str:
     return f'"{column}"'
-
-
-def _id_array(column: str, order: str) -> str:
-    """SQL aggregate for a JSON array of ids."""
-    return f"""'["' || string_agg({column}, '","' ORDER BY {order}) || '"]'"""
