@@ -88,6 +88,12 @@ class District:
         """Who may run the rostering."""
         return self.employees.administrators()
 
+    def named_students(self) -> dict[str, str]:
+        """The Student_id of the student whom a scenario is about, by name of the scenario."""
+        seats = {"person-leaves": self.edits.absent, "student-changes-school": self.edits.moved}
+        found = {name: occupant(self.plan, seat, self.now) for name, seat in seats.items() if seat}
+        return {name: self.people.student_id(who) for name, who in found.items() if who}
+
     def _new_table(self, index: int) -> Timetable:
         return timetable(self.plan, self.plan.schools[index], self.now)
 

@@ -22,7 +22,7 @@ class Flaw(NamedTuple):
     """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and what it changes.
 
     `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a column that
-    must be filled in the good row, or `SINGLE_ROW`.
+    must be filled in the good row, or `SINGLE_ROW` or `LATER_ROW`.
     """
 
     file: str
@@ -33,8 +33,9 @@ class Flaw(NamedTuple):
     needs: str = ""
 
 
-# A pupil with several contacts has several rows, and changing one of them alone would be another flaw.
+# A pupil with several contacts has several rows: the first counts, and a later one that differs is a flaw of its own.
 SINGLE_ROW = "single row"
+LATER_ROW = "later row"
 
 
 def _set(**cells: str) -> Callable[[Cells, int], Cells]:
@@ -64,8 +65,9 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw("schools.csv", "missing-value", "School without a name", True, _set(**NEW_SCHOOL, School_name="")),
     Flaw("schools.csv", "bad-phone", "Phone that is no number", False, _set(School_phone="see website")),
     Flaw("schools.csv", "unknown-value", "Grade that is none", False, _set(Low_grade="first")),
+    Flaw("students.csv", "duplicate-id", "Student_id used twice", True, _set(**NO_CONTACT, Last_name="Otherwise")),
     Flaw(
-        "students.csv", "conflicting-repeat", "Repeated row that says otherwise", True, _set(**NO_CONTACT, Last_name="Otherwise")
+        "students.csv", "conflicting-repeat", "Repeated row that says otherwise", False, _set(Student_city="Elsewhere"), LATER_ROW
     ),
     Flaw("students.csv", "missing-value", "Student without a last name", True, _set(**NEW_STUDENT, Last_name="")),
     Flaw("students.csv", "missing-value", "Student without an id", True, _set(Student_id="")),
@@ -130,11 +132,11 @@ class Spoiler:
                 yield row
             else:
                 self._debt -= 1
-                yield from self._bad(row, _is_single(rows, place))
+                yield from self._bad(row, _place_in_group(rows, place))
 
-    def _bad(self, row: Row, is_single: bool) -> list[Row]:
+    def _bad(self, row: Row, group: str) -> list[Row]:
         good = dict(zip(self._columns, row, strict=True))
-        flaw = next(flaw for flaw in self._waiting if _fits(flaw, good, is_single))
+        flaw = next(flaw for flaw in self._waiting if not flaw.needs or flaw.needs == group or good.get(flaw.needs))
         # One that did not fit stays in front, so that none is passed over for long.
         self._waiting.remove(flaw)
         self._waiting.append(flaw)
@@ -143,11 +145,9 @@ class Spoiler:
         return [row, bad] if flaw.in_copy else [bad]
 
 
-def _fits(flaw: Flaw, good: Cells, is_single: bool) -> bool:
-    return is_single if flaw.needs == SINGLE_ROW else not flaw.needs or bool(good[flaw.needs])
-
-
-def _is_single(rows: Sequence[Row], place: int) -> bool:
-    """Whether no neighbour has the same first two cells, the school and the id."""
+def _place_in_group(rows: Sequence[Row], place: int) -> str:
+    """Whether neighbours have the same first two cells, the school and the id."""
     key = rows[place][:2]
-    return all(rows[near][:2] != key for near in (place - 1, place + 1) if 0 <= near < len(rows))
+    if place and rows[place - 1][:2] == key:
+        return LATER_ROW
+    return "" if rows[place + 1 : place + 2] and rows[place + 1][:2] == key else SINGLE_ROW

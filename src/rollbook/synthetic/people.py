@@ -44,11 +44,11 @@ CONTACT_ROWS = (
     ("Grandparent", "Family", True),
     ("Aunt/Uncle", "Family", False),
     ("Sibling", "Emergency", True),
-    ("Neighbor", "Emergency", False),
+    ("Other", "Emergency", False),
     ("Other", "Other", True),
 )
 FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS[2:4], CONTACT_ROWS[4:]
-PHONE_STYLES = ("({}) 555-{}", "{}-555-{}", "{}.555.{}", "{}555{}", "1-{}-555-{}", "({}) 555-{} x204")
+PHONE_STYLES = ("({}) 555-{}",) * 20 + ("{}-555-{}",) * 12 + ("{}.555.{}", "{}555{}", "1-{}-555-{}") * 2 + ("({}) 555-{} x204",)
 PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "Mobile", "Other", "")
 MEALS = ("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", "")
 TITLES = ("Ms.", "Ms.", "Mr.", "Mrs.", "Dr.", "", "")
@@ -233,7 +233,7 @@ class People:
     def phone(self, first: float, second: float, style: float) -> str:
         """A phone number that is kept free for fiction, as somebody typed it."""
         line = f"{100 + int(second * 100):04d}"
-        return _pick(PHONE_STYLES, style * style * style).format(_pick(self.around.area_codes, first), line)
+        return _pick(PHONE_STYLES, style).format(_pick(self.around.area_codes, first), line)
 
     def _names(self, family: Family) -> Names:
         draw, culture = self._rng.random, family.culture

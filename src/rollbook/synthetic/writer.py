@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from typing import TextIO
 
 from rollbook.errors import BadSetting, Refused
 from rollbook.synthetic.district import District
@@ -18,15 +18,21 @@ from rollbook.synthetic.resources import resources
 from rollbook.synthetic.rows import SchoolRoster
 
 DEFAULT_NAME = "Example Unified"
+BUFFER_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written: rows by file name, the header not counted, and bad rows by kind of problem and by file name."""
+    """What was written."""
 
     rows: Mapping[str, int]
+    """Rows by name of the file, bad ones counted, the header not."""
     problems: Mapping[str, int]
+    """Bad rows by the code that a sync reports them by."""
     bad_rows: Mapping[str, int]
+    """Bad rows by name of the file."""
+    named_students: Mapping[str, str]
+    """The Student_id of the student whom a scenario is about, by name of the scenario."""
 
 
 def write(
@@ -59,67 +65,63 @@ def write(
     district = District(students, seed, day, scenarios, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with Files(folder, problems, seed) as files:
+        with _replaced_together(folder) as opened:
+            files = Files(opened, problems, seed)
             _write_rosters(files, district)
-            files.finish(half_students=district.edits.cuts_students)
+            if district.edits.cuts_students:
+                files.cut_in_half("students.csv")
     except OSError as error:
         raise Refused(f"cannot write to {folder}: {error.strerror or error}") from error
-    return files.summary()
+    return files.summary(district.named_students())
 
 
 class Files:
-    """The eight files while they are written; they get their names all at the end, and none if anything fails."""
+    """The eight files while they are written, with a share of bad rows among the good ones."""
 
-    def __init__(self, folder: Path, problems: float, seed: int) -> None:
-        self._folder = folder
-        self._stack = ExitStack()
-        self._rows = Counter(dict.fromkeys(COLUMNS, 0))
+    def __init__(self, opened: Mapping[str, TextIO], problems: float, seed: int) -> None:
+        self._opened = opened
+        self._rows = dict.fromkeys(COLUMNS, 0)
         self._spoilers = {file: Spoiler(file, problems, seed) for file in COLUMNS}
-
-    def __enter__(self) -> Files:
-        self._open = {
-            file: self._stack.enter_context(self._partial(file).open("w", encoding="utf-8", newline="", buffering=1 << 18))
-            for file in COLUMNS
-        }
         for file, columns in COLUMNS.items():
-            self._open[file].write(line(columns) + "\n")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stack.close()
-        for file in COLUMNS:
-            self._partial(file).unlink(missing_ok=True)
+            opened[file].write(line(columns) + "\n")
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
         """Write rows to a file, the bad ones among them."""
-        written: Sequence[Row] = list(self._spoilers[file].spoiled(list(rows)))
+        written = list(self._spoilers[file].spoiled(list(rows)))
         self._rows[file] += len(written)
-        self._open[file].write("".join([f"{line(row)}\n" for row in written]))
+        self._opened[file].write("".join([f"{line(row)}\n" for row in written]))
 
-    def finish(self, *, half_students: bool) -> None:
-        """Give all files their names."""
-        self._stack.close()
-        if half_students:
-            self._cut_in_half("students.csv")
-        for file in COLUMNS:
-            os.replace(self._partial(file), self._folder / file)
+    def cut_in_half(self, file: str) -> None:
+        """Keep the header and the first half of the rows of a file; no cell has a line end in it."""
+        self._rows[file] //= 2
+        self._opened[file].flush()
+        with open(self._opened[file].name, "rb+") as again:
+            for _ in range(self._rows[file] + 1):
+                again.readline()
+            again.truncate(again.tell())
 
-    def summary(self) -> Summary:
+    def summary(self, named_students: Mapping[str, str]) -> Summary:
         """What was written so far."""
         problems: Counter[str] = sum((spoiler.found for spoiler in self._spoilers.values()), Counter())
         bad_rows = {file: spoiler.found.total() for file, spoiler in self._spoilers.items()}
-        return Summary(dict(self._rows), dict(sorted(problems.items())), bad_rows)
+        return Summary(dict(self._rows), dict(sorted(problems.items())), bad_rows, named_students)
 
-    def _partial(self, file: str) -> Path:
-        return self._folder / f".{file}.partial"
 
-    def _cut_in_half(self, file: str) -> None:
-        """Keep the first half of the rows; no cell has a line end in it."""
-        self._rows[file] //= 2
-        with self._partial(file).open("rb+") as opened:
-            for _ in range(self._rows[file] + 1):
-                opened.readline()
-            opened.truncate(opened.tell())
+@contextmanager
+def _replaced_together(folder: Path) -> Iterator[dict[str, TextIO]]:
+    """New files that get their names at the end: all of them, or none if anything fails."""
+    partial = {file: folder / f".{file}.partial" for file in COLUMNS}
+    try:
+        with ExitStack() as stack:
+            yield {
+                file: stack.enter_context(path.open("w", encoding="utf-8", newline="", buffering=BUFFER_BYTES))
+                for file, path in partial.items()
+            }
+        for file, path in partial.items():
+            os.replace(path, folder / file)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
 
 
 def _write_rosters(files: Files, district: District) -> None:
