@@ -24,6 +24,22 @@ const MarksPlugin = {
   },
 };
 
+// The login flow ends at an application's own address, so it cannot be walked from here; a bearer token does the same.
+const NoLoginPlugin = {
+  statePlugins: {
+    auth: {
+      wrapSelectors: {
+        definitionsToAuthorize: (original) => (...rest) => original(...rest)?.filter((scheme) => !scheme.has("oauth")),
+      },
+    },
+  },
+};
+
+function fillIn(ui, { token, basic }) {
+  if (token) ui.preauthorizeApiKey("bearer", token);
+  if (basic) ui.preauthorizeBasic("client", ...atob(basic).split(":", 2));
+}
+
 function followColorScheme() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
@@ -32,11 +48,10 @@ function followColorScheme() {
 }
 
 function open(place) {
-  const { document: url, token } = place.dataset;
-  const ui = SwaggerUIBundle({
-    url,
+    const ui = SwaggerUIBundle({
+    url: place.dataset.document,
     domNode: place,
-    plugins: [MarksPlugin],
+    plugins: [MarksPlugin, NoLoginPlugin],
     deepLinking: true,
     docExpansion: "none",
     filter: true,
@@ -46,7 +61,7 @@ function open(place) {
     defaultModelExpandDepth: 7, // deep enough to show the marks of a record's own fields inside a page
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
-    onComplete: () => { if (token) ui.preauthorizeApiKey("bearer", token); },
+    onComplete: () => fillIn(ui, place.dataset),
   });
 }
 

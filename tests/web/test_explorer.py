@@ -1,0 +1,166 @@
+"""The front page, the Explorer, the document and the static files, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from rollbook.contract.openapi import document
+from rollbook.web import explorer
+
+BASE = "http://rollbook.test"
+STATIC = Path(explorer.__file__).parent / "static"
+TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
+DEMO = Starlette(routes=explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO <Willow> & Sons"))
+HUB = Starlette(routes=explorer.routes(demo_token=None))
+PAGES = ("/", "/explorer")
+
+
+def ask(app: Starlette, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    async def send() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE) as client:
+            return await client.request(method, path, headers=headers)
+
+    return asyncio.run(send())
+
+
+def addresses(html: str) -> list[str]:
+    return re.findall(r'(?:href|src)="([^"]*)"', html)
+
+
+# --- pages
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_html_that_no_cache_keeps(path: str) -> None:
+    answer = ask(DEMO, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/openapi.json", "/static/site.css"])
+def test_every_answer_is_guarded(path: str) -> None:
+    headers = ask(DEMO, path).headers
+    policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/openapi.json", "/static/site.css"])
+def test_head_has_the_headers_of_get(path: str) -> None:
+    get, head = ask(DEMO, path), ask(DEMO, path, "HEAD")
+    assert head.status_code == 200
+    assert {name: get.headers[name] for name in ("content-type", "content-length")} == {
+        name: head.headers[name] for name in ("content-type", "content-length")
+    }
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("app", [DEMO, HUB], ids=["demo", "hub"])
+def test_every_address_on_a_page_is_on_this_server_and_there(app: Starlette, path: str) -> None:
+    found = [address for address in addresses(ask(app, path).text) if not address.startswith("#")]
+    assert [address for address in found if not re.match(r"/(?!/)", address)] == []
+    assert {200} == {ask(app, address).status_code for address in found}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_inline_script_or_style(path: str) -> None:
+    html = ask(DEMO, path).text
+    assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", html) is None
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_can_be_read_without_a_mouse_or_a_screen(path: str) -> None:
+    html = ask(DEMO, path).text
+    assert '<html lang="en">' in html
+    assert html.index('class="skip" href="#main"') < html.index("<header") < html.index('<main id="main"')
+    assert html.count("<h1>") == 1
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+
+
+def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
+    text = " ".join(ask(HUB, "/").text.split())
+    assert "speaks the Clever API v3.0" in text
+    assert "not affiliated with or endorsed by Clever Inc." in text
+    assert {"/explorer", "/openapi.json"} <= set(addresses(text))
+
+
+def test_a_demo_shows_its_tokens_and_three_lines_to_paste() -> None:
+    html = ask(DEMO, "/").text
+    assert "#DEMO &lt;Willow&gt; &amp; Sons" in html
+    assert f"<code>{TOKEN}</code>" in html
+    assert f"<code>Basic {BASIC}</code>" in html
+    assert html.count("<pre><code>curl ") == 3
+    assert f'data-token="{TOKEN}"' in ask(DEMO, "/explorer").text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_server_that_is_no_demo_shows_no_token(path: str) -> None:
+    html = ask(HUB, path).text
+    assert re.search(r"data-token|Bearer|Basic|curl", html) is None
+
+
+def test_the_lines_name_the_host_that_was_asked() -> None:
+    assert f"{BASE}/v3.0/users" in ask(DEMO, "/").text
+
+
+def test_curl_lines() -> None:
+    bearer, base = 'curl -H "Authorization: Bearer abc"', "http://127.0.0.1:8400"
+    users, sections = f'{bearer} "{base}/v3.0/users?role=teacher&limit=3"', f'{bearer} "{base}/v3.0/sections?limit=1"'
+    assert explorer.curl_lines(f"{base}/", "abc") == (users, sections, f'{bearer} "{base}/v3.0/users?count=true"')
+    tokens = f'curl -H "Authorization: Basic xyz" "{base}/oauth/tokens?owner_type=district"'
+    assert explorer.curl_lines(base, "abc", "xyz") == (users, sections, tokens)
+
+
+# --- the document
+
+
+def test_the_document_is_served_as_it_is_made() -> None:
+    answer = ask(HUB, "/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert json.loads(answer.content) == document()
+
+
+def test_a_document_that_is_known_is_not_sent_again() -> None:
+    etag = ask(HUB, "/openapi.json").headers["etag"]
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        answer = ask(HUB, "/openapi.json", **{"If-None-Match": known})
+        assert (304, b"", etag) == (answer.status_code, answer.content, answer.headers["etag"])
+    assert ask(HUB, "/openapi.json", **{"If-None-Match": '"other"'}).status_code == 200
+
+
+# --- static files
+
+
+def test_a_versioned_file_may_be_kept_for_a_year() -> None:
+    for address in (address for address in addresses(ask(DEMO, "/explorer").text) if address.startswith("/static/")):
+        assert ask(DEMO, address).headers["cache-control"] == "public, max-age=31536000, immutable", address
+    assert ask(DEMO, "/static/site.css").headers["cache-control"] == "no-cache"
+
+
+def test_an_address_changes_with_the_file() -> None:
+    digest = hashlib.sha256((STATIC / "site.css").read_bytes()).hexdigest()
+    assert f"/static/site.css?v={digest[:12]}" in addresses(ask(DEMO, "/").text)
+
+
+@pytest.mark.parametrize("path", ["/static/", "/static/nothing.css", "/static/../explorer.py", "/static/%2e%2e/explorer.py"])
+def test_nothing_but_static_files_is_served(path: str) -> None:
+    assert ask(DEMO, path).status_code == 404
+
+
+def test_the_vendored_viewer_is_what_its_readme_says() -> None:
+    folder = STATIC / explorer.VIEWER
+    noted = dict(re.findall(r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE))
+    files = {path.name: path for path in folder.iterdir() if path.name != "README.md"}
+    assert noted == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    assert f"{explorer.VIEWER}/swagger-ui.css" in (STATIC / "explorer.css").read_text("utf-8")
+    assert "LICENSE" in files
