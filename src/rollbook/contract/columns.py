@@ -17,10 +17,10 @@ BLANKS: Final = " \t\n\v\f\r\u00a0\u200b\u3000\ufeff"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the SIS export; `kind` is the API kind that its rows become or belong to."""
+    """One file of the SIS export; `feeds` is the roster table that its rows become, or whose lists they fill."""
 
     name: str
-    kind: str
+    feeds: str
     help: str
     required: bool = False
     deprecated: bool = False
@@ -54,17 +54,17 @@ FILES: Final[tuple[File, ...]] = (
     File("schools.csv", "schools", "Every school, and offices that staff belong to.", required=True, own_columns=True),
     File(
         "students.csv",
-        "users",
+        "students",
         "Every active student; one more row for each further contact.",
         required=True,
         own_columns=True,
     ),
-    File("teachers.csv", "users", "Every teacher, one row each.", required=True, own_columns=True),
+    File("teachers.csv", "teachers", "Every teacher, one row each.", required=True, own_columns=True),
     File("sections.csv", "sections", "Every class with its teachers.", required=True, own_columns=True),
     File("enrollments.csv", "sections", "Which student is in which section.", required=True),
-    File("staff.csv", "users", "People who work in schools and teach no section.", own_columns=True),
-    File("administrators.csv", "users", "District administrators, one row for each role."),
-    File("admins.csv", "users", "The old form of staff.csv, read as such.", deprecated=True),
+    File("staff.csv", "staff", "People who work in schools and teach no section.", own_columns=True),
+    File("administrators.csv", "district_admins", "District administrators, one row for each role."),
+    File("admins.csv", "staff", "The old form of staff.csv, read as such when there is no staff.csv.", deprecated=True),
     File("resources.csv", "resources", "Learning applications' resources, one row for each course they belong to."),
 )
 

@@ -39,11 +39,16 @@ def open_all(source: Path, *, memory_limit: str, temporary: Path | None = None, 
         _read_all(opened, found, lenient=lenient)
     except Unusable as error:
         opened.close()
-        raise SourceRejected(str(error), error.problems) from None
+        raise SourceRejected(_summary(error.problems), error.problems) from None
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def _summary(stops: tuple[Problem, ...]) -> str:
+    more = f" (and {len(stops) - 1} more)" if len(stops) > 1 else ""
+    return f"{stops[0]}{more}"
 
 
 def _read_all(opened: Tables, found: dict[str, Path], *, lenient: bool) -> None:
@@ -93,7 +98,7 @@ def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, 
         raise Unusable(HeaderOnly(file.name))
     try:
         count = _load(opened, file, path, matched, has_header=True, is_parallel=not found.has_breaks_in_quotes)
-    except duckdb.Error:
+    except duckdb.InvalidInputException:
         return False
     return count == found.rows - 1 and not (found.has_breaks_in_quotes and _has_long_cell(opened, file))
 
@@ -107,7 +112,7 @@ def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Head
     problems.record(opened.connection, warnings)
     try:
         count = _load(opened, file, strict, matched, has_header=False, is_parallel=False)
-    except duckdb.Error:
+    except duckdb.InvalidInputException:
         count = -1
     strict.unlink()
     if count != written:
@@ -173,10 +178,12 @@ def _without_blank_rows(opened: Tables, file: File, matched: header.Header) -> s
     """A condition that leaves out rows whose cells are all blank, where there are any: spreadsheets leave them behind."""
     names = (*matched.columns, *(f"ext.{name}" for name in matched.extensions))
     is_blank = " AND ".join(f"{_name(name)} = ''" for name in names)
-    rows, blank = opened.one(f"SELECT count(*), count(*) FILTER ({is_blank}) FROM read_{file.table}")
-    if rows == blank:
+    (blank,) = opened.one(f"SELECT count(*) FROM read_{file.table} WHERE {is_blank}")
+    if not blank:
+        return ""
+    if opened.one(f"SELECT count(*) FROM read_{file.table}")[0] == blank:
         raise Unusable(HeaderOnly(file.name))
-    return f"WHERE NOT ({is_blank})" if blank else ""
+    return f"WHERE NOT ({is_blank})"
 
 
 def _contract_names(file: File) -> tuple[str, ...]:

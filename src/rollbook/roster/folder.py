@@ -6,7 +6,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -58,7 +58,7 @@ def _in_folder(folder: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
     stops = [*_missing(names), *(stop for name in names if name in _KNOWN for stop in _not_plain(folder, name))]
     if stops:
         raise Unusable(*stops)
-    return {name: folder / name for name in _KNOWN if name in names}, tuple(_remarks(names))
+    return {name: folder / name for name in _wanted(names)}, tuple(_remarks(names))
 
 
 def _not_plain(folder: Path, name: str) -> Iterator[Problem]:
@@ -84,8 +84,15 @@ def _missing(names: list[str]) -> Iterator[Problem]:
             yield MissingFile(name, expected=f"the five files {', '.join(_REQUIRED)}", value=hint)
 
 
+def _wanted(names: Container[str]) -> Iterator[str]:
+    """The known files; admins.csv is the old form of staff.csv, and counts only without it."""
+    return (name for name in _KNOWN if name in names and not (name == "admins.csv" and "staff.csv" in names))
+
+
 def _remarks(names: list[str]) -> Iterator[Problem]:
-    if "admins.csv" in names:
+    if "admins.csv" in names and "staff.csv" in names:
+        yield IgnoredFile("admins.csv", value="; staff.csv is there")
+    elif "admins.csv" in names:
         yield DeprecatedFile("admins.csv", expected="staff.csv")
     for name in names:
         if name.lower().endswith(".csv") and name not in _KNOWN:
@@ -131,10 +138,9 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
 def _unpack(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], into: Path, name: str) -> dict[str, Path]:
     left = UNZIPPED_BYTES_MAX
     paths: dict[str, Path] = {}
-    for known in _KNOWN:
-        if known in members:
-            paths[known] = into / known
-            left -= _copy(archive, members[known], paths[known], left, name)
+    for wanted in _wanted(members):
+        paths[wanted] = into / wanted
+        left -= _copy(archive, members[wanted], paths[wanted], left, name)
     return paths
 
 

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, Problem, UnknownValue
 from rollbook.roster.rules import Rules
+from rollbook.roster.tables import Tables
 from rollbook.roster.vocabulary import PADDED_GRADES, VOCABULARIES, Vocabulary
 
 
@@ -103,16 +104,18 @@ _DATE: Final = r"""
 """
 
 
-def build(connection: DuckDBPyConnection, rules: Rules) -> None:
+def build(tables: Tables, rules: Rules) -> None:
     """Make the table of every reading, and report the values that are not known."""
+    connection = tables.connection
     for vocabulary in VOCABULARIES:
         _build_words(connection, vocabulary, rules)
     _build(connection, "phone", _PHONE)
     _build(connection, "birth_date", _DATE, {"form": "%-m/%-d/%Y", "latest": rules.today})
     _build(connection, "term_date", _DATE, {"form": "%Y-%m-%d", "latest": _FOREVER})
     for reading, sources in READ.items():
-        for source in () if reading in _SILENT else sources:
-            _report(connection, reading, source)
+        for source in sources:
+            if reading not in _SILENT and tables.has(source.file, source.column):
+                _report(connection, reading, source)
 
 
 def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:

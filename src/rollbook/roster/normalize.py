@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.contract.columns import columns_of
 from rollbook.contract.fields import GRADES
 from rollbook.roster import subjects
-from rollbook.roster.checks import ALL_SCHOOLS, OFFICE
+from rollbook.roster.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
 
@@ -73,15 +72,13 @@ _SCHOOLS: Final = f"""
 
 # --- who is in which section ----------------------------------------------------------------------------------------------
 
-_CO_TEACHERS: Final = tuple(c.name for c in columns_of("sections.csv") if c.name.startswith("teacher_") and not c.required)
-
 _TEACHING: Final = (
     # The primary teacher first, then co-teachers in column order; a repeated one keeps the first place (recorded).
     f"""
     CREATE TABLE roster_section_teachers AS
     WITH named AS (
         SELECT key, teacher_id AS teacher, 1 AS place FROM kept_sections
-        {" ".join(f"UNION ALL SELECT key, {c}, {n} FROM kept_sections WHERE {c} <> ''" for n, c in enumerate(_CO_TEACHERS, 2))}
+        {" ".join(f"UNION ALL SELECT key, {c}, {n} FROM kept_sections WHERE {c} <> ''" for n, c in enumerate(CO_TEACHERS, 2))}
     ),
     distinct_ones AS (
         SELECT key, teacher, min(place) AS place FROM named
@@ -195,10 +192,9 @@ _STAFF: Final = (
     """,
     f"""
     CREATE VIEW staff_schools AS
-    SELECT DISTINCT staff.key, school.key AS school
-    FROM kept_staff staff
-    JOIN roster_schools school ON school.key = staff.school_id
-        OR (lower(staff.school_id) = '{ALL_SCHOOLS}' AND school.key IN (SELECT key FROM kept_schools))
+    SELECT key, school_id AS school FROM kept_staff WHERE lower(school_id) <> '{ALL_SCHOOLS}'
+    UNION
+    SELECT staff.key, school.key FROM kept_staff staff, kept_schools school WHERE lower(staff.school_id) = '{ALL_SCHOOLS}'
     """,
 )
 
@@ -331,12 +327,12 @@ _RESOURCES: Final = (
     # A resource that names no role is for both.
     """
     CREATE TABLE roster_resources AS
-    SELECT key, "row", title, CASE
-        WHEN coalesce(roles, '') = '' THEN ['student', 'teacher']
-        ELSE list_filter(
-            ['student', 'teacher'], lambda role: list_contains(string_split(replace(lower(roles), ' ', ''), ';'), role))
-    END AS roles
-    FROM kept_resources JOIN (SELECT min("row") AS "row" FROM kept_resources GROUP BY key) USING ("row")
+    WITH named AS (
+        SELECT key, "row", title,
+            list_filter(['student', 'teacher'], lambda role: list_contains(role_words(roles), role)) AS roles
+        FROM kept_resources JOIN (SELECT min("row") AS "row" FROM kept_resources GROUP BY key) USING ("row")
+    )
+    SELECT key, "row", title, if(len(roles) = 0, ['student', 'teacher'], roles) AS roles FROM named
     """,
     """
     CREATE TABLE roster_resource_courses AS

@@ -287,12 +287,6 @@ class IncompleteContact(RowError):
     mend = "Fill in Contact_name and Contact_type for every contact."
 
 
-class UnknownCourse(RowError):
-    code, title = "unknown-course", "Course of a resource not known"
-    message = "{file} row {row}: no section that went in teaches the course {value!r}"
-    mend = "Write Course_name and Course_number as sections.csv has them."
-
-
 # --- values changed or dropped --------------------------------------------------------------------------------------------
 
 
@@ -344,6 +338,12 @@ class OtherSchool(RowWarning):
     mend = "Write the section's School_id."
 
 
+class UnknownCourse(RowWarning):
+    code, title = "unknown-course", "Course of a resource not known"
+    message = "{file} row {row}: no section that went in teaches the course {value!r}; the resource went in without it"
+    mend = "Write Course_name and Course_number as sections.csv has them."
+
+
 PROBLEMS: Final[tuple[type[Problem], ...]] = (
     MissingSource,
     BadArchive,
@@ -378,7 +378,6 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     NoStudents,
     UnknownAdminRole,
     IncompleteContact,
-    UnknownCourse,
     UnknownValue,
     BadDate,
     BadPhone,
@@ -387,6 +386,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ConflictingRepeat,
     ConflictingContact,
     OtherSchool,
+    UnknownCourse,
 )
 PROBLEM: Final[dict[str, type[Problem]]] = {problem.code: problem for problem in PROBLEMS}
 
@@ -431,17 +431,18 @@ class Problems:
         return dict(self._connection.execute("SELECT code, count(*) FROM problems GROUP BY code ORDER BY code").fetchall())
 
     def errors_by_file(self) -> dict[str, int]:
-        """How many rows (or contacts in them) of each file were left out."""
-        codes = [problem.code for problem in PROBLEMS if problem.severity == "error"]
-        query = """
-            SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) GROUP BY file ORDER BY file
-        """
-        return dict(self._connection.execute(query, [codes]).fetchall())
+        """How many rows of each file were left out."""
+        return self._left_out("row")
 
     def errors_by_kind(self) -> dict[str, int]:
-        """How many rows were left out, by the API kind that the file feeds."""
-        counts: dict[str, int] = {}
-        errors = self.errors_by_file()
+        """How many rows were left out of each roster table that files feed, and how many contacts out of rows that went in."""
+        rows, contacts = self._left_out("row"), self._left_out("contact")
+        counts = {file.feeds: 0 for file in FILES} | {"contacts": sum(contacts.values())}
         for file in FILES:
-            counts[file.kind] = counts.get(file.kind, 0) + errors.get(file.name, 0)
+            counts[file.feeds] += rows.get(file.name, 0)
         return counts
+
+    def _left_out(self, what: LeftOut) -> dict[str, int]:
+        codes = [problem.code for problem in PROBLEMS if problem.left_out == what]
+        query = 'SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) GROUP BY file ORDER BY file'
+        return dict(self._connection.execute(query, [codes]).fetchall())

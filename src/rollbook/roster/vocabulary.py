@@ -73,8 +73,8 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         "gender",
         {
             **_themselves(GENDERS),
-            **dict.fromkeys(("male", "boy"), "M"),
-            **dict.fromkeys(("female", "girl"), "F"),
+            "male": "M",
+            "female": "F",
             **dict.fromkeys(("nonbinary", "non-binary", "non binary", "nb", "other", "gender x", "unspecified x"), "X"),
         },
         "M, F or X",
@@ -84,7 +84,6 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         {
             **_themselves(RACES),
             "w": "Caucasian",
-            "white": "Caucasian",
             "a": "Asian",
             "b": "Black or African American",
             "i": "American Indian",
@@ -127,9 +126,7 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         "phone_type",
         {
             **_themselves(PHONE_TYPES),
-            **dict.fromkeys(("mobile", "cellular", "cell phone", "mobile phone"), "Cell"),
-            "home phone": "Home",
-            **dict.fromkeys(("work phone", "business"), "Work"),
+            "mobile": "Cell",
         },
         "Cell, Home, Work or Other",
         otherwise="Other",
