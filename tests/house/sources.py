@@ -1,0 +1,59 @@
+"""The project's own Python files as syntax trees, for tests that read code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "rollbook"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: its dotted module name, and its tree."""
+
+    module: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        """The part of the house it belongs to: the first name below the package."""
+        return self.module.split(".")[1] if "." in self.module else ""
+
+    def at(self, node: ast.AST) -> str:
+        """Where a node stands, for a message."""
+        return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+
+
+def package() -> list[Source]:
+    """Every module of the package."""
+    return [_read(path, PACKAGE.parent) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def everything() -> list[Source]:
+    """Every Python file of the project."""
+    folders = ("tests", "bench", "tools")
+    return [*package(), *(_read(path, ROOT) for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))]
+
+
+def imported(source: Source, modules: set[str]) -> Iterator[tuple[str, ast.AST]]:
+    """The package's modules that a file imports, each with its import."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names if alias.name in modules)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            # `from rollbook.contract import fields` imports a module, `from rollbook.contract.fields import Field` a name.
+            yield from ((name, node) for name in inner if name in modules)
+            if node.module in modules and not all(name in modules for name in inner):
+                yield node.module, node
+
+
+def _read(path: Path, base: Path) -> Source:
+    parts = path.relative_to(base).with_suffix("").parts
+    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return Source(module, path, ast.parse(path.read_text("utf-8")))

@@ -1,0 +1,35 @@
+"""The reference pages say what the rows say."""
+
+from __future__ import annotations
+
+import re
+
+from tools import docs
+
+from tests.house.sources import ROOT
+
+
+def test_reference_pages_are_current() -> None:
+    assert docs.stale() == [], "run `make docs`"
+
+
+def test_links_between_reference_pages_lead_somewhere() -> None:
+    pages = {path.name: path.read_text("utf-8") for path in docs.FOLDER.glob("*.md")}
+    headings = {name: {_anchor(line) for line in page.splitlines() if line.startswith("#")} for name, page in pages.items()}
+    broken = [
+        f"{name}: {target}"
+        for name, page in pages.items()
+        for target in set(re.findall(r"\]\(([^)]+)\)", page))
+        if target.partition("#")[2] not in headings.get(target.partition("#")[0] or name, set())
+    ]
+    assert broken == []
+
+
+def test_the_front_page_names_pages_that_exist() -> None:
+    front = (ROOT / "src" / "rollbook" / "web" / "templates" / "front.html").read_text("utf-8")
+    named = re.findall(r"docs/reference/([\w.]+)", front)
+    assert set(named) == {name for name, _ in docs.PAGES}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")

@@ -1,0 +1,67 @@
+"""The house has one ladder of imports, without circles, and no import hides inside a function to dodge one."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.house.sources import everything, imported, package
+
+# Each step may import the steps above it; peers on one step do not import one another.
+LADDER = (
+    ("errors",),
+    ("settings",),
+    ("contract",),
+    ("roster",),
+    ("store",),
+    ("auth", "sync", "synthetic"),
+    ("web",),
+    ("commands",),
+    ("cli",),
+)
+STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
+# Invented districts know nothing of the server: they write files, like any SIS.
+NARROW = {"synthetic": {"errors"}}
+
+SOURCES = package()
+MODULES = {source.module for source in SOURCES} - {"rollbook"}
+
+
+def test_every_room_stands_on_the_ladder() -> None:
+    assert {source.room for source in SOURCES} - {"", "__main__"} <= set(STEP)
+
+
+def test_imports_go_up_the_ladder_only() -> None:
+    wrong = [
+        f"{source.at(node)}: {source.room} imports {module}"
+        for source in SOURCES
+        for module, node in imported(source, MODULES)
+        if source.room in STEP and not _may(source.room, module.split(".")[1])
+    ]
+    assert wrong == []
+
+
+def _may(room: str, other: str) -> bool:
+    return room == other or (STEP[other] < STEP[room] and other in NARROW.get(room, {other}))
+
+
+def test_there_is_no_circle() -> None:
+    graph = {source.module: {module for module, _ in imported(source, MODULES)} - {source.module} for source in SOURCES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_no_import_stands_inside_a_function() -> None:
+    wrong = [
+        source.at(node)
+        for source in everything()
+        for function in ast.walk(source.tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert wrong == []

@@ -1,0 +1,32 @@
+"""SQL stands where a reader looks for it: in the store, and in the roster's columns."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from tests.house.sources import Source, package
+
+ROOMS = {"store", "roster"}
+# The run itself moves the engine's tables from and to files; it never speaks to the database.
+ENGINE = {"sync"}
+SQL = re.compile(
+    r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|CREATE\s+(TEMP\s+)?(TABLE|INDEX|VIEW))\b", re.DOTALL
+)
+CALLS = {"execute", "executemany", "executescript"}
+
+
+def test_sql_is_only_in_the_store_and_the_roster() -> None:
+    assert [place for source in package() if source.room not in ROOMS | ENGINE for place in _sql(source)] == []
+
+
+def _sql(source: Source) -> list[str]:
+    return [source.at(node) for node in ast.walk(source.tree) if _is_text(node) or _is_call(node)]
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value) is not None
+
+
+def _is_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS

@@ -1,0 +1,313 @@
+"""Writes the pages of docs/reference/ from the rows, so that they cannot say anything else than the program does.
+
+`docs.py` writes them; `docs.py --check` writes nothing, names the stale ones, and then exits with 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields as rows_of
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rollbook.cli import rollbook
+from rollbook.contract import openapi
+from rollbook.contract.columns import COLUMNS, FILES, Column, File, columns_of
+from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.fields import SHAPES, Field
+from rollbook.contract.kinds import KIND, KINDS
+from rollbook.roster.problems import PROBLEMS, Problem
+from rollbook.settings import PREFIX, Settings
+
+FOLDER = Path(__file__).parent.parent / "docs" / "reference"
+VERSION = "3.0"
+NOTE = "<!-- Made from the code by `make docs`. To change this page, change the rows it is made from. -->"
+HELP_WIDTH = 100
+
+# The roster tables whose columns the fields of a shape are copied from.
+TABLES: dict[str, tuple[str, ...]] = {
+    "School": ("schools",),
+    "Location": ("schools", "students"),
+    "Principal": ("schools",),
+    "Term": ("terms",),
+    "Course": ("courses",),
+    "Section": ("sections",),
+    "User": ("students", "teachers", "staff", "district_admins", "contacts"),
+    "Name": ("students", "teachers", "staff", "district_admins"),
+    "Student": ("students",),
+    "Teacher": ("teachers",),
+    "Staff": ("staff",),
+    "DistrictAdmin": ("district_admins",),
+    "Contact": ("contacts",),
+    "StudentRelationship": ("contact_students",),
+    "Credentials": ("students", "teachers", "staff"),
+    "Resource": ("resources",),
+    "Disability": ("students",),
+    "PreferredName": ("students",),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or check them. Exit code 1: some are stale; 2: the command line cannot be read."""
+    if arguments not in ([], ["--check"]):
+        print("usage: docs.py [--check]", file=sys.stderr)
+        return 2
+    if arguments == ["--check"]:
+        found = stale()
+        for name in found:
+            print(f"docs/reference/{name} is stale: run `make docs`", file=sys.stderr)
+        return 1 if found else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES:
+        (FOLDER / name).write_text(page(), "utf-8")
+    return 0
+
+
+def stale() -> list[str]:
+    """Names of the pages that are missing, differ from what the rows say, or are made from nothing."""
+    made = {name: page() for name, page in PAGES}
+    there = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
+    return sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+
+
+# --- what pages are made of
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+
+
+def _table(head: str, rows: Iterable[Iterable[str]]) -> str:
+    """A table; `head` names the columns, with `|` between."""
+    lines = [f"| {head} |", "|".join(["", *(" --- " for _ in head.split("|")), ""])]
+    return "\n".join([*lines, *("| " + " | ".join(_cell(text) for text in row) + " |" for row in rows)])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _values(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" if value else '`""`' for value in values)
+
+
+# --- endpoints.md
+
+
+def endpoints() -> str:
+    """Every path with its parameters and answer, then what each parameter means, and what goes wrong."""
+    described: Any = openapi.document(version=VERSION)["components"]
+    groups = (_group(kind.name) for kind in KINDS)
+    parameters = ((_code(name), _bounds(row["schema"]), row["description"]) for name, row in described["parameters"].items())
+    role = (_code("role"), "one of those named above", "Only users who have this role; they are shown with all their roles.")
+    failures = ((name, row["description"]) for name, row in described["responses"].items())
+    return _page(
+        "Paths of the API",
+        f"All {len(ENDPOINTS)} paths are GET, and begin with `/v{VERSION}`. The same, for programs, is at `/openapi.json`.",
+        *groups,
+        "## Parameters\n\n" + _table("parameter | values | meaning", [*parameters, role]),
+        "## What goes wrong\n\n" + _table("answer | when", failures),
+    )
+
+
+def _group(kind: str) -> str:
+    paths = [(_code(row.path), _answer(row), _parameters(row), row.operation) for row in ENDPOINTS if row.source == kind]
+    return f"## {kind.title()}\n\n{KIND[kind].help}\n\n" + _table("path | answer | parameters | operation", paths)
+
+
+def _answer(row: Endpoint) -> str:
+    shape = KIND[row.returns].shape
+    return f"page of {_link(shape)}" if row.shape in ("list", "many") else _link(shape)
+
+
+def _parameters(row: Endpoint) -> str:
+    named = (f"`role` ({', '.join(row.roles)})" if name == "role" else f"`{name}`" for name in row.parameters)
+    return ", ".join(named)
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    if "minimum" in schema:
+        return f"{schema['minimum']} to {schema['maximum']}, else {schema['default']}"
+    if "enum" in schema:
+        return _values(schema["enum"])
+    return "24 hex characters, or `last`" if "last" in schema["pattern"] else "24 hex characters"
+
+
+def _link(shape: str) -> str:
+    return f"[{shape}](fields.md#{shape.lower()})"
+
+
+# --- fields.md
+
+
+def fields() -> str:
+    """Every field of every shape that this version serves."""
+    shapes = [shape for shape in SHAPES if openapi.fields_of(shape, VERSION)]
+    return _page(
+        "Fields of the records",
+        '**Guaranteed**: always has a value. **Nullable**: may be `""`, or left out; nothing is ever `null`. **Validated**: its '
+        "form is checked before it is served. A field that needs a scope is left out for a token without it. *From* names the "
+        "CSV columns that are copied into the field; a field without one is derived.",
+        *(_shape(shape) for shape in shapes),
+    )
+
+
+def _shape(shape: str) -> str:
+    served = openapi.fields_of(shape, VERSION)
+    rows = (
+        (_code(row.name), _type(row), ", ".join(openapi.marks(row)), _code(row.scope or ""), _from(shape, row), row.help)
+        for row in served
+    )
+    absent = ", ".join(f"`{row.name}`" for row in SHAPES[shape] if not row.is_on_wire)
+    never = f"Listed in the published files, and never sent: {absent}." if absent else ""
+    table = _table("field | type | promises | scope | from | meaning", rows)
+    return "\n\n".join(part for part in (f"## {shape}", table, _enums(served), never) if part)
+
+
+def _enums(served: Iterable[Field]) -> str:
+    named: dict[tuple[str, ...], list[str]] = {}
+    for row in served:
+        if row.enum:
+            named.setdefault(row.enum, []).append(f"`{row.name}`")
+    return "\n".join(f"- {' and '.join(names)}: {_values(values)}" for values, names in named.items())
+
+
+def _type(field: Field) -> str:
+    name = f"[{field.of}](#{field.of.lower()})" if field.of else field.format or "string"
+    if field.type == "array":
+        return f"list of {name}"
+    return "map of strings" if field.type == "object" and not field.of else name if field.type != "boolean" else field.type
+
+
+def _from(shape: str, field: Field) -> str:
+    sources = _sources(shape, field)
+    files = [(file, [column.header for column in columns]) for file, columns in groupby(sources, lambda column: column.file)]
+    return "; ".join(f"{file}: {', '.join(headers)}" for file, headers in files)
+
+
+def _sources(shape: str, field: Field) -> list[Column]:
+    """The CSV columns of today's files that end up in the field."""
+    if field.of:
+        return []
+    fed = {f"roster_{table}.{field.column or field.name}" for table in TABLES.get(shape, ())}
+    old = {file.name for file in FILES if file.deprecated}
+    return [column for column in COLUMNS if column.feeds in fed and column.file not in old]
+
+
+# --- files.md
+
+
+def files() -> str:
+    """Every file and column that a sync reads."""
+    return _page(
+        "Files of a district",
+        "CSV files in UTF-8 with a header row, in one folder or zip file. Names of files are exact; in headers, letter case does "
+        "not matter, and space, dash and underscore are equal. Files that allow it may have columns of the district's own, "
+        "named `ext.` and anything; they appear under `ext` as text.",
+        _table("file | needed | holds", ((f"[{file.name}](#{file.table}csv)", _need(file), file.help) for file in FILES)),
+        *(_file(file) for file in FILES),
+    )
+
+
+def _need(row: File | Column) -> str:
+    return "required" if row.required else "old" if row.deprecated else ""
+
+
+def _file(file: File) -> str:
+    goes_to = _targets()
+    rows = (
+        (_code(row.header), _need(row), row.help, ", ".join(goes_to.get((row.file, row.header), ())))
+        for row in columns_of(file.name)
+    )
+    own = "\n\nMay have `ext.` columns." if file.own_columns else ""
+    return f"## {file.name}\n\n{file.help}{own}\n\n" + _table("column | needed | meaning | shown as", rows)
+
+
+def _targets() -> dict[tuple[str, str], list[str]]:
+    """The fields that each column is copied into, as `Shape.field`."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for shape in SHAPES:
+        for field in openapi.fields_of(shape, VERSION):
+            for column in _sources(shape, field):
+                found.setdefault((column.file, column.header), []).append(f"[{shape}](fields.md#{shape.lower()}).{field.name}")
+    return found
+
+
+# --- problems.md
+
+
+def problems() -> str:
+    """Every finding that a sync may report."""
+    severities = {
+        "stop": "Stops: nothing is written",
+        "error": "Errors: something is left out, the rest goes in",
+        "warning": "Warnings: everything goes in that can be used",
+    }
+    return _page(
+        "Problems a sync reports",
+        "Each problem has a code that stays, and says where it is: file, row, column. The header is row 1.",
+        *(f"## {title}\n\n" + _problems(severity) for severity, title in severities.items()),
+    )
+
+
+def _problems(severity: str) -> str:
+    rows = (row for row in PROBLEMS if row.severity == severity)
+    return _table("code | problem | left out | what to do", map(_problem, rows))
+
+
+def _problem(row: type[Problem]) -> tuple[str, ...]:
+    return _code(row.code), row.title, row.left_out, row.mend
+
+
+# --- settings.md and cli.md
+
+
+def settings() -> str:
+    """Every setting, with its default."""
+    rows = (
+        (_code(PREFIX + row.name.upper()), _code(str(row.default)), _values(row.metadata["choices"]), row.metadata["help"])
+        for row in rows_of(Settings)
+    )
+    return _page(
+        "Settings",
+        "Read from the environment; an option of the command line goes before it. `rollbook settings` prints what is in force.",
+        _table("variable | default | values | meaning", rows),
+    )
+
+
+def commands() -> str:
+    """The help of every command, as the program prints it."""
+    return _page("Commands", *(f"## {path}\n\n```\n{text}\n```" for path, text in _help(rollbook, "rollbook", None)))
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    width = {"terminal_width": HELP_WIDTH, "max_content_width": HELP_WIDTH}
+    context = click.Context(command, info_name=name, parent=parent, **{**command.context_settings, **width})
+    yield context.command_path, command.get_help(context).rstrip()
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None and not found.hidden:
+                yield from _help(found, child, context)
+
+
+# The pages; a new one is a new row.
+PAGES: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("endpoints.md", endpoints),
+    ("fields.md", fields),
+    ("files.md", files),
+    ("problems.md", problems),
+    ("settings.md", settings),
+    ("cli.md", commands),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
