@@ -7,6 +7,7 @@ which year. `hash()` and set order differ from run to run, so that neither is us
 from __future__ import annotations
 
 MASK = (1 << 64) - 1
+FACTORS = (6180339887, 2718281829, 3141592653)
 
 
 def mix(value: int) -> int:
@@ -25,12 +26,13 @@ def key(*parts: int) -> int:
     return stirred
 
 
-def scrambled(index: int, size: int, seed: int) -> int:
+def scrambled(index: int, size: int, seed: int, series: int = 0) -> int:
     """Another number below `size` for each index below it, so that ids in a row do not look like a row.
 
-    `size` must be a power of ten: the factor has no divisor in common with it.
+    `size` must be a power of ten: no factor has a divisor in common with it. Two series of 0 to 2 have nothing to do
+    with each other.
     """
-    return (index * 6180339887 + seed * 7919 + 1234567) % size
+    return (index * FACTORS[series] + seed * 7919 + 1234567) % size
 
 
 def base36(number: int) -> str:

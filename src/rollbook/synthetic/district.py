@@ -7,13 +7,13 @@ a million pupils never has to be in memory as a whole. The same arguments make t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 from rollbook.synthetic.courses import PREK
 from rollbook.synthetic.days import NO_TERM, Today, calendar_year, today
 from rollbook.synthetic.employees import Employees, school_id, staff_of_teacher
-from rollbook.synthetic.occupancy import Occupant, Seat, occupant, section_changes
+from rollbook.synthetic.occupancy import Occupant, Seat, has_no_sections, occupant, section_changes
 from rollbook.synthetic.people import People
 from rollbook.synthetic.rows import Administrator, Enrollment, SchoolRoster, Section, Staff, Teacher
 from rollbook.synthetic.scenarios import Edits, edits
@@ -23,7 +23,6 @@ from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetab
 # Of each hundred classes, how many have at least one, two and three teachers beside the first.
 CO_TEACHER_SHARES = (12, 5, 2)
 GUESTS_MODULUS = 8
-NO_SECTIONS_MODULUS = 97
 TERMLESS_MODULUS = 3
 
 
@@ -51,8 +50,6 @@ class District:
         self.edits: Edits = edits(scenarios, self.plan, self.now)
         self.people = People(self.plan)
         self.employees = Employees(self.plan, self.now, self.people, name)
-        # A school's classes are wanted again by the schools that send it guests, which come soon after.
-        self._table = lru_cache(maxsize=8)(self._new_table)
 
     @property
     def schools(self) -> tuple[School, ...]:
@@ -65,7 +62,7 @@ class District:
 
     def roster(self, school: School) -> SchoolRoster:
         """All rows of one school."""
-        table = self._table(school.number)
+        table = timetable(self.plan, school, self.now)
         pupils = list(self._pupils(school))
         ids = self._section_ids(table)
         enrollments = [*self._enrollments(table, ids, pupils), *self._guest_enrollments(table, ids)]
@@ -93,9 +90,6 @@ class District:
         seats = {"person-leaves": self.edits.absent, "student-changes-school": self.edits.moved}
         found = {name: occupant(self.plan, seat, self.now) for name, seat in seats.items() if seat}
         return {name: self.people.student_id(who) for name, who in found.items() if who}
-
-    def _new_table(self, index: int) -> Timetable:
-        return timetable(self.plan, self.plan.schools[index], self.now)
 
     def _occupant(self, seat: Seat) -> Occupant | None:
         """The pupil in a seat today, as the scenarios have it."""
@@ -137,11 +131,15 @@ class District:
 
     def _section_ids(self, table: Timetable) -> list[str]:
         """The Section_id of each class: new for each school year, and for each semester or quarter within it."""
-        reused = self.edits.reuses_section_ids
-        year = max(0, self.now.year - 1) if reused else self.now.year
-        ids = [_section_id(table.school, year, planned) for planned in table.sections]
-        shift = max(1, len(ids) // 2) if reused else 0
-        return ids[shift:] + ids[:shift]
+        own = [_section_id(table.school, self.now.year, planned) for planned in table.sections]
+        return self._reused_ids(table.school, own) if self.edits.reuses_section_ids else own
+
+    def _reused_ids(self, school: School, own: list[str]) -> list[str]:
+        """The ids of the year before, each for another class; where there were fewer classes, the last keep their own."""
+        then = Today(max(0, self.now.year - 1), self.now.step)
+        used = [_section_id(school, then.year, planned) for planned in timetable(self.plan, school, then).sections]
+        shift = max(1, len(used) // 2)
+        return (used[shift:] + used[:shift] + own[len(used) :])[: len(own)]
 
     def _enrollments(self, table: Timetable, ids: list[str], pupils: Iterable[Pupil]) -> Iterator[Enrollment]:
         school = school_id(table.school.number)
@@ -227,11 +225,6 @@ class District:
 
 # Pupils of grade 8 who are ahead take the class of this slot, mathematics, at their high school.
 GUEST_GRADE, GUEST_SLOT = 8, 1
-
-
-def has_no_sections(plan: Layout, seat: Seat) -> bool:
-    """Whether the pupil of a seat is taught at home; about one in a hundred is."""
-    return (seat.number * 7 + seat.cohort + plan.seed) % NO_SECTIONS_MODULUS == 3
 
 
 def _section_id(school: School, year: int, planned: Planned) -> str:

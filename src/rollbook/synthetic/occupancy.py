@@ -22,12 +22,13 @@ CONTACTS_CHANGE = 400
 EMAIL_CHANGES = 150
 SCHEDULE_CHANGES = 700
 GRADE_IS_WRONG = 12
-EMPLOYEE_LEAVES = 130
+EMPLOYEE_LEAVES = 180
 EMPLOYEE_EMAIL_CHANGES = 90
 CO_TEACHER_CHANGES = 400
 ROOM_CHANGES = 300
 
 SIBLING_SHARE = 140  # of 256
+NO_SECTIONS_MODULUS = 97
 NEVER = 1 << 30
 
 # Which draw a key is for; any numbers that differ.
@@ -127,6 +128,11 @@ def employee(plan: Layout, position: int, now: Today) -> Employee:
         elif _step(draws >> 20, EMPLOYEE_EMAIL_CHANGES) <= limit:
             emails += 1
     return Employee(position * 32 + since + 1, chance.key(key, 99, since), emails)
+
+
+def has_no_sections(plan: Layout, seat: Seat) -> bool:
+    """Whether the pupil of a seat is taught at home; about one in a hundred is."""
+    return (seat.number * 7 + seat.cohort + plan.seed) % NO_SECTIONS_MODULUS == 3
 
 
 class SectionChanges(NamedTuple):

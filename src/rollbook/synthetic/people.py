@@ -51,7 +51,7 @@ FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS
 PHONE_STYLES = ("({}) 555-{}",) * 20 + ("{}-555-{}",) * 12 + ("{}.555.{}", "{}555{}", "1-{}-555-{}") * 2 + ("({}) 555-{} x204",)
 PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "Mobile", "Other", "")
 MEALS = ("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", "")
-TITLES = ("Ms.", "Ms.", "Mr.", "Mrs.", "Dr.", "", "")
+TITLES = {"F": ("Ms.", "Ms.", "Ms.", "Mrs.", "Dr.", ""), "M": ("Mr.", "Mr.", "Mr.", "Dr.", "")}
 
 
 class Surroundings(NamedTuple):
@@ -103,6 +103,7 @@ class Programs(NamedTuple):
 class Person(NamedTuple):
     """The name of a grown-up and what is made of it."""
 
+    title: str
     first: Name
     middle: str
     last: Name
@@ -146,8 +147,8 @@ class People:
         return Student(
             school_id,
             f"{number:09d}",
-            f"{chance.scrambled(who.number, 10**9, 11):09d}",
-            f"{chance.scrambled(who.number, 10**10, 77):010d}" if state < 0.97 else "",
+            f"{chance.scrambled(who.number, 10**9, self.plan.seed, 1):09d}",
+            f"{chance.scrambled(who.number, 10**10, self.plan.seed, 2):010d}" if state < 0.97 else "",
             names.last.text,
             names.middle,
             names.first.text,
@@ -174,7 +175,7 @@ class People:
             self.around.state,
             family.zip_code,
             _student_email(local, number, who.email_changes, grade, email),
-            f"{local[:12]}{number % 10**5:05d}" if grade > 2 or username < 0.3 else "",
+            f"{names.first.latin[:1]}{names.last.latin[:10]}{chance.base36(who.number)}" if grade > 2 or username < 0.3 else "",
             f"{_pick(places.PASSWORD_WORDS, word)}{int(digits * 90) + 10}" if 0 <= grade <= 5 else "",
             f"{average:.2f}" if grade > 8 else "",
             f"{min(5.0, average * (1 + 0.25 * honors)):.2f}" if grade > 8 else "",
@@ -194,12 +195,12 @@ class People:
         culture = self._wheel[chance.mix(who.key) & 127]
         gender = "F" if draw() < 0.66 else "M"
         first, last = _given(culture, gender, draw()), _pick(culture.surnames, draw())
-        middle = _given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
+        title, middle = _pick(TITLES[gender], draw()), _given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
         tail = chance.base36(who.number) + ("" if not who.email_changes else f".{who.email_changes + 1}")
         email = f"{first.latin}.{last.latin}.{tail}@{EMPLOYEE_DOMAIN}"
         username = f"{first.latin[:1]}{last.latin}{chance.base36(who.number)}" if draw() < 0.9 else ""
         password = f"{_pick(places.PASSWORD_WORDS, draw())}-{int(draw() * 9000) + 1000}" if draw() < 0.1 else ""
-        return Person(first, middle, last, email if always_mail or draw() > 0.02 else "", username, password)
+        return Person(title, first, middle, last, email if always_mail or draw() > 0.04 else "", username, password)
 
     def teacher(self, who: Employee, school_id: str, *, always_mail: bool) -> Teacher:
         """The row of a teacher whose home is a school."""
@@ -209,13 +210,13 @@ class People:
         return Teacher(
             school_id,
             f"T{number:09d}",
-            f"{number % 10**6:06d}" if draw() < 0.95 else "",
-            f"{chance.scrambled(who.number, 10**9, 5):09d}" if draw() < 0.8 else "",
+            f"{chance.scrambled(who.number, 10**9, self.plan.seed, 1):09d}" if draw() < 0.95 else "",
+            f"{chance.scrambled(who.number, 10**9, self.plan.seed, 2):09d}" if draw() < 0.8 else "",
             person.email,
             person.first.text,
             person.middle,
             person.last.text,
-            _pick(TITLES, draw()),
+            person.title,
             person.username,
             person.password,
             _pick(("General", "Special Education", "Bilingual", "National Board", ""), draw()),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from rollbook.errors import Refused
-from rollbook.synthetic.days import YEARS_MAX, Today
-from rollbook.synthetic.occupancy import Occupant, Seat, occupant
+from rollbook.synthetic.days import STEPS_PER_YEAR, YEARS_MAX, Today
+from rollbook.synthetic.occupancy import Occupant, Seat, has_no_sections, occupant
 from rollbook.synthetic.seating import Layout, School, cohort_size, school_of
 
 # Twelve school years after kindergarten a pupil is gone; then the scenarios are about somebody else.
@@ -59,6 +59,7 @@ def settled_seat(plan: Layout, now: Today, skip: int = 0) -> Seat:
     """
     cohort = now.year // YEARS_AT_SCHOOL * YEARS_AT_SCHOOL
     seats = [Seat(cohort, number) for number in range(min(cohort_size(plan, cohort), SEATS_SEARCHED))]
+    seats = [seat for seat in seats if not has_no_sections(plan, seat)]
     seats.sort(key=lambda seat: (-_years_settled(plan, seat), seat.number))
     return seats[skip]
 
@@ -74,7 +75,7 @@ def _years_settled(plan: Layout, seat: Seat) -> int:
 
 
 def _at_end_of(plan: Layout, seat: Seat, year: int) -> Occupant | None:
-    return occupant(plan, seat, Today(min(year, YEARS_MAX), 179))
+    return occupant(plan, seat, Today(min(year, YEARS_MAX), STEPS_PER_YEAR - 1))
 
 
 def _person_leaves(made: Edits, plan: Layout, now: Today) -> Edits:
@@ -109,8 +110,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
         "section-ids-reused": Scenario(
             "Section ids are reused",
-            "Every Section_id is one of the year before and belonged to another class then; "
-            "in the first year, it belongs to another class on all other days.",
+            "The classes have the Section_ids that other classes had a year before; in the first year, each other's.",
             lambda made, _plan, _now: replace(made, reuses_section_ids=True),
         ),
         "half-a-file": Scenario(
