@@ -1,0 +1,129 @@
+"""The files as files: their bytes, their names, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rollbook.errors import BadSetting, Refused
+from rollbook.synthetic import writer
+from rollbook.synthetic.lines import COLUMNS, line
+from rollbook.synthetic.writer import write
+from tests.synthetic.written import digest, read, written
+
+# What the arguments wrote when they were last changed on purpose. Another machine, another Python or another hash seed
+# must write the same; a change of the generator may change them, and then the changelog says so.
+FINGERPRINTS = (
+    ({"students": 50}, "86834cb3af3dda2841174b9ed6784bd636daf842dfeebc5951202101915dca1e"),
+    (
+        {"students": 120, "seed": 7, "day": 400, "problems": 0.1, "name": 'Say "Unified", please'},
+        "3e52302c381e7d3522d1159bd14e569ae2c67c4c9a96b7aeb92fd3a1a4f59bf6",
+    ),
+)
+
+
+@pytest.mark.parametrize(("arguments", "fingerprint"), FINGERPRINTS)
+def test_arguments_write_the_bytes_they_have_always_written(tmp_path: Path, arguments: dict[str, int], fingerprint: str) -> None:
+    write(tmp_path, **arguments)  # type: ignore[arg-type]
+    assert fingerprint == digest(tmp_path)
+
+
+def test_another_process_with_other_hashes_writes_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from rollbook.synthetic.writer import write; write(pathlib.Path(sys.argv[1]), students=80, day=99)"
+    )
+    for name in ("1", "2"):
+        subprocess.run([sys.executable, "-c", code, tmp_path / name], env={"PYTHONHASHSEED": name}, check=True)
+    assert digest(tmp_path / "1") == digest(tmp_path / "2")
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"day": 30}, {"students": 151}, {"name": "Another"}, {"problems": 0.5}])
+def test_any_other_argument_writes_other_bytes(tmp_path: Path, other: dict[str, int]) -> None:
+    arguments = {"students": 150}
+    write(tmp_path / "a", **arguments)  # type: ignore[arg-type]
+    write(tmp_path / "b", **arguments | other)  # type: ignore[arg-type]
+    assert digest(tmp_path / "a") != digest(tmp_path / "b")
+
+
+def test_files_are_utf_8_with_one_line_feed_after_each_row(tmp_path: Path) -> None:
+    summary = write(tmp_path, students=200)
+    for file in COLUMNS:
+        text = (tmp_path / file).read_bytes().decode("utf-8")
+        assert "\r" not in text
+        assert text.endswith("\n")
+        assert text.count("\n") == summary.rows[file] + 1
+
+
+def test_headers_are_spelled_as_clever_spells_them(tmp_path: Path) -> None:
+    write(tmp_path, students=50)
+    headers = {file: (tmp_path / file).read_text(encoding="utf-8").splitlines()[0].split(",") for file in COLUMNS}
+    assert headers["enrollments.csv"] == ["School_id", "Section_id", "Student_id"]
+    assert headers["administrators.csv"] == ["Admin_id", "Admin_email", "First_name", "Last_name", "Title", "Role"]
+    assert {"DOB", "Hispanic_Latino", "IEP_status", "Frl_status", "Contact_sis_id"} <= {*headers["students.csv"]}
+    assert {"Teacher_2_id", "Teacher_4_id", "Term_start", "ext.room"} <= {*headers["sections.csv"]}
+
+
+def test_cells_with_commas_and_quotes_are_quoted() -> None:
+    assert line(["a", 'b "c"', "d, e", ""]) == 'a,"b ""c""","d, e",'
+
+
+def test_summary_counts_the_rows_of_each_file(tmp_path: Path) -> None:
+    summary = write(tmp_path, students=300, problems=0.2)
+    assert summary.rows == {file: len(rows) for file, rows in read(tmp_path).items()}
+
+
+def test_folder_is_made_and_other_files_in_it_are_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    write(folder, students=50)
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    write(folder, students=60)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*COLUMNS, "notes.txt"])
+    assert len(read(folder)["schools.csv"]) == 2
+
+
+def test_a_failure_leaves_the_old_files_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, students=50)
+    before = digest(tmp_path)
+
+    def full(_files: object, _district: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "_write_rosters", full)
+    with pytest.raises(Refused, match="No space left on device"):
+        write(tmp_path, students=60)
+    assert before == digest(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(COLUMNS)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    with pytest.raises(Refused, match="taken"):
+        write(tmp_path / "taken", students=50)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"students": 49}, "students"),
+        ({"students": 1_000_001}, "students"),
+        ({"students": 50, "day": -1}, "day"),
+        ({"students": 50, "day": 10_951}, "day"),
+        ({"students": 50, "problems": 1.01}, "problems"),
+        ({"students": 50, "problems": -0.1}, "problems"),
+        ({"students": 50, "problems": float("nan")}, "problems"),
+    ],
+)
+def test_impossible_numbers_are_refused_by_name_and_nothing_is_written(
+    tmp_path: Path, arguments: dict[str, int], named: str
+) -> None:
+    with pytest.raises(BadSetting, match=named):
+        write(tmp_path / "none", **arguments)  # type: ignore[arg-type]
+    assert not (tmp_path / "none").exists()
+
+
+def test_name_of_the_district_is_in_its_schools(tmp_path: Path) -> None:
+    district = written(tmp_path, students=50, name='Say "Unified", please')
+    assert {row["ext.network"] for row in district["schools.csv"]} == {'Say "Unified", please'}
