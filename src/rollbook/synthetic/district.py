@@ -22,7 +22,10 @@ from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetab
 
 # Of each hundred classes, how many have at least one, two and three teachers beside the first.
 CO_TEACHER_SHARES = (12, 5, 2)
+# One in so many pupils of grade 8 is ahead, and takes the class of this slot, mathematics, at the high school.
 GUESTS_MODULUS = 8
+GUEST_GRADE, GUEST_SLOT = 8, 1
+# One in so many schools gives its homerooms no term.
 TERMLESS_MODULUS = 3
 
 
@@ -111,7 +114,7 @@ class District:
 
     @cached_property
     def _arrivals(self) -> dict[int, list[Pupil]]:
-        """The pupils who go to another school than their seats lead to, by index of that school."""
+        """The pupils who go to another school than their seats lead to, by number of that school."""
         found: dict[int, list[Pupil]] = {}
         for seat in self._seats_that_may_have_moved():
             who = self._occupant(seat)
@@ -221,10 +224,6 @@ class District:
             teacher = next(each for each in teachers if each.teacher_email and each.teacher_email not in known)
             rows.append(staff_of_teacher(teacher, "Coach"))
         return rows
-
-
-# Pupils of grade 8 who are ahead take the class of this slot, mathematics, at their high school.
-GUEST_GRADE, GUEST_SLOT = 8, 1
 
 
 def _section_id(school: School, year: int, planned: Planned) -> str:

@@ -27,6 +27,7 @@ CLASS_SIZE_MAX = 30
 POOL_SIZE_MIN = 12
 SECTIONS_PER_TEACHER = 11 / 2
 POSITIONS_PER_DEPARTMENT = 512
+HOMEROOMS_MAX = 64  # of one pool
 # In every third school, the teacher of the school before comes over for one class of this department.
 SHARED_DEPARTMENT = "PE"
 
@@ -80,14 +81,13 @@ class Timetable(NamedTuple):
 def timetable(plan: Layout, school: School, now: Today) -> Timetable:
     """The classes that run in a school today; their numbers are the same on all days of a school year."""
     wings = _wings(plan, school, now.year)
-    sections: list[Planned] = []
-    places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]] = {}
+    draft = _Draft(now, school.periods)
     for wing in wings:
-        for slot_number, slot in enumerate(wing.slots):
-            for pools in _scopes(wing, slot):
-                _add_sections(sections, places, wing, slot_number, pools, now, school.periods)
+        for slot, described in enumerate(wing.slots):
+            for pools in _scopes(wing, described):
+                draft.add(wing, slot, pools)
     taught = {grade: _nearest(wings, grade) for grade in range(PREK, 13)}
-    return Timetable(school, taught, tuple(sections), places, _positions(school, sections))
+    return Timetable(school, taught, tuple(draft.sections), draft.places, _positions(school, draft.sections))
 
 
 def classes_of(table: Timetable, grade: int, seat: int, new_schedule_slot: int = -1) -> list[int]:
@@ -157,32 +157,36 @@ def _scopes(wing: Wing, slot: Slot) -> list[tuple[Pool, ...]]:
     return [scope for scope in (lower, upper) if scope]
 
 
-def _add_sections(
-    sections: list[Planned],
-    places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]],
-    wing: Wing,
-    slot_number: int,
-    pools: tuple[Pool, ...],
-    now: Today,
-    periods: int,
-) -> None:
-    """Add the classes of one slot of some pools, residue by residue."""
-    grades = [grade for pool in pools for grade in pool.grades]
-    slot = wing.slots[slot_number]
-    choices = slot.courses.get(grades[0]) or next((slot.courses[g] for g in grades if g in slot.courses), ())
-    running = term(slot.terms, now)
-    grade = grade_text(grades[0]) if len(grades) == 1 else ""
-    for residue in range(max(pool.residues for pool in pools)):
-        counts = [_classes_at(pool, residue) for pool in pools]
-        numbers: list[int] = []
-        for place in range(sum(counts) if choices else 0):
-            numbers.append(len(sections))
+class _Draft:
+    """A timetable in the making."""
+
+    def __init__(self, now: Today, periods: int) -> None:
+        self.sections: list[Planned] = []
+        self.places: dict[tuple[int, int, int], tuple[int, tuple[int, ...]]] = {}
+        self._now = now
+        self._periods = periods
+
+    def add(self, wing: Wing, slot: int, pools: tuple[Pool, ...]) -> None:
+        """Add the classes of one slot of some pools that are taught together."""
+        for residue in range(max(pool.residues for pool in pools)):
+            counts = [_classes_at(pool, residue) for pool in pools]
+            numbers = self._add_classes(wing, slot, pools, residue, sum(counts))
+            for place, pool in enumerate(pools):
+                self.places[pool.number, slot, residue] = (sum(counts[:place]), numbers)
+
+    def _add_classes(self, wing: Wing, slot: int, pools: tuple[Pool, ...], residue: int, count: int) -> tuple[int, ...]:
+        """The numbers of new classes of one residue; none where no grade has a course in this slot."""
+        described, first = wing.slots[slot], len(self.sections)
+        grades = [grade for pool in pools for grade in pool.grades]
+        choices = next((described.courses[grade] for grade in grades if grade in described.courses), ())
+        running = term(described.terms, self._now)
+        grade = grade_text(grades[0]) if len(grades) == 1 else ""
+        for place in range(count if choices else 0):
             course = choices[(place + residue + running.number) % len(choices)]
-            period = _period(wing, slot_number, pools[0], residue, place, periods)
-            owner = pools[0].number * 64 + place if slot.department == "homeroom" else -1
-            sections.append(Planned(numbers[-1], slot, course, running, grade, period, place, owner))
-        for pool, first in zip(pools, (sum(counts[:n]) for n in range(len(pools))), strict=True):
-            places[pool.number, slot_number, residue] = (first, tuple(numbers))
+            period = _period(wing, slot, pools[0], residue, place, self._periods)
+            owner = pools[0].number * HOMEROOMS_MAX + place if described.department == "homeroom" else -1
+            self.sections.append(Planned(first + place, described, course, running, grade, period, place, owner))
+        return tuple(range(first, len(self.sections)))
 
 
 def _classes_at(pool: Pool, residue: int) -> int:
