@@ -6,6 +6,7 @@
     │   ├── Unknown              a district, an application or a snapshot that is not there
     │   ├── Conflict             something of that name or state is there already
     │   └── Busy                 another sync of the district is running
+    ├── MachineTrouble           memory or disk did not suffice; nothing was written
     ├── SourceRejected           the files cannot be synced at all: a file-level stop, nothing was written
     ├── SyncHeld                 the sync is complete but looks wrong: it waits for an approval
     └── ApiError                 an answer of the API other than 200
@@ -46,6 +47,10 @@ class Conflict(Refused):
 
 class Busy(Refused):
     """Another sync of the same district is running."""
+
+
+class MachineTrouble(RollbookError):
+    """Memory or disk did not suffice; nothing was written."""
 
 
 class SourceRejected(RollbookError):

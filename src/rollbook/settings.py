@@ -30,14 +30,35 @@ class Settings:
     workers: int = row(1, "Server processes.", least=1)
     key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
     public_url: str = row("", "Address under which clients reach the server; empty: the listening address.")
+    issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.")
+    api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.")
+    code_seconds: int = row(60, "How long an authorization code can be exchanged.", least=1)
+    user_token_seconds: int = row(86_400, "How long a user token is good.", least=1)
+    session_idle_seconds: int = row(7_200, "A browser that was idle for so long is signed out.", least=60)
+    session_seconds: int = row(43_200, "A browser is signed out after so long in any case.", least=60)
+    login_failures: int = row(10, "Failed sign-ins to one account from one address before both have to wait.", least=1)
+    login_failures_address: int = row(
+        200, "Failed sign-ins from one address, to whatever account, before it has to wait.", least=1
+    )
+    login_wait_seconds: int = row(900, "How long failed sign-ins count.", least=1)
     rate_limit: int = row(1200, "Requests per token and window; 0 switches the limit off.", least=0)
     rate_window_seconds: int = row(60, "Length of a rate limit window, opened by its first request.", least=1)
     wrong_token: str = row("html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json"))
     page_cache_bytes: int = row(32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0)
-    history_days: int = row(35, "How long superseded versions of records are kept.", least=1)
+    history_days: int = row(100, "How long superseded versions of records are kept.", least=1)
+    event_days: int = row(30, "How long events are kept.", least=1)
     identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)
     sync_memory: str = row("512MB", "Memory that a sync's engine may use before it spills to disk.")
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
+
+
+def base_url(settings: Settings) -> str:
+    """The address under which people and applications reach the server, without a trailing slash: also the issuer."""
+    return (settings.issuer or settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def api_base_url(settings: Settings) -> str:
+    return (settings.api_base or base_url(settings)).rstrip("/")
 
 
 def names() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One sync: a district's files in, a snapshot committed, a report out.
+"""One sync: a district's files in, a snapshot committed, a report out; and what can be done with a snapshot besides.
 
 Seven stages, of which only the last one writes. Leaves files and rules to `roster`, the transaction to `store.history`.
 """
@@ -6,22 +6,25 @@ Seven stages, of which only the last one writes. Leaves files and rules to `rost
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster import checks, diff, files, identity, normalize, snapshot
+from rollbook.errors import BadSetting, MachineTrouble, Refused, SourceRejected
+from rollbook.roster import checks, diff, files, guard, identity, normalize, snapshot
+from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
-from rollbook.store import districts, history, views
+from rollbook.store import districts, events, history, thresholds, views
 from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
-from rollbook.store.history import Snapshot
+from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
 from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
@@ -33,27 +36,27 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What a sync does to one kind: how many records there were, and how many appear, change, vanish or are left out."""
-
-    existing: int = 0
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    errors: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Sync:
-    """What one run did. `problems` holds the first ones, one by one; `problem_counts` counts all of them by code."""
+    """What one run did, or, as a plan, would do.
+
+    `state` is planned, committed or held; `reasons` say why it is held, or would be. `views` has the counts of every view by its
+    number. `problems` holds the first ones, one by one; `problem_counts` counts all of them by code.
+    """
 
     district: District
-    number: int
+    number: int | None
     state: str
     created: str
-    kinds: dict[str, Counts]
-    problem_counts: dict[str, int]
-    problems: tuple[Problem, ...]
+    views: dict[int, dict[str, Counts]]
+    samples: list[dict[str, str]] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    problem_counts: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, Counts]:
+        """The counts of the view that everything is in."""
+        return self.views[min(self.views)]
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -61,13 +64,24 @@ class Sync:
             "sync": self.number,
             "state": self.state,
             "created": self.created,
+            "held_because": [str(reason) for reason in self.reasons],
             "kinds": {kind: asdict(counts) for kind, counts in self.kinds.items()},
+            "samples": self.samples,
             "problem_counts": self.problem_counts,
             "problems": [
                 {"code": problem.code, "severity": problem.severity, **asdict(problem), "message": str(problem)}
                 for problem in self.problems
             ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds)."""
+
+    is_plan: bool = False
+    is_approved: bool = False
+    moment: float | None = None
 
 
 def run(
@@ -77,109 +91,207 @@ def run(
     settings: Settings,
     *,
     rules: Rules | None = None,
+    how: How | None = None,
     progress: Progress | None = None,
 ) -> Sync:
     """Bring one district's roster up to date with its files.
 
-    Errors: SourceRejected when the files cannot be synced at all, Busy when another sync was faster; nothing is written then.
+    A sync that looks wrong is held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the
+    files cannot be synced at all, Refused while the district is paused, Busy when another run was faster, MachineTrouble when
+    memory or disk did not suffice; nothing is written then but the district's own state.
     """
-    rules, tell = rules or Rules(), progress or _say_nothing
-    with tempfile.TemporaryDirectory(prefix="rollbook-sync-", dir=settings.temporary or None) as name:
-        folder = Path(name)
+    rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    _refuse_while_paused(database, district, how)
+    with _workplace(settings) as folder:
         tell("reading the files")
-        with closing(
-            files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
-        ) as tables:
+        try:
+            opened = files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
+        except SourceRejected as error:
+            if not how.is_plan:
+                _note_failure(database, district, error)
+            raise
+        with closing(opened) as tables:
             tell("checking the rows")
             problems = checks.check(tables, rules)
             tell("normalising the values")
             normalize.roster(tables, rules)
             snapshot.forget_files(tables.connection)
             tell("comparing with the last snapshot")
-            before = history.last_snapshot(database, district, folder, COMPARED)
-            now = _compare(tables.connection, database, district, before, settings)
+            before = history.snapshot(database, district, folder, COMPARED)
+            moment = _compare(tables.connection, database, district, before, settings, how)
             tell("writing the changes")
-            return _commit(tables.connection, database, district, before, now, problems, settings, folder)
+            work = _Work(database, district, settings, folder, tables.connection, before, moment)
+            return _conclude(work, "files", how, problems)
 
 
-def _say_nothing(_: str) -> None:
-    """Progress when nobody watches."""
+def approve(database: Database, district: District, settings: Settings, *, name: str | None = None) -> Sync:
+    """Apply the sync that is held. Errors: Unknown when none is, BadSetting when the district's name must be repeated."""
+    held = history.held(database, district)
+    if held.report.get("needs_name") and name != district.name:
+        raise BadSetting(
+            f"this sync deletes nearly everything of a kind; to approve it, repeat the district's name: {district.name!r}"
+        )
+    return _again(database, district, settings, held.number, "approval")
 
 
-def _compare(engine: DuckDBPyConnection, database: Database, district: District, before: Snapshot, settings: Settings) -> float:
-    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns the moment."""
-    now = districts.moment_after(before.created)
-    with database.write() as connection:
-        ids = districts.reserve_ids(connection)
-    identity.load(engine, before.files.get("identity"))
-    forget_before = timestamp(now - settings.identity_days * DAY_SECONDS)
-    identity.assign(engine, prefix=ids.prefix, now=timestamp(now), forget_before=forget_before)
-    diff.load(engine, before.files.get("digests"))
-    snapshot.begin(engine)
-    for view in before.views:
-        snapshot.build(engine, view.number, district.id, view.spec.scopes)
-    diff.between(engine, timestamp(now))
-    return now
+def undo(database: Database, district: District, settings: Settings) -> Sync:
+    """Take back the last committed sync, as a new snapshot. Errors: Refused when there is none to take back."""
+    with database.read() as connection:
+        kept = history.kept_snapshots(connection, district)
+    if not kept:
+        raise Refused(f"{district.name!r} has no committed sync to take back")
+    return _again(database, district, settings, kept[1] if len(kept) > 1 else 0, "undo")
 
 
-def _commit(
-    engine: DuckDBPyConnection,
-    database: Database,
-    district: District,
-    before: Snapshot,
-    now: float,
-    problems: Problems,
-    settings: Settings,
-    folder: Path,
-) -> Sync:
-    kinds, problem_counts = _count(engine, before.views[0].number, problems), problems.by_code()
-    number = history.commit(
-        database,
-        district,
-        before,
-        now=timestamp(now),
-        changes=diff.rows(engine, timestamp(now)),
-        files={name: _write_parquet(engine, name, folder / f"{name}.parquet") for name in (*COMPARED, *snapshot.tables())},
-        report={"kinds": {kind: asdict(counts) for kind, counts in kinds.items()}, "problem_counts": problem_counts},
-        keep_since=timestamp(now - settings.history_days * DAY_SECONDS),
-    )
-    return Sync(district, number, "committed", timestamp(now), kinds, problem_counts, tuple(problems))
+def pause(database: Database, district: District, start: date, end: date | None) -> None:
+    """Pause a district's syncs over a span of days, an open one when `end` is None.
+
+    Errors: BadSetting when it ends before it begins.
+    """
+    if end and end < start:
+        raise BadSetting(f"until: expected a day on or after {start.isoformat()}, got {end.isoformat()}")
+    begun = start <= date.today()
+    columns: dict[str, object] = {"pause_start": start.isoformat(), "pause_end": end.isoformat() if end else None}
+    _change_record(database, district, "pause", {**columns, "state": "paused"} if begun else columns)
+
+
+def resume(database: Database, district: District) -> None:
+    """End a pause."""
+    state = "running" if district.snapshot else "pending"
+    _change_record(database, district, "pause", {"pause_start": None, "pause_end": None, "state": state})
 
 
 def view_of(database: Database, district: District, spec: Spec, settings: Settings) -> View:
     """The district's view of that spec; a new one is made from the last snapshot, in one transaction."""
-    with tempfile.TemporaryDirectory(prefix="rollbook-view-", dir=settings.temporary or None) as name, duckdb.connect() as engine:
-        engine.execute(f"SET memory_limit = '{settings.sync_memory}'; SET temp_directory = '{name}'")
-        last = history.last_snapshot(database, district, Path(name))
+    with _workplace(settings) as folder, _engine(settings, folder) as engine:
+        last = history.snapshot(database, district, folder)
         with database.write() as connection:
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
-                _restore(engine, last)
-                digests = Path(name) / "digests.parquet"
-                diff.load(engine, None)
+                _restore(engine, last.files)
+                engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
+                identity.group(engine)
+                diff.load(engine, last.files["digests"])
                 snapshot.begin(engine)
                 snapshot.build(engine, view.number, district.id, spec.scopes)
-                diff.between(engine, last.created or "")
-                diff.keep_others(engine, last.files["digests"])
-                _write_parquet(engine, "digests", digests)
-                history.fill_view(connection, district, view, last, diff.rows(engine, last.created or ""), digests)
+                diff.between(engine, [view.number], last.created or "")
+                digests = diff.write(engine, "digests", folder)
+                history.fill_view(connection, district, view, last, diff.rows(engine), digests)
             elif is_new:
-                districts.write_record(connection, district, view, 0, None)
+                districts.insert_record(connection, districts.reread(connection, district), view, 0)
     return view
 
 
-def _restore(engine: DuckDBPyConnection, last: Snapshot) -> None:
-    """Lay the last snapshot's tables out in the engine, as if they had just been normalised."""
+# The stages ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the last stages need of the first ones."""
+
+    database: Database
+    district: District
+    settings: Settings
+    folder: Path
+    engine: DuckDBPyConnection
+    before: Snapshot
+    moment: float
+
+
+def _compare(
+    engine: DuckDBPyConnection,
+    database: Database,
+    district: District,
+    before: Snapshot,
+    settings: Settings,
+    how: How,
+    home: Mapping[str, Path] | None = None,
+) -> float:
+    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns the moment.
+
+    `home` are the files of an older snapshot, whose ids and dates come back with its records.
+    """
+    home = home or {}
+    moment = districts.moment_after(before.created, how.moment)
+    with database.write() as connection:
+        ids = districts.reserve_ids(connection, moment)
+    identity.load(engine, before.files.get("identity"), home.get("identity"))
+    forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
+    identity.assign(engine, prefix=ids.prefix, now=timestamp(moment), forget_before=forget_before)
+    diff.load(engine, before.files.get("digests"), home.get("digests"))
+    snapshot.begin(engine)
+    for view in before.views:
+        snapshot.build(engine, view.number, district.id, view.spec.scopes)
+    diff.between(engine, [view.number for view in before.views], timestamp(moment))
+    return moment
+
+
+def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> Sync:
+    """Commit, hold, or only tell."""
+    counts = {view.number: _count(work.engine, view, problems) for view in work.before.views}
+    kinds = counts[min(counts)]
+    reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if work.before.sync and cause == "files" else []
+    done = Sync(
+        work.district,
+        None,
+        "planned",
+        timestamp(work.moment),
+        counts,
+        diff.samples(work.engine, min(counts)),
+        reasons,
+        problems.by_code() if problems else {},
+        tuple(problems) if problems else (),
+    )
+    if how.is_plan:
+        return done
+    state = "held" if reasons and not how.is_approved else "committed"
+    return replace(done, state=state, number=_write(work, cause, state, done))
+
+
+def _write(work: _Work, cause: str, state: str, done: Sync) -> int:
+    kept = {name: diff.write(work.engine, name, work.folder) for name in (*COMPARED, *snapshot.tables())}
+    report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons)}
+    if state == "held":
+        error = f"Held for approval: {'; '.join(str(reason) for reason in done.reasons)}."
+        outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
+        return history.commit(work.database, work.district, work.before, outcome, files=kept)
+    columns = {"snapshot": THIS_RUN, "state": "running", "error": "", "last_sync": timestamp(work.moment)}
+    outcome = Outcome(cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced")
+    keep = Keep(
+        timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
+        events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
+    )
+    return history.commit(
+        work.database, work.district, work.before, outcome, changes=diff.rows(work.engine), files=kept, keep=keep
+    )
+
+
+def _again(database: Database, district: District, settings: Settings, number: int, cause: str) -> Sync:
+    """Make a kept snapshot the present one: compared with today's, and committed like any other."""
+    with _workplace(settings) as folder, _engine(settings, folder) as engine:
+        before = history.snapshot(database, district, folder, COMPARED)
+        wanted = history.snapshot(database, district, folder, sync=number)
+        if wanted.files:
+            _restore(engine, wanted.files)
+        else:
+            _restore(engine, history.snapshot(database, district, folder).files, rows=0)
+        # What is taken back comes home with the ids and dates it had.
+        home = wanted.files if cause == "undo" else {}
+        moment = _compare(engine, database, district, before, settings, How(), home)
+        return _conclude(_Work(database, district, settings, folder, engine, before, moment), cause, How(is_approved=True), None)
+
+
+def _restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
+    """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows` of each."""
     for table in snapshot.tables():
-        engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?)", [str(last.files[table])])
-    engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
-    identity.group(engine)
+        limit = "" if rows is None else f" LIMIT {rows}"
+        engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
 
 
-def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[str, Counts]:
-    """Counts of each kind, users by their first role, in the order in which ids are given."""
-    errors = problems.errors_by_kind()
-    rows = engine.execute(diff.COUNTS, [view]).fetchall()
+def _count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
+    """Counts of each kind in a view, users by their first role, in the order in which ids are given."""
+    errors = problems.errors_by_kind() if problems else {}
+    rows = engine.execute(diff.COUNTS, [view.number]).fetchall()
     found = {
         source: Counts(existing, created, updated, deleted, errors.get(source, 0))
         for source, existing, created, updated, deleted in rows
@@ -188,6 +300,49 @@ def _count(engine: DuckDBPyConnection, view: int, problems: Problems) -> dict[st
     return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
 
 
-def _write_parquet(engine: DuckDBPyConnection, name: str, path: Path) -> Path:
-    engine.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
-    return path
+def _refuse_while_paused(database: Database, district: District, how: How) -> None:
+    start, end = district.pause_start, district.pause_end
+    today = timestamp(how.moment)[:10]
+    if not start or today < start or (end and today > end):
+        return
+    if district.state != "paused" and not how.is_plan:
+        _change_record(database, district, "pause", {"state": "paused"})
+    until = f"until {end}" if end else "with no end set"
+    raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
+
+
+def _note_failure(database: Database, district: District, error: SourceRejected) -> None:
+    """Let the API say that the district has something to mend; the roster stays as it is."""
+    report = {"state": "failed", "message": str(error), "problems": [str(problem) for problem in error.problems]}
+    outcome = Outcome("files", districts.moment_after(None), report, {"state": "pending", "error": str(error)}, "failed", None)
+    history.commit(database, district, history.present(database, district), outcome)
+
+
+def _change_record(database: Database, district: District, cause: str, columns: dict[str, object]) -> None:
+    outcome = Outcome(cause, districts.moment_after(None), {}, columns, held_becomes=None)
+    history.commit(database, district, history.present(database, district), outcome)
+
+
+@contextmanager
+def _workplace(settings: Settings) -> Iterator[Path]:
+    """A folder for a run's files; what goes wrong in it with memory or disk is told in one line."""
+    with tempfile.TemporaryDirectory(prefix="rollbook-", dir=settings.temporary or None) as name:
+        try:
+            yield Path(name)
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            reason = str(error).partition("\n")[0]
+            raise MachineTrouble(
+                f"memory or disk did not suffice (see sync_memory and temporary in the settings): {reason}"
+            ) from None
+        except OSError as error:
+            raise MachineTrouble(f"the disk refused: {error.strerror}: {error.filename or name}") from None
+
+
+@contextmanager
+def _engine(settings: Settings, folder: Path) -> Iterator[DuckDBPyConnection]:
+    with duckdb.connect(config={"memory_limit": settings.sync_memory, "temp_directory": str(folder / "spill")}) as engine:
+        yield engine
+
+
+def _say_nothing(_: str) -> None:
+    """Progress when nobody watches."""

@@ -33,7 +33,16 @@ SENSITIVE: tuple[str, ...] = (
     "read:preferred_name",
     "read:section_504_status",
 )
-SCOPES: tuple[str, ...] = tuple(sorted((*SECURE_SYNC, *SENSITIVE)))
+# What a District SSO and a Library application are granted: who logs in, and what little is needed of them (protocol.md 4.1).
+BASIC: tuple[str, ...] = (
+    "read:district_admins_basic",
+    "read:school_admins_basic",
+    "read:students_basic",
+    "read:teachers_basic",
+    "read:user_id",
+)
+LIMITED: tuple[str, ...] = ("read:sections_limited", "read:students_limited", "read:teachers_limited", "read:user_id")
+SCOPES: tuple[str, ...] = tuple(sorted({*SECURE_SYNC, *SENSITIVE, *BASIC, *LIMITED}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,10 @@ class Access:
     `district` is the store's own number of the district, `district_id` the id on the wire, `view` the number of what it sees
     of the district: the store holds every view as records of its own, so a read cannot reach beyond it. `connection` numbers
     the pair of application and district; `holder` says whether a district or a person holds the token.
+
+    `is_whole`: the token reaches every path, and records as the view holds them; all others go through `contract.tiers`.
+    A user token names its person (`user`, the id on the wire), the role of the login, who authorized the application, and
+    has a `bucket_key` of its own.
     """
 
     district: int
@@ -52,8 +65,14 @@ class Access:
     client_id: str
     scopes: tuple[str, ...]
     holder: Literal["district", "user"] = "district"
+    tier: str = "secure_sync"
+    is_whole: bool = True
+    user: str = ""
+    role: str = ""
+    authorized_by: Literal["district", "teacher"] = "district"
+    bucket_key: str = ""
 
     @property
     def bucket(self) -> str:
         """Key of the rate limit: each token has a window of its own."""
-        return f"{self.holder} {self.connection}"
+        return f"{self.holder} {self.connection}{self.bucket_key}"

@@ -57,6 +57,7 @@ class Endpoint:
     has_primary: bool = False
     has_paging: bool = False
     has_count: bool = False
+    has_record_types: bool = False
 
     @property
     def tail(self) -> str:
@@ -73,6 +74,8 @@ class Endpoint:
             ("starting_after", self.has_paging),
             ("ending_before", self.has_paging),
             ("count", self.has_count),
+            ("school", self.has_record_types),
+            ("record_type", self.has_record_types),
         )
         return tuple(name for name, is_read in named if is_read)
 
@@ -215,6 +218,11 @@ _MANY = (
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (*_TOP, *_GET, *_ONE, *_MANY)
+# The Events API: one list and one get.
+EVENTS: tuple[Endpoint, ...] = (
+    Endpoint("/events", "getEvents", "list", "events", "events", has_paging=True, has_record_types=True),
+    Endpoint("/events/{id}", "getEvent", "get", "events", "events"),
+)
 
 # Every list that a hop reads: each is stored with the roster and versioned like a record, under the id of its owner.
 LISTS: tuple[str, ...] = tuple(
@@ -229,6 +237,7 @@ LINKS: dict[str, tuple[str, ...]] = {
     "courses": ("district", "sections", "schools"),
     "sections": ("district", "school", "term", "course", "users"),
     "resources": ("courses", "sections", "users"),
+    "events": (),
 }
 # A user's links follow from the roles held; a user of several roles has the union, in this order.
 USER_LINKS: tuple[tuple[str, tuple[str, ...]], ...] = (

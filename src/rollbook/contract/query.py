@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from rollbook.contract.endpoints import LINKS, USER_LINKS, Endpoint
-from rollbook.contract.kinds import ROLE
+from rollbook.contract.kinds import KIND, ROLE
 from rollbook.errors import BadParameter, TooLarge
 
 LIMIT_DEFAULT = 100
@@ -33,6 +33,8 @@ class Query:
     count: bool = False
     role: str | None = None
     primary: bool = False
+    school: str | None = None
+    record_types: tuple[str, ...] = ()
 
 
 _PLAIN = Query()
@@ -63,12 +65,21 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         raise BadParameter("starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)")
     if after and before:
         raise BadParameter("starting_after, ending_before: expected one of the two, got both")
-    return Query(_limit(given.get("limit")), after, before, role=_role(endpoint, given), primary=_primary(given))
+    return Query(
+        _limit(given.get("limit")),
+        after,
+        before,
+        role=_role(endpoint, given),
+        primary=_primary(given),
+        school=_school(given.get("school")),
+        record_types=_record_types(raw) if "record_type" in given else (),
+    )
 
 
 def _pairs(raw: str) -> list[tuple[str, str]]:
+    """Names and values; a list's name may be written with brackets (`record_type[]`), as some clients do."""
     halves = (part.partition("=") for part in raw.split("&"))
-    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in halves]
+    return [(unquote_plus(name).removesuffix("[]"), unquote_plus(value)) for name, _, value in halves]
 
 
 def _limit(text: str | None) -> int:
@@ -91,6 +102,12 @@ def _cursor(name: str, text: str | None) -> str | None:
     return text.lower()
 
 
+def _school(text: str | None) -> str | None:
+    if text is not None and not is_id(text):
+        raise BadParameter(f"school: expected an id of 24 hex characters, got {text[:40]!r}")
+    return text.lower() if text else None
+
+
 def _role(endpoint: Endpoint, given: dict[str, str]) -> str | None:
     role = given.get("role")
     if role is not None and role not in endpoint.roles:
@@ -103,6 +120,16 @@ def _primary(given: dict[str, str]) -> bool:
     if value not in (None, "true"):
         raise BadParameter(f"primary: expected 'true' or nothing, got {value[:40]!r}")
     return value == "true"
+
+
+def _record_types(raw: str) -> tuple[str, ...]:
+    """Kinds of record: the parameter may be repeated, and a value may hold several, separated by commas."""
+    values = [value for name, value in _pairs(raw) if name == "record_type"]
+    kinds = tuple(kind.strip() for value in values for kind in value.split(",") if kind.strip())
+    for kind in kinds:
+        if kind not in KIND:
+            raise BadParameter(f"record_type: expected some of {', '.join(sorted(KIND))}, got {kind[:40]!r}")
+    return kinds
 
 
 def link(rel: str, uri: str) -> str:

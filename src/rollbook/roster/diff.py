@@ -6,12 +6,14 @@ The dates of a record are no part of its digest: a change of `last_modified` alo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from rollbook.contract.events import ORDER
 from rollbook.contract.kinds import ROLE
 from rollbook.roster.snapshot import DATES
 
@@ -23,8 +25,8 @@ SOURCE_ROLES = {
     "contacts": ROLE["contact"],
 }
 
-DIGESTS = "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR"
-CHANGES = "view BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
+DIGESTS = "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR, modified VARCHAR"
+CHANGES = "view BIGINT, rank BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
 
 WINDOW_ROWS = 20_000
 
@@ -43,63 +45,120 @@ COUNTS = f"""
 """
 
 
-def load(connection: duckdb.DuckDBPyConnection, before: Path | None) -> None:
-    """Create `digests_before` from the Parquet file of the last snapshot, and empty `digests` and `changes`."""
-    if before is None:
-        connection.execute(f"CREATE TEMP TABLE digests_before ({DIGESTS})")
-    else:
-        connection.execute("CREATE TEMP TABLE digests_before AS FROM read_parquet(?)", [str(before)])
+def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
+    """Create `digests_before` from the Parquet file of the last snapshot, and empty `digests` and `changes`.
+
+    `dates` has the dates of every record that is known, also from `home`, an older snapshot's file: a record that comes back
+    from there, or enters another view, keeps them.
+    """
+    for name, file in (("digests_before", before), ("digests_home", home)):
+        if file is None:
+            connection.execute(f"CREATE TEMP TABLE {name} ({DIGESTS})")
+        else:
+            connection.execute(f"CREATE TEMP TABLE {name} AS FROM read_parquet(?)", [str(file)])
+    connection.execute(
+        """
+        CREATE TEMP TABLE dates AS
+        SELECT kind, id, min(created) AS created, max(modified) AS modified FROM digests_before GROUP BY kind, id
+        UNION ALL
+        SELECT kind, id, min(created), max(modified) FROM digests_home ANTI JOIN digests_before USING (kind, id) GROUP BY kind, id
+        """
+    )
     connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
-def between(connection: duckdb.DuckDBPyConnection, now: str) -> None:
-    """Compare `after` with what the views held: fills `digests`, and `changes` with a row for each record that differs.
+def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
+    """Compare `after` with what the given views held: fills `digests`, and `changes` with a row for each record that differs.
 
-    verb is created, updated or deleted. `now` is when it happens, as the API writes it.
+    verb is created, updated or deleted; rank is its place in the order of publishing, -1 for lists. `now` is when it happens,
+    as the API writes it. A record that enters a view keeps the dates that it has in another one.
     """
+    listed = ", ".join(str(view) for view in views)
     connection.execute(
         """
         INSERT INTO digests
-        SELECT view, kind, id, after.roles, md5_number(core || coalesce(after.roles::VARCHAR, '')) AS digest,
-               coalesce(before.created, $now) AS created
-        FROM after LEFT JOIN digests_before before USING (view, kind, id)
+        WITH today AS (FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after))
+        SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, dates.created, $now) AS created,
+               CASE WHEN before.id IS NULL THEN coalesce(dates.modified, $now)
+                    WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
+        FROM today LEFT JOIN digests_before before USING (view, kind, id) LEFT JOIN dates USING (kind, id)
         """,
         {"now": now},
     )
     connection.execute(
-        """
+        f"""
         INSERT INTO changes
-        SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END, today.roles
-        FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
-        WHERE before.digest IS DISTINCT FROM today.digest
-        UNION ALL
-        SELECT view, kind, id, 'deleted', roles FROM digests_before ANTI JOIN digests USING (view, kind, id)
+        SELECT view, {_rank()} AS rank, kind, id, verb, roles FROM (
+            SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END AS verb, today.roles
+            FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
+            WHERE before.digest IS DISTINCT FROM today.digest
+            UNION ALL
+            SELECT view, kind, id, 'deleted', roles FROM digests_before ANTI JOIN digests USING (view, kind, id)
+            WHERE view IN ({listed})
+        )
         """
     )
+    connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
 
 
-def keep_others(connection: duckdb.DuckDBPyConnection, before: Path) -> None:
-    """Add to `digests` those of the last snapshot's other views."""
-    connection.execute("INSERT INTO digests FROM read_parquet(?)", [str(before)])
+def samples(connection: duckdb.DuckDBPyConnection, view: int, each: int = 3) -> list[dict[str, str]]:
+    """The first few changes of each kind and verb in a view: kind, verb, id and a label for people (blank for what is gone)."""
+    found = connection.execute(
+        """
+        WITH first AS (
+            SELECT kind, verb, id FROM changes WHERE view = $view AND NOT contains(kind, '.')
+            QUALIFY row_number() OVER (PARTITION BY kind, verb ORDER BY id) <= $each
+        )
+        SELECT kind, verb, id, coalesce(core || '}', '{}') AS record
+        FROM first LEFT JOIN (FROM after WHERE view = $view) USING (kind, id) ORDER BY kind, verb, id
+        """,
+        {"view": view, "each": each},
+    ).fetchall()
+    return [{"kind": kind, "verb": verb, "id": id_, "label": _label(json.loads(record))} for kind, verb, id_, record in found]
 
 
-def rows(connection: duckdb.DuckDBPyConnection, now: str) -> Iterator[tuple[Any, ...]]:
-    """The changes as rows of (view, kind, id, roles, body), ordered by the first three; body is None for a record that is gone.
+def _label(record: dict[str, Any]) -> str:
+    name = record.get("name") or record.get("title") or ""
+    if isinstance(name, dict):
+        return " ".join(part for part in (name.get("first"), name.get("last")) if part)
+    return str(name)
+
+
+def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
+    """Write a table of the engine into a Parquet file."""
+    path = folder / f"{name}.parquet"
+    connection.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    return path
+
+
+def _rank() -> str:
+    """SQL for `contract.events.rank`."""
+    places = " ".join(
+        f"WHEN kind = '{kind}'{f' AND roles & {ROLE[role].bit} > 0' if role else ''} THEN {place}"
+        for place, (kind, role) in enumerate(ORDER)
+    )
+    place = f"(CASE {places} END)"
+    return f"""CASE WHEN contains(kind, '.') THEN -1 ELSE CASE verb
+        WHEN 'created' THEN {place} WHEN 'updated' THEN 100 + {place} ELSE 200 + {len(ORDER)} - {place} END END"""
+
+
+def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """The changes as rows of (view, rank, kind, id, roles, body), ordered by view, kind and id; body is None for what is gone.
 
     They are read in windows of ids, so that memory does not grow with the roster.
     """
     starts = connection.execute(_WINDOWS, [WINDOW_ROWS]).fetchall()
-    for (view, kind, low), following in zip(starts, [*starts[1:], (None, None, None)], strict=True):
-        high = following[2] if following[:2] == (view, kind) else None
-        values = {"view": view, "kind": kind, "low": low, "high": high, "now": now}
-        yield from connection.execute(_WINDOW, values).fetchall()
+    ends = [*starts[1:], (None, None, None)]
+    for (view, kind, low), (next_view, next_kind, next_low) in zip(starts, ends, strict=False):
+        high = next_low if (next_view, next_kind) == (view, kind) else None
+        yield from connection.execute(_WINDOW, {"view": view, "kind": kind, "low": low, "high": high}).fetchall()
 
 
-def _ending(created: str) -> str:
+def _ending() -> str:
     """SQL for the end of a record: its dates where its kind has them, and the closing brace; a list has no end."""
     cases = " ".join(
-        f"""WHEN '{kind}' THEN ',"{first}":"' || {created} || '","{second}":"' || $now || '"}}'"""
+        f"""WHEN '{kind}' THEN ',"{first}":"' || created || '","{second}":"' || modified || '"}}'"""
         for kind, (first, second) in DATES.items()
     )
     return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
@@ -113,9 +172,9 @@ _WINDOWS = """
 """
 _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
 _WINDOW = f"""
-    SELECT $view, $kind, id, changed.roles, core || {_ending("created")}
+    SELECT $view, rank, $kind, id, changed.roles, core || {_ending()}
     FROM (FROM changes WHERE {_WITHIN}) changed
     LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
-    LEFT JOIN (SELECT id, created FROM digests WHERE {_WITHIN}) USING (id)
+    LEFT JOIN (SELECT id, created, modified FROM digests WHERE {_WITHIN}) USING (id)
     ORDER BY id
 """

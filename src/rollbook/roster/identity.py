@@ -34,12 +34,18 @@ FORGOTTEN_AT_ONCE: tuple[str, ...] = ("terms", "courses")
 COLUMNS = "source VARCHAR, key VARCHAR, id VARCHAR, legacy_id VARCHAR, gone VARCHAR"
 
 
-def load(connection: duckdb.DuckDBPyConnection, before: Path | None) -> None:
-    """Create `identity_before` from the Parquet file of the last snapshot, empty without one."""
-    if before is None:
-        connection.execute(f"CREATE TEMP TABLE identity_before ({COLUMNS})")
-    else:
-        connection.execute("CREATE TEMP TABLE identity_before AS FROM read_parquet(?)", [str(before)])
+def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
+    """Create `identity_before` from the Parquet file of the last snapshot, empty without one.
+
+    Keys that only an older snapshot's file knows (`home`) come with the ids they had.
+    """
+    connection.execute(f"CREATE TEMP TABLE identity_before ({COLUMNS})")
+    for file in (before, home):
+        if file is not None:
+            connection.execute(
+                "INSERT INTO identity_before FROM read_parquet(?) known ANTI JOIN identity_before USING (source, key)",
+                [str(file)],
+            )
 
 
 def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forget_before: str) -> None:

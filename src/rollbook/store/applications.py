@@ -1,15 +1,20 @@
-"""Applications, their connections to districts, and what a token resolves to."""
+"""Applications, their secrets, their connections to districts, and what a district token resolves to."""
 
 from __future__ import annotations
 
 import hmac
 import json
 import secrets
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from rollbook.contract.access import SCOPES, SECURE_SYNC, Access
+from rollbook.contract.access import SCOPES, Access
+from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting, Conflict, Unknown
-from rollbook.store.database import Connection, Database
+from rollbook.store import audit
+from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import View
@@ -17,7 +22,11 @@ from rollbook.store.views import View
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A vendor's program. Its secret is only known to its vendor."""
+    """A vendor's program. Its secret is only known to its vendor.
+
+    `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
+    `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`.
+    """
 
     number: int
     client_id: str
@@ -25,6 +34,13 @@ class Application:
     redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     created: str
+    tier: str
+    user_types: tuple[str, ...]
+    has_oidc: bool
+    has_events: bool
+    is_live: bool
+    fields: Mapping[str, list[str]]
+    is_demo: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,12 @@ class Token:
     scopes: tuple[str, ...]
 
 
-_COLUMNS = "number, client_id, name, redirect_uris, scopes, created"
+_COLUMNS = (
+    "number, client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, has_events, is_live, fields, is_demo"
+)
+# Schemes of a redirect address that run in the browser instead of leading to the application.
+_UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def create(
@@ -46,29 +67,133 @@ def create(
     name: str,
     *,
     redirect_uris: tuple[str, ...] = (),
-    scopes: tuple[str, ...] = SECURE_SYNC,
+    scopes: tuple[str, ...] = (),
+    tier: str = "secure_sync",
+    user_types: tuple[str, ...] = (),
+    has_oidc: bool = True,
     client_id: str | None = None,
     secret: str | None = None,
     is_demo: bool = False,
 ) -> tuple[Application, str]:
     """Create an application; returns it with its client secret, which is shown this once and kept only as a hash.
 
-    `client_id` and `secret` are drawn at random unless given. Errors: Conflict for a name in use, BadSetting for a scope
-    that does not exist.
+    Scopes and user types are those of the tier unless given; `client_id` and `secret` are drawn at random unless given.
+    Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
     """
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown:
-        raise BadSetting(f"scopes: {unknown[0]!r} is no scope; expected some of {', '.join(SCOPES)}")
+    _check_tier(tier)
+    scopes, user_types = scopes or TIER[tier].scopes, user_types or TIER[tier].user_types
+    _check(scopes, user_types, redirect_uris, tier, is_live=False)
     client_id, secret = client_id or secrets.token_hex(10), secret or secrets.token_hex(20)
     with database.write() as connection:
         if not name.strip() or connection.row("SELECT 1 FROM applications WHERE name = ? OR client_id = ?", (name, client_id)):
             raise Conflict(f"an application named {name!r} exists already" if name.strip() else "an application needs a name")
-        connection.run(
-            "INSERT INTO applications (client_id, name, secret_hash, redirect_uris, scopes, created, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (client_id, name, digest(secret), json.dumps(redirect_uris), " ".join(sorted(scopes)), timestamp(), int(is_demo)),
+        made = connection.row(
+            "INSERT INTO applications (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, is_demo)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            (
+                client_id,
+                name,
+                json.dumps(redirect_uris),
+                " ".join(sorted(scopes)),
+                timestamp(),
+                tier,
+                " ".join(user_types),
+                int(has_oidc),
+                int(is_demo),
+            ),
         )
+        _add_secret(connection, made[0] if made else 0, secret)
+        audit.record(connection, "application created", application=made[0] if made else 0, tier=tier)
     return find(database, client_id), secret
+
+
+def _check_tier(tier: str) -> None:
+    if tier not in TIER:
+        raise BadSetting(f"tier: expected one of {', '.join(TIER)}, got {tier!r}")
+
+
+def _check(
+    scopes: tuple[str, ...], user_types: tuple[str, ...], redirect_uris: tuple[str, ...], tier: str, *, is_live: bool
+) -> None:
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown:
+        raise BadSetting(f"scopes: {unknown[0]!r} is no scope; expected some of {', '.join(SCOPES)}")
+    others = [name for name in user_types if name not in TIER[tier].user_types]
+    if others:
+        raise BadSetting(f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}")
+    for uri in redirect_uris:
+        _check_redirect(uri, is_live=is_live)
+
+
+def _check_redirect(uri: str, *, is_live: bool) -> None:
+    """A redirect address is absolute and has no fragment (RFC 6749, 3.1.2); a live application's is no plain http."""
+    parts = urlsplit(uri)
+    is_web = parts.scheme in ("http", "https")
+    usable = parts.scheme and parts.scheme not in _UNSAFE_SCHEMES and (parts.netloc or not is_web)
+    if not usable or "#" in uri or any(ord(letter) < 33 for letter in uri):
+        raise BadSetting(f"redirect uri: expected an absolute address without a fragment, got {uri!r}")
+    if is_live and parts.scheme == "http" and parts.hostname not in _LOCAL_HOSTS:
+        raise BadSetting(f"redirect uri: a live application needs https, got {uri!r}")
+
+
+def change(
+    database: Database,
+    application: Application,
+    *,
+    redirect_uris: tuple[str, ...] | None = None,
+    scopes: tuple[str, ...] | None = None,
+    user_types: tuple[str, ...] | None = None,
+    has_oidc: bool | None = None,
+    has_events: bool | None = None,
+    is_live: bool | None = None,
+    fields: Mapping[str, list[str]] | None = None,
+) -> Application:
+    """Change what is given and keep the rest. Errors: BadSetting for a value that cannot be used."""
+    now = application
+    uris = now.redirect_uris if redirect_uris is None else redirect_uris
+    wanted = now.scopes if scopes is None else scopes
+    types = now.user_types if user_types is None else user_types
+    live = now.is_live if is_live is None else is_live
+    _check(wanted, types, uris, now.tier, is_live=live)
+    with database.write() as connection:
+        connection.run(
+            "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
+            " fields = ? WHERE number = ?",
+            (
+                json.dumps(uris),
+                " ".join(sorted(wanted)),
+                " ".join(types),
+                int(now.has_oidc if has_oidc is None else has_oidc),
+                int(now.has_events if has_events is None else has_events),
+                int(live),
+                json.dumps(dict(now.fields if fields is None else fields)),
+                now.number,
+            ),
+        )
+        audit.record(connection, "application changed", application=now.number)
+    return find(database, now.client_id)
+
+
+def rotate_secret(database: Database, application: Application, *, overlap_seconds: int) -> str:
+    """Give an application a new secret; the old ones work on for the overlap, so that nobody is cut off meanwhile."""
+    secret, moment = secrets.token_hex(20), int(time.time())
+    ends = moment + overlap_seconds
+    with database.write() as connection:
+        connection.run("DELETE FROM application_secrets WHERE application = ? AND expires < ?", (application.number, moment))
+        connection.run(
+            "UPDATE application_secrets SET expires = ? WHERE application = ? AND (expires IS NULL OR expires > ?)",
+            (ends, application.number, ends),
+        )
+        _add_secret(connection, application.number, secret)
+        audit.record(connection, "secret rotated", application=application.number, overlap_seconds=overlap_seconds)
+    return secret
+
+
+def _add_secret(connection: Connection, application: int, secret: str) -> None:
+    connection.run(
+        "INSERT INTO application_secrets (application, hash, created) VALUES (?, ?, ?)",
+        (application, digest(secret), timestamp()),
+    )
 
 
 def find(database: Database, name_or_client_id: str) -> Application:
@@ -79,8 +204,44 @@ def find(database: Database, name_or_client_id: str) -> Application:
         )
     if found is None:
         raise Unknown(f"no application has the name or client id {name_or_client_id!r}")
-    number, client_id, name, redirect_uris, scopes, created = found
-    return Application(number, client_id, name, tuple(json.loads(redirect_uris)), tuple(scopes.split()), created)
+    return _application(found)
+
+
+def by_client_id(connection: Connection, client_id: str, *, in_demo: bool) -> Application | None:
+    """The application of that client id; a demo's application is known in a demo only."""
+    found = connection.row(
+        f"SELECT {_COLUMNS} FROM applications WHERE client_id = ? AND (is_demo = 0 OR ? = 1)", (client_id, int(in_demo))
+    )
+    return _application(found) if found else None
+
+
+def list_connected(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
+    """The applications that a district (by its number) is connected with, by name."""
+    rows = connection.rows(
+        f"SELECT {_COLUMNS} FROM applications WHERE number IN (SELECT application FROM connections WHERE district = ?)"
+        " AND (is_demo = 0 OR ? = 1) ORDER BY name",
+        (district, int(in_demo)),
+    )
+    return [_application(row) for row in rows]
+
+
+def _application(row: Row) -> Application:
+    number, client_id, name, uris, scopes, created, tier, types, oidc, events, live, fields, demo = row
+    return Application(
+        number,
+        client_id,
+        name,
+        tuple(json.loads(uris)),
+        tuple(scopes.split()),
+        created,
+        tier,
+        tuple(types.split()),
+        bool(oidc),
+        bool(events),
+        bool(live),
+        json.loads(fields),
+        bool(demo),
+    )
 
 
 def connect(
@@ -121,24 +282,28 @@ def connect(
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes FROM connections c"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes = found
-    return Access(district, district_id, view, number, client_id, tuple(scopes.split()))
+    district, district_id, view, number, client_id, scopes, tier = found
+    is_whole = TIER[tier].district_paths is None
+    return Access(district, district_id, view, number, client_id, tuple(scopes.split()), tier=tier, is_whole=is_whole)
 
 
 def authenticate(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> int | None:
     """The number of the application with these credentials, compared in constant time; None when they do not fit."""
-    found = connection.row(
-        "SELECT number, secret_hash FROM applications WHERE client_id = ? AND (is_demo = 0 OR ? = 1)", (client_id, int(in_demo))
+    rows = connection.rows(
+        "SELECT a.number, s.hash FROM applications a JOIN application_secrets s ON s.application = a.number"
+        " WHERE a.client_id = ? AND (a.is_demo = 0 OR ? = 1) AND (s.expires IS NULL OR s.expires > ?)",
+        (client_id, int(in_demo), int(time.time())),
     )
-    fits = hmac.compare_digest(found[1] if found else digest(""), digest(secret))
-    return int(found[0]) if found and fits else None
+    given = digest(secret)
+    fitting = [number for number, stored in rows if hmac.compare_digest(stored, given)]
+    return int(fitting[0]) if fitting else None
 
 
 def list_tokens(

@@ -43,8 +43,11 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[Connection]:
         """Context manager: a Connection that sees one moment of the database throughout."""
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """Context manager: a Connection whose changes appear all at once when it ends, or not at all."""
+    def write(self, *, is_durable: bool = True) -> AbstractContextManager[Connection]:
+        """Context manager: a Connection whose changes appear all at once when it ends, or not at all.
+
+        `is_durable=False`: the last moments may be lost in a power cut, never torn; for what can be had again by signing in.
+        """
 
     def close(self) -> None: ...
 

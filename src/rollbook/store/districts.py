@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -25,13 +26,28 @@ PORTAL = "/in/"
 
 @dataclass(frozen=True, slots=True)
 class District:
-    """A district: `number` is the store's own, `id` the one on the wire, `head` its last committed sync (0: none yet)."""
+    """A district: `number` is the store's own, `id` the one on the wire.
+
+    `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is running, pending
+    (the district can mend it) or paused, `error` what is wrong, for people. Pauses are days, YYYY-MM-DD. `given` is the record
+    as another server gave it, for a district that was cloned.
+    """
 
     number: int
     id: str
     name: str
     created: str
-    head: int
+    head: int = 0
+    snapshot: int = 0
+    state: str = "pending"
+    error: str = "No files have been synced yet."
+    last_sync: str | None = None
+    pause_start: str | None = None
+    pause_end: str | None = None
+    given: str | None = None
+
+
+_COLUMNS = ", ".join(entry.name for entry in fields(District))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +66,21 @@ def timestamp(seconds: float | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def moment_after(previous: str | None) -> float:
-    """The present moment in seconds, or one millisecond after `previous` when the clock went back: history never does."""
-    now = time.time()
+def moment_after(previous: str | None, wanted: float | None = None) -> float:
+    """The wanted moment in seconds, now by default; a millisecond after `previous` when the clock went back."""
+    now = time.time() if wanted is None else wanted
     if previous is None:
         return now
     return max(now, datetime.fromisoformat(previous).timestamp() + 0.001)
 
 
-def reserve_ids(connection: Connection) -> IdBatch:
-    """Reserve a batch of ids: a second that no batch had before, and four random bytes that no one can guess from it."""
+def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
+    """Reserve a batch of ids: a second that no batch had before, and four random bytes that no one can guess from it.
+
+    `moment` is the time of the ids in seconds, now by default; a second that is taken already gives the next free one.
+    """
     found = connection.row("SELECT value FROM facts WHERE name = 'id_second'")
-    second = max(int(time.time()), int(found[0]) + 1 if found else 0)
+    second = max(int(time.time() if moment is None else moment), int(found[0]) + 1 if found else 0)
     connection.run(
         "INSERT INTO facts (name, value) VALUES ('id_second', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (str(second),),
@@ -69,40 +88,52 @@ def reserve_ids(connection: Connection) -> IdBatch:
     return IdBatch(f"{second:08x}{secrets.token_hex(4)}")
 
 
-def create(database: Database, name: str) -> District:
-    """Create an empty district. Errors: Conflict when the name is taken, or blank."""
+def create(database: Database, name: str, *, given: dict[str, Any] | None = None) -> District:
+    """Create an empty district. Errors: Conflict when the name is taken, or blank.
+
+    `given` is the record of a district that is cloned: it keeps its id and all it says.
+    """
     name = name.strip()
     if not name:
         raise Conflict("a district needs a name")
     with database.write() as connection:
         if connection.row("SELECT 1 FROM districts WHERE name = ?", (name,)):
             raise Conflict(f"a district named {name!r} exists already")
-        id_, created = reserve_ids(connection).id(0), timestamp()
-        connection.run("INSERT INTO districts (id, name, created) VALUES (?, ?, ?)", (id_, name, created))
-        found = connection.row("SELECT number FROM districts WHERE id = ?", (id_,))
-        district = District(found[0] if found else 0, id_, name, created, head=0)
+        id_ = str(given["id"]) if given else reserve_ids(connection).id(0)
+        if connection.row("SELECT 1 FROM districts WHERE id = ?", (id_,)):
+            raise Conflict(f"a district with the id {id_} exists already")
+        blank = District(0, id_, name, timestamp(), given=orjson.dumps(given).decode() if given else None)
+        connection.run(
+            "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, ?, ?, ?, ?)",
+            (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
+        )
+        district = reread(connection, blank)
         view, _ = views.ensure(connection, district.number, views.Spec())
-        write_record(connection, district, view, 0, None)
+        insert_record(connection, district, view, 0)
     return district
 
 
 def find(database: Database, name_or_id: str) -> District:
     """The district of that id or name. Errors: Unknown names those there are."""
     with database.read() as connection:
-        found = connection.row(
-            "SELECT number, id, name, created, head FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
-        )
+        found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id))
     if found is None:
         known = ", ".join(repr(district.name) for district in list_all(database)[:10])
         raise Unknown(f"no district has the name or id {name_or_id!r}; there is {known or 'none yet'}")
     return District(*found)
 
 
+def reread(connection: Connection, district: District) -> District:
+    """The district as it is now."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (district.id,))
+    if found is None:
+        raise Unknown(f"the district {district.name!r} is no longer there")
+    return District(*found)
+
+
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
-        return [
-            District(*row) for row in connection.rows("SELECT number, id, name, created, head FROM districts ORDER BY number")
-        ]
+        return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
 
 
 def count_records(database: Database, district: District) -> dict[str, int]:
@@ -116,35 +147,43 @@ def count_records(database: Database, district: District) -> dict[str, int]:
     return dict(found)
 
 
-def write_record(connection: Connection, district: District, view: View, sync: int, last_sync: str | None) -> None:
-    """Write the district's own record in a view; the version it supersedes moves to the history."""
-    connection.run(
-        "INSERT INTO versions (view, kind, id, since, until, roles, body)"
-        " SELECT view, kind, id, since, CAST(? AS BIGINT), roles, body FROM records WHERE view = ? AND kind = 'districts'",
-        (sync, view.number),
-    )
-    connection.run("DELETE FROM records WHERE view = ? AND kind = 'districts'", (view.number,))
+def update(connection: Connection, district: District, **columns: object) -> District:
+    """Change columns of a district, and return it as it is then."""
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    connection.run(f"UPDATE districts SET {changes} WHERE number = ?", (*columns.values(), district.number))
+    return reread(connection, district)
+
+
+def insert_record(connection: Connection, district: District, view: View, sync: int) -> None:
+    """Put the district's own record into a new view."""
     connection.run(
         "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (view.number, district.id, sync, orjson.dumps(_record(district, last_sync)).decode()),
+        (view.number, district.id, sync, body(district)),
     )
 
 
-def _record(district: District, last_sync: str | None) -> dict[str, object]:
-    record: dict[str, object] = {
+def body(district: District) -> str:
+    """The district's own record as JSON."""
+    return district.given or orjson.dumps(record(district)).decode()
+
+
+def record(district: District) -> dict[str, Any]:
+    """The district as the API shows it, unless it was given."""
+    shown: dict[str, Any] = {
         "id": district.id,
         "name": district.name,
         "sis_type": "sftp",
-        "state": "running" if last_sync else "pending",
-        "error": "" if last_sync else "No files have been synced yet.",
+        "state": district.state,
+        "error": district.error,
         "launch_date": district.created[:10],
         "login_methods": ["Clever Passwords"],
-        "portal_url": f"{PORTAL}{_slug(district)}",
+        "portal_url": f"{PORTAL}{slug(district)}",
     }
-    return {**record, "last_sync": last_sync} if last_sync else record
+    dates = {"last_sync": district.last_sync, "pause_start": district.pause_start, "pause_end": district.pause_end}
+    return {**shown, **{name: value for name, value in dates.items() if value}}
 
 
-def _slug(district: District) -> str:
+def slug(district: District) -> str:
     """A name for addresses: letters and digits of the district's name, and the end of its id against doubles."""
     words = re.sub(r"[^a-z0-9]+", "-", district.name.lower()).strip("-")
     return f"{words[:40]}{district.id[-6:]}"

@@ -1,51 +1,75 @@
 """The row of snapshots: what a sync compares with, and the one transaction that makes its changes the present.
 
-A commit writes only what changed: superseded versions move to `versions`, new ones take their place, and the district's head
-moves on. Whoever reads meanwhile sees the snapshot before or the one after, and a commit that is cut off at any moment leaves
-nothing behind.
+A commit writes only what changed: superseded versions move to `versions`, new ones take their place, events are published, and
+the district's head moves on. Whoever reads meanwhile sees the snapshot before or the one after, and a commit that is cut off at any
+moment leaves nothing behind. A sync that is held keeps its snapshot and changes nothing but the district's own record.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rollbook.errors import Busy
-from rollbook.store import views
+from rollbook.contract.events import rank
+from rollbook.errors import Busy, Unknown
+from rollbook.store import districts, events, views
 from rollbook.store.database import Connection, Database, Row
-from rollbook.store.districts import District, write_record
+from rollbook.store.districts import District
 from rollbook.store.views import View
 
-CHANGES = "view, kind, id, since, roles, body"
+RECORDS = "view, kind, id, since, roles, body"
 KEPT_SNAPSHOTS = 2
+LAST_OF_BATCH = 0xFFFF_FFFF
+# In an outcome's columns: the number that the run is given.
+THIS_RUN = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The last committed sync: its number and moment (0 and None before the first), its Parquet files by name, the views."""
+    """A sync's snapshot: its number and moment (0 and None before the first), its Parquet files by name, the district's views.
+
+    `head` is the district's last run when the snapshot was read; a commit is refused when it has moved on since.
+    """
 
     sync: int
     created: str | None
     files: Mapping[str, Path]
     views: tuple[View, ...]
+    head: int
 
 
-def last_snapshot(database: Database, district: District, folder: Path, names: Iterable[str] | None = None) -> Snapshot:
-    """Lay files of the last snapshot into a folder: those named, or all."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run on a district, as `syncs` keeps it."""
+
+    number: int
+    cause: str
+    state: str
+    created: str
+    report: dict[str, Any]
+
+
+def snapshot(
+    database: Database, district: District, folder: Path, names: Iterable[str] | None = None, sync: int | None = None
+) -> Snapshot:
+    """Lay files of a snapshot into a folder: those named, or all; of the last committed sync, or of the one given."""
     wanted = None if names is None else set(names)
     with database.read() as connection:
-        head = _head(connection, district)
-        found = connection.row("SELECT created FROM syncs WHERE district = ? AND sync = ?", (district.number, head))
-        stored = connection.rows("SELECT name FROM snapshots WHERE district = ? AND sync = ?", (district.number, head))
+        current = districts.reread(connection, district)
+        number = current.snapshot if sync is None else sync
+        found = connection.row("SELECT created FROM syncs WHERE district = ? AND sync = ?", (district.number, number))
+        stored = connection.rows("SELECT name FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
         files = {}
         for (name,) in stored:
             if wanted is None or name in wanted:
-                files[name] = folder / f"{name}-{head}.parquet"
-                files[name].write_bytes(_file(connection, district, head, name))
-        seen = views.list_all(connection, district.number)
-    return Snapshot(head, found[0] if found else None, files, tuple(seen))
+                files[name] = folder / f"{name}-{number}.parquet"
+                files[name].write_bytes(_file(connection, district, number, name))
+        seen = tuple(views.list_all(connection, district.number))
+    return Snapshot(number, found[0] if found else None, files, seen, current.head)
 
 
 def _file(connection: Connection, district: District, sync: int, name: str) -> bytes:
@@ -55,43 +79,110 @@ def _file(connection: Connection, district: District, sync: int, name: str) -> b
     return bytes(found[0]) if found else b""
 
 
+def runs(database: Database, district: District, states: tuple[str, ...] = (), most: int = 20) -> list[Run]:
+    """The last runs on a district, newest first; only those in the given states, or all."""
+    among = f"AND state IN ({', '.join('?' for _ in states)})" if states else ""
+    with database.read() as connection:
+        found = connection.rows(
+            f"SELECT sync, cause, state, created, report FROM syncs WHERE district = ? {among} ORDER BY sync DESC LIMIT ?",
+            (district.number, *states, most),
+        )
+    return [Run(number, cause, state, created, json.loads(report)) for number, cause, state, created, report in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves behind: its cause and moment, what it printed, and the columns of the district that change."""
+
+    cause: str
+    moment: float
+    report: Mapping[str, object]
+    columns: Mapping[str, object]
+    state: str = "committed"
+    held_becomes: str | None = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How far back is kept: superseded versions in force at or after `versions_since`, events above the id `events_after`."""
+
+    versions_since: str
+    events_after: str
+
+
 def commit(
     database: Database,
     district: District,
     before: Snapshot,
+    outcome: Outcome,
     *,
-    now: str,
-    changes: Iterable[Row],
-    files: Mapping[str, Path],
-    report: Mapping[str, object],
-    keep_since: str,
+    changes: Iterable[Row] = (),
+    files: Mapping[str, Path] | None = None,
+    keep: Keep | None = None,
 ) -> int:
-    """Make the changes the present, in one transaction; returns the number of the sync.
+    """Make the changes the present, in one transaction; returns the number of the run.
 
-    `changes` are rows of (view, kind, id, roles, body), body None for a record that vanishes, in order of their first three;
-    `files` are the new snapshot's; `keep_since` is the moment before which superseded versions are dropped.
-    Errors: Busy when another sync of the district was committed, or a view made, since `before` was read.
+    `changes` are rows of (view, rank, kind, id, roles, body) in order of view, kind and id, body None for a record that vanishes;
+    `files` are a new snapshot's. A run that is held or failed brings no changes but the district's own record.
+    Errors: Busy when the district was changed by another run since `before` was read.
     """
-    sync = before.sync + 1
     with database.write() as connection:
-        if _head(connection, district) != before.sync or tuple(views.list_all(connection, district.number)) != before.views:
-            raise Busy(f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again")
-        _supersede(connection, sync, changes, is_first=before.sync == 0)
-        for name, path in files.items():
-            connection.run(
-                "INSERT INTO snapshots (district, sync, name, data) VALUES (?, ?, ?, ?)",
-                (district.number, sync, name, path.read_bytes()),
-            )
+        number = _next_number(connection, district, before)
+        if outcome.held_becomes:
+            _settle_held(connection, district, outcome.held_becomes)
+        _keep_files(connection, district, number, files or {})
+        columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
+        changed = districts.update(connection, district, head=number, **columns)
+        published = [view for view in before.views if events.is_published(connection, view)]
+        if before.sync == 0 and not published:
+            rows = ((view, kind, id_, number, roles, body) for view, _, kind, id_, roles, body in changes)
+            connection.insert("records", RECORDS, rows)
+            changes = ()
+        _take_in(connection, itertools.chain(changes, _district_rows(connection, changed, before.views)))
+        ids = districts.reserve_ids(connection, outcome.moment)
+        counter = 0
+        for view in published:
+            counter = events.publish(connection, view, ids, counter)
+        _move_in(connection, number)
         connection.run(
-            "INSERT INTO syncs (district, sync, state, created, report) VALUES (?, ?, 'committed', ?, ?)",
-            (district.number, sync, now, json.dumps(report)),
+            "INSERT INTO syncs (district, sync, cause, state, created, report, last_event) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                district.number,
+                number,
+                outcome.cause,
+                outcome.state,
+                districts.timestamp(outcome.moment),
+                json.dumps(outcome.report),
+                ids.id(LAST_OF_BATCH),
+            ),
         )
-        connection.run("UPDATE districts SET head = ? WHERE number = ?", (sync, district.number))
-        for view in before.views:
-            write_record(connection, district, view, sync, now)
-            _prune_versions(connection, district, view, keep_since)
-        connection.run("DELETE FROM snapshots WHERE district = ? AND sync <= ?", (district.number, sync - KEPT_SNAPSHOTS))
-    return sync
+        _drop_snapshots(connection, district)
+        if keep:
+            _prune(connection, district, before.views, keep)
+    return number
+
+
+def discard(database: Database, district: District, number: int) -> None:
+    """Drop a held run's snapshot."""
+    with database.write() as connection:
+        connection.run("UPDATE syncs SET state = 'discarded' WHERE district = ? AND sync = ?", (district.number, number))
+        _drop_snapshots(connection, district)
+
+
+def held(database: Database, district: District) -> Run:
+    """The run that waits for an approval. Errors: Unknown when none does."""
+    found = runs(database, district, ("held",), 1)
+    if not found:
+        raise Unknown(f"no sync of {district.name!r} is held")
+    return found[0]
+
+
+def present(database: Database, district: District) -> Snapshot:
+    """The last committed sync without its files: what a run compares with that changes only the district's own record."""
+    with database.read() as connection:
+        current = districts.reread(connection, district)
+        seen = tuple(views.list_all(connection, district.number))
+    return Snapshot(current.snapshot, current.last_sync, {}, seen, current.head)
 
 
 def fill_view(
@@ -99,46 +190,96 @@ def fill_view(
 ) -> None:
     """Put the records of a new view beside those of the snapshot that it was made from.
 
-    `records` are rows of (view, kind, id, roles, body); `digests` is the snapshot's file of that name with the view's rows added.
+    `records` are rows of (view, rank, kind, id, roles, body); `digests` is the snapshot's file of that name with the view's rows.
     """
-    rows = ((number, kind, id_, snapshot.sync, roles, body) for number, kind, id_, roles, body in records)
-    connection.insert("records", CHANGES, rows)
-    write_record(connection, district, view, snapshot.sync, snapshot.created)
+    rows = ((number, kind, id_, snapshot.sync, roles, body) for number, _, kind, id_, roles, body in records)
+    connection.insert("records", RECORDS, rows)
+    districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
     connection.run(
         "UPDATE snapshots SET data = ? WHERE district = ? AND sync = ? AND name = 'digests'",
         (digests.read_bytes(), district.number, snapshot.sync),
     )
 
 
-def _head(connection: Connection, district: District) -> int:
-    found = connection.row("SELECT head FROM districts WHERE number = ?", (district.number,))
-    return int(found[0]) if found else 0
+# Inside the transaction ------------------------------------------------------------------------------
 
 
-def _supersede(connection: Connection, sync: int, changes: Iterable[Row], *, is_first: bool) -> None:
-    """Move the versions that changed out of the way and put the new ones in."""
-    if is_first:
-        connection.insert("records", CHANGES, ((view, kind, id_, sync, roles, body) for view, kind, id_, roles, body in changes))
-        return
-    connection.run("CREATE TEMPORARY TABLE incoming (view BIGINT, kind TEXT, id TEXT, roles BIGINT, body TEXT)")
-    connection.insert("incoming", "view, kind, id, roles, body", changes)
+def _next_number(connection: Connection, district: District, before: Snapshot) -> int:
+    current = districts.reread(connection, district)
+    if current.head != before.head or tuple(views.list_all(connection, district.number)) != before.views:
+        raise Busy(f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again")
+    return current.head + 1
+
+
+def _keep_files(connection: Connection, district: District, number: int, files: Mapping[str, Path]) -> None:
+    for name, path in files.items():
+        connection.run(
+            "INSERT INTO snapshots (district, sync, name, data) VALUES (?, ?, ?, ?)",
+            (district.number, number, name, path.read_bytes()),
+        )
+
+
+def _district_rows(connection: Connection, district: District, seen: Iterable[View]) -> Iterator[Row]:
+    """The district's own record, as a change of every view in which it differs."""
+    body = districts.body(district)
+    for view in seen:
+        found = connection.row("SELECT body FROM records WHERE view = ? AND kind = 'districts'", (view.number,))
+        if found is None or found[0] != body:
+            yield view.number, rank("districts", 0, "updated"), "districts", district.id, None, body
+
+
+def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
+    """Create `incoming` with the changes; a list's rank is -1, as it is no record and publishes nothing."""
+    connection.run("CREATE TEMPORARY TABLE incoming (view BIGINT, rank BIGINT, kind TEXT, id TEXT, roles BIGINT, body TEXT)")
+    connection.insert("incoming", "view, rank, kind, id, roles, body", changes)
+    connection.run("CREATE INDEX incoming_by_rank ON incoming (view, rank, id)")
+
+
+def _move_in(connection: Connection, number: int) -> None:
+    """Move the versions that `incoming` supersedes out of the way, and put the new ones in."""
     touched = "FROM records WHERE (view, kind, id) IN (SELECT view, kind, id FROM incoming)"
     connection.run(
         "INSERT INTO versions (view, kind, id, since, until, roles, body)"
         f" SELECT view, kind, id, since, CAST(? AS BIGINT), roles, body {touched}",
-        (sync,),
+        (number,),
     )
     connection.run(f"DELETE {touched}")
     connection.run(
-        f"INSERT INTO records ({CHANGES})"
+        f"INSERT INTO records ({RECORDS})"
         " SELECT view, kind, id, CAST(? AS BIGINT), roles, body FROM incoming WHERE body IS NOT NULL ORDER BY view, kind, id",
-        (sync,),
+        (number,),
     )
     connection.run("DROP TABLE incoming")
 
 
-def _prune_versions(connection: Connection, district: District, view: View, keep_since: str) -> None:
-    """Drop the versions that no kept moment needs: those superseded by a sync before `keep_since`."""
-    found = connection.row("SELECT max(sync) FROM syncs WHERE district = ? AND created < ?", (district.number, keep_since))
-    if found and found[0] is not None:
-        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, found[0]))
+def _settle_held(connection: Connection, district: District, state: str) -> None:
+    connection.run("UPDATE syncs SET state = ? WHERE district = ? AND state = 'held'", (state, district.number))
+
+
+def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
+    """Numbers of the runs in that state whose files are kept, newest first."""
+    found = connection.rows(
+        "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
+        " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
+        (district.number, state),
+    )
+    return [number for (number,) in found]
+
+
+def _drop_snapshots(connection: Connection, district: District) -> None:
+    """Keep the files of what is held, and of the last committed snapshots."""
+    kept = {*kept_snapshots(connection, district)[:KEPT_SNAPSHOTS], *kept_snapshots(connection, district, "held")}
+    for (number,) in connection.rows("SELECT DISTINCT sync FROM snapshots WHERE district = ?", (district.number,)):
+        if number not in kept:
+            connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
+
+
+def _prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
+    """Drop what is older than what is kept: a version is needed while a run that is kept was in force before it ended."""
+    found = connection.row(
+        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?", (district.number, keep.versions_since)
+    )
+    oldest = found[0] if found and found[0] is not None else 0
+    for view in seen:
+        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
+        connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))

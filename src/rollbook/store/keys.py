@@ -7,6 +7,7 @@ beside a hash for look-up. The key lives in a file of its own, outside the datab
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Sealer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._bytes: bytes | None = None
         self._fernet: Fernet | None = None
 
     def seal(self, secret: str) -> str:
@@ -38,10 +40,19 @@ class Sealer:
         except InvalidToken:
             raise BadSetting(f"key_file: {self._path} is not the key with which the stored tokens were sealed") from None
 
+    def derive(self, purpose: str) -> bytes:
+        """A key of its own for each purpose, which tells nothing about the server's key or about another purpose's."""
+        return hmac.digest(self._raw(), f"rollbook {purpose}".encode(), "sha256")
+
     def _key(self) -> Fernet:
         if self._fernet is None:
-            self._fernet = Fernet(_read_or_make(self._path))
+            self._fernet = Fernet(self._raw())
         return self._fernet
+
+    def _raw(self) -> bytes:
+        if self._bytes is None:
+            self._bytes = _read_or_make(self._path)
+        return self._bytes
 
 
 def key_path(settings: Settings) -> Path:

@@ -42,14 +42,24 @@ def first_tables(connection: Connection) -> None:
     for sql in (
         # Single values of the whole server.
         "CREATE TABLE facts (name {text} PRIMARY KEY, value {text} NOT NULL)",
-        # head: the last committed sync, 0 before the first. id is the id on the wire.
+        # id is the id on the wire. head: the last run that changed anything, by which answers are known; snapshot: the last
+        # committed one, with which the next sync compares; 0 before the first. The rest is the district's own record.
         """CREATE TABLE districts (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
-             created {text} NOT NULL, head {number} NOT NULL DEFAULT 0)""",
-        # One run that changed the district, or was held back. state: committed. report is the JSON that the run printed.
+             created {text} NOT NULL, head {number} NOT NULL DEFAULT 0, snapshot {number} NOT NULL DEFAULT 0,
+             state {text} NOT NULL, error {text} NOT NULL, last_sync {text},
+             pause_start {text}, pause_end {text}, given {text})""",
+        # One run on a district, in order. cause: files, undo, approval, share, pause, clone. state: committed, held, failed, and
+        # for what was held: approved, discarded, replaced. report is the JSON that the run printed. last_event: the greatest
+        # event id that existed when it ended.
         """CREATE TABLE syncs (
-             district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL,
-             state {text} NOT NULL, created {text} NOT NULL, report {text} NOT NULL, PRIMARY KEY (district, sync))""",
+             district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, cause {text} NOT NULL,
+             state {text} NOT NULL, created {text} NOT NULL, report {text} NOT NULL, last_event {text} NOT NULL,
+             PRIMARY KEY (district, sync))""",
+        # When a sync is held: shares of a kind, in percent; kinds without a row have the defaults.
+        """CREATE TABLE thresholds (
+             district {number} NOT NULL REFERENCES districts (number), kind {text} NOT NULL,
+             updated_percent {number} NOT NULL, deleted_percent {number} NOT NULL, PRIMARY KEY (district, kind))""",
         # What a set of connections sees of a district: equal specs (JSON) share one view. The first one holds everything.
         """CREATE TABLE views (
              number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), spec {text} NOT NULL,
@@ -64,8 +74,13 @@ def first_tables(connection: Connection) -> None:
         # Superseded versions: in force from sync `since` until before sync `until`.
         """CREATE TABLE versions (
              view {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
-             until {number} NOT NULL, roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, id, until)){clustered}""",
+             until {number} NOT NULL, roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, until, id)){clustered}""",
+        "CREATE INDEX versions_by_role ON versions (view, roles, until, id) WHERE roles IS NOT NULL",
         "CREATE INDEX versions_by_end ON versions (view, until)",
+        # What each view publishes. kind is the record's; schools are the ids by which it is found, between blanks.
+        """CREATE TABLE events (
+             view {number} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, schools {text} NOT NULL, body {text} NOT NULL,
+             PRIMARY KEY (view, id)){clustered}""",
         # The roster of a sync as columns, one Parquet file for each table: what the next sync compares with, and from which
         # any view can be made anew.
         """CREATE TABLE snapshots (
@@ -77,14 +92,89 @@ def first_tables(connection: Connection) -> None:
              secret_hash {text} NOT NULL, redirect_uris {text} NOT NULL, scopes {text} NOT NULL,
              created {text} NOT NULL, is_demo {number} NOT NULL DEFAULT 0)""",
         # One application in one district. The token stands twice: hashed for look-up, sealed under the server's key to be listed.
+        # events_after: the connection's events are those with a greater id; NULL while they are off.
         """CREATE TABLE connections (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE,
              application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), view {number} NOT NULL REFERENCES views (number),
-             token_hash {text} NOT NULL UNIQUE, token_sealed {text} NOT NULL, created {text} NOT NULL,
+             token_hash {text} NOT NULL UNIQUE, token_sealed {text} NOT NULL, created {text} NOT NULL, events_after {text},
              is_demo {number} NOT NULL DEFAULT 0, UNIQUE (application, district))""",
     ):
         _run(connection, sql)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (first_tables,)
+def identity_tables(connection: Connection) -> None:
+    """What applications ask for, who signs in and how, what they are given, and a trail of it.
+
+    Moments are Unix seconds; a column named `hash` holds the SHA-256 of a random secret.
+    """
+    for sql in (
+        "ALTER TABLE applications ADD COLUMN tier {text} NOT NULL DEFAULT 'secure_sync'",
+        "ALTER TABLE applications ADD COLUMN user_types {text} NOT NULL DEFAULT 'student teacher staff district_admin'",
+        "ALTER TABLE applications ADD COLUMN has_oidc {number} NOT NULL DEFAULT 1",
+        "ALTER TABLE applications ADD COLUMN has_events {number} NOT NULL DEFAULT 0",
+        "ALTER TABLE applications ADD COLUMN is_live {number} NOT NULL DEFAULT 0",
+        # JSON: {{"required": [...], "optional": [...]}}, the fields of people that the application asks a district for.
+        "ALTER TABLE applications ADD COLUMN fields {text} NOT NULL DEFAULT '{{}}'",
+        # More than one while a secret is rotated; the old one then has an end.
+        """CREATE TABLE application_secrets (
+             application {number} NOT NULL REFERENCES applications (number), hash {text} NOT NULL,
+             created {text} NOT NULL, expires {number}, PRIMARY KEY (application, hash))""",
+        """INSERT INTO application_secrets (application, hash, created)
+             SELECT number, secret_hash, created FROM applications""",
+        "ALTER TABLE applications DROP COLUMN secret_hash",
+        # user_id: the person's id on the wire. token_hash: what the code was exchanged for, once it was.
+        """CREATE TABLE codes (
+             hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
+             district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
+             authorized_by {text} NOT NULL, redirect_uri {text} NOT NULL, nonce {text}, challenge {text}, challenge_method {text},
+             signed_in {number} NOT NULL, wants_auth_time {number} NOT NULL, expires {number} NOT NULL, token_hash {text})""",
+        "CREATE INDEX codes_by_end ON codes (expires)",
+        """CREATE TABLE user_tokens (
+             hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
+             district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
+             authorized_by {text} NOT NULL, created {number} NOT NULL, expires {number} NOT NULL,
+             is_demo {number} NOT NULL DEFAULT 0)""",
+        "CREATE INDEX user_tokens_by_end ON user_tokens (expires)",
+        # A browser in which somebody is signed in. seen: the last use, to the minute.
+        """CREATE TABLE sessions (
+             hash {text} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL,
+             role {text} NOT NULL, method {text} NOT NULL, created {number} NOT NULL, seen {number} NOT NULL,
+             expires {number} NOT NULL)""",
+        "CREATE INDEX sessions_by_end ON sessions (expires)",
+        # Failed attempts to sign in, counted by who tried what; bucket is a hash.
+        """CREATE TABLE failures (
+             bucket {text} PRIMARY KEY, attempts {number} NOT NULL, expires {number} NOT NULL)""",
+        # What a sync brings for signing in. username: in lower case. verifier: keyed digest of the password, by which a change
+        # is noticed; password: its Argon2id hash, made when it is first used.
+        """CREATE TABLE credentials (
+             district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
+             username {text} NOT NULL, email {text} NOT NULL, verifier {text} NOT NULL, password {text},
+             PRIMARY KEY (district, user_id, role)){clustered}""",
+        "CREATE INDEX credentials_by_username ON credentials (district, username)",
+        "CREATE INDEX credentials_by_email ON credentials (district, email)",
+        """CREATE TABLE badges (
+             hash {text} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL,
+             created {text} NOT NULL, UNIQUE (district, user_id))""",
+        # A district's own sign-in service, which speaks OpenID Connect.
+        """CREATE TABLE providers (
+             district {number} PRIMARY KEY REFERENCES districts (number), name {text} NOT NULL, issuer {text} NOT NULL,
+             client_id {text} NOT NULL, secret_sealed {text} NOT NULL, created {text} NOT NULL)""",
+        # Teachers who let a Library application see their classes.
+        """CREATE TABLE grants (
+             application {number} NOT NULL REFERENCES applications (number),
+             district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, created {text} NOT NULL,
+             PRIMARY KEY (application, district, user_id)){clustered}""",
+        # Keys that sign id tokens: the newest signs, those not yet retired are published. public: a JWK.
+        """CREATE TABLE signing_keys (
+             id {text} PRIMARY KEY, private_sealed {text} NOT NULL, public {text} NOT NULL, created {text} NOT NULL,
+             retires {number})""",
+        """CREATE TABLE audit (
+             number {serial} PRIMARY KEY, created {text} NOT NULL, action {text} NOT NULL, district {number},
+             application {number}, user_id {text} NOT NULL, address {text} NOT NULL, detail {text} NOT NULL)""",
+        "CREATE INDEX audit_by_time ON audit (created)",
+    ):
+        _run(connection, sql)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables)

@@ -10,7 +10,7 @@ from functools import lru_cache
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from rollbook.errors import BadSetting
+from rollbook.errors import BadSetting, Busy
 from rollbook.store.database import Row, Values
 
 
@@ -63,9 +63,14 @@ class PostgreSQL:
             yield PostgreSQLConnection(raw)
 
     @contextmanager
-    def write(self) -> Iterator[PostgreSQLConnection]:
-        with self._pool.connection() as raw:
-            yield PostgreSQLConnection(raw)
+    def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
+        try:
+            with self._pool.connection() as raw:
+                if not is_durable:
+                    raw.execute("SET LOCAL synchronous_commit = off")
+                yield PostgreSQLConnection(raw)
+        except psycopg.errors.SerializationFailure:
+            raise Busy("another transaction changed the same rows; nothing was written, try again") from None
 
     def close(self) -> None:
         self._pool.close()

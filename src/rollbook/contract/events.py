@@ -1,0 +1,104 @@
+"""Events: the verbs, the order in which one batch is published, and what an event shows of a record.
+
+The documented order (events API): what is created or updated comes parents first, what is deleted comes children first. A person
+of several roles stands at the first of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollbook.contract.kinds import KINDS, ROLE
+
+VERBS = ("created", "updated", "deleted")
+TYPES = tuple(f"{kind.name}.{verb}" for kind in KINDS for verb in VERBS)
+
+# Kind, and for users the role, in the order of publishing.
+ORDER: tuple[tuple[str, str | None], ...] = (
+    ("districts", None),
+    ("users", "district_admin"),
+    ("schools", None),
+    ("terms", None),
+    ("courses", None),
+    ("resources", None),
+    ("users", "student"),
+    ("users", "contact"),
+    ("users", "teacher"),
+    ("sections", None),
+    ("users", "staff"),
+)
+DATES = ("created", "last_modified", "updated")
+
+
+def rank(kind: str, roles: int, verb: str) -> int:
+    """Place of an event in its batch; a smaller one is published first."""
+    places = [place for place, (name, role) in enumerate(ORDER) if name == kind and (role is None or ROLE[role].bit & roles)]
+    place = places[0]
+    return VERBS.index(verb) * 100 + (len(ORDER) - place if verb == "deleted" else place)
+
+
+def shown(kind: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The record as an event shows it; the recorded wire differs there from the Data API (data-model.md 1.6).
+
+    A student's role has no inner email, and a contact's role has the keys of version 2 as well.
+    """
+    if kind != "users":
+        return record
+    roles = dict(record["roles"])
+    if "student" in roles:
+        roles["student"] = {name: value for name, value in roles["student"].items() if name != "email"}
+    if "contact" in roles:
+        related = roles["contact"].get("student_relationships", [])
+        first = related[0] if related else {}
+        roles["contact"] = {
+            **roles["contact"],
+            "relationship": first.get("relationship", ""),
+            "type": first.get("type", ""),
+            "students": [entry["student"] for entry in related],
+        }
+    return {**record, "roles": roles}
+
+
+def previous_attributes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Old values of what differs, empty when only dates do.
+
+    Nested are only `roles.<role>` and `ext`; `name`, `location` and lists are given whole (recorded). What was not there before
+    is "", [] or {} by the type of what is there now; null is nowhere on the wire.
+    """
+    changed = _old_leaves(before, after, without=(*DATES, "roles", "ext"))
+    if before.get("ext") != after.get("ext"):
+        changed["ext"] = _old_leaves(before.get("ext", {}), after.get("ext", {}))
+    roles = _old_roles(before.get("roles", {}), after.get("roles", {}))
+    return {**changed, "roles": roles} if roles else changed
+
+
+def _old_roles(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    old: dict[str, Any] = {}
+    for role in {**before, **after}:
+        was, now = before.get(role), after.get(role)
+        if was is None or now is None:
+            old[role] = was or {}
+        elif was != now:
+            old[role] = _old_leaves(was, now, without=("ext",))
+            if was.get("ext") != now.get("ext"):
+                old[role]["ext"] = _old_leaves(was.get("ext", {}), now.get("ext", {}))
+    return old
+
+
+def _old_leaves(before: dict[str, Any], after: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        name: before.get(name, type(after.get(name, ""))())
+        for name in {**before, **after}
+        if name not in without and before.get(name) != after.get(name)
+    }
+
+
+def schools_of(kind: str, record: dict[str, Any]) -> list[str]:
+    """Ids of the schools by which an event is found: a record's own, or all of a person's. Other kinds have none."""
+    if kind == "schools":
+        return [record["id"]]
+    if kind == "sections":
+        return [record["school"]]
+    if kind != "users":
+        return []
+    return sorted({school for role in record["roles"].values() for school in role.get("schools", [])})

@@ -1,0 +1,144 @@
+"""The feed of each view: what a commit publishes, kept as the bytes of the wire and read by id like any list.
+
+Events are opt-in (a connection's `events_after`): none are made for a view while no connection of it has them switched on, and a
+connection sees only those made after it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from rollbook.contract import events as rows
+from rollbook.contract.access import Access
+from rollbook.contract.query import LAST, Query
+from rollbook.errors import NotFound
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import IdBatch, reserve_ids
+from rollbook.store.records import EMPTY, Page
+from rollbook.store.views import View
+
+BATCH_ROWS = 2_000
+COLUMNS = "view, id, kind, schools, body"
+
+
+def switch(database: Database, application: int, *, on: bool) -> None:
+    """Switch the events of all connections of an application (by its number) on, from now, or off."""
+    with database.write() as connection:
+        after = reserve_ids(connection).id(0) if on else None
+        connection.run(
+            "UPDATE connections SET events_after = ? WHERE application = ? AND (events_after IS NULL) = ?",
+            (after, application, on),
+        )
+
+
+def is_published(connection: Connection, view: View) -> bool:
+    """Whether any connection of the view has its events switched on."""
+    return (
+        connection.row("SELECT 1 FROM connections WHERE view = ? AND events_after IS NOT NULL LIMIT 1", (view.number,))
+        is not None
+    )
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+
+def page(connection: Connection, access: Access, prefix: str, query: Query, floor: str) -> Page:
+    """One page of the caller's feed, oldest first; `floor` is the id below which events are no longer kept."""
+    after = connection.row("SELECT events_after FROM connections WHERE number = ?", (access.connection,))
+    if after is None or after[0] is None:
+        return EMPTY
+    values: list[Any] = [access.view, max(after[0], floor, query.after or "")]
+    where, order = "view = ? AND id > ?", ""
+    if query.before:
+        order = " DESC"
+        if query.before != LAST:
+            where, values = f"{where} AND id < ?", [*values, query.before]
+    if query.record_types:
+        where = f"{where} AND kind IN ({', '.join('?' for _ in query.record_types)})"
+        values += query.record_types
+    if query.school:
+        where, values = f"{where} AND schools LIKE ?", [*values, f"%{query.school}%"]
+    found = connection.rows(f"SELECT id, body FROM events WHERE {where} ORDER BY id{order} LIMIT ?", (*values, query.limit + 1))
+    has_more, found = len(found) > query.limit, found[: query.limit]
+    if not found:
+        return EMPTY
+    if order:
+        found.reverse()
+    elements = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in found])
+    return Page(elements.encode(), found[0][0], found[-1][0], has_more)
+
+
+def get(connection: Connection, access: Access, id_: str, floor: str) -> str:
+    """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
+    found = connection.row(
+        "SELECT e.body FROM events e JOIN connections c ON c.view = e.view"
+        " WHERE c.number = ? AND e.view = ? AND e.id = ? AND e.id > c.events_after AND e.id > ?",
+        (access.connection, access.view, id_, floor),
+    )
+    if found is None:
+        raise NotFound("Resource not found")
+    return str(found[0])
+
+
+def floor_at(moment: float) -> str:
+    """The id below which all events are older than a moment."""
+    return f"{max(int(moment), 0):08x}{'0' * 16}"
+
+
+# Publishing ------------------------------------------------------------------------------------------
+
+
+def publish(connection: Connection, view: View, ids: IdBatch, first: int) -> int:
+    """Publish what the table `incoming` brings to a view, before it is moved in; returns the next free counter of the batch.
+
+    Ids follow the documented order. A change of dates alone is no event.
+    """
+    counter = first
+    insert: list[tuple[Any, ...]] = []
+    for kind, before, after in _differences(connection, view):
+        made = event(ids.id(counter), kind, before, after)
+        if made:
+            insert.append((view.number, *made))
+            counter += 1
+        if len(insert) >= BATCH_ROWS:
+            connection.insert("events", COLUMNS, insert)
+            insert = []
+    connection.insert("events", COLUMNS, insert)
+    return counter
+
+
+def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str | None, str | None]]:
+    """(kind, body before, body after) of every record that `incoming` changes in a view, in the order of publishing."""
+    last = (-1, "")
+    while True:
+        found = connection.rows(
+            "SELECT i.rank, i.id, i.kind, r.body, i.body FROM incoming i"
+            " LEFT JOIN records r ON r.view = i.view AND r.kind = i.kind AND r.id = i.id"
+            " WHERE i.view = ? AND i.rank >= 0 AND (i.rank > ? OR (i.rank = ? AND i.id > ?)) ORDER BY i.rank, i.id LIMIT ?",
+            (view.number, last[0], last[0], last[1], BATCH_ROWS),
+        )
+        for rank, id_, kind, before, after in found:
+            last = (rank, id_)
+            yield kind, before, after
+        if len(found) < BATCH_ROWS:
+            return
+
+
+def event(id_: str, kind: str, before: str | None, after: str | None) -> tuple[str, str, str, str] | None:
+    """One event as (id, kind, schools, body), None when nothing but dates changed."""
+    was, now = (rows.shown(kind, orjson.loads(body)) if body else None for body in (before, after))
+    shown = now or was or {}
+    data: dict[str, Any] = {"object": shown}
+    if was and now:
+        data["previous_attributes"] = rows.previous_attributes(was, now)
+        if not data["previous_attributes"]:
+            return None
+    verb = "updated" if was and now else "created" if now else "deleted"
+    created = datetime.fromtimestamp(int(id_[:8], 16), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    body = orjson.dumps({"id": id_, "type": f"{kind}.{verb}", "created": created, "data": data})
+    schools = rows.schools_of(kind, shown)
+    return id_, kind, f" {' '.join(schools)} " if schools else "", body.decode()
