@@ -23,6 +23,7 @@ from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests,
 from rollbook.settings import Settings
 from rollbook.store import records
 from rollbook.store.database import Connection, Database
+from rollbook.web import narrow
 from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
 from rollbook.web.limits import RateLimit
 
@@ -35,7 +36,7 @@ GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
 
-_LISTS = {endpoint.source: endpoint for endpoint in ENDPOINTS if endpoint.shape == "list"}
+_LISTS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, narrow.ME) if endpoint.shape == "list"}
 _GETS = {endpoint.source: endpoint for endpoint in ENDPOINTS if endpoint.shape == "get"}
 _RELATED = {(endpoint.source, endpoint.tail): endpoint for endpoint in ENDPOINTS if endpoint.shape in ("one", "many")}
 
@@ -93,8 +94,11 @@ class DataApi:
                 endpoint, id_ = found
                 if id_ and not queries.is_id(id_):
                     raise NotFound("Resource not found")
-                query = queries.parse(endpoint, request.query)
-                answer = self._read(connection, access, endpoint, id_, query, request)
+                if access.is_whole and endpoint is not narrow.ME:
+                    query = queries.parse(endpoint, request.query)
+                    answer = self._read(connection, access, endpoint, id_, query, request)
+                else:
+                    answer = _narrowed(connection, access, endpoint, id_, request)
         except ApiError as error:
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
@@ -123,6 +127,17 @@ class DataApi:
             kept = self._kept.put(key, body, request.takes_gzip)
         body, encoding = kept
         return Answer(200, (JSON, etag, *encoding), body)
+
+
+def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Answer:
+    """The answer to a token that reaches only a part; its records are few, and it is not kept."""
+    narrow.check(connection, access, endpoint, id_)
+    prefix, path = f"/{request.segments[0]}", "/" + "/".join(request.segments)
+    if endpoint is narrow.ME:
+        return Answer(200, (JSON,), narrow.me(access, prefix))
+    query = narrow.EVERYTHING if access.holder == "user" else queries.parse(endpoint, request.query)
+    body = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
+    return Answer(200, (JSON,), narrow.cut(access, endpoint, body))
 
 
 def route(request: Request) -> tuple[Endpoint, str] | None:

@@ -52,6 +52,9 @@ class App:
             if scope["path"][1:].partition("/")[0] in VERSIONS:
                 await self._data(scope, receive, send)
                 return
+            if scope["path"] == "/me":  # without a version: an alias, which old clients still call (protocol.md 2.1)
+                await self._data({**scope, "path": "/v3.0/me"}, receive, send)
+                return
         await self._pages(scope, receive, send)
 
 

@@ -1,0 +1,255 @@
+"""What a sign-in leaves behind: sessions of browsers, authorization codes, user tokens, and counts of failures.
+
+All of them are random secrets of at least 128 bits, kept as hashes, with an end of their own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from dataclasses import dataclass
+
+from rollbook.contract.access import LIMITED, Access
+from rollbook.store import audit
+from rollbook.store.database import Connection
+from rollbook.store.keys import digest
+
+USER_TOKEN_PREFIX = "il"  # noqa: S105 - by which a user token is told from a district token
+_BASE62 = string.ascii_letters + string.digits
+_TOUCH_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in, in one browser. `district` is the store's number; `created` when they signed in, in Unix seconds."""
+
+    hash: str
+    district: int
+    user_id: str
+    role: str
+    method: str
+    created: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an authorization code stands for: who, for which application, returning where, and how it is bound."""
+
+    application: int
+    district: int
+    user_id: str
+    role: str
+    authorized_by: str
+    redirect_uri: str
+    signed_in: int
+    nonce: str | None = None
+    challenge: str | None = None
+    challenge_method: str | None = None
+    wants_auth_time: bool = False
+
+
+def now() -> int:
+    return int(time.time())
+
+
+# Sessions ------------------------------------------------------------------------------------------
+
+
+def open_session(connection: Connection, district: int, user_id: str, role: str, method: str, *, absolute_seconds: int) -> str:
+    """Open a session and return its secret; a new one at each sign-in, so that none can be planted beforehand."""
+    secret, moment = secrets.token_urlsafe(32), now()
+    connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
+    connection.run(
+        "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds),
+    )
+    return secret
+
+
+def session(connection: Connection, secret: str, *, idle_seconds: int) -> Session | None:
+    """The session of a secret, unless it was idle for too long or has reached its end."""
+    moment = now()
+    found = connection.row(
+        "SELECT hash, district, user_id, role, method, created, seen FROM sessions WHERE hash = ? AND expires > ? AND seen > ?",
+        (digest(secret), moment, moment - idle_seconds),
+    )
+    return Session(*found) if found else None
+
+
+def needs_touch(found: Session) -> bool:
+    return found.seen < now() - _TOUCH_SECONDS
+
+
+def touch(connection: Connection, found: Session) -> None:
+    connection.run("UPDATE sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
+
+
+def close_session(connection: Connection, secret: str) -> None:
+    connection.run("DELETE FROM sessions WHERE hash = ?", (digest(secret),))
+
+
+# Authorization codes -------------------------------------------------------------------------------
+
+_GRANT = (
+    "application, district, user_id, role, authorized_by, redirect_uri, signed_in, nonce, challenge, challenge_method,"
+    " wants_auth_time"
+)
+
+
+def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
+    """A code that stands for the grant, for so long; RFC 6749, 4.1.2 and RFC 9700, 2.1.1: bound to client and redirect."""
+    code, moment = secrets.token_hex(20), now()
+    connection.run(
+        f"INSERT INTO codes (hash, {_GRANT}, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest(code),
+            grant.application,
+            grant.district,
+            grant.user_id,
+            grant.role,
+            grant.authorized_by,
+            grant.redirect_uri,
+            grant.signed_in,
+            grant.nonce,
+            grant.challenge,
+            grant.challenge_method,
+            int(grant.wants_auth_time),
+            moment + seconds,
+        ),
+    )
+    return code
+
+
+def grant_of(connection: Connection, code: str) -> tuple[Grant, bool, str | None] | None:
+    """What a code stands for, whether its time is over, and the hash of the token it was already exchanged for."""
+    found = connection.row(f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?", (digest(code),))
+    if found is None:
+        return None
+    *values, wants_auth_time, expires, token_hash = found
+    return Grant(*(*values, bool(wants_auth_time))), expires <= now(), token_hash
+
+
+def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> None:
+    """Mark a code as exchanged; it is remembered as long as its token, so that a second use is noticed."""
+    connection.run(
+        "UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ?", (digest(token), now() + remember_seconds, digest(code))
+    )
+
+
+def sweep(connection: Connection) -> None:
+    """Drop codes and tokens whose end is past."""
+    moment = now()
+    connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
+    connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment,))
+
+
+# User tokens ---------------------------------------------------------------------------------------
+
+
+def mint(connection: Connection, grant: Grant, *, seconds: int, token: str | None = None, is_demo: bool = False) -> str:
+    """A bearer token for one person: `il` and 38 letters and digits, drawn at random unless given."""
+    token = token or USER_TOKEN_PREFIX + "".join(secrets.choice(_BASE62) for _ in range(38))
+    moment = now()
+    connection.run(
+        "INSERT INTO user_tokens (hash, application, district, user_id, role, authorized_by, created, expires, is_demo)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest(token),
+            grant.application,
+            grant.district,
+            grant.user_id,
+            grant.role,
+            grant.authorized_by,
+            moment,
+            moment + seconds,
+            int(is_demo),
+        ),
+    )
+    audit.record(
+        connection, "token minted", district=grant.district, application=grant.application, user_id=grant.user_id, role=grant.role
+    )
+    return token
+
+
+def revoke(connection: Connection, token_hash: str) -> None:
+    connection.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
+
+
+def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
+    """What a user token may see; None when it is not known, its time is over, or the district has left the application."""
+    hashed = digest(token)
+    found = connection.row(
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, t.user_id, t.role, t.authorized_by,"
+        " (SELECT min(number) FROM views WHERE district = d.number)"
+        " FROM user_tokens t JOIN applications a ON a.number = t.application JOIN districts d ON d.number = t.district"
+        " LEFT JOIN connections c ON c.application = t.application AND c.district = t.district"
+        " WHERE t.hash = ? AND t.expires > ? AND (t.is_demo = 0 OR ? = 1)",
+        (hashed, now(), int(in_demo)),
+    )
+    if found is None:
+        return None
+    district, district_id, view, number, client_id, scopes, tier, user_id, role, authorized_by, first_view = found
+    if number is None and authorized_by != "teacher":
+        return None
+    is_taught = authorized_by == "teacher"
+    return Access(
+        district,
+        district_id,
+        first_view if is_taught else view,
+        number or 0,
+        client_id,
+        LIMITED if is_taught else tuple(scopes.split()),
+        holder="user",
+        tier=tier,
+        is_whole=False,
+        user=user_id,
+        role=role,
+        authorized_by=authorized_by,
+        bucket_key=f" {hashed[:16]}",
+    )
+
+
+def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
+    """The (connection, view) through which an application reads a district; None when they are not connected."""
+    found = connection.row("SELECT number, view FROM connections WHERE application = ? AND district = ?", (application, district))
+    return (found[0], found[1]) if found else None
+
+
+def allow(connection: Connection, application: int, district: int, user_id: str, created: str) -> None:
+    """A teacher lets a Library application see her classes."""
+    connection.run(
+        "INSERT INTO grants (application, district, user_id, created) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (application, district, user_id) DO NOTHING",
+        (application, district, user_id, created),
+    )
+
+
+def has_allowed(connection: Connection, application: int, district: int, user_ids: list[str]) -> bool:
+    """Whether one of these teachers has."""
+    statement = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
+    return any(connection.row(statement, (application, district, user_id)) for user_id in user_ids)
+
+
+# Failures ------------------------------------------------------------------------------------------
+
+
+def failures(connection: Connection, bucket: str) -> int:
+    """How many attempts of that bucket failed in its window."""
+    found = connection.row("SELECT attempts FROM failures WHERE bucket = ? AND expires > ?", (digest(bucket), now()))
+    return int(found[0]) if found else 0
+
+
+def add_failure(connection: Connection, bucket: str, *, window_seconds: int) -> None:
+    moment = now()
+    connection.run("DELETE FROM failures WHERE expires < ?", (moment,))
+    connection.run(
+        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?)"
+        " ON CONFLICT (bucket) DO UPDATE SET attempts = failures.attempts + 1",
+        (digest(bucket), moment + window_seconds),
+    )
+
+
+def forget_failures(connection: Connection, bucket: str) -> None:
+    connection.run("DELETE FROM failures WHERE bucket = ?", (digest(bucket),))

@@ -1,0 +1,84 @@
+"""Answers to tokens that reach only a part: user tokens, and district tokens of the smaller tiers.
+
+Paging parameters mean nothing to a user token: it gets everything in its scope, without links to further pages (protocol.md
+2.4). A record that is not its own is answered like one that is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from rollbook.contract import query as queries
+from rollbook.contract import tiers
+from rollbook.contract.access import Access
+from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.query import Query
+from rollbook.errors import NoSuchEndpoint, NotFound
+from rollbook.store import records
+from rollbook.store.database import Connection
+
+# `/me`: no data path, but the one under a version that tells a user token whose it is.
+ME = Endpoint("/me", "getMe", "list", "me", "users")
+# A user token's person has at most so many sections or students.
+EVERYTHING = Query(limit=queries.LIMIT_MAX)
+
+_SECTIONS = next(endpoint for endpoint in ENDPOINTS if endpoint.operation == "getSectionsForUser")
+
+
+def check(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> None:
+    """Errors: NoSuchEndpoint for a path out of the token's reach, NotFound for a record that is not its own."""
+    if endpoint is ME:
+        if access.holder != "user":
+            raise NoSuchEndpoint(endpoint.path)
+        records.get(connection, access, "users", access.user)
+        return
+    if not tiers.reaches(access, endpoint.operation):
+        raise NoSuchEndpoint(endpoint.path)
+    if access.holder == "user" and id_ not in _own(connection, access, endpoint.source):
+        raise NotFound("Resource not found")
+
+
+def _own(connection: Connection, access: Access, kind: str) -> set[str]:
+    """The ids of a kind that belong to the token's person."""
+    if kind == "users":
+        return {access.user}
+    if kind == "districts":
+        return set() if access.authorized_by == "teacher" else {access.district_id}
+    if kind == "schools":
+        return _schools(orjson.loads(records.get(connection, access, "users", access.user).body))
+    # Sections: a teacher's; a student of a Library application sees none.
+    if access.role != "teacher":
+        return set()
+    page = records.related(connection, access, "", _SECTIONS, access.user, EVERYTHING)
+    return {element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)}
+
+
+def _schools(person: dict[str, Any]) -> set[str]:
+    roles = person.get("roles", {}).values()
+    return {id_ for role in roles for id_ in (*role.get("schools", ()), role.get("school", "")) if id_}
+
+
+def cut(access: Access, endpoint: Endpoint, body: bytes) -> bytes:
+    """An answer with what the tier leaves of each record; a user token gets no links but `self`."""
+    answer = orjson.loads(body)
+    data = answer.get("data")
+    if isinstance(data, list):
+        answer["data"] = [{**element, "data": tiers.cut(access, endpoint.returns, element["data"])} for element in data]
+    elif data is not None:
+        answer["data"] = tiers.cut(access, endpoint.returns, data)
+    if access.holder == "user":
+        answer["links"] = [one for one in answer["links"] if one["rel"] == "self"]
+    return orjson.dumps(answer)
+
+
+def me(access: Access, prefix: str) -> bytes:
+    """Whose token it is (protocol.md 2.1). `self` has no version, and a teacher-authorized login no district."""
+    links = [("self", "/me"), ("canonical", f"{prefix}/users/{access.user}")]
+    data = {"id": access.user, "district": access.district_id, "type": "user", "authorized_by": access.authorized_by}
+    if access.authorized_by == "teacher":
+        del data["district"]
+    else:
+        links.append(("district", f"{prefix}/districts/{access.district_id}"))
+    return orjson.dumps({"type": "user", "data": data, "links": [{"rel": rel, "uri": uri} for rel, uri in links]})
