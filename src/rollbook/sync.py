@@ -134,6 +134,14 @@ def approve(database: Database, district: District, settings: Settings, *, name:
     return _again(database, district, settings, held.number, "approval")
 
 
+def discard(database: Database, district: District) -> int:
+    """Drop the sync that is held; returns its number. Errors: Unknown when none is."""
+    number = history.held(database, district).number
+    state = "running" if district.snapshot else "pending"
+    _change_record(database, district, "discard", {"state": state, "error": ""}, held_becomes="discarded")
+    return number
+
+
 def undo(database: Database, district: District, settings: Settings) -> Sync:
     """Take back the last committed sync, as a new snapshot. Errors: Refused when there is none to take back."""
     with database.read() as connection:
@@ -318,8 +326,10 @@ def _note_failure(database: Database, district: District, error: SourceRejected)
     history.commit(database, district, history.present(database, district), outcome)
 
 
-def _change_record(database: Database, district: District, cause: str, columns: dict[str, object]) -> None:
-    outcome = Outcome(cause, districts.moment_after(None), {}, columns, held_becomes=None)
+def _change_record(
+    database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
+) -> None:
+    outcome = Outcome(cause, districts.moment_after(None), {}, columns, held_becomes=held_becomes)
     history.commit(database, district, history.present(database, district), outcome)
 
 

@@ -17,6 +17,8 @@ from rollbook.errors import BadParameter, TooLarge
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 10_000
 LAST = "last"
+# Our own, opt-in: on /events, the full difference from a kept snapshot to now instead of the feed.
+SINCE_SNAPSHOT = "since_snapshot"
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
@@ -35,6 +37,7 @@ class Query:
     primary: bool = False
     school: str | None = None
     record_types: tuple[str, ...] = ()
+    since_snapshot: int | None = None
 
 
 _PLAIN = Query()
@@ -53,7 +56,7 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
     """
     if not raw:
         return _PLAIN
-    known = endpoint.parameters
+    known = (*endpoint.parameters, SINCE_SNAPSHOT) if endpoint.has_record_types else endpoint.parameters
     given = {name: value for name, value in _pairs(raw) if value and name in known}
     if not given:
         return _PLAIN
@@ -73,6 +76,7 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         primary=_primary(given),
         school=_school(given.get("school")),
         record_types=_record_types(raw) if "record_type" in given else (),
+        since_snapshot=_snapshot(given.get(SINCE_SNAPSHOT)),
     )
 
 
@@ -100,6 +104,12 @@ def _cursor(name: str, text: str | None) -> str | None:
     if not is_id(text):
         raise BadParameter(f"{name}: expected an id of 24 hex characters, got {text[:40]!r}")
     return text.lower()
+
+
+def _snapshot(text: str | None) -> int | None:
+    if text is not None and not (_DIGITS.fullmatch(text) and len(text) < 10):
+        raise BadParameter(f"{SINCE_SNAPSHOT}: expected the number of a snapshot, got {text[:40]!r}")
+    return int(text) if text else None
 
 
 def _school(text: str | None) -> str | None:

@@ -279,6 +279,17 @@ def connect(
     return token
 
 
+def views_of(database: Database, district: District) -> dict[str, int]:
+    """The view (by its number) of each application that is connected to a district."""
+    with database.read() as connection:
+        rows = connection.rows(
+            "SELECT a.name, c.view FROM connections c JOIN applications a ON a.number = c.application"
+            " WHERE c.district = ? ORDER BY a.name",
+            (district.number,),
+        )
+    return dict(rows)
+
+
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(

@@ -131,6 +131,14 @@ def reread(connection: Connection, district: District) -> District:
     return District(*found)
 
 
+def by_number(connection: Connection, number: int) -> District:
+    """The district of the store's own number. Errors: Unknown."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown("the district is no longer there")
+    return District(*found)
+
+
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
         return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]

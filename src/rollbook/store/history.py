@@ -1,8 +1,8 @@
 """The row of snapshots: what a sync compares with, and the one transaction that makes its changes the present.
 
 A commit writes only what changed: superseded versions move to `versions`, new ones take their place, events are published, and
-the district's head moves on. Whoever reads meanwhile sees the snapshot before or the one after, and a commit that is cut off at any
-moment leaves nothing behind. A sync that is held keeps its snapshot and changes nothing but the district's own record.
+the district's head moves on. Whoever reads meanwhile sees the snapshot before or the one after, and a commit that is cut off at
+any moment leaves nothing behind. A sync that is held keeps its snapshot and changes nothing but the district's own record.
 """
 
 from __future__ import annotations
@@ -160,13 +160,6 @@ def commit(
         if keep:
             _prune(connection, district, before.views, keep)
     return number
-
-
-def discard(database: Database, district: District, number: int) -> None:
-    """Drop a held run's snapshot."""
-    with database.write() as connection:
-        connection.run("UPDATE syncs SET state = 'discarded' WHERE district = ? AND sync = ?", (district.number, number))
-        _drop_snapshots(connection, district)
 
 
 def held(database: Database, district: District) -> Run:

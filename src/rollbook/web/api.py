@@ -7,6 +7,7 @@ answer follows from (snapshot, access, path, query) alone: that key gives its ET
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ from isal import igzip
 from rollbook.auth.tokens import Tokens
 from rollbook.contract import query as queries
 from rollbook.contract.access import Access
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized
 from rollbook.settings import Settings
-from rollbook.store import records
+from rollbook.store import catchup, events, records
 from rollbook.store.database import Connection, Database
 from rollbook.web import narrow
 from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
@@ -36,8 +37,8 @@ GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
 
-_LISTS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, narrow.ME) if endpoint.shape == "list"}
-_GETS = {endpoint.source: endpoint for endpoint in ENDPOINTS if endpoint.shape == "get"}
+_LISTS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS, narrow.ME) if endpoint.shape == "list"}
+_GETS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS) if endpoint.shape == "get"}
 _RELATED = {(endpoint.source, endpoint.tail): endpoint for endpoint in ENDPOINTS if endpoint.shape in ("one", "many")}
 
 
@@ -112,10 +113,16 @@ class DataApi:
                 raise
             raise NoSuchEndpoint(request.path) from None
 
+    def _events_floor(self) -> str:
+        return events.floor_at(time.time() - self._settings.event_days * 86_400)
+
     def _read(
         self, connection: Connection, access: Access, endpoint: Endpoint, id_: str, query: queries.Query, request: Request
     ) -> Answer:
         path = "/" + "/".join(request.segments)
+        if endpoint in EVENTS:
+            body = _events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query, self._events_floor())
+            return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
         key = f"{access.district_id} {records.head(connection, access)} {access.view} {path}?{request.query}"
         etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
         if _matches(request.if_none_match, etag[1]):
@@ -127,6 +134,23 @@ class DataApi:
             kept = self._kept.put(key, body, request.takes_gzip)
         body, encoding = kept
         return Answer(200, (JSON, etag, *encoding), body)
+
+
+def _events(
+    connection: Connection, access: Access, prefix: str, path: str, id_: str, query: queries.Query, raw: str, floor: str
+) -> bytes:
+    """The caller's feed, or one event of it. Without parameters the list's own link ends in a stray `?`, as recorded."""
+    if id_:
+        body = events.get(connection, access, id_.lower(), floor)
+        return f'{{"data":{body},"links":{queries.record_links(prefix, "events", id_.lower(), 0)}}}'.encode()
+    if query.since_snapshot is None:
+        page = events.page(connection, access, prefix, query, floor)
+    else:
+        page = catchup.page(connection, access, prefix, query, query.since_snapshot)
+    links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
+    if not raw:
+        links = links.replace(f'"{path}"', f'"{path}?"', 1)
+    return b'{"data":[%b],"links":%b}' % (page.elements, links.encode())
 
 
 def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Answer:

@@ -1,0 +1,139 @@
+"""What is done with a district's row of snapshots: approve, discard, undo, pause, limits, history, events."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+import orjson
+
+from rollbook import sync
+from rollbook.commands import report
+from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.errors import BadSetting
+from rollbook.roster.guard import Threshold
+from rollbook.store import catchup, districts, history, thresholds
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command()
+@click.argument("district")
+@click.option("--confirm", metavar="NAME", help="The district's name, when nearly everything of a kind would be deleted.")
+@database_option
+@json_option
+def approve(district: str, confirm: str | None, database: str | None, as_json: bool) -> None:
+    """Apply the held sync of a DISTRICT (name or id)."""
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        done = sync.approve(store, districts.find(store, district), settings, name=confirm)
+    report.show(done, as_json=as_json)
+
+
+@click.command()
+@click.argument("district")
+@database_option
+def discard(district: str, database: str | None) -> None:
+    """Drop the held sync of a DISTRICT (name or id); the roster stays as it is."""
+    with opened(read_settings(database=database)) as store:
+        number = sync.discard(store, districts.find(store, district))
+    click.echo(f"sync {number} was discarded")
+
+
+@click.command()
+@click.argument("district")
+@database_option
+@json_option
+def undo(district: str, database: str | None, as_json: bool) -> None:
+    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; a second undo brings it back."""
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        done = sync.undo(store, districts.find(store, district), settings)
+    report.show(done, as_json=as_json)
+
+
+@click.command("history")
+@click.argument("district")
+@database_option
+@json_option
+def show_history(district: str, database: str | None, as_json: bool) -> None:
+    """List the last runs on a DISTRICT (name or id): number, moment, cause, what became of them."""
+    with opened(read_settings(database=database)) as store:
+        found = history.runs(store, districts.find(store, district))
+    if as_json:
+        shown = [{"sync": run.number, "created": run.created, "cause": run.cause, "state": run.state} for run in found]
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for run in found:
+        click.echo(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state}")
+
+
+@click.command()
+@click.argument("district")
+@click.option("--from", "start", type=DAY, help="First day, YYYY-MM-DD; default today.")
+@click.option("--until", "end", type=DAY, help="Last day, YYYY-MM-DD; open without it.")
+@database_option
+def pause(district: str, start: datetime | None, end: datetime | None, database: str | None) -> None:
+    """Pause a DISTRICT (name or id): no files are taken in, and the API goes on serving what there is."""
+    first = start.date() if start else date.today()
+    with opened(read_settings(database=database)) as store:
+        sync.pause(store, districts.find(store, district), first, end.date() if end else None)
+    click.echo(f"paused from {first.isoformat()} until {end.date().isoformat() if end else 'it is resumed'}")
+
+
+@click.command()
+@click.argument("district")
+@database_option
+def resume(district: str, database: str | None) -> None:
+    """End the pause of a DISTRICT (name or id)."""
+    with opened(read_settings(database=database)) as store:
+        sync.resume(store, districts.find(store, district))
+    click.echo("no longer paused")
+
+
+@click.command("thresholds")
+@click.argument("district")
+@click.option("--kind", help="The kind whose limits to set; without it, all limits are printed.")
+@click.option("--updated", type=int, help="Hold when at least this many percent are updated; 0 switches it off.")
+@click.option("--deleted", type=int, help="Hold when more than this many percent are deleted.")
+@database_option
+@json_option
+def show_thresholds(
+    district: str, kind: str | None, updated: int | None, deleted: int | None, database: str | None, as_json: bool
+) -> None:
+    """Show or set the limits above which a sync of a DISTRICT (name or id) is held."""
+    with opened(read_settings(database=database)) as store:
+        owner = districts.find(store, district)
+        limits = thresholds.read(store, owner)
+        if kind:
+            now = limits.get(kind, Threshold())
+            wanted = Threshold(now.updated if updated is None else updated, now.deleted if deleted is None else deleted)
+            thresholds.write(store, owner, kind, wanted)
+            limits = thresholds.read(store, owner)
+        elif updated is not None or deleted is not None:
+            raise BadSetting(f"kind: expected one of {', '.join(limits)}, to say whose limits to set")
+    if as_json:
+        shown = {name: {"updated": limit.updated, "deleted": limit.deleted} for name, limit in limits.items()}
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for name, limit in limits.items():
+        click.echo(f"{name:16} held from {limit.updated:>3} % updated, above {limit.deleted:>3} % deleted")
+
+
+@click.group()
+def events() -> None:
+    """The published changes of a district."""
+
+
+@events.command()
+@click.argument("district")
+@click.argument("snapshot", type=int)
+@database_option
+def since(district: str, snapshot: int, database: str | None) -> None:
+    """Print the full difference from SNAPSHOT (a sync's number, see `rollbook history`) to now, one event a line.
+
+    For whoever slept longer than events are kept: the same events as in the feed, one for each record that differs.
+    """
+    with opened(read_settings(database=database)) as store:
+        for line in catchup.since(store, districts.find(store, district), snapshot):
+            click.echo(line)
