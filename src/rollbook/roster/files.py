@@ -72,14 +72,13 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
     before = path.stat()
     found = layout.scan(file.name, path)
     readable = path
-    if not found.is_readable_as_is:
+    if not found.is_clean:
         readable = opened.folder / f"{file.table}-utf8.csv"
         layout.copy_clean(path, found, readable)
     row, cells = csvtext.header_row(file.name, readable)
     matched = header.match(file, cells, lenient=lenient)
     problems.record(opened.connection, [*_encoding_warning(file, found), *matched.warnings])
-    is_tame = row == 1 and not found.has_long_lines
-    is_numbered = not (is_tame and _load_as_is(opened, file, readable, matched, found))
+    is_numbered = not (row == 1 and found.is_tame and _load_as_is(opened, file, readable, matched, found))
     if is_numbered:
         _load_rewritten(opened, file, readable, matched)
     _make_view(opened, file, matched, is_numbered=is_numbered)
@@ -94,8 +93,6 @@ def _encoding_warning(file: File, found: layout.Layout) -> list[Problem]:
 
 def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> bool:
     """Let the engine read the file; False when it refuses, or finds other rows than the bytes say."""
-    if found.rows < 2:
-        raise Unusable(HeaderOnly(file.name))
     try:
         count = _load(opened, file, path, matched, has_header=True, is_parallel=not found.has_breaks_in_quotes)
     except duckdb.InvalidInputException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Container, Iterator
@@ -23,7 +24,11 @@ CHUNK_BYTES: Final = MIB
 
 _REQUIRED: Final = tuple(file.name for file in FILES if file.required)
 _KNOWN: Final = tuple(file.name for file in FILES)
-_ZIP_ERRORS: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError)
+# What damaged zip files have been seen to raise.
+_ZIP_ERRORS: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(LookupError, NotImplementedError, RuntimeError, ValueError),
+)
 
 
 class Unusable(Exception):
@@ -148,6 +153,9 @@ def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, left: int,
     """Unpack one file in small pieces, counting what really comes out: the sizes an archive states may be lies."""
     if entry.flag_bits & 0x1:
         raise Unusable(BadArchive(name, expected="no password", value=f"{entry.filename} is encrypted"))
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The others unpack into memory as much as one block of them holds.
+        raise Unusable(BadArchive(name, expected="the usual compression (deflate)", value=f"another one in {entry.filename}"))
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise Unusable(BadArchive(name, expected="plain files", value=f"{entry.filename} is a link"))
     most = min(left, max(ZIP_RATIO_FROM_BYTES, entry.compress_size * ZIP_RATIO_MAX))

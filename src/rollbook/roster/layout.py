@@ -41,11 +41,17 @@ class Layout:
     rows: int
     has_breaks_in_quotes: bool
     has_long_lines: bool
+    ends_in_quotes: bool
 
     @property
-    def is_readable_as_is(self) -> bool:
-        """Whether the engine may read the file itself, without a clean copy."""
-        return self.encoding == "utf-8" and self.line_ends != "mixed" and not self.has_long_lines
+    def is_clean(self) -> bool:
+        """Whether the text is UTF-8 with line ends of one kind."""
+        return self.encoding == "utf-8" and self.line_ends != "mixed"
+
+    @property
+    def is_tame(self) -> bool:
+        """Whether the engine may try to read the rows; it has been seen to drop, without a word, rows after an open quote."""
+        return self.rows > 1 and not self.has_long_lines and not self.ends_in_quotes
 
 
 class _RowCounter:
@@ -57,19 +63,19 @@ class _RowCounter:
     def __init__(self) -> None:
         self.rows = 0
         self.has_breaks_in_quotes = False
-        self._is_inside = False
+        self.is_inside = False
 
     def feed(self, block: bytes) -> None:
-        if b'"' not in block and not self._is_inside:
+        if b'"' not in block and not self.is_inside:
             self.rows += block.count(b"\n")
             return
         for piece in block.translate(None, _NOT_QUOTE_OR_BREAK).replace(b'""', b"").split(b'"'):
-            if self._is_inside:
+            if self.is_inside:
                 self.has_breaks_in_quotes = self.has_breaks_in_quotes or bool(piece)
             else:
                 self.rows += len(piece)
-            self._is_inside = not self._is_inside
-        self._is_inside = not self._is_inside  # the last piece was not ended by a quote
+            self.is_inside = not self.is_inside
+        self.is_inside = not self.is_inside  # the last piece was not ended by a quote
 
 
 class _LineLengths:
@@ -186,6 +192,7 @@ def scan(name: str, path: Path) -> Layout:
         rows=rows.rows - tail.breaks + 1,
         has_breaks_in_quotes=rows.has_breaks_in_quotes,
         has_long_lines=lengths.has_long_lines,
+        ends_in_quotes=rows.is_inside,
     )
 
 
