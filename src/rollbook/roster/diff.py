@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from rollbook.contract.events import ORDER
+from rollbook.contract.events import ORDER, PLACES
 from rollbook.contract.kinds import ROLE
 from rollbook.roster.snapshot import DATES
 
@@ -136,7 +136,7 @@ def _rank() -> str:
     """SQL for `contract.events.rank`."""
     places = " ".join(
         f"WHEN kind = '{kind}'{f' AND roles & {ROLE[role].bit} > 0' if role else ''} THEN {place}"
-        for place, (kind, role) in enumerate(ORDER)
+        for place, (kind, role) in PLACES
     )
     place = f"(CASE {places} END)"
     return f"""CASE WHEN contains(kind, '.') THEN -1 ELSE CASE verb
