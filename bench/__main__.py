@@ -1,0 +1,43 @@
+"""The benchmark: `make bench`, or `make bench BENCH=pages` for one part; prints Markdown tables.
+
+Everything runs on this machine, on 127.0.0.1. Figures are medians, and ratios are taken within one run. docs/benchmarks.md
+says what each row means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import demo, pages, syncs, tables
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "pages": lambda options: pages.measure(options.seconds, options.repeats),
+    "sync": lambda options: syncs.measure(syncs.STUDENTS, options.repeats),
+    "demo": lambda options: demo.measure(options.repeats),
+    "sync-million": lambda _: syncs.measure(syncs.MILLION, repeats=1),
+}
+DEFAULT = ("pages", "sync", "demo")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last")
+    parser.add_argument("--seconds", type=int, default=2, help="how long each row of pages is asked for, in each repeat")
+    parser.add_argument("--repeats", type=int, default=3, help="how often everything is measured; medians are shown")
+    options = parser.parse_args()
+    parts = options.parts or DEFAULT
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"no part is called {unknown[0]!r}; expected some of {', '.join(PARTS)}")
+    if not Path("/proc/self/stat").exists():
+        sys.exit("The benchmark reads CPU and memory from /proc: it runs on Linux only.")
+    tables.show_machine(f"python -m bench {' '.join(sys.argv[1:])}".strip())
+    for part in parts:
+        print(f"\n## {part}")
+        PARTS[part](options)
+
+
+if __name__ == "__main__":
+    main()

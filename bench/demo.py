@@ -1,0 +1,62 @@
+"""The demo: how long from start to the first page, with and without a district to be made, and what it holds when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import tempfile
+import time
+
+from bench import load, tables
+from bench.load import Ask, Load
+from bench.processes import ROLLBOOK, START_SECONDS, family, free_port, resident_bytes, started
+from bench.tables import Target, number
+from rollbook.auth.published import DISTRICT_TOKEN
+
+IDLE_SECONDS = 2
+MB = 1_000_000
+
+
+def measure(repeats: int) -> None:
+    """Print the table of this part."""
+    making: list[float] = []
+    starting: list[float] = []
+    idle: list[float] = []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as folder:
+            for seconds in (making, starting):
+                waited, resident = _start(f"{folder}/demo")
+                seconds.append(waited)
+                idle.append(resident / MB)
+    rows = (
+        ("seconds to the first 200, district made", statistics.median(making), Target("at most", 3)),
+        ("seconds to the first 200, district there", statistics.median(starting), Target("at most", 1)),
+        ("resident MB, idle", statistics.median(idle), Target("at most", 120)),
+    )
+    print(f"\nAbout 1,000 students; {repeats} repeats, medians.")
+    tables.show(
+        "rollbook demo",
+        ("what", "figure", "target", "is"),
+        ((name, number(figure), *tables.verdict(figure, target)) for name, figure, target in rows),
+    )
+
+
+def _start(folder: str) -> tuple[float, int]:
+    """Start the demo; returns the seconds to its first page, and the bytes of memory that it holds after a while."""
+    port = free_port()
+    start = time.perf_counter()
+    with started((ROLLBOOK, "demo", "--folder", folder, "--port", str(port))) as pid:
+        _wait_for_page(Load(port, [], {"Authorization": f"Bearer {DISTRICT_TOKEN}"}))
+        waited = time.perf_counter() - start
+        time.sleep(IDLE_SECONDS)
+        return waited, resident_bytes(family(pid))
+
+
+def _wait_for_page(page: Load) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            load.fetch(page, Ask("/v3.0/users"))
+            return
+        time.sleep(0.005)
+    raise TimeoutError(f"the demo has no page after {START_SECONDS} seconds")

@@ -1,0 +1,108 @@
+"""Programs that are measured: started, watched through /proc, and stopped; what they do is left to the parts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROLLBOOK = str(Path(sys.executable).parent / "rollbook")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished program took: seconds by the wall, seconds of CPU, and the most memory it held."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    output: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def rollbook_prints(*arguments: str) -> str:
+    """Run a command of Rollbook to its end and return what it prints. Errors: CalledProcessError."""
+    return subprocess.run((ROLLBOOK, *arguments), check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def measured(*command: str) -> Outcome:
+    """Run a program to its end and tell what it took. Errors: CalledProcessError."""
+    with tempfile.TemporaryFile("w+") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output)
+        # The kernel's own account of the one process: its peak cannot be missed between two looks.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall_seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+        output.seek(0)
+        return Outcome(wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output.read())
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Start a server and yield the id of its process; it is stopped at the end, as Ctrl+C would."""
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL)
+    try:
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(port: int) -> None:
+    """Wait until something listens. Errors: TimeoutError."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.01)
+    raise TimeoutError(f"nothing listens on port {port} after {START_SECONDS} seconds")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, and those started in turn."""
+    found = [pid]
+    for parent in found:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU that the processes used so far, in user and system mode."""
+    ticks = 0
+    for pid in pids:
+        # The name of the program stands in parentheses and may hold blanks; utime and stime are fields 14 and 15.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_SECOND
+
+
+def resident_bytes(pids: Iterable[int]) -> int:
+    """Memory that the processes hold now."""
+    lines = (line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))

@@ -1,0 +1,106 @@
+"""Syncing: wall time and peak memory of a first sync, of the same files again and of files with 1 % of the students changed.
+
+Beside them stands DuckDB merely parsing the same files, as text, in a process of its own and in the same repeat.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import sys
+import tempfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import material, tables
+from bench.material import DISTRICT
+from bench.processes import ROLLBOOK, Outcome, measured, rollbook_prints
+from bench.tables import Target, number
+
+STUDENTS, MILLION = 100_000, 1_000_000
+CHANGED_SHARE = 100  # one student in so many
+PARSED, FIRST, SAME, CHANGED = "DuckDB parses the files", "first sync", "the same files again", "1 % of the students changed"
+MB = 1_000_000
+
+PARSE = """
+import sys, time, duckdb
+start = time.perf_counter()
+engine = duckdb.connect()
+for number, path in enumerate(sys.argv[1:]):
+    engine.execute(f"CREATE TABLE file_{number} AS FROM read_csv(?, all_varchar = true, header = true)", [path])
+print(time.perf_counter() - start)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step took in each repeat: seconds, how many bare parses that is, and bytes of memory at its peak."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    parses: list[float] = field(default_factory=list)
+    peak_bytes: list[float] = field(default_factory=list)
+
+    def add(self, seconds: float, outcome: Outcome, parse_seconds: float) -> None:
+        self.seconds.append(seconds)
+        self.cpu_seconds.append(outcome.cpu_seconds)
+        self.parses.append(seconds / parse_seconds)
+        self.peak_bytes.append(outcome.peak_bytes)
+
+
+def measure(students: int, repeats: int) -> None:
+    """Print the table of this part."""
+    files = material.generated(students)
+    changed = material.variant(files, "changed", change)
+    steps = {name: Step() for name in (PARSED, FIRST, SAME, CHANGED)}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
+            database = f"{name}/rollbook.db"
+            rollbook_prints("district", "create", DISTRICT, "--database", database)
+            for step, folder in ((FIRST, files), (SAME, files), (CHANGED, changed)):
+                parsed = measured(sys.executable, "-c", PARSE, *map(str, sorted(folder.glob("*.csv"))))
+                parse_seconds = float(parsed.output)
+                steps[PARSED].add(parse_seconds, parsed, parse_seconds)
+                synced = measured(ROLLBOOK, "sync", DISTRICT, str(folder), "--database", database, "--json")
+                steps[step].add(synced.wall_seconds, synced, parse_seconds)
+    lines = {path.name: path.read_bytes().count(b"\n") for path in files.glob("*.csv")}
+    print(f"\n{students:,} students, {lines['enrollments.csv']:,} enrollments, {sum(lines.values()):,} lines in all;")
+    print(f"{repeats} repeats, medians.")
+    _show(steps)
+
+
+def change(before: Path, after: Path) -> None:
+    """Write the files with one student in a hundred under another name and out of one section."""
+    for path in before.glob("*.csv"):
+        with (
+            path.open(newline="", encoding="utf-8") as source,
+            (after / path.name).open("w", newline="", encoding="utf-8") as target,
+        ):
+            rows = csv.DictReader(source)
+            writer = csv.DictWriter(target, rows.fieldnames or ())
+            writer.writeheader()
+            left: set[str] = set()
+            for row in rows:
+                student = row.get("Student_id", "")
+                if student and zlib.crc32(student.encode()) % CHANGED_SHARE == 0:
+                    if path.name == "enrollments.csv" and student not in left:
+                        left.add(student)
+                        continue
+                    if path.name == "students.csv":
+                        row["Last_name"] = f"{row['Last_name']}-Moore"
+                writer.writerow(row)
+
+
+def _show(steps: dict[str, Step]) -> None:
+    parses, megabytes = Target("at most", 15), Target("at most", 1_000)
+    rows = []
+    for name, step in steps.items():
+        seconds, cpu_seconds, times, peak = map(statistics.median, (step.seconds, step.cpu_seconds, step.parses, step.peak_bytes))
+        targets = (
+            ("", "")
+            if name == PARSED
+            else (f"{parses}, {megabytes} MB", f"{parses.verdict(times)}, {megabytes.verdict(peak / MB)}")
+        )
+        rows.append((name, f"{seconds:.2f}", f"{cpu_seconds:.2f}", f"{times:.1f}", number(peak / MB), *targets))
+    tables.show("Syncing", ("step", "seconds", "CPU seconds", "bare parses", "peak MB", "target", "is"), rows)
