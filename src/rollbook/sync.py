@@ -77,11 +77,15 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds)."""
+    """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds).
+
+    `note` is kept with the run, in the same transaction: what its caller wants to find again.
+    """
 
     is_plan: bool = False
     is_approved: bool = False
     moment: float | None = None
+    note: Mapping[str, object] | None = None
 
 
 def run(
@@ -108,7 +112,7 @@ def run(
             opened = files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
         except SourceRejected as error:
             if not how.is_plan:
-                _note_failure(database, district, error)
+                _note_failure(database, district, error, how)
             raise
         with closing(opened) as tables:
             tell("checking the rows")
@@ -124,14 +128,16 @@ def run(
             return _conclude(work, "files", how, problems)
 
 
-def approve(database: Database, district: District, settings: Settings, *, name: str | None = None) -> Sync:
+def approve(
+    database: Database, district: District, settings: Settings, *, name: str | None = None, how: How | None = None
+) -> Sync:
     """Apply the sync that is held. Errors: Unknown when none is, BadSetting when the district's name must be repeated."""
     held = history.held(database, district)
     if held.report.get("needs_name") and name != district.name:
         raise BadSetting(
             f"this sync deletes nearly everything of a kind; to approve it, repeat the district's name: {district.name!r}"
         )
-    return _again(database, district, settings, held.number, "approval")
+    return _again(database, district, settings, held.number, "approval", how)
 
 
 def discard(database: Database, district: District) -> int:
@@ -253,12 +259,12 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
     if how.is_plan:
         return done
     state = "held" if reasons and not how.is_approved else "committed"
-    return replace(done, state=state, number=_write(work, cause, state, done))
+    return replace(done, state=state, number=_write(work, cause, state, done, how))
 
 
-def _write(work: _Work, cause: str, state: str, done: Sync) -> int:
+def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
     kept = {name: diff.write(work.engine, name, work.folder) for name in (*COMPARED, *snapshot.tables())}
-    report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons)}
+    report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
     if state == "held":
         error = f"Held for approval: {'; '.join(str(reason) for reason in done.reasons)}."
         outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
@@ -274,7 +280,7 @@ def _write(work: _Work, cause: str, state: str, done: Sync) -> int:
     )
 
 
-def _again(database: Database, district: District, settings: Settings, number: int, cause: str) -> Sync:
+def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:
     """Make a kept snapshot the present one: compared with today's, and committed like any other."""
     with _workplace(settings) as folder, _engine(settings, folder) as engine:
         before = history.snapshot(database, district, folder, COMPARED)
@@ -285,8 +291,9 @@ def _again(database: Database, district: District, settings: Settings, number: i
             _restore(engine, history.snapshot(database, district, folder).files, rows=0)
         # What is taken back comes home with the ids and dates it had.
         home = wanted.files if cause == "undo" else {}
-        moment = _compare(engine, database, district, before, settings, How(), home)
-        return _conclude(_Work(database, district, settings, folder, engine, before, moment), cause, How(is_approved=True), None)
+        how = replace(how or How(), is_approved=True)
+        moment = _compare(engine, database, district, before, settings, how, home)
+        return _conclude(_Work(database, district, settings, folder, engine, before, moment), cause, how, None)
 
 
 def _restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
@@ -319,18 +326,22 @@ def _refuse_while_paused(database: Database, district: District, how: How) -> No
     raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
 
 
-def _note_failure(database: Database, district: District, error: SourceRejected) -> None:
+def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
     """Let the API say that the district has something to mend; the roster stays as it is."""
-    report = {"state": "failed", "message": str(error), "problems": [str(problem) for problem in error.problems]}
-    outcome = Outcome("files", districts.moment_after(None), report, {"state": "pending", "error": str(error)}, "failed", None)
-    history.commit(database, district, history.present(database, district), outcome)
+    before = history.present(database, district)
+    moment = districts.moment_after(before.created, how.moment)
+    problems = [str(problem) for problem in error.problems]
+    report = {"state": "failed", "message": str(error), "problems": problems, "note": how.note}
+    outcome = Outcome("files", moment, report, {"state": "pending", "error": str(error)}, "failed", None)
+    history.commit(database, district, before, outcome)
 
 
 def _change_record(
     database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
 ) -> None:
-    outcome = Outcome(cause, districts.moment_after(None), {}, columns, held_becomes=held_becomes)
-    history.commit(database, district, history.present(database, district), outcome)
+    before = history.present(database, district)
+    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
+    history.commit(database, district, before, outcome)
 
 
 @contextmanager
