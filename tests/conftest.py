@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
+from tests.journeys.hub import Hub
 from tests.postgres import server_address
 
 # A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked at twice.
@@ -31,9 +33,11 @@ def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
     if request.param == "sqlite":
         yield str(tmp_path / "rollbook.db")
         return
-    yield from _postgresql_database(request.getfixturevalue("postgresql_address"))
+    with _postgresql_database(request.getfixturevalue("postgresql_address")) as address:
+        yield address
 
 
+@contextmanager
 def _postgresql_database(server: str) -> Iterator[str]:
     # A schema of its own is as good as a database of its own, and made in a tenth of the time.
     name = f"test_{uuid4().hex[:16]}"
@@ -51,3 +55,10 @@ def database(database_address: str) -> Iterator[Database]:
     migrate(opened)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[Hub]:
+    """A server with a district in which nothing was synced yet."""
+    with closing(Hub(database, database_address, tmp_path)) as opened:
+        yield opened

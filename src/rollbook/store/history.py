@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -212,13 +212,17 @@ def _keep_files(connection: Connection, district: District, number: int, files: 
         )
 
 
-def _district_rows(connection: Connection, district: District, seen: Iterable[View]) -> Iterator[Row]:
+def _district_rows(connection: Connection, district: District, seen: Iterable[View]) -> list[Row]:
     """The district's own record, as a change of every view in which it differs."""
-    body = districts.body(district)
-    for view in seen:
-        found = connection.row("SELECT body FROM records WHERE view = ? AND kind = 'districts'", (view.number,))
-        if found is None or found[0] != body:
-            yield view.number, rank("districts", 0, "updated"), "districts", district.id, None, body
+    body, row = districts.body(district), ("districts", district.id, None)
+    # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
+    seen_before = [(view.number, _present_body(connection, view, "districts", district.id)) for view in seen]
+    return [(view, rank("districts", 0, "updated"), *row, body) for view, before in seen_before if before != body]
+
+
+def _present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
+    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
+    return found[0] if found else None
 
 
 def _take_in(connection: Connection, changes: Iterable[Row]) -> None:

@@ -1,0 +1,113 @@
+"""A server inside the test: a database, what an operator does with it, and clients that speak HTTP to its application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.contract.access import SECURE_SYNC
+from rollbook.contract.endpoints import ENDPOINTS
+from rollbook.store import applications, districts
+from rollbook.store.database import Database
+from rollbook.store.districts import District
+from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
+from rollbook.sync import How, Sync
+from rollbook.web.app import App, Demo
+from tests import world
+
+BASE = "http://rollbook.test"
+
+
+class Hub:
+    """One district on one database; `address` is the database's own."""
+
+    def __init__(self, database: Database, address: str, folder: Path, *, district: str = "Springfield") -> None:
+        self.database, self.folder = database, folder
+        # The limit has tests of its own; all others may ask as often as they like.
+        self.settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), rate_limit=0)
+        self.district: District = districts.create(database, district)
+        self._open = ExitStack()
+
+    def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0) -> Sync:
+        """Sync a folder, or files by name and text, so many days from now; it is not held, however much it changes."""
+        if not isinstance(source, Path):
+            source = world.write(self.folder / "files", source)
+        district = districts.find(self.database, self.district.id)
+        how = How(is_approved=True, moment=time.time() + days_on * sync.DAY_SECONDS)
+        return sync.run(self.database, district, source, self.settings, how=how)
+
+    def connect(self, *scopes: str, name: str | None = None) -> str:
+        """The token of a new application that holds the usual scopes, and these."""
+        held = (*SECURE_SYNC, *scopes)
+        name = name or f"Reader of {' '.join(scopes) or 'the usual'}"
+        application, _ = applications.create(self.database, name, scopes=held)
+        view = sync.view_of(self.database, self.district, Spec.of(held), self.settings)
+        return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view)
+
+    def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:
+        """A client of this server under changed settings; without a token it sends no Authorization header."""
+        app = App(self.database, replace(self.settings, **settings), limits=self.folder / "limits", demo=demo)
+        self._open.callback(app.rate_limit.close)
+        return self._open.enter_context(Client(app, token))
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class Client:
+    """Asks an ASGI application, one request after the other."""
+
+    def __init__(self, app: App, token: str | None) -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers)
+        self._loop = asyncio.Runner()
+
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
+        """The path goes out to the letter, doubled slashes and all."""
+        return self._loop.run(self._http.request(method, BASE + path, headers=headers, **more))
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Header names are written with underscores."""
+        return self.request("GET", path, {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def read(self, path: str) -> Any:
+        """The JSON of an answer that must be 200."""
+        answer = self.get(path)
+        assert (path, 200) == (path, answer.status_code), answer.text
+        return answer.json()
+
+    def records(self, path: str) -> list[Any]:
+        """All records of a list, which must fit one page."""
+        joint = "&" if "?" in path else "?"
+        page = self.read(f"{path}{joint}limit=10000")
+        assert [link["rel"] for link in page["links"]] == ["self"]
+        return [element["data"] for element in page["data"]]
+
+    def everything(self, *, each: int = 1) -> dict[str, list[Any]]:
+        """The records of every list there is, by path; the related lists of every user, or of one user in `each`."""
+        lists = {f"/v3.0{row.path}": self.records(f"/v3.0{row.path}") for row in ENDPOINTS if row.shape == "list"}
+        for row in ENDPOINTS:
+            if row.shape == "many":
+                records = lists[f"/v3.0/{row.source}"]
+                for record in records[::each] if row.source == "users" else records:
+                    path = f"/v3.0{row.path}".replace("{id}", record["id"])
+                    lists[path] = self.records(path)
+        return lists
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._loop.run(self._http.aclose())
+        self._loop.close()
