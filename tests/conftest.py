@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
-from tests.journeys.hub import Hub
+from rollbook.synthetic import writer
+from tests.journeys.hub import Client, Hub
+from tests.journeys.oracle import Roster, read_roster
 from tests.postgres import server_address
 
 # A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked at twice.
@@ -62,3 +64,50 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
     """A server with a district in which nothing was synced yet."""
     with closing(Hub(database, database_address, tmp_path)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A server with an invented district of 60 students, synced once, that tests only read; on each database."""
+    folder = tmp_path_factory.mktemp("town")
+    writer.write(folder / "files", students=60, seed=3)
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            address = str(folder / "rollbook.db")
+        else:
+            address = stack.enter_context(_postgresql_database(request.getfixturevalue("postgresql_address")))
+        database = stack.enter_context(closing(open_database(address)))
+        migrate(database)
+        opened = stack.enter_context(closing(Hub(database, address, folder)))
+        opened.sync(folder / "files")
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def token(town: Hub) -> str:
+    """The district token with which an application reads the town."""
+    return town.connect(name="Reader")
+
+
+@pytest.fixture(scope="session")
+def reader(town: Hub, token: str) -> Client:
+    """A client with the token."""
+    return town.client(token)
+
+
+@pytest.fixture(scope="session")
+def stranger(town: Hub) -> Client:
+    """A client of the town without a token."""
+    return town.client()
+
+
+@pytest.fixture(scope="session")
+def town_in_json(town: Hub, token: str) -> Client:
+    """A client of the town where unknown paths answer JSON."""
+    return town.client(token, wrong_token="json")
+
+
+@pytest.fixture(scope="session")
+def roster(town: Hub, reader: Client) -> Roster:
+    """The town's records, as its whole lists show them."""
+    return read_roster(reader, town.folder / "files" / "resources.csv")

@@ -54,7 +54,7 @@ def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer
         return _html_404(method, path)
     if isinstance(error, TooManyRequests):
         return Answer(error.status, (), b"")
-    text = str(error)
+    text = f"Cannot {method} {path}" if isinstance(error, NoSuchEndpoint) else str(error)
     body: dict[str, object] = {"message": text, "error": text}
     if isinstance(error, Unauthorized):
         body |= {"code": 101, "data": {}}
