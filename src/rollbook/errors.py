@@ -8,6 +8,7 @@
     │   └── Busy                 another sync of the district is running
     ├── MachineTrouble           memory or disk did not suffice; nothing was written
     ├── SourceRejected           the files cannot be synced at all: a file-level stop, nothing was written
+    ├── RemoteTrouble            another server cannot be read: not there, not open to us, or not speaking this API
     ├── SyncHeld                 the sync is complete but looks wrong: it waits for an approval
     └── ApiError                 an answer of the API other than 200
         ├── BadParameter         400
@@ -59,6 +60,10 @@ class SourceRejected(RollbookError):
     def __init__(self, message: str, problems: tuple[object, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class RemoteTrouble(RollbookError):
+    """Another server cannot be read: not there, not open to us, or not speaking this API; nothing was written."""
 
 
 class SyncHeld(RollbookError):

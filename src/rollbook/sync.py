@@ -6,7 +6,7 @@ Seven stages, of which only the last one writes. Leaves files and rules to `rost
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -16,7 +16,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from rollbook.errors import BadSetting, MachineTrouble, Refused, SourceRejected
-from rollbook.roster import checks, diff, files, guard, identity, normalize, snapshot
+from rollbook.roster import checks, cloned, diff, files, guard, identity, normalize, snapshot
 from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
@@ -105,6 +105,8 @@ def run(
     memory or disk did not suffice; nothing is written then but the district's own state.
     """
     rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    if district.given:
+        raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
     _refuse_while_paused(database, district, how)
     with _workplace(settings) as folder:
         tell("reading the files")
@@ -126,6 +128,20 @@ def run(
             tell("writing the changes")
             work = _Work(database, district, settings, folder, tables.connection, before, moment)
             return _conclude(work, "files", how, problems)
+
+
+def take_in(database: Database, district: District, pages: Sequence[Path], settings: Settings) -> Sync:
+    """Make what another server gave the district's roster, with the ids and dates it has there; it is never held.
+
+    `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice, and those of `run`.
+    """
+    how = How(is_approved=True)
+    _refuse_while_paused(database, district, how)
+    with _workplace(settings) as folder, _engine(settings, folder) as engine:
+        cloned.read(engine, pages)
+        before = history.snapshot(database, district, folder, COMPARED)
+        moment = _compare(engine, database, district, before, settings, how)
+        return _conclude(_Work(database, district, settings, folder, engine, before, moment), "clone", how, None)
 
 
 def approve(
@@ -183,14 +199,14 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
                 _restore(engine, last.files)
-                engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
-                identity.group(engine)
+                if not cloned.is_in(engine):
+                    engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
+                    identity.group(engine)
                 diff.load(engine, last.files["digests"])
-                snapshot.begin(engine)
-                snapshot.build(engine, view.number, district.id, spec.scopes)
+                _build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
                 digests = diff.write(engine, "digests", folder)
-                history.fill_view(connection, district, view, last, diff.rows(engine), digests)
+                history.fill_view(connection, district, view, last, diff.rows(engine, is_whole=cloned.is_in(engine)), digests)
             elif is_new:
                 districts.insert_record(connection, districts.reread(connection, district), view, 0)
     return view
@@ -227,17 +243,27 @@ def _compare(
     """
     home = home or {}
     moment = districts.moment_after(before.created, how.moment)
-    with database.write() as connection:
-        ids = districts.reserve_ids(connection, moment)
-    identity.load(engine, before.files.get("identity"), home.get("identity"))
-    forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
-    identity.assign(engine, prefix=ids.prefix, now=timestamp(moment), forget_before=forget_before)
+    if not cloned.is_in(engine):
+        with database.write() as connection:
+            ids = districts.reserve_ids(connection, moment)
+        identity.load(engine, before.files.get("identity"), home.get("identity"))
+        forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
+        identity.assign(engine, prefix=ids.prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
-    snapshot.begin(engine)
-    for view in before.views:
-        snapshot.build(engine, view.number, district.id, view.spec.scopes)
+    _build(engine, district, before.views)
     diff.between(engine, [view.number for view in before.views], timestamp(moment))
     return moment
+
+
+def _build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
+    """Make the records of every view: from the roster's columns or, in a cloned district, as they were given."""
+    is_cloned = cloned.is_in(engine)
+    (cloned if is_cloned else snapshot).begin(engine)
+    for view in seen:
+        if is_cloned:
+            cloned.build(engine, view.number)
+        else:
+            snapshot.build(engine, view.number, district.id, view.spec.scopes)
 
 
 def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> Sync:
@@ -251,7 +277,7 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
         "planned",
         timestamp(work.moment),
         counts,
-        diff.samples(work.engine, min(counts)),
+        diff.samples(work.engine, min(counts), is_whole=cloned.is_in(work.engine)),
         reasons,
         problems.by_code() if problems else {},
         tuple(problems) if problems else (),
@@ -263,21 +289,24 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
 
 
 def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
-    kept = {name: diff.write(work.engine, name, work.folder) for name in (*COMPARED, *snapshot.tables())}
+    is_cloned = cloned.is_in(work.engine)
+    names = ("digests", cloned.TABLE) if is_cloned else (*COMPARED, *snapshot.tables())
+    kept = {name: diff.write(work.engine, name, work.folder) for name in names}
     report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
     if state == "held":
         error = f"Held for approval: {'; '.join(str(reason) for reason in done.reasons)}."
         outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
         return history.commit(work.database, work.district, work.before, outcome, files=kept)
     columns = {"snapshot": THIS_RUN, "state": "running", "error": "", "last_sync": timestamp(work.moment)}
+    if is_cloned and (given := cloned.district(work.engine)):
+        columns["given"] = given
     outcome = Outcome(cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced")
     keep = Keep(
         timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
         events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
     )
-    return history.commit(
-        work.database, work.district, work.before, outcome, changes=diff.rows(work.engine), files=kept, keep=keep
-    )
+    changes = diff.rows(work.engine, is_whole=is_cloned)
+    return history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep)
 
 
 def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:
@@ -298,6 +327,9 @@ def _again(database: Database, district: District, settings: Settings, number: i
 
 def _restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
     """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows` of each."""
+    if cloned.TABLE in files:
+        cloned.restore(engine, files[cloned.TABLE], rows)
+        return
     for table in snapshot.tables():
         limit = "" if rows is None else f" LIMIT {rows}"
         engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])

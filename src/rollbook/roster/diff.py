@@ -102,18 +102,21 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
     connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
 
 
-def samples(connection: duckdb.DuckDBPyConnection, view: int, each: int = 3) -> list[dict[str, str]]:
-    """The first few changes of each kind and verb in a view: kind, verb, id and a label for people (blank for what is gone)."""
+def samples(connection: duckdb.DuckDBPyConnection, view: int, each: int = 3, *, is_whole: bool = False) -> list[dict[str, str]]:
+    """The first few changes of each kind and verb in a view: kind, verb, id and a label for people (blank for what is gone).
+
+    `is_whole`: the records in `after` have their ends already, as those of a cloned district do.
+    """
     found = connection.execute(
         """
         WITH first AS (
             SELECT kind, verb, id FROM changes WHERE view = $view AND NOT contains(kind, '.')
             QUALIFY row_number() OVER (PARTITION BY kind, verb ORDER BY id) <= $each
         )
-        SELECT kind, verb, id, coalesce(core || '}', '{}') AS record
+        SELECT kind, verb, id, coalesce(core || $end, '{}') AS record
         FROM first LEFT JOIN (FROM after WHERE view = $view) USING (kind, id) ORDER BY kind, verb, id
         """,
-        {"view": view, "each": each},
+        {"view": view, "each": each, "end": "" if is_whole else "}"},
     ).fetchall()
     return [{"kind": kind, "verb": verb, "id": id_, "label": _label(json.loads(record))} for kind, verb, id_, record in found]
 
@@ -138,21 +141,24 @@ def _rank() -> str:
         f"WHEN kind = '{kind}'{f' AND roles & {ROLE[role].bit} > 0' if role else ''} THEN {place}"
         for place, (kind, role) in PLACES
     )
-    place = f"(CASE {places} END)"
+    # A person of no role that we know, which only another server can give, comes last.
+    place = f"(CASE {places} ELSE {len(ORDER) - 1} END)"
     return f"""CASE WHEN contains(kind, '.') THEN -1 ELSE CASE verb
         WHEN 'created' THEN {place} WHEN 'updated' THEN 100 + {place} ELSE 200 + {len(ORDER)} - {place} END END"""
 
 
-def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> Iterator[tuple[Any, ...]]:
     """The changes as rows of (view, rank, kind, id, roles, body), ordered by view, kind and id; body is None for what is gone.
 
+    `is_whole`: the records in `after` have their ends already, dates included, as those of a cloned district do.
     They are read in windows of ids, so that memory does not grow with the roster.
     """
+    window = _window("''" if is_whole else _ending())
     starts = connection.execute(_WINDOWS, [WINDOW_ROWS]).fetchall()
     ends = [*starts[1:], (None, None, None)]
     for (view, kind, low), (next_view, next_kind, next_low) in zip(starts, ends, strict=False):
         high = next_low if (next_view, next_kind) == (view, kind) else None
-        yield from connection.execute(_WINDOW, {"view": view, "kind": kind, "low": low, "high": high}).fetchall()
+        yield from connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high}).fetchall()
 
 
 def _ending() -> str:
@@ -171,10 +177,13 @@ _WINDOWS = """
     ) WHERE place % ? = 1 ORDER BY view, kind, id
 """
 _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
-_WINDOW = f"""
-    SELECT $view, rank, $kind, id, changed.roles, core || {_ending()}
-    FROM (FROM changes WHERE {_WITHIN}) changed
-    LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
-    LEFT JOIN (SELECT id, created, modified FROM digests WHERE {_WITHIN}) USING (id)
-    ORDER BY id
-"""
+
+
+def _window(ending: str) -> str:
+    return f"""
+        SELECT $view, rank, $kind, id, changed.roles, core || {ending}
+        FROM (FROM changes WHERE {_WITHIN}) changed
+        LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
+        LEFT JOIN (SELECT id, created, modified FROM digests WHERE {_WITHIN}) USING (id)
+        ORDER BY id
+    """

@@ -88,10 +88,10 @@ def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
     return IdBatch(f"{second:08x}{secrets.token_hex(4)}")
 
 
-def create(database: Database, name: str, *, given: dict[str, Any] | None = None) -> District:
+def create(database: Database, name: str, *, given: str | None = None) -> District:
     """Create an empty district. Errors: Conflict when the name is taken, or blank.
 
-    `given` is the record of a district that is cloned: it keeps its id and all it says.
+    `given` is the record, as JSON, of a district that is cloned: it keeps its id and all it says.
     """
     name = name.strip()
     if not name:
@@ -99,10 +99,10 @@ def create(database: Database, name: str, *, given: dict[str, Any] | None = None
     with database.write() as connection:
         if connection.row("SELECT 1 FROM districts WHERE name = ?", (name,)):
             raise Conflict(f"a district named {name!r} exists already")
-        id_ = str(given["id"]) if given else reserve_ids(connection).id(0)
+        id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(connection).id(0)
         if connection.row("SELECT 1 FROM districts WHERE id = ?", (id_,)):
             raise Conflict(f"a district with the id {id_} exists already")
-        blank = District(0, id_, name, timestamp(), given=orjson.dumps(given).decode() if given else None)
+        blank = District(0, id_, name, timestamp(), given=given)
         connection.run(
             "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, ?, ?, ?, ?)",
             (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
