@@ -33,29 +33,31 @@ DATES = ("created", "last_modified", "updated")
 
 
 def rank(kind: str, roles: int, verb: str) -> int:
-    """Place of an event in its batch; a smaller one is published first."""
-    place = next(place for place, (name, role) in PLACES if name == kind and (role is None or ROLE[role].bit & roles))
+    """Place of an event in its batch; a smaller one is published first, and a person of no role that we know last."""
+    fits = (place for place, (name, role) in PLACES if name == kind and (role is None or ROLE[role].bit & roles))
+    place = next(fits, len(ORDER) - 1)
     return VERBS.index(verb) * 100 + (len(ORDER) - place if verb == "deleted" else place)
 
 
 def shown(kind: str, record: dict[str, Any]) -> dict[str, Any]:
     """The record as an event shows it; the recorded wire differs there from the Data API (data-model.md 1.6).
 
-    A student's role has no inner email, and a contact's role has the keys of version 2 as well.
+    A student's role has no inner email, and a contact's role has the keys of version 2 as well. A cloned record may lack what
+    ours always have, or say null.
     """
-    if kind != "users":
+    if kind != "users" or not record.get("roles"):
         return record
     roles = dict(record["roles"])
-    if "student" in roles:
+    if roles.get("student"):
         roles["student"] = {name: value for name, value in roles["student"].items() if name != "email"}
-    if "contact" in roles:
-        related = roles["contact"].get("student_relationships", [])
+    if roles.get("contact"):
+        related = roles["contact"].get("student_relationships") or []
         first = related[0] if related else {}
         roles["contact"] = {
             **roles["contact"],
             "relationship": first.get("relationship", ""),
             "type": first.get("type", ""),
-            "students": [entry["student"] for entry in related],
+            "students": [entry.get("student", "") for entry in related],
         }
     return {**record, "roles": roles}
 
@@ -68,8 +70,8 @@ def previous_attributes(before: dict[str, Any], after: dict[str, Any]) -> dict[s
     """
     changed = _old_leaves(before, after, without=(*DATES, "roles", "ext"))
     if before.get("ext") != after.get("ext"):
-        changed["ext"] = _old_leaves(before.get("ext", {}), after.get("ext", {}))
-    roles = _old_roles(before.get("roles", {}), after.get("roles", {}))
+        changed["ext"] = _old_leaves(before.get("ext") or {}, after.get("ext") or {})
+    roles = _old_roles(before.get("roles") or {}, after.get("roles") or {})
     return {**changed, "roles": roles} if roles else changed
 
 
@@ -82,7 +84,7 @@ def _old_roles(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         elif was != now:
             old[role] = _old_leaves(was, now, without=("ext",))
             if was.get("ext") != now.get("ext"):
-                old[role]["ext"] = _old_leaves(was.get("ext", {}), now.get("ext", {}))
+                old[role]["ext"] = _old_leaves(was.get("ext") or {}, now.get("ext") or {})
     return old
 
 
@@ -99,7 +101,8 @@ def schools_of(kind: str, record: dict[str, Any]) -> list[str]:
     if kind == "schools":
         return [record["id"]]
     if kind == "sections":
-        return [record["school"]]
+        return [record["school"]] if record.get("school") else []
     if kind != "users":
         return []
-    return sorted({school for role in record["roles"].values() for school in role.get("schools", [])})
+    held = [role for role in (record.get("roles") or {}).values() if role]
+    return sorted({school for role in held for school in role.get("schools") or [] if school})

@@ -200,12 +200,12 @@ def _bodies(connection: Connection, access: Access, kind: str, ids: Iterable[str
 
 
 def _ids_at(value: Any, path: Sequence[str]) -> list[str]:
-    """The ids at a path of a decoded record: a list on the way is walked through, a missing key ends the way."""
+    """The ids at a path of a decoded record: a list on the way is walked through, a missing key or null ends the way."""
     if isinstance(value, list):
         return [id_ for item in value for id_ in _ids_at(item, path)]
     if not path:
-        return [value] if value else []
-    return _ids_at(value.get(path[0], []), path[1:])
+        return [value] if value and isinstance(value, str) else []
+    return _ids_at(value.get(path[0]), path[1:]) if isinstance(value, dict) else []
 
 
 def _unpack(packed: str) -> Iterable[str]:
