@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
-from rollbook.synthetic import writer
+from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
 from tests.postgres import server_address
@@ -70,7 +70,7 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A server with an invented district of 60 students, synced once, that tests only read; on each database."""
     folder = tmp_path_factory.mktemp("town")
-    writer.write(folder / "files", students=60, seed=3)
+    town_files.write(folder / "files")
     with ExitStack() as stack:
         if request.param == "sqlite":
             address = str(folder / "rollbook.db")
