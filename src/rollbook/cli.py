@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "resume": "rollbook.commands.history:resume",
     "thresholds": "rollbook.commands.history:show_thresholds",
     "events": "rollbook.commands.history:events",
+    "clone": "rollbook.commands.clone:clone",
     "application": "rollbook.commands.application:application",
     "connect": "rollbook.commands.application:connect",
     "settings": "rollbook.commands.settings:settings",

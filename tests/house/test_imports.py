@@ -17,6 +17,7 @@ LADDER = (
     ("roster",),
     ("store",),
     ("auth", "sync", "synthetic"),
+    ("clone",),
     ("web",),
     ("commands",),
     ("cli",),

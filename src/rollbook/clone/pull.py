@@ -1,0 +1,294 @@
+"""Reading a whole district from another server into a folder that outlives a break: the next run goes on where one stopped.
+
+A page, once read, is a file of JSON rows, one for each record; `reading.json` says how far each list has come. Nothing in the
+folder tells the token. It holds pupils' data: only its owner can read it, and it goes when the clone is committed or too old.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from rollbook.clone.remote import VERSION, Page, Remote
+from rollbook.contract.kinds import ROLES
+from rollbook.errors import Busy, MachineTrouble, RemoteTrouble
+from rollbook.roster.cloned import MAPPING, RECORD_BYTES_MAX
+
+# Parents first, so that what a list names has been read.
+LISTS = ("schools", "terms", "courses", "resources", "users", "sections")
+PREFIX = "rollbook-clone-"
+KEPT_SECONDS = 3600.0
+READINGS = 3
+
+_ID = re.compile(r"[0-9a-f]{24}")
+
+# (list, records so far, how many there will be)
+Progress = Callable[[str, int, int | None], None]
+
+
+class List(msgspec.Struct):
+    """How far a list has come. `next` is the path of the page after the last one kept; None and `is_begun`: it is whole."""
+
+    pages: int = 0
+    records: int = 0
+    total: int | None = None
+    last: str = ""
+    next: str | None = None
+    is_begun: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_begun and self.next is None
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What moves when the district at the other end does: its last sync, and its newest event where events are shown to us."""
+
+    last_sync: str = ""
+    event: str = ""
+
+
+class Reading(msgspec.Struct):
+    """One reading of a district: what did not move since it began, and how far it has come. `mapped` are resources done."""
+
+    stamp: Stamp
+    lists: dict[str, List]
+    mapped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A district, read: its id, its own record, and the files with all records."""
+
+    id: str
+    record: bytes
+    pages: list[Path]
+
+
+@contextmanager
+def folder(parent: Path, address: str, token: str, *, is_fresh: bool) -> Iterator[Path]:
+    """The folder of a pull, for one run at a time; what broke off within the last hour is still in it.
+
+    Errors: Busy when another run uses it.
+    """
+    key = hashlib.blake2b(f"{address}\0{token}".encode(), digest_size=12).hexdigest()
+    path = parent / f"{PREFIX}{key}"
+    with _locked(path):
+        if is_fresh or not _is_recent(path):
+            _clear(path)
+        yield path
+
+
+def forget(path: Path) -> None:
+    """Drop a pull that has been taken in, and others that nobody went on with."""
+    shutil.rmtree(path, ignore_errors=True)
+    for other in path.parent.glob(f"{PREFIX}*"):
+        if other.is_dir() and not _is_recent(other):
+            with suppress(Busy, OSError), _locked(other):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def district(remote: Remote) -> tuple[str, bytes]:
+    """Id and record of the only district that the token sees. Errors: RemoteTrouble."""
+    records = remote.page(f"{VERSION}/districts").records
+    if len(records) != 1:
+        raise RemoteTrouble(f"{remote.address}: expected a token of one district, got one that sees {len(records)}")
+    return _id(remote, "districts", _object(remote, "districts", records[0])), records[0]
+
+
+def read(remote: Remote, into: Path, tell: Progress) -> Pulled:
+    """Read the whole district, again when it moved meanwhile. Errors: RemoteTrouble."""
+    for _ in range(READINGS):
+        reading = _kept(into) or Reading(_stamp(remote, district(remote)[1]), {name: List() for name in LISTS})
+        for name in LISTS:
+            _read_list(remote, into, reading, name, tell)
+        _read_mapping(remote, into, reading, tell)
+        id_, record = district(remote)
+        if _stamp(remote, record) == reading.stamp:
+            _write_rows(into / "districts.jsonl.gz", [("districts", id_, None, record.decode())])
+            return Pulled(id_, record, sorted(into.glob("*.jsonl.gz")))
+        _clear(into)
+    raise RemoteTrouble(
+        f"{remote.address}: the district was changed there during each of {READINGS} readings, so that no reading is of one"
+        " moment; nothing was written. Try again when no sync is running there"
+    )
+
+
+def _stamp(remote: Remote, record: bytes) -> Stamp:
+    event = remote.last_of(f"{VERSION}/events")
+    newest = _object(remote, "events", event).get("id") if event else None
+    return Stamp(str(_object(remote, "districts", record).get("last_sync") or ""), str(newest or ""))
+
+
+# Lists -----------------------------------------------------------------------------------------------
+
+
+def _read_list(remote: Remote, into: Path, reading: Reading, name: str, tell: Progress) -> None:
+    """Read a list to its end, from where it stands."""
+    state, path = reading.lists[name], f"{VERSION}/{name}"
+    if not state.is_begun:
+        state.total = None if name == "resources" else remote.count(path)
+    tell(name, state.records, state.total)
+    while not state.is_whole:
+        page = remote.page(state.next) if state.next else remote.first_page(path)
+        rows = [_row(remote, name, record) for record in page.records]
+        _check_order(remote, name, state, rows)
+        if rows:
+            _write_rows(into / f"{name}-{state.pages:06d}.jsonl.gz", rows)
+            state.pages, state.records, state.last = state.pages + 1, state.records + len(rows), max(row[1] for row in rows)
+        state.next, state.is_begun = page.next, True
+        _keep(into, reading)
+        tell(name, state.records, state.total)
+
+
+def _check_order(remote: Remote, name: str, state: List, rows: list[Row]) -> None:
+    """A page leads on, so that a list ends: its ids are greater than those of the page before."""
+    if rows and min(row[1] for row in rows) <= state.last:
+        raise RemoteTrouble(f"{remote.address}: a page of {name} repeats what the page before it had; its links lead in a circle")
+
+
+def _read_mapping(remote: Remote, into: Path, reading: Reading, tell: Progress) -> None:
+    """Which courses each resource is for: no record tells, so each resource is asked."""
+    resources = [row["id"] for path in sorted(into.glob("resources-*.jsonl.gz")) for row in _rows(path)]
+    for place, id_ in enumerate(resources[reading.mapped :], start=reading.mapped):
+        tell(MAPPING, place, len(resources))
+        courses = [_id(remote, "courses", _object(remote, "courses", record)) for record in _related(remote, id_)]
+        _write_rows(into / f"mapping-{place:06d}.jsonl.gz", [(MAPPING, id_, None, orjson.dumps(courses).decode())])
+        reading.mapped = place + 1
+        _keep(into, reading)
+    if resources:
+        tell(MAPPING, len(resources), len(resources))
+
+
+def _related(remote: Remote, id_: str) -> Iterator[bytes]:
+    page: Page = remote.first_page(f"{VERSION}/resources/{id_}/courses")
+    seen: set[str] = set()
+    while True:
+        yield from page.records
+        if page.next is None:
+            return
+        if page.next in seen:
+            raise RemoteTrouble(f"{remote.address}: the courses of resource {id_} lead in a circle")
+        seen.add(page.next)
+        page = remote.page(page.next)
+
+
+# Records ---------------------------------------------------------------------------------------------
+
+Row = tuple[str, str, int | None, str]
+
+
+def _row(remote: Remote, kind: str, raw: bytes) -> Row:
+    """A record as (kind, id, mask of roles, body to the byte)."""
+    record = _object(remote, kind, raw)
+    return kind, _id(remote, kind, record), _mask(record) if kind == "users" else None, raw.decode()
+
+
+def _object(remote: Remote, kind: str, raw: bytes) -> dict[str, Any]:
+    if len(raw) > RECORD_BYTES_MAX:
+        raise RemoteTrouble(f"{remote.address}: a record of {kind} is larger than {RECORD_BYTES_MAX:,} bytes")
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise RemoteTrouble(f"{remote.address}: a record of {kind} is no valid JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise RemoteTrouble(f"{remote.address}: expected each of {kind} to be an object, got {raw[:60]!r}")
+    return record
+
+
+def _id(remote: Remote, kind: str, record: dict[str, Any]) -> str:
+    id_ = record.get("id")
+    if not isinstance(id_, str) or not _ID.fullmatch(id_):
+        raise RemoteTrouble(
+            f"{remote.address}: expected each of {kind} to have an id of 24 hex characters, got {str(id_)[:60]!r}"
+        )
+    return id_
+
+
+def _mask(user: dict[str, Any]) -> int:
+    held = user.get("roles")
+    return sum(role.bit for role in ROLES if isinstance(held, dict) and isinstance(held.get(role.name), dict))
+
+
+# The folder ------------------------------------------------------------------------------------------
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> None:
+    lines = b"\n".join(orjson.dumps(dict(zip(("kind", "id", "roles", "body"), row, strict=True))) for row in rows)
+    _write(path, gzip.compress(lines, 1))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    return (orjson.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise MachineTrouble(f"the disk refused: {error.strerror}: {path.parent}") from None
+
+
+def _keep(into: Path, reading: Reading) -> None:
+    _write(into / "reading.json", msgspec.json.encode(reading))
+
+
+def _kept(into: Path) -> Reading | None:
+    try:
+        return msgspec.json.decode((into / "reading.json").read_bytes(), type=Reading)
+    except (OSError, msgspec.DecodeError):
+        _clear(into)
+        return None
+
+
+def _is_recent(path: Path) -> bool:
+    try:
+        return time.time() - (path / "reading.json").stat().st_mtime < KEPT_SECONDS
+    except OSError:
+        return False
+
+
+def _clear(path: Path) -> None:
+    for file in path.iterdir():
+        if file.name != "lock":
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep others out of a folder, which is made when it is not there and readable by its owner only."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.stat(follow_symlinks=False).st_uid != os.getuid():
+            raise MachineTrouble(f"the folder {path} belongs to somebody else")
+        descriptor = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise MachineTrouble(f"the disk refused: {error.strerror}: {path}") from None
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Busy("another clone of this district is running; wait for it, or stop it") from None

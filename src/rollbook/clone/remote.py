@@ -1,0 +1,278 @@
+"""Another server that speaks this API, read politely: its rate limit kept, its hiccups waited out, no answer believed unchecked.
+
+Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no other host.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from rollbook import __version__
+from rollbook.errors import BadSetting, RemoteTrouble
+
+VERSION = "/v3.0"
+# Asked for first is the largest page; a server with a smaller maximum refuses it.
+PAGE_SIZES = (10_000, 1_000, 100)
+# The documented advice: 1 s, 2 s, 4 s ..., at most five times (protocol.md 6.1).
+RETRIES = 5
+# A window is a minute; a clock that differs must not make us wait for hours.
+WINDOW_SECONDS_MAX = 90.0
+ANSWER_BYTES_MAX = 512 * 1024 * 1024
+TIMEOUT = httpx.Timeout(180.0, connect=20.0)
+
+Wait = Callable[[float], None]
+
+
+class Element(msgspec.Struct):
+    """An element of a list: `data` is the record, to the byte."""
+
+    data: msgspec.Raw
+
+
+class Link(msgspec.Struct):
+    rel: str
+    uri: str
+
+
+class Listed(msgspec.Struct):
+    """A list's answer as it comes. An empty list of resources may come without `data` (protocol.md 5.7)."""
+
+    data: list[Element] | None = None
+    resources: list[Element] | None = None
+    links: list[Link] = []
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The records of one page, and the path of the next one."""
+
+    records: list[bytes]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; `listed` is there when its status is 200."""
+
+    status: int
+    body: bytes
+    listed: Listed | None = None
+
+
+class Remote:
+    """One server and one token. `wait` sleeps for some seconds."""
+
+    def __init__(self, address: str, token: str, *, wait: Wait = time.sleep) -> None:
+        self.address = checked_address(address)
+        self._prefix = urlsplit(self.address).path
+        self._wait = wait
+        self._was_reached = False
+        self._seconds_owed = 0.0
+        self._sizes: tuple[int, ...] = PAGE_SIZES
+        if not token.isascii() or not token.isprintable() or not token.strip():
+            raise BadSetting("token: expected a district token, in plain characters")
+        headers = {
+            "authorization": f"Bearer {token.strip()}",
+            "user-agent": f"rollbook/{__version__}",
+            "accept": "application/json",
+        }
+        self._client = httpx.Client(headers=headers, timeout=TIMEOUT)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def first_page(self, path: str) -> Page:
+        """The first page of a list, as large as the server allows; what it refused once is not asked again."""
+        answer = self._answer(f"{path}?limit={self._sizes[0]}")
+        while answer.status in (400, 413) and len(self._sizes) > 1:
+            self._sizes = self._sizes[1:]
+            answer = self._answer(f"{path}?limit={self._sizes[0]}")
+        return self._page(path, answer)
+
+    def page(self, path: str) -> Page:
+        return self._page(path, self._answer(path))
+
+    def count(self, path: str) -> int | None:
+        """How many records a list has; None when the server does not say."""
+        listed = self._answer(f"{path}?count=true").listed
+        return listed.count if listed else None
+
+    def last_of(self, path: str) -> bytes | None:
+        """The last record of a list; None when there is none, or the list is not for us."""
+        listed = self._answer(f"{path}?ending_before=last&limit=1").listed
+        return bytes(listed.data[-1].data) if listed and listed.data else None
+
+    # One answer ------------------------------------------------------------------------------------
+
+    def _page(self, path: str, answer: Answer) -> Page:
+        listed = answer.listed
+        if listed is None:
+            raise self._refusal(path, answer)
+        elements = listed.data if listed.data is not None else listed.resources
+        if elements is None:
+            raise self._trouble(f"{path} is no list of this API: it has no `data`")
+        following = [link.uri for link in listed.links if link.rel == "next"]
+        return Page([bytes(element.data) for element in elements], self._path(following[0]) if following and elements else None)
+
+    def _answer(self, path: str) -> Answer:
+        """The answer to a request, which is asked again as long as that makes sense."""
+        for attempt in range(RETRIES + 1):
+            if self._seconds_owed:
+                self._wait(self._seconds_owed)
+            try:
+                return self._ask(path)
+            except _Passing as passing:
+                if attempt == RETRIES:
+                    again = f"asked {RETRIES + 1} times; run the command again to go on from here"
+                    raise self._trouble(f"{passing} ({again})") from None
+                self._seconds_owed = self._seconds_owed or 2.0**attempt
+        raise AssertionError  # the last attempt returns or raises
+
+    def _ask(self, path: str) -> Answer:
+        """One request. Errors: _Passing when it may be asked again."""
+        self._seconds_owed = 0.0
+        try:
+            with self._client.stream("GET", f"{self._origin}{self._prefix}{path}") as response:
+                body = self._body(response)
+        except httpx.RequestError as error:
+            raise self._broken(error) from None
+        self._was_reached = True
+        self._seconds_owed = _seconds_to_wait(response.headers, response.status_code)
+        if response.status_code == 429:
+            raise _Passing("the rate limit stays used up, by somebody else, too")
+        if response.status_code >= 500 and response.status_code != 501:
+            raise _Passing(f"{path} was answered with {response.status_code}")
+        return Answer(response.status_code, body, self._listed(path, response, body) if response.status_code == 200 else None)
+
+    def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > ANSWER_BYTES_MAX:
+                raise self._trouble(f"an answer is larger than {ANSWER_BYTES_MAX:,} bytes")
+        return bytes(body)
+
+    def _listed(self, path: str, response: httpx.Response, body: bytes) -> Listed:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind.startswith("text/"):
+            raise self._trouble(f"{path} is answered with {kind} and not with JSON; is this the address of the API?")
+        try:
+            body.decode()
+            return msgspec.json.decode(body, type=Listed)
+        except msgspec.ValidationError as error:
+            raise self._trouble(f"{path} does not have the form of this API: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _Passing(f"{path} is answered with JSON that cannot be read") from None
+
+    def _broken(self, error: httpx.RequestError) -> Exception:
+        """What a failed request means: nothing to wait for when TLS fails, or when the server was never reached."""
+        reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+        if reason is not None:
+            why = getattr(reason, "verify_message", "") or reason.reason or str(reason)
+            return self._trouble(
+                f"the server's certificate or TLS cannot be used: {why}; a private authority goes into SSL_CERT_FILE"
+            )
+        text = str(error) or type(error).__name__
+        if not self._was_reached and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+            return self._trouble(f"no server can be reached there: {text}")
+        return _Passing(f"the connection broke: {text}")
+
+    def _refusal(self, path: str, answer: Answer) -> RemoteTrouble:
+        if answer.status == 401:
+            return self._trouble("the server does not know this token (401)")
+        if answer.status == 403:
+            return self._trouble(f"the server does not let this token read {path} (403)")
+        if answer.status == 404:
+            return self._trouble(f"there is no {path} for this token (404); is this the API's address, and a district's token?")
+        if 300 <= answer.status < 400:
+            return self._trouble(f"{path} is answered with a redirect ({answer.status}); give the address it leads to")
+        return self._trouble(f"{path} was refused with {answer.status}: {_message(answer.body)}")
+
+    def _trouble(self, text: str) -> RemoteTrouble:
+        return RemoteTrouble(f"{self.address}: {text}")
+
+    # Addresses -------------------------------------------------------------------------------------
+
+    @property
+    def _origin(self) -> str:
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _path(self, link: str) -> str:
+        """The path and query that a link leads to, below our own address. Errors: RemoteTrouble when it leads to another host."""
+        try:
+            parts = urlsplit(link)
+            host = parts.hostname
+        except ValueError:
+            raise self._trouble(f"a link cannot be read: {link[:200]!r}") from None
+        if host is not None and host != urlsplit(self.address).hostname:
+            raise self._trouble(f"a link leads to another host, {host!r}; it was not followed")
+        path = parts.path
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            path = path.removeprefix(self._prefix)
+        if not path.startswith("/") or (parts.scheme and not host):
+            raise self._trouble(f"a link is no path of this API: {link[:200]!r}")
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+class _Passing(Exception):
+    """Trouble that may pass: worth asking again."""
+
+
+@contextmanager
+def opened(address: str, token: str, *, wait: Wait = time.sleep) -> Iterator[Remote]:
+    remote = Remote(address, token, wait=wait)
+    try:
+        yield remote
+    finally:
+        remote.close()
+
+
+def checked_address(address: str) -> str:
+    """The base address: scheme, host and, behind some proxies, a path; without the version. Errors: BadSetting."""
+    try:
+        parts = urlsplit(address.strip())
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and (parts.port or 1)
+        httpx.URL(address.strip())
+    except (ValueError, httpx.InvalidURL):
+        is_usable = None
+    if not is_usable or parts.query or parts.fragment:
+        raise BadSetting(f"url: expected an address such as https://api.example.org, got {address!r}")
+    path = parts.path.rstrip("/").removesuffix(VERSION).rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def _seconds_to_wait(headers: httpx.Headers, status: int) -> float:
+    """As `Retry-After` says, or until the rate limit's window ends when it is used up; 0 when there is no need."""
+    after = headers.get("retry-after", "")
+    if status in (429, 503) and after.isascii() and after.isdigit():
+        return min(float(after), WINDOW_SECONDS_MAX)
+    try:
+        remaining, reset = int(headers["x-ratelimit-remaining"]), float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return 0.0
+    return min(max(reset - time.time() + 0.5, 0.0), WINDOW_SECONDS_MAX) if remaining <= 0 else 0.0
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _message(body: bytes) -> str:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return "no reason given"
+    found = found if isinstance(found, dict) else {}
+    return str(found.get("message") or found.get("error") or "no reason given")[:200]
