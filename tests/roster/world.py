@@ -6,7 +6,7 @@ there. Amy is in algebra and art, Ben in algebra, Cem in art and homeroom, Dot n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def found(self) -> Found:
-        return [(problem.file, problem.row, problem.code) for problem in self.problems]
+        return _places(self.problems)
 
     def column(self, table: str, column: str) -> dict[Any, Any]:
         """A column of a table, by key."""
@@ -88,9 +88,19 @@ def read(source: Path, rules: Rules | None = None) -> Outcome:
         return Outcome(_rows(tables.connection), list(problems), problems.errors_by_kind())
 
 
+def checked(folder: Path, changes: Mapping[str, str | bytes | None], rules: Rules | None = None) -> Found:
+    """Write the district's files with changes, and name the problems that reading and checking them finds."""
+    with closing(files.open_all(write(folder, changes), memory_limit="256MB")) as tables:
+        return _places(checks.check(tables, rules or Rules()))
+
+
 def outcome(folder: Path, changes: Mapping[str, str | bytes | None] | None = None, rules: Rules | None = None) -> Outcome:
     """Write the district's files with changes, and read them."""
     return read(write(folder, changes), rules)
+
+
+def _places(problems: Iterable[Problem]) -> Found:
+    return [(problem.file, problem.row, problem.code) for problem in problems]
 
 
 def _rows(connection: Any) -> dict[str, list[dict[str, Any]]]:

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import csv
 from importlib.resources import files
-from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from rollbook.contract.fields import SUBJECTS
-
-# The longest phrase in the data file.
-_WORDS_MAX: Final = 4
 
 
 def build(connection: DuckDBPyConnection) -> None:
@@ -42,7 +38,11 @@ def build(connection: DuckDBPyConnection) -> None:
         SELECT text, arg_min(subject, (-length(phrase), place)) AS subject
         FROM phrases JOIN known USING (phrase) GROUP BY text
         """,
-        {"words_max": _WORDS_MAX, "phrases": list(phrases), "subjects": list(phrases.values())},
+        {
+            "words_max": max(len(phrase.split()) for phrase in phrases),
+            "phrases": list(phrases),
+            "subjects": list(phrases.values()),
+        },
     )
 
 

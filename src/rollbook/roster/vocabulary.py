@@ -56,7 +56,9 @@ _OTHER_LANGUAGE_NAMES: Final = {
     "q'anjob'al": "Other",
 }
 _LANGUAGE_NAMES: Final = {
-    **{code: language.name for language in LANGUAGES for code in (language.code, *language.accepted_codes)},
+    # `iku` is also accepted for Inuinnaqtun; a language's own code comes before.
+    **{code: language.name for language in LANGUAGES for code in language.accepted_codes},
+    **{language.code: language.name for language in LANGUAGES},
     **{language.name.lower(): language.name for language in LANGUAGES},
     **_OTHER_LANGUAGE_NAMES,
 }

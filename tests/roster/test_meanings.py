@@ -1,0 +1,224 @@
+"""Every row of the tables of normalisation: what a district writes, what the API shows, and whether it is reported."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook.contract.fields import DISABILITIES, GENDERS, GRADES, LANGUAGES, RACES
+from rollbook.roster.problems import Problem
+from rollbook.roster.rules import Rules
+from tests.roster.world import Outcome, outcome
+
+Case = tuple[str, str, str, bool]  # header, input, meaning, and whether the input is known
+
+TODAY = date(2026, 3, 1)
+
+
+def _known(header: str, **pairs: str) -> list[Case]:
+    return [(header, written, meaning, True) for written, meaning in pairs.items()]
+
+
+def _each(header: str, meaning: str, *inputs: str) -> list[Case]:
+    return [(header, written, meaning, True) for written in inputs]
+
+
+def _unknown(header: str, meaning: str, *inputs: str) -> list[Case]:
+    return [(header, written, meaning, False) for written in inputs]
+
+
+_YES_NO = ("Hispanic_Latino", "Ell_status", "IEP_status", "Gifted_status", "Section_504_status", "Disability_status")
+
+STUDENT_CASES: list[Case] = [
+    *(case for grade in GRADES for case in _each("Grade", grade, grade, grade.upper(), grade.lower())),
+    *_each("Grade", "Kindergarten", "0", "K", "KG", "KN", "KF", "kg"),
+    *_each("Grade", "PreKindergarten", "PK", "PreK", "prek"),
+    *_known("Grade", PR="Preschool", IT="InfantToddler", TK="TransitionalKindergarten", UG="Ungraded"),
+    *_each("Grade", "PostGraduate", "PG", "PS"),
+    *_unknown("Grade", "Other", "01", "09", "012", "14", "4th", "fourth", "4.0", "-1", "K-5", "12th Grade", "?"),
+    *(case for gender in GENDERS for case in _each("Gender", gender, gender, gender.lower())),
+    *_known("Gender", male="M", Female="F", MALE="M", nonbinary="X"),
+    *_each("Gender", "X", "Non-binary", "non binary"),
+    *_unknown("Gender", "", "?", "unknown", "MF"),
+    *(case for race in RACES for case in _each("Race", race, race, race.upper())),
+    *_known("Race", W="Caucasian", A="Asian", B="Black or African American", I="American Indian", M="Two or More Races"),
+    *_known("Race", P="Hawaiian or Other Pacific Islander", w="Caucasian"),
+    *_unknown("Race", "Unknown", "H", "Martian", "7"),
+    *(case for header in _YES_NO for case in _each(header, "Y", "Y", "y", "Yes", "TRUE", "1")),
+    *(case for header in _YES_NO for case in _each(header, "N", "N", "n", "no", "False", "0")),
+    *(case for header in _YES_NO for case in [*_each(header, "", ""), *_unknown(header, "", "maybe", "2")]),
+    *_each("Ell_status", "Y", "EL", "el"),
+    *_each("Ell_status", "N", "RFEP", "IFEP"),
+    *_known("Frl_status", F="Free", R="Reduced", P="Paid", N="Paid", free="Free", Reduced="Reduced", PAID="Paid", other="Other"),
+    *[*_each("Frl_status", "", ""), *_unknown("Frl_status", "Other", "X", "yes")],
+    *(case for language in LANGUAGES for case in _each("Home_language", language.name, language.name.upper(), language.code)),
+    *_known("Home_language", chi="Chinese", doi="Dogri", frr="Frisian", frs="Frisian", tib="Tibetan", iku="Inuktitut"),
+    *_each("Home_language", "Khmer", "Cambodian (Khmer)", "khm"),
+    *_each("Home_language", "Manipuri", "Meiteilon (Manipuri)"),
+    *_each("Home_language", "Chichewa", "Nyanja (Chichewa)"),
+    *_each("Home_language", "Northern Sotho", "Sepedi"),
+    *_each("Home_language", "Other", "Akateko", "Q'anjob'al"),
+    *[*_each("Home_language", "", ""), *_unknown("Home_language", "Other", "Klingon", "xx")],
+    *(case for code in DISABILITIES for case in _each("Disability_code", code, code, code.upper(), DISABILITIES[code])),
+    *(case for code in DISABILITIES for case in _each("Disability_type", DISABILITIES[code], DISABILITIES[code].lower(), code)),
+    *[*_each("Disability_code", "", ""), *_unknown("Disability_code", "other", "xyz")],
+    *[*_each("Disability_type", "", ""), *_unknown("Disability_type", "Other", "Something")],
+    # Dates of birth, read on 1 March 2026.
+    *_each("DOB", "1/16/1998", "1/16/98", "01/16/1998", "1/16/1998", "1998-01-16", "1998-1-16"),
+    *_each("DOB", "12/31/2015", "12/31/2015", "12/31/15", "2015-12-31"),
+    *_each("DOB", "3/1/2026", "3/1/26"),
+    *_each("DOB", "3/2/1926", "3/2/26"),
+    *_each("DOB", "2/29/2016", "2/29/16", "2016-02-29"),
+    *_each("DOB", "2/29/1928", "2/29/28"),
+    *_each("DOB", "1/1/2000", "1/1/00"),
+    *[
+        *_each("DOB", "", ""),
+        *_unknown("DOB", "", "2/29/2015", "13/1/2015", "1/32/2015", "0/1/2015", "16.1.1998", "1-16-1998", "x"),
+    ],
+    *_unknown(
+        "DOB", "", "1/16/998", "1/16/1", "1/16/1799", "2201-01-01", "January 16, 1998", "19980116", "1/16/1998 0:00", "٣/١/2015"
+    ),
+    # Contacts.
+    *_each("Contact_phone", "(718) 555-4567", "7185554567", "718-555-4567", "(718) 555-4567", "718.555.4567", " 718 555 4567 "),
+    *_each("Contact_phone", "1-(718) 555-4567", "17185554567", "1-718-555-4567", "+1 (718) 555-4567", "1-(718) 555-4567"),
+    *_unknown("Contact_phone", "", "555-4567", "718-555-4567 x12", "718-555-4567 ext. 5", "718-555-456 x1", "27185554567"),
+    *_unknown("Contact_phone", "", "7185554567 / 7185554568", "718 555-CALL", "none", "-", "71855545678#1", "718555456;1"),
+    *[*_each("Contact_phone", "", ""), *_each("Contact_phone_type", "Other", "", "Other", "OTHER")],
+    *_known("Contact_phone_type", Cell="Cell", home="Home", WORK="Work", mobile="Cell", Mobile="Cell"),
+    *_unknown("Contact_phone_type", "Other", "Satellite", "Fax"),
+    *_each(
+        "Contact_relationship",
+        "Parent",
+        "Parent",
+        "mother",
+        "Father",
+        "Guardian",
+        "Step Mother",
+        "stepfather",
+        "Stepparent",
+        "MOM",
+    ),
+    *_each("Contact_relationship", "Grandparent", "Grandparent", "grandmother", "Grand Father", "grandma"),
+    *_each("Contact_relationship", "Aunt/Uncle", "Aunt/Uncle", "aunt", "Uncle", "Great Aunt"),
+    *_each("Contact_relationship", "Sibling", "Sibling", "Brother", "sister", "Stepbrother", "Half sister"),
+    *[*_known("Contact_relationship", Self="Self", Other="Other"), *_each("Contact_relationship", "Other", "")],
+    *_unknown("Contact_relationship", "Other", "Neighbour", "Case worker", "Grocer"),
+    *_each(
+        "Contact_type", "Parent/Guardian", "Parent/Guardian", "guardian", "Mother", "father", "Parent", "mom", "dad", "stepmother"
+    ),
+    *_each("Contact_type", "Parent/Guardian", "stepfather", "Stepparent", "Emergency - Mother"),
+    *_each("Contact_type", "Emergency", "Emergency", "emergency contact", "EMERGENCY 2"),
+    *[
+        *_known("Contact_type", Primary="Primary", secondary="Secondary", Other="Other"),
+        *_each("Contact_type", "Primary", "Primary 1"),
+    ],
+    *_each("Contact_type", "Family", "Family", "Family Friend", "Great Aunt", "uncle", "relative", "grandmother", "Grandfather"),
+    *_each("Contact_type", "Family", "Grandparent", "Sibling"),
+    *_unknown("Contact_type", "", "Neighbour", "Momentum", "x"),
+]
+# Which roster column shows a column of students.csv.
+SHOWN = {
+    "Hispanic_Latino": "hispanic_ethnicity",
+    "Contact_phone": "phone",
+    "Contact_phone_type": "phone_type",
+    "Contact_relationship": "relationship",
+    "Contact_type": "type",
+}
+CONTACT_DEFAULTS = {"Contact_name": "Pat", "Contact_type": "Primary"}
+
+
+def _write(cases: list[Case]) -> str:
+    """students.csv with one student for each case, with a value in the case's column alone; a contact has what it needs, too."""
+    headers = list(dict.fromkeys(["Contact_name", "Contact_sis_id", *(case[0] for case in cases)]))
+    lines = [",".join(["School_id", "Student_id", "First_name", "Last_name", *headers])]
+    for number, (header, written, _, _) in enumerate(cases):
+        values = dict.fromkeys(headers, "")
+        if header.startswith("Contact_"):
+            values |= {"Contact_name": "Pat", "Contact_type": "Primary", "Contact_sis_id": f"c{number}"}
+        values[header] = '"' + written + '"'
+        lines.append(",".join(["ash", f"s{number}", "A", "B", *values.values()]))
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("meanings")
+    enrolled = "School_id,Section_id,Student_id\nash,algebra,s0\n"
+    rules = Rules(today=TODAY, problems_max=10_000)
+    return outcome(folder, {"students.csv": _write(STUDENT_CASES), "enrollments.csv": enrolled}, rules)
+
+
+def _shown(world: Outcome, number: int, header: str) -> Any:
+    column = SHOWN.get(header, header.lower())
+    if header in ("Contact_relationship", "Contact_type"):
+        return next(row[column] for row in world.tables["contact_students"] if row["student"] == f"s{number}")
+    if header.startswith("Contact_"):
+        return next(row[column] for row in world.tables["contacts"] if row["sis_id"] == f"c{number}")
+    return next(row[column] for row in world.tables["students"] if row["key"] == f"s{number}")
+
+
+@pytest.mark.parametrize("number", range(len(STUDENT_CASES)))
+def test_every_input_has_its_meaning(number: int, shown: Outcome) -> None:
+    header, written, meaning, is_known = STUDENT_CASES[number]
+    reported = [problem for problem in shown.problems if problem.file == "students.csv" and problem.row == number + 2]
+    assert (header, written, meaning) == (header, written, _shown(shown, number, header))
+    assert ([] if is_known else [(header, written.strip())]) == [(problem.column, problem.value) for problem in reported]
+
+
+def test_each_language_has_its_code(shown: Outcome) -> None:
+    codes = {row["home_language"]: row["home_language_code"] for row in shown.tables["students"]}
+    assert {language.name: language.code for language in LANGUAGES} | {"": ""} == codes
+
+
+def test_lenient_grades_read_a_leading_zero(tmp_path: Path) -> None:
+    students = "School_id,Student_id,First_name,Last_name,Grade\n" + "".join(
+        f"ash,s{number},A,B,{grade}\n" for number, grade in enumerate(["01", "09", "00", "12", "013"])
+    )
+    world = outcome(
+        tmp_path,
+        {"students.csv": students, "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,s0\n"},
+        Rules(lenient_grades=True),
+    )
+    assert list(world.column("students", "grade").values()) == ["1", "9", "Kindergarten", "12", "Other"]
+    assert [place for place in world.found if place[2] == "unknown-value"] == [("students.csv", 6, "unknown-value")]
+
+
+def test_blank_and_absent_columns_are_told_apart(tmp_path: Path) -> None:
+    students = "School_id,Student_id,First_name,Last_name,Grade,Gender\nash,amy,Amy,Adams,,\n"
+    world = outcome(tmp_path, {"students.csv": students, "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,amy\n"})
+    (amy,) = world.tables["students"]
+    assert (amy["grade"], amy["gender"], amy["race"], amy["dob"], amy["home_language_code"]) == ("", "", None, None, None)
+
+
+def test_terms_have_iso_dates_and_two_digit_years_are_this_century(tmp_path: Path) -> None:
+    sections = "School_id,Section_id,Teacher_id,Term_name,Term_start,Term_end\n" + "".join(
+        f"ash,x{number},lund,T,{start},{end}\n"
+        for number, (start, end) in enumerate([("8/1/2025", "2025-12-20"), ("08/01/25", "12/20/25"), ("8/1/98", "1.1.2026")])
+    )
+    enrollments = "School_id,Section_id,Student_id\n" + "".join(f"ash,x{number},amy\n" for number in range(3))
+    world = outcome(tmp_path, {"sections.csv": sections, "enrollments.csv": enrollments}, Rules(today=TODAY))
+    assert [(t["start_date"], t["end_date"]) for t in world.tables["terms"]] == [("2025-08-01", "2025-12-20"), ("2098-08-01", "")]
+    assert world.found == [("sections.csv", 4, "bad-date")]
+
+
+def test_a_school_keeps_its_phone_and_grades_in_the_form_of_the_wire(tmp_path: Path) -> None:
+    schools = (
+        "School_id,School_name,School_number,School_phone,Low_grade,High_grade\nash,Ash,1,718.555.4567,0,5\nbirch,Birch,2,,,\n"
+    )
+    world = outcome(tmp_path, {"schools.csv": schools})
+    assert [(school["phone"], school["low_grade"], school["high_grade"]) for school in world.tables["schools"]] == [
+        ("(718) 555-4567", "Kindergarten", "5"),
+        ("", "", ""),
+    ]
+
+
+def test_problems_of_values_tell_what_was_expected(shown: Outcome) -> None:
+    def expected(code: str) -> set[str | None]:
+        return {problem.expected for problem in shown.problems if isinstance(problem, Problem) and problem.code == code}
+
+    assert {"MM/DD/YYYY or YYYY-MM-DD"} == expected("bad-date")
+    assert {"10 digits, or 11 that begin with 1, and no extension"} == expected("bad-phone")
+    assert "M, F or X" in expected("unknown-value")
