@@ -110,7 +110,7 @@ def test_the_same_person_leaves_on_every_day_and_is_back_299_and_301_days_later(
         without = read(tmp_path)
         plain = written(tmp_path, students=400, day=day)
         gone[day] = students(plain).keys() - students(without).keys()
-        assert gone[day] == {summary.named_students["person-leaves"]}
+        assert gone[day] == {summary.named_people["person-leaves"]}
         assert plain["enrollments.csv"] != without["enrollments.csv"]
         assert {*without} == {*COLUMNS}
     assert len(set.union(*gone.values())) == 1
@@ -118,5 +118,58 @@ def test_the_same_person_leaves_on_every_day_and_is_back_299_and_301_days_later(
 
 def test_scenarios_may_come_together(tmp_path: Path) -> None:
     summary = write(tmp_path, students=600, scenarios=("person-leaves", "student-changes-school", "half-a-file"))
-    assert {*summary.named_students} == {"person-leaves", "student-changes-school"}
-    assert len({*summary.named_students.values()}) == 2
+    assert {*summary.named_people} == {"person-leaves", "student-changes-school"}
+    assert len({*summary.named_people.values()}) == 2
+
+
+# Scenarios that began on a day and go on
+
+
+@pytest.mark.parametrize("name", ["person-leaves", "student-changes-school"])
+def test_a_scenario_that_began_on_a_day_stays_about_the_same_student(tmp_path: Path, name: str) -> None:
+    about = set()
+    for day in (40, 340, 390):
+        summary = write(tmp_path / "with", students=200, day=day, scenarios=(f"{name}@40",))
+        before, after = written(tmp_path / "without", students=200, day=day), read(tmp_path / "with")
+        old, new = students(before), students(after)
+        assert {same for same in old if old[same] != new.get(same)} == {summary.named_people[f"{name}@40"]}
+        about.add(summary.named_people[f"{name}@40"])
+    assert len(about) == 1
+
+
+def test_a_scenario_that_began_twice_is_about_two_students(tmp_path: Path) -> None:
+    names = ("person-leaves@40", "student-changes-school@40", "person-leaves@41", "person-leaves@45")
+    summary = write(tmp_path, students=200, day=60, scenarios=names)
+    assert {*summary.named_people} == {*names}
+    assert len({*summary.named_people.values()}) == 4
+
+
+def test_two_teachers_become_staff_one_after_the_other_and_stay_so(tmp_path: Path) -> None:
+    names = ("teacher-becomes-staff@40", "teacher-becomes-staff@50")
+    for day in (50, 90):
+        before = written(tmp_path / "without", students=400, day=day)
+        summary = write(tmp_path / "with", students=400, day=day, scenarios=names)
+        after = read(tmp_path / "with")
+        added = {row["Staff_email"] for row in after["staff.csv"]} - {row["Staff_email"] for row in before["staff.csv"]}
+        named = {*summary.named_people.values()}
+        assert {row["Teacher_email"] for row in after["teachers.csv"] if row["Teacher_id"] in named} == added
+        assert len(added) == 2
+
+
+def test_section_ids_once_reused_are_reused_every_year(tmp_path: Path) -> None:
+    ids = [
+        {
+            row["Section_id"]
+            for row in written(tmp_path, students=200, day=day, scenarios=("section-ids-reused@365",))["sections.csv"]
+        }
+        for day in (365, 730)
+    ]
+    first_year = {row["Section_id"] for row in written(tmp_path, students=200)["sections.csv"]}
+    assert len(ids[0] & first_year) > 0.9 * len(first_year)
+    assert len(ids[1] & first_year) > 0.9 * len(first_year)
+
+
+@pytest.mark.parametrize("name", ["person-leaves@", "person-leaves@x", "person-leaves@-1", "@3"])
+def test_a_beginning_that_is_no_day_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refused, match="name@DAY"):
+        write(tmp_path, students=50, scenarios=(name,))

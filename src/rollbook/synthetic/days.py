@@ -16,6 +16,7 @@ from rollbook.errors import BadSetting
 FIRST_DAY = date(2026, 8, 17)
 DAYS_PER_YEAR = 365
 STEPS_PER_YEAR = 180
+STEPS_PER_QUARTER = STEPS_PER_YEAR // 4
 YEARS_MAX = 30
 DAY_MAX = YEARS_MAX * DAYS_PER_YEAR
 
@@ -70,6 +71,24 @@ def school_days(year: int) -> tuple[int, ...]:
 def is_school_day(first: date, offset: int) -> bool:
     """Whether there is school `offset` days after the first day of a school year."""
     return (first.weekday() + offset) % 7 < 5 and not any(start <= offset <= end for start, end in BREAKS)
+
+
+def date_of(day: int) -> date:
+    """The date of a day number."""
+    return FIRST_DAY + timedelta(days=day)
+
+
+def next_term(day: int) -> int:
+    """The next day on which a term begins: a quarter, and with every other one a semester, or the school year."""
+    year = today(day).year
+    quarters = range(STEPS_PER_QUARTER, STEPS_PER_YEAR, STEPS_PER_QUARTER)
+    starts = (DAYS_PER_YEAR * year + school_days(year)[first] for first in quarters)
+    return next((start for start in starts if start > day), next_year(day))
+
+
+def next_year(day: int) -> int:
+    """The next day on which a school year begins."""
+    return DAYS_PER_YEAR * (day // DAYS_PER_YEAR + 1)
 
 
 def first_day(year: int) -> date:

@@ -16,7 +16,7 @@ from rollbook.synthetic.employees import Employees, school_id, staff_of_teacher
 from rollbook.synthetic.occupancy import Occupant, Seat, has_no_sections, occupant, section_changes
 from rollbook.synthetic.people import People
 from rollbook.synthetic.rows import Administrator, Enrollment, SchoolRoster, Section, Staff, Teacher
-from rollbook.synthetic.scenarios import Edits, edits
+from rollbook.synthetic.scenarios import Edits, edits, other_school
 from rollbook.synthetic.seating import Layout, School, cohort_size, layout, school_of, seats_of
 from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetable
 
@@ -53,6 +53,7 @@ class District:
         self.edits: Edits = edits(scenarios, self.plan, self.now)
         self.people = People(self.plan)
         self.employees = Employees(self.plan, self.now, self.people, name)
+        self._named_teachers: dict[str, str] = {}
 
     @property
     def schools(self) -> tuple[School, ...]:
@@ -88,20 +89,25 @@ class District:
         """Who may run the rostering."""
         return self.employees.administrators()
 
-    def named_students(self) -> dict[str, str]:
-        """The Student_id of the student whom a scenario is about, by name of the scenario."""
-        seats = {"person-leaves": self.edits.absent, "student-changes-school": self.edits.moved}
-        found = {name: occupant(self.plan, seat, self.now) for name, seat in seats.items() if seat}
-        return {name: self.people.student_id(who) for name, who in found.items() if who}
+    def named_people(self) -> dict[str, str]:
+        """The Student_id or Teacher_id of the person whom a scenario is about, by the scenario as it was named.
+
+        Teachers are known once the roster of their school is made.
+        """
+        students = {name: self.people.student_id_of(number) for name, number in self.edits.about.items()}
+        return {**students, **self._named_teachers}
 
     def _occupant(self, seat: Seat) -> Occupant | None:
         """The pupil in a seat today, as the scenarios have it."""
         who = occupant(self.plan, seat, self.now)
-        if who is None or seat == self.edits.absent:
+        if who is None or who.number in self.edits.absent:
             return None
         if (seat.number + seat.cohort * self.plan.seats) % 10 >= self.edits.kept_of_ten:
             return None
-        return who._replace(moved_to=self.edits.moved_to) if seat == self.edits.moved else who
+        if who.number not in self.edits.moved:
+            return who
+        home = school_of(self.plan, seat.number, self.now.year - seat.cohort)
+        return who._replace(moved_to=other_school(self.plan, home).number)
 
     def _pupils(self, school: School) -> Iterator[Pupil]:
         """Who goes to a school: the pupils of its seats, and those whose families moved into its area."""
@@ -125,7 +131,7 @@ class District:
 
     def _seats_that_may_have_moved(self) -> Iterator[Seat]:
         if self.now == (0, 0):
-            return iter(() if self.edits.moved is None else (self.edits.moved,))
+            return iter(self.edits.moved.values())
         return (
             Seat(self.now.year - grade, number)
             for grade in range(PREK, 13)
@@ -135,11 +141,11 @@ class District:
     def _section_ids(self, table: Timetable) -> list[str]:
         """The Section_id of each class: new for each school year, and for each semester or quarter within it."""
         own = [_section_id(table.school, self.now.year, planned) for planned in table.sections]
-        return self._reused_ids(table.school, own) if self.edits.reuses_section_ids else own
+        return own if self.edits.reused_year is None else self._reused_ids(table.school, own, self.edits.reused_year)
 
-    def _reused_ids(self, school: School, own: list[str]) -> list[str]:
-        """The ids of the year before, each for another class; where there were fewer classes, the last keep their own."""
-        then = Today(max(0, self.now.year - 1), self.now.step)
+    def _reused_ids(self, school: School, own: list[str], year: int) -> list[str]:
+        """The ids of an earlier year, each for another class; where there were fewer classes, the last keep their own."""
+        then = Today(year, self.now.step)
         used = [_section_id(school, then.year, planned) for planned in timetable(self.plan, school, then).sections]
         shift = max(1, len(used) // 2)
         return (used[shift:] + used[:shift] + own[len(used) :])[: len(own)]
@@ -219,11 +225,28 @@ class District:
 
     def _staff(self, table: Timetable, teachers: list[Teacher]) -> list[Staff]:
         rows = self.employees.staff(table, teachers)
-        if self.edits.adds_staff and table.school.number == 0:
-            known = {row.staff_email for row in rows}
-            teacher = next(each for each in teachers if each.teacher_email and each.teacher_email not in known)
-            rows.append(staff_of_teacher(teacher, "Coach"))
+        if table.school.number == 0:
+            today = {teacher.teacher_id: teacher for teacher in teachers}
+            for name, since in self.edits.staff_since.items():
+                chosen = self._teacher_on(since, table.school)
+                self._named_teachers[name] = chosen
+                # Who has left meanwhile is not on the staff either.
+                if chosen in today and today[chosen].teacher_email not in {row.staff_email for row in rows}:
+                    rows.append(staff_of_teacher(today[chosen], "Coach"))
         return rows
+
+    def _teacher_on(self, since: Today, school: School) -> str:
+        """The Teacher_id of a teacher of a day who was not on the staff yet."""
+        table = timetable(self.plan, school, since)
+        employees = Employees(self.plan, since, self.people, "")
+        teachers = employees.teachers(table)
+        known = {row.staff_email for row in employees.staff(table, teachers)}
+        named = {*self._named_teachers.values()}
+        return next(
+            each.teacher_id
+            for each in teachers
+            if each.teacher_email and each.teacher_email not in known and each.teacher_id not in named
+        )
 
 
 def _section_id(school: School, year: int, planned: Planned) -> str:

@@ -186,7 +186,11 @@ class People:
 
     def student_id(self, who: Occupant) -> str:
         """The Student_id alone, for enrollments at another school."""
-        return f"{chance.scrambled(who.number, 10**9, self.plan.seed):09d}"
+        return self.student_id_of(who.number)
+
+    def student_id_of(self, number: int) -> str:
+        """The Student_id of the pupil of a number."""
+        return f"{chance.scrambled(number, 10**9, self.plan.seed):09d}"
 
     def person(self, who: Employee, *, always_mail: bool = False) -> Person:
         """The name and address of a grown-up who holds a position."""

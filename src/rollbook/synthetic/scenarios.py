@@ -1,32 +1,54 @@
-"""Named things that happen to a district: each changes one day's files in exactly one described way."""
+"""Named things that happen to a district: each changes one day's files in exactly one described way.
+
+A plain name is about the same person on every day of twelve years. `name@31` began on day 31 and goes on: it is about somebody
+who was there on that day, and stays about this person for good, so that a story can go on from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from rollbook.errors import Refused
-from rollbook.synthetic.days import STEPS_PER_YEAR, YEARS_MAX, Today
+from rollbook.synthetic import chance
+from rollbook.synthetic.days import STEPS_PER_YEAR, YEARS_MAX, Today, today
 from rollbook.synthetic.occupancy import Occupant, Seat, has_no_sections, occupant
-from rollbook.synthetic.seating import Layout, School, cohort_size, school_of
+from rollbook.synthetic.seating import Layout, School, cohort_size
 
-# Twelve school years after kindergarten a pupil is gone; then the scenarios are about somebody else.
+# Twelve school years after kindergarten a pupil is gone; then the plain scenarios are about somebody else.
 YEARS_AT_SCHOOL = 12
 SEATS_SEARCHED = 200
+# Whom a scenario that began on a day is about: a pupil of kindergarten to this grade, who has years of school ahead.
+GRADE_MAX = 3
+_CHOICE = 61  # which draw a key is for; see occupancy
 
 
 @dataclass(frozen=True)
 class Edits:
-    """What the scenarios change; nothing, as it stands."""
+    """What the scenarios change; nothing, as it stands. Pupils are meant by their seat and their number."""
 
-    absent: Seat | None = None
-    moved: Seat | None = None
-    moved_to: int = -1
+    absent: Mapping[int, Seat] = field(default_factory=dict)
+    moved: Mapping[int, Seat] = field(default_factory=dict)
+    about: Mapping[str, int] = field(default_factory=dict)
+    """The number of the pupil whom a scenario is about, by the scenario as it was named."""
     kept_of_ten: int = 10
-    reuses_section_ids: bool = False
-    adds_staff: bool = False
+    reused_year: int | None = None
+    """The school year whose Section_ids are given to other classes."""
+    staff_since: Mapping[str, Today] = field(default_factory=dict)
+    """Since when a teacher is staff too, by the scenario as it was named."""
     cuts_students: bool = False
+
+
+@dataclass(frozen=True)
+class Began:
+    """A scenario as it was named, and the day on which it began; None for a plain name."""
+
+    name: str
+    day: int | None
+
+    def when(self, now: Today) -> Today:
+        return now if self.day is None else today(self.day)
 
 
 @dataclass(frozen=True)
@@ -35,20 +57,21 @@ class Scenario:
 
     title: str
     description: str
-    edit: Callable[[Edits, Layout, Today], Edits]
+    edit: Callable[[Edits, Layout, Today, Began], Edits]
 
 
 def edits(names: Iterable[str], plan: Layout, now: Today) -> Edits:
-    """The edits of all scenarios named.
+    """The edits of all scenarios named, `name` or `name@day`.
 
     Raises:
         Refused: there is no scenario of that name; the message lists those there are.
     """
     made = Edits()
-    for name in names:
-        if name not in SCENARIOS:
-            raise Refused(f"there is no scenario {name!r}; known are: {', '.join(SCENARIOS)}")
-        made = SCENARIOS[name].edit(made, plan, now)
+    for named in names:
+        name, at, day = named.partition("@")
+        if name not in SCENARIOS or (at and not (day.isascii() and day.isdigit())):
+            raise Refused(f"there is no scenario {named!r}; known are: {', '.join(SCENARIOS)}, each also as name@DAY")
+        made = SCENARIOS[name].edit(made, plan, now, Began(named, int(day) if at else None))
     return made
 
 
@@ -62,6 +85,14 @@ def settled_seat(plan: Layout, now: Today, skip: int = 0) -> Seat:
     seats = [seat for seat in seats if not has_no_sections(plan, seat)]
     seats.sort(key=lambda seat: (-_years_settled(plan, seat), seat.number))
     return seats[skip]
+
+
+def other_school(plan: Layout, home: School) -> School:
+    """A school of the same grades, or where there is none, the one for the next grades, else for those before."""
+    level = plan.levels[home.level]
+    if len(level) > 1:
+        return level[(home.place + 1) % len(level)]
+    return plan.schools[home.number + 1 if home.number + 1 < len(plan.schools) else home.number - 1]
 
 
 def _years_settled(plan: Layout, seat: Seat) -> int:
@@ -78,22 +109,59 @@ def _at_end_of(plan: Layout, seat: Seat, year: int) -> Occupant | None:
     return occupant(plan, seat, Today(min(year, YEARS_MAX), STEPS_PER_YEAR - 1))
 
 
-def _person_leaves(made: Edits, plan: Layout, now: Today) -> Edits:
-    return replace(made, absent=settled_seat(plan, now))
+def _chosen(made: Edits, plan: Layout, day: int) -> Occupant | None:
+    """A pupil who was there on the day a scenario began, and stays at home for at least the year after."""
+    taken = {*made.about.values()}
+    settled = [who for who in _young(plan, day) if who.number not in taken]
+    return settled[chance.key(plan.seed, _CHOICE, day) % len(settled)] if settled else None
 
 
-def _student_changes_school(made: Edits, plan: Layout, now: Today) -> Edits:
-    seat = settled_seat(plan, now, skip=1)
-    home = school_of(plan, seat.number, now.year - seat.cohort)
-    return replace(made, moved=seat, moved_to=_other_school(plan, home).number)
+def _young(plan: Layout, day: int) -> Iterator[Occupant]:
+    """The settled pupils of the first grades on a day, and the day before."""
+    now, before = today(day), today(max(0, day - 1))
+    for cohort in range(now.year - GRADE_MAX, now.year + 1):
+        for number in range(min(cohort_size(plan, cohort), SEATS_SEARCHED)):
+            seat = Seat(cohort, number)
+            found = [occupant(plan, seat, when) for when in (before, now)] + [_at_end_of(plan, seat, now.year + 1)]
+            who = found[1]
+            if who and not has_no_sections(plan, seat) and _is_settled(who, found):
+                yield who
 
 
-def _other_school(plan: Layout, home: School) -> School:
-    """A school of the same grades, or where there is none, the one for the next grades, else for those before."""
-    level = plan.levels[home.level]
-    if len(level) > 1:
-        return level[(home.place + 1) % len(level)]
-    return plan.schools[home.number + 1 if home.number + 1 < len(plan.schools) else home.number - 1]
+def _is_settled(who: Occupant, found: list[Occupant | None]) -> bool:
+    return all(each and each.number == who.number and each.moved_to < 0 for each in found)
+
+
+def _pupil(made: Edits, plan: Layout, now: Today, began: Began, skip: int = 0) -> Occupant | None:
+    """The pupil whom a scenario is about, if there is one today."""
+    if began.day is not None:
+        return _chosen(made, plan, began.day)
+    return occupant(plan, settled_seat(plan, now, skip), now)
+
+
+def _person_leaves(made: Edits, plan: Layout, now: Today, began: Began) -> Edits:
+    who = _pupil(made, plan, now, began)
+    if who is None:
+        return made
+    return replace(made, absent={**made.absent, who.number: who.seat}, about={**made.about, began.name: who.number})
+
+
+def _student_changes_school(made: Edits, plan: Layout, now: Today, began: Began) -> Edits:
+    who = _pupil(made, plan, now, began, skip=1)
+    if who is None:
+        return made
+    return replace(made, moved={**made.moved, who.number: who.seat}, about={**made.about, began.name: who.number})
+
+
+def _section_ids_reused(made: Edits, _: Layout, now: Today, began: Began) -> Edits:
+    # Begun twice, the ids are those of the first time: they are in use, and go on being reused.
+    if made.reused_year is not None:
+        return made
+    return replace(made, reused_year=max(0, began.when(now).year - 1))
+
+
+def _teacher_becomes_staff(made: Edits, _: Layout, now: Today, began: Began) -> Edits:
+    return replace(made, staff_since={**made.staff_since, began.name: began.when(now)})
 
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
@@ -106,22 +174,22 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "teacher-becomes-staff": Scenario(
             "A teacher becomes staff too",
             "One teacher has a row in staff.csv as well, with the same email.",
-            lambda made, _plan, _now: replace(made, adds_staff=True),
+            _teacher_becomes_staff,
         ),
         "section-ids-reused": Scenario(
             "Section ids are reused",
             "The classes have the Section_ids that other classes had a year before; in the first year, each other's.",
-            lambda made, _plan, _now: replace(made, reuses_section_ids=True),
+            _section_ids_reused,
         ),
         "half-a-file": Scenario(
             "Half a file arrives",
             "students.csv ends in the middle, after a whole row.",
-            lambda made, _plan, _now: replace(made, cuts_students=True),
+            lambda made, _plan, _now, _began: replace(made, cuts_students=True),
         ),
         "mass-deletion": Scenario(
             "Most students are gone",
             "Nine of ten students are absent, with their enrollments and with the sections that are left empty.",
-            lambda made, _plan, _now: replace(made, kept_of_ten=1),
+            lambda made, _plan, _now, _began: replace(made, kept_of_ten=1),
         ),
         "person-leaves": Scenario(
             "A person leaves",

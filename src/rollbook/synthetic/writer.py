@@ -31,8 +31,8 @@ class Summary:
     """Bad rows by the code that a sync reports them by."""
     bad_rows: Mapping[str, int]
     """Bad rows by name of the file."""
-    named_students: Mapping[str, str]
-    """The Student_id of the student whom a scenario is about, by name of the scenario."""
+    named_people: Mapping[str, str]
+    """The Student_id or Teacher_id of the person whom a scenario is about, by the scenario as it was named."""
 
 
 def write(
@@ -53,7 +53,7 @@ def write(
         seed: which district of that size.
         day: how many days after the first school day, up to 30 years.
         problems: how many bad rows there are for each good row of a file, 0..1.
-        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, done one after the other.
+        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, done one after the other; `name@31` began on day 31.
         name: of the district; schools.csv has it as `ext.network`.
 
     Raises:
@@ -72,7 +72,7 @@ def write(
                 files.cut_in_half("students.csv")
     except OSError as error:
         raise Refused(f"cannot write to {folder}: {error.strerror or error}") from error
-    return files.summary(district.named_students())
+    return files.summary(district.named_people())
 
 
 class Files:
@@ -100,11 +100,11 @@ class Files:
                 again.readline()
             again.truncate(again.tell())
 
-    def summary(self, named_students: Mapping[str, str]) -> Summary:
+    def summary(self, named_people: Mapping[str, str]) -> Summary:
         """What was written so far."""
         problems: Counter[str] = sum((spoiler.found for spoiler in self._spoilers.values()), Counter())
         bad_rows = {file: spoiler.found.total() for file, spoiler in self._spoilers.items()}
-        return Summary(dict(self._rows), dict(sorted(problems.items())), bad_rows, named_students)
+        return Summary(dict(self._rows), dict(sorted(problems.items())), bad_rows, named_people)
 
 
 @contextmanager

@@ -1,0 +1,133 @@
+"""What can happen next to a demo's district: so many days, the next term, the next school year, or a scenario, night by night.
+
+A story is a row of nights on which files arrive. It is told from any day, and leaves a district that goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rollbook.errors import BadSetting
+from rollbook.synthetic import days
+from rollbook.synthetic.scenarios import SCENARIOS
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night's files: on which day from the day before it, and the scenarios in them.
+
+    `begins` go on from then on, `only` are of this one night. `is_trusted`: the sync is taken in however much it changes, as
+    a district does that knows its year is over; otherwise it may be held.
+    """
+
+    day_after: Callable[[int], int]
+    begins: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    is_trusted: bool = True
+
+    def scenarios(self, day: int) -> tuple[str, ...]:
+        """The scenarios that are in these files and were not in the last ones, for a night on that day."""
+        return tuple(f"{name}@{day}" for name in (*self.begins, *self.only))
+
+
+@dataclass(frozen=True)
+class Story:
+    """A title, what happens in a sentence or two, and the nights."""
+
+    title: str
+    description: str
+    nights: tuple[Night, ...]
+
+
+def later(days_on: int) -> Callable[[int], int]:
+    """So many days on."""
+    return lambda day: day + days_on
+
+
+def story(name: str) -> Story:
+    """The story of a name, or of a number of days.
+
+    Raises:
+        BadSetting: the name is no story's; the message lists those there are.
+    """
+    if name.isascii() and name.isdigit() and int(name) > 0:
+        many = int(name)
+        return Story(f"{many:,} day{'s' * (many > 1)} later", "The files of that day arrive.", (Night(later(many)),))
+    if name not in STORIES:
+        raise BadSetting(f"expected a number of days, or one of {', '.join(STORIES)}; got {name!r}")
+    return STORIES[name]
+
+
+def _of_scenario(name: str, description: str, *nights: Night) -> Story:
+    return Story(SCENARIOS[name].title, description, nights)
+
+
+_NEXT_NIGHT = later(1)
+
+# Those that only turn the calendar's pages.
+CALENDAR: Mapping[str, Story] = MappingProxyType(
+    {
+        "term": Story(
+            "The next term",
+            "The first school day of the next quarter, semester or school year: its sections and terms replace the old ones.",
+            (Night(days.next_term),),
+        ),
+        "rollover": Story(
+            "The next school year",
+            "Its first day: everybody is one grade higher, seniors are gone, new children are there, and all sections are new.",
+            (Night(days.next_year),),
+        ),
+    }
+)
+
+# Those in which something happens.
+HAPPENINGS: Mapping[str, Story] = MappingProxyType(
+    {
+        "student-changes-school": _of_scenario(
+            "student-changes-school",
+            "The next day one student is at another school, in its sections, and stays there.",
+            Night(_NEXT_NIGHT, begins=("student-changes-school",)),
+        ),
+        "teacher-becomes-staff": _of_scenario(
+            "teacher-becomes-staff",
+            "The next day one teacher is on the staff as well: one user with two roles.",
+            Night(_NEXT_NIGHT, begins=("teacher-becomes-staff",)),
+        ),
+        "section-ids-reused": _of_scenario(
+            "section-ids-reused",
+            "The next school year begins, and its sections have the SIS ids that other sections had last year: they are"
+            " updated beyond recognition instead of deleted and created.",
+            Night(days.next_year, begins=("section-ids-reused",)),
+        ),
+        "half-a-file": _of_scenario(
+            "half-a-file",
+            "The next night students.csv arrives cut off in the middle. The sync is held: nobody vanishes. The night after,"
+            " the files are whole again.",
+            Night(_NEXT_NIGHT, only=("half-a-file",), is_trusted=False),
+        ),
+        "mass-deletion": _of_scenario(
+            "mass-deletion",
+            "The next night nine of ten students are missing from the files. The sync is held until somebody approves or"
+            " discards it, or better files arrive.",
+            Night(_NEXT_NIGHT, only=("mass-deletion",), is_trusted=False),
+        ),
+        "person-leaves": _of_scenario(
+            "person-leaves",
+            "The next day one student is gone, for good.",
+            Night(_NEXT_NIGHT, begins=("person-leaves",)),
+        ),
+        "back-after-299-days": Story(
+            "A person comes back after 299 days",
+            "The next day one student is gone, and 299 days later there again: with the same id, as ids are kept for 300 days.",
+            (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(299))),
+        ),
+        "back-after-301-days": Story(
+            "A person comes back after 301 days",
+            "The next day one student is gone, and 301 days later there again: with a new id, as ids are kept for 300 days.",
+            (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(301))),
+        ),
+    }
+)
+STORIES: Mapping[str, Story] = MappingProxyType({**CALENDAR, **HAPPENINGS})
