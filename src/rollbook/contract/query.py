@@ -22,7 +22,12 @@ SINCE_SNAPSHOT = "since_snapshot"
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
-_CURSORS = ("starting_after", "ending_before")
+# Parameters that hold a position.
+CURSORS = ("starting_after", "ending_before")
+
+
+# Some clients write the name of a list with brackets.
+_BRACKETED = {"record_type[]": "record_type"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
     if given.get("count") == "true":
         # `count` is documented as not combinable: it counts all that the token sees. `role` is honoured all the same.
         return Query(count=True, role=_role(endpoint, given))
-    after, before = (_cursor(name, given.get(name)) for name in _CURSORS)
+    after, before = (_cursor(name, given.get(name)) for name in CURSORS)
     if after == LAST:
         raise BadParameter("starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)")
     if after and before:
@@ -81,9 +86,8 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
 
 
 def _pairs(raw: str) -> list[tuple[str, str]]:
-    """Names and values; a list's name may be written with brackets (`record_type[]`), as some clients do."""
     halves = (part.partition("=") for part in raw.split("&"))
-    return [(unquote_plus(name).removesuffix("[]"), unquote_plus(value)) for name, _, value in halves]
+    return [(_BRACKETED.get(name := unquote_plus(key), name), unquote_plus(value)) for key, _, value in halves]
 
 
 def _limit(text: str | None) -> int:
@@ -155,7 +159,7 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
     an empty page leads back to where it was asked from.
     """
     links = [link("self", f"{path}?{raw}" if raw else path)]
-    rest = "&".join(part for part in raw.split("&") if part and unquote_plus(part.partition("=")[0]) not in _CURSORS)
+    rest = "&".join(part for part in raw.split("&") if part and unquote_plus(part.partition("=")[0]) not in CURSORS)
     base = f"{path}?{rest}&" if rest else f"{path}?"
     if query.before:
         if has_more and first:

@@ -45,6 +45,21 @@ class Record:
 EMPTY = Page(b"", None, None, False)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The state after run `run`, when `later` runs have followed it: current records not newer, and the versions they replaced.
+
+    None stands for the present, which is the plain and faster way.
+    """
+
+    run: int
+    later: tuple[int, ...]
+
+    @staticmethod
+    def after(run: int, head: int) -> Moment | None:
+        return Moment(run, tuple(range(run + 1, head + 1))) if run < head else None
+
+
 def head(connection: Connection, access: Access) -> int:
     """The last committed sync of the caller's district."""
     found = connection.row("SELECT head FROM districts WHERE number = ?", (access.district,))
@@ -77,9 +92,11 @@ def count(connection: Connection, access: Access, kind: str, role: str | None) -
     return int(found[0]) if found else 0
 
 
-def page(connection: Connection, access: Access, prefix: str, kind: str, query: Query) -> Page:
+def page(connection: Connection, access: Access, prefix: str, kind: str, query: Query, moment: Moment | None = None) -> Page:
     """One page of all records of a kind, or of all users of a role; `prefix` is the version part of the path."""
     direction = _Direction.of(query)
+    if moment:
+        return _page_then(connection, access, prefix, kind, query, direction, moment)
     values: list[Any] = []
     sources = []
     for condition in _conditions(kind, query.role):
@@ -87,7 +104,7 @@ def page(connection: Connection, access: Access, prefix: str, kind: str, query: 
         values += [access.view, *direction.values, query.limit]
     inner = sources[0]
     if len(sources) > 1:
-        union = " UNION ALL ".join(f"SELECT * FROM ({source})" for source in sources)
+        union = " UNION ALL ".join(f"SELECT * FROM ({source}) AS one" for source in sources)
         inner = f"SELECT * FROM ({union}) AS united ORDER BY id{direction.order} LIMIT ?"
         values.append(query.limit)
     found = _join(connection, prefix, kind, f"SELECT * FROM ({inner}) AS ordered ORDER BY id", values)
@@ -98,16 +115,25 @@ def page(connection: Connection, access: Access, prefix: str, kind: str, query: 
     return Page(elements, first, last, has_more)
 
 
-def related(connection: Connection, access: Access, prefix: str, endpoint: Endpoint, id_: str, query: Query) -> Page:
+def related(
+    connection: Connection,
+    access: Access,
+    prefix: str,
+    endpoint: Endpoint,
+    id_: str,
+    query: Query,
+    moment: Moment | None = None,
+) -> Page:
     """One page of a to-many path. Errors: NotFound when the record in the path is missing."""
-    get(connection, access, endpoint.source, id_)
+    if not _bodies(connection, access, endpoint.source, [id_], moment):
+        raise NotFound("Resource not found")
     window = _window(query)
     ids: set[str] = set()
     for route in endpoint.routes:
         if query.role in (None, route.role) and route.primary in (None, query.primary):
-            ids.update(_walk(connection, access, route, id_, window))
+            ids.update(_walk(connection, access, route, id_, window, moment))
     chosen, has_more = _slice(sorted(ids), query)
-    found = _join_ids(connection, access, prefix, endpoint.returns, chosen)
+    found = _join_ids(connection, access, prefix, endpoint.returns, chosen, moment)
     if found is None:
         return EMPTY
     return Page(*found[:3], has_more)
@@ -133,6 +159,10 @@ class _Direction:
         if query.after:
             return _Direction(" AND id > ?", "", (query.after,))
         return _Direction("", "", ())
+
+    def beyond(self, id_: str) -> _Direction:
+        """The same way, on from an id."""
+        return _Direction(" AND id < ?" if self.order else " AND id > ?", self.order, (id_,))
 
 
 def _conditions(kind: str, role: str | None) -> list[str]:
@@ -174,26 +204,35 @@ def _join(
 Window = Callable[[str], Iterable[str]]
 
 
-def _walk(connection: Connection, access: Access, route: Route, id_: str, window: Window | None = None) -> Iterable[str]:
+def _walk(
+    connection: Connection,
+    access: Access,
+    route: Route,
+    id_: str,
+    window: Window | None = None,
+    moment: Moment | None = None,
+) -> Iterable[str]:
     """Ids at the end of a route; the last hop's stored lists are cut to the window, so that long lists cost what a page costs."""
     ids: Iterable[str] = [id_]
     for hop in route.hops[:-1]:
-        ids = _hop(connection, access, hop, ids, _unpack)
-    return _hop(connection, access, route.hops[-1], ids, window or _unpack)
+        ids = _hop(connection, access, hop, ids, _unpack, moment)
+    return _hop(connection, access, route.hops[-1], ids, window or _unpack, moment)
 
 
-def _hop(connection: Connection, access: Access, hop: Hop, ids: Iterable[str], unpack: Window) -> set[str]:
+def _hop(connection: Connection, access: Access, hop: Hop, ids: Iterable[str], unpack: Window, moment: Moment | None) -> set[str]:
     reached: set[str] = set()
     if isinstance(hop, Ids):
-        for body in _bodies(connection, access, hop.kind, ids):
+        for body in _bodies(connection, access, hop.kind, ids, moment):
             reached.update(_ids_at(orjson.loads(body), hop.path))
     else:
-        for body in _bodies(connection, access, hop.name, ids):
+        for body in _bodies(connection, access, hop.name, ids, moment):
             reached.update(unpack(body))
     return reached
 
 
-def _bodies(connection: Connection, access: Access, kind: str, ids: Iterable[str]) -> list[str]:
+def _bodies(connection: Connection, access: Access, kind: str, ids: Iterable[str], moment: Moment | None) -> list[str]:
+    if moment:
+        return [body for id_ in ids if (body := _body_then(connection, access, kind, id_, moment)) is not None]
     statement = "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?"
     rows = (connection.row(statement, (access.view, kind, id_)) for id_ in ids)
     return [row[0] for row in rows if row]
@@ -253,15 +292,130 @@ def _slice(ids: Sequence[str], query: Query) -> tuple[Sequence[str], bool]:
 
 
 def _join_ids(
-    connection: Connection, access: Access, prefix: str, kind: str, ids: Sequence[str]
+    connection: Connection, access: Access, prefix: str, kind: str, ids: Sequence[str], moment: Moment | None = None
 ) -> tuple[bytes, str, str, int] | None:
     if not ids:
         return None
+    value: Any
     if connection.dialect == "sqlite":
-        source, among = (
-            "SELECT id, body FROM records WHERE view = ? AND kind = ? AND id IN (SELECT value FROM json_each(?))",
-            orjson.dumps(ids).decode(),
-        )
-        return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.view, kind, among))
-    source = "SELECT id, body FROM records WHERE view = ? AND kind = ? AND id = ANY(?)"
-    return _join(connection, prefix, kind, f"{source} ORDER BY id", (access.view, kind, list(ids)))
+        among, value = "IN (SELECT value FROM json_each(?))", orjson.dumps(ids).decode()
+    else:
+        among, value = "= ANY(?)", list(ids)
+    inner = f"SELECT id, body FROM records WHERE view = ? AND kind = ? AND id {among}"
+    values: list[Any] = [access.view, kind, value]
+    if moment:
+        replaced = f"SELECT id, body FROM versions WHERE {_superseded(moment)} AND view = ? AND kind = ? AND id {among}"
+        inner += f" AND since <= ? UNION ALL {replaced}"
+        values += [moment.run, moment.run, access.view, kind, value]
+        inner = f"SELECT * FROM ({inner}) AS pinned"
+    return _join(connection, prefix, kind, f"{inner} ORDER BY id", values)
+
+
+# The state after an earlier run ----------------------------------------------------------------------
+
+
+def _superseded(moment: Moment) -> str:
+    """SQL for the versions that were in force at the moment and have been replaced since; it binds the moment's run."""
+    return f"until IN ({', '.join(str(run) for run in moment.later)}) AND since <= ?"
+
+
+def _body_then(connection: Connection, access: Access, kind: str, id_: str, moment: Moment) -> str | None:
+    key = (access.view, kind, id_)
+    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ? AND since <= ?", (*key, moment.run))
+    if found is None:
+        where = f"{_superseded(moment)} AND view = ? AND kind = ? AND id = ?"
+        found = connection.row(f"SELECT body FROM versions WHERE {where}", (moment.run, *key))
+    return str(found[0]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One range of an index, in id order, that holds records of the moment; `fits` says which of its rows do."""
+
+    table: str
+    where: str
+    fits: str
+
+
+def _page_then(
+    connection: Connection,
+    access: Access,
+    prefix: str,
+    kind: str,
+    query: Query,
+    direction: _Direction,
+    moment: Moment,
+) -> Page:
+    """A page of an earlier state: merged from the current records and from the versions that each later run replaced.
+
+    In a step no source is read beyond the first id at which one of them has given a page full of rows, so that a step costs
+    what a page costs, however much has changed.
+    """
+    sources = _sources_then(kind, query.role, moment)
+    parts: list[tuple[bytes, str, str, int]] = []
+    missing, at = query.limit, direction
+    while missing:
+        end = _end_of_step(connection, access, sources, at, missing)
+        found = _step(connection, access, prefix, kind, sources, at, end, missing)
+        if found:
+            parts.append(found)
+            missing -= found[3]
+        if end is None:
+            break
+        at = at.beyond(end)
+    if not parts:
+        return EMPTY
+    if direction.order:
+        parts.reverse()
+    first, last = parts[0][1], parts[-1][2]
+    beyond = direction.beyond(first if direction.order else last)
+    has_more = not missing and any(
+        connection.row(f"SELECT 1 FROM {source.table} WHERE {source.where}{beyond.where} AND {source.fits} LIMIT 1", values)
+        for source in sources
+        for values in [(access.view, *beyond.values)]
+    )
+    return Page(b",".join(part[0] for part in parts), first, last, has_more)
+
+
+def _sources_then(kind: str, role: str | None, moment: Moment) -> list[_Source]:
+    """The ranges of the indexes that hold the wanted records of a moment."""
+    conditions = _conditions(kind, role)
+    current = [_Source("records", condition, f"since <= {moment.run}") for condition in conditions]
+    replaced = [
+        _Source("versions", f"{condition} AND until = {run}", f"since <= {moment.run}")
+        for condition in conditions
+        for run in moment.later
+    ]
+    return [*current, *replaced]
+
+
+def _end_of_step(connection: Connection, access: Access, sources: Sequence[_Source], at: _Direction, size: int) -> str | None:
+    """The first id at which a source has given `size` rows, fitting or not; None when no source has as many left."""
+    ends = []
+    for source in sources:
+        statement = f"SELECT id FROM {source.table} WHERE {source.where}{at.where} ORDER BY id{at.order} LIMIT 1 OFFSET ?"
+        found = connection.row(statement, (access.view, *at.values, size - 1))
+        if found:
+            ends.append(str(found[0]))
+    if not ends:
+        return None
+    return max(ends) if at.order else min(ends)
+
+
+def _step(
+    connection: Connection,
+    access: Access,
+    prefix: str,
+    kind: str,
+    sources: Sequence[_Source],
+    at: _Direction,
+    end: str | None,
+    size: int,
+) -> tuple[bytes, str, str, int] | None:
+    until = f" AND id {'>=' if at.order else '<='} ?" if end else ""
+    selects, values = [], []
+    for source in sources:
+        selects.append(f"SELECT id, body FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits}")
+        values += [access.view, *at.values, *([end] if end else [])]
+    union = f"SELECT * FROM ({' UNION ALL '.join(selects)}) AS pinned ORDER BY id{at.order} LIMIT ?"
+    return _join(connection, prefix, kind, f"SELECT * FROM ({union}) AS ordered ORDER BY id", [*values, size])

@@ -7,6 +7,7 @@ answer follows from (snapshot, access, path, query) alone: that key gives its ET
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -27,12 +28,15 @@ from rollbook.store.database import Connection, Database
 from rollbook.web import narrow
 from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
 from rollbook.web.limits import RateLimit
+from rollbook.web.pins import Pins
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 VERSIONS = ("v3.0",)
+# Our own header: the run whose state an answer shows, for `since_snapshot` on /events.
+SNAPSHOT = b"x-rollbook-snapshot"
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
@@ -58,19 +62,24 @@ class Request:
 class DataApi:
     """The ASGI application for everything under a version's path."""
 
-    def __init__(self, database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit) -> None:
+    def __init__(self, database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, pins: Pins) -> None:
         self._database = database
         self._settings = settings
         self._tokens = tokens
         self._rate_limit = rate_limit
+        self._pins = pins
         self._kept = Kept(settings.page_cache_bytes)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = _request(scope)
-        if self._database.is_local:
-            answer = self.answer(request)
-        else:
-            answer = await to_thread.run_sync(self.answer, request)
+        try:
+            if self._database.is_local:
+                answer = self.answer(request)
+            else:
+                answer = await to_thread.run_sync(self.answer, request)
+        except Exception:
+            logging.getLogger(__name__).exception("no answer to %s %s", request.method, request.path)
+            answer = failure(ApiError("Internal error"), request.method, request.path, self._settings.wrong_token)
         headers = [*every_answer(), *answer.headers]
         if answer.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(answer.body)))
@@ -123,17 +132,28 @@ class DataApi:
         if endpoint in EVENTS:
             body = _events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query, self._events_floor())
             return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
-        key = f"{access.district_id} {records.head(connection, access)} {access.view} {path}?{request.query}"
+        head = records.head(connection, access)
+        run = self._run(access, endpoint, query, path, request.query, head)
+        key = f"{access.district_id} {run} {access.view} {path}?{request.query}"
         etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
         if _matches(request.if_none_match, etag[1]):
             return Answer(304, (etag,), b"")
         kept = self._kept.get(key, request.takes_gzip)
         if kept is None:
-            prefix = f"/{request.segments[0]}"
-            body = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
+            prefix, moment = f"/{request.segments[0]}", records.Moment.after(run, head)
+            body = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
             kept = self._kept.put(key, body, request.takes_gzip)
         body, encoding = kept
-        return Answer(200, (JSON, etag, *encoding), body)
+        return Answer(200, (JSON, etag, (SNAPSHOT, b"%d" % run), *encoding), body)
+
+    def _run(self, access: Access, endpoint: Endpoint, query: queries.Query, path: str, raw: str, head: int) -> int:
+        """The run whose state an answer shows: the last one, but for pages that go on with a pull begun earlier."""
+        if not endpoint.has_paging or query.count:
+            return head
+        if query.after or (query.before and query.before != queries.LAST):
+            return self._pins.run(access, path, raw, head)
+        self._pins.begin(access, path, raw, head)
+        return head
 
 
 def _events(
@@ -177,7 +197,15 @@ def route(request: Request) -> tuple[Endpoint, str] | None:
 
 
 def _body(
-    connection: Connection, access: Access, prefix: str, path: str, endpoint: Endpoint, id_: str, query: queries.Query, raw: str
+    connection: Connection,
+    access: Access,
+    prefix: str,
+    path: str,
+    endpoint: Endpoint,
+    id_: str,
+    query: queries.Query,
+    raw: str,
+    moment: records.Moment | None = None,
 ) -> bytes:
     if endpoint.shape == "get":
         record = records.get(connection, access, endpoint.source, id_)
@@ -190,9 +218,9 @@ def _body(
         total = records.count(connection, access, endpoint.source, query.role)
         return f'{{"count":{total},"links":[{queries.link("self", f"{path}?{raw}")}]}}'.encode()
     if endpoint.shape == "list":
-        page = records.page(connection, access, prefix, endpoint.source, query)
+        page = records.page(connection, access, prefix, endpoint.source, query, moment)
     else:
-        page = records.related(connection, access, prefix, endpoint, id_, query)
+        page = records.related(connection, access, prefix, endpoint, id_, query, moment)
     links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
     # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.elements else b""

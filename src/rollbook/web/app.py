@@ -16,10 +16,13 @@ from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
-from rollbook.web import explorer, oauth
+from rollbook.web import arrived, authorize, explorer, identity, oauth, signin
 from rollbook.web.answers import failure
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
+from rollbook.web.desk import Desk
+from rollbook.web.exchange import Exchange
 from rollbook.web.limits import RateLimit
+from rollbook.web.pins import Pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,17 @@ class App:
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
-        self._data = DataApi(database, settings, tokens, self.rate_limit)
+        self._data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
+        sealer = Sealer(key_path(settings))
+        desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
             routes=[
-                *oauth.routes(database, Sealer(key_path(settings)), tokens),
+                *oauth.routes(database, sealer, tokens),
+                Exchange(database, settings, desk.signer, tokens.in_demo).route(),
+                *identity.routes(database, settings, tokens, desk.signer, self.rate_limit),
+                *authorize.routes(desk),
+                *signin.routes(desk),
+                *(arrived.routes(desk, demo.basic) if demo else ()),
                 *_pages(demo),
             ],
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},

@@ -13,7 +13,7 @@ from rollbook.errors import BadSetting
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.database import open_database
 from rollbook.web.app import App, Demo
-from rollbook.web.limits import new_table
+from rollbook.web.shared import new_table
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"

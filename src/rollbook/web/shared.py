@@ -1,0 +1,77 @@
+"""A small table that all workers of a server share: for a key, a number that holds until a moment.
+
+It is a file that each worker maps into memory. Slots are found by hash; when all that a key can use are taken, the one that ends
+first gives way, so the table never fills up and forgets only under pressure. A change locks the slots that its key can be in.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+SLOTS = 1 << 14
+PROBES = 8
+_SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
+
+Entry = tuple[float, int]
+
+
+class SharedTable:
+    """Keys and their entries: (until, number); a key that is not there has (0.0, 0)."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(self._file, SLOTS * _SLOT.size)
+        self._table = mmap.mmap(self._file, SLOTS * _SLOT.size)
+
+    def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
+        """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the new entry."""
+        digest, first = _place(key)
+        span = (PROBES * _SLOT.size, first * _SLOT.size)
+        fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
+        try:
+            at, until, number = self._find(digest, first)
+            until, number = change(until, number)
+            _SLOT.pack_into(self._table, at, digest, until, number)
+            return until, number
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
+
+    def read(self, key: str) -> Entry:
+        digest, first = _place(key)
+        _, until, number = self._find(digest, first)
+        return until, number
+
+    def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
+        """The key's slot, or the one that ends first, as if it were empty: (position, until, number)."""
+        oldest, oldest_until = 0, float("inf")
+        for slot in range(first, first + PROBES):
+            at = slot * _SLOT.size
+            found, until, number = _SLOT.unpack_from(self._table, at)
+            if found == digest:
+                return at, until, number
+            if until < oldest_until:
+                oldest, oldest_until = at, until
+        return oldest, 0.0, 0
+
+    def close(self) -> None:
+        self._table.close()
+        os.close(self._file)
+
+
+def _place(key: str) -> tuple[bytes, int]:
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return digest, int.from_bytes(digest, "little") % (SLOTS - PROBES)
+
+
+def new_table() -> Path:
+    """A file for the tables of one server, to be shared by its workers and removed by the one that made it."""
+    handle, name = tempfile.mkstemp(prefix="rollbook-shared-")
+    os.close(handle)
+    return Path(name)

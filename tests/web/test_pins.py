@@ -1,0 +1,195 @@
+"""A pull that cannot tear: pages of one pull show one state, whatever is committed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.store import applications, districts
+from rollbook.store.database import Database, open_database
+from rollbook.store.districts import District
+from rollbook.store.keys import Sealer
+from rollbook.store.migrations import migrate
+from rollbook.store.views import Spec
+from rollbook.sync import How
+from rollbook.synthetic import writer
+from rollbook.web.api import DataApi, Request
+from rollbook.web.app import App
+from rollbook.web.pins import PIN_SECONDS, Pins
+
+STUDENTS = 60
+LISTS = (
+    "/v3.0/users",
+    "/v3.0/users?role=student",
+    "/v3.0/users?role=teacher",
+    "/v3.0/users?role=staff",
+    "/v3.0/sections",
+    "/v3.0/schools",
+)
+
+
+class World:
+    """A district that can be moved on by days, and the API over it."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.folder = folder
+        self.settings = setting_rows.read({}, rate_limit=0)
+        self.district: District = districts.create(database, "Pinned")
+        self.day(0)
+        application, _ = applications.create(database, "Reader")
+        view = sync.view_of(database, self.district, Spec(), self.settings)
+        self.token = applications.connect(database, Sealer(folder / "key"), application, self.district, view)
+        self.app = App(database, self.settings, limits=folder / "shared")
+
+    def day(self, number: int) -> None:
+        files = self.folder / f"day-{number}"
+        if not files.exists():
+            writer.write(files, students=STUDENTS, seed=3, day=number)
+        district = districts.find(self.database, self.district.id)
+        sync.run(self.database, district, files, self.settings, how=How(is_approved=True))
+
+    def get(self, uri: str) -> dict[str, Any]:
+        answer = self.answer(uri)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def answer(self, uri: str) -> httpx.Response:
+        api: DataApi = self.app._data
+        path, _, query = uri.partition("?")
+        segments = tuple(part for part in path.split("/") if part)
+        made = api.answer(Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False))
+        return httpx.Response(made.status, headers=list(made.headers), content=made.body)
+
+    def pull(self, uri: str, limit: int, between: Callable[[int], None] = lambda page: None) -> list[dict[str, Any]]:
+        """The whole list by following `next`; `between` is called after each page."""
+        return self.follow(self.get(f"{uri}{'&' if '?' in uri else '?'}limit={limit}"), between)
+
+    def follow(self, page: dict[str, Any], between: Callable[[int], None] = lambda page: None) -> list[dict[str, Any]]:
+        """A page and all that follow it."""
+        found: list[dict[str, Any]] = page["data"]
+        pages = 1
+        between(pages)
+        while uri := next((link["uri"] for link in page["links"] if link["rel"] == "next"), None):
+            page = self.get(uri)
+            found = found + page["data"]
+            pages += 1
+            between(pages)
+        return found
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    return World(database, tmp_path)
+
+
+def test_pulls_show_the_state_they_began_with_although_syncs_commit(world: World) -> None:
+    school = world.get("/v3.0/schools")["data"][0]["data"]["id"]
+    lists = (*LISTS, f"/v3.0/schools/{school}/users", f"/v3.0/schools/{school}/sections")
+    before = {uri: world.pull(uri, 10_000) for uri in lists}
+    begun = {uri: world.get(f"{uri}{'&' if '?' in uri else '?'}limit=3") for uri in lists}
+    for day in (400, 30):
+        world.day(day)
+    assert {uri: world.follow(page) for uri, page in begun.items()} == before
+    assert world.pull("/v3.0/users", 3) != before["/v3.0/users"]
+
+
+def test_a_pull_may_begin_between_two_syncs_and_go_on_after_more(world: World) -> None:
+    world.day(400)
+    before = world.pull("/v3.0/users", 10_000)
+    days = iter((30, 401))
+    assert world.pull("/v3.0/users", 40, between=lambda page: world.day(next(days)) if page < 3 else None) == before
+
+
+def test_a_fresh_first_page_shows_the_new_state(world: World) -> None:
+    first = world.get("/v3.0/users?limit=5")
+    world.day(400)
+    fresh = world.get("/v3.0/users?limit=5")
+    whole = world.pull("/v3.0/users", 10_000)
+    assert first["data"] != fresh["data"]
+    assert whole[:5] == fresh["data"]
+
+
+def test_pages_backwards_are_pinned(world: World) -> None:
+    whole = world.pull("/v3.0/users", 10_000)
+    page = world.get("/v3.0/users?limit=20&ending_before=last")
+    world.day(400)
+    found = page["data"]
+    while previous := next((link["uri"] for link in page["links"] if link["rel"] == "prev"), None):
+        page = world.get(previous)
+        found = page["data"] + found
+    assert whole == found
+
+
+def test_nothing_on_the_wire_tells_a_pinned_page_from_a_plain_one(world: World) -> None:
+    world.get("/v3.0/users?limit=5")
+    cursor = world.get("/v3.0/users?limit=5")["data"][-1]["data"]["id"]
+    uri = f"/v3.0/users?limit=5&starting_after={cursor}"
+    plain = world.answer(uri)
+    world.day(400)
+    pinned = world.answer(uri)
+    assert plain.content == pinned.content
+    assert plain.headers == pinned.headers
+
+
+def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
+    now = [1000.0]
+    pins = Pins(tmp_path / "pins", clock=lambda: now[0])
+    access = world.app._data._tokens.resolve
+    with world.database.read() as connection:
+        reader = access(connection, f"Bearer {world.token}")
+    pins.begin(reader, "/v3.0/users", "limit=5", run=3)
+    assert pins.run(reader, "/v3.0/users", "limit=9&starting_after=x", head=7) == 3
+    assert pins.run(reader, "/v3.0/sections", "limit=5", head=7) == 7
+    assert pins.run(reader, "/v3.0/users", "role=student", head=7) == 7
+    now[0] += PIN_SECONDS
+    assert pins.run(reader, "/v3.0/users", "limit=5", head=7) == 7
+
+
+@given(limits=st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_pages_of_any_size_make_up_the_pinned_state(tmp_path_factory: pytest.TempPathFactory, limits: list[int]) -> None:
+    world, whole = _changed_world(tmp_path_factory)
+    world.app._data._pins.begin(_access(world), "/v3.0/users", "", run=1)
+    found: list[dict[str, Any]] = []
+    for turn in range(len(whole) + 1):
+        after = found[-1]["data"]["id"] if found else "0" * 24
+        page = world.get(f"/v3.0/users?limit={limits[turn % len(limits)]}&starting_after={after}")["data"]
+        if not page:
+            break
+        found += page
+    assert found == whole
+
+
+_WORLDS: dict[str, tuple[World, list[dict[str, Any]]]] = {}
+
+
+def _changed_world(factory: pytest.TempPathFactory) -> tuple[World, list[dict[str, Any]]]:
+    """One district for all examples: its first state as pulled, and three more syncs after it."""
+    if "made" not in _WORLDS:
+        from_ = factory.mktemp("pinned")
+        world = World(_sqlite(from_), from_)
+        whole = world.pull("/v3.0/users", 10_000)
+        for day in (30, 400, 401):
+            world.day(day)
+        _WORLDS["made"] = (world, whole)
+    return _WORLDS["made"]
+
+
+def _sqlite(folder: Path) -> Database:
+    database = open_database(str(folder / "rollbook.db"))
+    migrate(database)
+    return database
+
+
+def _access(world: World) -> Any:
+    with world.database.read() as connection:
+        return world.app._data._tokens.resolve(connection, f"Bearer {world.token}")
