@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
+from tests import sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
@@ -111,3 +112,16 @@ def town_in_json(town: Hub, token: str) -> Client:
 def roster(town: Hub, reader: Client) -> Roster:
     """The town's records, as its whole lists show them."""
     return read_roster(reader, town.folder / "files" / "resources.csv")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def sso_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sso.World]:
+    """The world in which people sign in, one for each test module and database."""
+    folder = tmp_path_factory.mktemp("sso")
+    with ExitStack() as stack:
+        address = str(folder / "rollbook.db")
+        if request.param == "postgresql":
+            address = stack.enter_context(_postgresql_database(request.getfixturevalue("postgresql_address")))
+        opened = stack.enter_context(closing(open_database(address)))
+        migrate(opened)
+        yield sso.build(opened, address, folder)

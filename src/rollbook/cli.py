@@ -28,6 +28,11 @@ COMMANDS: dict[str, str] = {
     "clone": "rollbook.commands.clone:clone",
     "application": "rollbook.commands.application:application",
     "connect": "rollbook.commands.application:connect",
+    "token": "rollbook.commands.identity:token",
+    "badge": "rollbook.commands.identity:badge",
+    "provider": "rollbook.commands.identity:provider",
+    "key": "rollbook.commands.identity:key",
+    "audit": "rollbook.commands.identity:show_audit",
     "settings": "rollbook.commands.settings:settings",
 }
 

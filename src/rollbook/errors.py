@@ -10,6 +10,8 @@
     ├── SourceRejected           the files cannot be synced at all: a file-level stop, nothing was written
     ├── RemoteTrouble            another server cannot be read: not there, not open to us, or not speaking this API
     ├── SyncHeld                 the sync is complete but looks wrong: it waits for an approval
+    ├── SignInStopped            a sign-in cannot go on: a page that says who can fix it
+    ├── TokenRefused             the token endpoint's answer other than 200 (RFC 6749, 5.2)
     └── ApiError                 an answer of the API other than 200
         ├── BadParameter         400
         ├── Unauthorized         401
@@ -68,6 +70,24 @@ class RemoteTrouble(RollbookError):
 
 class SyncHeld(RollbookError):
     """The sync is complete but looks wrong: nothing was written, and it waits for an approval."""
+
+
+class SignInStopped(RollbookError):
+    """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status."""
+
+    def __init__(self, message: str, mender: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.mender = mender
+        self.status = status
+
+
+class TokenRefused(RollbookError):
+    """The token endpoint's answer other than 200 (RFC 6749, 5.2): a code for programs, a message for people."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
 
 
 class ApiError(RollbookError):

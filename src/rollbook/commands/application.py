@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 import orjson
 
 from rollbook import sync
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.contract.access import SECURE_SYNC
+from rollbook.contract.tiers import TIER
+from rollbook.errors import BadSetting
 from rollbook.store import applications, districts
+from rollbook.store.applications import Application
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.views import Spec
 
@@ -18,26 +22,135 @@ def application() -> None:
     """Register the applications that may read from this server."""
 
 
-@application.command()
-@click.argument("name")
-@click.option(
+_redirect_uri = click.option(
     "--redirect-uri", "redirect_uris", multiple=True, help="Where logins return to; may be repeated, the first is primary."
 )
-@click.option(
-    "--scopes", default=" ".join(SECURE_SYNC), help="Scopes, separated by blanks or commas; default: all but sensitive ones."
-)
+_scopes = click.option("--scopes", default="", help="Scopes, separated by blanks or commas; default: those of the tier.")
+_user_types = click.option("--user-types", default="", help="Roles that may sign in to it; default: those of the tier.")
+_oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether logins come with an id token; default: yes.")
+
+
+@application.command()
+@click.argument("name")
+@_redirect_uri
+@click.option("--tier", type=click.Choice(list(TIER)), default="secure_sync", show_default=True, help="How much it may see.")
+@_scopes
+@_user_types
+@_oidc
 @database_option
 @json_option
-def create(name: str, redirect_uris: tuple[str, ...], scopes: str, database: str | None, as_json: bool) -> None:
+def create(
+    name: str,
+    redirect_uris: tuple[str, ...],
+    tier: str,
+    scopes: str,
+    user_types: str,
+    has_oidc: bool | None,
+    database: str | None,
+    as_json: bool,
+) -> None:
     """Register an application called NAME; its client secret is printed this once."""
     with opened(read_settings(database=database)) as store:
         made, secret = applications.create(
-            store, name, redirect_uris=redirect_uris, scopes=tuple(scopes.replace(",", " ").split())
+            store,
+            name,
+            redirect_uris=redirect_uris,
+            tier=tier,
+            scopes=_words(scopes),
+            user_types=_words(user_types),
+            has_oidc=has_oidc is not False,
         )
+    _print_secret(made, secret, as_json=as_json)
+
+
+@application.command("set")
+@click.argument("application")
+@_redirect_uri
+@_scopes
+@_user_types
+@_oidc
+@click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
+@click.option("--field", "fields", multiple=True, help="A field it asks for, as required:NAME or optional:NAME; may be repeated.")
+@database_option
+@json_option
+def change(
+    application: str,
+    redirect_uris: tuple[str, ...],
+    scopes: str,
+    user_types: str,
+    has_oidc: bool | None,
+    is_live: bool | None,
+    fields: tuple[str, ...],
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Change an APPLICATION (name or client id): what is given replaces what was, the rest stays."""
+    with opened(read_settings(database=database)) as store:
+        found = applications.find(store, application)
+        changed = applications.change(
+            store,
+            found,
+            redirect_uris=redirect_uris or None,
+            scopes=_words(scopes) or None,
+            user_types=_words(user_types) or None,
+            has_oidc=has_oidc,
+            is_live=is_live,
+            fields=_fields(fields) if fields else None,
+        )
+    _print(changed, as_json=as_json)
+
+
+@application.command()
+@click.argument("application")
+@database_option
+@json_option
+def show(application: str, database: str | None, as_json: bool) -> None:
+    """Show an APPLICATION (name or client id)."""
+    with opened(read_settings(database=database)) as store:
+        found = applications.find(store, application)
+    _print(found, as_json=as_json)
+
+
+@application.command("rotate-secret")
+@click.argument("application")
+@click.option("--overlap-hours", type=click.IntRange(0), default=24, show_default=True, help="How long the old secret works on.")
+@database_option
+@json_option
+def rotate_secret(application: str, overlap_hours: int, database: str | None, as_json: bool) -> None:
+    """Give an APPLICATION a new client secret; the old one works on for a while."""
+    with opened(read_settings(database=database)) as store:
+        found = applications.find(store, application)
+        secret = applications.rotate_secret(store, found, overlap_seconds=overlap_hours * 3600)
+    _print_secret(found, secret, as_json=as_json)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _fields(given: tuple[str, ...]) -> dict[str, list[str]]:
+    pairs = [field.partition(":") for field in given]
+    wrong = [need for need, _, name in pairs if need not in ("required", "optional") or not name]
+    if wrong:
+        raise BadSetting(f"field: expected required:NAME or optional:NAME, got {wrong[0]!r}")
+    return {need: [name for other, _, name in pairs if other == need] for need in ("required", "optional")}
+
+
+def _print_secret(made: Application, secret: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps({"name": made.name, "client_id": made.client_id, "client_secret": secret}))
         return
     click.echo(f"client id      {made.client_id}\nclient secret  {secret}\nThe secret is not shown again.")
+
+
+def _print(found: Application, *, as_json: bool) -> None:
+    shown = {name: value for name, value in asdict(found).items() if name not in ("number", "is_demo")}
+    if as_json:
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for name, value in shown.items():
+        words = " ".join(value) if isinstance(value, tuple) else value
+        click.echo(f"{name:14} {words}")
 
 
 @click.command()

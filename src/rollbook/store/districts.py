@@ -139,6 +139,46 @@ def by_number(connection: Connection, number: int) -> District:
     return District(*found)
 
 
+def by_id(connection: Connection, id_: str) -> District | None:
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (id_,))
+    return District(*found) if found else None
+
+
+def by_slug(connection: Connection, text: str) -> District | None:
+    """The district whose name for addresses it is."""
+    rows = connection.rows(f"SELECT {_COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],))
+    return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
+
+
+def only(connection: Connection) -> District | None:
+    """The district, when there is exactly one."""
+    rows = connection.rows(f"SELECT {_COLUMNS} FROM districts LIMIT 2")
+    return District(*rows[0]) if len(rows) == 1 else None
+
+
+def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:
+    """Districts whose name, or one of whose schools' names, holds the text, with that school's name (blank: the district's own).
+
+    A demo district is found by its id, too.
+    """
+    pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+    own = connection.rows(
+        f"SELECT {_COLUMNS} FROM districts WHERE lower(name) LIKE ? ESCAPE '!' OR id = ? ORDER BY name LIMIT ?",
+        (pattern, text.lower(), limit),
+    )
+    found = [(District(*row), "") for row in own]
+    schools = connection.rows(
+        "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
+        " ON r.view = v.number WHERE r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
+        (pattern, limit * 10),
+    )
+    for number, body in schools:
+        name = orjson.loads(body).get("name", "")
+        if text.lower() in name.lower() and len(found) < limit:
+            found.append((by_number(connection, number), name))
+    return found
+
+
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
         return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
@@ -192,6 +232,6 @@ def record(district: District) -> dict[str, Any]:
 
 
 def slug(district: District) -> str:
-    """A name for addresses: letters and digits of the district's name, and the end of its id against doubles."""
+    """A name for addresses: letters and digits of the district's name, and the random part of its id against doubles."""
     words = re.sub(r"[^a-z0-9]+", "-", district.name.lower()).strip("-")
-    return f"{words[:40]}{district.id[-6:]}"
+    return f"{words[:40]}-{district.id[8:14]}"

@@ -78,6 +78,13 @@ def search(connection: Connection, access: Access, *, text: str, role: str, scho
     return sorted(found[: limit * 4], key=lambda person: person.name.casefold())[:limit]
 
 
+def everybody(connection: Connection, access: Access, *, role: str, school: str) -> list[Person]:
+    """All people of a role, at a school when one is given, by name."""
+    patterns = [f'%"{_escaped(school)}"%'] if school else []
+    found = _people(_rows(connection, access, role, patterns, limit=None))
+    return sorted(found, key=lambda person: person.name.casefold())
+
+
 def first_of_each_role(connection: Connection, access: Access, school: str, each: int) -> list[Person]:
     """A few people of every role, to begin with."""
     found = {
@@ -96,14 +103,17 @@ def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
     return sorted(((id_, orjson.loads(body).get("name", "")) for id_, body in rows), key=lambda school: school[1].casefold())
 
 
-def _rows(connection: Connection, access: Access, role: str, patterns: Iterable[str]) -> list[Row]:
+def _rows(
+    connection: Connection, access: Access, role: str, patterns: Iterable[str], limit: int | None = _CANDIDATES_MAX
+) -> list[Row]:
     masks = masks_with(role) if role else tuple(mask for mask in range(1, ROLE["contact"].bit))
     like = "ILIKE" if connection.dialect == "postgresql" else "LIKE"
     patterns = tuple(patterns)
     matching = "".join(f" AND body {like} ? ESCAPE '!'" for _ in patterns)
+    among, at_most = ", ".join(map(str, masks)), " LIMIT ?" if limit else ""
     return connection.rows(
-        f"SELECT id, body FROM records WHERE view = ? AND roles IN ({', '.join(map(str, masks))}){matching} ORDER BY id LIMIT ?",
-        (access.view, *patterns, _CANDIDATES_MAX),
+        f"SELECT id, body FROM records WHERE view = ? AND roles IN ({among}){matching} ORDER BY id{at_most}",
+        (access.view, *patterns, *((limit,) if limit else ())),
     )
 
 

@@ -1,0 +1,68 @@
+"""Whether a person who is signed in may enter an application, and by whose authority: the district's, or a teacher's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+from rollbook.contract.access import Access
+from rollbook.contract.endpoints import ENDPOINTS
+from rollbook.contract.query import LIMIT_MAX, Query
+from rollbook.errors import NotFound
+from rollbook.store import logins, people, records
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection
+from rollbook.store.logins import Session
+
+_TEACHERS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/users/{id}/myteachers")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The outcome. `allowed`: enter in `role`; `wrong type`: the application is not for such people; `unshared`: the district
+    does not share the person with it, or neither she nor it knows the other; `ask`: a teacher may let it in herself.
+    """
+
+    outcome: Literal["allowed", "wrong type", "unshared", "ask"]
+    role: str = ""
+    authorized_by: Literal["district", "teacher"] = "district"
+
+
+def enter(connection: Connection, application: Application, session: Session) -> Entry:
+    """Decide. Whoever could come by both ways comes by the district's (protocol.md 10)."""
+    whole = people.whole(connection, session.district)
+    person = people.get(connection, whole, session.user_id)
+    if person is None:
+        return Entry("unshared")
+    roles = [role for role in (session.role, *person.roles) if role in application.user_types and role in person.roles]
+    if not roles:
+        return Entry("wrong type")
+    connected = logins.access_to(connection, application.number, session.district)
+    if connected:
+        number, view = connected
+        access = Access(whole.district, whole.district_id, view, number, application.client_id, application.scopes)
+        return Entry("allowed", roles[0]) if _is_shared(connection, access, person.id) else Entry("unshared")
+    if application.tier != "library":
+        return Entry("unshared")
+    if "teacher" in roles:
+        has_allowed = logins.has_allowed(connection, application.number, session.district, [person.id])
+        return Entry("allowed" if has_allowed else "ask", "teacher", "teacher")
+    taught_by = _teachers(connection, whole, person.id)
+    if logins.has_allowed(connection, application.number, session.district, taught_by):
+        return Entry("allowed", roles[0], "teacher")
+    return Entry("unshared")
+
+
+def _is_shared(connection: Connection, access: Access, user_id: str) -> bool:
+    try:
+        records.get(connection, access, "users", user_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _teachers(connection: Connection, access: Access, user_id: str) -> list[str]:
+    page = records.related(connection, access, "", _TEACHERS, user_id, Query(limit=LIMIT_MAX))
+    return [element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)]

@@ -1,0 +1,159 @@
+"""OAuth 2.0 as far as it needs no database and no HTTP: what an application asks, where its answer goes, how a code is bound.
+
+RFC 6749 (the code grant), RFC 7636 (PKCE), RFC 9207 (the issuer in the answer), RFC 9700 (best current practice). The implicit
+grant is not offered (RFC 9700, 2.1.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from rollbook.errors import SignInStopped, TokenRefused
+
+VALUE_MAX = 2048
+# A login that was asked for again has happened; what remains is to tell when (OpenID Connect Core, 3.1.2.1).
+_SATISFIED_SECONDS = 86_400
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+_METHODS = ("S256", "plain")
+VENDOR = "whoever runs the application that sent you here"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters as they came."""
+
+    client_id: str
+    redirect_uri: str
+    state: str
+    district_id: str
+    nonce: str
+    prompt: tuple[str, ...]
+    max_age: int | None
+    needs_confirmation: bool
+    returns_unshared: bool
+    challenge: str
+    challenge_method: str
+    response_type: str
+    has_request_object: bool
+    given: tuple[tuple[str, str], ...]
+
+    def query(self) -> str:
+        """The parameters, to come back to this request."""
+        return urlencode(self.given)
+
+    def query_after_sign_in(self) -> str:
+        """The parameters without those that a sign-in just now has satisfied."""
+        kept = [(name, value) for name, value in self.given if name not in ("prompt", "max_age")]
+        return urlencode(kept if self.max_age is None else [*kept, ("max_age", str(_SATISFIED_SECONDS))])
+
+
+_KNOWN = (
+    *("client_id", "redirect_uri", "state", "district_id", "nonce", "prompt", "max_age", "confirmed", "return_unshared"),
+    *("code_challenge", "code_challenge_method", "response_type", "request", "request_uri"),
+)
+
+
+def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
+    """The parameters of an authorization request; unknown ones, and scopes, are ignored.
+
+    RFC 6749, 3.1: no parameter may stand twice. Errors: SignInStopped, as nothing may be redirected before the redirect address
+    is known to be good (RFC 9700, 4.11).
+    """
+    kept = [(name, value) for name, value in pairs if name in _KNOWN and value]
+    given = dict(kept)
+    if len(given) != len(kept):
+        raise SignInStopped("This sign-in link names a parameter twice.", VENDOR)
+    if any(len(value) > VALUE_MAX for value in given.values()):
+        raise SignInStopped("This sign-in link is too long.", VENDOR)
+    age = given.get("max_age", "")
+    return Ask(
+        client_id=given.get("client_id", ""),
+        redirect_uri=given.get("redirect_uri", ""),
+        state=given.get("state", ""),
+        district_id=given.get("district_id", "").lower(),
+        nonce=given.get("nonce", ""),
+        prompt=tuple(given.get("prompt", "").split()),
+        max_age=int(age) if age.isascii() and age.isdigit() and len(age) < 10 else None,
+        needs_confirmation=given.get("confirmed") == "false",
+        returns_unshared=given.get("return_unshared") == "true",
+        challenge=given.get("code_challenge", ""),
+        challenge_method=given.get("code_challenge_method", "plain") if "code_challenge" in given else "",
+        response_type=given.get("response_type", ""),
+        has_request_object="request" in given or "request_uri" in given,
+        given=tuple(kept),
+    )
+
+
+def redirect_of(registered: Sequence[str], asked: str) -> str:
+    """Where the answer goes: the address asked for when it is registered, to the letter (RFC 9700, 2.1), else the first one.
+
+    Errors: SignInStopped for any other: nothing is ever sent to an address that is not registered.
+    """
+    if not registered:
+        raise SignInStopped("This application has not registered an address to return to.", VENDOR)
+    if asked and asked not in registered:
+        raise SignInStopped("This sign-in link wants to return to an address that its application has not registered.", VENDOR)
+    return asked or registered[0]
+
+
+def problem_of(ask: Ask) -> str | None:
+    """The error code to send back for a request that cannot be answered (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
+
+    `response_type` is read leniently, as real links misspell it: only a form that would put a token into an address is refused.
+    """
+    if "token" in ask.response_type:
+        return "unsupported_response_type"
+    if ask.has_request_object:
+        return "request_not_supported"
+    if "none" in ask.prompt and len(ask.prompt) > 1:
+        return "invalid_request"
+    if ask.challenge and (ask.challenge_method not in _METHODS or not _VERIFIER.fullmatch(ask.challenge)):
+        return "invalid_request"
+    return None
+
+
+def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issuer: str) -> str:
+    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer is named."""
+    also = {"state": state} if state else {}
+    query = urlencode({**values, **also, "iss": issuer})
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
+
+
+def check_verifier(challenge: str | None, method: str | None, verifier: str) -> None:
+    """RFC 7636, 4.6. A verifier without a challenge is refused, too: somebody has cut the challenge out (RFC 9700, 4.8.2).
+
+    Errors: TokenRefused.
+    """
+    if not challenge and not verifier:
+        return
+    if not challenge or not _VERIFIER.fullmatch(verifier):
+        raise TokenRefused("invalid_grant", "invalid code_verifier")
+    made = _s256(verifier) if method == "S256" else verifier
+    if not hmac.compare_digest(made, challenge):
+        raise TokenRefused("invalid_grant", "invalid code_verifier")
+
+
+def _s256(verifier: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+
+
+def read_token_request(content_type: str, body: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str, str]:
+    """Code, redirect address and verifier of a token request (RFC 6749, 4.1.3). Errors: TokenRefused.
+
+    Old samples put `grant_type` into the address, and it is read there, too; nothing secret is.
+    """
+    grant_type = body.get("grant_type") or query.get("grant_type", "")
+    if not grant_type:
+        raise TokenRefused("invalid_request", f"grant_type is missing in the {content_type or 'empty'} body")
+    if grant_type != "authorization_code":
+        raise TokenRefused("unsupported_grant_type", "expected grant_type=authorization_code")
+    code = body.get("code", "")
+    if not code:
+        raise TokenRefused("invalid_request", "code is missing")
+    return code, body.get("redirect_uri", ""), body.get("code_verifier", "")

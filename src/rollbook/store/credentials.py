@@ -1,0 +1,160 @@
+"""What people sign in with: roster passwords, badges, and a district's own sign-in service.
+
+A sync brings usernames, emails and keyed digests of the passwords; a password itself is never stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rollbook.contract.kinds import ROLE
+from rollbook.store import audit
+from rollbook.store.database import Connection, Row
+from rollbook.store.districts import timestamp
+from rollbook.store.keys import Sealer, digest
+from rollbook.store.migrations import WORDS
+
+# Letters and digits that nobody mistakes for one another.
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_BADGE_LETTERS = 28  # 140 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A roster password of one person in one role; `password` is its Argon2id hash, None until it was first used."""
+
+    user_id: str
+    role: str
+    verifier: str
+    password: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A district's own sign-in service; `name` is what its button says."""
+
+    district: int
+    name: str
+    issuer: str
+    client_id: str
+    secret_sealed: str
+
+
+# Roster passwords ----------------------------------------------------------------------------------
+
+
+def by_username(connection: Connection, district: int, username: str) -> list[Credential]:
+    """Whoever has that username or email in a district (by its number), in any case of letters; passwords only."""
+    key = username.strip().lower()
+    if not key:
+        return []
+    rows = connection.rows(
+        "SELECT user_id, role, verifier, password FROM credentials WHERE district = ? AND username = ? AND verifier <> ''"
+        " UNION SELECT user_id, role, verifier, password FROM credentials WHERE district = ? AND email = ? AND verifier <> ''",
+        (district, key, district, key),
+    )
+    return [Credential(*row) for row in rows]
+
+
+def by_email(connection: Connection, district: int, email: str) -> list[tuple[str, str]]:
+    """(person, role) of everybody with that email."""
+    rows = connection.rows(
+        "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?", (district, email.strip().lower())
+    )
+    return [(user_id, role) for user_id, role in sorted(rows, key=lambda row: ROLE[row[1]].bit)]
+
+
+def has_passwords(connection: Connection, district: int) -> bool:
+    return connection.row("SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1", (district,)) is not None
+
+
+def strengthen(connection: Connection, district: int, credential: Credential, password: str) -> None:
+    """Keep the Argon2id hash of a password that was used for the first time."""
+    connection.run(
+        "UPDATE credentials SET password = ? WHERE district = ? AND user_id = ? AND role = ? AND verifier = ?",
+        (password, district, credential.user_id, credential.role, credential.verifier),
+    )
+
+
+def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
+    """Make rows of (user_id, role, username, email, verifier) the credentials of a district; unchanged ones stay as they are."""
+    text = WORDS[connection.dialect]["text"]
+    connection.run(
+        f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
+        " PRIMARY KEY (user_id, role))"
+    )
+    connection.insert("arriving", "user_id, role, username, email, verifier", rows)
+    same = (
+        "EXISTS (SELECT 1 FROM {other} o WHERE o.user_id = {this}.user_id AND o.role = {this}.role"
+        " AND o.username = {this}.username AND o.email = {this}.email AND o.verifier = {this}.verifier{also})"
+    )
+    connection.run(
+        f"DELETE FROM credentials WHERE district = ? AND NOT {same.format(other='arriving', this='credentials', also='')}",
+        (district,),
+    )
+    also = " AND o.district = CAST(? AS BIGINT)"
+    connection.run(
+        "INSERT INTO credentials (district, user_id, role, username, email, verifier)"
+        " SELECT CAST(? AS BIGINT), user_id, role, username, email, verifier FROM arriving"
+        f" WHERE NOT {same.format(other='credentials', this='arriving', also=also)}",
+        (district, district),
+    )
+    connection.run("DROP TABLE arriving")
+
+
+# Badges --------------------------------------------------------------------------------------------
+
+
+def give_badge(connection: Connection, district: int, user_id: str) -> str:
+    """A new code for a person, in place of the one before; it is shown this once and kept as a hash."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
+    take_badge(connection, district, user_id)
+    connection.run(
+        "INSERT INTO badges (hash, district, user_id, created) VALUES (?, ?, ?, ?)",
+        (digest(code), district, user_id, timestamp()),
+    )
+    audit.record(connection, "badge given", district=district, user_id=user_id)
+    return code
+
+
+def take_badge(connection: Connection, district: int, user_id: str) -> bool:
+    """Revoke the person's code; whether there was one."""
+    found = connection.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    if found:
+        audit.record(connection, "badge revoked", district=district, user_id=user_id)
+    return found is not None
+
+
+def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
+    """(district, person) of a code; blanks and dashes in it make no difference."""
+    plain = "".join(letter for letter in code.upper() if letter.isalnum())
+    found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (digest(plain),))
+    return (found[0], found[1]) if found else None
+
+
+# A district's own sign-in service ------------------------------------------------------------------
+
+
+def set_provider(
+    connection: Connection, sealer: Sealer, district: int, *, name: str, issuer: str, client_id: str, secret: str
+) -> None:
+    drop_provider(connection, district)
+    connection.run(
+        "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created) VALUES (?, ?, ?, ?, ?, ?)",
+        (district, name, issuer, client_id, sealer.seal(secret), timestamp()),
+    )
+    audit.record(connection, "provider set", district=district, issuer=issuer)
+
+
+def drop_provider(connection: Connection, district: int) -> None:
+    connection.run("DELETE FROM providers WHERE district = ?", (district,))
+
+
+def provider(connection: Connection, district: int) -> Provider | None:
+    found = connection.row(
+        "SELECT district, name, issuer, client_id, secret_sealed FROM providers WHERE district = ?", (district,)
+    )
+    return Provider(*found) if found else None

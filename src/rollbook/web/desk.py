@@ -1,0 +1,189 @@
+"""The front desk of sign-in: what its pages share. Who is visiting, in which browser, how a page or a redirect is answered.
+
+Every form is checked to be ours before its handler runs, every answer is kept out of caches and frames, and work that may
+wait for the database runs in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from anyio import to_thread
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from rollbook.auth.oidc import Signer
+from rollbook.auth.sessions import Cookie, Jar
+from rollbook.errors import Busy, SignInStopped
+from rollbook.settings import Settings, base_url
+from rollbook.store import districts, logins
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import District
+from rollbook.store.keys import Sealer
+from rollbook.store.logins import Session
+from rollbook.web.pages import environment, safety
+
+FORM_BYTES_MAX = 64 * 1024
+# In a demo: a page that stands for the application of a developer who has none yet.
+ARRIVED = "/demo/arrived"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked against."""
+
+    method: str
+    path: str
+    parts: Mapping[str, str]
+    query: list[tuple[str, str]]
+    form: dict[str, str]
+    cookies: Mapping[str, str]
+    address: str
+    form_cookie: str = ""
+    put: list[Cookie] = field(default_factory=list)
+
+    def asked(self, name: str) -> str:
+        """A parameter of the query, or of the form when there is one."""
+        return self.form[name] if name in self.form else dict(self.query).get(name, "")
+
+
+Handler = Callable[["Desk", Visit], Response]
+
+
+class Desk:
+    """What all pages of sign-in need."""
+
+    def __init__(self, database: Database, settings: Settings, sealer: Sealer, *, in_demo: bool) -> None:
+        self.database = database
+        self.settings = settings
+        self.sealer = sealer
+        self.in_demo = in_demo
+        self.base = base_url(settings)
+        self.signer = Signer(database, sealer)
+        self._jar: Jar | None = None
+        self._pages: Environment | None = None
+
+    @property
+    def jar(self) -> Jar:
+        if self._jar is None:
+            self._jar = Jar(self.sealer.derive("forms"), is_secure=self.base.startswith("https:"))
+        return self._jar
+
+    def at(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """The handler as an endpoint."""
+
+        async def endpoint(request: Request) -> Response:
+            visit = await _visit(request)
+            return await to_thread.run_sync(self._handle, handler, visit)
+
+        return endpoint
+
+    def _handle(self, handler: Handler, visit: Visit) -> Response:
+        try:
+            self._check_form(visit)
+            response = handler(self, visit)
+        except SignInStopped as error:
+            response = self.page(visit, "stopped.html", status=error.status, message=str(error), mender=error.mender)
+        except Busy:
+            stopped = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
+            response = self.page(visit, "stopped.html", status=503, message=str(stopped), mender=stopped.mender)
+        for cookie in visit.put:
+            response.headers.append("set-cookie", cookie.header())
+        response.headers["cache-control"] = "no-store"
+        return response
+
+    def _check_form(self, visit: Visit) -> None:
+        """A form that is not ours is not read (cross-site request forgery).
+
+        An application's own POST to `/oauth/authorize` has no effect: it is turned into the GET it stands for.
+        """
+        visit.form_cookie = visit.cookies.get(self.jar.form, "")
+        if visit.method != "POST" or visit.path == "/oauth/authorize":
+            return
+        if not self.jar.is_ours(visit.form_cookie, visit.form.get("form", "")):
+            raise SignInStopped("This form has expired.", "you can: go back, reload the page, and send it again", 403)
+
+    # Answers ---------------------------------------------------------------------------------------
+
+    def page(self, visit: Visit, template: str, *, status: int = 200, leads_to: str = "", **context: object) -> HTMLResponse:
+        """A page; `leads_to` is the address to which its forms may be redirected in the end."""
+        if self._pages is None:
+            self._pages = environment()
+        if not visit.form_cookie:
+            cookie = self.jar.new_form()
+            visit.form_cookie = cookie.value
+            visit.put.append(cookie)
+        shown = self._pages.get_template(template).render(form=self.jar.form_token(visit.form_cookie), **context)
+        return HTMLResponse(shown, status, safety(" ".join(("'self'", _origin(leads_to))).strip()))
+
+    def redirect(self, address: str, status: int = 302) -> Response:
+        return RedirectResponse(address, status, {"Referrer-Policy": "no-referrer"})
+
+    def redirect_uris(self, application: Application) -> tuple[str, ...]:
+        """Where logins to an application may return to. A demo's application also has a page of this server."""
+        own = (f"{self.base}{ARRIVED}",) if application.is_demo else ()
+        return (*application.redirect_uris, *own)
+
+    # Who -------------------------------------------------------------------------------------------
+
+    def session(self, connection: Connection, visit: Visit) -> Session | None:
+        secret = visit.cookies.get(self.jar.session)
+        return logins.session(connection, secret, idle_seconds=self.settings.session_idle_seconds) if secret else None
+
+    def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
+        """The district that is asked for, else the one this browser used last, else the only one there is."""
+        for id_ in (district_id, visit.cookies.get(self.jar.district, "")):
+            found = districts.by_id(connection, id_) if id_ else None
+            if found:
+                return found
+        return districts.only(connection)
+
+
+def _origin(address: str) -> str:
+    """The part of an address that a content policy names."""
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}:" if parts.scheme else ""
+
+
+def asked_before(ask: str) -> list[tuple[str, str]]:
+    """The parameters of `/oauth/authorize`, as they were carried through a page of ours."""
+    return parse_qsl(ask[:FORM_BYTES_MAX], keep_blank_values=True)
+
+
+def way_back(ask: str) -> str:
+    """Our own path back to the application's request; made anew, so that nothing else can be in it (no open redirect)."""
+    return f"/oauth/authorize?{urlencode(asked_before(ask))}"
+
+
+def onward(ask: str, slug: str) -> str:
+    """Where a sign-in leads: back to the application that asked, by way of our own path, or to the portal."""
+    return way_back(ask) if ask else f"/in/{slug}"
+
+
+async def _visit(request: Request) -> Visit:
+    form = dict(parse_qsl((await limited_body(request)).decode("utf-8", "replace"))) if request.method == "POST" else {}
+    return Visit(
+        method=request.method,
+        path=request.url.path,
+        parts=request.path_params,
+        query=parse_qsl(request.url.query, keep_blank_values=True),
+        form=form,
+        cookies=request.cookies,
+        address=request.client.host if request.client else "",
+    )
+
+
+async def limited_body(request: Request) -> bytes:
+    """The body, as much of it as a form may have; the rest is not read."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES_MAX:
+            return b""
+    return body

@@ -1,0 +1,175 @@
+"""`POST /oauth/tokens`: an authorization code for a user token, and an id token where the application has OpenID Connect on.
+
+RFC 6749, 4.1.3 and 5; errors to the letter of protocol.md 1.3. A code is good once: when it comes a second time, the token made
+from it is revoked (RFC 9700, 4.5).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import orjson
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import oauth, oidc
+from rollbook.auth.oidc import Signer
+from rollbook.auth.tokens import basic
+from rollbook.contract import tiers
+from rollbook.contract.tiers import TIER
+from rollbook.errors import Busy, NotFound, TokenRefused
+from rollbook.settings import Settings, base_url
+from rollbook.store import applications, audit, logins, records
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection, Database
+from rollbook.store.logins import Grant
+from rollbook.web.answers import every_answer
+from rollbook.web.desk import limited_body
+
+_JSON = "application/json; charset=utf-8"
+_FORM_TYPES = ("application/x-www-form-urlencoded", "application/x-www-form-url-encoded")  # the second: printed in old samples
+_INVALID_CODE = TokenRefused("invalid_grant", "invalid code")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the token endpoint needs."""
+
+    database: Database
+    settings: Settings
+    signer: Signer
+    in_demo: bool
+
+    def route(self) -> Route:
+        return Route("/oauth/tokens", self.endpoint, methods=["POST"])
+
+    async def endpoint(self, request: Request) -> Response:
+        body = await limited_body(request)
+        return await to_thread.run_sync(self._answer, request, body)
+
+    def _answer(self, request: Request, body: bytes) -> Response:
+        try:
+            try:
+                answer = self._exchange(request, body)
+            except Busy:  # two exchanges of one code at once: the second one now sees what the first has done
+                answer = self._exchange(request, body)
+            return _json(answer, 200)
+        except TokenRefused as error:
+            return _json({"error": error.code, "error_description": str(error)}, error.status)
+
+    def _exchange(self, request: Request, body: bytes) -> dict[str, object]:
+        given = _read_body(request.headers.get("content-type", ""), body)
+        client_id, secret = _credentials(request.headers.get("authorization", ""), given)
+        self.signer.ensure_key()
+        with self.database.write(is_durable=False) as connection:
+            # Nothing is raised inside: a refusal may have revoked a token, and that must stay.
+            outcome = self._decide(connection, client_id, secret, given, request)
+        if isinstance(outcome, TokenRefused):
+            raise outcome
+        return outcome
+
+    def _decide(
+        self, connection: Connection, client_id: str, secret: str, given: Mapping[str, str], request: Request
+    ) -> dict[str, object] | TokenRefused:
+        number = applications.authenticate(connection, client_id, secret, in_demo=self.in_demo)
+        application = applications.by_client_id(connection, client_id, in_demo=self.in_demo) if number is not None else None
+        if application is None:
+            return TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
+        try:
+            code, redirect_uri, verifier = oauth.read_token_request(
+                request.headers.get("content-type", ""), given, request.query_params
+            )
+            grant = self._redeem(connection, application, code, redirect_uri, verifier, _address(request))
+            return self._token(connection, application, code, grant)
+        except TokenRefused as error:
+            return error
+
+    def _redeem(
+        self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str, address: str
+    ) -> Grant:
+        """What the code stands for, once it is sure that it may be exchanged by this client, from this address, now."""
+        found = logins.grant_of(connection, code)
+        if found is None or found[0].application != application.number:
+            raise _INVALID_CODE
+        grant, is_over, token_hash = found
+        if token_hash:
+            logins.revoke(connection, token_hash)
+            audit.record(
+                connection,
+                "code used twice",
+                district=grant.district,
+                application=application.number,
+                user_id=grant.user_id,
+                address=address,
+            )
+            raise _INVALID_CODE
+        if is_over:
+            raise _INVALID_CODE
+        if not hmac.compare_digest(redirect_uri.encode(), grant.redirect_uri.encode()):
+            raise TokenRefused("invalid_grant", "invalid redirect")
+        oauth.check_verifier(grant.challenge, grant.challenge_method, verifier)
+        return grant
+
+    def _token(self, connection: Connection, application: Application, code: str, grant: Grant) -> dict[str, object]:
+        token = logins.mint(connection, grant, seconds=self.settings.user_token_seconds)
+        logins.spend_code(connection, code, token, remember_seconds=self.settings.user_token_seconds)
+        answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
+        access = logins.resolve(connection, token, in_demo=self.in_demo)
+        if access is None:
+            raise _INVALID_CODE  # the district has left the application meanwhile
+        if application.has_oidc and grant.authorized_by == "district" and TIER[application.tier].has_id_token:
+            try:
+                stored = records.get(connection, access, "users", grant.user_id)
+            except NotFound:
+                raise _INVALID_CODE from None
+            person = tiers.cut(access, "users", orjson.loads(stored.body))
+            claims = oidc.id_token_claims(base_url(self.settings), application.client_id, access.district_id, person, grant)
+            answer["id_token"] = self.signer.sign(connection, claims)
+        return answer
+
+
+def _read_body(content_type: str, body: bytes) -> dict[str, str]:
+    """The parameters of a form or JSON body; no parameter may stand twice (RFC 6749, 3.2). Errors: TokenRefused."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            given = orjson.loads(body or b"{}")
+        except ValueError:
+            raise TokenRefused("invalid_request", "the body is no JSON") from None
+        if not isinstance(given, dict):
+            raise TokenRefused("invalid_request", "expected a JSON object")
+        return {name: value for name, value in given.items() if isinstance(value, str)}
+    if kind not in _FORM_TYPES and (kind or body):
+        raise TokenRefused("invalid_request", "invalid content-type")
+    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    if len(dict(pairs)) != len(pairs):
+        raise TokenRefused("invalid_request", "a parameter stands twice")
+    return dict(pairs)
+
+
+def _credentials(authorization: str, given: Mapping[str, str]) -> tuple[str, str]:
+    """Client id and secret, of the Basic header or of the body. Errors: TokenRefused.
+
+    RFC 6749, 2.3: a client uses one way only; real clients that use both send the same twice, and that is let through.
+    """
+    in_header, in_body = basic(authorization), (given.get("client_id", ""), given.get("client_secret", ""))
+    if in_header and in_body[1] and in_header != in_body:
+        raise TokenRefused("invalid_request", "the header and the body hold different client credentials")
+    return in_header or in_body
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _json(body: dict[str, object], status: int) -> Response:
+    """RFC 6749, 5.1: never stored by a cache. 5.2: a client that failed to authenticate is told which scheme there is."""
+    headers = {"pragma": "no-cache"} | ({"www-authenticate": "Basic"} if status == 401 else {})
+    response = Response(orjson.dumps(body), status, headers, media_type=_JSON)
+    response.raw_headers.extend(every_answer())
+    return response

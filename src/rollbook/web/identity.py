@@ -1,0 +1,69 @@
+"""Who has signed in, for programs: `/userinfo`, the discovery document and the public keys. (`/me` is a path of the Data API.)"""
+
+from __future__ import annotations
+
+import orjson
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import oidc
+from rollbook.auth.oidc import Signer
+from rollbook.auth.tokens import Tokens
+from rollbook.contract import tiers
+from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests
+from rollbook.settings import Settings, api_base_url, base_url
+from rollbook.store import records
+from rollbook.store.database import Database
+from rollbook.web.answers import JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.limits import RateLimit
+
+
+def routes(database: Database, settings: Settings, tokens: Tokens, signer: Signer, rate_limit: RateLimit) -> list[Route]:
+    """The routes `/userinfo`, `/.well-known/openid-configuration` and `/oauth/certs`."""
+    document = orjson.dumps(oidc.discovery(base_url(settings), api_base_url(settings)))
+
+    async def userinfo(request: Request) -> Response:
+        return _sent(await to_thread.run_sync(_userinfo, database, settings, tokens, rate_limit, request))
+
+    async def discovery(_: Request) -> Response:
+        return _sent(Answer(200, (JSON,), document))
+
+    async def certs(_: Request) -> Response:
+        keys = await to_thread.run_sync(signer.certs)
+        return _sent(Answer(200, (JSON,), orjson.dumps({"keys": keys})))
+
+    return [
+        Route("/userinfo", userinfo, methods=["GET", "POST"]),
+        Route("/.well-known/openid-configuration", discovery, methods=["GET"]),
+        Route("/oauth/certs", certs, methods=["GET"]),
+    ]
+
+
+def _userinfo(database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, request: Request) -> Answer:
+    """OpenID Connect Core, 5.3, in the recorded shape; the role is that of the login (protocol.md 2.2)."""
+    limited: tuple[tuple[bytes, bytes], ...] = ()
+    try:
+        with database.read() as connection:
+            # A worker's remembered tokens belong to one thread; this one asks the store itself.
+            access = Tokens(in_demo=tokens.in_demo).resolve(connection, request.headers.get("authorization", ""))
+            allowance = rate_limit.take(access.bucket)
+            limited = rate_headers(allowance)
+            if allowance and allowance.is_exceeded:
+                raise TooManyRequests("Too many requests")
+            if access.holder != "user":
+                raise NoSuchEndpoint("/userinfo")
+            stored = records.get(connection, access, "users", access.user)
+        record = tiers.cut(access, "users", orjson.loads(stored.body))
+        body = oidc.userinfo(record, access.role, access.district_id, access.authorized_by)
+        return Answer(200, (JSON, *limited), orjson.dumps(body))
+    except ApiError as error:
+        answer = failure(error, request.method, "/userinfo", settings.wrong_token)
+        return Answer(answer.status, (*limited, *answer.headers), answer.body)
+
+
+def _sent(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers.extend([*every_answer(), *answer.headers])
+    return response

@@ -1,0 +1,281 @@
+"""Signing in: finding one's school, its login page, badges, the portal, and signing out.
+
+No answer tells whether a person exists: a wrong name and a wrong password look, and take, the same. In a demo people are picked
+from a list instead; a server that is no demo has no such page.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import entry, passwords, throttle
+from rollbook.auth.sessions import DISTRICT_SECONDS
+from rollbook.contract.tiers import LOGIN_ROLES
+from rollbook.errors import SignInStopped
+from rollbook.store import applications, audit, credentials, districts, logins, people
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection
+from rollbook.store.districts import District
+from rollbook.store.logins import Session
+from rollbook.store.people import Person
+from rollbook.web.desk import Desk, Visit, asked_before, onward
+
+FOUND_MAX = 20
+PICKED_MAX = 30
+FIRST_OF_EACH = 6
+ROLE_NAMES = {"student": "Student", "teacher": "Teacher", "staff": "School staff", "district_admin": "District administrator"}
+MISFIT = "That name and that password do not belong together."
+WAIT = "Too many attempts. Wait a quarter of an hour, or use a badge."
+
+
+def routes(desk: Desk) -> list[Route]:
+    return [
+        Route("/login", desk.at(find_school), methods=["GET"]),
+        Route("/in/{slug}", desk.at(arrive), methods=["GET"]),
+        Route("/in/{slug}", desk.at(sign_in), methods=["POST"]),
+        Route("/badge", desk.at(badge), methods=["GET"]),
+        Route("/badge/{code}", desk.at(badge), methods=["GET"]),
+        Route("/badge", desk.at(sign_in_by_badge), methods=["POST"]),
+        Route("/logout", desk.at(sign_out), methods=["POST"]),
+    ]
+
+
+# Finding one's school ------------------------------------------------------------------------------
+
+
+def find_school(desk: Desk, visit: Visit) -> Response:
+    """Search for a school or district by name; a single district needs no search."""
+    text, ask = visit.asked("q").strip()[:100], visit.asked("ask")
+    with desk.database.read() as connection:
+        only = districts.only(connection)
+        found = districts.search(connection, text, FOUND_MAX) if len(text) > 1 else []
+    if only:
+        return desk.redirect(_login_address(only, ask))
+    shown = [
+        (_login_address(district, ask), school or district.name, district.name if school else "") for district, school in found
+    ]
+    return desk.page(visit, "find.html", q=text, ask=ask, found=shown, application=_name_of(desk, ask))
+
+
+def _login_address(district: District, ask: str) -> str:
+    return f"/in/{districts.slug(district)}" + (f"?{_query(ask=ask)}" if ask else "")
+
+
+# A district's login page, or its portal ------------------------------------------------------------
+
+
+def arrive(desk: Desk, visit: Visit) -> Response:
+    """The login page of a district; to somebody who is signed in there, the portal."""
+    with desk.database.read() as connection:
+        district = _district(connection, visit)
+        session = desk.session(connection, visit)
+        if session and session.district == district.number and not visit.asked("ask"):
+            return _portal(desk, visit, connection, district, session)
+    return _login_page(desk, visit, district)
+
+
+def sign_in(desk: Desk, visit: Visit) -> Response:
+    """Sign in by name and password, or in a demo by choice."""
+    with desk.database.read() as connection:
+        district = _district(connection, visit)
+    if desk.in_demo and "person" in visit.form:
+        return _sign_in_by_choice(desk, visit, district)
+    return _sign_in_by_password(desk, visit, district)
+
+
+def _district(connection: Connection, visit: Visit) -> District:
+    found = districts.by_slug(connection, visit.parts["slug"])
+    if found is None:
+        raise SignInStopped("There is no district at this address.", "you can: look for your school at /login", 404)
+    return found
+
+
+def _login_page(desk: Desk, visit: Visit, district: District, *, message: str = "", status: int = 200) -> Response:
+    ask = visit.asked("ask")
+    with desk.database.read() as connection:
+        application, leads_to = _asking(desk, connection, ask)
+        context: dict[str, object] = {
+            "provider": credentials.provider(connection, district.number),
+            "has_passwords": credentials.has_passwords(connection, district.number),
+            "is_only": districts.only(connection) is not None,
+        }
+        if desk.in_demo:
+            context |= _choice(connection, visit, district)
+    return desk.page(
+        visit,
+        "login.html",
+        status=status,
+        leads_to=leads_to,
+        district=district.name,
+        slug=districts.slug(district),
+        ask=ask,
+        application=application.name if application else "",
+        message=message,
+        username=visit.form.get("username", ""),
+        in_demo=desk.in_demo,
+        find_query=_query(ask=ask),
+        **context,
+    )
+
+
+def _choice(connection: Connection, visit: Visit, district: District) -> dict[str, object]:
+    """A demo's people to pick from, by search, role and school."""
+    access = people.whole(connection, district.number)
+    text, role, school = visit.asked("q")[:100], visit.asked("role"), visit.asked("school")
+    role = role if role in LOGIN_ROLES else ""
+    if text or role:
+        found = people.search(connection, access, text=text, role=role, school=school, limit=PICKED_MAX)
+    else:
+        found = people.first_of_each_role(connection, access, school, FIRST_OF_EACH)
+    names = dict(people.schools(connection, access))
+    return {
+        "people": [(person.id, person.name, ", ".join(_titles(person)), _where(person, names)) for person in found],
+        "schools": list(names.items()),
+        "roles": list(ROLE_NAMES.items()),
+        "q": text,
+        "role": role,
+        "school": school,
+    }
+
+
+def _titles(person: Person) -> list[str]:
+    grade = person.record["roles"].get("student", {}).get("grade")
+    return [f"{ROLE_NAMES[role]}, grade {grade}" if role == "student" and grade else ROLE_NAMES[role] for role in person.roles]
+
+
+def _where(person: Person, names: dict[str, str]) -> str:
+    ids = [id_ for role in person.roles for id_ in person.record["roles"][role].get("schools", ())]
+    known = list(dict.fromkeys(names[id_] for id_ in ids if id_ in names))
+    return ", ".join(known[:2]) + (" and others" if len(known) > 2 else "")
+
+
+def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response:
+    with desk.database.read() as connection:
+        person = people.get(connection, people.whole(connection, district.number), visit.form["person"])
+    if person is None:
+        return _login_page(desk, visit, district, message="That person is not there any more.", status=400)
+    return open_session(desk, visit, district, person.id, person.roles[0], "demo")
+
+
+def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Response:
+    username, password = visit.form.get("username", ""), visit.form.get("password", "")[: passwords.PASSWORD_MAX]
+    limit = throttle.of(desk.settings, district.id, username, visit.address)
+    with desk.database.read() as connection:
+        is_throttled = throttle.is_exceeded(connection, limit)
+        candidates = [] if is_throttled else credentials.by_username(connection, district.number, username)
+        active = people.whole(connection, district.number)
+        candidates = [one for one in candidates if people.get(connection, active, one.user_id)]
+    if is_throttled:
+        return _login_page(desk, visit, district, message=WAIT, status=429)
+    fitting = passwords.fitting(desk.sealer, district.id, candidates, password)
+    if len({credential.user_id for credential, _ in fitting}) != 1:
+        with desk.database.write(is_durable=False) as connection:
+            throttle.count(connection, limit)
+            audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
+        return _login_page(desk, visit, district, message=MISFIT, status=401)
+    credential, digest = fitting[0]
+    with desk.database.write() as connection:
+        throttle.forget(connection, limit)
+        if credential.password is None:
+            credentials.strengthen(connection, district.number, credential, passwords.strong(digest))
+    return open_session(desk, visit, district, credential.user_id, credential.role, "password")
+
+
+def open_session(desk: Desk, visit: Visit, district: District, user_id: str, role: str, method: str) -> Response:
+    """Sign a person in: a new session in place of this browser's old one, and on to where she wanted to go."""
+    with desk.database.write() as connection:
+        logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
+        secret = logins.open_session(
+            connection, district.number, user_id, role, method, absolute_seconds=desk.settings.session_seconds
+        )
+        audit.record(
+            connection, "signed in", district=district.number, user_id=user_id, address=visit.address, method=method, role=role
+        )
+    visit.put.append(desk.jar.put(desk.jar.session, secret, desk.settings.session_seconds))
+    visit.put.append(desk.jar.put(desk.jar.district, district.id, DISTRICT_SECONDS))
+    return desk.redirect(onward(visit.asked("ask"), districts.slug(district)), 303)
+
+
+# Badges --------------------------------------------------------------------------------------------
+
+
+def badge(desk: Desk, visit: Visit) -> Response:
+    """The page that a badge's QR code opens. By itself it signs nobody in: programs that look at links open it, too."""
+    return desk.page(visit, "badge.html", code=visit.parts.get("code", "")[:80], ask=visit.asked("ask"), message="")
+
+
+def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
+    """Sign in by the code of a badge."""
+    limit = throttle.of(desk.settings, "badge", "", visit.address)
+    code = visit.form.get("code", "")
+    with desk.database.read() as connection:
+        is_throttled = throttle.is_exceeded(connection, limit)
+        holder = None if is_throttled else credentials.badge_holder(connection, code)
+        person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
+        district = districts.by_number(connection, holder[0]) if holder else None
+    if is_throttled:
+        return desk.page(visit, "badge.html", status=429, code="", ask=visit.asked("ask"), message=WAIT)
+    if person is None or district is None:
+        with desk.database.write(is_durable=False) as connection:
+            throttle.count(connection, limit)
+            audit.record(connection, "sign-in failed", address=visit.address, method="badge")
+        message = "This badge is not good any more. Ask your teacher for a new one."
+        return desk.page(visit, "badge.html", status=401, code="", ask=visit.asked("ask"), message=message)
+    return open_session(desk, visit, district, person.id, person.roles[0], "badge")
+
+
+# The portal ----------------------------------------------------------------------------------------
+
+
+def _portal(desk: Desk, visit: Visit, connection: Connection, district: District, session: Session) -> Response:
+    person = people.get(connection, people.whole(connection, district.number), session.user_id)
+    if person is None:
+        raise SignInStopped("Your account is not there any more.", f"an administrator of {district.name}", 403)
+    connected = applications.list_connected(connection, district.number, in_demo=desk.in_demo)
+    shown = [
+        (f"/oauth/instant-login?{_query(client_id=one.client_id, district_id=district.id)}", one.name, one.is_live)
+        for one in connected
+        if desk.redirect_uris(one) and entry.enter(connection, one, session).outcome == "allowed"
+    ]
+    return desk.page(
+        visit, "portal.html", district=district.name, name=person.name, titles=", ".join(_titles(person)), applications=shown
+    )
+
+
+def sign_out(desk: Desk, visit: Visit) -> Response:
+    """End our own session; applications keep theirs (there is no single logout)."""
+    secret = visit.cookies.get(desk.jar.session, "")
+    with desk.database.write() as connection:
+        session = desk.session(connection, visit)
+        logins.close_session(connection, secret)
+        if session:
+            audit.record(connection, "signed out", district=session.district, user_id=session.user_id, address=visit.address)
+        district = districts.by_number(connection, session.district) if session else None
+    visit.put.append(desk.jar.drop(desk.jar.session))
+    ask = visit.form.get("ask", "")
+    return desk.redirect(_login_address(district, ask) if district else "/login", 303)
+
+
+# Who asked -----------------------------------------------------------------------------------------
+
+
+def _asking(desk: Desk, connection: Connection, ask: str) -> tuple[Application | None, str]:
+    """The application that sent the visitor, and where it wants the answer: for the page's words and its content policy."""
+    given = dict(asked_before(ask))
+    found = applications.by_client_id(connection, given.get("client_id", ""), in_demo=desk.in_demo) if given else None
+    registered = desk.redirect_uris(found) if found else ()
+    asked = given.get("redirect_uri", "")
+    return found, asked if asked in registered else next(iter(registered), "")
+
+
+def _name_of(desk: Desk, ask: str) -> str:
+    with desk.database.read() as connection:
+        found, _ = _asking(desk, connection, ask)
+    return found.name if found else ""
+
+
+def _query(**values: str) -> str:
+    return urlencode(values)

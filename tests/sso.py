@@ -1,0 +1,189 @@
+"""A small world in which people sign in: two districts, four applications, and a browser.
+
+Ash and Birch are the schools of `tests.roster.world`. Okoye teaches and is also staff (one email); Gil runs the district. The
+district shares with Reader (Secure Sync), Badge Door (SSO) and Old Reader (only older users, in development); Shelf is a Library
+application that no district is connected with.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import anyio
+from httpx import ASGITransport, BaseTransport, Client, Request, Response
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.store import applications, districts, people
+from rollbook.store.applications import Application
+from rollbook.store.database import Database
+from rollbook.store.districts import District
+from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
+from rollbook.web.app import App, Demo
+from tests.roster import world
+
+HOME = "http://testserver"
+BACK = "https://reader.example/back"
+OTHER = "https://reader.example/other?shelf=1"
+STUDENTS = """School_id,Student_id,First_name,Last_name,Grade,Student_email,Username,Password
+ash,amy,Amy,Adams,4,amy@example.org,amya,apple 1
+ash,ben,Ben,Baker,4,,benb,banana 2
+birch,cem,Cem,Celik,5,cem@example.org,cemc,
+birch,dot,Dot,Diaz,5,dot@example.org,,
+"""
+TEACHERS = """School_id,Teacher_id,First_name,Last_name,Teacher_email,Username,Password
+ash,lund,Lars,Lund,lund@example.org,lundl,lemon 3
+birch,okoye,Oba,Okoye,okoye@example.org,okoyeo,olive 4
+"""
+STAFF = """School_id,Staff_id,Staff_email,First_name,Last_name
+birch,s1,okoye@example.org,Oba,Okoye
+ash,s2,fay@example.org,Fay,Fox
+"""
+ADMINISTRATORS = """Admin_id,Admin_email,First_name,Last_name,Title,Role
+gil,gil@example.org,Gil,Gold,Head,Clever Administrator
+"""
+FILES = {"students.csv": STUDENTS, "teachers.csv": TEACHERS, "staff.csv": STAFF, "administrators.csv": ADMINISTRATORS}
+
+
+class Direct(BaseTransport):
+    """Requests that go straight into the application, without a socket."""
+
+    def __init__(self, app: App) -> None:
+        self._transport = ASGITransport(app)  # type: ignore[arg-type]
+
+    def handle_request(self, request: Request) -> Response:
+        return anyio.run(self._answer, request)
+
+    async def _answer(self, request: Request) -> Response:
+        answered = await self._transport.handle_async_request(request)
+        return Response(answered.status_code, headers=answered.headers, content=await answered.aread(), request=request)
+
+
+@dataclass
+class Club:
+    """One application with its secret, as its vendor knows it."""
+
+    application: Application
+    secret: str
+
+    @property
+    def client_id(self) -> str:
+        return self.application.client_id
+
+    @property
+    def basic(self) -> dict[str, str]:
+        text = f"{self.client_id}:{self.secret}".encode()
+        return {"authorization": f"Basic {base64.b64encode(text).decode()}"}
+
+
+@dataclass
+class World:
+    """The server, its database, and who is known to it; `ids` gives a person's id by SIS id."""
+
+    database: Database
+    settings: setting_rows.Settings
+    sealer: Sealer
+    district: District
+    folder: Path
+    reader: Club
+    door: Club
+    shelf: Club
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    def app(self, *, is_demo: bool = True, **settings: Any) -> App:
+        demo = Demo("TEST_TOKEN", "", self.district.name) if is_demo else None
+        values = {name: getattr(self.settings, name) for name in setting_rows.names()} | settings
+        return App(self.database, setting_rows.Settings(**values), limits=self.folder / "limits", demo=demo)
+
+    def browser(self, app: App | None = None, base: str = HOME) -> Browser:
+        return Browser(Client(transport=Direct(app or self.app()), base_url=base), self)
+
+
+@dataclass
+class Browser:
+    """A browser that does what a person does: opens addresses, presses buttons."""
+
+    client: Client
+    world: World
+
+    def get(self, address: str, **query: str) -> Response:
+        return self.client.get(address + (f"?{urlencode(query)}" if query else ""))
+
+    def ask(self, club: Club, **more: str) -> Response:
+        """Open an application's sign-in link."""
+        return self.get("/oauth/authorize", **{"response_type": "code", "client_id": club.client_id, **more})
+
+    def follow(self, response: Response) -> Response:
+        """Follow redirects as long as they stay on this server."""
+        while response.is_redirect and response.headers["location"].startswith("/"):
+            response = self.client.get(response.headers["location"])
+        return response
+
+    def press(self, page: Response, action: str = "", **values: str) -> Response:
+        """Send the page's form: its hidden fields and what was typed."""
+        forms = re.findall(r'<form[^>]*method="post" action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+        target, inside = next((target, inside) for target, inside in forms if action in target)
+        hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', inside)
+        return self.client.post(unescape(target), data={**{name: unescape(value) for name, value in hidden}, **values})
+
+    def sign_in(self, person: str, response: Response | None = None) -> Response:
+        """Pick a person of the demo by SIS id, and follow to the end."""
+        page = self.follow(response or self.get("/login"))
+        return self.follow(self.press(page, person=self.world.ids[person]))
+
+    def arrive(self, club: Club, person: str, **more: str) -> dict[str, str]:
+        """Sign in to an application, and give back what it was sent."""
+        return answer(self.sign_in(person, self.ask(club, **more)))
+
+    def exchange(self, club: Club, code: str, redirect_uri: str = BACK, **more: str) -> Response:
+        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, **more}
+        return self.client.post("/oauth/tokens", json=body, headers=club.basic)
+
+    def token(self, club: Club, person: str, **more: str) -> str:
+        sent = self.arrive(club, person, **more)
+        return str(self.exchange(club, sent["code"], more.get("redirect_uri", BACK)).json()["access_token"])
+
+    def api(self, path: str, token: str) -> Response:
+        return self.client.get(path, headers={"authorization": f"Bearer {token}"})
+
+
+def answer(response: Response) -> dict[str, str]:
+    """What a redirect to an application carries."""
+    assert response.is_redirect, response.text
+    return {name: values[-1] for name, values in parse_qs(urlsplit(response.headers["location"]).query).items()}
+
+
+def build(database: Database, address: str, folder: Path) -> World:
+    """Make the world in a database."""
+    settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), public_url=HOME)
+    district = districts.create(database, "#DEMO Two Schools")
+    files = world.write(folder / "files", FILES)
+    sync.run(database, district, files, settings)
+    sealer = Sealer(key_path(settings))
+    reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER)))
+    door = Club(*applications.create(database, "Badge Door", redirect_uris=(BACK,), tier="sso", user_types=("teacher", "staff")))
+    shelf = Club(*applications.create(database, "Shelf", redirect_uris=(BACK,), tier="library"))
+    for club in (reader, door):
+        view = sync.view_of(database, district, Spec.of(club.application.scopes), settings)
+        applications.connect(database, sealer, club.application, district, view)
+    made = World(database, settings, sealer, district, folder, reader, door, shelf)
+    made.ids = _ids(database, district)
+    return made
+
+
+def _ids(database: Database, district: District) -> dict[str, str]:
+    found = {}
+    with database.read() as connection:
+        access = people.whole(connection, district.number)
+        for key in ("amy", "ben", "cem", "dot", "lund", "okoye", "s2"):
+            found[key] = people.find(connection, access, key).id
+        found["gil"] = people.find(connection, access, "gil@example.org").id
+    return found
