@@ -37,6 +37,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 VERSIONS = ("v3.0",)
 # Our own header: the run whose state an answer shows, for `since_snapshot` on /events.
 SNAPSHOT = b"x-rollbook-snapshot"
+VARY: Header = (b"vary", b"accept-encoding")
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
@@ -137,7 +138,7 @@ class DataApi:
         key = f"{access.district_id} {run} {access.view} {path}?{request.query}"
         etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
         if _matches(request.if_none_match, etag[1]):
-            return Answer(304, (etag,), b"")
+            return Answer(304, (etag, VARY), b"")
         kept = self._kept.get(key, request.takes_gzip)
         if kept is None:
             prefix, moment = f"/{request.segments[0]}", records.Moment.after(run, head)
@@ -271,9 +272,9 @@ class Kept:
 
 def _encode(body: bytes, takes_gzip: bool) -> Encoded:
     if not takes_gzip or len(body) < GZIP_FROM_BYTES:
-        return body, ((b"vary", b"accept-encoding"),)
+        return body, (VARY,)
     compressed = igzip.compress(body, GZIP_LEVEL)
-    return compressed, ((b"vary", b"accept-encoding"), (b"content-encoding", b"gzip"))
+    return compressed, (VARY, (b"content-encoding", b"gzip"))
 
 
 def _request(scope: Scope) -> Request:
