@@ -1,0 +1,52 @@
+"""What the tests of cloning share: a small district on a stub, a database to copy it into, and a clock that does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rollbook import settings as setting_rows
+from rollbook.clone import copy
+from rollbook.settings import Settings
+from rollbook.store.database import Database, open_database
+from rollbook.store.migrations import migrate
+from rollbook.sync import Sync
+from tests.clone.stub import TOKEN, Stub, serving, springfield
+
+Copy = Callable[..., Sync]
+
+
+@pytest.fixture
+def source() -> Iterator[Stub]:
+    with serving(springfield()) as stub:
+        yield stub
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """For how long a clone would have waited."""
+    return []
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return setting_rows.read({}, temporary=str(tmp_path))
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """For what has nothing to do with the database."""
+    opened = open_database(str(tmp_path / "copy.db"))
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clone(sqlite: Database, source: Stub, settings: Settings, waits: list[float]) -> Copy:
+    def run(address: str = "", token: str = TOKEN, into: Database = sqlite, **options: object) -> Sync:
+        return copy.run(into, address or source.address, token, settings, wait=waits.append, **options)  # type: ignore[arg-type]
+
+    return run
