@@ -29,6 +29,10 @@ from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
 
+# The ids of a plan: none of them is ever given, and they are greater than all that are.
+PLANNED_IDS = "f" * 16
+HELD = "Held for approval: "
+
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
 COMPARED = ("identity", "digests")
 
@@ -79,11 +83,13 @@ class Sync:
 class How:
     """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds).
 
-    `note` is kept with the run, in the same transaction: what its caller wants to find again.
+    One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the district's name. `note` is
+    kept with the run, in the same transaction: what its caller wants to find again.
     """
 
     is_plan: bool = False
     is_approved: bool = False
+    name: str | None = None
     moment: float | None = None
     note: Mapping[str, object] | None = None
 
@@ -105,6 +111,7 @@ def run(
     memory or disk did not suffice; nothing is written then but the district's own state.
     """
     rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    district = _reread(database, district)
     if district.given:
         raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
     _refuse_while_paused(database, district, how)
@@ -136,6 +143,7 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
     `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice, and those of `run`.
     """
     how = How(is_approved=True)
+    district = _reread(database, district)
     _refuse_while_paused(database, district, how)
     with _workplace(settings) as folder, _engine(settings, folder) as engine:
         cloned.read(engine, pages)
@@ -159,8 +167,10 @@ def approve(
 def discard(database: Database, district: District) -> int:
     """Drop the sync that is held; returns its number. Errors: Unknown when none is."""
     number = history.held(database, district).number
-    state = "running" if district.snapshot else "pending"
-    _change_record(database, district, "discard", {"state": state, "error": ""}, held_becomes="discarded")
+    district = _reread(database, district)
+    # What failed since then is still to be mended.
+    columns: dict[str, object] = {"state": _healthy(district), "error": ""} if district.error.startswith(HELD) else {}
+    _change_record(database, district, "discard", columns, held_becomes="discarded")
     return number
 
 
@@ -186,8 +196,8 @@ def pause(database: Database, district: District, start: date, end: date | None)
 
 
 def resume(database: Database, district: District) -> None:
-    """End a pause."""
-    state = "running" if district.snapshot else "pending"
+    """End a pause; what was to be mended before it still is."""
+    state = "pending" if _reread(database, district).error else "running"
     _change_record(database, district, "pause", {"pause_start": None, "pause_end": None, "state": state})
 
 
@@ -244,15 +254,19 @@ def _compare(
     home = home or {}
     moment = districts.moment_after(before.created, how.moment)
     if not cloned.is_in(engine):
-        with database.write() as connection:
-            ids = districts.reserve_ids(connection, moment)
+        prefix = PLANNED_IDS if how.is_plan else _reserve(database, moment)
         identity.load(engine, before.files.get("identity"), home.get("identity"))
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
-        identity.assign(engine, prefix=ids.prefix, now=timestamp(moment), forget_before=forget_before)
+        identity.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
     _build(engine, district, before.views)
     diff.between(engine, [view.number for view in before.views], timestamp(moment))
     return moment
+
+
+def _reserve(database: Database, moment: float) -> str:
+    with database.write() as connection:
+        return districts.reserve_ids(connection, moment).prefix
 
 
 def _build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
@@ -263,7 +277,7 @@ def _build(engine: DuckDBPyConnection, district: District, seen: Iterable[View])
         if is_cloned:
             cloned.build(engine, view.number)
         else:
-            snapshot.build(engine, view.number, district.id, view.spec.scopes)
+            snapshot.build(engine, view.number, district.id, view.spec)
 
 
 def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> Sync:
@@ -284,7 +298,8 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
     )
     if how.is_plan:
         return done
-    state = "held" if reasons and not how.is_approved else "committed"
+    needs_name = any(reason.needs_name for reason in reasons) and how.name != work.district.name
+    state = "held" if reasons and (needs_name or not how.is_approved) else "committed"
     return replace(done, state=state, number=_write(work, cause, state, done, how))
 
 
@@ -294,10 +309,15 @@ def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
     kept = {name: diff.write(work.engine, name, work.folder) for name in names}
     report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
     if state == "held":
-        error = f"Held for approval: {'; '.join(str(reason) for reason in done.reasons)}."
+        error = f"{HELD}{'; '.join(str(reason) for reason in done.reasons)}."
         outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
         return history.commit(work.database, work.district, work.before, outcome, files=kept)
-    columns = {"snapshot": THIS_RUN, "state": "running", "error": "", "last_sync": timestamp(work.moment)}
+    columns = {
+        "snapshot": THIS_RUN,
+        "state": _healthy(work.district, work.moment),
+        "error": "",
+        "last_sync": timestamp(work.moment),
+    }
     if is_cloned and (given := cloned.district(work.engine)):
         columns["given"] = given
     outcome = Outcome(cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced")
@@ -311,6 +331,7 @@ def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
 
 def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:
     """Make a kept snapshot the present one: compared with today's, and committed like any other."""
+    district = _reread(database, district)
     with _workplace(settings) as folder, _engine(settings, folder) as engine:
         before = history.snapshot(database, district, folder, COMPARED)
         wanted = history.snapshot(database, district, folder, sync=number)
@@ -348,14 +369,29 @@ def _count(engine: DuckDBPyConnection, view: View, problems: Problems | None) ->
 
 
 def _refuse_while_paused(database: Database, district: District, how: How) -> None:
-    start, end = district.pause_start, district.pause_end
-    today = timestamp(how.moment)[:10]
-    if not start or today < start or (end and today > end):
+    if not _is_paused(district, how.moment):
         return
     if district.state != "paused" and not how.is_plan:
         _change_record(database, district, "pause", {"state": "paused"})
+    start, end = district.pause_start, district.pause_end
     until = f"until {end}" if end else "with no end set"
     raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
+
+
+def _is_paused(district: District, moment: float | None) -> bool:
+    today = timestamp(moment)[:10]
+    start, end = district.pause_start, district.pause_end
+    return bool(start) and str(start) <= today <= (end or today)
+
+
+def _healthy(district: District, moment: float | None = None) -> str:
+    """The state of a district that has nothing to mend."""
+    return "paused" if _is_paused(district, moment) else "running"
+
+
+def _reread(database: Database, district: District) -> District:
+    with database.read() as connection:
+        return districts.reread(connection, district)
 
 
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import duckdb
 
+from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
 from rollbook.contract.kinds import ROLE
+from rollbook.roster import sharing
 from rollbook.roster.identity import SOURCES
+from rollbook.roster.sharing import Share
 
 VERSION = "3.0"
 
@@ -29,6 +32,26 @@ DATES: dict[str, tuple[str, str]] = {
 
 # Roles with a primary school, and their tables.
 _HOMED = {"student": "students", "teacher": "teachers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a view shows: a share (None: everything), the scopes of its application, and fields that the district withholds.
+
+    `withheld` names fields of a role, such as `student.dob`; `keeps_ids` leaves ids of unshared people inside shared records.
+    """
+
+    scopes: tuple[str, ...] = SECURE_SYNC
+    share: Share | None = None
+    withheld: tuple[str, ...] = ()
+    keeps_ids: bool = False
+
+    @staticmethod
+    def of(scopes: tuple[str, ...]) -> Shown:
+        """Everything that scopes open; an application that only signs people in reads them from the view of everything."""
+        deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
+        is_rostered = any(scope in SECURE_SYNC and scope != "read:user_id" for scope in deciding)
+        return Shown(deciding if is_rostered else SECURE_SYNC)
 
 
 def tables() -> tuple[str, ...]:
@@ -58,10 +81,11 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
     _resolve_references(connection)
 
 
-def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, scopes: Collection[str] = ()) -> None:
-    """Add a view's records and lists to `after`; sensitive fields are in them as far as `scopes` names theirs."""
+def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown) -> None:
+    """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the view shows."""
+    sharing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     values = {"district": f"'\"{district_id}\"'"}
-    people = (_single("student", values, scopes), _single("contact", values, scopes), _merging(values, scopes))
+    people = (_single("student", values, shown), _single("contact", values, shown), _merging(values, shown))
     for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), *people):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
     for name, select in _lists().items():
@@ -69,48 +93,49 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sc
             f"INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
             f" FROM (SELECT DISTINCT owner, id FROM ({select})) GROUP BY owner"
         )
+    sharing.hide_kinds(connection, view, shown.scopes)
 
 
 # From keys to ids ------------------------------------------------------------------------------------
 
 
 def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the ids of every source by key, and the edges between records as pairs of ids."""
+    """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`, whoever may see them."""
     for source in ("schools", "terms", "courses", "resources", "sections"):
         connection.execute(
-            f"CREATE TEMP TABLE {source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
+            f"CREATE TEMP TABLE all_{source}_id AS SELECT key, id FROM identity WHERE source = '{source}' AND gone IS NULL"
         )
     for source in ("students", "contacts", "teachers", "staff", "district_admins"):
         connection.execute(
-            f"""CREATE TEMP TABLE {source}_id AS SELECT key, people.user AS id, legacy_id
+            f"""CREATE TEMP TABLE all_{source}_id AS SELECT key, people.user AS id, legacy_id
                 FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
         )
     edges = {
         "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
-        " JOIN sections_id s ON s.key = e.section JOIN students_id p ON p.key = e.student",
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_students_id p ON p.key = e.student",
         "section_teachers": "SELECT s.id AS section, p.id AS teacher, position FROM roster_section_teachers e"
-        " JOIN sections_id s ON s.key = e.section JOIN teachers_id p ON p.key = e.teacher",
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_teachers_id p ON p.key = e.teacher",
         "contact_students": "SELECT c.id AS contact, p.id AS student, relationship, type, position FROM roster_contact_students e"
-        " JOIN contacts_id c ON c.key = e.contact JOIN students_id p ON p.key = e.student",
+        " JOIN all_contacts_id c ON c.key = e.contact JOIN all_students_id p ON p.key = e.student",
         "section_places": "SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM roster_sections s"
-        " JOIN sections_id i USING (key) JOIN schools_id h ON h.key = s.school"
-        " LEFT JOIN courses_id c ON c.key = s.course LEFT JOIN terms_id t ON t.key = s.term",
+        " JOIN all_sections_id i USING (key) JOIN all_schools_id h ON h.key = s.school"
+        " LEFT JOIN all_courses_id c ON c.key = s.course LEFT JOIN all_terms_id t ON t.key = s.term",
         "resource_courses": "SELECT r.id AS resource, c.id AS course, roles FROM roster_resource_courses e"
-        " JOIN roster_resources o ON o.key = e.resource JOIN resources_id r ON r.key = e.resource"
-        " JOIN courses_id c ON c.key = e.course",
+        " JOIN roster_resources o ON o.key = e.resource JOIN all_resources_id r ON r.key = e.resource"
+        " JOIN all_courses_id c ON c.key = e.course",
         "user_schools": " UNION ALL ".join(
             f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
-            f" JOIN {source}_id p ON p.key = e.key JOIN schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            f" JOIN all_{source}_id p ON p.key = e.key JOIN all_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
             for role, source in (*_HOMED.items(), ("staff", "staff"))
         ),
         "home_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN {source}_id p USING (key)"
-            " JOIN schools_id h ON h.key = r.school"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN all_{source}_id p USING (key)"
+            " JOIN all_schools_id h ON h.key = r.school"
             for role, source in _HOMED.items()
         ),
     }
     for name, select in edges.items():
-        connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
+        connection.execute(f"CREATE TEMP TABLE all_{name} AS {select}")
 
 
 def _lists() -> dict[str, str]:
@@ -168,8 +193,8 @@ def _sections(values: Mapping[str, str]) -> str:
         "course": _quoted("i.course"),
         "term_id": _quoted("i.term"),
         "teacher": _quoted("p.teacher"),
-        "teachers": "p.teachers",
-        "students": "m.students",
+        "teachers": "coalesce(p.teachers, '[]')",
+        "students": "coalesce(m.students, '[]')",
         "ext": _EXT,
     }
     return f"""
@@ -178,7 +203,7 @@ def _sections(values: Mapping[str, str]) -> str:
                    FROM section_teachers GROUP BY section)
         SELECT 'sections', i.id, NULL, {_core("Section", shown)}
         FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
-        JOIN m ON m.section = s.id JOIN p ON p.section = s.id
+        LEFT JOIN m ON m.section = s.id LEFT JOIN p ON p.section = s.id
     """
 
 
@@ -200,14 +225,14 @@ _PEOPLE = f"""
 _PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
 
 
-def _single(role: str, values: Mapping[str, str], scopes: Collection[str]) -> str:
+def _single(role: str, values: Mapping[str, str], shown: Shown) -> str:
     """Everybody of a role that never merges with another."""
-    return f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM ({_part(role, scopes)}) i"
+    return f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM ({_part(role, shown)}) i"
 
 
-def _merging(values: Mapping[str, str], scopes: Collection[str]) -> str:
+def _merging(values: Mapping[str, str], shown: Shown) -> str:
     """Everybody else: one part for each role, then one record for each person; the first role in order gives name and email."""
-    parts = " UNION ALL ".join(_part(role, scopes) for role in ("teacher", "staff", "district_admin"))
+    parts = " UNION ALL ".join(_part(role, shown) for role in ("teacher", "staff", "district_admin"))
     return f"""
         {_PEOPLE}, person AS (
             SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
@@ -268,13 +293,15 @@ def _parts() -> dict[str, _Part]:
     }
 
 
-def _part(name: str, scopes: Collection[str]) -> str:
+def _part(name: str, shown: Shown) -> str:
     """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
-    shown = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
-    role_json = f"""'"{name}":' || {_object(_members(role.shape, shown, scopes=scopes))}"""
+    values = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
+    withheld = tuple(field.partition(".")[2] for field in shown.withheld if field.partition(".")[0] == name)
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, scopes=shown.scopes, without=withheld))}"""
+    email = "NULL::VARCHAR" if "email" in withheld else "t.email"
     return f"""
-        SELECT i.id, {role.bit} AS bit, t.email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
+        SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
         FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
     """
 

@@ -9,23 +9,28 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from rollbook.contract.access import SENSITIVE
+from rollbook.roster import sharing
+from rollbook.roster.snapshot import Shown
 from rollbook.store.database import Connection
 
+Spec = Shown
 
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a view shows: `scopes` are those of the sensitive fields in it."""
 
-    scopes: tuple[str, ...] = ()
+def _as_text(spec: Spec) -> str:
+    return json.dumps(
+        {
+            "scopes": spec.scopes,
+            "share": sharing.as_json(spec.share),
+            "withheld": sorted(spec.withheld),
+            "keeps_ids": spec.keeps_ids,
+        }
+    )
 
-    @staticmethod
-    def of(scopes: tuple[str, ...]) -> Spec:
-        """The spec for an application of these scopes."""
-        return Spec(tuple(scope for scope in SENSITIVE if scope in scopes))
 
-    def as_text(self) -> str:
-        return json.dumps({"scopes": self.scopes})
+def _from_text(text: str) -> Spec:
+    given = json.loads(text)
+    share = sharing.parse(given["share"])
+    return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class View:
 
 def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
     """The view of that spec of a district (by its number), and whether it was made just now and is still empty."""
-    asked = (district, spec.as_text())
+    asked = (district, _as_text(spec))
     found = connection.row("SELECT number FROM views WHERE district = ? AND spec = ?", asked)
     if found:
         return View(found[0], spec), False
@@ -49,4 +54,4 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
 def list_all(connection: Connection, district: int) -> list[View]:
     """All views of a district (by its number); the first one shows everything but sensitive fields."""
     rows = connection.rows("SELECT number, spec FROM views WHERE district = ? ORDER BY number", (district,))
-    return [View(number, Spec(tuple(json.loads(spec)["scopes"]))) for number, spec in rows]
+    return [View(number, _from_text(spec)) for number, spec in rows]

@@ -1,0 +1,314 @@
+"""What a district shares with an application, as a roster made smaller: whatever is not shared is not there at all.
+
+A share picks everything, schools, or what rules match. From the people and sections picked follow the rest: the primary schools
+of shared people, the terms and courses of shared sections, the contacts of shared students. It is evaluated anew at each sync, as
+columns, before records are made, so that ids of unshared people stand nowhere.
+Source: ingest.md 4.1 and 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from rollbook.contract.access import SECURE_SYNC
+from rollbook.errors import BadSetting
+
+# The roster tables that a rule's kind is about, and what a rule of that kind may bring along.
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "section": ("sections", ()),
+    "student": ("students", ("sections",)),
+    "teacher": ("teachers", ("sections", "students")),
+    "staff": ("staff", ("schools",)),
+    "admin": ("district_admins", ()),
+}
+# A field's name as the API has it, where the roster's column is called otherwise.
+COLUMNS = {"sis_id": "key", "staff_id": "key"}
+# Columns that hold no value of the district's own, or would open what is sensitive.
+CLOSED = ("row", "ext", "school", "course", "term")
+
+# What each scope opens: tables of people, and kinds of records.
+ROLES_OF_SCOPES = {
+    "read:students": "students",
+    "read:teachers": "teachers",
+    "read:school_admins": "staff",
+    "read:district_admins": "district_admins",
+    "read:student_contacts": "contacts",
+}
+KINDS_OF_SCOPES = {
+    "read:schools": ("schools",),
+    "read:sections": ("sections", "terms", "courses"),
+    "read:resources": ("resources",),
+}
+
+SHARED = ("schools", "terms", "courses", "resources", "students", "contacts", "teachers", "staff", "district_admins", "sections")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One filter: a field, an operator, and the values it is held against; values are compared to the letter."""
+
+    field: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What matches all its conditions, of one kind; `along` names what comes with it."""
+
+    kind: str
+    conditions: tuple[Condition, ...]
+    along: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share by schools (sis ids, names or ids) or by rules, of which one that matches is enough. Neither shares nothing."""
+
+    schools: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+def parse(given: object) -> Share | None:
+    """A share from its JSON: None (everything), {"schools": [...]} or {"rules": [{"kind", "where", "with"}]}.
+
+    A rule's `where` is a list of [field, operator, value, ...]. Errors: BadSetting says what was expected.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, dict) or set(given) - {"schools", "rules"}:
+        raise BadSetting('share: expected {"schools": [...]} or {"rules": [...]}')
+    schools, rules = given.get("schools", []), given.get("rules", [])
+    if schools and rules:
+        raise BadSetting("share: expected schools or rules, got both")
+    if not isinstance(schools, list | tuple) or not isinstance(rules, list | tuple):
+        raise BadSetting("share: expected lists of schools or of rules")
+    return Share(tuple(str(school) for school in schools), tuple(_rule(rule) for rule in rules))
+
+
+def as_json(share: Share | None) -> object:
+    """The share in the form that `parse` reads."""
+    if share is None:
+        return None
+    if share.schools:
+        return {"schools": list(share.schools)}
+    return {
+        "rules": [
+            {
+                "kind": rule.kind,
+                "where": [[condition.field, condition.operator, *condition.values] for condition in rule.conditions],
+                "with": list(rule.along),
+            }
+            for rule in share.rules
+        ]
+    }
+
+
+def _rule(given: Any) -> Rule:
+    if not isinstance(given, dict) or given.get("kind") not in KINDS:
+        raise BadSetting(f"rule: expected a kind, one of {', '.join(KINDS)}; got {given!r}")
+    kind, along = str(given["kind"]), tuple(str(name) for name in given.get("with", ()))
+    allowed = KINDS[kind][1]
+    if set(along) - set(allowed):
+        raise BadSetting(f"rule of {kind}: with: expected some of {', '.join(allowed) or 'nothing'}; got {', '.join(along)}")
+    return Rule(kind, tuple(_condition(kind, where) for where in given.get("where", ())), along)
+
+
+def _condition(kind: str, given: Any) -> Condition:
+    if not isinstance(given, list | tuple) or len(given) < 3:
+        raise BadSetting(f"rule of {kind}: where: expected [field, operator, value, ...]; got {given!r}")
+    field, operator, *values = (str(part) for part in given)
+    if operator not in OPERATORS:
+        raise BadSetting(f"rule of {kind}: expected an operator, one of {', '.join(OPERATORS)}; got {operator!r}")
+    return Condition(field, operator, tuple(values))
+
+
+# In the engine ---------------------------------------------------------------------------------------
+
+
+def narrow(
+    connection: duckdb.DuckDBPyConnection, share: Share | None, scopes: Sequence[str] = SECURE_SYNC, *, keeps_ids: bool = False
+) -> None:
+    """Make the names that records are built from (`students_id`, `section_students`, ...) show only what is shared.
+
+    `keeps_ids` leaves ids of unshared people inside shared records, as the API's original does in part.
+    Errors: BadSetting for a rule whose field the roster does not have.
+    """
+    connection.execute("CREATE OR REPLACE TEMP TABLE shared (source VARCHAR, id VARCHAR)")
+    for statement in _everything() if share is None else _picked(connection, share):
+        connection.execute(f"INSERT INTO shared {statement}")
+    hidden = [source for scope, source in ROLES_OF_SCOPES.items() if scope not in scopes]
+    if hidden:
+        connection.execute("DELETE FROM shared WHERE list_contains(?, source)", [hidden])
+    if share is not None:
+        for statement in _FOLLOWING:
+            connection.execute(f"INSERT INTO shared {statement}")
+        if "contacts" in hidden:
+            connection.execute("DELETE FROM shared WHERE source = 'contacts'")
+    for source in SHARED:
+        is_in = f"SELECT id FROM shared WHERE source = '{source}'"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE id IN ({is_in})")
+    for edge, ends in _EDGES.items():
+        kept = " AND ".join(
+            f"{column} IN (SELECT id FROM shared WHERE source = '{source}')"
+            for column, source in ends.items()
+            if not (keeps_ids and source in _PEOPLE_IDS)
+        )
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {edge} AS FROM all_{edge} WHERE {kept or 'true'}")
+    _narrow_schools_of_people(connection)
+
+
+def hide_kinds(connection: duckdb.DuckDBPyConnection, view: int, scopes: Sequence[str]) -> None:
+    """Take the records and lists of kinds out of `after` whose scope is not there."""
+    for scope, kinds in KINDS_OF_SCOPES.items():
+        if scope not in scopes:
+            for kind in kinds:
+                connection.execute(
+                    "DELETE FROM after WHERE view = ? AND (kind = ? OR starts_with(kind, ? || '.') OR ends_with(kind, ?))",
+                    [view, kind, kind, f".{kind}"],
+                )
+
+
+def _everything() -> list[str]:
+    return [f"SELECT '{source}', id FROM all_{source}_id" for source in SHARED]
+
+
+def _picked(connection: duckdb.DuckDBPyConnection, share: Share) -> list[str]:
+    if share.schools:
+        return _of_schools(share.schools)
+    return [statement for rule in share.rules for statement in _of_rule(connection, rule)]
+
+
+def _of_schools(schools: Sequence[str]) -> list[str]:
+    """Schools, with their sections, and the people and staff who have one of them as primary or further school."""
+    chosen = f"SELECT id FROM all_schools_id JOIN roster_schools USING (key) WHERE {_names_school(schools)}"
+    people = (("students", "student"), ("teachers", "teacher"), ("staff", "staff"))
+    return [
+        f"SELECT 'schools', id FROM ({chosen})",
+        f"SELECT DISTINCT 'sections', id FROM all_section_places WHERE school IN ({chosen})",
+        *(
+            f"SELECT DISTINCT '{source}', user FROM all_user_schools WHERE role = '{role}' AND school IN ({chosen})"
+            for source, role in people
+        ),
+    ]
+
+
+def _of_rule(connection: duckdb.DuckDBPyConnection, rule: Rule) -> list[str]:
+    source, _ = KINDS[rule.kind]
+    matched = f"SELECT id FROM all_{source}_id JOIN roster_{source} t USING (key) WHERE {_where(connection, rule, source)}"
+    picked = [f"SELECT DISTINCT '{source}', id FROM ({matched})"]
+    sections = matched if rule.kind == "section" else ""
+    if "sections" in rule.along:
+        edge = "section_students" if rule.kind == "student" else "section_teachers"
+        sections = f"SELECT section FROM all_{edge} WHERE {rule.kind} IN ({matched})"
+        picked.append(f"SELECT DISTINCT 'sections', section FROM ({sections})")
+    if sections and (rule.kind == "section" or "students" in rule.along):
+        picked.append(f"SELECT DISTINCT 'students', student FROM all_section_students WHERE section IN ({sections})")
+    elif "students" in rule.along:
+        taught = f"SELECT section FROM all_section_teachers WHERE teacher IN ({matched})"
+        picked.append(f"SELECT DISTINCT 'students', student FROM all_section_students WHERE section IN ({taught})")
+    if rule.kind == "section":
+        picked.append(f"SELECT DISTINCT 'teachers', teacher FROM all_section_teachers WHERE section IN ({sections})")
+    if "schools" in rule.along:
+        picked.append(f"SELECT DISTINCT 'schools', school FROM all_user_schools WHERE role = 'staff' AND user IN ({matched})")
+    return picked
+
+
+# What follows from the people and sections that are shared.
+_FOLLOWING = (
+    "SELECT DISTINCT 'schools', school FROM all_home_schools JOIN shared ON id = user AND source = role || 's'",
+    "SELECT DISTINCT 'schools', school FROM all_section_places p JOIN shared s ON s.id = p.id AND source = 'sections'",
+    "SELECT DISTINCT 'terms', term FROM all_section_places p JOIN shared s ON s.id = p.id AND source = 'sections'",
+    "SELECT DISTINCT 'courses', course FROM all_section_places p JOIN shared s ON s.id = p.id AND source = 'sections'",
+    "SELECT DISTINCT 'resources', resource FROM all_resource_courses JOIN shared ON id = course AND source = 'courses'",
+    "SELECT DISTINCT 'contacts', contact FROM all_contact_students JOIN shared ON id = student AND source = 'students'",
+)
+# The edges between records, and what must be shared at each end.
+_EDGES: dict[str, dict[str, str]] = {
+    "section_students": {"section": "sections", "student": "students"},
+    "section_teachers": {"section": "sections", "teacher": "teachers"},
+    "contact_students": {"contact": "contacts", "student": "students"},
+    "section_places": {"id": "sections"},
+    "resource_courses": {"resource": "resources", "course": "courses"},
+}
+_PEOPLE_IDS = ("students", "teachers")
+
+
+def _narrow_schools_of_people(connection: duckdb.DuckDBPyConnection) -> None:
+    schools = "school IN (SELECT id FROM shared WHERE source = 'schools')"
+    person = "user IN (SELECT id FROM shared WHERE source = CASE role WHEN 'staff' THEN 'staff' ELSE role || 's' END)"
+    for edge in ("user_schools", "home_schools"):
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {edge} AS FROM all_{edge} WHERE {schools} AND {person}")
+
+
+# Conditions as SQL -----------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _any(test: Callable[[str, str], str]) -> Callable[[str, Sequence[str]], str]:
+    return lambda column, values: "(" + " OR ".join(test(column, _text(value)) for value in values) + ")"
+
+
+def _none(test: Callable[[str, str], str]) -> Callable[[str, Sequence[str]], str]:
+    return lambda column, values: "(" + " AND ".join(f"NOT {test(column, _text(value))}" for value in values) + ")"
+
+
+OPERATORS: dict[str, Callable[[str, Sequence[str]], str]] = {
+    "equals any of": _any(lambda column, value: f"{column} = {value}"),
+    "does not equal any of": _none(lambda column, value: f"{column} = {value}"),
+    "contains": _any(lambda column, value: f"contains({column}, {value})"),
+    "does not contain": _none(lambda column, value: f"contains({column}, {value})"),
+    "contains any of": _any(lambda column, value: f"contains({column}, {value})"),
+    "starts with": _any(lambda column, value: f"starts_with({column}, {value})"),
+    "starts with any of": _any(lambda column, value: f"starts_with({column}, {value})"),
+}
+
+
+def _where(connection: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> str:
+    tests = [_test(connection, condition, rule.kind, source) for condition in rule.conditions]
+    return " AND ".join(tests) or "true"
+
+
+def _test(connection: duckdb.DuckDBPyConnection, condition: Condition, kind: str, source: str) -> str:
+    operator = OPERATORS[condition.operator]
+    if condition.field == "school" and kind != "admin":
+        return _of_school(condition, kind, source)
+    if condition.field.startswith("ext."):
+        name = condition.field.removeprefix("ext.").replace('"', "")
+        return operator(f"coalesce(json_extract_string(t.ext, {_text(f'$.{chr(34)}{name}{chr(34)}')}), '')", condition.values)
+    column = COLUMNS.get(condition.field, condition.field)
+    known = [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE roster_{source})").fetchall()]
+    if column not in known or column in CLOSED:
+        fields = sorted({name for name in known if name not in CLOSED and name != "key"} | {"sis_id"})
+        raise BadSetting(
+            f"rule of {kind}: expected a field, one of school, ext.NAME, {', '.join(fields)}; got {condition.field!r}"
+        )
+    return operator(f"coalesce(t.{_quoted(column)}, '')", condition.values)
+
+
+def _of_school(condition: Condition, kind: str, source: str) -> str:
+    """Whether any school of the person, or the section's, is one of those named."""
+    which = _names_school(condition.values, condition.operator)
+    named = f"SELECT id FROM all_schools_id JOIN roster_schools USING (key) WHERE {which}"
+    if kind == "section":
+        return f"id IN (SELECT id FROM all_section_places WHERE school IN ({named}))"
+    role = "staff" if source == "staff" else source.removesuffix("s")
+    return f"id IN (SELECT user FROM all_user_schools WHERE role = '{role}' AND school IN ({named}))"
+
+
+def _names_school(values: Sequence[str], operator: str = "equals any of") -> str:
+    """Schools are named by SIS id, name or id."""
+    test = OPERATORS[operator]
+    joined = " AND " if operator.startswith("does not") else " OR "
+    return "(" + joined.join(test(column, values) for column in ("key", "name", "id")) + ")"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
