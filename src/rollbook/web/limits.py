@@ -27,7 +27,7 @@ class RateLimit:
     """Counts requests; `limit` 0 counts nothing and allows everything."""
 
     def __init__(self, path: Path, limit: int, window_seconds: int, clock: Callable[[], float] = time.time) -> None:
-        self._table = SharedTable(path)
+        self._table = SharedTable(path, "limits")
         self._limit = limit
         self._window_seconds = window_seconds
         self._clock = clock
@@ -41,7 +41,9 @@ class RateLimit:
 
     def _count(self, end: float, used: int) -> tuple[float, int]:
         now = self._clock()
-        return (end, used + 1) if end > now else (now + self._window_seconds, 1)
+        # A window that would end later than a new one was opened before the clock was set back.
+        is_open = now < end <= now + self._window_seconds
+        return (end, used + 1) if is_open else (now + self._window_seconds, 1)
 
     def close(self) -> None:
         self._table.close()

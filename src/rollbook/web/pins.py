@@ -23,7 +23,7 @@ class Pins:
     """Which run each pull began with."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._table = SharedTable(path)
+        self._table = SharedTable(path, "pins")
         self._clock = clock
 
     def begin(self, access: Access, path: str, raw: str, run: int) -> None:

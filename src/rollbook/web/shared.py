@@ -1,7 +1,8 @@
 """A small table that all workers of a server share: for a key, a number that holds until a moment.
 
-It is a file that each worker maps into memory. Slots are found by hash; when all that a key can use are taken, the one that ends
-first gives way, so the table never fills up and forgets only under pressure. A change locks the slots that its key can be in.
+It is a part of a file that each worker maps into memory. Slots are found by hash; when all that a key can use are taken, the one
+that ends first gives way, so the table never fills up and forgets only under pressure. A change locks the slots that its key can
+be in.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import mmap
 import os
 import struct
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 SLOTS = 1 << 14
 PROBES = 8
+# One file holds all tables of a server. They stand apart: what is kept for an hour must not push out what is kept for a minute.
+PARTS = ("limits", "pins")
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
+_PART_BYTES = SLOTS * _SLOT.size
 
 Entry = tuple[float, int]
 
@@ -25,23 +30,27 @@ Entry = tuple[float, int]
 class SharedTable:
     """Keys and their entries: (until, number); a key that is not there has (0.0, 0)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, SLOTS * _SLOT.size)
-        self._table = mmap.mmap(self._file, SLOTS * _SLOT.size)
+        os.ftruncate(self._file, len(PARTS) * _PART_BYTES)
+        self._table = mmap.mmap(self._file, len(PARTS) * _PART_BYTES)
+        self._start = PARTS.index(part) * _PART_BYTES
+        # A file's locks are its process's: between threads they keep nobody out.
+        self._changing = threading.Lock()
 
     def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
         """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the new entry."""
         digest, first = _place(key)
-        span = (PROBES * _SLOT.size, first * _SLOT.size)
-        fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
-        try:
-            at, until, number = self._find(digest, first)
-            until, number = change(until, number)
-            _SLOT.pack_into(self._table, at, digest, until, number)
-            return until, number
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
+        span = (PROBES * _SLOT.size, self._start + first * _SLOT.size)
+        with self._changing:
+            fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
+            try:
+                at, until, number = self._find(digest, first)
+                until, number = change(until, number)
+                _SLOT.pack_into(self._table, at, digest, until, number)
+                return until, number
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
 
     def read(self, key: str) -> Entry:
         digest, first = _place(key)
@@ -50,9 +59,9 @@ class SharedTable:
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
         """The key's slot, or the one that ends first, as if it were empty: (position, until, number)."""
-        oldest, oldest_until = 0, float("inf")
+        oldest, oldest_until = self._start, float("inf")
         for slot in range(first, first + PROBES):
-            at = slot * _SLOT.size
+            at = self._start + slot * _SLOT.size
             found, until, number = _SLOT.unpack_from(self._table, at)
             if found == digest:
                 return at, until, number
