@@ -57,7 +57,7 @@ class Direct(BaseTransport):
     """Requests that go straight into the application, without a socket."""
 
     def __init__(self, app: App) -> None:
-        self._transport = ASGITransport(app)  # type: ignore[arg-type]
+        self._transport = ASGITransport(app)
 
     def handle_request(self, request: Request) -> Response:
         return anyio.run(self._answer, request)
@@ -102,6 +102,11 @@ class World:
         demo = Demo("TEST_TOKEN", "", self.district.name) if is_demo else None
         values = {name: getattr(self.settings, name) for name in setting_rows.names()} | settings
         return App(self.database, setting_rows.Settings(**values), limits=self.folder / "limits", demo=demo)
+
+    def connect(self, application: Application) -> None:
+        """Let an application read the whole district."""
+        view = sync.view_of(self.database, self.district, Spec.of(application.scopes), self.settings)
+        applications.connect(self.database, self.sealer, application, self.district, view)
 
     def browser(self, app: App | None = None, base: str = HOME) -> Browser:
         return Browser(Client(transport=Direct(app or self.app()), base_url=base), self)
@@ -171,10 +176,9 @@ def build(database: Database, address: str, folder: Path) -> World:
     reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER)))
     door = Club(*applications.create(database, "Badge Door", redirect_uris=(BACK,), tier="sso", user_types=("teacher", "staff")))
     shelf = Club(*applications.create(database, "Shelf", redirect_uris=(BACK,), tier="library"))
-    for club in (reader, door):
-        view = sync.view_of(database, district, Spec.of(club.application.scopes), settings)
-        applications.connect(database, sealer, club.application, district, view)
     made = World(database, settings, sealer, district, folder, reader, door, shelf)
+    for club in (reader, door):
+        made.connect(club.application)
     made.ids = _ids(database, district)
     return made
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from rollbook.errors import Conflict
 from rollbook.store import applications, audit, logins
 from rollbook.store.keys import digest
 from tests import sso
@@ -367,7 +368,7 @@ def test_a_server_that_is_no_demo_lets_nobody_choose_who_to_be(world: World) -> 
 def _club(world: World, name: str) -> Club:
     try:
         return Club(*applications.create(world.database, name, redirect_uris=(BACK,)))
-    except applications.Conflict:
+    except Conflict:
         found = applications.find(world.database, name)
         return Club(found, applications.rotate_secret(world.database, found, overlap_seconds=0))
 
