@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -244,29 +245,33 @@ Encoded = tuple[bytes, tuple[Header, ...]]
 
 
 class Kept:
-    """Answers kept ready, the least recently used dropped first."""
+    """Answers kept ready, the least recently used dropped first. Where reads have threads of their own, many of them use it."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._answers: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
+        self._changing = threading.Lock()
 
     def get(self, key: str, takes_gzip: bool) -> Encoded | None:
-        found = self._answers.get((key, takes_gzip))
-        if found is not None:
-            self._answers.move_to_end((key, takes_gzip))
-        return found
+        with self._changing:
+            found = self._answers.get((key, takes_gzip))
+            if found is not None:
+                self._answers.move_to_end((key, takes_gzip))
+            return found
 
     def put(self, key: str, body: bytes, takes_gzip: bool) -> Encoded:
         """Encode an answer as the client takes it, and keep it when it is small enough."""
         encoded = _encode(body, takes_gzip)
         size = len(encoded[0])
         if size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
-            self._answers[key, takes_gzip] = encoded
-            self._bytes += size
-            while self._bytes > self._bytes_max:
-                _, (dropped, _) = self._answers.popitem(last=False)
-                self._bytes -= len(dropped)
+            with self._changing:
+                replaced, _ = self._answers.pop((key, takes_gzip), (b"", ()))
+                self._answers[key, takes_gzip] = encoded
+                self._bytes += size - len(replaced)
+                while self._bytes > self._bytes_max:
+                    _, (dropped, _) = self._answers.popitem(last=False)
+                    self._bytes -= len(dropped)
         return encoded
 
 

@@ -1,0 +1,78 @@
+"""Answers kept ready: within their memory, the least used dropped first, from any number of threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from rollbook.web.api import KEPT_ANSWER_BYTES_MAX, Kept
+
+
+def held(kept: Kept, *keys: str) -> list[str]:
+    return [key for key in keys if kept.get(key, False) is not None]
+
+
+def test_an_answer_is_kept_as_it_was_sent() -> None:
+    kept = Kept(10_000)
+    assert kept.get("a", False) is None
+    sent = kept.put("a", b"x" * 2_000, False)
+    packed = kept.put("a", b"x" * 2_000, True)
+    assert kept.get("a", False) == sent != packed == kept.get("a", True)
+
+
+def test_the_least_used_answer_gives_way() -> None:
+    kept = Kept(3_000)
+    for key in ("a", "b", "c"):
+        kept.put(key, b"x" * 1_000, False)
+    assert held(kept, "a") == ["a"]
+    kept.put("d", b"x" * 1_000, False)
+    assert held(kept, "a", "b", "c", "d") == ["a", "c", "d"]
+
+
+def test_an_answer_that_is_too_large_is_not_kept() -> None:
+    kept = Kept(KEPT_ANSWER_BYTES_MAX * 4)
+    kept.put("large", b"x" * (KEPT_ANSWER_BYTES_MAX + 1), False)
+    assert held(kept, "large") == []
+    small = Kept(100)
+    small.put("a", b"x" * 101, False)
+    assert held(small, "a") == []
+
+
+def test_without_memory_nothing_is_kept() -> None:
+    kept = Kept(0)
+    body, _ = kept.put("a", b"x", False)
+    assert (body, held(kept, "a")) == (b"x", [])
+
+
+def test_the_same_answer_kept_twice_counts_once() -> None:
+    kept = Kept(3_000)
+    for _ in range(10):
+        kept.put("a", b"x" * 1_000, False)
+    kept.put("b", b"x" * 1_000, False)
+    assert held(kept, "a", "b") == ["a", "b"]
+
+
+def test_many_threads_may_keep_and_get_at_once() -> None:
+    kept, failures = Kept(5_000), []
+
+    def work(number: int) -> None:
+        try:
+            for step in range(3_000):
+                key = str((step * 7 + number) % 20)
+                if kept.get(key, False) is None:
+                    kept.put(key, b"x" * 1_000, False)
+        except Exception as error:
+            failures.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []
+    assert len(held(kept, *map(str, range(20)))) == 5
