@@ -62,7 +62,7 @@ def tell(folder: Path, target: str, settings: Settings, *, as_json: bool) -> Non
             click.echo(orjson.dumps({"message": str(error), "error": str(error), "kind": type(error).__name__}))
         raise
     if as_json:
-        click.echo(orjson.dumps({"moves": [each.as_json() for each in moved]}, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps({"runs": [each.as_json() for each in moved]}, option=orjson.OPT_INDENT_2))
         return
     for each in moved:
         for line in _lines(each, folder):

@@ -21,8 +21,10 @@ from rollbook.web.answers import failure
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
 from rollbook.web.exchange import Exchange
+from rollbook.web.faults import Faults
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
+from rollbook.web.storyboard import Storyboard
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class App:
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
-        self._data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
+        data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
+        faults = Faults(data, settings.rate_limit) if demo else None
+        self._data: DataApi | Faults = faults or data
         sealer = Sealer(key_path(settings))
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
@@ -51,6 +55,7 @@ class App:
                 *authorize.routes(desk),
                 *signin.routes(desk),
                 *(arrived.routes(desk, demo.basic) if demo else ()),
+                *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
                 *_pages(demo),
             ],
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
@@ -71,7 +76,7 @@ class App:
 def _pages(demo: Demo | None) -> list[BaseRoute]:
     if demo is None:
         return explorer.routes(demo_token=None)
-    return explorer.routes(demo_token=demo.token, demo_basic=demo.basic, district_name=demo.district_name)
+    return explorer.routes(demo_token=demo.token, demo_basic=demo.basic, district_name=demo.district_name, has_story=True)
 
 
 def _collapse(path: str) -> str:

@@ -41,14 +41,18 @@ _YEAR_SECONDS = 365 * 24 * 3600
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(*, demo_token: str | None, district_name: str | None = None, demo_basic: str | None = None) -> list[BaseRoute]:
+def routes(
+    *, demo_token: str | None, district_name: str | None = None, demo_basic: str | None = None, has_story: bool = False
+) -> list[BaseRoute]:
     """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`.
 
     In a demo, `demo_token` is filled in wherever a token is needed, and `demo_basic` (client id and secret as in a Basic
     header) is shown beside it. Neither may be given outside a demo: both are readable by everybody who opens the page.
+    `has_story`: there is a page `/demo` to lead to.
     """
     pages = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     pages.globals.update(asset=_asset, viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name)
+    pages.globals.update(has_story=has_story)
 
     async def front(request: Request) -> Response:
         lines = curl_lines(str(request.base_url), demo_token, demo_basic) if demo_token else ()
