@@ -21,8 +21,9 @@ from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
-from rollbook.store import districts, events, history, thresholds, views
-from rollbook.store.database import Database
+from rollbook.store import applications, districts, events, history, thresholds, views
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
 from rollbook.store.views import Spec, View
@@ -220,6 +221,61 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
             elif is_new:
                 districts.insert_record(connection, districts.reread(connection, district), view, 0)
     return view
+
+
+def share(
+    database: Database, district: District, application: Application, spec: Spec, settings: Settings, how: How | None = None
+) -> Sync:
+    """Change what an application sees of a district, at once: what enters its view is created, what leaves it deleted.
+
+    With `how.is_plan` nothing is written. The counts are those of the application's view. Errors: Unknown when it is not
+    connected, BadSetting for a rule that names a field which is not there, Refused for a cloned district.
+    """
+    how = how or How()
+    number, seen = applications.connection_of(database, application, district)
+    with database.write() as connection:
+        view = views.own(connection, district.number, number)
+    with _workplace(settings) as folder, _engine(settings, folder) as engine:
+        last = history.snapshot(database, district, folder)
+        if cloned.TABLE in last.files:
+            raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
+        if not last.sync:
+            return _share_nothing_yet(database, district, number, view, spec)
+        _restore(engine, last.files)
+        engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
+        identity.group(engine)
+        diff.load(engine, last.files["digests"])
+        if seen != view.number:
+            diff.take_over(engine, seen, view.number)
+        _build(engine, district, [View(view.number, spec)])
+        moment = districts.moment_after(last.created, how.moment)
+        diff.between(engine, [view.number], timestamp(moment))
+        counts, samples = {view.number: _count(engine, view, None)}, diff.samples(engine, view.number, is_whole=False)
+        done = Sync(district, None, "planned", timestamp(moment), counts, samples)
+        if how.is_plan:
+            return done
+        digests = diff.write(engine, "digests", folder)
+
+        def move(connection: Connection) -> None:
+            if seen != view.number:
+                views.copy(connection, seen, view.number)
+                applications.see(connection, number, view)
+            views.set_spec(connection, view, spec)
+            history.replace_digests(connection, district, last.sync, digests)
+
+        report = {**done.as_json(), "application": application.name}
+        outcome = Outcome("share", moment, report, {}, held_becomes=None)
+        run = history.commit(database, district, last, outcome, changes=diff.rows(engine), also=move)
+        return replace(done, number=run, state="committed")
+
+
+def _share_nothing_yet(database: Database, district: District, number: int, view: View, spec: Spec) -> Sync:
+    """Set what an application will see of a district that has not been synced yet."""
+    with database.write() as connection:
+        views.copy(connection, views.list_all(connection, district.number)[0].number, view.number)
+        views.set_spec(connection, view, spec)
+        applications.see(connection, number, view)
+    return Sync(district, None, "committed", timestamp(), {view.number: {}})
 
 
 # The stages ------------------------------------------------------------------------------------------

@@ -7,14 +7,11 @@ from dataclasses import asdict
 import click
 import orjson
 
-from rollbook import sync
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
-from rollbook.store import applications, districts
+from rollbook.store import applications
 from rollbook.store.applications import Application
-from rollbook.store.keys import Sealer, key_path
-from rollbook.store.views import Spec
 
 
 @click.group("application")
@@ -151,25 +148,3 @@ def _print(found: Application, *, as_json: bool) -> None:
     for name, value in shown.items():
         words = " ".join(value) if isinstance(value, tuple) else value
         click.echo(f"{name:14} {words}")
-
-
-@click.command()
-@click.argument("application")
-@click.argument("district")
-@database_option
-@json_option
-def connect(application: str, district: str, database: str | None, as_json: bool) -> None:
-    """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
-
-    The application sees everything the district has, sensitive fields only as far as its scopes name them. Connecting again
-    prints the same token.
-    """
-    settings = read_settings(database=database)
-    with opened(settings) as store:
-        reader, owner = applications.find(store, application), districts.find(store, district)
-        view = sync.view_of(store, owner, Spec.of(reader.scopes), settings)
-        token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
-    if as_json:
-        click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
-        return
-    click.echo(f"district token  {token}")

@@ -68,6 +68,14 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path 
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
+def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -> None:
+    """Let a view be compared as if it had held what another one holds."""
+    connection.execute("DELETE FROM digests_before WHERE view = ?", [target])
+    connection.execute(
+        "INSERT INTO digests_before SELECT ? AS view, * EXCLUDE view FROM digests_before WHERE view = ?", [target, source]
+    )
+
+
 def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
     """Compare `after` with what the given views held: fills `digests`, and `changes` with a row for each record that differs.
 

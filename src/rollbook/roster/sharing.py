@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from rollbook.contract.access import SECURE_SYNC
+from rollbook.contract.fields import SHAPES, Promise
 from rollbook.errors import BadSetting
 
 # The roster tables that a rule's kind is about, and what a rule of that kind may bring along.
@@ -43,6 +44,14 @@ KINDS_OF_SCOPES = {
     "read:sections": ("sections", "terms", "courses"),
     "read:resources": ("resources",),
 }
+
+# Fields that a district may withhold: those of students and contacts that the API does not guarantee.
+WITHHOLDABLE: tuple[str, ...] = tuple(
+    f"{role}.{field.name}"
+    for role, shape in (("student", "Student"), ("contact", "Contact"))
+    for field in SHAPES[shape]
+    if field.is_on_wire and Promise.GUARANTEED not in field.promise and field.name not in ("legacy_id", "student_relationships")
+)
 
 SHARED = ("schools", "terms", "courses", "resources", "students", "contacts", "teachers", "staff", "district_admins", "sections")
 

@@ -279,6 +279,22 @@ def connect(
     return token
 
 
+def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
+    """The number of an application's connection to a district, and of the view it sees. Errors: Unknown when not connected."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT number, view FROM connections WHERE application = ? AND district = ?", (application.number, district.number)
+        )
+    if found is None:
+        raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
+    return found[0], found[1]
+
+
+def see(connection: Connection, number: int, view: View) -> None:
+    """Let a connection (by its number) see a view."""
+    connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
+
+
 def views_of(database: Database, district: District) -> dict[str, int]:
     """The view (by its number) of each application that is connected to a district."""
     with database.read() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,20 +119,25 @@ def commit(
     changes: Iterable[Row] = (),
     files: Mapping[str, Path] | None = None,
     keep: Keep | None = None,
+    also: Callable[[Connection], None] | None = None,
 ) -> int:
     """Make the changes the present, in one transaction; returns the number of the run.
 
     `changes` are rows of (view, rank, kind, id, roles, body) in order of view, kind and id, body None for a record that vanishes;
-    `files` are a new snapshot's. A run that is held or failed brings no changes but the district's own record.
+    `files` are a new snapshot's; `also` is done first, in the same transaction. A run that is held or failed brings no changes
+    but the district's own record.
     Errors: Busy when the district was changed by another run since `before` was read.
     """
     with database.write() as connection:
         number = _next_number(connection, district, before)
+        columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
+        # First of all writes: of two runs at once PostgreSQL refuses one here.
+        changed = districts.update(connection, district, head=number, **columns)
+        if also:
+            also(connection)
         if outcome.held_becomes:
             _settle_held(connection, district, outcome.held_becomes)
         _keep_files(connection, district, number, files or {})
-        columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
-        changed = districts.update(connection, district, head=number, **columns)
         published = [view for view in before.views if events.is_published(connection, view)]
         if before.sync == 0 and not published:
             rows = ((view, kind, id_, number, roles, body) for view, _, kind, id_, roles, body in changes)
@@ -184,13 +189,23 @@ def fill_view(
     """Put the records of a new view beside those of the snapshot that it was made from.
 
     `records` are rows of (view, rank, kind, id, roles, body); `digests` is the snapshot's file of that name with the view's rows.
+    Errors: Busy when the district was changed since the snapshot was read.
     """
+    if districts.reread(connection, district).head != snapshot.head:
+        raise Busy(f"{district.name!r} was changed by a sync meanwhile; nothing was written, run it again")
+    # Of a view and a sync at once PostgreSQL refuses one here; a sync that did not know the view would leave it behind.
+    districts.update(connection, district, head=snapshot.head)
     rows = ((number, kind, id_, snapshot.sync, roles, body) for number, _, kind, id_, roles, body in records)
     connection.insert("records", RECORDS, rows)
     districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
+    replace_digests(connection, district, snapshot.sync, digests)
+
+
+def replace_digests(connection: Connection, district: District, sync: int, digests: Path) -> None:
+    """Replace the digests of a snapshot, when a view has changed without it."""
     connection.run(
         "UPDATE snapshots SET data = ? WHERE district = ? AND sync = ? AND name = 'digests'",
-        (digests.read_bytes(), district.number, snapshot.sync),
+        (digests.read_bytes(), district.number, sync),
     )
 
 

@@ -60,10 +60,11 @@ def first_tables(connection: Connection) -> None:
         """CREATE TABLE thresholds (
              district {number} NOT NULL REFERENCES districts (number), kind {text} NOT NULL,
              updated_percent {number} NOT NULL, deleted_percent {number} NOT NULL, PRIMARY KEY (district, kind))""",
-        # What a set of connections sees of a district: equal specs (JSON) share one view. The first one holds everything.
+        # What connections see of a district. owner: the connection whose own view it is; 0 for one that all connections of an
+        # equal spec (JSON) share. The first one holds everything.
         """CREATE TABLE views (
-             number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), spec {text} NOT NULL,
-             UNIQUE (district, spec))""",
+             number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number),
+             owner {number} NOT NULL DEFAULT 0, spec {text} NOT NULL, UNIQUE (district, owner, spec))""",
         # The current records of each view, and the lists that related paths read (kind is then the list's name, id its owner's).
         # since: the sync that wrote this version. roles: mask of a user's roles, NULL for all other kinds.
         # body: the record as the API shows it in this view; a field that the view does not show is not in it.

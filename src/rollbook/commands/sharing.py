@@ -1,0 +1,97 @@
+"""`rollbook connect` and `rollbook share`: which application reads a district, and what of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+import orjson
+
+from rollbook import sync
+from rollbook.commands import report
+from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.errors import BadSetting
+from rollbook.roster import sharing
+from rollbook.store import applications, districts
+from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
+from rollbook.sync import How
+
+
+@click.command()
+@click.argument("application")
+@click.argument("district")
+@click.option(
+    "--share", "shared", default="everything", help="What it sees: everything, nothing, or JSON as `rollbook share` takes it."
+)
+@database_option
+@json_option
+def connect(application: str, district: str, shared: str, database: str | None, as_json: bool) -> None:
+    """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
+
+    It sees what its scopes open and the district shares; sensitive fields only as far as its scopes name them. Connecting again
+    prints the same token.
+    """
+    settings = read_settings(database=database)
+    share = _share(shared)
+    with opened(settings) as store:
+        reader, owner = applications.find(store, application), districts.find(store, district)
+        # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
+        begin = Spec.of(reader.scopes) if share is None else replace(Spec.of(reader.scopes), share=sharing.Share())
+        view = sync.view_of(store, owner, begin, settings)
+        token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
+        if share is not None:
+            sync.share(store, owner, reader, replace(begin, share=share), settings)
+    if as_json:
+        click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
+        return
+    click.echo(f"district token  {token}")
+
+
+@click.command()
+@click.argument("application")
+@click.argument("district")
+@click.argument("shared", metavar="SHARE")
+@click.option("--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated.")
+@click.option("--keep-ids", is_flag=True, help="Leave ids of unshared people inside shared records, as some clients expect.")
+@click.option("--preview", is_flag=True, help="Only show what would enter, change and leave.")
+@database_option
+@json_option
+def share(
+    application: str,
+    district: str,
+    shared: str,
+    withheld: tuple[str, ...],
+    keep_ids: bool,
+    preview: bool,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on.
+
+    SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules": [{"kind": "student",
+    "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
+    """
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        reader, owner = applications.find(store, application), districts.find(store, district)
+        spec = replace(Spec.of(reader.scopes), share=_share(shared), withheld=_withheld(withheld), keeps_ids=keep_ids)
+        done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview))
+    report.show(done, as_json=as_json)
+
+
+def _share(text: str) -> sharing.Share | None:
+    words = {"everything": None, "nothing": sharing.Share()}
+    if text in words:
+        return words[text]
+    try:
+        return sharing.parse(orjson.loads(text))
+    except orjson.JSONDecodeError as error:
+        raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
+
+
+def _withheld(fields: tuple[str, ...]) -> tuple[str, ...]:
+    for field in fields:
+        if field not in sharing.WITHHOLDABLE:
+            raise BadSetting(f"withhold: expected some of {', '.join(sharing.WITHHOLDABLE)}; got {field!r}")
+    return tuple(sorted(set(fields)))
