@@ -44,7 +44,7 @@ class Hub:
         if not isinstance(source, Path):
             source = world.write(self.folder / "files", source)
         district = districts.find(self.database, self.district.id)
-        how = How(is_approved=True, moment=time.time() + days_on * sync.DAY_SECONDS)
+        how = How(is_approved=True, name=self.district.name, moment=time.time() + days_on * sync.DAY_SECONDS)
         return sync.run(self.database, district, source, self.settings, how=how)
 
     def connect(self, *scopes: str, name: str | None = None) -> str:
