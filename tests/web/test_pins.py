@@ -21,7 +21,7 @@ from rollbook.store.migrations import migrate
 from rollbook.store.views import Spec
 from rollbook.sync import How
 from rollbook.synthetic import writer
-from rollbook.web.api import DataApi, Request
+from rollbook.web.api import Request
 from rollbook.web.app import App
 from rollbook.web.pins import PIN_SECONDS, Pins
 
@@ -64,7 +64,7 @@ class World:
         return body
 
     def answer(self, uri: str) -> httpx.Response:
-        api: DataApi = self.app._data
+        api = self.app.data
         path, _, query = uri.partition("?")
         segments = tuple(part for part in path.split("/") if part)
         made = api.answer(Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False))
@@ -144,7 +144,7 @@ def test_nothing_on_the_wire_tells_a_pinned_page_from_a_plain_one(world: World) 
 def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
     now = [1000.0]
     pins = Pins(tmp_path / "pins", clock=lambda: now[0])
-    access = world.app._data._tokens.resolve
+    access = world.app.data._tokens.resolve
     with world.database.read() as connection:
         reader = access(connection, f"Bearer {world.token}")
     pins.begin(reader, "/v3.0/users", "limit=5", run=3)
@@ -158,7 +158,7 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
 @given(limits=st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_pages_of_any_size_make_up_the_pinned_state(tmp_path_factory: pytest.TempPathFactory, limits: list[int]) -> None:
     world, whole = _changed_world(tmp_path_factory)
-    world.app._data._pins.begin(_access(world), "/v3.0/users", "", run=1)
+    world.app.data._pins.begin(_access(world), "/v3.0/users", "", run=1)
     found: list[dict[str, Any]] = []
     for turn in range(len(whole) + 1):
         after = found[-1]["data"]["id"] if found else "0" * 24
@@ -192,4 +192,4 @@ def _sqlite(folder: Path) -> Database:
 
 def _access(world: World) -> Any:
     with world.database.read() as connection:
-        return world.app._data._tokens.resolve(connection, f"Bearer {world.token}")
+        return world.app.data._tokens.resolve(connection, f"Bearer {world.token}")

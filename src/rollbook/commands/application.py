@@ -10,7 +10,7 @@ import orjson
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
-from rollbook.store import applications
+from rollbook.store import applications, events
 from rollbook.store.applications import Application
 
 
@@ -24,6 +24,9 @@ _redirect_uri = click.option(
 )
 _scopes = click.option("--scopes", default="", help="Scopes, separated by blanks or commas; default: those of the tier.")
 _user_types = click.option("--user-types", default="", help="Roles that may sign in to it; default: those of the tier.")
+_events = click.option(
+    "--events/--no-events", "has_events", default=None, help="Whether changes are published to it; default: no."
+)
 _oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether logins come with an id token; default: yes.")
 
 
@@ -66,6 +69,7 @@ def create(
 @_scopes
 @_user_types
 @_oidc
+@_events
 @click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
 @click.option("--field", "fields", multiple=True, help="A field it asks for, as required:NAME or optional:NAME; may be repeated.")
 @database_option
@@ -76,6 +80,7 @@ def change(
     scopes: str,
     user_types: str,
     has_oidc: bool | None,
+    has_events: bool | None,
     is_live: bool | None,
     fields: tuple[str, ...],
     database: str | None,
@@ -91,9 +96,12 @@ def change(
             scopes=_words(scopes) or None,
             user_types=_words(user_types) or None,
             has_oidc=has_oidc,
+            has_events=has_events,
             is_live=is_live,
             fields=_fields(fields) if fields else None,
         )
+        if has_events is not None:
+            events.switch(store, found.number, on=has_events)
     _print(changed, as_json=as_json)
 
 

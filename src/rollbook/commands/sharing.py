@@ -12,7 +12,7 @@ from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.errors import BadSetting
 from rollbook.roster import sharing
-from rollbook.store import applications, districts
+from rollbook.store import applications, districts, events
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.views import Spec
 from rollbook.sync import How
@@ -42,6 +42,8 @@ def connect(application: str, district: str, shared: str, database: str | None, 
         token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
         if share is not None:
             sync.share(store, owner, reader, replace(begin, share=share), settings)
+        if reader.has_events:
+            events.switch(store, reader.number, on=True)
     if as_json:
         click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
         return

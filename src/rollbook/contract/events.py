@@ -27,7 +27,7 @@ ORDER: tuple[tuple[str, str | None], ...] = (
     ("sections", None),
     ("users", "staff"),
 )
-# The order in which a record's place is looked for: an administrator who also teaches names schools, and stands where teachers do.
+# The order in which a record's place is looked for: an administrator who also teaches names schools, and stands with teachers.
 PLACES = tuple(sorted(enumerate(ORDER), key=lambda entry: entry[1][1] == "district_admin"))
 DATES = ("created", "last_modified", "updated")
 

@@ -82,7 +82,8 @@ def _differences(connection: Connection, view: int, snapshot: int) -> list[Diffe
     """(rank, kind, id) of every record that differs from what was in force at the snapshot, in the order of publishing."""
     rows = connection.rows(
         "SELECT kind, id, max(was), max(now), max(roles) FROM ("
-        " SELECT kind, id, 1 AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions WHERE view = ? AND since <= ? AND until > ?"
+        " SELECT kind, id, 1 AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
+        " WHERE view = ? AND since <= ? AND until > ?"
         " UNION ALL"
         " SELECT kind, id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND since > ?"
         ") AS changed WHERE kind NOT LIKE '%.%' GROUP BY kind, id",

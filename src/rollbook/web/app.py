@@ -42,9 +42,9 @@ class App:
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
-        data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
-        faults = Faults(data, settings.rate_limit) if demo else None
-        self._data: DataApi | Faults = faults or data
+        self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
+        faults = Faults(self.data, settings.rate_limit) if demo else None
+        self._data: DataApi | Faults = faults or self.data
         sealer = Sealer(key_path(settings))
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
