@@ -67,6 +67,16 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
         yield opened
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_database_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty database that a whole module's tests share."""
+    if request.param == "sqlite":
+        yield str(tmp_path_factory.mktemp("database") / "rollbook.db")
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql_address")) as address:
+        yield address
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A server with an invented district of 60 students, synced once, that tests only read; on each database."""
