@@ -6,6 +6,8 @@ Byron is a contact of two students. The resource Curve Plotter belongs to the co
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -75,3 +77,14 @@ def write(folder: Path, files: Mapping[str, str] = FILES) -> Path:
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
     return folder
+
+
+def without_columns(files: Mapping[str, str], name: str, *headers: str) -> dict[str, str]:
+    """The files with some columns of one of them left out."""
+    rows = list(csv.DictReader(io.StringIO(files[name])))
+    kept = [header for header in rows[0] if header not in headers]
+    text = io.StringIO()
+    lines = csv.DictWriter(text, kept, extrasaction="ignore", lineterminator="\n")
+    lines.writeheader()
+    lines.writerows(rows)
+    return {**files, name: text.getvalue()}

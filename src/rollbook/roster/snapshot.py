@@ -217,8 +217,10 @@ _PEOPLE = f"""
     WITH school_lists AS (
         SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools GROUP BY role, user
     ), relationships AS (
-        SELECT contact, '[' || string_agg('{{"student":"' || student || '","relationship":' || to_json(relationship)
-            || ',"type":' || to_json(type) || '}}', ',' ORDER BY position) || ']' AS relationships
+        -- A district that does not send the column of one part still says who belongs to whom.
+        SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
+            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ',' ORDER BY position) || ']'
+            AS relationships
         FROM contact_students GROUP BY contact
     )
 """
