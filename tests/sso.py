@@ -56,8 +56,8 @@ FILES = {"students.csv": STUDENTS, "teachers.csv": TEACHERS, "staff.csv": STAFF,
 class Direct(BaseTransport):
     """Requests that go straight into the application, without a socket."""
 
-    def __init__(self, app: App) -> None:
-        self._transport = ASGITransport(app)
+    def __init__(self, app: App, address: str) -> None:
+        self._transport = ASGITransport(app, client=(address, 1))
 
     def handle_request(self, request: Request) -> Response:
         return anyio.run(self._answer, request)
@@ -108,8 +108,8 @@ class World:
         view = sync.view_of(self.database, self.district, Spec.of(application.scopes), self.settings)
         applications.connect(self.database, self.sealer, application, self.district, view)
 
-    def browser(self, app: App | None = None, base: str = HOME) -> Browser:
-        return Browser(Client(transport=Direct(app or self.app()), base_url=base), self)
+    def browser(self, app: App | None = None, base: str = HOME, address: str = "127.0.0.1") -> Browser:
+        return Browser(Client(transport=Direct(app or self.app(), address), base_url=base), self)
 
 
 @dataclass

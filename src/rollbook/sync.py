@@ -16,16 +16,18 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from rollbook.errors import BadSetting, MachineTrouble, Refused, SourceRejected
-from rollbook.roster import checks, cloned, diff, files, guard, identity, normalize, snapshot
+from rollbook.roster import checks, cloned, credentials, diff, files, guard, identity, normalize, snapshot
 from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
 from rollbook.store import applications, districts, events, history, thresholds, views
+from rollbook.store import credentials as logins
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
+from rollbook.store.keys import Sealer, key_path
 from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
@@ -118,8 +120,15 @@ def run(
     _refuse_while_paused(database, district, how)
     with _workplace(settings) as folder:
         tell("reading the files")
+        keys = logins.keys(Sealer(key_path(settings)), district.id)
         try:
-            opened = files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
+            opened = files.open_all(
+                source,
+                memory_limit=settings.sync_memory,
+                temporary=folder,
+                lenient=rules.lenient_headers,
+                password_key=keys[0],
+            )
         except SourceRejected as error:
             if not how.is_plan:
                 _note_failure(database, district, error, how)
@@ -129,6 +138,7 @@ def run(
             problems = checks.check(tables, rules)
             tell("normalising the values")
             normalize.roster(tables, rules)
+            credentials.build(tables.connection, keys[1])
             snapshot.forget_files(tables.connection)
             tell("comparing with the last snapshot")
             before = history.snapshot(database, district, folder, COMPARED)
@@ -382,7 +392,11 @@ def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
         events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
     )
     changes = diff.rows(work.engine, is_whole=is_cloned)
-    return history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep)
+    number = history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep)
+    if not is_cloned:
+        with work.database.write() as connection:
+            logins.replace(connection, work.district.number, credentials.rows(work.engine))
+    return number
 
 
 def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:

@@ -15,10 +15,9 @@ from contextlib import suppress
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from rollbook.contract.columns import trimmed
 from rollbook.store.credentials import Credential
-from rollbook.store.keys import Sealer
 
-PURPOSE = "roster passwords"
 PASSWORD_MAX = 256
 # RFC 9106, 4: the second recommended choice costs 64 MiB; a classroom signs in at once, so 19 MiB and two passes (OWASP).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -26,20 +25,12 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5MDE$Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMDA"
 
 
-def verifier(sealer: Sealer, district_id: str, user_id: str, password: str) -> str:
-    """The keyed digest of one person's password: nested SHA-256 with two keys (NMAC), which a sync's engine can make, too."""
-    inner, outer = keys(sealer, district_id)
-    given = hashlib.sha256(f"{inner}{user_id}\n{normal(password)}".encode()).hexdigest()
-    return hashlib.sha256(f"{outer}{given}".encode()).hexdigest()
-
-
-def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
-    """The two keys of the digest, for one district."""
-    key = sealer.derive(PURPOSE)
-    return (
-        hmac.new(key, f"inner {district_id}".encode(), "sha256").hexdigest(),
-        hmac.new(key, f"outer {district_id}".encode(), "sha256").hexdigest(),
-    )
+def verifier(keys: tuple[str, str], credential: Credential, password: str) -> str:
+    """The keyed digest of what was typed, as `roster.credentials` makes it of a file's cell."""
+    inner, outer = keys
+    first = hashlib.sha256(f"{inner}{normal(trimmed(password))}".encode()).hexdigest()
+    bound = "\n".join((f"{outer}{credential.role}", credential.username, credential.email, first))
+    return hashlib.sha256(bound.encode()).hexdigest()
 
 
 def normal(password: str) -> str:
@@ -47,11 +38,11 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def fitting(sealer: Sealer, district_id: str, candidates: list[Credential], password: str) -> list[tuple[Credential, str]]:
+def fitting(keys: tuple[str, str], candidates: list[Credential], password: str) -> list[tuple[Credential, str]]:
     """The credentials that a typed password fits, each with its digest. It takes as long when nobody has that name."""
     if not candidates:
         _spend()
-    digests = [(credential, verifier(sealer, district_id, credential.user_id, password)) for credential in candidates]
+    digests = [(credential, verifier(keys, credential, password)) for credential in candidates]
     return [(credential, digest) for credential, digest in digests if password and _fits(credential, digest)]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+# The one column whose cells are never kept: a keyed digest takes their place as they are read.
+PASSWORD: Final = "password"  # noqa: S105 - the name of a column
 # Headers of a district's own fields begin with this; allowed only in files with `own_columns`.
 EXTENSION_PREFIX: Final = "ext."
 # What is trimmed from the ends of headers and values; spreadsheets leave no-break and zero-width spaces behind.
@@ -136,7 +138,7 @@ _STUDENTS = _column(
     ("Student_zip", "students.zip", "Postal code."),
     ("Student_email", "students.email", "Email; kept as it is."),
     ("Username", "students.district_username", "Login name in the district."),
-    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Password", None, "Password for signing in here; only a keyed digest of it is ever kept."),
     ("Unweighted_gpa", "students.unweighted_gpa", "Grade point average, unweighted."),
     ("Weighted_gpa", "students.weighted_gpa", "Grade point average, weighted."),
     ("Contact_relationship", "contact_students.relationship", "What the contact is to the student: Parent, Aunt, ..."),
@@ -160,7 +162,7 @@ _TEACHERS = _column(
     ("Last_name*", "teachers.last", "Last name."),
     ("Title", "teachers.title", "Job title."),
     ("Username", "teachers.district_username", "Login name in the district."),
-    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Password", None, "Password for signing in here; only a keyed digest of it is ever kept."),
 )
 
 _SECTIONS = _column(
@@ -200,7 +202,7 @@ _STAFF = _column(
     ("Department", "staff.department", "Department."),
     ("Title", "staff.title", "Job title."),
     ("Username", "staff.district_username", "Login name in the district."),
-    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Password", None, "Password for signing in here; only a keyed digest of it is ever kept."),
     ("Role", "staff.role", "`School Tech Lead`, or anything else for none."),
 )
 
@@ -223,7 +225,7 @@ _ADMINS = _column(
     ("Last_name*", "staff.last", "As in staff.csv."),
     ("Admin_title", "staff.title", "As Title in staff.csv."),
     ("Username", "staff.district_username", "As in staff.csv."),
-    ("Password-", None, "Accepted and thrown away: passwords are never read."),
+    ("Password", None, "Password for signing in here; only a keyed digest of it is ever kept."),
     ("Role", "staff.role", "As in staff.csv."),
 )
 

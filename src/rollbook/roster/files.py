@@ -14,9 +14,9 @@ from typing import Final
 
 import duckdb
 
-from rollbook.contract.columns import BLANKS, FILES, File, columns_of
+from rollbook.contract.columns import BLANKS, FILES, PASSWORD, File, columns_of
 from rollbook.errors import SourceRejected
-from rollbook.roster import csvtext, folder, header, layout, problems, tables
+from rollbook.roster import credentials, csvtext, folder, header, layout, problems, tables
 from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import HeaderOnly, Problem, UnreadableFile, Windows1252
 from rollbook.roster.tables import Tables
@@ -25,14 +25,17 @@ from rollbook.roster.tables import Tables
 _TRIMMED: Final = f"CASE WHEN regexp_matches({{0}}, '^[{BLANKS}]|[{BLANKS}]$') THEN trim({{0}}, '{BLANKS}') ELSE {{0}} END"
 
 
-def open_all(source: Path, *, memory_limit: str, temporary: Path | None = None, lenient: bool = False) -> Tables:
+def open_all(
+    source: Path, *, memory_limit: str, temporary: Path | None = None, lenient: bool = False, password_key: str = ""
+) -> Tables:
     """Read a folder or zip file of SIS files into tables; `close` them after use.
 
     `memory_limit` (such as `512MB`) bounds the engine's memory; it spills into a folder under `temporary`, which the tables own.
-    `lenient` ignores unknown headers. Errors: SourceRejected with every file-level stop that was found.
+    `lenient` ignores unknown headers. `password_key` is what passwords are digested with. Errors: SourceRejected with every
+    file-level stop that was found.
     """
     into = Path(tempfile.mkdtemp(prefix="rollbook-", dir=temporary))
-    opened = tables.new(into, memory_limit)
+    opened = tables.new(into, memory_limit, password_key)
     try:
         found, warnings = folder.find(source, into)
         problems.record(opened.connection, warnings)
@@ -124,7 +127,7 @@ def _load(opened: Tables, file: File, path: Path, matched: header.Header, *, has
     shift = 0 if has_header else 1
     fields = [f"c{position}" for position in range(matched.width + shift)]
     wanted = {**matched.columns, **{f"ext.{name}": position for name, position in matched.extensions.items()}}
-    chosen = [f"{_TRIMMED.format(f'c{position + shift}')} AS {_name(name)}" for name, position in wanted.items()]
+    chosen = [f"{_cell(opened, name, f'c{position + shift}')} AS {_name(name)}" for name, position in wanted.items()]
     if not has_header:
         chosen.append('c0::BIGINT AS "row"')
     opened.connection.execute(
@@ -139,6 +142,12 @@ def _load(opened: Tables, file: File, path: Path, matched: header.Header, *, has
         [re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))],
     )
     return int(opened.one(f"SELECT count(*) FROM read_{file.table}")[0])
+
+
+def _cell(opened: Tables, name: str, field: str) -> str:
+    """SQL for a cell without outer blanks. A password is digested at once: no table ever holds it."""
+    trimmed = _TRIMMED.format(field)
+    return credentials.digest(trimmed, opened.password_key) if name == PASSWORD else trimmed
 
 
 def _has_long_cell(opened: Tables, file: File) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.contract.columns import columns_of
+from rollbook.contract.columns import PASSWORD, columns_of
 from rollbook.roster.checking import Check, Level, conflicts, duplicates, missing_values, unknown_reference
 from rollbook.roster.problems import (
     BlankSchoolNumber,
@@ -138,9 +138,9 @@ _UNIQUE_PEOPLE: Final = Level(
 def _kept_people(tables: Tables) -> Level:
     return Level(
         (
-            conflicts(tables, "students.csv", "student_id", *_CONTACT_COLUMNS),
-            conflicts(tables, "staff.csv", "staff_id", "school_id", "role"),
-            conflicts(tables, "admins.csv", "staff_id", "school_id", "role"),
+            conflicts(tables, "students.csv", "student_id", PASSWORD, *_CONTACT_COLUMNS),
+            conflicts(tables, "staff.csv", "staff_id", "school_id", "role", PASSWORD),
+            conflicts(tables, "admins.csv", "staff_id", "school_id", "role", PASSWORD),
             conflicts(tables, "administrators.csv", "admin_id", "role"),
             _INCOMPLETE_CONTACTS,
         ),
@@ -154,10 +154,11 @@ def _kept_people(tables: Tables) -> Level:
             """
             CREATE TABLE kept_staff AS
             SELECT "row", school_id, staff_id AS key, staff_email AS email, first_name AS first, middle_name AS middle,
-                last_name AS last, department, title, username AS district_username, role, ext
+                last_name AS last, department, title, username AS district_username, role, ext, password
             FROM usable_staff
             UNION ALL
-            SELECT "row", school_id, staff_id, admin_email, first_name, NULL, last_name, NULL, admin_title, username, role, ext
+            SELECT "row", school_id, staff_id, admin_email, first_name, NULL, last_name, NULL, admin_title, username, role, ext,
+                password
             FROM usable_admins
             """,
             "CREATE TABLE kept_administrators AS SELECT *, admin_id AS key FROM usable_administrators",

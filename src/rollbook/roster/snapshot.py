@@ -56,7 +56,7 @@ class Shown:
 
 def tables() -> tuple[str, ...]:
     """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and the edges."""
-    edges = ("user_schools", "enrollments", "section_teachers", "contact_students", "resource_courses")
+    edges = ("user_schools", "enrollments", "section_teachers", "contact_students", "resource_courses", "credentials")
     return tuple(f"roster_{name}" for name in (*SOURCES, *edges))
 
 

@@ -22,10 +22,12 @@ class Tables:
     """The database, and which files and columns the district sent.
 
     `columns` maps each file that is there to the names of its columns; `extensions` to its own `ext.` names, without `ext.`.
+    `password_key` (hex) is what passwords are digested with as they are read; without one they are not read.
     """
 
     connection: duckdb.DuckDBPyConnection
     folder: Path
+    password_key: str = ""
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     extensions: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -50,7 +52,7 @@ class Tables:
         self.close()
 
 
-def new(folder: Path, memory_limit: str) -> Tables:
+def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
     """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
     connection = duckdb.connect(
         ":memory:",
@@ -63,4 +65,4 @@ def new(folder: Path, memory_limit: str) -> Tables:
         },
     )
     problems.create_table(connection)
-    return Tables(connection, folder)
+    return Tables(connection, folder, password_key)

@@ -5,6 +5,7 @@ A sync brings usernames, emails and keyed digests of the passwords; a password i
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Credential:
 
     user_id: str
     role: str
+    username: str
+    email: str
     verifier: str
     password: str | None
 
@@ -42,6 +45,13 @@ class Provider:
     secret_sealed: str
 
 
+def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
+    """The two keys of a district's password digests, in hex."""
+    key = sealer.derive("roster passwords")
+    inner, outer = (hmac.new(key, f"{step} {district_id}".encode(), "sha256").hexdigest() for step in ("inner", "outer"))
+    return inner, outer
+
+
 # Roster passwords ----------------------------------------------------------------------------------
 
 
@@ -50,11 +60,8 @@ def by_username(connection: Connection, district: int, username: str) -> list[Cr
     key = username.strip().lower()
     if not key:
         return []
-    rows = connection.rows(
-        "SELECT user_id, role, verifier, password FROM credentials WHERE district = ? AND username = ? AND verifier <> ''"
-        " UNION SELECT user_id, role, verifier, password FROM credentials WHERE district = ? AND email = ? AND verifier <> ''",
-        (district, key, district, key),
-    )
+    found = "SELECT user_id, role, username, email, verifier, password FROM credentials WHERE district = ? AND verifier <> ''"
+    rows = connection.rows(f"{found} AND username = ? UNION {found} AND email = ?", (district, key, district, key))
     return [Credential(*row) for row in rows]
 
 

@@ -170,7 +170,7 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
         candidates = [one for one in candidates if people.get(connection, active, one.user_id)]
     if is_throttled:
         return _login_page(desk, visit, district, message=WAIT, status=429)
-    fitting = passwords.fitting(desk.sealer, district.id, candidates, password)
+    fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
     if len({credential.user_id for credential, _ in fitting}) != 1:
         with desk.database.write(is_durable=False) as connection:
             throttle.count(connection, limit)

@@ -1,0 +1,112 @@
+"""The ways to sign in: roster passwords, badges, a district's own service; and what each tells somebody who guesses."""
+
+from __future__ import annotations
+
+import pytest
+from httpx import Response
+
+from rollbook.store import credentials, people
+from rollbook.sync import run
+from tests.roster import world as files
+from tests.sso import FILES, STUDENTS, Browser, World
+
+WRONG = "That name and that password do not belong together."
+
+
+@pytest.fixture
+def world(sso_world: World) -> World:
+    return sso_world
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    return world.browser(world.app(is_demo=False))
+
+
+def _sign_in(browser: Browser, username: str, password: str) -> Response:
+    page = browser.follow(browser.get("/login"))
+    return browser.press(page, "/in/", username=username, password=password)
+
+
+@pytest.mark.parametrize("username", ["amya", "AMYA", " amya ", "amy@example.org"])
+def test_a_roster_password_signs_in_by_username_or_email(browser: Browser, username: str) -> None:
+    page = browser.follow(_sign_in(browser, username, "apple 1"))
+    assert "Amy Adams" in page.text
+    assert "Student" in page.text
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("amya", "wrong"), ("nobody", "apple 1"), ("cemc", ""), ("dot@example.org", ""), ("", ""), ("amya", "Apple 1")],
+)
+def test_nothing_tells_whether_a_person_exists(browser: Browser, username: str, password: str) -> None:
+    got = _sign_in(browser, username, password)
+    assert got.status_code == 401
+    assert WRONG in got.text
+
+
+def test_a_password_is_kept_as_a_keyed_digest_and_from_its_first_use_as_argon2id(world: World, browser: Browser) -> None:
+    (before,) = _stored(world, "okoyeo")
+    assert len(before.verifier) == 64
+    assert before.password is None
+    _sign_in(browser, "okoyeo", "olive 4")
+    (after,) = _stored(world, "okoyeo")
+    assert after.password
+    assert after.password.startswith("$argon2id$v=19$")
+    assert browser.follow(_sign_in(world.browser(), "okoyeo", "olive 4")).status_code == 200
+    assert _sign_in(world.browser(), "okoyeo", "olive 5").status_code == 401
+
+
+def test_a_sync_brings_a_changed_password_and_keeps_the_others(world: World, browser: Browser) -> None:
+    _sign_in(browser, "amya", "apple 1")
+    (kept,) = _stored(world, "amya")
+    changed = STUDENTS.replace("banana 2", "banana 9")
+    run(world.database, world.district, files.write(world.folder / "later", {**FILES, "students.csv": changed}), world.settings)
+    assert _stored(world, "amya") == [kept]
+    assert _sign_in(world.browser(), "benb", "banana 2").status_code == 401
+    assert _sign_in(world.browser(), "benb", "banana 9").status_code == 303
+
+
+def test_who_guesses_waits_and_the_pupil_does_not(world: World) -> None:
+    app = world.app(is_demo=False, login_failures=3)
+    guesser = world.browser(app)
+    for _ in range(3):
+        assert _sign_in(guesser, "lundl", "guess").status_code == 401
+    assert _sign_in(guesser, "lundl", "lemon 3").status_code == 429
+    assert _sign_in(guesser, "okoyeo", "olive 4").status_code == 303
+    from_elsewhere = world.browser(app, address="192.0.2.7")
+    assert _sign_in(from_elsewhere, "lundl", "lemon 3").status_code == 303
+
+
+def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) -> None:
+    with world.database.write() as connection:
+        code = credentials.give_badge(connection, world.district.number, world.ids["cem"])
+    page = browser.get(f"/badge/{code}")
+    assert "Cem" not in page.text
+    assert "Cem Celik" in browser.follow(browser.press(page)).text
+    typed = world.browser()
+    spaced = "-".join((code[:7].lower(), code[7:]))
+    assert "Cem Celik" in typed.follow(typed.press(typed.get("/badge"), code=spaced)).text
+    with world.database.write() as connection:
+        credentials.take_badge(connection, world.district.number, world.ids["cem"])
+    late = world.browser()
+    assert late.press(late.get("/badge"), code=code).status_code == 401
+
+
+def test_a_new_badge_ends_the_one_before(world: World, browser: Browser) -> None:
+    with world.database.write() as connection:
+        first = credentials.give_badge(connection, world.district.number, world.ids["dot"])
+        credentials.give_badge(connection, world.district.number, world.ids["dot"])
+    assert browser.press(browser.get("/badge"), code=first).status_code == 401
+
+
+def _stored(world: World, username: str) -> list[credentials.Credential]:
+    with world.database.read() as connection:
+        return credentials.by_username(connection, world.district.number, username)
+
+
+def test_everybody_has_one_row_for_each_role(world: World) -> None:
+    with world.database.read() as connection:
+        found = credentials.by_email(connection, world.district.number, "OKOYE@example.org")
+        person = people.find(connection, people.whole(connection, world.district.number), "okoye@example.org")
+    assert found == [(person.id, "teacher"), (person.id, "staff")]
