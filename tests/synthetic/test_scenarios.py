@@ -156,6 +156,15 @@ def test_two_teachers_become_staff_one_after_the_other_and_stay_so(tmp_path: Pat
         assert len(added) == 2
 
 
+def test_when_all_teachers_are_staff_nothing_more_happens(tmp_path: Path) -> None:
+    names = tuple(f"teacher-becomes-staff@{day}" for day in range(1, 60))
+    summary = write(tmp_path, students=50, day=60, scenarios=names)
+    teachers = {row["Teacher_id"] for row in read(tmp_path)["teachers.csv"] if row["School_id"] == "0001"}
+    assert len(summary.named_people) <= len(teachers) + 10
+    emails = [(row["Staff_email"], row["School_id"]) for row in read(tmp_path)["staff.csv"]]
+    assert len(emails) == len({*emails})
+
+
 def test_section_ids_once_reused_are_reused_every_year(tmp_path: Path) -> None:
     ids = [
         {

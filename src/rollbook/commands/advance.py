@@ -111,11 +111,11 @@ class _Demo:
         begun = state.nights if state.unfinished == target else 0
         nights = wanted.nights[begun:]
         _check_days(state.day, nights)
-        person, told = state.person if begun else None, []
+        person, told, first = state.person if begun else None, [], nights[0].day_after(state.day)
         for passed, night in enumerate(nights, start=begun + 1):
             rest = len(wanted.nights) - passed
             after = replace(state, story=target, unfinished=target if rest else "", nights=passed if rest else 0, person=person)
-            done = self._pass(night, after)
+            done = self._pass(night, after, first)
             told.append(done)
             state, person = self._state(), done.run.after.person if done.run.after else None
         return told
@@ -132,8 +132,8 @@ class _Demo:
         sync.discard(self.database, self.district)
         return self._last_move()
 
-    def _pass(self, night: Night, state: State) -> Moved:
-        """One night: its files, and their sync."""
+    def _pass(self, night: Night, state: State, first: int) -> Moved:
+        """One night: its files, and their sync; `first` is the day of the first night that is told in one breath."""
         day = night.day_after(state.day)
         new = night.scenarios(day)
         written = writer.write(
@@ -145,8 +145,12 @@ class _Demo:
         how = How(is_approved=night.is_trusted, moment=after.moment, note=after.as_note())
         # Files that cannot be used belong to the story: the run that was stopped tells of them, and it goes on from there.
         with suppress(SourceRejected):
-            sync.run(self.database, self.district, self.files, self.settings, how=how)
+            sync.run(self.database, self.district, self.files, self._settings_for(day - first), how=how)
         return self._last_move()
+
+    def _settings_for(self, days_told: int) -> Settings:
+        """The settings, with events kept for as long as the story took: nobody could have read those of its first night yet."""
+        return replace(self.settings, event_days=max(self.settings.event_days, days_told + 1))
 
     def _last_move(self) -> Moved:
         sandbox.renew_user_tokens(self.database, self.access, self.district)

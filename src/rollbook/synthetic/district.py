@@ -229,24 +229,22 @@ class District:
             today = {teacher.teacher_id: teacher for teacher in teachers}
             for name, since in self.edits.staff_since.items():
                 chosen = self._teacher_on(since, table.school)
-                self._named_teachers[name] = chosen
+                if chosen:
+                    self._named_teachers[name] = chosen
                 # Who has left meanwhile is not on the staff either.
                 if chosen in today and today[chosen].teacher_email not in {row.staff_email for row in rows}:
                     rows.append(staff_of_teacher(today[chosen], "Coach"))
         return rows
 
     def _teacher_on(self, since: Today, school: School) -> str:
-        """The Teacher_id of a teacher of a day who was not on the staff yet."""
+        """The Teacher_id of a teacher of a day who was not on the staff yet; blank when all are."""
         table = timetable(self.plan, school, since)
         employees = Employees(self.plan, since, self.people, "")
         teachers = employees.teachers(table)
         known = {row.staff_email for row in employees.staff(table, teachers)}
         named = {*self._named_teachers.values()}
-        return next(
-            each.teacher_id
-            for each in teachers
-            if each.teacher_email and each.teacher_email not in known and each.teacher_id not in named
-        )
+        candidates = (each for each in teachers if each.teacher_email and each.teacher_email not in known)
+        return next((each.teacher_id for each in candidates if each.teacher_id not in named), "")
 
 
 def _section_id(school: School, year: int, planned: Planned) -> str:
