@@ -54,7 +54,7 @@ def run(
 def _home(database: Database, id_: str, record: bytes, name: str | None) -> tuple[District | None, str]:
     """The copy that is here already, and how it is called. Errors: Conflict, Refused."""
     there = districts.list_all(database)
-    called = name or str(orjson.loads(record).get("name") or id_)
+    called = (name or str(orjson.loads(record).get("name") or "")).strip() or id_
     for district in there:
         if district.id == id_ and district.given is None:
             raise Refused(f"the district {district.name!r} with this id ({id_}) is not a copy, and keeps what its files say")

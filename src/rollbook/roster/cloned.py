@@ -12,13 +12,15 @@ from pathlib import Path
 
 import duckdb
 
+from rollbook.contract.kinds import ROLE
 from rollbook.errors import RemoteTrouble
 
 TABLE = "cloned"
 MAPPING = "resources.courses"
 
 _COLUMNS = "{kind: 'VARCHAR', id: 'VARCHAR', roles: 'BIGINT', body: 'VARCHAR'}"
-_ID = "[0-9a-f]{24}"
+# Lists are packed, so nothing of another length may get into one.
+_ID_LENGTH = 24
 # The largest record that is taken in; as a text in a row of JSON it may take twice as much.
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 _ROW_BYTES_MAX = 2 * RECORD_BYTES_MAX + 1024
@@ -67,7 +69,7 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
             f"""
             INSERT INTO cloned_lists SELECT '{name}', owner, string_agg(id, '' ORDER BY id) FROM (
                 SELECT DISTINCT owner, id FROM ({select})
-                WHERE regexp_full_match(owner, '{_ID}') AND regexp_full_match(id, '{_ID}')
+                WHERE length(owner) = {_ID_LENGTH} AND length(id) = {_ID_LENGTH}
             ) GROUP BY owner
             """
         )
@@ -92,15 +94,20 @@ def _each(kind: str, path: str, owner: str, id_: str) -> str:
     return f"SELECT id AS {owner}, unnest(json_extract_string(body, '{path}')) AS {id_} FROM cloned WHERE kind = '{kind}'"
 
 
+def _each_of(role: str, path: str, owner: str, id_: str) -> str:
+    """The same for a path inside a role; only the records of that role are looked into."""
+    return f"{_each('users', f'$.roles.{role}.{path}', owner, id_)} AND roles & {ROLE[role].bit} > 0"
+
+
 def _edges() -> dict[str, str]:
     """SQL of what the records say about one another, taken from them once."""
     schools = " UNION ALL ".join(
-        f"SELECT '{role}' AS role, * FROM ({_each('users', f'$.roles.{role}.schools[*]', 'user', 'school')})"
+        f"SELECT '{role}' AS role, * FROM ({_each_of(role, 'schools[*]', 'user', 'school')})"
         for role in ("student", "teacher", "staff")
     )
     homes = " UNION ALL ".join(
         f"SELECT '{role}' AS role, id AS user, json_extract_string(body, '$.roles.{role}.school') AS school"
-        " FROM cloned WHERE kind = 'users'"
+        f" FROM cloned WHERE kind = 'users' AND roles & {ROLE[role].bit} > 0"
         for role in ("student", "teacher")
     )
     places = ", ".join(f"json_extract_string(body, '$.{name}') AS {name}" for name in ("school", "course", "term_id"))
@@ -108,7 +115,7 @@ def _edges() -> dict[str, str]:
         "section_students": _each("sections", "$.students[*]", "section", "student"),
         "section_teachers": _each("sections", "$.teachers[*]", "section", "teacher"),
         "section_places": f"SELECT id, {places} FROM cloned WHERE kind = 'sections'",
-        "contact_students": _each("users", "$.roles.contact.student_relationships[*].student", "contact", "student"),
+        "contact_students": _each_of("contact", "student_relationships[*].student", "contact", "student"),
         "user_schools": schools,
         "home_schools": homes,
         "resource_courses": _each(MAPPING, "$[*]", "resource", "course"),
