@@ -34,8 +34,9 @@ LOGIN_ROLES: tuple[str, ...] = ("student", "teacher", "staff", "district_admin")
 class Tier:
     """One tier.
 
-    `district_paths` and `user_paths` are the operations that a district token and a user token reach (None: all of them);
-    `shown` are the fields left of each kind, where the tier cuts it; `has_id_token` says whether OpenID Connect is served.
+    `district_paths` and `user_paths` are the operations that a district token and a user token reach (None: all of them), and
+    `teacher_paths` what a teacher's reaches besides. `shown` are the fields left of each kind, where the tier cuts it;
+    `has_id_token` says whether OpenID Connect is served.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Tier:
     user_paths: tuple[str, ...]
     shown: Mapping[str, Shown]
     has_id_token: bool = True
+    teacher_paths: tuple[str, ...] = ()
 
 
 def _fields(*names: str) -> dict[str, Cut | Shown]:
@@ -99,7 +101,8 @@ TIERS: tuple[Tier, ...] = (
         scopes=LIMITED,
         user_types=("student", "teacher"),
         district_paths=(),
-        user_paths=("getUser", "getSectionsForUser", "getStudentsForUser", "getSection", "getUsersForSection"),
+        user_paths=("getUser",),
+        teacher_paths=("getSectionsForUser", "getStudentsForUser", "getSection", "getUsersForSection"),
         shown={
             "sections": _fields("grade", "id", "name", "section_number", "students", "subject", "teachers"),
             "teacher": _LIBRARY_TEACHER,
@@ -118,7 +121,7 @@ def reaches(access: Access, operation: str) -> bool:
         return tier.district_paths is None or operation in tier.district_paths
     if operation == "getSchool":
         return operation in tier.user_paths and "read:schools" in access.scopes
-    return operation in tier.user_paths
+    return operation in tier.user_paths or (access.role == "teacher" and operation in tier.teacher_paths)
 
 
 def cut(access: Access, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,10 +33,10 @@ class Sealer:
     def seal(self, secret: str) -> str:
         return self._key().encrypt(secret.encode()).decode()
 
-    def open(self, sealed: str) -> str:
-        """Errors: BadSetting when the key is not the one the secret was sealed with."""
+    def open(self, sealed: str, *, seconds: int | None = None) -> str:
+        """What was sealed, not longer than `seconds` ago. Errors: BadSetting when the key is not the one it was sealed with."""
         try:
-            return self._key().decrypt(sealed.encode()).decode()
+            return self._key().decrypt(sealed.encode(), ttl=seconds).decode()
         except InvalidToken:
             raise BadSetting(f"key_file: {self._path} is not the key with which the stored tokens were sealed") from None
 

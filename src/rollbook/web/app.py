@@ -16,7 +16,7 @@ from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
-from rollbook.web import arrived, authorize, explorer, identity, oauth, signin
+from rollbook.web import arrived, authorize, explorer, identity, oauth, provider, signin
 from rollbook.web.answers import failure
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
@@ -54,6 +54,7 @@ class App:
                 *identity.routes(database, settings, tokens, desk.signer, self.rate_limit),
                 *authorize.routes(desk),
                 *signin.routes(desk),
+                *provider.routes(desk),
                 *(arrived.routes(desk, demo.basic) if demo else ()),
                 *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
                 *_pages(demo),

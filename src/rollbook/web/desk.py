@@ -15,6 +15,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from rollbook.auth.oauth import VENDOR
 from rollbook.auth.oidc import Signer
 from rollbook.auth.sessions import Cookie, Jar
 from rollbook.errors import Busy, SignInStopped
@@ -135,12 +136,16 @@ class Desk:
         return logins.session(connection, secret, idle_seconds=self.settings.session_idle_seconds) if secret else None
 
     def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
-        """The district that is asked for, else the one this browser used last, else the only one there is."""
-        for id_ in (district_id, visit.cookies.get(self.jar.district, "")):
-            found = districts.by_id(connection, id_) if id_ else None
-            if found:
-                return found
-        return districts.only(connection)
+        """The district that is asked for, else the one this browser used last, else the only one there is.
+
+        Errors: SignInStopped for one that is asked for and not there.
+        """
+        if district_id:
+            asked = districts.by_id(connection, district_id)
+            if asked is None:
+                raise SignInStopped("This sign-in link names a district that is not on this server.", VENDOR)
+            return asked
+        return districts.by_id(connection, visit.cookies.get(self.jar.district, "")) or districts.only(connection)
 
 
 def _origin(address: str) -> str:

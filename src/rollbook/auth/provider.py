@@ -1,0 +1,144 @@
+"""A district's own sign-in service, by OpenID Connect: we are its relying party, and believe only what is verified.
+
+State, nonce and a PKCE verifier bind the answer to the browser that asked (RFC 9700, 2.1.1 and 4.7); the id token's signature,
+issuer, audience and times are checked against what the service itself publishes (OpenID Connect Core, 3.1.3.7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from rollbook.errors import SignInStopped
+from rollbook.store.credentials import Provider
+
+PENDING_SECONDS = 600
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
+_TIMEOUT_SECONDS = 10
+_SKEW_SECONDS = 60
+_LOCAL_HOSTS = ("localhost", "127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in that is under way at the service; it travels in a sealed cookie of the browser that began it."""
+
+    state: str
+    nonce: str
+    verifier: str
+    district: int
+    ask: str
+
+    def as_text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def read(text: str) -> Pending:
+        return Pending(**json.loads(text))
+
+
+def begin(provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending]:
+    """The address at the service to send the browser to, and what to remember. Errors: SignInStopped."""
+    pending = Pending(*(secrets.token_urlsafe(32) for _ in range(3)), provider.district, ask)
+    challenge = urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).decode().rstrip("=")
+    asked = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": "openid email",
+        "state": pending.state,
+        "nonce": pending.nonce,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    endpoint = _endpoint(_discover(provider), "authorization_endpoint", provider)
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", pending
+
+
+def finish(provider: Provider, secret: str, pending: Pending, redirect_uri: str, answer: Mapping[str, str]) -> str:
+    """The verified email of the person whom the service has signed in. Errors: SignInStopped."""
+    if not secrets.compare_digest(answer.get("state", "").encode(), pending.state.encode()):
+        raise _stopped(provider, "The answer belongs to another sign-in.")
+    if answer.get("iss", provider.issuer) != provider.issuer:  # RFC 9207, 2.4: no mix-up with another service
+        raise _stopped(provider, "The answer comes from another service.")
+    if "code" not in answer:
+        raise _stopped(provider, f"{provider.name} did not sign you in.")
+    metadata = _discover(provider)
+    body = {
+        "grant_type": "authorization_code",
+        "code": answer["code"],
+        "redirect_uri": redirect_uri,
+        "code_verifier": pending.verifier,
+        "client_id": provider.client_id,
+        "client_secret": secret,
+    }
+    token = _ask(provider, "POST", _endpoint(metadata, "token_endpoint", provider), body).get("id_token", "")
+    keys = _ask(provider, "GET", _endpoint(metadata, "jwks_uri", provider))
+    claims = _verified(provider, token, keys, pending.nonce)
+    email = claims.get("email")
+    if not isinstance(email, str) or not email or claims.get("email_verified", True) is not True:
+        raise _stopped(provider, f"{provider.name} does not vouch for your email.")
+    return email
+
+
+def _verified(provider: Provider, token: object, keys: Any, nonce: str) -> dict[str, Any]:
+    registry = jwt.JWTClaimsRegistry(
+        leeway=_SKEW_SECONDS,
+        iss={"essential": True, "value": provider.issuer},
+        sub={"essential": True},
+        aud={"essential": True, "value": provider.client_id},
+        exp={"essential": True},
+        iat={"essential": True},
+        nonce={"essential": True, "value": nonce},
+    )
+    try:
+        claims = jwt.decode(str(token), KeySet.import_key_set(keys), algorithms=ALGORITHMS).claims
+        registry.validate(claims)
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise _stopped(provider, f"What {provider.name} sent cannot be verified.") from None
+    if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != provider.client_id:
+        raise _stopped(provider, f"What {provider.name} sent is meant for somebody else.")
+    return claims
+
+
+def _discover(provider: Provider) -> dict[str, Any]:
+    """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
+    metadata = _ask(provider, "GET", f"{provider.issuer}/.well-known/openid-configuration")
+    if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
+        raise _stopped(provider, f"{provider.name} calls itself by another name.")
+    return metadata
+
+
+def _endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:
+    """An address of the service: https, but for a test on this machine."""
+    address = str(metadata.get(name, ""))
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS):
+        raise _stopped(provider, f"{provider.name} names no safe {name}.")
+    return address
+
+
+def _ask(provider: Provider, method: str, address: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    try:
+        got = httpx.request(method, address, data=body, timeout=_TIMEOUT_SECONDS, headers={"accept": "application/json"})
+        answer = got.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        raise _stopped(provider, f"{provider.name} does not answer as it should.") from None
+    if not isinstance(answer, dict):
+        raise _stopped(provider, f"{provider.name} does not answer as it should.")
+    return answer
+
+
+def _stopped(provider: Provider, message: str) -> SignInStopped:
+    return SignInStopped(message, f"you can try again; if it stays so, whoever looks after {provider.name} in your district", 403)

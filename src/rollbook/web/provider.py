@@ -1,0 +1,79 @@
+"""Signing in with a district's own service: out to it, and back at `/oauth/callback`."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import provider as service
+from rollbook.auth.provider import PENDING_SECONDS, Pending
+from rollbook.errors import BadSetting, SignInStopped
+from rollbook.store import audit, credentials, districts, people
+from rollbook.store.credentials import Provider
+from rollbook.web.desk import Desk, Visit
+from rollbook.web.signin import open_session
+
+CALLBACK = "/oauth/callback"
+
+
+def routes(desk: Desk) -> list[Route]:
+    return [
+        Route("/in/{slug}/provider", desk.at(leave), methods=["GET"]),
+        Route(CALLBACK, desk.at(come_back), methods=["GET"]),
+    ]
+
+
+def leave(desk: Desk, visit: Visit) -> Response:
+    """Send the browser to the service. By a link, as a form's redirects would be held to the addresses of this server."""
+    with desk.database.read() as connection:
+        district = districts.by_slug(connection, visit.parts["slug"])
+        provider = credentials.provider(connection, district.number) if district else None
+    if provider is None:
+        raise SignInStopped("This district has no sign-in service of its own.", "you can: sign in another way", 404)
+    address, pending = service.begin(provider, desk.base + CALLBACK, visit.asked("ask"))
+    visit.put.append(desk.jar.put(desk.jar.provider, desk.sealer.seal(pending.as_text()), PENDING_SECONDS))
+    return desk.redirect(address)
+
+
+def come_back(desk: Desk, visit: Visit) -> Response:
+    """Sign in whoever the service vouches for, when the district's roster has exactly one person of that email."""
+    pending = _pending(desk, visit)
+    visit.put.append(desk.jar.drop(desk.jar.provider))
+    with desk.database.read() as connection:
+        district = districts.by_number(connection, pending.district)
+        provider = credentials.provider(connection, pending.district)
+    if provider is None:
+        raise _expired()
+    email = service.finish(provider, desk.sealer.open(provider.secret_sealed), pending, desk.base + CALLBACK, dict(visit.query))
+    with desk.database.read() as connection:
+        access = people.whole(connection, district.number)
+        known = credentials.by_email(connection, district.number, email)
+        found = [(user_id, role) for user_id, role in known if people.get(connection, access, user_id)]
+    if len({id_ for id_, _ in found}) != 1:
+        with desk.database.write(is_durable=False) as connection:
+            audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="provider")
+        raise _unknown(provider, district.name)
+    visit.form["ask"] = pending.ask
+    return open_session(desk, visit, district, *found[0], "provider")
+
+
+def _pending(desk: Desk, visit: Visit) -> Pending:
+    """What this browser began, and not longer ago than ten minutes: nobody can be signed in by a link alone."""
+    try:
+        return Pending.read(desk.sealer.open(visit.cookies.get(desk.jar.provider, ""), seconds=PENDING_SECONDS))
+    except (BadSetting, json.JSONDecodeError, TypeError):
+        raise _expired() from None
+
+
+def _expired() -> SignInStopped:
+    return SignInStopped("This sign-in has expired, or was begun in another browser.", "you can: begin again", 400)
+
+
+def _unknown(provider: Provider, district: str) -> SignInStopped:
+    return SignInStopped(
+        f"{provider.name} knows you, but {district} has no person with your email in its roster.",
+        f"an administrator of {district}, by giving your email in its student information system",
+        403,
+    )

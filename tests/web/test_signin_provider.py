@@ -1,0 +1,161 @@
+"""A district's own sign-in service: another server of ours plays it, then lies in every way that matters."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from httpx import Response
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from rollbook.auth import provider as service
+from rollbook.store import audit, credentials
+from tests.sso import Browser, World
+
+ISSUER = "https://login.district.example"
+KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+OTHER_KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": KEY.kid})
+
+
+class Service:
+    """The service: it answers discovery, keys and the exchange; `claims` and `changes` make it lie."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Any] = {}
+        self.key = KEY
+        self.header = {"alg": "RS256", "kid": KEY.kid}
+        self.issuer = ISSUER
+        self.exchanged: dict[str, str] = {}
+        self.nonce = ""
+
+    def __call__(self, method: str, address: str, **more: Any) -> Response:
+        path = urlsplit(address).path
+        request = httpx.Request(method, address)
+        if path == "/.well-known/openid-configuration":
+            endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+            return Response(200, json={"issuer": self.issuer, **endpoints}, request=request)
+        if path == "/jwks_uri":
+            return Response(200, json={"keys": [KEY.as_dict(private=False)]}, request=request)
+        self.exchanged = dict(more["data"])
+        now = int(time.time())
+        claims = {"iss": ISSUER, "sub": "1", "aud": "rollbook", "iat": now, "exp": now + 60, "nonce": self.nonce}
+        claims |= {"email": "Fay@example.org", "email_verified": True, **self.claims}
+        kept = {name: value for name, value in claims.items() if value is not None}
+        return Response(200, json={"id_token": jwt.encode(self.header, kept, self.key)}, request=request)
+
+
+@pytest.fixture
+def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    told = Service()
+    monkeypatch.setattr(service.httpx, "request", told)
+    with sso_world.database.write() as connection:
+        credentials.set_provider(
+            connection,
+            sso_world.sealer,
+            sso_world.district.number,
+            name="District Login",
+            issuer=ISSUER,
+            client_id="rollbook",
+            secret="kept secret",
+        )
+    yield told
+    with sso_world.database.write() as connection:
+        credentials.drop_provider(connection, sso_world.district.number)
+
+
+def _leave(browser: Browser, told: Service) -> dict[str, str]:
+    page = browser.follow(browser.ask(browser.world.reader, state="mine"))
+    link = re.search(r'href="([^"]+/provider[^"]*)"', page.text)
+    assert link
+    sent = browser.client.get(unescape(link[1]))
+    assert sent.headers["location"].startswith(f"{ISSUER}/authorization_endpoint?")
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(sent.headers["location"]).query).items()}
+    told.nonce = asked["nonce"]
+    return asked
+
+
+def test_a_person_of_the_roster_comes_back_signed_in(sso_world: World, told: Service) -> None:
+    browser = sso_world.browser()
+    asked = _leave(browser, told)
+    assert (asked["scope"], asked["code_challenge_method"]) == ("openid email", "S256")
+    end = browser.follow(browser.get("/oauth/callback", code="c", state=asked["state"]))
+    assert end.headers["location"].startswith("https://reader.example/back?code=")
+    assert "state=mine" in end.headers["location"]
+    assert told.exchanged["client_secret"] == "kept secret"
+    assert told.exchanged["redirect_uri"] == asked["redirect_uri"]
+    assert len(told.exchanged["code_verifier"]) >= 43
+    with sso_world.database.read() as connection:
+        stored = str(connection.rows("SELECT * FROM providers")) + str(audit.latest(connection))
+    assert "kept secret" not in stored
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "another issuer": {"iss": "https://evil.example"},
+    "no issuer": {"iss": None},
+    "another audience": {"aud": "somebody"},
+    "several audiences without us as party": {"aud": ["rollbook", "other"], "azp": "other"},
+    "another nonce": {"nonce": "x"},
+    "no nonce": {"nonce": None},
+    "expired": {"exp": 1},
+    "no end": {"exp": None},
+    "from the future": {"iat": int(time.time()) + 10_000},
+    "no subject": {"sub": None},
+    "an email that it does not vouch for": {"email_verified": False},
+    "no email": {"email": None},
+    "nobody's email": {"email": "stranger@example.org"},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_cannot_be_verified_signs_nobody_in(sso_world: World, told: Service, lie: str) -> None:
+    browser = sso_world.browser()
+    asked = _leave(browser, told)
+    told.claims = LIES[lie]
+    _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
+
+
+def test_a_signature_of_another_key_is_refused(sso_world: World, told: Service) -> None:
+    browser = sso_world.browser()
+    asked = _leave(browser, told)
+    told.key = OTHER_KEY
+    _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
+
+
+def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Service) -> None:
+    browser = sso_world.browser()
+    asked = _leave(browser, told)
+    told.issuer = "https://other.example"
+    _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
+
+
+@pytest.mark.parametrize("query", [{}, {"code": "c"}, {"code": "c", "state": "x"}, {"error": "access_denied"}])
+def test_an_answer_that_was_not_asked_for_is_refused(sso_world: World, told: Service, query: dict[str, str]) -> None:
+    browser = sso_world.browser()
+    _assert_stopped(browser, browser.get("/oauth/callback", **query))
+    _leave(browser, told)
+    _assert_stopped(browser, browser.get("/oauth/callback", **query))
+
+
+def test_an_answer_of_another_service_is_refused(sso_world: World, told: Service) -> None:
+    browser = sso_world.browser()
+    asked = _leave(browser, told)
+    _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"], iss="https://evil.example"))
+
+
+def test_another_browser_cannot_use_the_answer(sso_world: World, told: Service) -> None:
+    asked = _leave(sso_world.browser(), told)
+    thief = sso_world.browser()
+    _assert_stopped(thief, thief.get("/oauth/callback", code="c", state=asked["state"]))
+
+
+def _assert_stopped(browser: Browser, got: Response) -> None:
+    assert got.status_code in (400, 403)
+    assert "rollbook-session=" not in str(got.headers.get_list("set-cookie"))
+    assert "Who can fix it" in got.text

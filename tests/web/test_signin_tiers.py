@@ -1,0 +1,151 @@
+"""What each tier of application is told of a person, and how people come to it: links, portal, confirmation, consent."""
+
+from __future__ import annotations
+
+import pytest
+
+from rollbook.auth.tokens import Tokens
+from rollbook.store import districts
+from tests.sso import BACK, Browser, World, answer
+
+
+@pytest.fixture
+def world(sso_world: World) -> World:
+    return sso_world
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    return world.browser()
+
+
+def _record(world: World, browser: Browser, token: str, who: str) -> dict[str, object]:
+    got = browser.api(f"/v3.0/users/{world.ids[who]}", token)
+    assert got.status_code == 200, got.text
+    return dict(got.json()["data"])
+
+
+def test_an_sso_application_learns_name_and_email_and_no_school(world: World, browser: Browser) -> None:
+    record = _record(world, browser, browser.token(world.door, "okoye"), "okoye")
+    assert sorted(record) == ["created", "district", "email", "id", "last_modified", "name", "roles"]
+    assert record["name"] == {"first": "Oba", "last": "Okoye"}
+    roles = record["roles"]
+    assert isinstance(roles, dict)
+    assert {role: sorted(kept) for role, kept in roles.items()} == {
+        "teacher": ["legacy_id", "schools"],
+        "staff": ["legacy_id", "schools"],
+    }
+    assert roles["teacher"]["schools"] == roles["staff"]["schools"] == []
+
+
+def test_an_sso_application_reads_its_district_and_nothing_else(world: World, browser: Browser) -> None:
+    district_token = browser.client.get("/oauth/tokens", headers=world.door.basic).json()["data"][0]["access_token"]
+    for token in (district_token, browser.token(world.door, "okoye")):
+        got = browser.api(f"/v3.0/districts/{world.district.id}", token)
+        assert sorted(got.json()["data"]) == ["id", "name"]
+        for path in ("/v3.0/users", "/v3.0/schools", "/v3.0/sections", "/v3.0/events"):
+            assert browser.api(path, token).headers["content-type"] == "text/html; charset=utf-8"
+    listed = browser.api("/v3.0/districts", district_token).json()
+    assert [sorted(element["data"]) for element in listed["data"]] == [["id", "name"]]
+
+
+def test_userinfo_of_an_sso_application_has_no_schools(world: World, browser: Browser) -> None:
+    assert browser.api("/userinfo", browser.token(world.door, "okoye")).json()["schools"] == []
+
+
+def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: World, browser: Browser) -> None:
+    student = world.browser()
+    assert student.sign_in("amy", student.ask(world.shelf)).status_code == 403
+
+    question = browser.sign_in("okoye", browser.ask(world.shelf, state="s"))
+    assert "Let Shelf see your classes?" in question.text
+    sent = answer(browser.follow(browser.press(question, "/allow")))
+    assert (sent["state"], "read:students_limited" in sent["scope"]) == ("s", True)
+    got = browser.exchange(world.shelf, sent["code"]).json()
+    assert sorted(got) == ["access_token", "token_type"]
+    token, own = got["access_token"], world.ids["okoye"]
+
+    me = browser.api("/v3.0/me", token).json()
+    assert me["data"] == {"id": own, "type": "user", "authorized_by": "teacher"}
+    assert [link["rel"] for link in me["links"]] == ["self", "canonical"]
+    teacher = _record(world, browser, token, "okoye")
+    assert (teacher["email"], teacher["name"]) == ("okoye@example.org", {"first": "Oba", "last": "Okoye", "middle": ""})
+    sections = browser.api(f"/v3.0/users/{own}/sections?limit=1", token).json()
+    assert len(sections["data"]) == 2
+    assert [link["rel"] for link in sections["links"]] == ["self"]
+    kept = {"grade", "id", "name", "section_number", "students", "subject", "teachers"}
+    assert all(set(element["data"]) <= kept for element in sections["data"])
+    students = browser.api(f"/v3.0/users/{own}/mystudents", token).json()["data"]
+    assert {element["data"]["name"]["first"]: element["data"]["name"]["last"] for element in students} == {"Amy": "A", "Cem": "C"}
+    assert all("email" not in element["data"] for element in students)
+    assert all(set(element["data"]["roles"]["student"]) <= {"grade"} for element in students)
+    first = sections["data"][0]["data"]["id"]
+    assert browser.api(f"/v3.0/sections/{first}/users", token).status_code == 200
+    assert browser.api(f"/v3.0/districts/{world.district.id}", token).status_code == 404
+    assert browser.api(f"/v3.0/users/{world.ids['amy']}", token).status_code == 404
+    assert browser.api(f"/v3.0/users/{world.ids['lund']}/sections", token).status_code == 404
+
+    pupil = world.browser()
+    own_token = pupil.token(world.shelf, "amy")
+    assert _record(world, pupil, own_token, "amy")["name"] == {"first": "Amy", "last": "A"}
+    assert pupil.api(f"/v3.0/users/{world.ids['amy']}/sections", own_token).status_code == 404
+    stranger = world.browser()
+    assert stranger.sign_in("ben", stranger.ask(world.shelf)).status_code == 403
+
+
+def test_an_instant_login_ends_at_the_first_address_without_a_state(world: World, browser: Browser) -> None:
+    query = {"client_id": world.reader.client_id, "district_id": world.district.id, "state": "x"}
+    end = browser.sign_in("amy", browser.get("/oauth/instant-login", **query))
+    assert end.headers["location"].startswith(f"{BACK}?code=")
+    assert "state" not in answer(end)
+
+
+def test_a_portal_shows_the_applications_that_are_for_this_person(world: World, browser: Browser) -> None:
+    student, teacher = browser.sign_in("amy"), world.browser().sign_in("okoye")
+    assert ("Reader" in student.text, "Badge Door" in student.text) == (True, False)
+    assert ("Reader" in teacher.text, "Badge Door" in teacher.text) == (True, True)
+    assert "Shelf" not in teacher.text
+
+
+def test_a_student_on_a_shared_device_confirms_who_it_is(world: World, browser: Browser) -> None:
+    browser.arrive(world.reader, "amy")
+    question = browser.ask(world.reader, confirmed="false", state="s")
+    assert "Are you Amy Adams?" in question.text
+    assert answer(browser.press(question, "/confirm"))["state"] == "s"
+    question = browser.ask(world.reader, confirmed="false", state="s")
+    login = browser.follow(browser.press(question, "/logout"))
+    end = browser.follow(browser.press(login, person=world.ids["ben"]))
+    assert "Are you Ben Baker?" in end.text
+
+
+def test_a_teacher_is_not_asked_to_confirm(world: World, browser: Browser) -> None:
+    browser.arrive(world.reader, "lund")
+    assert "code" in answer(browser.ask(world.reader, confirmed="false"))
+
+
+def test_a_token_tells_any_holder_its_client_and_scopes(world: World, browser: Browser) -> None:
+    token = browser.token(world.door, "okoye")
+    assert browser.api("/oauth/tokeninfo", token).json() == {
+        "client_id": world.door.client_id,
+        "scopes": sorted(world.door.application.scopes),
+    }
+
+
+def test_a_user_token_is_not_remembered_past_its_end(world: World, browser: Browser) -> None:
+    tokens = Tokens(in_demo=True)
+    token = browser.token(world.reader, "amy")
+    with world.database.read() as connection:
+        access = tokens.resolve(connection, f"Bearer {token}")
+    assert (access.holder, access.is_whole, tokens._remembered) == ("user", False, {})
+
+
+# The last one here, as it leaves a second district behind.
+def test_a_district_that_is_not_here_is_a_page_and_another_one_asks_to_sign_in_there(world: World, browser: Browser) -> None:
+    browser.arrive(world.reader, "amy")
+    assert browser.ask(world.reader, district_id="0" * 24).status_code == 400
+    other = districts.create(world.database, "Other District")
+    asked = browser.ask(world.reader, district_id=other.id)
+    assert asked.headers["location"].startswith(f"/in/{districts.slug(other)}?")
+    found = browser.get("/login", q="birch")
+    assert ("Birch School" in found.text, "Other District" in found.text) == (True, False)
+    assert "Other District" in browser.get("/login", q=other.id).text
