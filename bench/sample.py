@@ -48,14 +48,15 @@ class Sample:
 def draw(load: Load) -> Sample:
     """Read the district once."""
     users, students = [], defaultdict(list)
-    for user in _records(load, "users"):
+    for user in records(load, "users"):
         users.append(user["id"])
         for school in user["roles"].get("student", {}).get("schools", ()):
             students[school].append(user["id"])
-    return Sample(users, [section["id"] for section in _records(load, "sections")], students)
+    return Sample(users, [section["id"] for section in records(load, "sections")], students)
 
 
-def _records(load: Load, kind: str) -> Iterator[dict[str, Any]]:
+def records(load: Load, kind: str) -> Iterator[dict[str, Any]]:
+    """Everything of a list, in its order."""
     path: str | None = f"/v3.0/{kind}?limit={LARGE_PAGE}"
     while path:
         body, _ = fetch(load, Ask(path))

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from rollbook.contract.access import Access
+from rollbook.contract.access import SECURE_SYNC, Access
 from rollbook.contract.endpoints import EVENTS
 from rollbook.contract.events import rank
 from rollbook.contract.kinds import ROLE
@@ -61,7 +61,7 @@ class Feed:
     def sealer(self) -> Sealer:
         return Sealer(self.folder / "key")
 
-    def view(self, scopes: tuple[str, ...] = ()) -> View:
+    def view(self, scopes: tuple[str, ...] = SECURE_SYNC) -> View:
         with self.database.write() as connection:
             view, is_new = views.ensure(connection, self.district.number, Spec(scopes))
             if is_new:

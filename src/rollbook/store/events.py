@@ -18,7 +18,7 @@ from rollbook.contract.query import LAST, Query
 from rollbook.errors import NotFound
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import IdBatch, reserve_ids
-from rollbook.store.records import EMPTY, Page
+from rollbook.store.records import EMPTY, Page, join
 from rollbook.store.views import View
 
 BATCH_ROWS = 2_000
@@ -62,14 +62,18 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
         values += query.record_types
     if query.school:
         where, values = f"{where} AND schools LIKE ?", [*values, f"%{query.school}%"]
-    found = connection.rows(f"SELECT id, body FROM events WHERE {where} ORDER BY id{order} LIMIT ?", (*values, query.limit + 1))
-    has_more, found = len(found) > query.limit, found[: query.limit]
-    if not found:
-        return EMPTY
+    inner = f"SELECT id, body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
     if order:
-        found.reverse()
-    elements = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in found])
-    return Page(elements.encode(), found[0][0], found[-1][0], has_more)
+        inner = f"SELECT * FROM ({inner}) AS ordered ORDER BY id"
+    found = join(connection, prefix, "events", inner, (*values, query.limit))
+    if found is None:
+        return EMPTY
+    elements, first, last, size = found
+    beyond = ("<", first) if order else (">", last)
+    has_more = size == query.limit and connection.row(
+        f"SELECT 1 FROM events WHERE {where} AND id {beyond[0]} ? LIMIT 1", (*values, beyond[1])
+    )
+    return Page(elements, first, last, bool(has_more))
 
 
 def get(connection: Connection, access: Access, id_: str, floor: str) -> str:

@@ -107,7 +107,7 @@ def page(connection: Connection, access: Access, prefix: str, kind: str, query: 
         union = " UNION ALL ".join(f"SELECT * FROM ({source}) AS one" for source in sources)
         inner = f"SELECT * FROM ({union}) AS united ORDER BY id{direction.order} LIMIT ?"
         values.append(query.limit)
-    found = _join(connection, prefix, kind, f"SELECT * FROM ({inner}) AS ordered ORDER BY id", values)
+    found = join(connection, prefix, kind, f"SELECT * FROM ({inner}) AS ordered ORDER BY id", values)
     if found is None:
         return EMPTY
     elements, first, last, size = found
@@ -134,9 +134,12 @@ def related(
             ids.update(_walk(connection, access, route, id_, window, moment))
     chosen, has_more = _slice(sorted(ids), query)
     found = _join_ids(connection, access, prefix, endpoint.returns, chosen, moment)
-    if found is None:
-        return EMPTY
-    return Page(*found[:3], has_more)
+    is_short = (found[3] if found else 0) < len(chosen)
+    if (is_short or has_more) and any(isinstance(route.hops[-1], Ids) for route in endpoint.routes):
+        # A record may hold ids of what the caller does not see (a share that keeps them): a page is made of what is there.
+        chosen, has_more = _slice(_existing(connection, access, endpoint.returns, sorted(ids), moment), query)
+        found = _join_ids(connection, access, prefix, endpoint.returns, chosen, moment)
+    return Page(*found[:3], has_more) if found else EMPTY
 
 
 # Lists in index order ------------------------------------------------------------------------------
@@ -182,9 +185,7 @@ def _has_beyond(
     )
 
 
-def _join(
-    connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]
-) -> tuple[bytes, str, str, int] | None:
+def join(connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]) -> tuple[bytes, str, str, int] | None:
     """Join rows of (id, body), in id order, into list elements: (bytes, first id, last id, how many); None without any."""
     before, between, after = '{"data":', f',"uri":"{prefix}/{kind}/', '"}'
     if connection.dialect == "sqlite":
@@ -291,16 +292,30 @@ def _slice(ids: Sequence[str], query: Query) -> tuple[Sequence[str], bool]:
     return ids[: query.limit], len(ids) > query.limit
 
 
+def _existing(connection: Connection, access: Access, kind: str, ids: Sequence[str], moment: Moment | None) -> Sequence[str]:
+    """Those of the ids, which ascend, whose records the caller sees."""
+    if moment:
+        return [id_ for id_ in ids if _body_then(connection, access, kind, id_, moment) is not None]
+    among, value = _among(connection, ids)
+    rows = connection.rows(
+        f"SELECT id FROM records WHERE view = ? AND kind = ? AND id {among} ORDER BY id", (access.view, kind, value)
+    )
+    return [id_ for (id_,) in rows]
+
+
+def _among(connection: Connection, ids: Sequence[str]) -> tuple[str, Any]:
+    """SQL for being one of many ids, and the one value that it binds."""
+    if connection.dialect == "sqlite":
+        return "IN (SELECT value FROM json_each(?))", orjson.dumps(ids).decode()
+    return "= ANY(?)", list(ids)
+
+
 def _join_ids(
     connection: Connection, access: Access, prefix: str, kind: str, ids: Sequence[str], moment: Moment | None = None
 ) -> tuple[bytes, str, str, int] | None:
     if not ids:
         return None
-    value: Any
-    if connection.dialect == "sqlite":
-        among, value = "IN (SELECT value FROM json_each(?))", orjson.dumps(ids).decode()
-    else:
-        among, value = "= ANY(?)", list(ids)
+    among, value = _among(connection, ids)
     inner = f"SELECT id, body FROM records WHERE view = ? AND kind = ? AND id {among}"
     values: list[Any] = [access.view, kind, value]
     if moment:
@@ -308,7 +323,7 @@ def _join_ids(
         inner += f" AND since <= ? UNION ALL {replaced}"
         values += [moment.run, moment.run, access.view, kind, value]
         inner = f"SELECT * FROM ({inner}) AS pinned"
-    return _join(connection, prefix, kind, f"{inner} ORDER BY id", values)
+    return join(connection, prefix, kind, f"{inner} ORDER BY id", values)
 
 
 # The state after an earlier run ----------------------------------------------------------------------
@@ -414,8 +429,22 @@ def _step(
 ) -> tuple[bytes, str, str, int] | None:
     until = f" AND id {'>=' if at.order else '<='} ?" if end else ""
     selects, values = [], []
-    for source in sources:
+    for source in _with_rows(connection, access, sources, at, until, end):
         selects.append(f"SELECT id, body FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits}")
         values += [access.view, *at.values, *([end] if end else [])]
-    union = f"SELECT * FROM ({' UNION ALL '.join(selects)}) AS pinned ORDER BY id{at.order} LIMIT ?"
-    return _join(connection, prefix, kind, f"SELECT * FROM ({union}) AS ordered ORDER BY id", [*values, size])
+    union = f"{' UNION ALL '.join(selects)} ORDER BY id{at.order} LIMIT ?"
+    inner = f"SELECT * FROM ({union}) AS ordered ORDER BY id" if at.order else union
+    return join(connection, prefix, kind, inner, [*values, size])
+
+
+def _with_rows(
+    connection: Connection, access: Access, sources: Sequence[_Source], at: _Direction, until: str, end: str | None
+) -> Sequence[_Source]:
+    """The sources that have anything within a step: joining the rows of one costs half of merging those of two."""
+    values = (access.view, *at.values, *([end] if end else []))
+    found = [
+        source
+        for source in sources
+        if connection.row(f"SELECT 1 FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits} LIMIT 1", values)
+    ]
+    return found or sources[:1]
