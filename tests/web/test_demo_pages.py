@@ -1,0 +1,327 @@
+"""What only a demo has: its state, its moves and its faults over HTTP, and the page with the buttons."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from rollbook.commands.advance import LOCK
+from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
+from rollbook.web import storyboard
+from rollbook.web.app import App
+from tests import demos
+from tests.demos import BEARER
+from tests.web.test_explorer_browser import ARGUMENTS, CHROMIUM, POOR_CONTRAST
+
+BASE = "http://demo.test"
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+PATHS = [("GET", "/demo"), ("POST", "/demo/advance"), ("POST", "/demo/faults")]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return demos.make(tmp_path_factory.mktemp("made") / "demo")
+
+
+@pytest.fixture(scope="module")
+def folder(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo that several tests move on, one after the other; none relies on its day."""
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("moved") / "demo"))
+
+
+@pytest.fixture
+def app(folder: Path) -> Iterator[App]:
+    with demos.app_of(folder) as app:
+        yield app
+
+
+def ask(app: App, method: str, path: str, **options: Any) -> httpx.Response:
+    return asyncio.run(_ask(app, [(method, path, options)]))[0]
+
+
+async def _ask(app: App, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE, timeout=120) as client:
+        return await asyncio.gather(*(client.request(method, path, **options) for method, path, options in requests))
+
+
+def advance(app: App, body: Any) -> httpx.Response:
+    return ask(app, "POST", "/demo/advance", json=body, headers=BEARER)
+
+
+# Who may -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer NO_TOKEN"}, {"Authorization": "Basic TEST_TOKEN"}])
+def test_nothing_is_told_or_done_without_the_published_token(app: App, method: str, path: str, headers: dict[str, str]) -> None:
+    answer = ask(app, method, path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, 101)
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize("headers", [BEARER, HTML])
+def test_a_server_that_is_no_demo_has_none_of_it(folder: Path, method: str, path: str, headers: dict[str, str]) -> None:
+    with demos.app_of(folder, is_demo=False) as hub:
+        answer = ask(hub, method, path, headers=headers)
+        front = ask(hub, "GET", "/")
+    assert answer.status_code == 404
+    assert f"<pre>Cannot {method} {path}</pre>" in answer.text
+    assert 'href="/demo"' not in front.text
+
+
+def test_another_site_is_not_allowed_to_ask(app: App) -> None:
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    assert ask(app, "OPTIONS", "/demo/advance", headers=asked).status_code == 404
+
+
+# State and moves -----------------------------------------------------------------------------------
+
+
+def test_the_state_says_where_the_demo_stands_and_what_may_happen(made: Path) -> None:
+    with demos.app_of(made) as app:
+        state = ask(app, "GET", "/demo", headers=BEARER).json()
+    assert (state["day"], state["date"], state["seed"], state["students"]) == (0, "2026-08-17", 1, demos.STUDENTS)
+    assert state["district"]["name"] == demos.NAME
+    assert [told["name"] for told in state["scenarios"]] == [*HAPPENINGS]
+    assert [told["name"] for told in state["to"]] == [*CALENDAR]
+    assert all(told["title"] and told["description"].endswith(".") for told in state["scenarios"])
+    assert [(run["sync"], run["day"], run["state"], run["events"]) for run in state["runs"]] == [(1, 0, "committed", {})]
+
+
+def test_a_move_is_told_as_json_and_shown_by_the_api_at_once(app: App) -> None:
+    before = ask(app, "GET", "/demo", headers=BEARER).json()
+    (run,) = advance(app, {"scenario": "student-changes-school"}).json()["runs"]
+    assert (run["day"], run["state"], run["story"]) == (before["day"] + 1, "committed", "student-changes-school")
+    assert run["events"]["users.updated"] >= 1
+    user = ask(app, "GET", f"/v3.0/users/{run['person']['id']}", headers=BEARER).json()["data"]
+    assert user["roles"]["student"]["sis_id"] == run["person"]["sis_id"] == run["person_now"]["sis_id"]
+    feed = ask(app, "GET", "/v3.0/events?limit=10000", headers=BEARER).json()["data"]
+    assert [event for event in feed if event["data"]["data"]["object"]["id"] == user["id"]] != []
+    assert ask(app, "GET", "/demo", headers=BEARER).json()["runs"][0]["sync"] == run["sync"]
+
+
+def test_what_is_held_is_approved_or_discarded(app: App) -> None:
+    assert advance(app, {"held": "approve"}).status_code == 409
+    (run,) = advance(app, {"scenario": "half-a-file"}).json()["runs"]
+    assert run["state"] == "held"
+    assert ask(app, "GET", "/demo", headers=BEARER).json()["held"] == run["sync"]
+    (discarded,) = advance(app, {"held": "discard"}).json()["runs"]
+    assert discarded["cause"] == "discard"
+    assert ask(app, "GET", "/demo", headers=BEARER).json()["held"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"days": 0}, "days: expected a whole number from 1 to 10950"),
+        ({"days": True}, "days: expected a whole number"),
+        ({"days": "1"}, "days: expected a whole number"),
+        ({"days": 10_950}, "day must be from 0 to 10950"),
+        ({"to": "tomorrow"}, "to: expected one of term, rollover"),
+        ({"to": ["term"]}, "to: expected one of"),
+        ({"scenario": "term"}, "scenario: expected one of student-changes-school"),
+        ({"held": None}, "held: expected one of approve, discard"),
+        ({}, "expected one of days, to, scenario, held"),
+        ({"days": 1, "to": "term"}, "expected one of days, to, scenario, held"),
+        ({"--fresh": 1}, "expected one of"),
+        ([], "expected a JSON object"),
+        ({"days": "9" * 5000}, "expected a JSON object of at most 4096 bytes"),
+    ],
+)
+def test_what_cannot_be_done_is_named(app: App, body: Any, expected: str) -> None:
+    if body == {"days": 10_950}:
+        advance(app, {"days": 1})
+    answer = advance(app, body)
+    assert answer.status_code == 400
+    assert answer.json()["message"] == answer.json()["error"]
+    assert expected in answer.json()["message"]
+
+
+def test_a_second_move_at_once_is_refused(app: App, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = ("POST", "/demo/advance", {"json": {"days": 1}, "headers": BEARER})
+    slow = [sys.executable, "-c", "import time; time.sleep(1); print('{\"runs\": []}')"]
+    with monkeypatch.context() as patched:
+        patched.setattr(storyboard.Storyboard, "_command", lambda *_: slow)
+        answers = asyncio.run(_ask(app, [request, request]))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    # Another process, such as a terminal's, counts as well.
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = advance(app, {"days": 1})
+    assert (refused.status_code, "already" in refused.json()["message"]) == (409, True)
+
+
+def test_a_command_that_breaks_is_told_without_its_insides(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = [sys.executable, "-c", "raise SystemExit('secret insides')"]
+    monkeypatch.setattr(storyboard.Storyboard, "_command", lambda *_: broken)
+    answer = advance(app, {"days": 1})
+    assert answer.status_code == 500
+    assert answer.json()["message"] == "the demo could not be moved; the server's output says why"
+    assert "secret insides" in capsys.readouterr().err
+
+
+# Faults --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_the_next_requests_fail_and_then_all_is_well(app: App, status: int) -> None:
+    asked = ask(app, "POST", "/demo/faults", json={"status": status, "requests": 2}, headers=BEARER)
+    assert asked.json() == {"status": status, "requests": 2}
+    assert ask(app, "OPTIONS", "/v3.0/users", headers=BEARER).status_code == 204
+    answers = [ask(app, method, "/v3.0/users?limit=1", headers=BEARER) for method in ("GET", "HEAD", "GET")]
+    assert [answer.status_code for answer in answers] == [status, status, 200]
+    assert answers[1].content == b""
+    if status == 429:
+        assert answers[0].content == b""
+        assert answers[0].headers["x-ratelimit-remaining"] == "0"
+    else:
+        assert answers[0].json()["message"] == answers[0].json()["error"]
+
+
+def test_faults_can_be_taken_back(app: App) -> None:
+    for requests in (5, 0):
+        ask(app, "POST", "/demo/faults", json={"status": 500, "requests": requests}, headers=BEARER)
+    assert ask(app, "GET", "/v3.0/users?limit=1", headers=BEARER).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", [{"status": 404, "requests": 1}, {"status": 500}, {"status": 500, "requests": -1}, {"status": True, "requests": 1}, 5]
+)
+def test_other_faults_are_refused(app: App, body: Any) -> None:
+    answer = ask(app, "POST", "/demo/faults", json=body, headers=BEARER)
+    assert (answer.status_code, "expected" in answer.json()["message"]) == (400, True)
+
+
+# The page ------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_guarded_and_leads_nowhere_else(app: App) -> None:
+    answer = ask(app, "GET", "/demo", headers=HTML)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["form-action"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
+    assert re.search(r"<style|\sstyle=|\son\w+=|<script", answer.text) is None
+    assert answer.text.count("<h1>") == 1
+    assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
+    assert 'href="/demo"' in ask(app, "GET", "/").text
+
+
+def test_a_button_moves_the_demo_and_comes_back_to_the_page(app: App) -> None:
+    before = ask(app, "GET", "/demo", headers=BEARER).json()["day"]
+    cookies, form = _form(ask(app, "GET", "/demo", headers=HTML))
+    answer = ask(app, "POST", "/demo/advance", data={"form": form, "days": "2"}, headers=cookies)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/demo")
+    page = ask(app, "GET", "/demo", headers={**HTML, **cookies}).text
+    assert f"Day {before + 2}: 2 days later" in page
+    assert '<code class="type">districts.updated</code>' in page
+
+
+def test_a_form_that_is_not_ours_moves_nothing(app: App) -> None:
+    before = ask(app, "GET", "/demo", headers=BEARER).json()["day"]
+    cookies, form = _form(ask(app, "GET", "/demo", headers=HTML))
+    for headers, data in [({}, {"form": form, "days": "1"}), (cookies, {"days": "1"}), (cookies, {"form": "f", "days": "1"})]:
+        answer = ask(app, "POST", "/demo/advance", data=data, headers=headers)
+        assert (answer.status_code, 'role="alert"' in answer.text) == (403, True)
+    assert ask(app, "POST", "/demo/advance", data={"form": form}, headers=cookies).status_code == 400
+    assert ask(app, "GET", "/demo", headers=BEARER).json()["day"] == before
+
+
+def _form(page: httpx.Response) -> tuple[dict[str, str], str]:
+    """The cookie of a page, and what its forms carry."""
+    found = re.search(r'name="form" value="([0-9a-f]+)"', page.text)
+    assert found
+    return {"Cookie": page.headers["set-cookie"].partition(";")[0]}, found[1]
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    with demos.app_of(folder) as app:
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/demo"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        missing = "no chromium on this machine: apt install chromium"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Browser, address: str, *, width: int = 1280, is_dark: bool = False) -> tuple[Page, list[str]]:
+    """A page without JavaScript, and what it complained of."""
+    page = browser.new_context(
+        java_script_enabled=False, viewport={"width": width, "height": 900}, color_scheme="dark" if is_dark else "light"
+    ).new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.goto(address)
+    return page, complaints
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
+    lines = re.findall(r"^curl .*$", GUIDE, re.MULTILINE)
+    assert len(lines) >= 8
+    for line in lines:
+        told = line.replace("http://127.0.0.1:8400", site.removesuffix("/demo")).replace("curl ", "curl -sS --fail-with-body ", 1)
+        done = subprocess.run(["sh", "-c", told], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+
+
+def test_the_guide_names_everything_that_may_happen() -> None:
+    rows = re.findall(r"^\| `([^|]+)` \|", GUIDE, re.MULTILINE)
+    assert [*CALENDAR, *HAPPENINGS, *storyboard.HELD] == [
+        name for row in rows for name in row.split("`, `") if name != "--advance"
+    ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "is_dark"), [(1280, False), (1280, True), (360, False)])
+def test_the_page_can_be_read(browser: Browser, site: str, width: int, is_dark: bool) -> None:
+    page, complaints = open_page(browser, site, width=width, is_dark=is_dark)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(POOR_CONTRAST) == []
+    page.context.close()
+
+
+@pytest.mark.browser
+def test_a_held_sync_is_approved_by_buttons_alone(browser: Browser, site: str) -> None:
+    page, complaints = open_page(browser, site)
+    page.get_by_role("button", name=HAPPENINGS["mass-deletion"].title).click()
+    expect(page.get_by_role("heading", name="A sync is held")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Approve and apply it").click()
+    expect(page.get_by_role("heading", name="A sync is held")).to_have_count(0, timeout=60_000)
+    assert page.evaluate(POOR_CONTRAST) == []
+    assert (page.url, complaints) == (site, [])
+    page.context.close()
