@@ -11,16 +11,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import demo, history, pages, syncs, tables
+from bench import demo, history, pages, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(options.seconds, options.repeats),
     "sync": lambda options: syncs.measure(syncs.STUDENTS, options.repeats),
     "history": lambda options: history.measure(options.seconds, options.repeats),
+    "sso": lambda options: sso.measure(options.seconds, options.repeats),
     "demo": lambda options: demo.measure(options.repeats),
     "sync-million": lambda _: syncs.measure(syncs.MILLION, repeats=1),
 }
-DEFAULT = ("pages", "sync", "history", "demo")
+DEFAULT = ("pages", "sync", "history", "sso", "demo")
 
 
 def main() -> None:

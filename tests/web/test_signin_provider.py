@@ -15,13 +15,12 @@ from httpx import Response
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from rollbook.auth import provider as service
 from rollbook.store import audit, credentials
 from tests.sso import Browser, World
 
 ISSUER = "https://login.district.example"
 KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
-OTHER_KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": KEY.kid})
+OTHER_KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": str(KEY.kid)})
 
 
 class Service:
@@ -54,7 +53,7 @@ class Service:
 @pytest.fixture
 def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     told = Service()
-    monkeypatch.setattr(service.httpx, "request", told)
+    monkeypatch.setattr(httpx, "request", told)
     with sso_world.database.write() as connection:
         credentials.set_provider(
             connection,

@@ -113,6 +113,8 @@ class Signer:
 
     def ensure_key(self) -> None:
         """Make the first key when there is none yet."""
+        if self._kid:
+            return
         with self._database.read() as connection:
             if published(connection):
                 return

@@ -50,7 +50,8 @@ class Pending:
 
 def begin(provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending]:
     """The address at the service to send the browser to, and what to remember. Errors: SignInStopped."""
-    pending = Pending(*(secrets.token_urlsafe(32) for _ in range(3)), provider.district, ask)
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    pending = Pending(state, nonce, verifier, provider.district, ask)
     challenge = urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).decode().rstrip("=")
     asked = {
         "response_type": "code",

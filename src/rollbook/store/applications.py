@@ -333,6 +333,19 @@ def authenticate(connection: Connection, client_id: str, secret: str, *, in_demo
     return int(fitting[0]) if fitting else None
 
 
+def authenticated(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> Application | None:
+    """The application with these credentials, as `authenticate` finds it, in one read."""
+    columns = ", ".join(f"a.{name.strip()}" for name in _COLUMNS.split(","))
+    rows = connection.rows(
+        f"SELECT s.hash, {columns} FROM applications a JOIN application_secrets s ON s.application = a.number"
+        " WHERE a.client_id = ? AND (a.is_demo = 0 OR ? = 1) AND (s.expires IS NULL OR s.expires > ?)",
+        (client_id, int(in_demo), int(time.time())),
+    )
+    given = digest(secret)
+    fitting = [row for stored, *row in rows if hmac.compare_digest(stored, given)]
+    return _application(tuple(fitting[0])) if fitting else None
+
+
 def list_tokens(
     connection: Connection, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
 ) -> list[Token]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+
+import orjson
 
 from rollbook.store.database import Connection
 from rollbook.store.districts import timestamp
@@ -35,7 +36,7 @@ def record(
     """Write one row, in the transaction of what it tells of: neither is there without the other."""
     connection.run(
         "INSERT INTO audit (created, action, district, application, user_id, address, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (timestamp(), action, district, application, user_id, address, json.dumps(detail)),
+        (timestamp(), action, district, application, user_id, address, orjson.dumps(detail).decode()),
     )
 
 
@@ -45,4 +46,4 @@ def latest(connection: Connection, limit: int = 100) -> list[Entry]:
         "SELECT created, action, district, application, user_id, address, detail FROM audit ORDER BY number DESC LIMIT ?",
         (limit,),
     )
-    return [Entry(*(*told, json.loads(detail))) for *told, detail in rows]
+    return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

@@ -63,7 +63,7 @@ class IdBatch:
 def timestamp(seconds: float | None = None) -> str:
     """A moment as the API writes it, in UTC with milliseconds; now by default."""
     moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def moment_after(previous: str | None, wanted: float | None = None) -> float:

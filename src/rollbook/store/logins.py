@@ -133,9 +133,8 @@ def grant_of(connection: Connection, code: str) -> tuple[Grant, bool, str | None
 
 def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> None:
     """Mark a code as exchanged; it is remembered as long as its token, so that a second use is noticed."""
-    connection.run(
-        "UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ?", (digest(token), now() + remember_seconds, digest(code))
-    )
+    moment = now() + remember_seconds
+    connection.run("UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ?", (digest(token), moment, digest(code)))
 
 
 def sweep(connection: Connection) -> None:
@@ -150,7 +149,7 @@ def sweep(connection: Connection) -> None:
 
 def mint(connection: Connection, grant: Grant, *, seconds: int, token: str | None = None, is_demo: bool = False) -> str:
     """A bearer token for one person: `il` and 38 letters and digits, drawn at random unless given."""
-    token = token or USER_TOKEN_PREFIX + "".join(secrets.choice(_BASE62) for _ in range(38))
+    token = token or USER_TOKEN_PREFIX + _letters(38)
     moment = now()
     connection.run(
         "INSERT INTO user_tokens (hash, application, district, user_id, role, authorized_by, created, expires, is_demo)"
@@ -171,6 +170,12 @@ def mint(connection: Connection, grant: Grant, *, seconds: int, token: str | Non
         connection, "token minted", district=grant.district, application=grant.application, user_id=grant.user_id, role=grant.role
     )
     return token
+
+
+def _letters(count: int) -> str:
+    """Letters and digits, each drawn evenly: bytes that would favour some are passed over."""
+    letters = [_BASE62[byte % 62] for byte in secrets.token_bytes(2 * count) if byte < 248]
+    return "".join(letters[:count]) if len(letters) >= count else _letters(count)
 
 
 def revoke(connection: Connection, token_hash: str) -> None:

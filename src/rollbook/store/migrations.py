@@ -107,7 +107,8 @@ def first_tables(connection: Connection) -> None:
 def identity_tables(connection: Connection) -> None:
     """What applications ask for, who signs in and how, what they are given, and a trail of it.
 
-    Moments are Unix seconds; a column named `hash` holds the SHA-256 of a random secret.
+    Moments are Unix seconds; a column named `hash` holds the SHA-256 of a random secret. Codes, tokens and the trail are written
+    at each login, so they have no index that a login does not need.
     """
     for sql in (
         "ALTER TABLE applications ADD COLUMN tier {text} NOT NULL DEFAULT 'secure_sync'",
@@ -129,14 +130,13 @@ def identity_tables(connection: Connection) -> None:
              hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
              authorized_by {text} NOT NULL, redirect_uri {text} NOT NULL, nonce {text}, challenge {text}, challenge_method {text},
-             signed_in {number} NOT NULL, wants_auth_time {number} NOT NULL, expires {number} NOT NULL, token_hash {text})""",
-        "CREATE INDEX codes_by_end ON codes (expires)",
+             signed_in {number} NOT NULL, wants_auth_time {number} NOT NULL, expires {number} NOT NULL,
+             token_hash {text}){clustered}""",
         """CREATE TABLE user_tokens (
              hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
              authorized_by {text} NOT NULL, created {number} NOT NULL, expires {number} NOT NULL,
-             is_demo {number} NOT NULL DEFAULT 0)""",
-        "CREATE INDEX user_tokens_by_end ON user_tokens (expires)",
+             is_demo {number} NOT NULL DEFAULT 0){clustered}""",
         # A browser in which somebody is signed in. seen: the last use, to the minute.
         """CREATE TABLE sessions (
              hash {text} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL,
@@ -173,7 +173,6 @@ def identity_tables(connection: Connection) -> None:
         """CREATE TABLE audit (
              number {serial} PRIMARY KEY, created {text} NOT NULL, action {text} NOT NULL, district {number},
              application {number}, user_id {text} NOT NULL, address {text} NOT NULL, detail {text} NOT NULL)""",
-        "CREATE INDEX audit_by_time ON audit (created)",
     ):
         _run(connection, sql)
 

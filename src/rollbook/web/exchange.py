@@ -7,8 +7,9 @@ from it is revoked (RFC 9700, 4.5).
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import orjson
@@ -31,6 +32,7 @@ from rollbook.store.logins import Grant
 from rollbook.web.answers import every_answer
 from rollbook.web.desk import limited_body
 
+SWEEP_SECONDS = 600
 _JSON = "application/json; charset=utf-8"
 _FORM_TYPES = ("application/x-www-form-urlencoded", "application/x-www-form-url-encoded")  # the second: printed in old samples
 _INVALID_CODE = TokenRefused("invalid_grant", "invalid code")
@@ -44,6 +46,7 @@ class Exchange:
     settings: Settings
     signer: Signer
     in_demo: bool
+    swept: list[float] = field(default_factory=lambda: [0.0])
 
     def route(self) -> Route:
         return Route("/oauth/tokens", self.endpoint, methods=["POST"])
@@ -67,6 +70,7 @@ class Exchange:
         client_id, secret = _credentials(request.headers.get("authorization", ""), given)
         self.signer.ensure_key()
         with self.database.write(is_durable=False) as connection:
+            self._sweep(connection)
             # Nothing is raised inside: a refusal may have revoked a token, and that must stay.
             outcome = self._decide(connection, client_id, secret, given, request)
         if isinstance(outcome, TokenRefused):
@@ -76,8 +80,7 @@ class Exchange:
     def _decide(
         self, connection: Connection, client_id: str, secret: str, given: Mapping[str, str], request: Request
     ) -> dict[str, object] | TokenRefused:
-        number = applications.authenticate(connection, client_id, secret, in_demo=self.in_demo)
-        application = applications.by_client_id(connection, client_id, in_demo=self.in_demo) if number is not None else None
+        application = applications.authenticated(connection, client_id, secret, in_demo=self.in_demo)
         if application is None:
             return TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
         try:
@@ -88,6 +91,12 @@ class Exchange:
             return self._token(connection, application, code, grant)
         except TokenRefused as error:
             return error
+
+    def _sweep(self, connection: Connection) -> None:
+        """Now and then, drop what has ended."""
+        if time.monotonic() - self.swept[0] > SWEEP_SECONDS:
+            self.swept[0] = time.monotonic()
+            logins.sweep(connection)
 
     def _redeem(
         self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str, address: str

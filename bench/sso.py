@@ -1,0 +1,139 @@
+"""Single sign-on: codes exchanged for a token with an RS256 id token, and redirects of somebody who is signed in."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import re
+import statistics
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench import material, servers, tables
+from bench.load import CONNECTIONS
+from bench.servers import Server
+from bench.tables import Target
+from rollbook.store import applications, districts, logins, people
+from rollbook.store.database import Database, open_database
+from rollbook.store.logins import Grant
+
+STUDENTS = 1_000
+CODES = 3_000
+BACK = "https://application.example/back"
+EXCHANGES = Target("at least", 1_000)
+REDIRECTS = Target("at least", 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run needs: credentials, codes to exchange, and the cookie of somebody who is signed in."""
+
+    client_id: str
+    secret: str
+    codes: list[str]
+    cookie: str
+
+
+def measure(seconds: float, repeats: int) -> None:
+    """Print both figures, over SQLite."""
+    with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
+        address = str(Path(name) / "rollbook.db")
+        ready = material.ready(address, material.generated(STUDENTS))
+        exchanges, redirects = [], []
+        for repeat in range(repeats):
+            with _prepared(address, repeat) as prepared:
+                with servers.serving(ready, {}) as server:
+                    exchanges.append(_exchange_all(server, prepared))
+                with servers.serving(ready, {"ROLLBOOK_WORKERS": "2"}) as server:
+                    redirects.append(_redirects(server, prepared, seconds))
+    rows = [
+        ("code exchanges with an id token, per CPU-second", statistics.median(exchanges), EXCHANGES),
+        ("redirects with a session, per second, two workers", statistics.median(redirects), REDIRECTS),
+    ]
+    tables.show(
+        "Single sign-on",
+        ("what", "figure", "target", ""),
+        [(what, tables.number(it), *tables.verdict(it, to)) for what, it, to in rows],
+    )
+
+
+@contextlib.contextmanager
+def _prepared(address: str, repeat: int) -> Iterator[Prepared]:
+    with contextlib.closing(open_database(address)) as database:
+        yield _prepare(database, repeat)
+
+
+def _prepare(database: Database, repeat: int) -> Prepared:
+    application = applications.find(database, material.APPLICATION)
+    applications.change(database, application, redirect_uris=(BACK,))
+    secret = applications.rotate_secret(database, application, overlap_seconds=0)
+    district = districts.find(database, material.DISTRICT)
+    with database.write() as connection:
+        students = people.everybody(connection, people.whole(connection, district.number), role="student", school="")
+        grants = [
+            Grant(application.number, district.number, student.id, "student", "district", BACK, logins.now())
+            for student in students
+        ]
+        codes = [logins.issue_code(connection, grants[number % len(grants)], seconds=3_600) for number in range(CODES)]
+        person = students[repeat]
+        cookie = logins.open_session(connection, district.number, person.id, "student", "bench", absolute_seconds=3_600)
+    return Prepared(application.client_id, secret, codes, cookie)
+
+
+def _exchange_all(server: Server, prepared: Prepared) -> float:
+    """Exchange every code once; returns exchanges per second of the server's CPU."""
+    left, failed = list(prepared.codes), [0]
+
+    def exchange_until_none_is_left() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        while left:
+            with contextlib.suppress(IndexError):
+                failed[0] += not _exchange(connection, prepared, left.pop())
+        connection.close()
+
+    before = server.meters[0]()
+    threads = [threading.Thread(target=exchange_until_none_is_left) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed[0]:
+        raise RuntimeError(f"{failed[0]} exchanges failed")
+    return CODES / (server.meters[0]() - before)
+
+
+def _exchange(connection: http.client.HTTPConnection, prepared: Prepared, code: str) -> bool:
+    body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
+    secrets = {"client_id": prepared.client_id, "client_secret": prepared.secret}
+    connection.request("POST", "/oauth/tokens", json.dumps(body | secrets), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status == 200 and b"id_token" in answer.read()
+
+
+def _redirects(server: Server, prepared: Prepared, seconds: float) -> float:
+    """Ask for a code over and over, as browsers do in which somebody is signed in; returns answers per second."""
+    query = urlencode({"response_type": "code", "client_id": prepared.client_id, "state": "s", "nonce": "n"})
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}", f"-HCookie: rollbook-session={prepared.cookie}"]
+    address = f"http://127.0.0.1:{server.port}/oauth/authorize?{query}"
+    _assert_code_comes(server, prepared, query)
+    told = subprocess.run([*command, address], check=True, text=True, stdout=subprocess.PIPE).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", told)
+    if found is None or "Non-2xx" in told:
+        raise RuntimeError(f"wrk said: {told}")
+    return float(found[1])
+
+
+def _assert_code_comes(server: Server, prepared: Prepared, query: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("GET", f"/oauth/authorize?{query}", headers={"Cookie": f"rollbook-session={prepared.cookie}"})
+    answer = connection.getresponse()
+    location = answer.headers["location"] or ""
+    connection.close()
+    if answer.status != 302 or not location.startswith(f"{BACK}?code="):
+        raise RuntimeError(f"no code came: {answer.status} {location}")
