@@ -72,10 +72,12 @@ def started(command: Sequence[str], environment: Mapping[str, str] | None = None
             process.wait()
 
 
-def wait_for(port: int) -> None:
-    """Wait until something listens. Errors: TimeoutError."""
+def wait_for(port: int, pid: int) -> None:
+    """Wait until the process listens. Errors: TimeoutError, or OSError when it has ended."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
+        if " Z" in Path(f"/proc/{pid}/stat").read_text():
+            raise OSError(f"the server for port {port} ended")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.01)

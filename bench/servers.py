@@ -47,7 +47,7 @@ def serving(ready: Ready, settings: Mapping[str, str]) -> Iterator[Server]:
     port = free_port()
     command = (ROLLBOOK, "serve", "--port", str(port), "--database", ready.database)
     with started(command, {**os.environ, **SETTINGS, **settings}) as pid:
-        wait_for(port)
+        wait_for(port, pid)
         own: Meter = lambda: cpu_seconds(family(pid))  # noqa: E731
         meters = (own, _backends) if "://" in ready.database else (own,)
         yield Server(port, meters, {"Authorization": f"Bearer {ready.token}"})
@@ -63,7 +63,7 @@ def nginx(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
     configuration = folder / "nginx.conf"
     configuration.write_text(NGINX.format(folder=folder, port=port, user=getpass.getuser()))
     with started(("nginx", "-c", str(configuration), "-e", str(folder / "errors"))) as pid:
-        wait_for(port)
+        wait_for(port, pid)
         yield Server(port, (lambda: cpu_seconds(family(pid)),))
 
 
