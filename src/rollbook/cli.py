@@ -29,6 +29,8 @@ COMMANDS: dict[str, str] = {
     "application": "rollbook.commands.application:application",
     "connect": "rollbook.commands.sharing:connect",
     "share": "rollbook.commands.sharing:share",
+    "shares": "rollbook.commands.sharing:shares",
+    "thaw": "rollbook.commands.sharing:thaw",
     "token": "rollbook.commands.identity:token",
     "badge": "rollbook.commands.identity:badge",
     "provider": "rollbook.commands.identity:provider",

@@ -47,7 +47,8 @@ class Sync:
     """What one run did, or, as a plan, would do.
 
     `state` is planned, committed or held; `reasons` say why it is held, or would be. `views` has the counts of every view by its
-    number. `problems` holds the first ones, one by one; `problem_counts` counts all of them by code.
+    number, `frozen` why an application's view is left as it is, by the application's name. `problems` holds the first ones, one
+    by one; `problem_counts` counts all of them by code.
     """
 
     district: District
@@ -55,6 +56,7 @@ class Sync:
     state: str
     created: str
     views: dict[int, dict[str, Counts]]
+    frozen: dict[str, list[Reason]] = field(default_factory=dict)
     samples: list[dict[str, str]] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     problem_counts: dict[str, int] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Sync:
             "state": self.state,
             "created": self.created,
             "held_because": [str(reason) for reason in self.reasons],
+            "frozen": {name: [str(reason) for reason in reasons] for name, reasons in self.frozen.items()},
             "kinds": {kind: asdict(counts) for kind, counts in self.kinds.items()},
             "samples": self.samples,
             "problem_counts": self.problem_counts,
@@ -234,43 +237,57 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
 
 
 def share(
-    database: Database, district: District, application: Application, spec: Spec, settings: Settings, how: How | None = None
+    database: Database,
+    district: District,
+    application: Application,
+    spec: Spec,
+    settings: Settings,
+    how: How | None = None,
+    *,
+    freezes: bool | None = None,
 ) -> Sync:
     """Change what an application sees of a district, at once: what enters its view is created, what leaves it deleted.
 
-    With `how.is_plan` nothing is written. The counts are those of the application's view. Errors: Unknown when it is not
-    connected, BadSetting for a rule that names a field which is not there, Refused for a cloned district.
+    With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
+    stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit itself
+    freezes a view that does so already, unless `how.is_approved`. Errors: Unknown when it is not connected, Refused for a
+    cloned district.
     """
     how = how or How()
     number, seen = applications.connection_of(database, application, district)
-    with database.write() as connection:
-        view = views.own(connection, district.number, number)
+    view = _own_view(database, district, number, how)
+    edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with _workplace(settings) as folder, _engine(settings, folder) as engine:
         last = history.snapshot(database, district, folder)
-        if cloned.TABLE in last.files:
+        if _reread(database, district).given or cloned.TABLE in last.files:
             raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         if not last.sync:
-            return _share_nothing_yet(database, district, number, view, spec)
+            return _share_nothing_yet(database, district, number, edited, last, how)
         _restore(engine, last.files)
         engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
         identity.group(engine)
         diff.load(engine, last.files["digests"])
         if seen != view.number:
             diff.take_over(engine, seen, view.number)
-        _build(engine, district, [View(view.number, spec)])
+        _build(engine, district, [edited])
         moment = districts.moment_after(last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
-        counts, samples = {view.number: _count(engine, view, None)}, diff.samples(engine, view.number, is_whole=False)
-        done = Sync(district, None, "planned", timestamp(moment), counts, samples)
+        counts, samples = _count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
+        reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []
+        frozen = {application.name: reasons} if reasons else {}
+        done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
         if how.is_plan:
             return done
+        if reasons:
+            diff.leave(engine, [view.number])
         digests = diff.write(engine, "digests", folder)
 
         def move(connection: Connection) -> None:
             if seen != view.number:
                 views.copy(connection, seen, view.number)
                 applications.see(connection, number, view)
-            views.set_spec(connection, view, spec)
+            views.edit(connection, edited, last.head + 1)
+            views.freeze(connection, view, reasons, last.head + 1)
             history.replace_digests(connection, district, last.sync, digests)
 
         report = {**done.as_json(), "application": application.name}
@@ -279,13 +296,57 @@ def share(
         return replace(done, number=run, state="committed")
 
 
-def _share_nothing_yet(database: Database, district: District, number: int, view: View, spec: Spec) -> Sync:
-    """Set what an application will see of a district that has not been synced yet."""
+def thaw(database: Database, district: District, application: Application, settings: Settings, how: How | None = None) -> Sync:
+    """Apply the present state to an application's view that is frozen. Errors: Refused when it is not."""
+    view = _view_seen(database, district, application)
+    if not view.frozen:
+        raise Refused(f"what {application.name!r} sees of {district.name!r} is not frozen")
+    return share(database, district, application, view.spec, settings, replace(how or How(), is_approved=True))
+
+
+def rescope(database: Database, application: Application, settings: Settings) -> list[Sync]:
+    """Let an application see at once what its scopes open now, in all its districts; where nothing differs, nothing is done.
+
+    A cloned district shows what its source gave.
+    """
+    done = []
+    for number in applications.districts_of(database, application):
+        with database.read() as connection:
+            district = districts.by_number(connection, number)
+        view = _view_seen(database, district, application)
+        spec = replace(view.spec, scopes=Spec.of(application.scopes).scopes)
+        if spec != view.spec and not district.given:
+            # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
+            done.append(share(database, district, application, spec, settings, How(is_approved=True)))
+    return done
+
+
+def _view_seen(database: Database, district: District, application: Application) -> View:
+    _, seen = applications.connection_of(database, application, district)
+    with database.read() as connection:
+        return views.by_number(connection, seen)
+
+
+def _own_view(database: Database, district: District, number: int, how: How) -> View:
+    """The view that a connection (by its number) has alone; a plan writes none, and is made for one that is not there."""
+    if how.is_plan:
+        with database.read() as connection:
+            return views.find_own(connection, district.number, number) or View(0, views.NOTHING)
     with database.write() as connection:
-        views.copy(connection, views.list_all(connection, district.number)[0].number, view.number)
-        views.set_spec(connection, view, spec)
-        applications.see(connection, number, view)
-    return Sync(district, None, "committed", timestamp(), {view.number: {}})
+        return views.own(connection, district.number, number)
+
+
+def _share_nothing_yet(database: Database, district: District, number: int, edited: View, last: Snapshot, how: How) -> Sync:
+    """Set what an application will see of a district that has not been synced yet."""
+    done = Sync(district, None, "planned", timestamp(), {edited.number: {}})
+    if how.is_plan:
+        return done
+    with database.write() as connection:
+        history.hold_on(connection, district, last)
+        views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
+        views.edit(connection, edited, last.head)
+        applications.see(connection, number, edited)
+    return replace(done, state="committed")
 
 
 # The stages ------------------------------------------------------------------------------------------
@@ -350,6 +411,7 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
     """Commit, hold, or only tell."""
     counts = {view.number: _count(work.engine, view, problems) for view in work.before.views}
     kinds = counts[min(counts)]
+    frozen = _freeze(work, counts)
     reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if work.before.sync and cause == "files" else []
     done = Sync(
         work.district,
@@ -357,6 +419,7 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
         "planned",
         timestamp(work.moment),
         counts,
+        {name: frozen[view] for name, view in applications.views_of(work.database, work.district).items() if frozen.get(view)},
         diff.samples(work.engine, min(counts), is_whole=cloned.is_in(work.engine)),
         reasons,
         problems.by_code() if problems else {},
@@ -366,10 +429,19 @@ def _conclude(work: _Work, cause: str, how: How, problems: Problems | None) -> S
         return done
     needs_name = any(reason.needs_name for reason in reasons) and how.name != work.district.name
     state = "held" if reasons and (needs_name or not how.is_approved) else "committed"
-    return replace(done, state=state, number=_write(work, cause, state, done, how))
+    return replace(done, state=state, number=_write(work, cause, state, done, how, frozen))
 
 
-def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
+def _freeze(work: _Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:
+    """Leave views as they are that too much of would change; returns the reasons for each view that freezes, if any."""
+    if not work.before.sync:
+        return {}
+    found = {view.number: guard.reasons(counts[view.number], {}) for view in work.before.views if view.freezes}
+    diff.leave(work.engine, [number for number, reasons in found.items() if reasons])
+    return found
+
+
+def _write(work: _Work, cause: str, state: str, done: Sync, how: How, frozen: Mapping[int, list[Reason]]) -> int:
     is_cloned = cloned.is_in(work.engine)
     names = ("digests", cloned.TABLE) if is_cloned else (*COMPARED, *snapshot.tables())
     kept = {name: diff.write(work.engine, name, work.folder) for name in names}
@@ -391,8 +463,14 @@ def _write(work: _Work, cause: str, state: str, done: Sync, how: How) -> int:
         timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
         events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
     )
+
+    def mark(connection: Connection) -> None:
+        for view in work.before.views:
+            if view.number in frozen:
+                views.freeze(connection, view, frozen[view.number], work.before.head + 1)
+
     changes = diff.rows(work.engine, is_whole=is_cloned)
-    number = history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep)
+    number = history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark)
     if not is_cloned:
         with work.database.write() as connection:
             logins.replace(connection, work.district.number, credentials.rows(work.engine))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 import orjson
 
+from rollbook import sync
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
@@ -86,8 +87,12 @@ def change(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Change an APPLICATION (name or client id): what is given replaces what was, the rest stays."""
-    with opened(read_settings(database=database)) as store:
+    """Change an APPLICATION (name or client id): what is given replaces what was, the rest stays.
+
+    What it sees follows its scopes at once, in every district that it is connected to.
+    """
+    settings = read_settings(database=database)
+    with opened(settings) as store:
         found = applications.find(store, application)
         changed = applications.change(
             store,
@@ -102,6 +107,7 @@ def change(
         )
         if has_events is not None:
             events.switch(store, found.number, on=has_events)
+        sync.rescope(store, changed, settings)
     _print(changed, as_json=as_json)
 
 

@@ -32,6 +32,10 @@ def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = 
         console.print(f"  {sample['verb']:8} {sample['kind']:10} {sample['id']}  {sample['label']}")
     for reason in done.reasons:
         console.print(f"held: {reason}" if done.state == "held" else f"would be held: {reason}")
+    for name, reasons in done.frozen.items():
+        frozen = "is frozen, see `rollbook thaw`" if done.number else "would freeze"
+        for reason in reasons:
+            console.print(f"what {name} sees {frozen}: {reason}", soft_wrap=True)
     _problems(console, done)
 
 

@@ -53,6 +53,8 @@ class Access:
     of the district: the store holds every view as records of its own, so a read cannot reach beyond it. `connection` numbers
     the pair of application and district; `holder` says whether a district or a person holds the token.
 
+    `shown_since` is the run that last changed what is shared; no state before it is shown.
+
     `is_whole`: the token reaches every path, and records as the view holds them; all others go through `contract.tiers`.
     A user token names its person (`user`, the id on the wire), the role of the login, who authorized the application, and
     has a `bucket_key` of its own.
@@ -71,6 +73,7 @@ class Access:
     role: str = ""
     authorized_by: Literal["district", "teacher"] = "district"
     bucket_key: str = ""
+    shown_since: int = 0
 
     @property
     def bucket(self) -> str:

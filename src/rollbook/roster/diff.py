@@ -76,6 +76,14 @@ def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -
     )
 
 
+def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None:
+    """Drop the changes of some views, which then hold what they held."""
+    for view in views:
+        connection.execute("DELETE FROM changes WHERE view = ?", [view])
+        connection.execute("DELETE FROM digests WHERE view = ?", [view])
+        connection.execute("INSERT INTO digests FROM digests_before WHERE view = ?", [view])
+
+
 def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
     """Compare `after` with what the given views held: fills `digests`, and `changes` with a row for each record that differs.
 

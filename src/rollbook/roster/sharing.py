@@ -8,15 +8,18 @@ Source: ingest.md 4.1 and 4.2.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.access import SECURE_SYNC
+from rollbook.contract.columns import COLUMNS, EXTENSION_PREFIX
 from rollbook.contract.fields import SHAPES, Promise
 from rollbook.errors import BadSetting
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
 
 # The roster tables that a rule's kind is about, and what a rule of that kind may bring along.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -26,10 +29,18 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "staff": ("staff", ("schools",)),
     "admin": ("district_admins", ()),
 }
-# A field's name as the API has it, where the roster's column is called otherwise.
-COLUMNS = {"sis_id": "key", "staff_id": "key"}
-# Columns that hold no value of the district's own, or would open what is sensitive.
-CLOSED = ("row", "ext", "school", "course", "term")
+# Columns that stand for another record. `school` is a field of rules in its own right.
+REFERENCES = ("school", "course", "term")
+
+
+def _fields(source: str) -> dict[str, str]:
+    feeds = [column.feeds.partition(".") for column in COLUMNS if column.feeds]
+    names = [name for table, _, name in feeds if table == f"roster_{source}" and name not in REFERENCES]
+    return {"sis_id" if name == "key" else name: name for name in names}
+
+
+# What a rule of each kind may ask for: the field as the API calls it, and the roster's column.
+FIELDS: dict[str, dict[str, str]] = {kind: _fields(source) for kind, (source, _) in KINDS.items()}
 
 # What each scope opens: tables of people, and kinds of records.
 ROLES_OF_SCOPES = {
@@ -46,11 +57,17 @@ KINDS_OF_SCOPES = {
 }
 
 # Fields that a district may withhold: those of students and contacts that the API does not guarantee.
-WITHHOLDABLE: tuple[str, ...] = tuple(
-    f"{role}.{field.name}"
-    for role, shape in (("student", "Student"), ("contact", "Contact"))
-    for field in SHAPES[shape]
-    if field.is_on_wire and Promise.GUARANTEED not in field.promise and field.name not in ("legacy_id", "student_relationships")
+WITHHOLDABLE: tuple[str, ...] = (
+    *(
+        f"{role}.{field.name}"
+        for role, shape in (("student", "Student"), ("contact", "Contact"))
+        for field in SHAPES[shape]
+        if field.is_on_wire
+        and Promise.GUARANTEED not in field.promise
+        and field.name not in ("legacy_id", "student_relationships")
+    ),
+    # It stands beside the role, in the user.
+    "contact.email",
 )
 
 SHARED = ("schools", "terms", "courses", "resources", "students", "contacts", "teachers", "staff", "district_admins", "sections")
@@ -96,7 +113,9 @@ def parse(given: object) -> Share | None:
         raise BadSetting("share: expected schools or rules, got both")
     if not isinstance(schools, list | tuple) or not isinstance(rules, list | tuple):
         raise BadSetting("share: expected lists of schools or of rules")
-    return Share(tuple(str(school) for school in schools), tuple(_rule(rule) for rule in rules))
+    if not all(isinstance(school, str) for school in schools):
+        raise BadSetting("share: expected schools as text, in quotation marks: SIS ids, names or ids")
+    return Share(tuple(schools), tuple(_rule(rule) for rule in rules))
 
 
 def as_json(share: Share | None) -> object:
@@ -120,19 +139,35 @@ def as_json(share: Share | None) -> object:
 def _rule(given: Any) -> Rule:
     if not isinstance(given, dict) or given.get("kind") not in KINDS:
         raise BadSetting(f"rule: expected a kind, one of {', '.join(KINDS)}; got {given!r}")
-    kind, along = str(given["kind"]), tuple(str(name) for name in given.get("with", ()))
+    if unknown := sorted(set(given) - {"kind", "where", "with"}):
+        raise BadSetting(f"rule: expected kind, where and with; got {unknown[0]!r}")
+    kind = str(given["kind"])
+    along = tuple(str(name) for name in _list(kind, given, "with"))
     allowed = KINDS[kind][1]
     if set(along) - set(allowed):
         raise BadSetting(f"rule of {kind}: with: expected some of {', '.join(allowed) or 'nothing'}; got {', '.join(along)}")
-    return Rule(kind, tuple(_condition(kind, where) for where in given.get("where", ())), along)
+    return Rule(kind, tuple(_condition(kind, where) for where in _list(kind, given, "where")), along)
+
+
+def _list(kind: str, given: dict[str, Any], name: str) -> list[Any]:
+    found = given.get(name, [])
+    if not isinstance(found, list):
+        raise BadSetting(f"rule of {kind}: {name}: expected a list, got {found!r}")
+    return found
 
 
 def _condition(kind: str, given: Any) -> Condition:
     if not isinstance(given, list | tuple) or len(given) < 3:
         raise BadSetting(f"rule of {kind}: where: expected [field, operator, value, ...]; got {given!r}")
-    field, operator, *values = (str(part) for part in given)
+    if not all(isinstance(part, str) for part in given):
+        raise BadSetting(f"rule of {kind}: where: expected text, in quotation marks; got {given!r}")
+    field, operator, *values = given
     if operator not in OPERATORS:
         raise BadSetting(f"rule of {kind}: expected an operator, one of {', '.join(OPERATORS)}; got {operator!r}")
+    has_more = kind != "admin"
+    if field not in FIELDS[kind] and not (has_more and (field == "school" or field.startswith(EXTENSION_PREFIX))):
+        known = (*(("school", "ext.NAME") if has_more else ()), *sorted(FIELDS[kind]))
+        raise BadSetting(f"rule of {kind}: expected a field, one of {', '.join(known)}; got {field!r}")
     return Condition(field, operator, tuple(values))
 
 
@@ -145,10 +180,9 @@ def narrow(
     """Make the names that records are built from (`students_id`, `section_students`, ...) show only what is shared.
 
     `keeps_ids` leaves ids of unshared people inside shared records, as the API's original does in part.
-    Errors: BadSetting for a rule whose field the roster does not have.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE shared (source VARCHAR, id VARCHAR)")
-    for statement in _everything() if share is None else _picked(connection, share):
+    for statement in _everything() if share is None else _picked(share):
         connection.execute(f"INSERT INTO shared {statement}")
     hidden = [source for scope, source in ROLES_OF_SCOPES.items() if scope not in scopes]
     if hidden:
@@ -156,8 +190,7 @@ def narrow(
     if share is not None:
         for statement in _FOLLOWING:
             connection.execute(f"INSERT INTO shared {statement}")
-        if "contacts" in hidden:
-            connection.execute("DELETE FROM shared WHERE source = 'contacts'")
+    connection.execute(f"DELETE FROM shared WHERE source = 'contacts' AND id NOT IN (SELECT contact FROM {_CONTACTS_OF_SHARED})")
     for source in SHARED:
         is_in = f"SELECT id FROM shared WHERE source = '{source}'"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE id IN ({is_in})")
@@ -186,10 +219,15 @@ def _everything() -> list[str]:
     return [f"SELECT '{source}', id FROM all_{source}_id" for source in SHARED]
 
 
-def _picked(connection: duckdb.DuckDBPyConnection, share: Share) -> list[str]:
+def _picked(share: Share) -> list[str]:
     if share.schools:
-        return _of_schools(share.schools)
-    return [statement for rule in share.rules for statement in _of_rule(connection, rule)]
+        return [*_of_schools(share.schools), _CONTACTS]
+    # Students who come with a teacher come without their contacts (ingest.md 4.2), so teacher rules stand behind the contacts.
+    picked, taught = (
+        [statement for rule in share.rules if (rule.kind == "teacher") == is_taught for statement in _of_rule(rule)]
+        for is_taught in (False, True)
+    )
+    return [*picked, _CONTACTS, *taught]
 
 
 def _of_schools(schools: Sequence[str]) -> list[str]:
@@ -206,9 +244,9 @@ def _of_schools(schools: Sequence[str]) -> list[str]:
     ]
 
 
-def _of_rule(connection: duckdb.DuckDBPyConnection, rule: Rule) -> list[str]:
+def _of_rule(rule: Rule) -> list[str]:
     source, _ = KINDS[rule.kind]
-    matched = f"SELECT id FROM all_{source}_id JOIN roster_{source} t USING (key) WHERE {_where(connection, rule, source)}"
+    matched = f"SELECT id FROM all_{source}_id JOIN roster_{source} t USING (key) WHERE {_where(rule, source)}"
     picked = [f"SELECT DISTINCT '{source}', id FROM ({matched})"]
     sections = matched if rule.kind == "section" else ""
     if "sections" in rule.along:
@@ -227,6 +265,9 @@ def _of_rule(connection: duckdb.DuckDBPyConnection, rule: Rule) -> list[str]:
     return picked
 
 
+_CONTACTS_OF_SHARED = "all_contact_students JOIN shared ON id = student AND source = 'students'"
+_CONTACTS = f"SELECT DISTINCT 'contacts', contact FROM {_CONTACTS_OF_SHARED}"
+
 # What follows from the people and sections that are shared.
 _FOLLOWING = (
     "SELECT DISTINCT 'schools', school FROM all_home_schools JOIN shared ON id = user AND source = role || 's'",
@@ -234,7 +275,6 @@ _FOLLOWING = (
     "SELECT DISTINCT 'terms', term FROM all_section_places p JOIN shared s ON s.id = p.id AND source = 'sections'",
     "SELECT DISTINCT 'courses', course FROM all_section_places p JOIN shared s ON s.id = p.id AND source = 'sections'",
     "SELECT DISTINCT 'resources', resource FROM all_resource_courses JOIN shared ON id = course AND source = 'courses'",
-    "SELECT DISTINCT 'contacts', contact FROM all_contact_students JOIN shared ON id = student AND source = 'students'",
 )
 # The edges between records, and what must be shared at each end.
 _EDGES: dict[str, dict[str, str]] = {
@@ -279,44 +319,39 @@ OPERATORS: dict[str, Callable[[str, Sequence[str]], str]] = {
     "starts with any of": _any(lambda column, value: f"starts_with({column}, {value})"),
 }
 
-
-def _where(connection: duckdb.DuckDBPyConnection, rule: Rule, source: str) -> str:
-    tests = [_test(connection, condition, rule.kind, source) for condition in rule.conditions]
-    return " AND ".join(tests) or "true"
+# Operators that say what must not be, and what that is.
+NEGATED = {"does not equal any of": "equals any of", "does not contain": "contains"}
 
 
-def _test(connection: duckdb.DuckDBPyConnection, condition: Condition, kind: str, source: str) -> str:
+def _where(rule: Rule, source: str) -> str:
+    return " AND ".join(_test(condition, rule.kind, source) for condition in rule.conditions) or "true"
+
+
+def _test(condition: Condition, kind: str, source: str) -> str:
     operator = OPERATORS[condition.operator]
-    if condition.field == "school" and kind != "admin":
+    if condition.field == "school":
         return _of_school(condition, kind, source)
-    if condition.field.startswith("ext."):
-        name = condition.field.removeprefix("ext.").replace('"', "")
-        return operator(f"coalesce(json_extract_string(t.ext, {_text(f'$.{chr(34)}{name}{chr(34)}')}), '')", condition.values)
-    column = COLUMNS.get(condition.field, condition.field)
-    known = [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE roster_{source})").fetchall()]
-    if column not in known or column in CLOSED:
-        fields = sorted({name for name in known if name not in CLOSED and name != "key"} | {"sis_id"})
-        raise BadSetting(
-            f"rule of {kind}: expected a field, one of school, ext.NAME, {', '.join(fields)}; got {condition.field!r}"
-        )
-    return operator(f"coalesce(t.{_quoted(column)}, '')", condition.values)
+    if condition.field.startswith(EXTENSION_PREFIX):
+        path = "$." + json.dumps(condition.field.removeprefix(EXTENSION_PREFIX), ensure_ascii=False)
+        return operator(f"coalesce(json_extract_string(t.ext, {_text(path)}), '')", condition.values)
+    return operator(f"coalesce(t.{_quoted(FIELDS[kind][condition.field])}, '')", condition.values)
 
 
 def _of_school(condition: Condition, kind: str, source: str) -> str:
-    """Whether any school of the person, or the section's, is one of those named."""
-    which = _names_school(condition.values, condition.operator)
+    """Whether the section's school, or any of the person's, is one of those named; with "not", whether none is."""
+    is_not = condition.operator in NEGATED
+    which = _names_school(condition.values, NEGATED.get(condition.operator, condition.operator))
     named = f"SELECT id FROM all_schools_id JOIN roster_schools USING (key) WHERE {which}"
-    if kind == "section":
-        return f"id IN (SELECT id FROM all_section_places WHERE school IN ({named}))"
     role = "staff" if source == "staff" else source.removesuffix("s")
-    return f"id IN (SELECT user FROM all_user_schools WHERE role = '{role}' AND school IN ({named}))"
+    within = f"SELECT user FROM all_user_schools WHERE role = '{role}' AND school IN ({named})"
+    if kind == "section":
+        within = f"SELECT id FROM all_section_places WHERE school IN ({named})"
+    return f"id {'NOT ' if is_not else ''}IN ({within})"
 
 
 def _names_school(values: Sequence[str], operator: str = "equals any of") -> str:
     """Schools are named by SIS id, name or id."""
-    test = OPERATORS[operator]
-    joined = " AND " if operator.startswith("does not") else " OR "
-    return "(" + joined.join(test(column, values) for column in ("key", "name", "id")) + ")"
+    return "(" + " OR ".join(OPERATORS[operator](column, values) for column in ("key", "name", "id")) + ")"
 
 
 def _quoted(name: str) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import duckdb
-
-from rollbook.contract.access import SECURE_SYNC, SENSITIVE
+from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
 from rollbook.contract.kinds import ROLE
 from rollbook.roster import sharing
 from rollbook.roster.identity import SOURCES
 from rollbook.roster.sharing import Share
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
 
 VERSION = "3.0"
 
@@ -48,10 +50,13 @@ class Shown:
 
     @staticmethod
     def of(scopes: tuple[str, ...]) -> Shown:
-        """Everything that scopes open; an application that only signs people in reads them from the view of everything."""
+        """Everything that scopes open; an application of a smaller tier reads people from the view of everything, and cuts them.
+
+        Its scopes tell: those of the smaller tiers are in no other.
+        """
         deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
-        is_rostered = any(scope in SECURE_SYNC and scope != "read:user_id" for scope in deciding)
-        return Shown(deciding if is_rostered else SECURE_SYNC)
+        is_smaller = any(scope in (*BASIC, *LIMITED) and scope not in SECURE_SYNC for scope in scopes)
+        return Shown(SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding)
 
 
 def tables() -> tuple[str, ...]:
@@ -219,7 +224,7 @@ _PEOPLE = f"""
     ), relationships AS (
         -- A district that does not send the column of one part still says who belongs to whom.
         SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
-            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ',' ORDER BY position) || ']'
+            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ',' ORDER BY student, position) || ']'
             AS relationships
         FROM contact_students GROUP BY contact
     )

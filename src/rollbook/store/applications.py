@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from rollbook.contract.access import SCOPES, Access
+from rollbook.contract.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.store import audit
@@ -118,6 +118,10 @@ def _check(
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
         raise BadSetting(f"scopes: {unknown[0]!r} is no scope; expected some of {', '.join(SCOPES)}")
+    # Only a Secure Sync application reads records whole: what a smaller tier cuts would be open to it.
+    smaller = [scope for scope in scopes if scope not in (*SECURE_SYNC, *SENSITIVE)]
+    if tier == "secure_sync" and smaller:
+        raise BadSetting(f"scopes: {smaller[0]!r} is of a smaller tier than Secure Sync")
     others = [name for name in user_types if name not in TIER[tier].user_types]
     if others:
         raise BadSetting(f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}")
@@ -290,6 +294,13 @@ def connection_of(database: Database, application: Application, district: Distri
     return found[0], found[1]
 
 
+def districts_of(database: Database, application: Application) -> list[int]:
+    """The districts (by their numbers) that an application is connected to, oldest connection first."""
+    with database.read() as connection:
+        rows = connection.rows("SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,))
+    return [number for (number,) in rows]
+
+
 def see(connection: Connection, number: int, view: View) -> None:
     """Let a connection (by its number) see a view."""
     connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
@@ -309,16 +320,25 @@ def views_of(database: Database, district: District) -> dict[str, int]:
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier FROM connections c"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
-        " WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
+        " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier = found
-    is_whole = TIER[tier].district_paths is None
-    return Access(district, district_id, view, number, client_id, tuple(scopes.split()), tier=tier, is_whole=is_whole)
+    district, district_id, view, number, client_id, scopes, tier, edited = found
+    return Access(
+        district,
+        district_id,
+        view,
+        number,
+        client_id,
+        tuple(scopes.split()),
+        tier=tier,
+        is_whole=TIER[tier].district_paths is None,
+        shown_since=edited,
+    )
 
 
 def authenticate(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> int | None:

@@ -191,14 +191,19 @@ def fill_view(
     `records` are rows of (view, rank, kind, id, roles, body); `digests` is the snapshot's file of that name with the view's rows.
     Errors: Busy when the district was changed since the snapshot was read.
     """
-    if districts.reread(connection, district).head != snapshot.head:
-        raise Busy(f"{district.name!r} was changed by a sync meanwhile; nothing was written, run it again")
-    # Of a view and a sync at once PostgreSQL refuses one here; a sync that did not know the view would leave it behind.
-    districts.update(connection, district, head=snapshot.head)
+    hold_on(connection, district, snapshot)
     rows = ((number, kind, id_, snapshot.sync, roles, body) for number, _, kind, id_, roles, body in records)
     connection.insert("records", RECORDS, rows)
     districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
     replace_digests(connection, district, snapshot.sync, digests)
+
+
+def hold_on(connection: Connection, district: District, snapshot: Snapshot) -> None:
+    """Let no run come between the snapshot that was read and the end of this transaction. Errors: Busy when one did already."""
+    if districts.reread(connection, district).head != snapshot.head:
+        raise Busy(f"{district.name!r} was changed by a sync meanwhile; nothing was written, run it again")
+    # Of a view and a sync at once PostgreSQL refuses one here; a sync that did not know the view would leave it behind.
+    districts.update(connection, district, head=snapshot.head)
 
 
 def replace_digests(connection: Connection, district: District, sync: int, digests: Path) -> None:

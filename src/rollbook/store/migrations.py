@@ -177,4 +177,16 @@ def identity_tables(connection: Connection) -> None:
         _run(connection, sql)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables)
+def sharing_columns(connection: Connection) -> None:
+    """When what a view shares was last edited, and what keeps it from changing too much at once."""
+    for sql in (
+        # The run that last changed what is shared.
+        "ALTER TABLE views ADD COLUMN edited {number} NOT NULL DEFAULT 0",
+        # Whether the view stays as it is when a run would change too much of it; and why it does so now, a JSON list of reasons.
+        "ALTER TABLE views ADD COLUMN freezes {number} NOT NULL DEFAULT 0",
+        "ALTER TABLE views ADD COLUMN frozen {text} NOT NULL DEFAULT '[]'",
+    ):
+        _run(connection, sql)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns)

@@ -7,12 +7,15 @@ Connections that see the same share one view.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from rollbook.errors import Unknown
 from rollbook.roster import sharing
 from rollbook.roster.sharing import Share
 from rollbook.roster.snapshot import Shown
-from rollbook.store.database import Connection
+from rollbook.store.database import Connection, Database
 
 Spec = Shown
 NOTHING = Spec(share=Share())
@@ -37,10 +40,15 @@ def _from_text(text: str) -> Spec:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of one district; `number` is the store's own."""
+    """A view of one district; `number` is the store's own.
+
+    `freezes`: it stays as it is when a run would change too much of it; `frozen` are the reasons why it does so now.
+    """
 
     number: int
     spec: Spec
+    freezes: bool = False
+    frozen: tuple[str, ...] = ()
 
 
 def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
@@ -55,31 +63,80 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
 
 def list_all(connection: Connection, district: int) -> list[View]:
     """All views of a district (by its number); the first one shows everything but sensitive fields."""
-    rows = connection.rows("SELECT number, spec FROM views WHERE district = ? ORDER BY number", (district,))
-    return [View(number, _from_text(spec)) for number, spec in rows]
+    rows = connection.rows(f"SELECT {_COLUMNS} FROM views WHERE district = ? ORDER BY number", (district,))
+    return [_view(row) for row in rows]
+
+
+def by_number(connection: Connection, number: int) -> View:
+    """The view of that number, which must be there."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown(f"view {number} is no longer there")
+    return _view(found)
+
+
+def by_application(database: Database, district: int) -> dict[str, View]:
+    """What each connected application sees of a district (by its number), by the application's name."""
+    with database.read() as connection:
+        rows = connection.rows(
+            "SELECT a.name, v.number, v.spec, v.freezes, v.frozen FROM connections c"
+            " JOIN applications a ON a.number = c.application JOIN views v ON v.number = c.view"
+            " WHERE c.district = ? ORDER BY a.name",
+            (district,),
+        )
+    return {name: _view(row) for name, *row in rows}
+
+
+def find_own(connection: Connection, district: int, owner: int) -> View | None:
+    """The view that belongs to one connection alone (by its number)."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner = ?", (district, owner))
+    return _view(found) if found else None
 
 
 def own(connection: Connection, district: int, owner: int) -> View:
     """The view that belongs to one connection alone (by its number), made empty when there is none yet."""
-    found = connection.row("SELECT number, spec FROM views WHERE district = ? AND owner = ?", (district, owner))
+    found = find_own(connection, district, owner)
     if found:
-        return View(found[0], _from_text(found[1]))
+        return found
     made = connection.row(
         "INSERT INTO views (district, owner, spec) VALUES (?, ?, ?) RETURNING number", (district, owner, _as_text(NOTHING))
     )
     return View(made[0] if made else 0, NOTHING)
 
 
-def set_spec(connection: Connection, view: View, spec: Spec) -> None:
-    connection.run("UPDATE views SET spec = ? WHERE number = ?", (_as_text(spec), view.number))
+def edit(connection: Connection, view: View, run: int) -> None:
+    """Note what a view shares from a run on, and whether it freezes."""
+    connection.run(
+        "UPDATE views SET spec = ?, freezes = ?, edited = ? WHERE number = ?",
+        (_as_text(view.spec), int(view.freezes), run, view.number),
+    )
+
+
+def freeze(connection: Connection, view: View, reasons: Iterable[object], run: int) -> None:
+    """Note why a view stays as it is; without reasons it goes on, and what it held back is in force from this run on."""
+    told = tuple(str(reason) for reason in reasons)
+    connection.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
+    if view.frozen and not told:
+        connection.run("UPDATE views SET edited = ? WHERE number = ?", (run, view.number))
 
 
 def copy(connection: Connection, source: int, target: int) -> None:
-    """Fill a view with what another one shows and has published (both by number)."""
-    for table, columns in (("records", "kind, id, since, roles, body"), ("events", "id, kind, schools, body")):
+    """Fill a view with what another one shows, has shown and has published (both by number)."""
+    for table, columns in (
+        ("records", "kind, id, since, roles, body"),
+        ("versions", "kind, id, since, until, roles, body"),
+        ("events", "id, kind, schools, body"),
+    ):
         connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
         connection.run(
             f"INSERT INTO {table} (view, {columns}) SELECT CAST(? AS BIGINT), {columns} FROM {table} WHERE view = ?",
             (target, source),
         )
-    connection.run("DELETE FROM versions WHERE view = ?", (target,))
+
+
+_COLUMNS = "number, spec, freezes, frozen"
+
+
+def _view(row: Sequence[Any]) -> View:
+    number, spec, freezes, frozen = row
+    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)))

@@ -32,9 +32,12 @@ class Pins:
         self._table.change(_key(access, path, raw), lambda _until, _run: (end, run))
 
     def run(self, access: Access, path: str, raw: str, head: int) -> int:
-        """The run that a pull goes on with: the one it began with, or the last one when it began too long ago, or never."""
+        """The run that a pull goes on with: the one it began with, or the last one when it began too long ago, or never.
+
+        A pull that began before its share was edited is torn: what is shared no longer is not shown again.
+        """
         end, run = self._table.read(_key(access, path, raw))
-        return run if end > self._clock() and run <= head else head
+        return run if end > self._clock() and access.shown_since <= run <= head else head
 
     def close(self) -> None:
         self._table.close()
