@@ -315,6 +315,12 @@ def test_own_columns_become_one_json_object(tmp_path: Path) -> None:
         assert tables.connection.execute("SELECT ext FROM teachers").fetchall() == [('{"Café\\"1":"say \\"hi\\"","b":""}',)]
 
 
+@pytest.mark.parametrize(("memory", "threads"), [("100MB", {1}), ("256MB", {1, 2}), ("512MB", {1, 2, 3, 4})])
+def test_the_engine_has_no_more_threads_than_there_is_memory_for(memory: str, threads: set[int], tmp_path: Path) -> None:
+    with closing(files.open_all(write(tmp_path), memory_limit=memory)) as tables:
+        assert tables.one("SELECT current_setting('threads')")[0] in threads
+
+
 @pytest.mark.parametrize("name", ["a[b]*c?d", "it's", 'quo"te', "sp ace", "über"])
 def test_folders_of_any_name_are_read(name: str, tmp_path: Path) -> None:
     assert read(tmp_path / name, GOOD["plain"])[0] == [LUND, OKOYE]

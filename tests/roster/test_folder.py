@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -16,7 +17,7 @@ import pytest
 from rollbook.errors import SourceRejected
 from rollbook.roster import files, folder, layout
 from rollbook.roster.problems import Problem
-from tests.roster.world import FILES, Found, outcome, read, write
+from tests.roster.world import FILES, TEACHERS, Found, outcome, read, write
 
 
 def stops(source: Path) -> list[Problem]:
@@ -119,6 +120,17 @@ def test_a_file_that_fails_while_it_is_read_stops(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(layout, "scan", fail)
     reasons = {(stop.code, stop.value) for stop in stops(tmp_path)}
     assert {("unreadable-file", "Permission denied")} == reasons
+
+
+def test_a_full_disk_is_no_fault_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(layout, "copy_clean", fail)
+    monkeypatch.setattr(folder, "_copy", fail)
+    for source in (write(tmp_path / "files", {"teachers.csv": TEACHERS.replace("\n", "\r")}), archive(tmp_path / "d.zip", FILES)):
+        with pytest.raises(OSError, match="No space left"):
+            files.open_all(source, memory_limit="256MB")
 
 
 @pytest.mark.parametrize("prefix", ["", "export/", "./", "export 2026-03-01/"])

@@ -66,6 +66,8 @@ def _read_all(opened: Tables, found: dict[str, Path], *, lenient: bool) -> None:
         except Unusable as error:
             stops += error.problems
         except OSError as error:
+            if folder.is_full_disk(error):
+                raise
             stops.append(UnreadableFile(file.name, expected="a file that can be read", value=error.strerror))
     if stops:
         raise Unusable(*stops)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -114,7 +115,14 @@ def _in_archive(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Proble
                 raise Unusable(*stops)
             return _unpack(archive, members, into, source.name), tuple(_remarks(sorted(members)))
     except _ZIP_ERRORS as error:
+        if is_full_disk(error):
+            raise
         raise Unusable(BadArchive(source.name, expected="a whole zip file", value=_reason(error))) from None
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether our own disk ran out of space, for which no file of the district is to blame."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
