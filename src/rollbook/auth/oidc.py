@@ -8,7 +8,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from rollbook.store.database import Connection, Database
+from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
 from rollbook.store.logins import Grant
 from rollbook.store.signing import SigningKey, add, published
@@ -105,9 +105,10 @@ class Signer:
         self._kid = ""
         self._read = 0.0
 
-    def sign(self, connection: Connection, claims: dict[str, object]) -> str:
+    def sign(self, claims: dict[str, object]) -> str:
         if self._key is None or time.monotonic() - self._read > _REMEMBERED_SECONDS:
-            self._remember(published(connection)[0])
+            with self._database.read() as connection:
+                self._remember(published(connection)[0])
         assert self._key is not None  # noqa: S101 - just remembered
         return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": self._kid}, claims, self._key)
 

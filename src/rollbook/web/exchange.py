@@ -75,11 +75,13 @@ class Exchange:
             outcome = self._decide(connection, client_id, secret, given, request)
         if isinstance(outcome, TokenRefused):
             raise outcome
-        return outcome
+        answer, claims = outcome
+        # Signing takes longest, and no other writer should wait for it.
+        return {**answer, "id_token": self.signer.sign(claims)} if claims else answer
 
     def _decide(
         self, connection: Connection, client_id: str, secret: str, given: Mapping[str, str], request: Request
-    ) -> dict[str, object] | TokenRefused:
+    ) -> tuple[dict[str, object], dict[str, object]] | TokenRefused:
         application = applications.authenticated(connection, client_id, secret, in_demo=self.in_demo)
         if application is None:
             return TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
@@ -124,7 +126,10 @@ class Exchange:
         oauth.check_verifier(grant.challenge, grant.challenge_method, verifier)
         return grant
 
-    def _token(self, connection: Connection, application: Application, code: str, grant: Grant) -> dict[str, object]:
+    def _token(
+        self, connection: Connection, application: Application, code: str, grant: Grant
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        """The answer, and the claims of the id token that goes with it (none: there is no id token)."""
         token = logins.mint(connection, grant, seconds=self.settings.user_token_seconds)
         logins.spend_code(connection, code, token, remember_seconds=self.settings.user_token_seconds)
         answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
@@ -137,9 +142,9 @@ class Exchange:
             except NotFound:
                 raise _INVALID_CODE from None
             person = tiers.cut(access, "users", orjson.loads(stored.body))
-            claims = oidc.id_token_claims(base_url(self.settings), application.client_id, access.district_id, person, grant)
-            answer["id_token"] = self.signer.sign(connection, claims)
-        return answer
+            issuer = base_url(self.settings)
+            return answer, oidc.id_token_claims(issuer, application.client_id, access.district_id, person, grant)
+        return answer, {}
 
 
 def _read_body(content_type: str, body: bytes) -> dict[str, str]:
