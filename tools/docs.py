@@ -17,9 +17,9 @@ import click
 from rollbook.cli import rollbook
 from rollbook.contract import openapi
 from rollbook.contract.columns import COLUMNS, FILES, Column, File, columns_of
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.fields import SHAPES, Field
-from rollbook.contract.kinds import KIND, KINDS
+from rollbook.contract.kinds import Kind
 from rollbook.roster.problems import PROBLEMS, Problem
 from rollbook.settings import PREFIX, Settings
 
@@ -105,26 +105,30 @@ def _values(values: Iterable[str]) -> str:
 def endpoints() -> str:
     """Every path with its parameters and answer, then what each parameter means, and what goes wrong."""
     described: Any = openapi.document(version=VERSION)["components"]
-    groups = (_group(kind.name) for kind in KINDS)
+    groups = (_group(kind) for kind in openapi.SERVED)
     parameters = ((_code(name), _bounds(row["schema"]), row["description"]) for name, row in described["parameters"].items())
     role = (_code("role"), "one of those named above", "Only users who have this role; they are shown with all their roles.")
     failures = ((name, row["description"]) for name, row in described["responses"].items())
     return _page(
         "Paths of the API",
-        f"All {len(ENDPOINTS)} paths are GET, and begin with `/v{VERSION}`. The same, for programs, is at `/openapi.json`.",
+        f"All {len(ENDPOINTS)} paths of the Data API, and the two of the Events API, are GET, and begin with `/v{VERSION}`."
+        " The same, for programs, is at `/openapi.json`.",
         *groups,
         "## Parameters\n\n" + _table("parameter | values | meaning", [*parameters, role]),
         "## What goes wrong\n\n" + _table("answer | when", failures),
     )
 
 
-def _group(kind: str) -> str:
-    paths = [(_code(row.path), _answer(row), _parameters(row), row.operation) for row in ENDPOINTS if row.source == kind]
-    return f"## {kind.title()}\n\n{KIND[kind].help}\n\n" + _table("path | answer | parameters | operation", paths)
+def _group(kind: Kind) -> str:
+    rows = [row for row in (*ENDPOINTS, *EVENTS) if row.source == kind.name]
+    paths = [(_code(row.path), _answer(row), _parameters(row), row.operation) for row in rows]
+    return f"## {kind.name.title()}\n\n{kind.help}\n\n" + _table("path | answer | parameters | operation", paths)
 
 
 def _answer(row: Endpoint) -> str:
-    shape = KIND[row.returns].shape
+    shape = next(kind.shape for kind in openapi.SERVED if kind.name == row.returns)
+    if row in EVENTS:
+        return f"page of {shape}s" if row.shape == "list" else shape
     return f"page of {_link(shape)}" if row.shape in ("list", "many") else _link(shape)
 
 
@@ -138,6 +142,8 @@ def _bounds(schema: dict[str, Any]) -> str:
         return f"{schema['minimum']} to {schema['maximum']}, else {schema['default']}"
     if "enum" in schema:
         return _values(schema["enum"])
+    if "items" in schema:
+        return f"some of {_values(schema['items']['enum'])}"
     return "24 hex characters, or `last`" if "last" in schema["pattern"] else "24 hex characters"
 
 

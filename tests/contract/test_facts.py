@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.fields import SHAPES, Field, Promise
 from rollbook.contract.kinds import KIND, KINDS
 from tests.contract import facts
@@ -75,6 +75,13 @@ def test_every_published_shape_of_a_record_is_in_the_rows() -> None:
 def test_every_shape_that_a_field_names_exists() -> None:
     named = {field.of for fields in SHAPES.values() for field in fields if field.of}
     assert set() == named - set(SHAPES)
+
+
+def test_the_operations_and_parameters_of_events_are_those_published() -> None:
+    published = {(fact.path, fact.operation) for fact in facts.operations() if fact.api == "events"}
+    assert published == {(row.path, row.operation) for row in EVENTS}
+    named = {(fact.path, fact.name) for fact in facts.parameters() if fact.api == "events" and fact.name != "id"}
+    assert named == {(row.path, name) for row in EVENTS for name in row.parameters}
 
 
 def test_stored_facts_of_events_name_each_kind_three_times() -> None:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rollbook.contract.access import SCOPES
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.fields import SHAPES, Field, Promise
 from rollbook.contract.openapi import document, fields_of, is_certain, marks
 from tests.contract import facts
@@ -88,7 +88,7 @@ def test_the_document_is_plain_json() -> None:
 
 
 def test_every_path_of_the_rows_is_in_it_and_no_other() -> None:
-    data = {f"/v3.0{row.path}" for row in ENDPOINTS}
+    data = {f"/v3.0{row.path}" for row in (*ENDPOINTS, *EVENTS)}
     assert data | {"/oauth/tokens", "/oauth/tokeninfo"} == set(DOCUMENT["paths"])
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollbook.contract.access import SCOPES
-from rollbook.contract.endpoints import ENDPOINTS, LINKS, USER_LINKS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, LINKS, USER_LINKS, Endpoint
+from rollbook.contract.events import TYPES
 from rollbook.contract.fields import SHAPES, Field, Promise
 from rollbook.contract.kinds import KIND, KINDS, Kind
 from rollbook.contract.query import LIMIT_DEFAULT, LIMIT_MAX
@@ -32,6 +33,14 @@ record for a token without that scope.
 Lists are pages in ascending order of ids. Follow the `next` link until there is none. An unknown parameter is ignored."""
 
 
+# The kinds of record, and events, which are served like one.
+SERVED: tuple[Kind, ...] = (
+    *KINDS,
+    Kind("events", "Event", "A published change of a record; for applications that have them on."),
+)
+_SERVED = {kind.name: kind for kind in SERVED}
+
+
 def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object]:
     """The document for one version of the API, as plain JSON values; the paths are relative to `server_url`."""
     return {
@@ -45,8 +54,8 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
         },
         "servers": [{"url": server_url}],
         "security": _SECURITY,
-        "tags": [*({"name": _tag(kind), "description": kind.help} for kind in KINDS), _OAUTH_TAG],
-        "paths": {**{f"/v{version}{row.path}": {"get": _operation(row)} for row in ENDPOINTS}, **_OAUTH_PATHS},
+        "tags": [*({"name": _tag(kind), "description": kind.help} for kind in SERVED), _OAUTH_TAG],
+        "paths": {**{f"/v{version}{row.path}": {"get": _operation(row)} for row in (*ENDPOINTS, *EVENTS)}, **_OAUTH_PATHS},
         "components": {
             "schemas": _schemas(version),
             "parameters": _PARAMETERS,
@@ -91,7 +100,7 @@ def _object(required: Iterable[str], properties: dict[str, Schema], description:
 
 def _schemas(version: str) -> Schema:
     # The title repeats the name: a viewer shows it where a shape is one of several, instead of a bare number.
-    named = sorted([*_shapes(version), *_answers(), *_ERRORS.items(), *_OAUTH_SCHEMAS.items()])
+    named = sorted([*_shapes(version), *_EVENT_SCHEMAS.items(), *_answers(), *_ERRORS.items(), *_OAUTH_SCHEMAS.items()])
     return {name: {"title": name, **schema} for name, schema in named}
 
 
@@ -132,11 +141,37 @@ def _text(field: Field) -> Schema:
     return {"type": "string", "pattern": f"^({field.pattern})?$"} if field.pattern else {"type": "string"}
 
 
+def _map(description: str) -> Schema:
+    return {"type": "object", "additionalProperties": True, "description": description}
+
+
+_EVENT_SCHEMAS: dict[str, Schema] = {
+    "Event": _object(
+        ("id", "type", "created", "data"),
+        {
+            "id": {"type": "string", "minLength": 1, "description": "Id of the event, not of the record; events rise by it."},
+            "type": {"type": "string", "enum": list(TYPES), "description": "Kind of record and what became of it."},
+            "created": {"type": "string", "format": "date-time", "description": "The second in which it was published, UTC."},
+            "data": _ref("schemas", "EventData"),
+        },
+        _SERVED["events"].help,
+    ),
+    "EventData": _object(
+        ("object",),
+        {
+            "object": _map("The record as it was at that moment; of a deleted one, the last known."),
+            "previous_attributes": _map("On updated only: old values of what changed, nested as in the record."),
+        },
+        "The record that an event is about.",
+    ),
+}
+
+
 # --- what the paths answer
 
 
 def _answers() -> Iterable[tuple[str, Schema]]:
-    for kind in KINDS:
+    for kind in SERVED:
         record = _ref("schemas", kind.shape)
         entry = _object(("data", "uri"), {"data": record, "uri": _URI}, "One record in a list, and where it is by itself.")
         page: dict[str, Schema] = {"data": {"type": "array", "items": _ref("schemas", f"{kind.shape}Entry")}, "links": _LINKS}
@@ -175,7 +210,7 @@ def _tag(kind: Kind) -> str:
 def _operation(row: Endpoint) -> Schema:
     return {
         "operationId": row.operation,
-        "tags": [_tag(KIND[row.source])],
+        "tags": [_tag(_SERVED[row.source])],
         "summary": _summary(row),
         "parameters": [
             *([_ref("parameters", "id")] if row.shape != "list" else []),
@@ -186,7 +221,7 @@ def _operation(row: Endpoint) -> Schema:
 
 
 def _summary(row: Endpoint) -> str:
-    owner, tail = KIND[row.source].singular, row.tail.removeprefix("my")
+    owner, tail = _SERVED[row.source].singular, row.tail.removeprefix("my")
     words = {"list": f"List {row.source}", "get": f"Get one {owner}", "one": f"Get the {tail} of a {owner}"}
     return words.get(row.shape, f"List the {tail} of a {owner}")
 
@@ -199,7 +234,7 @@ def _parameter(row: Endpoint, name: str) -> Schema:
 
 
 def _success(row: Endpoint) -> Schema:
-    shape = KIND[row.returns].shape
+    shape = _SERVED[row.returns].shape
     if row.shape in ("get", "one"):
         return _answer("The record.", _ref("schemas", f"{shape}Response"))
     page = _ref("schemas", f"{shape}sResponse")
@@ -256,6 +291,20 @@ _PARAMETERS: dict[str, Schema] = {
         "`true`: primary schools only. Staff have none, and stay.",
         {"type": "string", "enum": ["", "true"]},
     ),
+    "school": _query(
+        "school",
+        "Only events of this school, and of people and sections that have it.",
+        {"type": "string", "pattern": _ID_PATTERN},
+    ),
+    "record_type": {
+        **_query(
+            "record_type",
+            "Only events of these kinds; may be repeated, or hold several, separated by commas.",
+            {"type": "array", "items": {"type": "string", "enum": sorted(KIND)}},
+        ),
+        "style": "form",
+        "explode": True,
+    },
     "count": _query(
         "count",
         "`true`: how many records the token sees, in place of a page.",
