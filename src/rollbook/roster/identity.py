@@ -8,8 +8,11 @@ so who is merged depends on today's rows alone: when a group splits, each part r
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
+
 
 # Every source of ids, in the order in which new ids are minted: parents first, so that ids rise in publishing order.
 SOURCES: tuple[str, ...] = (
