@@ -207,7 +207,7 @@ class MissingHeader(FileStop):
 class UnknownHeader(FileStop):
     code, title = "unknown-header", "Column not known"
     message = "{file}: column {column!r} is not known; expected {expected}"
-    mend = "Rename or leave out the column; a district's own field is called ext.NAME. Or switch lenient headers on."
+    mend = "Rename or leave out the column; a district's own field is called ext.NAME."
 
 
 class IgnoredHeader(FileWarning):
@@ -277,7 +277,7 @@ class NoStudents(RowError):
 class UnknownAdminRole(RowError):
     code, title = "unknown-admin-role", "Administrator role not known"
     message = "{file} row {row}: {column} {value!r} is not known; expected {expected}"
-    mend = "Write one of the expected roles, or name the district's own role in its rules."
+    mend = "Write one of the expected roles."
 
 
 class IncompleteContact(RowError):
