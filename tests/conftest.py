@@ -67,6 +67,16 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
         yield opened
 
 
+@pytest.fixture
+def small_hub(tmp_path: Path) -> Iterator[Hub]:
+    """The same on SQLite alone, for what the engine works out before any database is written to."""
+    address = str(tmp_path / "rollbook.db")
+    with closing(open_database(address)) as opened:
+        migrate(opened)
+        with closing(Hub(opened, address, tmp_path)) as hub:
+            yield hub
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def module_database_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an empty database that a whole module's tests share."""

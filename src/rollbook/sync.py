@@ -381,7 +381,7 @@ def _compare(
     home = home or {}
     moment = districts.moment_after(before.created, how.moment)
     if not cloned.is_in(engine):
-        prefix = PLANNED_IDS if how.is_plan else _reserve(database, moment)
+        prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
         identity.load(engine, before.files.get("identity"), home.get("identity"))
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
         identity.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
@@ -389,11 +389,6 @@ def _compare(
     _build(engine, district, before.views)
     diff.between(engine, [view.number for view in before.views], timestamp(moment))
     return moment
-
-
-def _reserve(database: Database, moment: float) -> str:
-    with database.write() as connection:
-        return districts.reserve_ids(connection, moment).prefix
 
 
 def _build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:

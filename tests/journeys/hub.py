@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -42,15 +43,21 @@ class Hub:
     def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0) -> Sync:
         """Sync a folder, or files by name and text, so many days from now; it is not held, however much it changes."""
         if not isinstance(source, Path):
-            source = world.write(self.folder / "files", source)
+            source = world.write(self.folder / "small world", source)
         district = districts.find(self.database, self.district.id)
         how = How(is_approved=True, name=self.district.name, moment=time.time() + days_on * sync.DAY_SECONDS)
         return sync.run(self.database, district, source, self.settings, how=how)
 
+    def beside(self, name: str) -> Hub:
+        """Another district on the same database."""
+        other = Hub(self.database, self.settings.database, self.folder, district=name)
+        self._open.callback(other.close)
+        return other
+
     def connect(self, *scopes: str, name: str | None = None) -> str:
         """The token of a new application that holds the usual scopes, and these."""
         held = (*SECURE_SYNC, *scopes)
-        name = name or f"Reader of {' '.join(scopes) or 'the usual'}"
+        name = name or f"Reader of {' '.join(scopes) or 'the usual'} in {self.district.name}"
         application, _ = applications.create(self.database, name, scopes=held)
         view = sync.view_of(self.database, self.district, Spec.of(held), self.settings)
         return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view)
@@ -94,13 +101,12 @@ class Client:
         assert [link["rel"] for link in page["links"]] == ["self"]
         return [element["data"] for element in page["data"]]
 
-    def everything(self, *, each: int = 1) -> dict[str, list[Any]]:
-        """The records of every list there is, by path; the related lists of every user, or of one user in `each`."""
+    def everything(self, *, one_user_in: int = 1) -> dict[str, list[Any]]:
+        """The records of every list there is, by path; the related lists of every user, or of a part of them, always the same."""
         lists = {f"/v3.0{row.path}": self.records(f"/v3.0{row.path}") for row in ENDPOINTS if row.shape == "list"}
         for row in ENDPOINTS:
-            if row.shape == "many":
-                records = lists[f"/v3.0/{row.source}"]
-                for record in records[::each] if row.source == "users" else records:
+            for record in lists[f"/v3.0/{row.source}"] if row.shape == "many" else ():
+                if row.source != "users" or zlib.crc32(str(record["name"]).encode()) % one_user_in == 0:
                     path = f"/v3.0{row.path}".replace("{id}", record["id"])
                     lists[path] = self.records(path)
         return lists

@@ -128,6 +128,7 @@ def commit(
     but the district's own record.
     Errors: Busy when the district was changed by another run since `before` was read.
     """
+    ids = districts.reserve(database, outcome.moment)
     with database.write() as connection:
         number = _next_number(connection, district, before)
         columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
@@ -144,7 +145,6 @@ def commit(
             connection.insert("records", RECORDS, rows)
             changes = ()
         _take_in(connection, itertools.chain(changes, _district_rows(connection, changed, before.views)))
-        ids = districts.reserve_ids(connection, outcome.moment)
         counter = 0
         for view in published:
             counter = events.publish(connection, view, ids, counter)
