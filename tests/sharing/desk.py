@@ -1,0 +1,131 @@
+"""One district and the applications that read it: connecting them, editing their shares, and asking the Data API as each."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.contract.access import SECURE_SYNC
+from rollbook.roster import sharing
+from rollbook.store import applications, districts, events
+from rollbook.store.applications import Application
+from rollbook.store.database import Database
+from rollbook.store.districts import District
+from rollbook.store.keys import Sealer
+from rollbook.store.views import Spec
+from rollbook.sync import How, Sync
+from rollbook.synthetic import writer
+from rollbook.web.answers import Answer
+from rollbook.web.api import DataApi, Request
+from rollbook.web.app import App
+from tests import world
+
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
+KINDS = ("courses", "districts", "resources", "schools", "sections", "terms", "users")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An application that reads the district, and its token."""
+
+    desk: Desk
+    application: Application
+    token: str
+
+    def ask(self, uri: str) -> Answer:
+        path, _, query = uri.partition("?")
+        segments = tuple(part for part in path.split("/") if part)
+        request = Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False)
+        api = self.desk.app._data
+        assert isinstance(api, DataApi)
+        return api.answer(request)
+
+    def read(self, uri: str) -> Json:
+        answer = self.ask(uri)
+        assert (uri, 200) == (uri, answer.status), answer.body
+        body: Json = json.loads(answer.body)
+        return body
+
+    def pull(self, uri: str, limit: int = 10_000) -> list[Json]:
+        """A whole list, by following its links."""
+        found: list[Json] = []
+        at: str | None = f"{uri}{'&' if '?' in uri else '?'}limit={limit}"
+        while at:
+            page = self.read(at)
+            found += [element["data"] for element in page["data"]]
+            at = next((link["uri"] for link in page["links"] if link["rel"] == "next"), None)
+        return found
+
+    def everything(self) -> dict[str, dict[str, Json]]:
+        """All records by kind and id."""
+        return {kind: {record["id"]: record for record in self.pull(f"/v3.0/{kind}")} for kind in KINDS}
+
+    def share(self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any) -> Sync:
+        """Edit what it sees; `share` is in the form that `sharing.parse` reads."""
+        spec = replace(Spec.of(self.application.scopes), share=sharing.parse(share), **more)
+        return self.edit(spec, is_plan=is_plan, freezes=freezes)
+
+    def edit(self, spec: Spec, *, is_plan: bool = False, freezes: bool | None = None) -> Sync:
+        desk = self.desk
+        how = How(is_plan=is_plan, moment=desk.moment())
+        return sync.share(desk.database, desk.now, self.application, spec, desk.settings, how, freezes=freezes)
+
+    def listen(self) -> None:
+        events.switch(self.desk.database, self.application.number, on=True)
+
+    def feed(self) -> list[Json]:
+        return self.pull("/v3.0/events")
+
+
+class Desk:
+    """The district Springfield on a database."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.folder = database, folder
+        self.settings = setting_rows.read({}, key_file=str(folder / "key"), rate_limit=0)
+        self.district = districts.create(database, "Springfield")
+        self.app = App(database, self.settings, limits=folder / "limits")
+        self._moment = time.time() - 40 * sync.DAY_SECONDS
+
+    def moment(self) -> float:
+        """Every run is an hour after the one before."""
+        self._moment += 3600
+        return self._moment
+
+    @property
+    def now(self) -> District:
+        return districts.find(self.database, self.district.id)
+
+    def sync(self, files: Mapping[str, str] | Path = world.FILES) -> Sync:
+        source = files if isinstance(files, Path) else world.write(self.folder / "files", files)
+        how = How(is_approved=True, name="Springfield", moment=self.moment())
+        return sync.run(self.database, self.now, source, self.settings, how=how)
+
+    def day(self, number: int, *, students: int, seed: int) -> Sync:
+        """Sync an invented district as it is on a day."""
+        files = self.folder / f"{students}-{seed}-{number}"
+        if not files.exists():
+            writer.write(files, students=students, seed=seed, day=number)
+        return self.sync(files)
+
+    def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC) -> Reader:
+        application, _ = applications.create(self.database, name, scopes=tuple(scopes))
+        view = sync.view_of(self.database, self.now, Spec.of(application.scopes), self.settings)
+        sealer = Sealer(self.folder / "key")
+        return Reader(self, application, applications.connect(self.database, sealer, application, self.now, view))
+
+    def close(self) -> None:
+        self.app.rate_limit.close()
+
+
+def ids_in(text: bytes | str) -> set[str]:
+    return set(ID.findall(text if isinstance(text, str) else text.decode()))

@@ -1,0 +1,330 @@
+"""Editing a share: what enters is created, what leaves is deleted, at once; feeds stay whole, and nothing is shown again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rollbook import sync
+from rollbook.contract.access import SECURE_SYNC
+from rollbook.errors import Busy
+from rollbook.roster import sharing
+from rollbook.store import applications, history, views
+from rollbook.store.views import Spec
+from tests import world
+from tests.sharing.desk import Desk, Json, Reader, ids_in
+
+NORTH: Json = {"schools": ["N"]}
+SOUTH: Json = {"schools": ["S"]}
+NOTHING: Json = {}
+
+
+def label(kind: str, record: Json) -> str:
+    """A name that one remembers: the SIS id of a role, or the record's own name."""
+    for role in record["roles"].values() if kind.startswith("users") else ():
+        found = role.get("sis_id") or role.get("staff_id")
+        if found:
+            return str(found)
+    return str(record.get("sis_id") or record.get("resource_id") or record.get("name"))
+
+
+def told(feed: list[Json]) -> list[tuple[str, str]]:
+    return [(event["type"], label(event["type"], event["data"]["object"])) for event in feed]
+
+
+def replayed(start: dict[tuple[str, str], Json], feed: list[Json]) -> dict[tuple[str, str], Json]:
+    """The state after a feed, checking that each event fits the state it comes upon."""
+    state = dict(start)
+    for event in feed:
+        kind, verb = event["type"].split(".")
+        key, record = (kind, event["data"]["object"]["id"]), plain(kind, event["data"]["object"])
+        assert (key in state) == (verb != "created"), event["type"]
+        if verb == "deleted":
+            assert state.pop(key) == record
+        else:
+            state[key] = record
+    return state
+
+
+def plain(kind: str, record: Json) -> Json:
+    """A record without what only one of the Data API and the Events API shows of it."""
+    shown = dict(record)
+    if kind == "users":
+        extra = ("email", "relationship", "type", "students")
+        shown["roles"] = {
+            role: {name: value for name, value in held.items() if role not in ("student", "contact") or name not in extra}
+            for role, held in record["roles"].items()
+        }
+    return shown
+
+
+def state(reader: Reader) -> dict[tuple[str, str], Json]:
+    return {(kind, id_): plain(kind, record) for kind, records in reader.everything().items() for id_, record in records.items()}
+
+
+def labels(reader: Reader) -> dict[str, set[str]]:
+    return {kind: {label(kind, record) for record in records.values()} for kind, records in reader.everything().items()}
+
+
+@pytest.fixture
+def reader(desk: Desk) -> Reader:
+    desk.sync()
+    made = desk.connect()
+    made.listen()
+    return made
+
+
+def test_a_narrowed_share_deletes_at_once_what_leaves_children_first(reader: Reader) -> None:
+    before = state(reader)
+    done = reader.share(SOUTH)
+    # Byron is no longer Alan's contact, Grace no administrator and Ada no teacher here.
+    assert told(reader.feed()) == [
+        ("users.updated", "byron"),
+        ("users.updated", "t-grace"),
+        ("users.updated", "s-ada"),
+        ("sections.deleted", "algebra"),
+        ("sections.deleted", "homeroom"),
+        ("users.deleted", "alan"),
+        ("resources.deleted", "plotter"),
+        ("courses.deleted", "Algebra"),
+    ]
+    assert replayed(before, reader.feed()) == state(reader)
+    assert (done.state, done.kinds["schools"].existing) == ("committed", 2)
+
+
+def test_what_is_shared_again_is_created_with_its_own_id_and_dates(reader: Reader) -> None:
+    before = reader.everything()
+    start = state(reader)
+    reader.share(NOTHING)
+    assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
+    reader.share(None)
+    after = reader.everything()
+    for kind in ("schools", "terms", "courses", "sections", "resources"):
+        assert before[kind] == after[kind]
+    assert {id_: user["created"] for id_, user in before["users"].items()} == {
+        id_: user["created"] for id_, user in after["users"].items()
+    }
+    assert replayed(start, reader.feed()) == state(reader)
+
+
+def test_the_same_share_again_publishes_nothing(reader: Reader) -> None:
+    reader.share(NORTH)
+    before = reader.feed()
+    reader.share(NORTH)
+    assert before == reader.feed()
+
+
+def test_a_preview_counts_and_writes_nothing(desk: Desk, reader: Reader) -> None:
+    def rows() -> list[Any]:
+        with desk.database.read() as connection:
+            tables = ("views", "records", "versions", "events", "syncs")
+            return [connection.row(f"SELECT count(*) FROM {table}") for table in tables]
+
+    before = rows(), reader.everything()
+    planned = reader.share(NOTHING, is_plan=True)
+    assert (planned.state, planned.number) == ("planned", None)
+    assert {kind: counts.deleted for kind, counts in planned.kinds.items()} == {
+        kind: counts.existing for kind, counts in planned.kinds.items()
+    }
+    assert before == (rows(), reader.everything())
+
+
+def test_the_feed_goes_on_when_a_connection_gets_a_view_of_its_own(desk: Desk, reader: Reader) -> None:
+    other = desk.connect("Other")
+    other.listen()
+    start = state(reader)
+    desk.sync(world.changed(("students.csv", "Noether", "Noether-Artin")))
+    early, of_other = reader.feed(), other.feed()
+    assert [event["type"] for event in early] == ["users.updated", "districts.updated"][::-1]
+    reader.share(NORTH)
+    desk.sync(world.changed(("students.csv", "Noether", "Noether-Bourbaki")))
+    feed = reader.feed()
+    assert feed[: len(early)] == early
+    assert len({event["id"] for event in feed}) == len(feed)
+    assert replayed(start, feed) == state(reader)
+    # From any point on: what was read before is the state to go on from.
+    for cut in range(len(feed)):
+        assert replayed(replayed(start, feed[:cut]), feed[cut:]) == state(reader)
+    assert reader.read(f"/v3.0/events/{early[0]['id']}")["data"] == early[0]
+    assert other.feed()[: len(of_other)] == of_other
+    assert [event["type"] for event in other.feed()[len(of_other) :]] == ["districts.updated", "users.updated"]
+
+
+def test_an_edit_touches_no_other_connection(desk: Desk, reader: Reader) -> None:
+    other = desk.connect("Other")
+    other.listen()
+    before = other.everything()
+    reader.share(NORTH)
+    assert (before, []) == (other.everything(), other.feed())
+
+
+def test_syncs_after_an_edit_keep_to_the_share(desk: Desk, reader: Reader) -> None:
+    reader.share(SOUTH)
+    start, shared = state(reader), labels(reader)
+    heard = len(reader.feed())
+    desk.sync(
+        world.changed(
+            ("students.csv", "N,alan,Turing", "N,alan,Turing-Church"),
+            ("enrollments.csv", "N,homeroom,alan\n", "N,homeroom,alan\nS,poetry,alan\n"),
+        )
+    )
+    assert labels(reader)["users"] == shared["users"] | {"alan"}
+    assert replayed(start, reader.feed()[heard:]) == state(reader)
+
+
+def test_a_pull_begun_before_an_edit_shows_nothing_that_is_unshared(desk: Desk, reader: Reader) -> None:
+    whole = reader.everything()
+    uris = ("/v3.0/users", "/v3.0/sections", "/v3.0/schools", f"/v3.0/sections/{next(iter(whole['sections']))}/users")
+    begun = {uri: reader.read(f"{uri}?limit=1")["links"][-1]["uri"] for uri in uris}
+    for uri in begun.values():
+        reader.ask(uri)
+    reader.share({"rules": [{"kind": "admin"}]})
+    kept = ids_in(str(reader.everything()))
+    # The next page of each pull, at every place in it, and after one more run.
+    for _ in range(2):
+        for kind, records in whole.items():
+            for id_ in ("0" * 24, *records):
+                found = ids_in(reader.ask(f"/v3.0/{kind}?limit=1&starting_after={id_}").body)
+                assert found - {id_} <= kept
+        for uri in begun.values():
+            assert reader.ask(uri).status in (200, 404)
+            assert ids_in(reader.ask(uri).body) - ids_in(uri) <= kept
+        desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
+
+
+def test_a_pull_begun_after_an_edit_is_whole_while_syncs_commit(desk: Desk, reader: Reader) -> None:
+    reader.share(NORTH)
+    before = reader.pull("/v3.0/users")
+    page = reader.read("/v3.0/users?limit=2")
+    desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
+    found = page["data"]
+    while following := next((link["uri"] for link in page["links"] if link["rel"] == "next"), None):
+        page = reader.read(following)
+        found += page["data"]
+    assert before == [element["data"] for element in found]
+
+
+def test_the_difference_since_a_snapshot_before_the_edit_tells_what_left_as_deleted(desk: Desk, reader: Reader) -> None:
+    start, first = state(reader), history.runs(desk.database, desk.now)[0].number
+    desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
+    reader.share(SOUTH)
+    since = reader.pull(f"/v3.0/events?since_snapshot={first}")
+    assert replayed(start, since) == state(reader)
+    shown = ids_in(str([event for event in since if not event["type"].endswith(".deleted")]))
+    assert shown - {event["id"] for event in since} <= ids_in(str(reader.everything())) | ids_in(str(previous(since)))
+
+
+def previous(feed: list[Json]) -> list[Json]:
+    return [event["data"].get("previous_attributes", {}) for event in feed]
+
+
+def test_a_share_set_before_the_first_sync_holds_from_it_on(desk: Desk) -> None:
+    reader, whole = desk.connect(), desk.connect("Whole")
+    reader.listen()
+    reader.share(SOUTH)
+    assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
+    desk.sync()
+    assert labels(reader)["users"] == {"emmy", "katherine", "t-grace", "s-ada", "byron"}
+    assert "alan" in labels(whole)["users"]
+
+
+def test_a_preview_before_the_first_sync_writes_nothing(desk: Desk) -> None:
+    reader = desk.connect()
+    assert reader.share(SOUTH, is_plan=True).state == "planned"
+    desk.sync()
+    assert len(labels(reader)["schools"]) == 2
+
+
+def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = desk.connect()
+    monkeypatch.setattr(sync, "_share_nothing_yet", meanwhile(desk, sync._share_nothing_yet))
+    with pytest.raises(Busy):
+        reader.share(NOTHING)
+    assert len(labels(reader)["schools"]) == 2
+
+
+def meanwhile(desk: Desk, then: Any) -> Any:
+    def done(*arguments: Any) -> Any:
+        desk.sync()
+        return then(*arguments)
+
+    return done
+
+
+def test_an_undo_keeps_to_the_share(desk: Desk, reader: Reader) -> None:
+    desk.sync(world.changed(("students.csv", "Turing", "Turing-Church"), ("students.csv", "Johnson", "Goble")))
+    reader.share(SOUTH)
+    before = labels(reader)
+    sync.undo(desk.database, desk.now, desk.settings)
+    assert before == labels(reader)
+    names = {user["name"]["last"] for user in reader.pull("/v3.0/users?role=student")}
+    assert names == {"Noether", "Johnson"}
+
+
+def test_an_approved_sync_keeps_to_a_share_that_was_edited_while_it_was_held(desk: Desk, reader: Reader) -> None:
+    gone = ("students.csv", "S,katherine,Johnson,Katherine,,5,,,,,katherine@south.example,,,,,,,\n", "")
+    held = world.write(desk.folder / "held", world.changed(gone))
+    done = sync.run(desk.database, desk.now, held, desk.settings)
+    assert done.state == "held"
+    reader.share(SOUTH)
+    sync.approve(desk.database, desk.now, desk.settings, name="Springfield")
+    assert labels(reader)["users"] == {"emmy", "t-grace", "s-ada", "byron"}
+
+
+def test_scopes_are_in_force_at_once(desk: Desk, reader: Reader) -> None:
+    start = state(reader)
+    scopes = tuple(scope for scope in SECURE_SYNC if scope not in ("read:students", "read:resources"))
+    changed = applications.change(desk.database, reader.application, scopes=(*scopes, "read:ell_status"))
+    assert [done.state for done in sync.rescope(desk.database, changed, desk.settings)] == ["committed"]
+    assert labels(reader)["users"] == {"t-ada", "t-grace"}
+    assert labels(reader)["resources"] == set()
+    assert replayed(start, reader.feed()) == state(reader)
+    assert sync.rescope(desk.database, changed, desk.settings) == []
+
+
+def test_scopes_leave_the_share_as_it_is(desk: Desk, reader: Reader) -> None:
+    reader.share(SOUTH, withheld=("student.dob",))
+    changed = applications.change(desk.database, reader.application, scopes=(*SECURE_SYNC, "read:ell_status"))
+    sync.rescope(desk.database, changed, desk.settings)
+    assert labels(reader)["users"] == {"emmy", "katherine", "t-grace", "s-ada", "byron"}
+    emmy = next(user for user in reader.pull("/v3.0/users?role=student") if user["name"]["first"] == "Emmy")
+    assert ("dob" in emmy["roles"]["student"], emmy["roles"]["student"]["ell_status"]) == (False, "Y")
+
+
+@pytest.mark.parametrize("scopes", [("read:user_id",), ("read:ell_status",), ()])
+def test_scopes_that_open_nothing_open_nothing(desk: Desk, scopes: tuple[str, ...]) -> None:
+    desk.sync()
+    reader = desk.connect(scopes=scopes or ("read:districts",))
+    assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
+
+
+def test_a_killed_edit_leaves_the_old_view_whole(desk: Desk, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = reader.everything()
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    # In the middle of the transaction, after the view was copied and after its records were replaced.
+    for module, name in ((views, "edit"), (history, "_move_in"), (history, "_drop_snapshots")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, killed)
+            with pytest.raises(Killed):
+                reader.share(NOTHING)
+        assert (before, []) == (reader.everything(), reader.feed())
+    desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
+    assert labels(reader)["users"] >= {"alan", "emmy"}
+    reader.share(NOTHING)
+    assert labels(reader)["users"] == set()
+
+
+def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) -> None:
+    rule = {"kind": "student", "where": [["school", "does not equal any of", "N", "x"]], "with": ["sections"]}
+    spec = Spec(share=sharing.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
+    reader.edit(spec)
+    number = desk.now.number
+    with desk.database.read() as connection:
+        assert spec in [view.spec for view in views.list_all(connection, number)]
