@@ -58,7 +58,7 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, snap
     if not shown:
         return EMPTY
     joined = ",".join(f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown)
-    return Page(joined.encode(), shown[0][0], shown[-1][0], has_more)
+    return Page((joined.encode(),), shown[0][0], shown[-1][0], has_more)
 
 
 def _check(connection: Connection, district: District, snapshot: int) -> None:

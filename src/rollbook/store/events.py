@@ -68,12 +68,12 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
     found = join(connection, prefix, "events", inner, (*values, query.limit))
     if found is None:
         return EMPTY
-    elements, first, last, size = found
+    pieces, first, last, size = found
     beyond = ("<", first) if order else (">", last)
     has_more = size == query.limit and connection.row(
         f"SELECT 1 FROM events WHERE {where} AND id {beyond[0]} ? LIMIT 1", (*values, beyond[1])
     )
-    return Page(elements, first, last, bool(has_more))
+    return Page(pieces, first, last, bool(has_more))
 
 
 def get(connection: Connection, access: Access, id_: str, floor: str) -> str:

@@ -22,15 +22,27 @@ from rollbook.store.database import Connection
 
 ID_LENGTH = 24
 
+Pieces = tuple[bytes, ...]
+# List elements in pieces, the ids of the first and the last one, and how many they are.
+Joined = tuple[Pieces, str, str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Elements of a list as joined JSON, the ids of its ends (None when empty), and whether more follow in its direction."""
+    """Elements of a list, the ids of its ends (None when empty), and whether more follow in its direction.
 
-    elements: bytes
+    `pieces` are the elements as joined JSON, cut so that an answer of many megabytes is put together once and never copied.
+    """
+
+    pieces: Pieces
     first: str | None
     last: str | None
     has_more: bool
+
+    @property
+    def elements(self) -> bytes:
+        """The elements as joined JSON."""
+        return b"".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class Record:
     roles: int
 
 
-EMPTY = Page(b"", None, None, False)
+EMPTY = Page((), None, None, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +109,20 @@ def page(connection: Connection, access: Access, prefix: str, kind: str, query: 
     direction = _Direction.of(query)
     if moment:
         return _page_then(connection, access, prefix, kind, query, direction, moment)
-    values: list[Any] = []
-    sources = []
-    for condition in _conditions(kind, query.role):
-        sources.append(f"SELECT id, body FROM records WHERE {condition}{direction.where} ORDER BY id{direction.order} LIMIT ?")
-        values += [access.view, *direction.values, query.limit]
-    inner = sources[0]
-    if len(sources) > 1:
-        union = " UNION ALL ".join(f"SELECT * FROM ({source}) AS one" for source in sources)
-        inner = f"SELECT * FROM ({union}) AS united ORDER BY id{direction.order} LIMIT ?"
-        values.append(query.limit)
-    found = join(connection, prefix, kind, f"SELECT * FROM ({inner}) AS ordered ORDER BY id", values)
+    conditions, has_more = _conditions(kind, query.role), False
+    if direction.order:
+        # A page read backwards begins where it ends: its first id is looked up, and it is read forwards from there.
+        ids, values = _in_order("id", conditions, access, direction, query.limit + 1)
+        ends = connection.rows(f"{ids} OFFSET ?", (*values, query.limit - 1))
+        direction, has_more = direction.forwards(ends[0][0] if ends else None), len(ends) > 1
+    inner, values = _in_order("id, body", conditions, access, direction, query.limit)
+    found = join(connection, prefix, kind, inner, values)
     if found is None:
         return EMPTY
-    elements, first, last, size = found
-    has_more = size == query.limit and _has_beyond(connection, access, kind, query, direction, first, last)
-    return Page(elements, first, last, has_more)
+    pieces, first, last, size = found
+    if not query.before and size == query.limit:
+        has_more = _has_beyond(connection, access, conditions, last)
+    return Page(pieces, first, last, has_more)
 
 
 def related(
@@ -167,6 +177,12 @@ class _Direction:
         """The same way, on from an id."""
         return _Direction(" AND id < ?" if self.order else " AND id > ?", self.order, (id_,))
 
+    def forwards(self, first: str | None) -> _Direction:
+        """The other way, up to where this one begins: from an id, or from the start of the list."""
+        if first is None:
+            return _Direction(self.where, "", self.values)
+        return _Direction(f"{self.where} AND id >= ?", "", (*self.values, first))
+
 
 def _conditions(kind: str, role: str | None) -> list[str]:
     """One condition for each range of an index that holds wanted records in id order."""
@@ -175,29 +191,46 @@ def _conditions(kind: str, role: str | None) -> list[str]:
     return [f"view = ? AND roles = {mask}" for mask in masks_with(role)]
 
 
-def _has_beyond(
-    connection: Connection, access: Access, kind: str, query: Query, direction: _Direction, first: str, last: str
-) -> bool:
-    sign, end = ("<", first) if direction.order else (">", last)
+def _in_order(
+    columns: str, conditions: Sequence[str], access: Access, direction: _Direction, limit: int
+) -> tuple[str, list[Any]]:
+    """SQL for the first rows of one range or of several, in the direction's order, and its values."""
+    ranges = [f"SELECT {columns} FROM records WHERE {condition}{direction.where}" for condition in conditions]
+    ending = f" ORDER BY id{direction.order} LIMIT ?"
+    bound = (access.view, *direction.values, limit)
+    if len(ranges) == 1:
+        return f"{ranges[0]}{ending}", [*bound]
+    union = " UNION ALL ".join(f"SELECT * FROM ({one}{ending}) AS one" for one in ranges)
+    return f"SELECT * FROM ({union}) AS united{ending}", [*bound * len(ranges), limit]
+
+
+def _has_beyond(connection: Connection, access: Access, conditions: Sequence[str], last: str) -> bool:
     return any(
-        connection.row(f"SELECT 1 FROM records WHERE {condition} AND id {sign} ? LIMIT 1", (access.view, end))
-        for condition in _conditions(kind, query.role)
+        connection.row(f"SELECT 1 FROM records WHERE {condition} AND id > ? LIMIT 1", (access.view, last))
+        for condition in conditions
     )
 
 
-def join(connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]) -> tuple[bytes, str, str, int] | None:
-    """Join rows of (id, body), in id order, into list elements: (bytes, first id, last id, how many); None without any."""
+def join(connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]) -> Joined | None:
+    """Join rows of (id, body), in id order, into list elements; None without any."""
     before, between, after = '{"data":', f',"uri":"{prefix}/{kind}/', '"}'
     if connection.dialect == "sqlite":
-        element = f"'{before}' || body || '{between}' || id || '{after}'"
-        joined = f"SELECT CAST(group_concat({element}, ',') AS BLOB), min(id), max(id), count(*) FROM ({inner})"
-        found = connection.row(joined, values)
-        return found if found and found[3] else None
-    rows = connection.rows(inner, values)
-    if not rows:
-        return None
-    elements = ",".join([f"{before}{body}{between}{id_}{after}" for id_, body in rows])
-    return elements.encode(), rows[0][0], rows[-1][0], len(rows)
+        # What stands between two elements is the separator, so that a row has little to be put together, and ends with its id.
+        element, separator = f"body || '{between}' || id", f"{after},{before}"
+        found = connection.row(
+            f"SELECT CAST(group_concat({element}, '{separator}') AS BLOB), min(id), count(*) FROM ({inner})", values
+        )
+        if not found or not found[2]:
+            return None
+        middle, first, size = found
+        last = middle[-ID_LENGTH:].decode()
+    else:
+        rows = connection.rows(inner, values)
+        if not rows:
+            return None
+        middle = f"{after},{before}".join([f"{body}{between}{id_}" for id_, body in rows]).encode()
+        first, last, size = rows[0][0], rows[-1][0], len(rows)
+    return (before.encode(), middle, after.encode()), first, last, size
 
 
 # Related lists: walks over ids ---------------------------------------------------------------------
@@ -312,7 +345,7 @@ def _among(connection: Connection, ids: Sequence[str]) -> tuple[str, Any]:
 
 def _join_ids(
     connection: Connection, access: Access, prefix: str, kind: str, ids: Sequence[str], moment: Moment | None = None
-) -> tuple[bytes, str, str, int] | None:
+) -> Joined | None:
     if not ids:
         return None
     among, value = _among(connection, ids)
@@ -367,7 +400,7 @@ def _page_then(
     what a page costs, however much has changed.
     """
     sources = _sources_then(kind, query.role, moment)
-    parts: list[tuple[bytes, str, str, int]] = []
+    parts: list[Joined] = []
     missing, at = query.limit, direction
     while missing:
         end = _end_of_step(connection, access, sources, at, missing)
@@ -389,7 +422,8 @@ def _page_then(
         for source in sources
         for values in [(access.view, *beyond.values)]
     )
-    return Page(b",".join(part[0] for part in parts), first, last, has_more)
+    pieces = tuple(piece for part in parts for piece in (b",", *part[0]))[1:]
+    return Page(pieces, first, last, has_more)
 
 
 def _sources_then(kind: str, role: str | None, moment: Moment) -> list[_Source]:
@@ -426,7 +460,7 @@ def _step(
     at: _Direction,
     end: str | None,
     size: int,
-) -> tuple[bytes, str, str, int] | None:
+) -> Joined | None:
     until = f" AND id {'>=' if at.order else '<='} ?" if end else ""
     selects, values = [], []
     for source in _with_rows(connection, access, sources, at, until, end):

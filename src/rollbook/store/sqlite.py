@@ -73,6 +73,8 @@ class SQLite:
         connection.pragma("foreign_keys", True)
         connection.pragma("mmap_size", MAPPED_BYTES)
         connection.pragma("cache_size", -16 * 1024)
+        # Plans do not depend on bound values: else SQLite parses and plans a statement anew each time that one is bound.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self._all.append(connection)
         return connection
 

@@ -172,7 +172,7 @@ def _events(
     links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
     if not raw:
         links = links.replace(f'"{path}"', f'"{path}?"', 1)
-    return b'{"data":[%b],"links":%b}' % (page.elements, links.encode())
+    return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), b"}"))
 
 
 def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Answer:
@@ -225,8 +225,8 @@ def _body(
         page = records.related(connection, access, prefix, endpoint, id_, query, moment)
     links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
     # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
-    also = b',"resources":[]' if endpoint.returns == "resources" and not page.elements else b""
-    return b'{"data":[%b],"links":%b%b}' % (page.elements, links.encode(), also)
+    also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
+    return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), also, b"}"))
 
 
 def _record(record: records.Record, links: str) -> bytes:
