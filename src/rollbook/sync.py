@@ -224,8 +224,7 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
             if is_new and last.sync:
                 _restore(engine, last.files)
                 if not cloned.is_in(engine):
-                    engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
-                    identity.group(engine)
+                    identity.restore(engine, last.files["identity"])
                 diff.load(engine, last.files["digests"])
                 _build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
@@ -264,8 +263,7 @@ def share(
         if not last.sync:
             return _share_nothing_yet(database, district, number, edited, last, how)
         _restore(engine, last.files)
-        engine.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(last.files["identity"])])
-        identity.group(engine)
+        identity.restore(engine, last.files["identity"])
         diff.load(engine, last.files["digests"])
         if seen != view.number:
             diff.take_over(engine, seen, view.number)
@@ -493,20 +491,14 @@ def _restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | 
     """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows` of each."""
     if cloned.TABLE in files:
         cloned.restore(engine, files[cloned.TABLE], rows)
-        return
-    for table in snapshot.tables():
-        limit = "" if rows is None else f" LIMIT {rows}"
-        engine.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
+    else:
+        snapshot.restore(engine, files, rows)
 
 
 def _count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
     """Counts of each kind in a view, users by their first role, in the order in which ids are given."""
     errors = problems.errors_by_kind() if problems else {}
-    rows = engine.execute(diff.COUNTS, [view.number]).fetchall()
-    found = {
-        source: Counts(existing, created, updated, deleted, errors.get(source, 0))
-        for source, existing, created, updated, deleted in rows
-    }
+    found = {source: Counts(*counts, errors=errors.get(source, 0)) for source, counts in diff.counts(engine, view.number).items()}
     missing = {source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found}
     return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
 

@@ -32,7 +32,7 @@ WINDOW_ROWS = 20_000
 
 _FIRST_ROLE = " ".join(f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items())
 # How many records of each source a view had before, and appear, change and vanish; users count under their first role.
-COUNTS = f"""
+_COUNTS = f"""
     SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
            count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
     FROM (
@@ -116,6 +116,12 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
         """
     )
     connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
+
+
+def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:
+    """For each source: how many records a view had before, and how many appear, change and vanish."""
+    rows = connection.execute(_COUNTS, [view]).fetchall()
+    return {source: (existing, created, updated, deleted) for source, existing, created, updated, deleted in rows}
 
 
 def samples(connection: duckdb.DuckDBPyConnection, view: int, each: int = 3, *, is_whole: bool = False) -> list[dict[str, str]]:

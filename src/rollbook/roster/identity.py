@@ -84,6 +84,12 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
     group(connection)
 
 
+def restore(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Create `identity` and `people` from a snapshot's Parquet file, as `assign` left them."""
+    connection.execute("CREATE TEMP TABLE identity AS FROM read_parquet(?)", [str(file)])
+    group(connection)
+
+
 def group(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `people` (source, key, user): who is which user, from `identity` and today's emails."""
     connection.execute(f"CREATE TEMP TABLE people AS {_people()}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
@@ -63,6 +64,13 @@ def tables() -> tuple[str, ...]:
     """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and the edges."""
     edges = ("user_schools", "enrollments", "section_teachers", "contact_students", "resource_courses", "credentials")
     return tuple(f"roster_{name}" for name in (*SOURCES, *edges))
+
+
+def restore(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
+    """Lay the roster tables out from a snapshot's Parquet files, as if just normalised; at most `rows` of each."""
+    limit = "" if rows is None else f" LIMIT {rows}"
+    for table in tables():
+        connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
 
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
@@ -224,8 +232,8 @@ _PEOPLE = f"""
     ), relationships AS (
         -- A district that does not send the column of one part still says who belongs to whom.
         SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
-            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ',' ORDER BY student, position) || ']'
-            AS relationships
+            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ','
+            ORDER BY student, position) || ']' AS relationships
         FROM contact_students GROUP BY contact
     )
 """
