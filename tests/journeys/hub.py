@@ -19,6 +19,7 @@ from rollbook import sync
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.contract.endpoints import ENDPOINTS
 from rollbook.store import applications, districts
+from rollbook.store.applications import Application
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
@@ -56,11 +57,14 @@ class Hub:
 
     def connect(self, *scopes: str, name: str | None = None) -> str:
         """The token of a new application that holds the usual scopes, and these."""
-        held = (*SECURE_SYNC, *scopes)
         name = name or f"Reader of {' '.join(scopes) or 'the usual'} in {self.district.name}"
-        application, _ = applications.create(self.database, name, scopes=held)
-        view = sync.view_of(self.database, self.district, Spec.of(held), self.settings)
-        return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view)
+        application, _ = applications.create(self.database, name, scopes=(*SECURE_SYNC, *scopes))
+        return self.reconnect(application)
+
+    def reconnect(self, application: Application, **more: Any) -> str:
+        """The token of an application in this district."""
+        view = sync.view_of(self.database, self.district, Spec.of(application.scopes), self.settings)
+        return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view, **more)
 
     def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:
         """A client of this server under changed settings; without a token it sends no Authorization header."""

@@ -35,6 +35,9 @@ class Sealer:
 
     def open(self, sealed: str, *, seconds: int | None = None) -> str:
         """What was sealed, not longer than `seconds` ago. Errors: BadSetting when the key is not the one it was sealed with."""
+        if self._bytes is None and not self._path.exists():
+            # A new key would open nothing, and would stand in the way of the old one's return.
+            raise BadSetting(f"key_file: {self._path} is not there; the stored tokens were sealed with it")
         try:
             return self._key().decrypt(sealed.encode(), ttl=seconds).decode()
         except InvalidToken:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 
 import orjson
 from anyio import to_thread
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from rollbook.auth.tokens import Tokens, basic
 from rollbook.contract.query import link
-from rollbook.errors import Unauthorized
+from rollbook.errors import ApiError, BadSetting, Unauthorized
 from rollbook.store import applications
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
@@ -43,7 +44,12 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
         if application is None:
             return _bad_client()
         district = request.query_params.get("district") or None
-        tokens = applications.list_tokens(connection, sealer, application, district, in_demo=in_demo)
+        try:
+            tokens = applications.list_tokens(connection, sealer, application, district, in_demo=in_demo)
+        except BadSetting as error:
+            # The key is not the one the tokens were sealed with: for the operator to know, and for nobody else.
+            logging.getLogger(__name__).error("no list of tokens: %s", error)
+            return plain(failure(ApiError("Internal error"), request.method, request.url.path, "html"))
     listed = [
         {
             "id": token.id,
