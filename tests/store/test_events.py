@@ -15,8 +15,9 @@ from rollbook.contract.access import Access
 from rollbook.contract.events import ORDER, previous_attributes
 from rollbook.errors import NotFound
 from rollbook.settings import Settings
-from rollbook.store import events, history
+from rollbook.store import districts, events, history
 from rollbook.store.database import Database
+from rollbook.store.districts import IdBatch
 from rollbook.web.app import App
 from tests.store.commits import NOTHING_TOO_OLD, Feed, Json, feed, id_, page, person, school, types, whole
 
@@ -193,6 +194,22 @@ def test_events_begin_when_they_are_switched_on_and_end_when_off(store: Feed) ->
     assert whole(store, access) == []
     store.commit(("created", "schools", school(4)))
     assert [id_(4)] == [event["data"]["object"]["id"] for event in without_district(whole(store, access))]
+
+
+def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserved_before(
+    store: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, access, _ = store.application(on=False)
+    reserve = districts.reserve
+
+    def reserve_and_then_switch_on(database: Database, moment: float | None = None) -> IdBatch:
+        ids = reserve(database, moment)
+        events.switch(database, application.number, on=True)
+        return ids
+
+    monkeypatch.setattr(districts, "reserve", reserve_and_then_switch_on)
+    store.commit(("created", "schools", school(1)))
+    assert types(without_district(whole(store, access))) == ["schools.created"]
 
 
 def test_switching_on_twice_keeps_what_came_since_the_first_time(store: Feed) -> None:

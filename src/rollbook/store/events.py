@@ -17,7 +17,7 @@ from rollbook.contract.access import Access
 from rollbook.contract.query import LAST, Query
 from rollbook.errors import NotFound
 from rollbook.store.database import Connection, Database
-from rollbook.store.districts import IdBatch, reserve_ids
+from rollbook.store.districts import IdBatch
 from rollbook.store.records import EMPTY, Page, join
 from rollbook.store.views import View
 
@@ -26,12 +26,23 @@ COLUMNS = "view, id, kind, schools, body"
 
 
 def switch(database: Database, application: int, *, on: bool) -> None:
-    """Switch the events of all connections of an application (by its number) on, from now, or off."""
+    """Switch the events of all connections of an application (by its number) on, from now, or off.
+
+    They begin after the last run that is committed: one under way, whose ids are reserved already, is to be seen whole.
+    """
+    now = (
+        f"coalesce((SELECT max(last_event) FROM syncs WHERE syncs.district = connections.district), '{'0' * 24}')"
+        if on
+        else "NULL"
+    )
     with database.write() as connection:
-        after = reserve_ids(connection).id(0) if on else None
+        # Of a switch and a commit at once PostgreSQL refuses one here; a commit that did not know of it would publish nothing.
         connection.run(
-            "UPDATE connections SET events_after = ? WHERE application = ? AND (events_after IS NULL) = ?",
-            (after, application, on),
+            "UPDATE districts SET head = head WHERE number IN (SELECT district FROM connections WHERE application = ?)",
+            (application,),
+        )
+        connection.run(
+            f"UPDATE connections SET events_after = {now} WHERE application = ? AND (events_after IS NULL) = ?", (application, on)
         )
 
 
