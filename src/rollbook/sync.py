@@ -461,13 +461,11 @@ def _write(work: _Work, cause: str, state: str, done: Sync, how: How, frozen: Ma
         for view in work.before.views:
             if view.number in frozen:
                 views.freeze(connection, view, frozen[view.number], work.before.head + 1)
+        if not is_cloned:
+            logins.replace(connection, work.district.number, credentials.rows(work.engine))
 
     changes = diff.rows(work.engine, is_whole=is_cloned)
-    number = history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark)
-    if not is_cloned:
-        with work.database.write() as connection:
-            logins.replace(connection, work.district.number, credentials.rows(work.engine))
-    return number
+    return history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark)
 
 
 def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -438,6 +442,48 @@ def test_taking_a_sync_back_does_not_end_a_pause(office: Office) -> None:
     sync.pause(office.database, office.district, TODAY, None)
     sync.undo(office.database, office.district, office.settings)
     assert office.shown()["state"] == "paused"
+
+
+# Killed ----------------------------------------------------------------------------------------------------
+
+RUN = """
+import sys
+from pathlib import Path
+from rollbook import settings, sync
+from rollbook.store import districts
+from rollbook.store.database import open_database
+database = open_database(sys.argv[1])
+district = districts.list_all(database)[0]
+how = sync.How(is_approved=True)
+made = settings.read({}, database=sys.argv[1])
+sync.run(database, district, Path(sys.argv[2]), made, how=how, progress=lambda stage: print(stage, flush=True))
+print("done", flush=True)
+"""
+
+
+def test_a_run_that_is_killed_leaves_the_old_snapshot_or_the_new_one(office: Office) -> None:
+    folder = office.folder / "more"
+    folder.mkdir()
+    for name, text in roll(4000, changed=renamed(50)).items():
+        (folder / name).write_text(text)
+    before, published = office.state(), len(office.events())
+    for stage, seconds in (("comparing", 0.1), ("writing", 0.0), ("writing", 0.1), ("writing", 0.15), ("writing", 0.2)):
+        command = [sys.executable, "-c", RUN, str(office.folder / "rollbook.db"), str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            while not run.stdout.readline().startswith(stage):
+                assert run.poll() is None
+            time.sleep(seconds)
+            run.send_signal(signal.SIGKILL)
+        if office.state() == before:
+            assert len(office.events()) == published
+        else:
+            break
+    done = sync.run(office.database, office.first, folder, office.settings, how=How(is_approved=True))
+    assert done.state == "committed"
+    assert sum(1 for kind, _ in office.state() if kind == "users") == 4001
+    users = [event["type"] for event in office.events()[published:] if event["type"].startswith("users.")]
+    assert Counter(users) == {"users.created": 3900, "users.updated": 50}
 
 
 # Two at once -----------------------------------------------------------------------------------------------
