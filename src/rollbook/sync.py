@@ -261,7 +261,7 @@ def share(
         if _reread(database, district).given or cloned.TABLE in last.files:
             raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         if not last.sync:
-            return _share_nothing_yet(database, district, number, edited, last, how)
+            return _share_nothing_yet(database, district, application, number, edited, last, how)
         _restore(engine, last.files)
         identity.restore(engine, last.files["identity"])
         diff.load(engine, last.files["digests"])
@@ -287,6 +287,7 @@ def share(
             views.edit(connection, edited, last.head + 1)
             views.freeze(connection, view, reasons, last.head + 1)
             history.replace_digests(connection, district, last.sync, digests)
+            applications.note_share(connection, application, district, spec)
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
@@ -334,7 +335,9 @@ def _own_view(database: Database, district: District, number: int, how: How) -> 
         return views.own(connection, district.number, number)
 
 
-def _share_nothing_yet(database: Database, district: District, number: int, edited: View, last: Snapshot, how: How) -> Sync:
+def _share_nothing_yet(
+    database: Database, district: District, application: Application, number: int, edited: View, last: Snapshot, how: How
+) -> Sync:
     """Set what an application will see of a district that has not been synced yet."""
     done = Sync(district, None, "planned", timestamp(), {edited.number: {}})
     if how.is_plan:
@@ -344,6 +347,7 @@ def _share_nothing_yet(database: Database, district: District, number: int, edit
         views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
         views.edit(connection, edited, last.head)
         applications.see(connection, number, edited)
+        applications.note_share(connection, application, district, edited.spec)
     return replace(done, state="committed")
 
 

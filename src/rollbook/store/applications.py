@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from rollbook.contract.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting, Conflict, Unknown
+from rollbook.roster import sharing
 from rollbook.store import audit
 from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
-from rollbook.store.views import View
+from rollbook.store.views import Spec, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,21 @@ def connect(
                 int(is_demo),
             ),
         )
+        audit.record(connection, "connected", district=district.number, application=application.number)
     return token
+
+
+def note_share(connection: Connection, application: Application, district: District, spec: Spec) -> None:
+    """Write into the trail what an application sees of a district from now on."""
+    audit.record(
+        connection,
+        "share changed",
+        district=district.number,
+        application=application.number,
+        share=sharing.as_json(spec.share),
+        withheld=spec.withheld,
+        keeps_ids=spec.keeps_ids,
+    )
 
 
 def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:

@@ -1,0 +1,29 @@
+"""An edit of a share leaves a row in the trail, in the transaction that makes it so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.roster import sharing
+from rollbook.store import applications, audit, districts
+from rollbook.store.database import Database
+from rollbook.store.keys import Sealer
+from rollbook.store.views import Spec
+from rollbook.sync import How
+
+
+def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp_path: Path) -> None:
+    settings = setting_rows.read({})
+    district = districts.create(database, "Ash District")
+    application, _ = applications.create(database, "Reader")
+    view = sync.view_of(database, district, Spec(), settings)
+    applications.connect(database, Sealer(tmp_path / "key"), application, district, view)
+    spec = Spec(share=sharing.parse({"schools": ["0001"]}), withheld=("student.dob",))
+    sync.share(database, district, application, spec, settings, How(is_plan=True))
+    sync.share(database, district, application, spec, settings)
+    with database.read() as connection:
+        trail = [entry for entry in reversed(audit.latest(connection)) if entry.district == district.number]
+    assert [entry.action for entry in trail] == ["connected", "share changed"]
+    assert trail[1].detail == {"share": {"schools": ["0001"]}, "withheld": ["student.dob"], "keeps_ids": False}
