@@ -11,17 +11,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import demo, history, pages, sso, syncs, tables
+from bench import demo, history, pages, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(options.seconds, options.repeats),
     "sync": lambda options: syncs.measure(syncs.STUDENTS, options.repeats),
     "history": lambda options: history.measure(options.seconds, options.repeats),
+    "sharing": lambda options: sharing.measure(options.seconds, options.repeats),
     "sso": lambda options: sso.measure(options.seconds, options.repeats),
     "demo": lambda options: demo.measure(options.repeats),
     "sync-million": lambda _: syncs.measure(syncs.MILLION, repeats=1),
 }
-DEFAULT = ("pages", "sync", "history", "sso", "demo")
+DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo")
 
 
 def main() -> None:

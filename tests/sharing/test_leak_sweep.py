@@ -128,8 +128,8 @@ def allowed(town: Town, spec: Spec) -> Allowed:
             kinds["schools"] |= {users[id_]["roles"][role]["school"] for id_ in roles[role]}
         for id_ in kinds["sections"]:
             kinds["schools"].add(sections[id_]["school"])
-            kinds["courses"] |= {sections[id_].get("course")} - {None}
-            kinds["terms"] |= {sections[id_].get("term_id")} - {None}
+            kinds["courses"] |= {sections[id_]["course"]} if "course" in sections[id_] else set()
+            kinds["terms"] |= {sections[id_]["term_id"]} if "term_id" in sections[id_] else set()
         kinds["resources"] = {id_ for id_, courses in town.courses_of.items() if courses & kinds["courses"]}
         if "read:student_contacts" in spec.scopes:
             roles["contact"] = {id_ for id_, user in users.items() if related(user) & (roles["student"] - without_contacts)}
@@ -187,7 +187,7 @@ def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
             if bool(named(town, positive, values) & set(schools)) == is_not:
                 return False
         else:
-            value = shown.get(field, shown.get("staff_id", "") if field == "sis_id" else "")
+            value = str(shown.get(field, shown.get("staff_id", "") if field == "sis_id" else ""))
             if not matches(value, operator, values):
                 return False
     return True
@@ -269,9 +269,9 @@ def sweep(town: Town, spec: Spec) -> None:
         if row.shape == "many":
             for id_ in list(records[row.source])[:: 7 if row.source in ("users", "sections") else 1]:
                 path = row.path.replace("{id}", id_)
-                for role in (None, *row.roles):
+                for only in (None, *row.roles):
                     for primary in (False, True) if row.has_primary else (False,):
-                        _same_list(town, linked, records, row.path, id_, path, role, primary)
+                        _same_list(town, linked, records, row.path, id_, path, only, primary)
     _unshared_is_missing(town, records)
 
 
