@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.contract.columns import BLANKS
 from rollbook.errors import SourceRejected
 from rollbook.roster import files, layout
 from rollbook.roster.layout import CELL_BYTES_MAX, CHUNK_BYTES, ROW_BYTES_MAX
@@ -65,6 +66,20 @@ GOOD = {
     "everything quoted": QUOTED + b'"ash","lund","Lars","Lund"\n"birch","okoye","Oba","Okoye"\n',
     "blanks around values": HEAD + b" ash, lund ,Lars\t,\xc2\xa0Lund\n birch,okoye ,Oba,Okoye \n",
     "blanks around quotes": HEAD + b'ash, "lund" ,Lars,Lund\nbirch,"okoye"\t,Oba,Okoye\n',
+    "blanks of every kind around values": HEAD
+    + b"".join(
+        f"{school},{blanks}{key}{blanks},{first},{blanks}{last}\n".encode()
+        for blanks, (_, key, first, last), school in (
+            (BLANKS.translate({10: None, 13: None}), LUND, "ash"),
+            ("\u2003", OKOYE, "birch"),
+        )
+    ),
+    "line breaks around values": HEAD + b'ash,"\nlund\n","\r\nLars",Lund\nbirch,okoye,Oba,"Okoye\r"\n',
+    "spaces of Unicode around values": HEAD
+    + b"".join(
+        f"{school},{key},{space}{first},{last}{space}\n".encode()
+        for space, (_, key, first, last), school in (("\u3000", LUND, "ash"), ("\u00a0\u2003 ", OKOYE, "birch"))
+    ),
     "columns in another order": b"Last_name,Teacher_id,School_id,First_name\nLund,lund,ash,Lars\nOkoye,okoye,birch,Oba\n",
     "headers in other letters": b"SCHOOL ID,teacher-id, First_Name ,LAST NAME\nash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
     "a quoted header over two lines": HEAD.replace(b"Last_name", b'"Last_name\n"')
@@ -145,6 +160,19 @@ def test_windows_1252_is_read_with_a_warning_for_the_first_row_that_needs_it(tmp
     content = HEAD + "ash,a,Ann,Ash\nash,b,Zoë,Müller\nash,c,“Cy”,O’Neil €\n".encode("cp1252")
     expected = [(2, "a", "Ann", "Ash"), (3, "b", "Zoë", "Müller"), (4, "c", "“Cy”", "O’Neil €")]
     assert (expected, [("teachers.csv", 3, "windows-1252")]) == read(tmp_path, content)
+
+
+def test_windows_1252_behind_a_byte_order_mark_of_utf_8_is_read(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + HEAD + "ash,lund,Zoë,Lund\n".encode("cp1252")
+    assert read(tmp_path, content) == ([(2, "lund", "Zoë", "Lund")], [("teachers.csv", 2, "windows-1252")])
+
+
+def test_odd_blanks_across_the_borders_of_blocks_are_trimmed(tmp_path: Path) -> None:
+    for place in range(CHUNK_BYTES - 3, CHUNK_BYTES + 1):
+        content = HEAD + b"ash,a,A,A\n" * ((place - len(HEAD)) // 10 - 4)
+        content += b"ash,b,B,".ljust(place - len(content) - 15, b"b") + b"\nash,lund,Lars,\xe2\x80\x8bLund\n"
+        assert place == content.index(b"\xe2")
+        assert read(tmp_path, content)[0][-1][3] == "Lund"
 
 
 def test_utf_8_letters_across_the_borders_of_blocks_are_no_windows_1252(tmp_path: Path) -> None:

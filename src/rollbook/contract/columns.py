@@ -13,8 +13,10 @@ from typing import Final
 PASSWORD: Final = "password"  # noqa: S105 - the name of a column
 # Headers of a district's own fields begin with this; allowed only in files with `own_columns`.
 EXTENSION_PREFIX: Final = "ext."
-# What is trimmed from the ends of headers and values; spreadsheets leave no-break and zero-width spaces behind.
-BLANKS: Final = " \t\n\v\f\r\u00a0\u200b\u3000\ufeff"
+# What is trimmed from the ends of headers and values: all of Unicode's spaces, tabs and line ends, and the zero-width space and
+# byte order mark that spreadsheets leave behind.
+SPACES: Final = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+BLANKS: Final = SPACES + "\t\n\v\f\r\u200b\ufeff"
 
 
 @dataclass(frozen=True, slots=True)

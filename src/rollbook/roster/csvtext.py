@@ -28,7 +28,6 @@ from rollbook.roster.problems import (
     TooManyColumns,
 )
 
-BOM: Final = b"\xef\xbb\xbf"
 _PLAIN: Final = re.compile(rb"[^,\n]*")
 _OPENING: Final = re.compile(rb'[ \t]*"')
 _ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
@@ -106,7 +105,7 @@ class _Reader:
     def __init__(self, name: str, path: Path) -> None:
         self._name = name
         self._blocks = unified_blocks(path)
-        self._buffer = next(self._blocks, b"").removeprefix(BOM)
+        self._buffer = next(self._blocks, b"")
         self._at = 0
         self._number = 0
 

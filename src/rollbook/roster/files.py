@@ -21,8 +21,9 @@ from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import HeaderOnly, Problem, UnreadableFile, Windows1252
 from rollbook.roster.tables import Tables
 
-# Trimming every value costs more than looking whether it has blanks at its ends, which few have.
-_TRIMMED: Final = f"CASE WHEN regexp_matches({{0}}, '^[{BLANKS}]|[{BLANKS}]$') THEN trim({{0}}, '{BLANKS}') ELSE {{0}} END"
+# Spaces alone are trimmed in half the time; other blanks only in files that have some, and only from the values that need it.
+_TRIM_SPACES: Final = "trim({0})"
+_TRIM_ALL: Final = f"CASE WHEN regexp_matches({{0}}, '^[{BLANKS}]|[{BLANKS}]$') THEN trim({{0}}, '{BLANKS}') ELSE {{0}} END"
 
 
 def open_all(
@@ -99,7 +100,8 @@ def _encoding_warning(file: File, found: layout.Layout) -> list[Problem]:
 def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> bool:
     """Let the engine read the file; False when it refuses, or finds other rows than the bytes say."""
     try:
-        count = _load(opened, file, path, matched, has_header=True, is_parallel=not found.has_breaks_in_quotes)
+        trim = _TRIM_ALL if found.has_odd_blanks else _TRIM_SPACES
+        count = _load(opened, file, path, matched, trim, is_parallel=not found.has_breaks_in_quotes)
     except duckdb.InvalidInputException:
         return False
     return count == found.rows - 1 and not (found.has_breaks_in_quotes and _has_long_cell(opened, file))
@@ -113,7 +115,7 @@ def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Head
         raise Unusable(HeaderOnly(file.name))
     problems.record(opened.connection, warnings)
     try:
-        count = _load(opened, file, strict, matched, has_header=False, is_parallel=False)
+        count = _load(opened, file, strict, matched, _TRIM_ALL, is_numbered=True)
     except duckdb.InvalidInputException:
         count = -1
     strict.unlink()
@@ -121,22 +123,31 @@ def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Head
         raise Unusable(UnreadableFile(file.name, expected="rows that can be read", value="rows the engine refuses"))
 
 
-def _load(opened: Tables, file: File, path: Path, matched: header.Header, *, has_header: bool, is_parallel: bool) -> int:
+def _load(
+    opened: Tables,
+    file: File,
+    path: Path,
+    matched: header.Header,
+    trim: str,
+    *,
+    is_parallel: bool = False,
+    is_numbered: bool = False,
+) -> int:
     """Read into the table `read_FILE`, trimmed, only the columns that are stored; return the number of rows.
 
-    Without a header the first field of each row is its number.
+    A numbered file has no header, and the number of each row before it.
     """
-    shift = 0 if has_header else 1
+    shift = 1 if is_numbered else 0
     fields = [f"c{position}" for position in range(matched.width + shift)]
     wanted = {**matched.columns, **{f"ext.{name}": position for name, position in matched.extensions.items()}}
-    chosen = [f"{_cell(opened, name, f'c{position + shift}')} AS {_name(name)}" for name, position in wanted.items()]
-    if not has_header:
+    chosen = [f"{_cell(opened, name, trim.format(f'c{position + shift}'))} AS {_name(name)}" for name, position in wanted.items()]
+    if is_numbered:
         chosen.append('c0::BIGINT AS "row"')
     opened.connection.execute(
         f"""
         CREATE OR REPLACE TABLE read_{file.table} AS SELECT {", ".join(chosen)}
         FROM read_csv(?, auto_detect = false, columns = {{{", ".join(f"'{field}': 'VARCHAR'" for field in fields)}}},
-            header = {has_header}, delim = ',', quote = '"', escape = '"', strict_mode = true, compression = 'none',
+            header = {not is_numbered}, delim = ',', quote = '"', escape = '"', strict_mode = true, compression = 'none',
             -- No cell is this text outside quotes, so that blank is always '' and NULL is left for columns that are not there.
             nullstr = E'\\n', allow_quoted_nulls = false,
             max_line_size = {2 * layout.ROW_BYTES_MAX}, parallel = {is_parallel})
@@ -146,9 +157,8 @@ def _load(opened: Tables, file: File, path: Path, matched: header.Header, *, has
     return int(opened.one(f"SELECT count(*) FROM read_{file.table}")[0])
 
 
-def _cell(opened: Tables, name: str, field: str) -> str:
-    """SQL for a cell without outer blanks. A password is digested at once: no table ever holds it."""
-    trimmed = _TRIMMED.format(field)
+def _cell(opened: Tables, name: str, trimmed: str) -> str:
+    """SQL for a cell. A password is digested at once: no table ever holds it."""
     return credentials.digest(trimmed, opened.password_key) if name == PASSWORD else trimmed
 
 

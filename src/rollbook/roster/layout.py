@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rollbook.contract.columns import BLANKS, SPACES
 from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import EmptyFile, NotText, NulByte
 
@@ -22,6 +23,7 @@ CELL_BYTES_MAX: Final = 64 * 1024
 ROW_BYTES_MAX: Final = 1024 * 1024
 
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
 # Bytes that mean nothing in Windows-1252.
 _NOT_IN_WINDOWS_1252: Final = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
 _NOT_QUOTE_OR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b'"\n')
@@ -42,6 +44,7 @@ class Layout:
     has_breaks_in_quotes: bool
     has_long_lines: bool
     ends_in_quotes: bool
+    has_odd_blanks: bool  # anything but spaces that is trimmed
 
     @property
     def is_clean(self) -> bool:
@@ -97,6 +100,20 @@ class _LineLengths:
             start = end + 1
         end = block.rfind(b"\n", max(start, 0))
         self._open = len(block) - (end + 1 if end >= 0 else start)
+
+
+class _OddBlanks:
+    """Whether there are blanks other than spaces and line ends."""
+
+    def __init__(self) -> None:
+        self.found = False
+        self._before = b""
+
+    def feed(self, block: bytes) -> None:
+        if not self.found:
+            joined = self._before + block  # a letter of several bytes may begin in the block before
+            self.found = any(blank in joined for blank in _ODD_BLANKS)
+            self._before = block[-2:]
 
 
 class _LineEnds:
@@ -167,6 +184,7 @@ def scan(name: str, path: Path) -> Layout:
     Errors: Unusable for an empty file, NUL bytes, UTF-16, and bytes that are text in neither UTF-8 nor Windows-1252.
     """
     rows, lengths, line_ends, tail, encoding = _RowCounter(), _LineLengths(), _LineEnds(), _Tail(), _Encoding()
+    odd_blanks = _OddBlanks()
     foreign_row: int | None = None
     for raw in _blocks(path):
         if not tail.has_text and raw.startswith(_UTF16_BOMS):
@@ -177,7 +195,7 @@ def scan(name: str, path: Path) -> Layout:
         if foreign_row is None and (at := encoding.first_foreign(raw)) is not None:  # type: ignore[assignment]
             foreign_row = _row_at(rows, line_ends, raw[:at])
         block = line_ends.unify(raw)
-        for part in (rows, lengths, tail):
+        for part in (rows, lengths, tail, odd_blanks):
             part.feed(block)
     if not tail.has_text:
         raise Unusable(EmptyFile(name))
@@ -193,6 +211,7 @@ def scan(name: str, path: Path) -> Layout:
         has_breaks_in_quotes=rows.has_breaks_in_quotes,
         has_long_lines=lengths.has_long_lines,
         ends_in_quotes=rows.is_inside,
+        has_odd_blanks=odd_blanks.found or rows.has_breaks_in_quotes,
     )
 
 
@@ -210,8 +229,10 @@ def unified_blocks(path: Path) -> Iterator[bytes]:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """The file in pieces, and an empty piece at the end, for those who hold something back."""
+    """The file in pieces, without its byte order mark, and an empty piece at the end, for those who hold something back."""
     with path.open("rb") as stream:
+        if first := stream.read(CHUNK_BYTES).removeprefix(codecs.BOM_UTF8):
+            yield first
         while block := stream.read(CHUNK_BYTES):
             yield block
     yield b""
