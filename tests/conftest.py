@@ -46,8 +46,10 @@ def _postgresql_database(server: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:16]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}".encode())
-    yield f"{server}&options=-csearch_path%3D{name}"
+    # A transaction that was left open makes the test fail here, where it would wait for ever.
+    yield f"{server}&options=-csearch_path%3D{name}%20-clock_timeout%3D60s"
     with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '60s'")
         connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
