@@ -375,7 +375,7 @@ def _town(database: Database, folder: Any, seed: int) -> Iterator[Town]:
 
 def test_no_answer_shows_more_or_less_than_is_shared(town: Town) -> None:
     days = iter(range(1, 400, 37))
-    examples = 12 if town.desk.database.is_local else 4
+    examples = 8 if town.desk.database.is_local else 4
 
     @settings(max_examples=examples, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
     @given(specs(town), st.booleans())
