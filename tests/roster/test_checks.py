@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.errors import SourceRejected
 from rollbook.roster import checks, files
 from rollbook.roster.problems import PROBLEM, PROBLEMS, VALUE_CHARACTERS_MAX, Problem
 from rollbook.roster.rules import Rules
@@ -318,6 +319,15 @@ def test_a_report_is_bounded_and_all_problems_are_counted(tmp_path: Path) -> Non
 def test_long_values_are_cut_in_the_report(tmp_path: Path) -> None:
     (problem,) = outcome(tmp_path, {"enrollments.csv": ENROLLMENTS + f"ash,algebra,{'x' * 5000}\n"}).problems
     assert problem.value == "x" * VALUE_CHARACTERS_MAX
+
+
+def test_long_values_are_cut_in_a_stop(tmp_path: Path) -> None:
+    write(tmp_path, {"teachers.csv": TEACHERS.replace("Teacher_email", "x" * 5000)})
+    with pytest.raises(SourceRejected) as caught:
+        files.open_all(tmp_path, memory_limit="256MB")
+    (problem,) = caught.value.problems
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.column) == ("unknown-header", "x" * VALUE_CHARACTERS_MAX)
 
 
 def test_the_districts_own_administrator_roles_count(tmp_path: Path) -> None:

@@ -378,6 +378,18 @@ def test_staff_of_several_schools_of_all_and_of_the_office(tmp_path: Path) -> No
     )
 
 
+def test_an_office_stands_alone_when_no_school_goes_in(tmp_path: Path) -> None:
+    world = outcome(
+        tmp_path,
+        {
+            "schools.csv": SCHOOLS.replace("School,", ",").replace("Ash ", "").replace("Birch ", ""),
+            "staff.csv": STAFF + "DEFAULT_DISTRICT_OFFICE,3,c@x.org,C,C,,\n",
+        },
+    )
+    assert world.column("schools", "row") == {"DEFAULT_DISTRICT_OFFICE": 2}
+    assert world.tables["students"] == []
+
+
 def test_an_office_that_schools_csv_has_is_not_made_again(tmp_path: Path) -> None:
     schools = SCHOOLS + "DEFAULT_DISTRICT_OFFICE,Head Office,0\n"
     world = outcome(tmp_path, {"schools.csv": schools, "staff.csv": STAFF + "DEFAULT_DISTRICT_OFFICE,3,c@x.org,C,C,,\n"})

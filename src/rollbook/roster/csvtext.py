@@ -34,7 +34,6 @@ _ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
 # A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the line.
 _LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
 
-
 # The first quotes of a file that were not doubled are named; more of them would not help.
 _INNER_QUOTES_NAMED: Final = 100
 

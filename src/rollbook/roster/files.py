@@ -88,6 +88,8 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
     if is_numbered:
         _load_rewritten(opened, file, readable, matched)
     _make_view(opened, file, matched, is_numbered=is_numbered)
+    if readable != path:
+        readable.unlink()
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise Unusable(UnreadableFile(file.name, expected="a finished upload", value="a file that changed while it was read"))

@@ -1,4 +1,4 @@
-"""Matches a file's header with the contract's columns; reading the header's text is left to `text`."""
+"""Matches a file's header with the contract's columns; reading the header's text is left to `csvtext`."""
 
 from __future__ import annotations
 

@@ -189,11 +189,12 @@ def scan(name: str, path: Path) -> Layout:
     for raw in _blocks(path):
         if not tail.has_text and raw.startswith(_UTF16_BOMS):
             raise Unusable(NotText(name, value="the file is UTF-16", expected="UTF-8"))
-        at = raw.find(b"\0")
-        if at >= 0:
-            raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:at])))
-        if foreign_row is None and (at := encoding.first_foreign(raw)) is not None:  # type: ignore[assignment]
-            foreign_row = _row_at(rows, line_ends, raw[:at])
+        nul = raw.find(b"\0")
+        if nul >= 0:
+            raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:nul])))
+        foreign = encoding.first_foreign(raw) if foreign_row is None else None
+        if foreign is not None:
+            foreign_row = _row_at(rows, line_ends, raw[:foreign])
         block = line_ends.unify(raw)
         for part in (rows, lengths, tail, odd_blanks):
             part.feed(block)

@@ -64,7 +64,7 @@ _SCHOOLS: Final = f"""
     FROM kept_schools school {_joins("school", {"low_grade": "grade", "high_grade": "grade", "school_phone": "phone"})}
     UNION ALL
     -- Staff may name the district's office although schools.csv has no row for it: the id is built in (documented).
-    SELECT '{OFFICE}', (SELECT max("row") FROM kept_schools) + 1, 'District Office', '{OFFICE}',
+    SELECT '{OFFICE}', (SELECT coalesce(max("row"), 1) + 1 FROM kept_schools), 'District Office', '{OFFICE}',
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     WHERE '{OFFICE}' IN (SELECT school_id FROM kept_staff) AND '{OFFICE}' NOT IN (SELECT key FROM kept_schools)
 """

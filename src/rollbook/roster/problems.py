@@ -40,6 +40,12 @@ class Problem:
     value: str | None = None
     expected: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("column", "value"):
+            text = getattr(self, name)
+            if text is not None and len(text) > VALUE_CHARACTERS_MAX:
+                object.__setattr__(self, name, text[:VALUE_CHARACTERS_MAX])
+
     def __str__(self) -> str:
         return self.message.format(
             file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected
@@ -406,7 +412,7 @@ def record(connection: duckdb.DuckDBPyConnection, problems: Iterable[Problem]) -
     """Add single findings to the table; checks add theirs in bulk, with SQL."""
     rows = [(problem.code, *astuple(problem)) for problem in problems]
     if rows:
-        connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, left(?, 200), left(?, 200))", rows)
+        connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 class Problems:
