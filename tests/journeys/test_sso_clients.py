@@ -120,6 +120,8 @@ def test_django_allauth_logs_a_teacher_in(
     app = {"client_id": club.client_id, "secret": club.secret}
     monkeypatch.setattr(django_settings, "SOCIALACCOUNT_PROVIDERS", {"clever": {"APP": app}}, raising=False)
     call_command("migrate", verbosity=0)
+    # Both databases have the same people: the site must not remember them from the other one.
+    call_command("flush", verbosity=0, interactive=False)
     site = DjangoClient(headers={"host": "site.example"})
 
     begun = site.get("/accounts/clever/login/")
