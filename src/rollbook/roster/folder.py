@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Container, Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -100,10 +101,9 @@ def _remarks(names: list[str]) -> Iterator[Problem]:
         yield IgnoredFile("admins.csv", value="; staff.csv is there")
     elif "admins.csv" in names:
         yield DeprecatedFile("admins.csv", expected="staff.csv")
-    for name in names:
-        if name.lower().endswith(".csv") and name not in _KNOWN:
-            known = name.lower() in _KNOWN
-            yield IgnoredFile(name, value="; names must be lower case" if known else "")
+    others = (name for name in names if name.lower().endswith(".csv") and name not in _KNOWN)
+    for name in islice(others, ENTRIES_MAX):
+        yield IgnoredFile(name, value="; names must be lower case" if name.lower() in _KNOWN else "")
 
 
 def _in_archive(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
