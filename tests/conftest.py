@@ -70,13 +70,18 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
 
 
 @pytest.fixture
-def small_hub(tmp_path: Path) -> Iterator[Hub]:
-    """The same on SQLite alone, for what the engine works out before any database is written to."""
-    address = str(tmp_path / "rollbook.db")
-    with closing(open_database(address)) as opened:
+def small_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, for what only that one has."""
+    with closing(open_database(str(tmp_path / "rollbook.db"))) as opened:
         migrate(opened)
-        with closing(Hub(opened, address, tmp_path)) as hub:
-            yield hub
+        yield opened
+
+
+@pytest.fixture
+def small_hub(small_database: Database, tmp_path: Path) -> Iterator[Hub]:
+    """A hub on SQLite alone, for what the engine works out before any database is written to."""
+    with closing(Hub(small_database, str(tmp_path / "rollbook.db"), tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rollbook.errors import BadSetting
+from rollbook.errors import BadSetting, Busy
 from rollbook.store.database import Connection, Database
 
 WORDS = {
@@ -18,19 +18,42 @@ WORDS = {
 
 
 def migrate(database: Database) -> None:
-    """Bring the schema up to date. Errors: BadSetting for a database written by a later version."""
-    with database.write() as connection:
-        _run(connection, "CREATE TABLE IF NOT EXISTS migrations (step {number} PRIMARY KEY, name {text} NOT NULL)")
-        done = {step for (step,) in connection.rows("SELECT step FROM migrations")}
+    """Bring the schema up to date, also when several programs begin at once.
+
+    Errors: BadSetting for a database written by a later version.
+    """
+    done = _steps_done(database)
     if done and max(done) > len(STEPS):
         raise BadSetting(
             f"database: it was written by a later version of Rollbook (schema {max(done)}; this one knows {len(STEPS)})"
         )
     for step, function in enumerate(STEPS, start=1):
         if step not in done:
-            with database.write() as connection:
-                function(connection)
-                connection.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
+            _take(database, step, function)
+
+
+def _steps_done(database: Database) -> set[int]:
+    try:
+        with database.read() as connection:
+            return {step for (step,) in connection.rows("SELECT step FROM migrations")}
+    except BadSetting:  # a new database
+        pass
+    try:
+        with database.write() as connection:
+            _run(connection, "CREATE TABLE IF NOT EXISTS migrations (step {number} PRIMARY KEY, name {text} NOT NULL)")
+    except Busy:  # another program has just made it
+        pass
+    return set()
+
+
+def _take(database: Database, step: int, function: Callable[[Connection], None]) -> None:
+    with database.write() as connection:
+        if connection.dialect == "postgresql":
+            # Before anything is read, so that it is read as the one that went before left it; SQLite has one writer anyhow.
+            connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
+        if connection.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
+            function(connection)
+            connection.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
 
 
 def _run(connection: Connection, sql: str) -> None:

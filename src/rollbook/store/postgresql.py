@@ -8,10 +8,21 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import psycopg
+from psycopg import errors
 from psycopg_pool import ConnectionPool
 
-from rollbook.errors import BadSetting, Busy
+from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.database import Row, Values
+
+CONNECT_SECONDS = 10
+# Whoever writes has looked first, so what is in the way now was written at the same moment.
+_CONFLICTS = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.UniqueViolation,
+    errors.DuplicateObject,
+    errors.DuplicateTable,
+)
 
 
 def open_postgresql(address: str) -> PostgreSQL:
@@ -50,30 +61,46 @@ class PostgreSQL:
     is_local = False
 
     def __init__(self, address: str) -> None:
-        self._pool = ConnectionPool(address, min_size=1, max_size=16, open=False, configure=_configure)
         try:
-            self._pool.open(wait=True, timeout=15)
+            # Asked once by itself: the pool would go on asking, and say only that it has no connection.
+            psycopg.connect(address, connect_timeout=CONNECT_SECONDS).close()
         except psycopg.Error as error:
-            self._pool.close()
-            raise BadSetting(f"database: the PostgreSQL server cannot be reached: {error}") from None
+            raise BadSetting(f"database: the PostgreSQL server cannot be reached: {_line(error, address)}") from None
+        self._pool = ConnectionPool(address, min_size=1, max_size=16, open=True, configure=_configure)
 
     @contextmanager
     def read(self) -> Iterator[PostgreSQLConnection]:
-        with self._pool.connection() as raw:
+        with _telling(), self._pool.connection() as raw:
             yield PostgreSQLConnection(raw)
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
-        try:
-            with self._pool.connection() as raw:
-                if not is_durable:
-                    raw.execute("SET LOCAL synchronous_commit = off")
-                yield PostgreSQLConnection(raw)
-        except psycopg.errors.SerializationFailure:
-            raise Busy("another transaction changed the same rows; nothing was written, try again") from None
+        with _telling(), self._pool.connection() as raw:
+            if not is_durable:
+                raw.execute("SET LOCAL synchronous_commit = off")
+            yield PostgreSQLConnection(raw)
 
     def close(self) -> None:
         self._pool.close()
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell what went wrong in words that a person can act on."""
+    try:
+        yield
+    except _CONFLICTS as error:
+        raise Busy("another transaction changed the same rows; nothing was written, try again") from error
+    except psycopg.OperationalError as error:
+        raise MachineTrouble(f"database: the PostgreSQL server cannot be reached or used: {_line(error)}") from error
+    except psycopg.Error as error:
+        raise BadSetting(f"database: PostgreSQL refuses: {_line(error)}") from error
+
+
+def _line(error: psycopg.Error, address: str = "") -> str:
+    """An error on one line, without the address: a password may stand in it."""
+    text = " ".join(str(error).split())
+    return text.replace(address, "postgresql://...") if address else text
 
 
 def _configure(raw: psycopg.Connection[Row]) -> None:

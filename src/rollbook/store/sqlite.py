@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from rollbook.errors import BadSetting, Busy
+from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.database import Row, Values
 
 BUSY_SECONDS = 30
@@ -83,27 +83,39 @@ class SQLite:
         connection: SQLiteConnection | None = getattr(self._readers, "connection", None)
         if connection is None:
             connection = self._readers.connection = SQLiteConnection(self._connect())
-        connection.raw.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.raw.execute("COMMIT")
+        with self._telling():
+            connection.raw.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.raw.execute("COMMIT")
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
-        with self._writing:
+        with self._writing, self._telling():
             # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole either way.
             self._writer.pragma("synchronous", "full" if is_durable else "normal")
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-            except apsw.BusyError:
-                raise Busy(f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds") from None
+            self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteConnection(self._writer)
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                # A full disk has rolled it back already.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
                 raise
-            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell what is wrong with the file in words that a person can act on."""
+        try:
+            yield
+        except apsw.BusyError as error:
+            raise Busy(f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds") from error
+        except (apsw.FullError, apsw.IOError, apsw.NoMemError) as error:
+            raise MachineTrouble(f"database: {self._path} cannot be read or written: {error}; nothing was written") from error
+        except apsw.Error as error:
+            raise BadSetting(f"database: {self._path} cannot be used: {error}") from error
 
     def close(self) -> None:
         for connection in self._all:

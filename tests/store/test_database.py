@@ -1,0 +1,242 @@
+"""Both databases behind the same functions: what a transaction promises, and what is said when the database is in trouble."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from rollbook.errors import BadSetting, Busy, MachineTrouble
+from rollbook.store import sqlite
+from rollbook.store.database import Connection, Database, open_database
+
+
+def facts(database: Database) -> dict[str, str]:
+    with database.read() as connection:
+        return dict(connection.rows("SELECT name, value FROM facts WHERE name LIKE 'test%'"))
+
+
+def put(connection: Connection, name: str, value: str) -> None:
+    connection.run("INSERT INTO facts (name, value) VALUES (?, ?)", (f"test {name}", value))
+
+
+def test_what_is_written_appears_when_the_transaction_ends(database: Database) -> None:
+    with database.write() as connection:
+        put(connection, "a", "1")
+        assert connection.row("SELECT value FROM facts WHERE name = ?", ("test a",)) == ("1",)
+    assert facts(database) == {"test a": "1"}
+
+
+def test_nothing_is_written_when_anything_fails(database: Database) -> None:
+    def fail(error: type[BaseException]) -> None:
+        with database.write() as connection:
+            put(connection, "a", "1")
+            raise error
+
+    for error in (ValueError, KeyboardInterrupt, SystemExit):
+        with pytest.raises(error):
+            fail(error)
+    assert facts(database) == {}
+    with database.write() as connection:
+        put(connection, "b", "2")
+    assert facts(database) == {"test b": "2"}
+
+
+def test_a_read_sees_one_moment(database: Database) -> None:
+    with database.write() as connection:
+        put(connection, "a", "1")
+
+    def change() -> None:
+        with database.write() as connection:
+            connection.run("UPDATE facts SET value = '2' WHERE name = 'test a'")
+
+    with database.read() as connection:
+        before = connection.row("SELECT value FROM facts WHERE name = 'test a'")
+        other = threading.Thread(target=change)
+        other.start()
+        other.join()
+        assert connection.row("SELECT value FROM facts WHERE name = 'test a'") == before == ("1",)
+    assert facts(database) == {"test a": "2"}
+
+
+def test_another_handle_sees_what_was_committed(database: Database, database_address: str) -> None:
+    with closing(open_database(database_address)) as other:
+        with database.write() as connection:
+            put(connection, "a", "1")
+            assert facts(other) == {}
+        assert facts(other) == {"test a": "1"}
+
+
+@pytest.mark.parametrize("value", ["", "'", "%s ?", "?", "日本語 🎒", "\\x00", "a\nb", "x" * 1_000_000])
+def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
+    with database.write() as connection:
+        put(connection, "a", value)
+        connection.insert("facts", "name, value", [("test b", value)])
+    assert facts(database) == {"test a": value, "test b": value}
+
+
+def test_many_rows_go_in_at_once_in_their_order(database: Database) -> None:
+    with database.write() as connection:
+        connection.insert("facts", "name, value", ((f"test {number:05}", str(number)) for number in range(5_000)))
+    found = facts(database)
+    assert [found[f"test {number:05}"] for number in range(5_000)] == [str(number) for number in range(5_000)]
+
+
+def test_texts_are_ordered_byte_by_byte(database: Database) -> None:
+    names = ["test a", "test B", "test é", "test Z", "test _", "test 1"]
+    with database.write() as connection:
+        connection.insert("facts", "name, value", ((name, "") for name in names))
+    with database.read() as connection:
+        found = [name for (name,) in connection.rows("SELECT name FROM facts WHERE name LIKE 'test%' ORDER BY name")]
+    assert found == sorted(names, key=str.encode)
+
+
+def test_two_that_write_the_same_at_once_cannot_both_win(database: Database, database_address: str) -> None:
+    with database.write() as connection:
+        put(connection, "a", "0")
+    outcomes: list[str] = []
+    begun = threading.Barrier(2)
+
+    def add(own: Database) -> None:
+        begun.wait(timeout=60)
+        try:
+            with own.write() as connection:
+                found = connection.row("SELECT value FROM facts WHERE name = 'test a'")
+                assert found
+                connection.run("UPDATE facts SET value = ? WHERE name = 'test a'", (str(int(found[0]) + 1),))
+            outcomes.append("written")
+        except Busy:
+            outcomes.append("refused")
+
+    with closing(open_database(database_address)) as other:
+        threads = [threading.Thread(target=add, args=(own,)) for own in (database, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert facts(database) == {"test a": str(outcomes.count("written"))}
+    assert outcomes.count("written") >= 1
+
+
+def test_two_that_make_the_same_at_once_are_no_traceback(database: Database, database_address: str) -> None:
+    failures: list[BaseException] = []
+
+    def also(own: Database) -> None:
+        try:
+            with own.write() as connection:
+                put(connection, "a", "2")
+        except BaseException as error:
+            failures.append(error)
+
+    with closing(open_database(database_address)) as other:
+        thread = threading.Thread(target=also, args=(other,))
+        with database.write() as connection:
+            put(connection, "a", "1")
+            thread.start()
+        thread.join()
+    (failure,) = failures
+    assert isinstance(failure, Busy | BadSetting)
+    assert facts(database) == {"test a": "1"}
+
+
+# --- trouble --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_statement_that_is_refused_is_told_on_one_line(database: Database) -> None:
+    for take in (database.read, database.write):
+        with pytest.raises(BadSetting, match=r"^database: [^\n]*nowhere[^\n]*$"), take() as connection:
+            connection.rows("SELECT * FROM nowhere")
+    assert facts(database) == {}
+
+
+def test_a_full_disk_is_told_and_leaves_all_as_it_was(small_database: Database) -> None:
+    with small_database.write() as connection:
+        put(connection, "a", "1")
+    raw: Any = small_database
+    pages = raw._writer.pragma("page_count")
+    raw._writer.pragma("max_page_count", pages + 2)
+    with pytest.raises(MachineTrouble, match="full; nothing was written"), small_database.write() as connection:
+        connection.insert("facts", "name, value", ((f"test b {number}", "x" * 100_000) for number in range(100)))
+    assert facts(small_database) == {"test a": "1"}
+    raw._writer.pragma("max_page_count", 1_000_000)
+    with small_database.write() as connection:
+        put(connection, "c", "3")
+    assert facts(small_database) == {"test a": "1", "test c": "3"}
+
+
+def test_a_database_that_another_program_holds_is_told(
+    small_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
+    holder = apsw.Connection(str(tmp_path / "rollbook.db"))
+    holder.execute("BEGIN IMMEDIATE")
+    with closing(open_database(str(tmp_path / "rollbook.db"))) as other:
+        with pytest.raises(Busy, match="another process has been writing"), other.write():
+            pass
+        assert facts(other) == {}
+        holder.execute("COMMIT")
+        with other.write() as connection:
+            put(connection, "a", "1")
+    holder.close()
+
+
+def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path) -> None:
+    with small_database.write() as connection:
+        connection.insert("facts", "name, value", ((f"test {number}", "x" * 1_000) for number in range(1_000)))
+    small_database.close()
+    path = tmp_path / "rollbook.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50_000] + b"\xff" * (len(whole) - 50_000))
+    with (
+        closing(open_database(str(path))) as broken,
+        pytest.raises(BadSetting, match=r"^database: .*rollbook\.db cannot be used"),
+    ):
+        facts(broken)
+
+
+@pytest.mark.parametrize(
+    "content", [b"School_id,School_name\n" * 100, b"SQLite format 3\x00" + b"\xff" * 5_000, b"PK\x03\x04" * 500]
+)
+def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "schools.csv"
+    path.write_bytes(content)
+    with pytest.raises(BadSetting, match=r"schools\.csv cannot be opened as a SQLite database"):
+        open_database(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "rollbook.db"):
+        with pytest.raises(BadSetting, match=r"^database: .* cannot be opened as a SQLite database"):
+            open_database(str(path))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://user:hunter2@127.0.0.1:1/rollbook",
+        "postgresql://user:hunter2@[bad/rollbook",
+        "postgresql://user:hunter2@127.0.0.1:port/rollbook",
+        "postgresql://user:hunter2@/rollbook?host=/nowhere",
+        "postgresql://user:hunter2@host/rollbook?nonsense=1",
+        "mysql://user:hunter2@127.0.0.1/rollbook",
+    ],
+)
+def test_a_server_that_is_not_there_is_told_without_its_password(address: str) -> None:
+    with pytest.raises(BadSetting, match=r"^database: [^\n]*$") as raised:
+        open_database(address)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_postgresql_server_that_goes_away_is_told(postgresql_address: str) -> None:
+    with closing(open_database(postgresql_address)) as opened:
+        told = pytest.raises(MachineTrouble, match=r"^database: the PostgreSQL server cannot be reached or used: ")
+        with told, opened.write() as connection:
+            connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
+        with opened.read() as connection:
+            assert connection.row("SELECT 1") == (1,)

@@ -1,0 +1,91 @@
+"""The schema's steps, on both databases: each once, in its own transaction, whoever begins at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from rollbook.errors import BadSetting
+from rollbook.store import migrations
+from rollbook.store.database import Connection, Database, open_database
+from rollbook.store.migrations import STEPS, migrate
+
+
+@pytest.fixture
+def empty(database_address: str) -> Iterator[Database]:
+    with closing(open_database(database_address)) as opened:
+        yield opened
+
+
+def steps(database: Database) -> list[tuple[int, str]]:
+    with database.read() as connection:
+        return [(number, name) for number, name in connection.rows("SELECT step, name FROM migrations ORDER BY step")]
+
+
+def expected() -> list[tuple[int, str]]:
+    return [(number, function.__name__) for number, function in enumerate(STEPS, start=1)]
+
+
+def test_every_step_is_taken_once(empty: Database) -> None:
+    for _ in range(3):
+        migrate(empty)
+        assert steps(empty) == expected()
+
+
+def test_a_step_that_fails_leaves_nothing_behind_and_can_be_taken_again(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: Connection) -> None:
+        connection.run("CREATE TABLE half (x TEXT)")
+        raise ValueError
+
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, broken))
+    with pytest.raises(ValueError, match=r"^$"):
+        migrate(empty)
+    assert steps(empty) == expected()
+    with pytest.raises(BadSetting, match="half"), empty.read() as connection:
+        connection.rows("SELECT * FROM half")
+
+    def mended(connection: Connection) -> None:
+        connection.run("CREATE TABLE half (x TEXT)")
+
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, mended))
+    migrate(empty)
+    assert steps(empty) == [*expected(), (len(STEPS) + 1, "mended")]
+
+
+def test_a_database_of_a_later_version_is_refused(empty: Database) -> None:
+    migrate(empty)
+    with empty.write() as connection:
+        connection.run("INSERT INTO migrations (step, name) VALUES (?, 'later')", (len(STEPS) + 1,))
+    with pytest.raises(BadSetting, match=rf"later version of Rollbook \(schema {len(STEPS) + 1}; this one knows {len(STEPS)}\)"):
+        migrate(empty)
+
+
+def test_programs_that_begin_at_once_wait_for_one_another(database_address: str) -> None:
+    failures: list[BaseException] = []
+    begun = threading.Barrier(4)
+
+    def begin() -> None:
+        with closing(open_database(database_address)) as own:
+            begun.wait(timeout=60)
+            try:
+                migrate(own)
+                assert steps(own) == expected()
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_program_that_begins_does_not_wait_for_one_that_writes(empty: Database, database_address: str) -> None:
+    migrate(empty)
+    with closing(open_database(database_address)) as other, empty.write() as connection:
+        connection.run("INSERT INTO facts (name, value) VALUES ('test', '1')")
+        migrate(other)
