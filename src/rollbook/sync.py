@@ -20,6 +20,7 @@ from rollbook.roster import checks, cloned, credentials, diff, files, guard, ide
 from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem, Problems
 from rollbook.roster.rules import Rules
+from rollbook.roster.tables import connect
 from rollbook.settings import Settings
 from rollbook.store import applications, districts, events, history, thresholds, views
 from rollbook.store import credentials as logins
@@ -566,7 +567,7 @@ def _workplace(settings: Settings) -> Iterator[Path]:
 
 @contextmanager
 def _engine(settings: Settings, folder: Path) -> Iterator[DuckDBPyConnection]:
-    with duckdb.connect(config={"memory_limit": settings.sync_memory, "temp_directory": str(folder / "spill")}) as engine:
+    with connect(folder, settings.sync_memory) as engine:
         yield engine
 
 

@@ -58,6 +58,13 @@ class Tables:
 
 def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
     """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
+    connection = connect(folder, memory_limit)
+    problems.create_table(connection)
+    return Tables(connection, folder, password_key)
+
+
+def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """An empty engine that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -69,8 +76,7 @@ def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
         },
     )
     _limit_threads(connection)
-    problems.create_table(connection)
-    return Tables(connection, folder, password_key)
+    return connection
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:
