@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -66,4 +67,7 @@ def main() -> None:
         rollbook(prog_name="rollbook")
     except RollbookError as error:
         click.echo(f"rollbook: {error}", err=True)
+        sys.exit(1)
+    except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
+        click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
         sys.exit(1)

@@ -5,6 +5,7 @@ Seven stages, of which only the last one writes. Leaves files and rules to `rost
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -32,6 +33,7 @@ from rollbook.store.keys import Sealer, key_path
 from rollbook.store.views import Spec, View
 
 DAY_SECONDS = 86_400
+MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 # The ids of a plan: none of them is ever given, and they are greater than all that are.
 PLANNED_IDS = "f" * 16
@@ -553,7 +555,13 @@ def _change_record(
 @contextmanager
 def _workplace(settings: Settings) -> Iterator[Path]:
     """A folder for a run's files; what goes wrong in it with memory or disk is told in one line."""
-    with tempfile.TemporaryDirectory(prefix="rollbook-", dir=settings.temporary or None) as name:
+    if not MEMORY.fullmatch(settings.sync_memory):
+        raise BadSetting(f"sync_memory: expected a size such as 512MB or 2GB, got {settings.sync_memory!r}")
+    try:
+        place = tempfile.TemporaryDirectory(prefix="rollbook-", dir=settings.temporary or None)
+    except OSError as error:
+        raise BadSetting(f"temporary: no file can be made in {settings.temporary or 'the system'!r}: {error.strerror}") from None
+    with place as name:
         try:
             yield Path(name)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:

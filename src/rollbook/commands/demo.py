@@ -12,6 +12,7 @@ import click
 
 from rollbook.auth import published
 from rollbook.commands.options import json_option, read_settings
+from rollbook.errors import Refused
 from rollbook.settings import Settings
 from rollbook.synthetic.stories import STORIES
 from rollbook.web import server
@@ -82,10 +83,14 @@ These tokens are published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
 def _clear(folder: Path) -> None:
-    """Remove a demo, also one that was never finished; other files in the folder are left alone."""
-    shutil.rmtree(folder / "files", ignore_errors=True)
-    for name in KEPT:
-        (folder / name).unlink(missing_ok=True)
+    """Make the folder, and remove a demo from it, also one that was never finished; other files there are left alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / "files", ignore_errors=True)
+        for name in KEPT:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder") from None
 
 
 def _prepare(folder: Path, students: int, seed: int) -> None:

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 import click
 
 from rollbook import settings as setting_rows
+from rollbook.errors import BadSetting
 from rollbook.settings import Settings
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
+
+PORT_MAX = 65_535
 
 database_option = click.option(
     "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
@@ -20,7 +23,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def read_settings(**options: object) -> Settings:
-    return setting_rows.read(os.environ, **options)
+    settings = setting_rows.read(os.environ, **options)
+    if settings.port > PORT_MAX:
+        raise BadSetting(f"port: expected at most {PORT_MAX}, got {settings.port}")
+    return settings
 
 
 @contextmanager

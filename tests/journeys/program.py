@@ -1,0 +1,123 @@
+"""The program itself, as a process of its own: commands that end, and servers that run until they are told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+
+PROGRAM = (sys.executable, "-m", "rollbook")
+TIMEOUT_SECONDS = 120
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of this test run with settings of its own, and none that happen to be in force outside."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
+    return outside | {"PYTHONUNBUFFERED": "1"} | {f"ROLLBOOK_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def run(*arguments: str | Path, folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a folder."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=folder,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def done(*arguments: str | Path, folder: Path, **settings: object) -> str:
+    """What a command printed that must succeed."""
+    outcome = run(*arguments, folder=folder, **settings)
+    assert (outcome.returncode, outcome.stderr) == (0, ""), outcome
+    return outcome.stdout
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server process, and what it has printed so far."""
+
+    def __init__(self, process: subprocess.Popen[str], base: str) -> None:
+        self.process, self.base = process, base
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.append(line)
+
+    @property
+    def printed(self) -> str:
+        return "".join(self._lines)
+
+    def wait_until_it_answers(self, path: str = "/openapi.json", headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """The first answer with 200 that it gives; a test fails with what was printed when none comes."""
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                answer = httpx.get(self.base + path, headers=headers or {})
+            except httpx.TransportError:
+                self._reader.join(0.05)  # until it listens
+                continue
+            if answer.status_code == 200:
+                return answer
+        raise AssertionError(f"no answer; the server printed: {self.printed}")
+
+    def stop(self) -> None:
+        """Interrupt it, as a person at the keyboard would, and wait for its end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        self._reader.join()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@contextmanager
+def serving(*arguments: str | Path, folder: Path, port: int | None = None, **settings: object) -> Iterator[Server]:
+    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block."""
+    port = port or free_port()
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments), "--port", str(port)],
+        cwd=folder,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    server = Server(process, f"http://127.0.0.1:{port}")
+    try:
+        server.wait_until_it_answers()
+        yield server
+    finally:
+        server.stop()
