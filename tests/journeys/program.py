@@ -20,9 +20,14 @@ TIMEOUT_SECONDS = 120
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment of this test run with settings of its own, and none that happen to be in force outside."""
+    """The environment of this test run with settings of its own, and none that happen to be in force outside.
+
+    `tmpdir` is no setting: it is the system's folder for temporary files.
+    """
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
-    return outside | {"PYTHONUNBUFFERED": "1"} | {f"ROLLBOOK_{name.upper()}": str(value) for name, value in settings.items()}
+    place = {"TMPDIR": str(settings.pop("tmpdir"))} if "tmpdir" in settings else {}
+    own = {f"ROLLBOOK_{name.upper()}": str(value) for name, value in settings.items()}
+    return {**outside, "PYTHONUNBUFFERED": "1", **place, **own}
 
 
 def run(*arguments: str | Path, folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -60,6 +65,7 @@ class Server:
     def __init__(self, process: subprocess.Popen[str], base: str) -> None:
         self.process, self.base = process, base
         self._lines: list[str] = []
+        self._has_printed = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -67,6 +73,13 @@ class Server:
         assert self.process.stdout
         for line in self.process.stdout:
             self._lines.append(line)
+            self._has_printed.set()
+        self._has_printed.set()
+
+    def printed_at_once(self) -> str:
+        """Its first line, or what it printed before it ended."""
+        self._has_printed.wait(TIMEOUT_SECONDS)
+        return self.printed
 
     @property
     def printed(self) -> str:
@@ -101,9 +114,23 @@ class Server:
 
 
 @contextmanager
-def serving(*arguments: str | Path, folder: Path, port: int | None = None, **settings: object) -> Iterator[Server]:
-    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block."""
-    port = port or free_port()
+def serving(
+    *arguments: str | int | Path, folder: Path, port: int | None = None, wait: bool = True, **settings: object
+) -> Iterator[Server]:
+    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block; ready, if told to wait."""
+    server = _start(arguments, folder, port or free_port(), settings)
+    try:
+        if port is None and "cannot be used" in server.printed_at_once():
+            server.stop()
+            server = _start(arguments, folder, free_port(), settings)  # somebody was faster
+        if wait:
+            server.wait_until_it_answers()
+        yield server
+    finally:
+        server.stop()
+
+
+def _start(arguments: tuple[str | int | Path, ...], folder: Path, port: int, settings: Mapping[str, object]) -> Server:
     process = subprocess.Popen(
         [*PROGRAM, *map(str, arguments), "--port", str(port)],
         cwd=folder,
@@ -115,9 +142,4 @@ def serving(*arguments: str | Path, folder: Path, port: int | None = None, **set
         errors="replace",
         start_new_session=True,
     )
-    server = Server(process, f"http://127.0.0.1:{port}")
-    try:
-        server.wait_until_it_answers()
-        yield server
-    finally:
-        server.stop()
+    return Server(process, f"http://127.0.0.1:{port}")

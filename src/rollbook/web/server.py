@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -36,7 +38,9 @@ def check_port(settings: Settings) -> None:
 
 
 def run(settings: Settings, demo: Demo | None = None) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted, or told to end."""
+    # Else the signal by which service managers stop a program would end it before it has cleaned up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = new_table()
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
     os.environ[LIMITS] = str(limits)

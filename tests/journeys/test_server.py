@@ -1,0 +1,145 @@
+"""`rollbook serve` as a process, with real sockets: framing, several workers, syncs while it serves, and its end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests import world
+from tests.journeys import program
+from tests.journeys.program import Server
+
+
+def prepare(folder: Path, **settings: object) -> str:
+    """Sync the small world, and return a district token."""
+    world.write(folder / "files")
+    program.done("district", "create", "Springfield", folder=folder, **settings)
+    program.done("application", "create", "Reader", folder=folder, **settings)
+    program.done("sync", "Springfield", "files", folder=folder, **settings)
+    connected = json.loads(program.done("connect", "Reader", "Springfield", "--json", folder=folder, **settings))
+    return str(connected["access_token"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def token(folder: Path) -> str:
+    return prepare(folder)
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, token: str) -> Iterator[Server]:
+    with program.serving("serve", "--workers", "2", folder=folder) as opened:
+        yield opened
+
+
+def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token: str) -> None:
+    """One connection for all kinds of answers: a body where none belongs would be read as the next answer's head."""
+    wire = http.client.HTTPConnection(urlsplit(server.base).netloc, timeout=60)
+    bearer = {"Authorization": f"Bearer {token}"}
+    tag = ""
+    for method, path, headers, status in [
+        ("HEAD", "/v3.0/users", bearer, 200),
+        ("GET", "/v3.0/users", bearer, 200),
+        ("GET", "/v3.0/users", {**bearer, "Accept-Encoding": "gzip"}, 200),
+        ("GET", "/v3.0/users", {**bearer, "If-None-Match": "TAG"}, 304),
+        ("OPTIONS", "/v3.0/users", {}, 204),
+        ("GET", "/v3.0/users", {}, 401),
+        ("HEAD", "/v3.0/users", {}, 401),
+        ("HEAD", "/v3.0/nothing", {}, 404),
+        ("GET", "/v3.0/nothing", {}, 404),
+        ("POST", "/v3.0/users", {**bearer, "Content-Type": "application/json"}, 404),
+        ("GET", "//v3.0//users/", {**bearer, "Content-Type": "application/json"}, 200),
+        ("GET", "/oauth/tokeninfo/", bearer, 200),
+        ("HEAD", "/oauth/tokeninfo", bearer, 200),
+        ("HEAD", "/openapi.json", {}, 200),
+        ("GET", "/v3.0/users?limit=1", bearer, 200),
+    ]:
+        wire.request(method, path, headers={name: tag if value == "TAG" else value for name, value in headers.items()})
+        answer = wire.getresponse()
+        body = answer.read()
+        assert (method, path, status) == (method, path, answer.status)
+        assert (body == b"") == (method == "HEAD" or status in (204, 304))
+        if method == "GET" and status == 200:
+            assert int(answer.headers["Content-Length"]) == len(body)
+        tag = answer.headers.get("ETag") or tag
+    wire.close()
+
+
+def test_the_limit_holds_to_the_request_over_all_workers(folder: Path, token: str) -> None:
+    limit, clients, each = 90, 6, 25
+    found: Counter[int] = Counter()
+    with program.serving("serve", "--workers", "2", folder=folder, rate_limit=limit) as limited:
+
+        def ask() -> None:
+            for _ in range(each):  # a connection for each request, so that the workers share them
+                answer = httpx.get(f"{limited.base}/v3.0/users?limit=1", headers={"authorization": f"Bearer {token}"})
+                found[answer.status_code] += 1
+                assert (answer.status_code == 429) == (answer.content == b"")
+
+        threads = [threading.Thread(target=ask) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == {200: limit, 429: clients * each - limit}
+
+
+def test_every_worker_shows_a_sync_as_soon_as_it_is_committed(server: Server, folder: Path, token: str, tmp_path: Path) -> None:
+    def names() -> set[str]:
+        """The schools' names on connections of their own, which the workers share."""
+        found: set[str] = set()
+        for _ in range(20):
+            page = httpx.get(f"{server.base}/v3.0/schools", headers={"authorization": f"Bearer {token}"}).json()
+            found |= {element["data"]["name"] for element in page["data"]}
+        return found
+
+    assert names() == {"North High", "South Elementary"}
+    changed = world.write(tmp_path / "changed", world.changed(("schools.csv", "South Elementary", "South Primary")))
+    program.done("sync", "Springfield", changed, "--approve", folder=folder)
+    assert names() == {"North High", "South Primary"}
+    program.done("sync", "Springfield", "files", "--approve", folder=folder)
+    assert names() == {"North High", "South Elementary"}
+
+
+def test_a_new_token_is_good_at_once_on_every_worker(server: Server, folder: Path) -> None:
+    program.done("application", "create", "Newcomer", folder=folder)
+    connected = json.loads(program.done("connect", "Newcomer", "Springfield", "--json", folder=folder))
+    bearer = {"authorization": f"Bearer {connected['access_token']}"}
+    assert {httpx.get(f"{server.base}/v3.0/districts", headers=bearer).status_code for _ in range(20)} == {200}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["interrupted", "terminated"])
+def test_a_server_that_is_stopped_leaves_nothing_behind(
+    folder: Path, token: str, tmp_path: Path, workers: int, stop: int
+) -> None:
+    port = program.free_port()
+    with program.serving("serve", "--workers", workers, folder=folder, port=port, tmpdir=tmp_path) as stopped:
+        assert len(list(tmp_path.glob("rollbook-*"))) == 1
+        stopped.process.send_signal(stop)
+        assert stopped.process.wait(60) == 0
+    assert list(tmp_path.glob("rollbook-*")) == []
+    assert stopped.printed == f"Rollbook serves http://127.0.0.1:{port} (stop with Ctrl+C)\n"
+
+
+def test_it_serves_postgresql_as_well(tmp_path: Path, database_address: str) -> None:
+    token = prepare(tmp_path, database=database_address)
+    with program.serving("serve", "--workers", "2", folder=tmp_path, database=database_address) as served:
+        answers = [
+            httpx.get(f"{served.base}/v3.0/users?role=student", headers={"authorization": f"Bearer {token}"}) for _ in range(10)
+        ]
+    assert {(answer.status_code, len(answer.json()["data"])) for answer in answers} == {(200, 3)}
+    assert served.printed.splitlines() == [f"Rollbook serves {served.base} (stop with Ctrl+C)"]
