@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -67,15 +68,22 @@ def key_path(settings: Settings) -> Path:
 
 
 def _read_or_make(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """The key in the file; a new one appears whole, so that of two programs that begin at once one takes the other's."""
+    if path.exists():
         return _read(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)  # readable by its owner only
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(name)
     except OSError as error:
         raise BadSetting(f"key_file: {path} cannot be written: {error.strerror}") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(key := Fernet.generate_key())
-    return key
+    return _read(path)
 
 
 def _read(path: Path) -> bytes:

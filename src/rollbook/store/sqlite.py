@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,9 +59,7 @@ class SQLite:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-            if self._writer.pragma("journal_mode") != "wal":
-                self._writer.pragma("page_size", PAGE_BYTES)
-                self._writer.pragma("journal_mode", "wal")
+            _use_wal(self._writer)
         except (apsw.Error, OSError) as error:
             raise BadSetting(f"database: {path} cannot be opened as a SQLite database: {error}") from None
         self._writing = threading.RLock()
@@ -120,3 +119,16 @@ class SQLite:
     def close(self) -> None:
         for connection in self._all:
             connection.close()
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Put a new file into WAL mode; SQLite does not wait for others that do so at the same time, so that is done here."""
+    end = time.monotonic() + BUSY_SECONDS
+    while connection.pragma("journal_mode") != "wal":
+        try:
+            connection.pragma("page_size", PAGE_BYTES)
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
