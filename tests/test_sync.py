@@ -399,7 +399,7 @@ def test_a_view_is_the_same_whether_it_was_made_before_the_first_sync_or_later(h
             assert {user["id"]: user["created"] for user in client.records("/v3.0/users")} == created
 
 
-@pytest.mark.parametrize("is_first", [False], ids=["later"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 def test_a_view_that_is_made_while_a_sync_commits_misses_nothing(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, is_first: bool
 ) -> None:

@@ -219,7 +219,10 @@ def resume(database: Database, district: District) -> None:
 
 
 def view_of(database: Database, district: District, spec: Spec, settings: Settings) -> View:
-    """The district's view of that spec; a new one is made from the last snapshot, in one transaction."""
+    """The district's view of that spec; a new one is made from the last snapshot, in one transaction.
+
+    Errors: Busy when a sync committed meanwhile.
+    """
     with _workplace(settings) as folder, _engine(settings, folder) as engine:
         last = history.snapshot(database, district, folder)
         with database.write() as connection:
@@ -234,6 +237,7 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
                 digests = diff.write(engine, "digests", folder)
                 history.fill_view(connection, district, view, last, diff.rows(engine, is_whole=cloned.is_in(engine)), digests)
             elif is_new:
+                history.hold_on(connection, district, last)
                 districts.insert_record(connection, districts.reread(connection, district), view, 0)
     return view
 
