@@ -12,6 +12,7 @@ from rollbook.errors import Busy
 from rollbook.roster import sharing
 from rollbook.store import applications, history, views
 from rollbook.store.views import Spec
+from rollbook.sync import edits
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in
 
@@ -238,7 +239,7 @@ def test_a_preview_before_the_first_sync_writes_nothing(desk: Desk) -> None:
 
 def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = desk.connect()
-    monkeypatch.setattr(sync, "_share_nothing_yet", meanwhile(desk, sync._share_nothing_yet))
+    monkeypatch.setattr(edits, "_share_nothing_yet", meanwhile(desk, edits._share_nothing_yet))
     with pytest.raises(Busy):
         reader.share(NOTHING)
     assert len(labels(reader)["schools"]) == 2

@@ -1,0 +1,31 @@
+"""Syncs: a district's files in, a snapshot committed, a report out; and what can be done with snapshots besides.
+
+`nightly` is the run itself, seven stages of which only the last one writes; `reviews` approves, discards and takes back, `edits`
+changes what an application sees, `pauses` keeps a district as it is. All of them end in the stages of `stages`. Leaves files and
+rules to `roster`, the transaction to `store.history`.
+"""
+
+from rollbook.sync.edits import rescope, share, thaw, view_of
+from rollbook.sync.nightly import Progress, run, take_in
+from rollbook.sync.pauses import pause, resume
+from rollbook.sync.result import How, Sync
+from rollbook.sync.reviews import approve, discard, undo
+from rollbook.sync.stages import DAY_SECONDS
+
+__all__ = [
+    "DAY_SECONDS",
+    "How",
+    "Progress",
+    "Sync",
+    "approve",
+    "discard",
+    "pause",
+    "rescope",
+    "resume",
+    "run",
+    "share",
+    "take_in",
+    "thaw",
+    "undo",
+    "view_of",
+]

@@ -1,0 +1,159 @@
+"""Edits of what an application sees: its share, its scopes, its view frozen or thawed; in force at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollbook.errors import Refused
+from rollbook.roster import cloned, diff, guard, identity
+from rollbook.settings import Settings
+from rollbook.store import applications, districts, history, views
+from rollbook.store.applications import Application
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import District, timestamp
+from rollbook.store.history import Outcome, Snapshot
+from rollbook.store.views import Spec, View
+from rollbook.sync.pauses import reread
+from rollbook.sync.result import How, Sync
+from rollbook.sync.stages import build, count, restore
+from rollbook.sync.workplace import engine_in, workplace
+
+
+def view_of(database: Database, district: District, spec: Spec, settings: Settings) -> View:
+    """The district's view of that spec; a new one is made from the last snapshot, in one transaction.
+
+    Errors: Busy when a sync committed meanwhile.
+    """
+    with workplace(settings) as folder, engine_in(settings, folder) as engine:
+        last = history.snapshot(database, district, folder)
+        with database.write() as connection:
+            view, is_new = views.ensure(connection, district.number, spec)
+            if is_new and last.sync:
+                restore(engine, last.files)
+                if not cloned.is_in(engine):
+                    identity.restore(engine, last.files["identity"])
+                diff.load(engine, last.files["digests"])
+                build(engine, district, [view])
+                diff.between(engine, [view.number], last.created or "")
+                digests = diff.write(engine, "digests", folder)
+                history.fill_view(connection, district, view, last, diff.rows(engine, is_whole=cloned.is_in(engine)), digests)
+            elif is_new:
+                history.hold_on(connection, district, last)
+                districts.insert_record(connection, districts.reread(connection, district), view, 0)
+    return view
+
+
+def share(
+    database: Database,
+    district: District,
+    application: Application,
+    spec: Spec,
+    settings: Settings,
+    how: How | None = None,
+    *,
+    freezes: bool | None = None,
+) -> Sync:
+    """Change what an application sees of a district, at once: what enters its view is created, what leaves it deleted.
+
+    With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
+    stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit itself
+    freezes a view that does so already, unless `how.is_approved`. Errors: Unknown when it is not connected, Refused for a
+    cloned district.
+    """
+    how = how or How()
+    number, seen = applications.connection_of(database, application, district)
+    view = _own_view(database, district, number, how)
+    edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
+    with workplace(settings) as folder, engine_in(settings, folder) as engine:
+        last = history.snapshot(database, district, folder)
+        if reread(database, district).given or cloned.TABLE in last.files:
+            raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
+        if not last.sync:
+            return _share_nothing_yet(database, district, application, number, edited, last, how)
+        restore(engine, last.files)
+        identity.restore(engine, last.files["identity"])
+        diff.load(engine, last.files["digests"])
+        if seen != view.number:
+            diff.take_over(engine, seen, view.number)
+        build(engine, district, [edited])
+        moment = districts.moment_after(last.created, how.moment)
+        diff.between(engine, [view.number], timestamp(moment))
+        counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
+        reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []
+        frozen = {application.name: reasons} if reasons else {}
+        done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
+        if how.is_plan:
+            return done
+        if reasons:
+            diff.leave(engine, [view.number])
+        digests = diff.write(engine, "digests", folder)
+
+        def move(connection: Connection) -> None:
+            if seen != view.number:
+                views.copy(connection, seen, view.number)
+                applications.see(connection, number, view)
+            views.edit(connection, edited, last.head + 1)
+            views.freeze(connection, view, reasons, last.head + 1)
+            history.replace_digests(connection, district, last.sync, digests)
+            applications.note_share(connection, application, district, spec)
+
+        report = {**done.as_json(), "application": application.name}
+        outcome = Outcome("share", moment, report, {}, held_becomes=None)
+        run = history.commit(database, district, last, outcome, changes=diff.rows(engine), also=move)
+        return replace(done, number=run, state="committed")
+
+
+def thaw(database: Database, district: District, application: Application, settings: Settings, how: How | None = None) -> Sync:
+    """Apply the present state to an application's view that is frozen. Errors: Refused when it is not."""
+    view = _view_seen(database, district, application)
+    if not view.frozen:
+        raise Refused(f"what {application.name!r} sees of {district.name!r} is not frozen")
+    return share(database, district, application, view.spec, settings, replace(how or How(), is_approved=True))
+
+
+def rescope(database: Database, application: Application, settings: Settings) -> list[Sync]:
+    """Let an application see at once what its scopes open now, in all its districts; where nothing differs, nothing is done.
+
+    A cloned district shows what its source gave.
+    """
+    done = []
+    for number in applications.districts_of(database, application):
+        with database.read() as connection:
+            district = districts.by_number(connection, number)
+        view = _view_seen(database, district, application)
+        spec = replace(view.spec, scopes=Spec.of(application.scopes).scopes)
+        if spec != view.spec and not district.given:
+            # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
+            done.append(share(database, district, application, spec, settings, How(is_approved=True)))
+    return done
+
+
+def _view_seen(database: Database, district: District, application: Application) -> View:
+    _, seen = applications.connection_of(database, application, district)
+    with database.read() as connection:
+        return views.by_number(connection, seen)
+
+
+def _own_view(database: Database, district: District, number: int, how: How) -> View:
+    """The view that a connection (by its number) has alone; a plan writes none, and is made for one that is not there."""
+    if how.is_plan:
+        with database.read() as connection:
+            return views.find_own(connection, district.number, number) or View(0, views.NOTHING)
+    with database.write() as connection:
+        return views.own(connection, district.number, number)
+
+
+def _share_nothing_yet(
+    database: Database, district: District, application: Application, number: int, edited: View, last: Snapshot, how: How
+) -> Sync:
+    """Set what an application will see of a district that has not been synced yet."""
+    done = Sync(district, None, "planned", timestamp(), {edited.number: {}})
+    if how.is_plan:
+        return done
+    with database.write() as connection:
+        history.hold_on(connection, district, last)
+        views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
+        views.edit(connection, edited, last.head)
+        applications.see(connection, number, edited)
+        applications.note_share(connection, application, district, edited.spec)
+    return replace(done, state="committed")

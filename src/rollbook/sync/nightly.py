@@ -1,0 +1,104 @@
+"""A district's roster brought up to date with its source: files, or another server's records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rollbook.errors import Refused, SourceRejected
+from rollbook.roster import checks, cloned, credentials, files, normalize, snapshot
+from rollbook.roster.rules import Rules
+from rollbook.settings import Settings
+from rollbook.store import credentials as logins
+from rollbook.store import districts, history
+from rollbook.store.database import Database
+from rollbook.store.districts import District
+from rollbook.store.history import Outcome
+from rollbook.store.keys import Sealer, key_path
+from rollbook.sync.pauses import refuse_while_paused, reread
+from rollbook.sync.result import How, Sync
+from rollbook.sync.stages import COMPARED, Work, compare, conclude
+from rollbook.sync.workplace import engine_in, workplace
+
+Progress = Callable[[str], None]
+
+
+def run(
+    database: Database,
+    district: District,
+    source: Path,
+    settings: Settings,
+    *,
+    rules: Rules | None = None,
+    how: How | None = None,
+    progress: Progress | None = None,
+) -> Sync:
+    """Bring one district's roster up to date with its files.
+
+    A sync that looks wrong is held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the
+    files cannot be synced at all, Refused while the district is paused, Busy when another run was faster, MachineTrouble when
+    memory or disk did not suffice; nothing is written then but the district's own state.
+    """
+    rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    district = reread(database, district)
+    if district.given:
+        raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
+    refuse_while_paused(database, district, how)
+    with workplace(settings) as folder:
+        tell("reading the files")
+        keys = logins.keys(Sealer(key_path(settings)), district.id)
+        try:
+            opened = files.open_all(
+                source,
+                memory_limit=settings.sync_memory,
+                temporary=folder,
+                lenient=rules.lenient_headers,
+                password_key=keys[0],
+            )
+        except SourceRejected as error:
+            if not how.is_plan:
+                _note_failure(database, district, error, how)
+            raise
+        with closing(opened) as tables:
+            tell("checking the rows")
+            problems = checks.check(tables, rules)
+            tell("normalising the values")
+            normalize.roster(tables, rules)
+            credentials.build(tables.connection, keys[1])
+            snapshot.forget_files(tables.connection)
+            tell("comparing with the last snapshot")
+            before = history.snapshot(database, district, folder, COMPARED)
+            moment = compare(tables.connection, database, district, before, settings, how)
+            tell("writing the changes")
+            work = Work(database, district, settings, folder, tables.connection, before, moment)
+            return conclude(work, "files", how, problems)
+
+
+def take_in(database: Database, district: District, pages: Sequence[Path], settings: Settings) -> Sync:
+    """Make what another server gave the district's roster, with the ids and dates it has there; it is never held.
+
+    `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice, and those of `run`.
+    """
+    how = How(is_approved=True)
+    district = reread(database, district)
+    refuse_while_paused(database, district, how)
+    with workplace(settings) as folder, engine_in(settings, folder) as engine:
+        cloned.read(engine, pages)
+        before = history.snapshot(database, district, folder, COMPARED)
+        moment = compare(engine, database, district, before, settings, how)
+        return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how, None)
+
+
+def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
+    """Let the API say that the district has something to mend; the roster stays as it is."""
+    before = history.present(database, district)
+    moment = districts.moment_after(before.created, how.moment)
+    problems = [str(problem) for problem in error.problems]
+    report = {"state": "failed", "message": str(error), "problems": problems, "note": how.note}
+    outcome = Outcome("files", moment, report, {"state": "pending", "error": str(error)}, "failed", None)
+    history.commit(database, district, before, outcome)
+
+
+def _say_nothing(_: str) -> None:
+    """Progress when nobody watches."""

@@ -1,0 +1,64 @@
+"""Pauses, and what the district's own record says of the district: its state, and what is to be mended."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from rollbook.errors import BadSetting, Refused
+from rollbook.store import districts, history
+from rollbook.store.database import Database
+from rollbook.store.districts import District, timestamp
+from rollbook.store.history import Outcome
+from rollbook.sync.result import How
+
+
+def pause(database: Database, district: District, start: date, end: date | None) -> None:
+    """Pause a district's syncs over a span of days, an open one when `end` is None.
+
+    Errors: BadSetting when it ends before it begins.
+    """
+    if end and end < start:
+        raise BadSetting(f"until: expected a day on or after {start.isoformat()}, got {end.isoformat()}")
+    begun = start <= date.today()
+    columns: dict[str, object] = {"pause_start": start.isoformat(), "pause_end": end.isoformat() if end else None}
+    change_record(database, district, "pause", {**columns, "state": "paused"} if begun else columns)
+
+
+def resume(database: Database, district: District) -> None:
+    """End a pause; what was to be mended before it still is."""
+    state = "pending" if reread(database, district).error else "running"
+    change_record(database, district, "pause", {"pause_start": None, "pause_end": None, "state": state})
+
+
+def refuse_while_paused(database: Database, district: District, how: How) -> None:
+    if not is_paused(district, how.moment):
+        return
+    if district.state != "paused" and not how.is_plan:
+        change_record(database, district, "pause", {"state": "paused"})
+    start, end = district.pause_start, district.pause_end
+    until = f"until {end}" if end else "with no end set"
+    raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
+
+
+def is_paused(district: District, moment: float | None) -> bool:
+    today = timestamp(moment)[:10]
+    start, end = district.pause_start, district.pause_end
+    return bool(start) and str(start) <= today <= (end or today)
+
+
+def healthy(district: District, moment: float | None = None) -> str:
+    """The state of a district that has nothing to mend."""
+    return "paused" if is_paused(district, moment) else "running"
+
+
+def reread(database: Database, district: District) -> District:
+    with database.read() as connection:
+        return districts.reread(connection, district)
+
+
+def change_record(
+    database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
+) -> None:
+    before = history.present(database, district)
+    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
+    history.commit(database, district, before, outcome)

@@ -1,0 +1,163 @@
+"""The stages that all runs share: ids, records, comparison, and the one that commits, holds or only tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from rollbook.roster import cloned, credentials, diff, guard, identity, snapshot
+from rollbook.roster.guard import Counts, Reason
+from rollbook.roster.problems import Problems
+from rollbook.settings import Settings
+from rollbook.store import applications, districts, events, history, thresholds, views
+from rollbook.store import credentials as logins
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import District, timestamp
+from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
+from rollbook.store.views import View
+from rollbook.sync.pauses import healthy
+from rollbook.sync.result import How, Sync
+
+DAY_SECONDS = 86_400
+# The ids of a plan: none of them is ever given, and they are greater than all that are.
+PLANNED_IDS = "f" * 16
+HELD = "Held for approval: "
+# Files of the last snapshot that a sync compares with; the others serve to make a view anew.
+COMPARED = ("identity", "digests")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the last stages need of the first ones."""
+
+    database: Database
+    district: District
+    settings: Settings
+    folder: Path
+    engine: DuckDBPyConnection
+    before: Snapshot
+    moment: float
+
+
+def compare(
+    engine: DuckDBPyConnection,
+    database: Database,
+    district: District,
+    before: Snapshot,
+    settings: Settings,
+    how: How,
+    home: Mapping[str, Path] | None = None,
+) -> float:
+    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns the moment.
+
+    `home` are the files of an older snapshot, whose ids and dates come back with its records.
+    """
+    home = home or {}
+    moment = districts.moment_after(before.created, how.moment)
+    if not cloned.is_in(engine):
+        prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
+        identity.load(engine, before.files.get("identity"), home.get("identity"))
+        forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
+        identity.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
+    diff.load(engine, before.files.get("digests"), home.get("digests"))
+    build(engine, district, before.views)
+    diff.between(engine, [view.number for view in before.views], timestamp(moment))
+    return moment
+
+
+def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
+    """Make the records of every view: from the roster's columns or, in a cloned district, as they were given."""
+    is_cloned = cloned.is_in(engine)
+    (cloned if is_cloned else snapshot).begin(engine)
+    for view in seen:
+        if is_cloned:
+            cloned.build(engine, view.number)
+        else:
+            snapshot.build(engine, view.number, district.id, view.spec)
+
+
+def conclude(work: Work, cause: str, how: How, problems: Problems | None) -> Sync:
+    """Commit, hold, or only tell."""
+    counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
+    kinds = counts[min(counts)]
+    frozen = _freeze(work, counts)
+    reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if work.before.sync and cause == "files" else []
+    done = Sync(
+        work.district,
+        None,
+        "planned",
+        timestamp(work.moment),
+        counts,
+        {name: frozen[view] for name, view in applications.views_of(work.database, work.district).items() if frozen.get(view)},
+        diff.samples(work.engine, min(counts), is_whole=cloned.is_in(work.engine)),
+        reasons,
+        problems.by_code() if problems else {},
+        tuple(problems) if problems else (),
+    )
+    if how.is_plan:
+        return done
+    needs_name = any(reason.needs_name for reason in reasons) and how.name != work.district.name
+    state = "held" if reasons and (needs_name or not how.is_approved) else "committed"
+    return replace(done, state=state, number=_write(work, cause, state, done, how, frozen))
+
+
+def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:
+    """Leave views as they are that too much of would change; returns the reasons for each view that freezes, if any."""
+    if not work.before.sync:
+        return {}
+    found = {view.number: guard.reasons(counts[view.number], {}) for view in work.before.views if view.freezes}
+    diff.leave(work.engine, [number for number, reasons in found.items() if reasons])
+    return found
+
+
+def _write(work: Work, cause: str, state: str, done: Sync, how: How, frozen: Mapping[int, list[Reason]]) -> int:
+    is_cloned = cloned.is_in(work.engine)
+    names = ("digests", cloned.TABLE) if is_cloned else (*COMPARED, *snapshot.tables())
+    kept = {name: diff.write(work.engine, name, work.folder) for name in names}
+    report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
+    if state == "held":
+        error = f"{HELD}{'; '.join(str(reason) for reason in done.reasons)}."
+        outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
+        return history.commit(work.database, work.district, work.before, outcome, files=kept)
+    columns = {
+        "snapshot": THIS_RUN,
+        "state": healthy(work.district, work.moment),
+        "error": "",
+        "last_sync": timestamp(work.moment),
+    }
+    if is_cloned and (given := cloned.district(work.engine)):
+        columns["given"] = given
+    outcome = Outcome(cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced")
+    keep = Keep(
+        timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
+        events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
+    )
+
+    def mark(connection: Connection) -> None:
+        for view in work.before.views:
+            if view.number in frozen:
+                views.freeze(connection, view, frozen[view.number], work.before.head + 1)
+        if not is_cloned:
+            logins.replace(connection, work.district.number, credentials.rows(work.engine))
+
+    changes = diff.rows(work.engine, is_whole=is_cloned)
+    return history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark)
+
+
+def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
+    """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows` of each."""
+    if cloned.TABLE in files:
+        cloned.restore(engine, files[cloned.TABLE], rows)
+    else:
+        snapshot.restore(engine, files, rows)
+
+
+def count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
+    """Counts of each kind in a view, users by their first role, in the order in which ids are given."""
+    errors = problems.errors_by_kind() if problems else {}
+    found = {source: Counts(*counts, errors=errors.get(source, 0)) for source, counts in diff.counts(engine, view.number).items()}
+    missing = {source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found}
+    return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
