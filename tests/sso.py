@@ -26,7 +26,6 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
-from rollbook.store.views import Spec
 from rollbook.web.app import App, Demo
 from tests.roster import world
 
@@ -105,7 +104,7 @@ class World:
 
     def connect(self, application: Application) -> None:
         """Let an application read the whole district."""
-        view = sync.view_of(self.database, self.district, Spec.of(application.scopes), self.settings)
+        view = sync.view_of(self.database, self.district, application.asks, self.settings)
         applications.connect(self.database, self.sealer, application, self.district, view)
 
     def browser(self, app: App | None = None, base: str = HOME, address: str = "127.0.0.1") -> Browser:

@@ -17,7 +17,6 @@ from rollbook.errors import BadSetting, Unauthorized
 from rollbook.store import applications
 from rollbook.store.database import Database, open_database
 from rollbook.store.keys import Sealer
-from rollbook.store.views import Spec
 from tests.journeys.hub import Hub
 
 
@@ -89,7 +88,7 @@ def test_a_token_is_good_from_its_connection_until_its_end(hub: Hub, database_ad
     assert resolved(tokens, hub.database, "x" * 40) is None
     # Another process connects, and later takes the connection back.
     with closing(open_database(database_address)) as elsewhere:
-        view = sync.view_of(elsewhere, hub.district, Spec.of(application.scopes), hub.settings)
+        view = sync.view_of(elsewhere, hub.district, application.asks, hub.settings)
         token = applications.connect(elsewhere, Sealer(hub.folder / "key"), application, hub.district, view)
         assert [resolved(tokens, hub.database, token) for _ in range(3)] == [application.client_id] * 3
         with elsewhere.write() as connection:

@@ -82,7 +82,7 @@ def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
     """Connect an application to the copy, with events on."""
     district = districts.find(database, DISTRICT)
     application, _ = applications.create(database, "Reader")
-    view = sync.view_of(database, district, Spec.of(application.scopes), settings)
+    view = sync.view_of(database, district, application.asks, settings)
     applications.connect(database, Sealer(tmp_path / "key"), application, district, view)
     events.switch(database, application.number, on=True)
 

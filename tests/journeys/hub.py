@@ -18,12 +18,12 @@ from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.contract.endpoints import ENDPOINTS
+from rollbook.roster.sharing import SENSITIVE_FIELDS
 from rollbook.store import applications, districts
 from rollbook.store.applications import Application
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
-from rollbook.store.views import Spec
 from rollbook.sync import How, Sync
 from rollbook.web.app import App, Demo
 from tests import world
@@ -62,8 +62,9 @@ class Hub:
         return self.reconnect(application)
 
     def reconnect(self, application: Application, **more: Any) -> str:
-        """The token of an application in this district."""
-        view = sync.view_of(self.database, self.district, Spec.of(application.scopes), self.settings)
+        """The token of an application in this district, which opens every sensitive field."""
+        spec = replace(application.asks, sensitive=tuple(SENSITIVE_FIELDS))
+        view = sync.view_of(self.database, self.district, spec, self.settings)
         return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view, **more)
 
     def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:

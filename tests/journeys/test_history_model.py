@@ -28,6 +28,7 @@ from rollbook.contract.access import SECURE_SYNC
 from rollbook.contract.events import DATES, previous_attributes, shown
 from rollbook.contract.kinds import KIND, ROLE
 from rollbook.roster.guard import GUARDED, Threshold
+from rollbook.roster.sharing import SENSITIVE_FIELDS
 from rollbook.store import applications, districts, events, thresholds
 from rollbook.store.database import Connection, Database, Row, Values, open_database
 from rollbook.store.districts import District
@@ -146,7 +147,7 @@ class History:
         self.look(lambda: None)
 
     def _connect(self, name: str, scopes: tuple[str, ...]) -> View:
-        view = sync.view_of(self.database, self.first, Spec(scopes), self.settings)
+        view = sync.view_of(self.database, self.first, Spec(scopes, sensitive=tuple(SENSITIVE_FIELDS)), self.settings)
         application, _ = applications.create(self.database, name)
         applications.connect(self.database, Sealer(key_path(self.settings)), application, self.first, view)
         events.switch(self.database, application.number, on=True)

@@ -71,7 +71,7 @@ class Reader:
 
     def share(self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any) -> Sync:
         """Edit what it sees; `share` is in the form that `sharing.parse` reads."""
-        spec = replace(Spec.of(self.application.scopes), share=sharing.parse(share), **more)
+        spec = replace(self.application.asks, share=sharing.parse(share), **more)
         return self.edit(spec, is_plan=is_plan, freezes=freezes)
 
     def edit(self, spec: Spec, *, is_plan: bool = False, freezes: bool | None = None) -> Sync:
@@ -119,7 +119,7 @@ class Desk:
 
     def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC) -> Reader:
         application, _ = applications.create(self.database, name, scopes=tuple(scopes))
-        view = sync.view_of(self.database, self.now, Spec.of(application.scopes), self.settings)
+        view = sync.view_of(self.database, self.now, application.asks, self.settings)
         sealer = Sealer(self.folder / "key")
         return Reader(self, application, applications.connect(self.database, sealer, application, self.now, view))
 

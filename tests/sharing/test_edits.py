@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,7 +286,7 @@ def test_scopes_are_in_force_at_once(desk: Desk, reader: Reader) -> None:
 
 
 def test_scopes_leave_the_share_as_it_is(desk: Desk, reader: Reader) -> None:
-    reader.share(SOUTH, withheld=("student.dob",))
+    reader.share(SOUTH, withheld=("student.dob",), sensitive=("student.ell_status",))
     changed = applications.change(desk.database, reader.application, scopes=(*SECURE_SYNC, "read:ell_status"))
     sync.rescope(desk.database, changed, desk.settings)
     assert labels(reader)["users"] == {"emmy", "katherine", "t-grace", "s-ada", "byron"}
@@ -325,7 +326,96 @@ def test_a_killed_edit_leaves_the_old_view_whole(desk: Desk, reader: Reader, mon
 def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) -> None:
     rule = {"kind": "student", "where": [["school", "does not equal any of", "N", "x"]], "with": ["sections"]}
     spec = Spec(share=sharing.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
+    spec = replace(spec, sensitive=("student.ell_status",), unasked=("contact.phone",))
     reader.edit(spec)
     number = desk.now.number
     with desk.database.read() as connection:
         assert spec in [view.spec for view in views.list_all(connection, number)]
+
+
+# Fields ----------------------------------------------------------------------------------------------
+
+
+def field_of(reader: Reader, name: str) -> set[object]:
+    return {user["roles"]["student"].get(name) for user in reader.pull("/v3.0/users?role=student")}
+
+
+@pytest.mark.parametrize(
+    ("scope", "opened", "shown"),
+    [
+        ((), (), {None}),
+        (("read:ell_status",), (), {None}),
+        ((), ("student.ell_status",), {None}),
+        (("read:ell_status",), ("student.iep_status",), {None}),
+        (("read:ell_status",), ("student.ell_status",), {"Y", "N", ""}),
+    ],
+)
+def test_a_sensitive_field_is_seen_when_both_sides_open_it(
+    desk: Desk, scope: tuple[str, ...], opened: tuple[str, ...], shown: set[object]
+) -> None:
+    desk.sync()
+    reader = desk.connect(scopes=(*SECURE_SYNC, *scope))
+    reader.share(None, sensitive=opened)
+    assert field_of(reader, "ell_status") == shown
+    desk.sync()
+    assert field_of(reader, "ell_status") == shown
+
+
+def test_a_field_that_an_application_does_not_ask_for_is_not_shown(desk: Desk, reader: Reader) -> None:
+    asked = {"required": ["student.grade"], "optional": ["student.gender"]}
+    changed = applications.change(desk.database, reader.application, fields=asked)
+    sync.rescope(desk.database, changed, desk.settings)
+    student = reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
+    assert {"grade", "gender", "sis_id", "school"} <= set(student)
+    assert not {"dob", "race", "location", "state_id"} & set(student)
+    # Nothing is listed of contacts, so all is asked for.
+    assert all("phone" in user["roles"]["contact"] for user in reader.pull("/v3.0/users?role=contact"))
+    replace_fields = applications.change(desk.database, changed, fields={})
+    sync.rescope(desk.database, replace_fields, desk.settings)
+    assert "dob" in reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
+
+
+def values_in(feed: list[Json], name: str) -> set[object]:
+    """What events say of a student's field: in records, and as its old value."""
+    found: set[object] = set()
+    for event in feed:
+        for record in (event["data"]["object"], event["data"].get("previous_attributes", {})):
+            held = record.get("roles", {}).get("student", {})
+            found |= {held[name]} if name in held else set()
+    return found
+
+
+def test_a_field_that_is_withheld_is_in_no_event_any_more(desk: Desk, reader: Reader) -> None:
+    desk.sync(world.changed(("students.csv", "Noether", "Noether-Artin"), ("students.csv", "N,alan,Turing", "N,alan,Church")))
+    first = history.runs(desk.database, desk.now)[1].number
+    desk.sync(world.changed(("students.csv", "N,alan,", "N,alan-2,"), ("enrollments.csv", "alan", "alan-2")))
+    shown = field_of(reader, "dob") - {""}
+    assert values_in(reader.feed(), "dob") & shown
+    heard = len(reader.feed())
+    reader.share(None, withheld=("student.dob", "student.email"))
+    assert "dob" not in reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
+    # Each pupil is told of as updated, so that an application drops its copy; what the field held is told nowhere.
+    news = reader.feed()[heard:]
+    assert {event["type"] for event in news} == {"users.updated"}
+    assert values_in(news, "dob") == {""}
+    assert values_in(reader.feed(), "dob") == {""}
+    for feed in (reader.feed(), reader.pull(f"/v3.0/events?since_snapshot={first}")):
+        text = str(feed)
+        assert not [value for value in shown if f"'{value}'" in text]
+        assert "alan@" not in text
+        assert values_in([event for event in feed if event["type"] == "users.deleted"], "dob") == set()
+
+
+def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_without_its_value(desk: Desk) -> None:
+    desk.sync()
+    reader = desk.connect(scopes=(*SECURE_SYNC, "read:ell_status"))
+    reader.listen()
+    reader.share(None, sensitive=("student.ell_status",))
+    assert values_in(reader.feed(), "ell_status") == {"", "Y", "N"}
+    less = applications.change(desk.database, reader.application, scopes=SECURE_SYNC)
+    sync.rescope(desk.database, less, desk.settings)
+    assert values_in(reader.feed(), "ell_status") == {""}
+    # The district's word stands: a scope that comes back opens what was opened.
+    more = applications.change(desk.database, less, scopes=(*SECURE_SYNC, "read:ell_status"))
+    sync.rescope(desk.database, more, desk.settings)
+    assert field_of(reader, "ell_status") == {"Y", "N", ""}

@@ -545,7 +545,7 @@ def test_the_api_shows_no_event_older_than_event_days(store: Feed) -> None:
     with store.database.write() as connection:
         for days in (50, 29, 1):
             event_id = f"{int(now - days * DAY):08x}{'1' * 16}"
-            made = events.event(event_id, "schools", None, '{"id":"1"}')
+            made = events.event(event_id, "schools", None, '{"id":"1"}', ())
             assert made is not None
             connection.insert("events", events.COLUMNS, [(access.view, *made)])
         connection.run("UPDATE connections SET events_after = ?", (NOTHING_TOO_OLD,))

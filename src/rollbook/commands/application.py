@@ -28,6 +28,13 @@ _user_types = click.option("--user-types", default="", help="Roles that may sign
 _events = click.option(
     "--events/--no-events", "has_events", default=None, help="Whether changes are published to it; default: no."
 )
+_fields_asked = click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    help="A field of students or contacts it asks for, as required:student.grade or optional:student.dob; may be repeated. Of a"
+    " role that has none listed, it asks for all; `all` lists none.",
+)
 _oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether logins come with an id token; default: yes.")
 
 
@@ -37,6 +44,7 @@ _oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether
 @click.option("--tier", type=click.Choice(list(TIER)), default="secure_sync", show_default=True, help="How much it may see.")
 @_scopes
 @_user_types
+@_fields_asked
 @_oidc
 @database_option
 @json_option
@@ -46,6 +54,7 @@ def create(
     tier: str,
     scopes: str,
     user_types: str,
+    fields: tuple[str, ...],
     has_oidc: bool | None,
     database: str | None,
     as_json: bool,
@@ -60,6 +69,7 @@ def create(
             scopes=_words(scopes),
             user_types=_words(user_types),
             has_oidc=has_oidc is not False,
+            fields=_fields(fields),
         )
     _print_secret(made, secret, as_json=as_json)
 
@@ -72,7 +82,7 @@ def create(
 @_oidc
 @_events
 @click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
-@click.option("--field", "fields", multiple=True, help="A field it asks for, as required:NAME or optional:NAME; may be repeated.")
+@_fields_asked
 @database_option
 @json_option
 def change(
@@ -89,7 +99,7 @@ def change(
 ) -> None:
     """Change an APPLICATION (name or client id): what is given replaces what was, the rest stays.
 
-    What it sees follows its scopes at once, in every district that it is connected to.
+    What it sees follows its scopes and fields at once, in every district that it is connected to.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -140,7 +150,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _fields(given: tuple[str, ...]) -> dict[str, list[str]]:
-    pairs = [field.partition(":") for field in given]
+    pairs = [field.partition(":") for field in given if field != "all"]
     wrong = [need for need, _, name in pairs if need not in ("required", "optional") or not name]
     if wrong:
         raise BadSetting(f"field: expected required:NAME or optional:NAME, got {wrong[0]!r}")

@@ -24,7 +24,6 @@ from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, digest, key_path
 from rollbook.store.logins import Grant
 from rollbook.store.story import State
-from rollbook.store.views import Spec
 from rollbook.sync import How
 from rollbook.synthetic import days, writer
 
@@ -44,7 +43,7 @@ def prepare(folder: Path, district_name: str, students: int, seed: int) -> None:
         sync.run(database, district, files, settings, how=How(moment=state.first, note=state.as_note()))
         client_id, secret = basic(f"Basic {published.BASIC}") or ("", "")
         application, _ = applications.create(database, "Demo application", client_id=client_id, secret=secret, is_demo=True)
-        view = sync.view_of(database, district, Spec.of(application.scopes), settings)
+        view = sync.view_of(database, district, application.asks, settings)
         sealer = Sealer(key_path(settings))
         applications.connect(database, sealer, application, district, view, token=published.DISTRICT_TOKEN, is_demo=True)
         # Only now, so that the feed begins empty.

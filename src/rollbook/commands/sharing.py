@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import click
@@ -13,8 +14,8 @@ from rollbook.commands.options import database_option, json_option, opened, read
 from rollbook.errors import BadSetting, Refused
 from rollbook.roster import sharing
 from rollbook.store import applications, districts, events, views
+from rollbook.store.applications import Application
 from rollbook.store.keys import Sealer, key_path
-from rollbook.store.views import Spec
 from rollbook.sync import How
 
 _freeze = click.option(
@@ -38,8 +39,8 @@ _freeze = click.option(
 def connect(application: str, district: str, shared: str, freezes: bool | None, database: str | None, as_json: bool) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
-    It sees what its scopes open and the district shares; sensitive fields only as far as its scopes name them. Connecting again
-    prints the same token, and changes what it sees only when a share is given.
+    It sees what its scopes open and the district shares; sensitive fields only when `rollbook share --sensitive` opens them, too.
+    Connecting again prints the same token, and changes what it sees only when a share is given.
     """
     settings = read_settings(database=database)
     share = _share(shared)
@@ -48,7 +49,7 @@ def connect(application: str, district: str, shared: str, freezes: bool | None, 
         if owner.given and (share is not None or freezes):
             raise Refused(f"{owner.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
-        begin = Spec.of(reader.scopes) if share is None else replace(Spec.of(reader.scopes), share=sharing.Share())
+        begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())
         view = sync.view_of(store, owner, begin, settings)
         token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
         if share is not None or freezes is not None:
@@ -66,6 +67,11 @@ def connect(application: str, district: str, shared: str, freezes: bool | None, 
 @click.argument("district")
 @click.argument("shared", metavar="SHARE")
 @click.option("--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated.")
+@click.option(
+    "--sensitive",
+    multiple=True,
+    help="A sensitive field to open to it, such as student.ell_status, if its scopes name it, too; may be repeated.",
+)
 @click.option("--keep-ids", is_flag=True, help="Leave ids of unshared people inside shared records, as some clients expect.")
 @_freeze
 @click.option("--preview", is_flag=True, help="Only show what would enter, change and leave.")
@@ -76,6 +82,7 @@ def share(
     district: str,
     shared: str,
     withheld: tuple[str, ...],
+    sensitive: tuple[str, ...],
     keep_ids: bool,
     freezes: bool | None,
     preview: bool,
@@ -90,7 +97,13 @@ def share(
     settings = read_settings(database=database)
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        spec = replace(Spec.of(reader.scopes), share=_share(shared), withheld=_withheld(withheld), keeps_ids=keep_ids)
+        spec = replace(
+            reader.asks,
+            share=_share(shared),
+            withheld=_withheld(reader, withheld),
+            keeps_ids=keep_ids,
+            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS),
+        )
         done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview), freezes=freezes)
     report.show(done, as_json=as_json)
 
@@ -107,6 +120,8 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
         name: {
             "share": sharing.as_json(view.spec.share) or "everything",
             "withheld": view.spec.withheld,
+            "sensitive": view.spec.sensitive,
+            "unasked": view.spec.unasked,
             "keeps_ids": view.spec.keeps_ids,
             "freezes": view.freezes,
             "frozen": view.frozen,
@@ -118,7 +133,13 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
         return
     for name, view in seen.items():
         click.echo(f"{name}: {'everything' if view.spec.share is None else _in_words(view.spec.share)}")
-        for label, values in (("without", view.spec.withheld), ("frozen", view.frozen)):
+        labelled = (
+            ("without", view.spec.withheld),
+            ("without, as it does not ask for it", view.spec.unasked),
+            ("with", view.spec.sensitive),
+            ("frozen", view.frozen),
+        )
+        for label, values in labelled:
             for value in values:
                 click.echo(f"  {label}: {value}")
 
@@ -150,8 +171,16 @@ def _share(text: str) -> sharing.Share | None:
         raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
 
 
-def _withheld(fields: tuple[str, ...]) -> tuple[str, ...]:
+def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """What the district leaves out: only what the application can do without (ingest.md 4.3)."""
     for field in fields:
-        if field not in sharing.WITHHOLDABLE:
-            raise BadSetting(f"withhold: expected some of {', '.join(sharing.WITHHOLDABLE)}; got {field!r}")
+        if field in reader.requires:
+            raise Refused(f"{reader.name!r} requires {field}: what it names as required cannot be withheld from it")
+    return _named("withhold", fields, sharing.WITHHOLDABLE)
+
+
+def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    for field in fields:
+        if field not in known:
+            raise BadSetting(f"{option}: expected some of {', '.join(known)}; got {field!r}")
     return tuple(sorted(set(fields)))

@@ -6,6 +6,7 @@ of several roles stands at the first of them that is tied to schools, so that no
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rollbook.contract.kinds import KINDS, ROLE
@@ -94,6 +95,36 @@ def _old_leaves(before: dict[str, Any], after: dict[str, Any], without: tuple[st
         for name in {**before, **after}
         if name not in without and before.get(name) != after.get(name)
     }
+
+
+def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told."""
+    if kind != "users":
+        return previous
+    roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items()}
+    email = {"email": ""} if "email" in previous and _hides_email(roles or ("student", "contact"), hidden) else {}
+    return {**previous, **email, **({"roles": roles} if roles else {})}
+
+
+def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+    return {name: type(value)() if f"{role}.{name}" in hidden else value for name, value in held.items()}
+
+
+def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+    """A record of an earlier moment, without fields that are hidden now."""
+    if kind != "users" or not record.get("roles"):
+        return record
+    roles = {
+        role: {name: value for name, value in (held or {}).items() if f"{role}.{name}" not in hidden}
+        for role, held in record["roles"].items()
+    }
+    email = {"email": ""} if "email" in record and _hides_email(roles, hidden) else {}
+    return {**record, **email, "roles": roles}
+
+
+def _hides_email(roles: Collection[str], hidden: Collection[str]) -> bool:
+    """Whether the email beside the roles is a hidden field of one of them: only people of a single role have such fields."""
+    return any(f"{role}.email" in hidden for role in roles)
 
 
 def schools_of(kind: str, record: dict[str, Any]) -> list[str]:

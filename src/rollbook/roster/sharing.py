@@ -70,6 +70,12 @@ WITHHOLDABLE: tuple[str, ...] = (
     "contact.email",
 )
 
+# Sensitive fields, and the scope that an application needs to see each: a district opens them one by one, none by itself.
+SENSITIVE_FIELDS: dict[str, str] = {f"student.{field.name}": field.scope for field in SHAPES["Student"] if field.scope}
+
+# Fields that an application may ask for: what the API guarantees it gets in any case.
+ASKABLE: tuple[str, ...] = tuple(dict.fromkeys((*WITHHOLDABLE, *SENSITIVE_FIELDS)))
+
 SHARED = ("schools", "terms", "courses", "resources", "students", "contacts", "teachers", "staff", "district_admins", "sections")
 
 

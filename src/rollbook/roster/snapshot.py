@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
-from rollbook.contract.fields import FRL, LANGUAGES, SHAPES, Field
+from rollbook.contract.fields import FRL, LANGUAGES, SHAPES
 from rollbook.contract.kinds import ROLE
 from rollbook.roster import sharing
 from rollbook.roster.identity import SOURCES
-from rollbook.roster.sharing import Share
+from rollbook.roster.sharing import ASKABLE, SENSITIVE_FIELDS, Share
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
@@ -39,25 +39,38 @@ _HOMED = {"student": "students", "teacher": "teachers"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a view shows: a share (None: everything), the scopes of its application, and fields that the district withholds.
+    """What a view shows: what a district shares of it, and what its application asks for.
 
-    `withheld` names fields of a role, such as `student.dob`; `keeps_ids` leaves ids of unshared people inside shared records.
+    The application's side: its scopes, and the fields it does not ask for (`unasked`). The district's side: a share (None:
+    everything), fields it withholds, sensitive fields it opens, and whether ids of unshared people stay inside shared records
+    (`keeps_ids`). Fields are named with their role, such as `student.dob`.
     """
 
     scopes: tuple[str, ...] = SECURE_SYNC
     share: Share | None = None
     withheld: tuple[str, ...] = ()
     keeps_ids: bool = False
+    sensitive: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @staticmethod
-    def of(scopes: tuple[str, ...]) -> Shown:
-        """Everything that scopes open; an application of a smaller tier reads people from the view of everything, and cuts them.
+    def of(scopes: tuple[str, ...], asked: Collection[str] = ()) -> Shown:
+        """Everything that scopes open, of the fields asked for (none named of a role: all of them).
 
-        Its scopes tell: those of the smaller tiers are in no other.
+        An application of a smaller tier reads people from the view of everything, and cuts them. Its scopes tell: those of the
+        smaller tiers are in no other.
         """
         deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
         is_smaller = any(scope in (*BASIC, *LIMITED) and scope not in SECURE_SYNC for scope in scopes)
-        return Shown(SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding)
+        listed = {field.partition(".")[0] for field in asked}
+        unasked = tuple(field for field in ASKABLE if field.partition(".")[0] in listed and field not in asked)
+        return Shown(SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding, unasked=unasked)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Fields that are not shown: withheld, not asked for, or sensitive and not opened by both sides."""
+        closed = (field for field, scope in SENSITIVE_FIELDS.items() if not (scope in self.scopes and field in self.sensitive))
+        return tuple(dict.fromkeys((*self.withheld, *self.unasked, *closed)))
 
 
 def tables() -> tuple[str, ...]:
@@ -312,9 +325,9 @@ def _part(name: str, shown: Shown) -> str:
     """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
     values = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
-    withheld = tuple(field.partition(".")[2] for field in shown.withheld if field.partition(".")[0] == name)
-    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, scopes=shown.scopes, without=withheld))}"""
-    email = "NULL::VARCHAR" if "email" in withheld else "t.email"
+    hidden = tuple(field.partition(".")[2] for field in shown.hidden if field.partition(".")[0] == name)
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=hidden))}"""
+    email = "NULL::VARCHAR" if "email" in hidden else "t.email"
     return f"""
         SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
         FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
@@ -333,7 +346,7 @@ def _core(shape: str, values: Mapping[str, str]) -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)})"
 
 
-def _members(shape: str, values: Mapping[str, str], *, scopes: Collection[str] = (), without: tuple[str, ...] = ()) -> list[str]:
+def _members(shape: str, values: Mapping[str, str], *, without: tuple[str, ...] = ()) -> list[str]:
     """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
 
     `values` gives the JSON of the fields that are not simply their column in `t`.
@@ -341,12 +354,8 @@ def _members(shape: str, values: Mapping[str, str], *, scopes: Collection[str] =
     return [
         f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
         for field in SHAPES[shape]
-        if _is_served(field, scopes) and field.name not in without and (field.name in values or field.column)
+        if field.is_on_wire and field.since <= VERSION and field.name not in without and (field.name in values or field.column)
     ]
-
-
-def _is_served(field: Field, scopes: Collection[str]) -> bool:
-    return field.is_on_wire and field.since <= VERSION and (field.scope is None or field.scope in scopes)
 
 
 def _object(members: list[str]) -> str:

@@ -26,7 +26,7 @@ class Application:
     """A vendor's program. Its secret is only known to its vendor.
 
     `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
-    `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`.
+    `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all.
     """
 
     number: int
@@ -42,6 +42,16 @@ class Application:
     is_live: bool
     fields: Mapping[str, list[str]]
     is_demo: bool
+
+    @property
+    def asks(self) -> Spec:
+        """What it would see of a district that shares everything and opens nothing sensitive."""
+        return Spec.of(self.scopes, [field for fields in self.fields.values() for field in fields])
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Fields that a district cannot withhold from it."""
+        return tuple(self.fields.get("required", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ def create(
     tier: str = "secure_sync",
     user_types: tuple[str, ...] = (),
     has_oidc: bool = True,
+    fields: Mapping[str, list[str]] | None = None,
     client_id: str | None = None,
     secret: str | None = None,
     is_demo: bool = False,
@@ -84,13 +95,15 @@ def create(
     _check_tier(tier)
     scopes, user_types = scopes or TIER[tier].scopes, user_types or TIER[tier].user_types
     _check(scopes, user_types, redirect_uris, tier, is_live=False)
+    _check_fields(fields or {})
     client_id, secret = client_id or secrets.token_hex(10), secret or secrets.token_hex(20)
     with database.write() as connection:
         if not name.strip() or connection.row("SELECT 1 FROM applications WHERE name = ? OR client_id = ?", (name, client_id)):
             raise Conflict(f"an application named {name!r} exists already" if name.strip() else "an application needs a name")
         made = connection.row(
-            "INSERT INTO applications (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            "INSERT INTO applications"
+            " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, fields, is_demo)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
             (
                 client_id,
                 name,
@@ -100,6 +113,7 @@ def create(
                 tier,
                 " ".join(user_types),
                 int(has_oidc),
+                json.dumps(dict(fields or {})),
                 int(is_demo),
             ),
         )
@@ -128,6 +142,12 @@ def _check(
         raise BadSetting(f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}")
     for uri in redirect_uris:
         _check_redirect(uri, is_live=is_live)
+
+
+def _check_fields(fields: Mapping[str, list[str]]) -> None:
+    for field in (field for listed in fields.values() for field in listed):
+        if field not in sharing.ASKABLE:
+            raise BadSetting(f"field: expected some of {', '.join(sharing.ASKABLE)}; got {field!r}")
 
 
 def _check_redirect(uri: str, *, is_live: bool) -> None:
@@ -160,6 +180,7 @@ def change(
     types = now.user_types if user_types is None else user_types
     live = now.is_live if is_live is None else is_live
     _check(wanted, types, uris, now.tier, is_live=live)
+    _check_fields(fields or {})
     with database.write() as connection:
         connection.run(
             "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
@@ -294,6 +315,7 @@ def note_share(connection: Connection, application: Application, district: Distr
         application=application.number,
         share=sharing.as_json(spec.share),
         withheld=spec.withheld,
+        sensitive=spec.sensitive,
         keeps_ids=spec.keeps_ids,
     )
 

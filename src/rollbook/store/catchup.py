@@ -16,6 +16,7 @@ from rollbook.store import districts, events, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, IdBatch
 from rollbook.store.records import EMPTY, Page
+from rollbook.store.views import View
 
 Difference = tuple[int, str, str]
 
@@ -25,9 +26,9 @@ def since(database: Database, district: District, snapshot: int) -> Iterator[str
     with database.read() as connection:
         current = districts.reread(connection, district)
         _check(connection, current, snapshot)
-        view = views.list_all(connection, current.number)[0].number
+        view = views.list_all(connection, current.number)[0]
         ids = _ids(connection, current)
-        for counter, (_, kind, id_) in enumerate(_differences(connection, view, snapshot)):
+        for counter, (_, kind, id_) in enumerate(_differences(connection, view.number, snapshot)):
             made = _event(connection, view, snapshot, ids.id(counter), kind, id_)
             if made:
                 yield made
@@ -43,13 +44,13 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, snap
         _check(connection, district, snapshot)
     except Unknown as error:
         raise NotFound(str(error)) from None
-    ids = _ids(connection, district)
+    ids, view = _ids(connection, district), views.by_number(connection, access.view)
     elements: list[tuple[str, str]] = []
     for counter, (_, kind, id_) in enumerate(_differences(connection, access.view, snapshot)):
         event_id = ids.id(counter)
         if query.after and event_id <= query.after:
             continue
-        made = _event(connection, access.view, snapshot, event_id, kind, id_)
+        made = _event(connection, view, snapshot, event_id, kind, id_)
         if made:
             elements.append((event_id, made))
         if len(elements) > query.limit:
@@ -93,11 +94,11 @@ def _differences(connection: Connection, view: int, snapshot: int) -> list[Diffe
     return sorted((rank(kind, roles, verbs[was, now]), kind, id_) for kind, id_, was, now, roles in rows)
 
 
-def _event(connection: Connection, view: int, snapshot: int, event_id: str, kind: str, id_: str) -> str | None:
+def _event(connection: Connection, view: View, snapshot: int, event_id: str, kind: str, id_: str) -> str | None:
     before = connection.row(
         "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until > ?",
-        (view, kind, id_, snapshot, snapshot),
+        (view.number, kind, id_, snapshot, snapshot),
     )
-    after = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view, kind, id_))
-    made = events.event(event_id, kind, before[0] if before else None, after[0] if after else None)
+    after = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
+    made = events.event(event_id, kind, before[0] if before else None, after[0] if after else None, view.spec.hidden)
     return made[3] if made else None

@@ -6,7 +6,7 @@ connection sees only those made after it did.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from rollbook.contract import events as rows
 from rollbook.contract.access import Access
 from rollbook.contract.query import LAST, Query
 from rollbook.errors import NotFound
+from rollbook.store import views
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import IdBatch
 from rollbook.store.records import EMPTY, Page, join
@@ -112,10 +113,11 @@ def publish(connection: Connection, view: View, ids: IdBatch, first: int) -> int
 
     Ids follow the documented order. A change of dates alone is no event.
     """
+    hidden = views.by_number(connection, view.number).spec.hidden
     counter = first
     insert: list[tuple[Any, ...]] = []
     for kind, before, after in _differences(connection, view):
-        made = event(ids.id(counter), kind, before, after)
+        made = event(ids.id(counter), kind, before, after, hidden)
         if made:
             insert.append((view.number, *made))
             counter += 1
@@ -143,13 +145,18 @@ def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str 
             return
 
 
-def event(id_: str, kind: str, before: str | None, after: str | None) -> tuple[str, str, str, str] | None:
-    """One event as (id, kind, schools, body), None when nothing but dates changed."""
+def event(
+    id_: str, kind: str, before: str | None, after: str | None, hidden: Collection[str]
+) -> tuple[str, str, str, str] | None:
+    """One event as (id, kind, schools, body), None when nothing but dates changed.
+
+    `hidden` are the fields that its view hides now: what they held before the share was edited is not told.
+    """
     was, now = (rows.shown(kind, orjson.loads(body)) if body else None for body in (before, after))
-    shown = now or was or {}
+    shown = now or rows.cut(kind, was or {}, hidden)
     data: dict[str, Any] = {"object": shown}
     if was and now:
-        data["previous_attributes"] = rows.previous_attributes(was, now)
+        data["previous_attributes"] = rows.veiled(kind, rows.previous_attributes(was, now), hidden)
         if not data["previous_attributes"]:
             return None
     verb = "updated" if was and now else "created" if now else "deleted"
@@ -157,3 +164,30 @@ def event(id_: str, kind: str, before: str | None, after: str | None) -> tuple[s
     body = orjson.dumps({"id": id_, "type": f"{kind}.{verb}", "created": created, "data": data})
     schools = rows.schools_of(kind, shown)
     return id_, kind, f" {' '.join(schools)} " if schools else "", body.decode()
+
+
+def withdraw(connection: Connection, view: View, hidden: Collection[str]) -> None:
+    """Take fields that a view hides from now on out of what it has published: whoever gets hold of a token later finds them
+    in no old event.
+    """
+    last = ""
+    while True:
+        found = connection.rows(
+            "SELECT id, body FROM events WHERE view = ? AND kind = 'users' AND id > ? ORDER BY id LIMIT ?",
+            (view.number, last, BATCH_ROWS),
+        )
+        for id_, body in found:
+            last = id_
+            if (now := _without(body, hidden)) != body:
+                connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (now, view.number, id_))
+        if len(found) < BATCH_ROWS:
+            return
+
+
+def _without(body: str, hidden: Collection[str]) -> str:
+    published = orjson.loads(body)
+    data = published["data"]
+    data["object"] = rows.cut("users", data["object"], hidden)
+    if "previous_attributes" in data:
+        data["previous_attributes"] = rows.veiled("users", data["previous_attributes"], hidden)
+    return orjson.dumps(published).decode()

@@ -28,6 +28,8 @@ def _as_text(spec: Spec) -> str:
             "share": sharing.as_json(spec.share),
             "withheld": sorted(spec.withheld),
             "keeps_ids": spec.keeps_ids,
+            "sensitive": sorted(spec.sensitive),
+            "unasked": sorted(spec.unasked),
         }
     )
 
@@ -35,7 +37,9 @@ def _as_text(spec: Spec) -> str:
 def _from_text(text: str) -> Spec:
     given = json.loads(text)
     share = sharing.parse(given["share"])
-    return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"])
+    # A view of an earlier version opens no sensitive field: nobody has said for the district that it may.
+    later = (tuple(given.get(name, ())) for name in ("sensitive", "unasked"))
+    return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"], *later)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rollbook.errors import Refused
 from rollbook.roster import cloned, diff, guard, identity
 from rollbook.settings import Settings
-from rollbook.store import applications, districts, history, views
+from rollbook.store import applications, districts, events, history, views
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
@@ -92,7 +92,10 @@ def share(
             if seen != view.number:
                 views.copy(connection, seen, view.number)
                 applications.see(connection, number, view)
+            was = views.by_number(connection, seen).spec
             views.edit(connection, edited, last.head + 1)
+            if set(spec.hidden) - set(was.hidden):
+                events.withdraw(connection, edited, spec.hidden)
             views.freeze(connection, view, reasons, last.head + 1)
             history.replace_digests(connection, district, last.sync, digests)
             applications.note_share(connection, application, district, spec)
@@ -112,7 +115,7 @@ def thaw(database: Database, district: District, application: Application, setti
 
 
 def rescope(database: Database, application: Application, settings: Settings) -> list[Sync]:
-    """Let an application see at once what its scopes open now, in all its districts; where nothing differs, nothing is done.
+    """Let an application see at once what it asks for now, in all its districts; where nothing differs, nothing is done.
 
     A cloned district shows what its source gave.
     """
@@ -121,7 +124,7 @@ def rescope(database: Database, application: Application, settings: Settings) ->
         with database.read() as connection:
             district = districts.by_number(connection, number)
         view = _view_seen(database, district, application)
-        spec = replace(view.spec, scopes=Spec.of(application.scopes).scopes)
+        spec = replace(view.spec, scopes=application.asks.scopes, unasked=application.asks.unasked)
         if spec != view.spec and not district.given:
             # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
