@@ -107,6 +107,12 @@ class World:
         view = sync.view_of(self.database, self.district, application.asks, self.settings)
         applications.connect(self.database, self.sealer, application, self.district, view)
 
+    def club(self, name: str, redirect_uri: str) -> Club:
+        """A new application that reads the whole district."""
+        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,))
+        self.connect(made)
+        return Club(made, secret)
+
     def browser(self, app: App | None = None, base: str = HOME, address: str = "127.0.0.1") -> Browser:
         return Browser(Client(transport=Direct(app or self.app(), address), base_url=base), self)
 
@@ -142,6 +148,10 @@ class Browser:
         """Pick a person of the demo by SIS id, and follow to the end."""
         page = self.follow(response or self.get("/login"))
         return self.follow(self.press(page, person=self.world.ids[person]))
+
+    def log_in(self, address: str, person: str) -> str:
+        """Open the address that an application sends a person to, sign in, and give back where that ends."""
+        return str(self.sign_in(person, self.client.get(address)).headers["location"])
 
     def arrive(self, club: Club, person: str, **more: str) -> dict[str, str]:
         """Sign in to an application, and give back what it was sent."""

@@ -37,7 +37,7 @@ def package() -> list[Source]:
 def everything() -> list[Source]:
     """Every Python file of the project."""
     folders = ("tests", "bench", "tools")
-    return [*package(), *(_read(path, ROOT) for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))]
+    return [*package(), *(_read(path, ROOT) for folder in folders for path in _written(ROOT / folder))]
 
 
 def imported(source: Source, modules: set[str]) -> Iterator[tuple[str, ast.AST]]:
@@ -51,6 +51,10 @@ def imported(source: Source, modules: set[str]) -> Iterator[tuple[str, ast.AST]]
             yield from ((name, node) for name in inner if name in modules)
             if node.module in modules and not all(name in modules for name in inner):
                 yield node.module, node
+
+
+def _written(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*.py")) if "node_modules" not in path.parts]
 
 
 def _read(path: Path, base: Path) -> Source:

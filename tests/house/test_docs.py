@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tools import docs
@@ -29,6 +30,16 @@ def test_the_front_page_names_pages_that_exist() -> None:
     front = (ROOT / "src" / "rollbook" / "web" / "templates" / "front.html").read_text("utf-8")
     named = re.findall(r"docs/reference/([\w.]+)", front)
     assert set(named) == {name for name, _ in docs.PAGES}
+
+
+def test_known_clients_have_the_versions_that_are_driven() -> None:
+    page = (ROOT / "docs" / "guide" / "applications.md").read_text("utf-8")
+    known = dict(re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|", page, re.MULTILINE))
+    python = re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "requirements" / "dev.txt").read_text("utf-8"), re.MULTILINE)
+    node = json.loads((ROOT / "tests" / "node" / "package.json").read_text("utf-8"))["dependencies"]
+    driven = dict(python) | node
+    assert known == {name: driven.get(name) for name in known}
+    assert set(node) - {"passport"} <= set(known)
 
 
 def _anchor(heading: str) -> str:

@@ -18,6 +18,7 @@ SKIPPED = {
     ".hypothesis",
     "build",
     "dist",
+    "node_modules",
     "vendor",
 }
 HOSTS = ("pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "yarnpkg.com", "proxy.golang.org", "crates.io", "rubygems.org")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import socket
-import threading
-import time
 import warnings
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -13,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import django
 import pytest
-import uvicorn
 from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings as django_settings
 from django.core.management import call_command
@@ -21,8 +17,7 @@ from httpx import Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from rollbook.store import applications
-from tests.sso import Browser, Club, World
+from tests.sso import Browser, World
 
 django_settings.configure(
     SECRET_KEY="only for tests",
@@ -84,51 +79,14 @@ def _sockets_left_open_by_clients() -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture(scope="module")
-def server(sso_world: World) -> Iterator[str]:
-    """The world's server on a port of its own; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}"
-    app = sso_world.app(public_url=base)
-    config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off", ws="none")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield base
-    running.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def person(sso_world: World, server: str) -> Browser:
-    """A browser of a person, who opens real addresses."""
-    return Browser(Client(base_url=server), sso_world)
-
-
-def _club(world: World, name: str, redirect_uri: str) -> Club:
-    made, secret = applications.create(world.database, name, redirect_uris=(redirect_uri,))
-    world.connect(made)
-    return Club(made, secret)
-
-
-def _log_in(person: Browser, address: str, who: str) -> str:
-    """Open the address that a client sends a person to, sign in, and give back where that ends."""
-    end = person.sign_in(who, person.client.get(address))
-    return str(end.headers["location"])
-
-
 def test_django_allauth_logs_a_teacher_in(
-    sso_world: World, server: str, person: Browser, monkeypatch: pytest.MonkeyPatch
+    sso_world: World, sso_server: str, person: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CleverOAuth2Adapter, "access_token_url", f"{server}/oauth/tokens")
-    monkeypatch.setattr(CleverOAuth2Adapter, "authorize_url", f"{server}/oauth/authorize")
-    monkeypatch.setattr(CleverOAuth2Adapter, "identity_url", f"{server}/v3.0/me")
-    monkeypatch.setattr(CleverOAuth2Adapter, "user_details_url", f"{server}/v3.0/users")
-    club = _club(sso_world, f"allauth {server}", "http://site.example/accounts/clever/login/callback/")
+    monkeypatch.setattr(CleverOAuth2Adapter, "access_token_url", f"{sso_server}/oauth/tokens")
+    monkeypatch.setattr(CleverOAuth2Adapter, "authorize_url", f"{sso_server}/oauth/authorize")
+    monkeypatch.setattr(CleverOAuth2Adapter, "identity_url", f"{sso_server}/v3.0/me")
+    monkeypatch.setattr(CleverOAuth2Adapter, "user_details_url", f"{sso_server}/v3.0/users")
+    club = sso_world.club(f"allauth {sso_server}", "http://site.example/accounts/clever/login/callback/")
     app = {"client_id": club.client_id, "secret": club.secret}
     monkeypatch.setattr(django_settings, "SOCIALACCOUNT_PROVIDERS", {"clever": {"APP": app}}, raising=False)
     call_command("migrate", verbosity=0)
@@ -137,7 +95,7 @@ def test_django_allauth_logs_a_teacher_in(
     site = DjangoClient(headers={"host": "site.example"})
 
     begun = site.get("/accounts/clever/login/")
-    arrived = _log_in(person, begun.headers["location"], "lund")
+    arrived = person.log_in(begun.headers["location"], "lund")
     parts = urlsplit(arrived)
     done = site.get(f"{parts.path}?{parts.query}")
 
@@ -203,18 +161,18 @@ class _Strategy(BaseStrategy[str]):
 
 
 def test_python_social_auth_logs_a_student_in(
-    sso_world: World, server: str, person: Browser, monkeypatch: pytest.MonkeyPatch
+    sso_world: World, sso_server: str, person: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CleverOAuth2, "AUTHORIZATION_URL", f"{server}/oauth/authorize")
-    monkeypatch.setattr(CleverOAuth2, "ACCESS_TOKEN_URL", f"{server}/oauth/tokens")
-    club = _club(sso_world, f"social {server}", "http://site.example/complete/clever/")
+    monkeypatch.setattr(CleverOAuth2, "AUTHORIZATION_URL", f"{sso_server}/oauth/authorize")
+    monkeypatch.setattr(CleverOAuth2, "ACCESS_TOKEN_URL", f"{sso_server}/oauth/tokens")
+    club = sso_world.club(f"social {sso_server}", "http://site.example/complete/clever/")
     strategy = _Strategy({"SOCIAL_AUTH_CLEVER_KEY": club.client_id, "SOCIAL_AUTH_CLEVER_SECRET": club.secret})
     backend: Any = CleverOAuth2(strategy, redirect_uri="/complete/clever/")
     asked = backend.get_json
     # The two data addresses stand inside a method: they are led here on their way out.
-    monkeypatch.setattr(backend, "get_json", lambda url, **more: asked(url.replace("https://api.clever.com", server), **more))
+    monkeypatch.setattr(backend, "get_json", lambda url, **more: asked(url.replace("https://api.clever.com", sso_server), **more))
 
-    arrived = _log_in(person, backend.auth_url(), "amy")
+    arrived = person.log_in(backend.auth_url(), "amy")
     backend.data = strategy.data = dict(parse_qsl(urlsplit(arrived).query))
     backend.validate_state()
     token = backend.request_access_token(
@@ -239,10 +197,10 @@ def test_python_social_auth_logs_a_student_in(
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 def test_authlib_logs_in_by_discovery_with_a_challenge_and_verifies_the_id_token(
-    sso_world: World, server: str, person: Browser, method: str
+    sso_world: World, sso_server: str, person: Browser, method: str
 ) -> None:
-    club = _club(sso_world, f"authlib {method} {server}", "http://site.example/authlib")
-    known = Client().get(f"{server}/.well-known/openid-configuration").json()
+    club = sso_world.club(f"authlib {method} {sso_server}", "http://site.example/authlib")
+    known = Client().get(f"{sso_server}/.well-known/openid-configuration").json()
     client = OAuth2Session(
         club.client_id,
         club.secret,
@@ -254,7 +212,7 @@ def test_authlib_logs_in_by_discovery_with_a_challenge_and_verifies_the_id_token
     verifier = "v" * 43
     address, state = client.create_authorization_url(known["authorization_endpoint"], code_verifier=verifier, nonce="n-1")
 
-    arrived = _log_in(person, address, "gil")
+    arrived = person.log_in(address, "gil")
     token = client.fetch_token(known["token_endpoint"], authorization_response=arrived, state=state, code_verifier=verifier)
     keys = KeySet.import_key_set(Client().get(known["jwks_uri"]).json())
     claims = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims
