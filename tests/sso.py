@@ -107,9 +107,9 @@ class World:
         view = sync.view_of(self.database, self.district, application.asks, self.settings)
         applications.connect(self.database, self.sealer, application, self.district, view)
 
-    def club(self, name: str, redirect_uri: str) -> Club:
+    def club(self, name: str, redirect_uri: str, **more: Any) -> Club:
         """A new application that reads the whole district."""
-        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,))
+        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,), **more)
         self.connect(made)
         return Club(made, secret)
 

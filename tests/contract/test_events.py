@@ -122,6 +122,12 @@ def with_role(record: Json, role: str, **changes: Any) -> Json:
             id="a principal whole",
         ),
         pytest.param(
+            {"id": "r", "title": "Plotter", "roles": ["student"]},
+            {"id": "r", "title": "Curve Plotter", "roles": ["student", "teacher"]},
+            {"title": "Plotter", "roles": ["student"]},
+            id="a resource, whose roles are a list",
+        ),
+        pytest.param(
             STUDENT,
             with_role(STUDENT, "student", dob="6/18/1998"),
             {"roles": {"student": {"dob": ""}}},

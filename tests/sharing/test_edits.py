@@ -333,6 +333,15 @@ def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) ->
         assert spec in [view.spec for view in views.list_all(connection, number)]
 
 
+def test_a_resource_whose_roles_are_a_list_is_told_of_when_it_changes(desk: Desk, reader: Reader) -> None:
+    desk.sync(world.changed(("resources.csv", "Curve Plotter,student", "Plotter,student;teacher")))
+    event = next(event for event in reader.feed() if event["type"].startswith("resources"))
+    assert (event["type"], event["data"]["previous_attributes"]) == (
+        "resources.updated",
+        {"title": "Curve Plotter", "roles": ["student"]},
+    )
+
+
 # Fields ----------------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,18 @@ def test_a_parameter_that_stands_twice_is_refused(world: World, browser: Browser
     assert browser.client.get(f"/oauth/authorize?{urlencode(pairs)}").status_code == 400
 
 
+def test_a_state_comes_back_with_blanks_that_every_client_reads(world: World, browser: Browser) -> None:
+    location = browser.ask(world.reader, state="a b+c", prompt="none").headers["location"]
+    assert "state=a%20b%2Bc&" in location
+
+
+def test_an_application_that_cannot_bear_the_issuer_does_not_get_it(world: World, browser: Browser) -> None:
+    club = world.club("Without Issuer", BACK)
+    applications.change(world.database, club.application, names_issuer=False)
+    assert sorted(browser.arrive(club, "amy", state="s")) == ["code", "scope", "state"]
+    assert answer(browser.ask(club, prompt="none login", state="s")) == {"error": "invalid_request", "state": "s"}
+
+
 # Errors that an application is told ------------------------------------------------------------------
 
 TOLD: dict[str, tuple[dict[str, str], str]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rollbook.auth.tokens import Tokens
@@ -82,8 +84,15 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     first = sections["data"][0]["data"]["id"]
     assert browser.api(f"/v3.0/sections/{first}/users", token).status_code == 200
     assert browser.api(f"/v3.0/districts/{world.district.id}", token).status_code == 404
-    assert browser.api(f"/v3.0/users/{world.ids['amy']}", token).status_code == 404
+    # The address that the list gives for her pupil works, cut to the same; a pupil of somebody else's is not there.
+    listed = next(element for element in students if element["data"]["id"] == world.ids["amy"])
+    assert browser.api(listed["uri"], token).json()["data"] == listed["data"]
+    assert browser.api(f"/v3.0/users/{world.ids['ben']}", token).status_code == 404
+    assert browser.api(f"/v3.0/users/{world.ids['amy']}/sections", token).status_code == 404
     assert browser.api(f"/v3.0/users/{world.ids['lund']}/sections", token).status_code == 404
+    people = browser.api(f"/v3.0/sections/{first}/users?role=student&limit=1", token).json()["data"]
+    assert {next(iter(element["data"]["roles"])) for element in people} == {"student"}
+    assert browser.api(f"/v3.0/sections/{first}/users?role=staff", token).status_code == 400
 
     pupil = world.browser()
     own_token = pupil.token(world.shelf, "amy")
@@ -137,6 +146,27 @@ def test_a_user_token_is_not_remembered_past_its_end(world: World, browser: Brow
     with world.database.read() as connection:
         access = tokens.resolve(connection, f"Bearer {token}")
     assert (access.holder, access.is_whole, tokens._remembered) == ("user", False, {})
+
+
+def test_a_role_that_an_application_may_not_see_is_not_the_role_of_the_login(world: World, browser: Browser) -> None:
+    club = world.club("Office", BACK, scopes=("read:students", "read:school_admins", "read:schools", "read:user_id"))
+    token = browser.token(club, "okoye")
+    record = browser.api(f"/v3.0/users/{world.ids['okoye']}", token).json()["data"]
+    told = browser.api("/userinfo", token).json()
+    assert list(record["roles"]) == ["staff"]
+    assert (told["user_type"], told["user_id"]) == ("staff", record["roles"]["staff"]["legacy_id"])
+    # A teacher and nothing else is nobody to it.
+    stranger = world.browser()
+    assert stranger.sign_in("lund", stranger.ask(club)).status_code == 403
+
+
+def test_a_basic_scope_that_is_missing_hides_the_role(world: World, browser: Browser) -> None:
+    club = world.club("Staff Door", BACK, tier="sso", scopes=("read:school_admins_basic", "read:user_id"))
+    token = browser.token(club, "okoye")
+    shown: Any = _record(world, browser, token, "okoye")["roles"]
+    assert list(shown) == ["staff"]
+    stranger = world.browser()
+    assert stranger.sign_in("lund", stranger.ask(club)).status_code == 403
 
 
 # The last one here, as it leaves a second district behind.

@@ -7,9 +7,11 @@ from typing import Literal
 
 import orjson
 
+from rollbook.contract import tiers
 from rollbook.contract.access import Access
 from rollbook.contract.endpoints import ENDPOINTS
 from rollbook.contract.query import LIMIT_MAX, Query
+from rollbook.contract.tiers import LOGIN_ROLES
 from rollbook.errors import NotFound
 from rollbook.store import logins, people, records
 from rollbook.store.applications import Application
@@ -43,7 +45,9 @@ def enter(connection: Connection, application: Application, session: Session) ->
     if connected:
         number, view = connected
         access = Access(whole.district, whole.district_id, view, number, application.client_id, application.scopes)
-        return Entry("allowed", roles[0]) if _is_shared(connection, access, person.id) else Entry("unshared")
+        # She comes in a role that the application may see; a role that it may not is not even named.
+        shown = [role for role in roles if role in _roles_shown(connection, access, person.id)]
+        return Entry("allowed", shown[0]) if shown else Entry("unshared")
     if application.tier != "library":
         return Entry("unshared")
     if "teacher" in roles:
@@ -55,12 +59,13 @@ def enter(connection: Connection, application: Application, session: Session) ->
     return Entry("unshared")
 
 
-def _is_shared(connection: Connection, access: Access, user_id: str) -> bool:
+def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
+    """The roles of a person that an application sees: none of somebody who is not shared with it."""
     try:
-        records.get(connection, access, "users", user_id)
+        record = orjson.loads(records.get(connection, access, "users", user_id).body)
     except NotFound:
-        return False
-    return True
+        return []
+    return [role for role in record.get("roles") or {} if role in LOGIN_ROLES and tiers.opens(access.scopes, role)]
 
 
 def _teachers(connection: Connection, access: Access, user_id: str) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from rollbook.errors import SignInStopped, TokenRefused
 
@@ -119,9 +119,12 @@ def problem_of(ask: Ask) -> str | None:
 
 
 def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issuer: str) -> str:
-    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer is named."""
+    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer is named, unless
+    it is blank. A blank in a value is `%20`, as recorded: not every client reads `+` as one.
+    """
     also = {"state": state} if state else {}
-    query = urlencode({**values, **also, "iss": issuer})
+    named = {"iss": issuer} if issuer else {}
+    query = urlencode({**values, **also, **named}, quote_via=quote, safe="")
     return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
 
 

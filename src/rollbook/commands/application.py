@@ -81,6 +81,12 @@ def create(
 @_user_types
 @_oidc
 @_events
+@click.option(
+    "--issuer/--no-issuer",
+    "names_issuer",
+    default=None,
+    help="Whether logins return with `iss`, which a few clients that know of no issuer refuse; default: yes.",
+)
 @click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
 @_fields_asked
 @database_option
@@ -92,6 +98,7 @@ def change(
     user_types: str,
     has_oidc: bool | None,
     has_events: bool | None,
+    names_issuer: bool | None,
     is_live: bool | None,
     fields: tuple[str, ...],
     database: str | None,
@@ -113,6 +120,7 @@ def change(
             has_oidc=has_oidc,
             has_events=has_events,
             is_live=is_live,
+            names_issuer=names_issuer,
             fields=_fields(fields) if fields else None,
         )
         if has_events is not None:

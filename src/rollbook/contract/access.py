@@ -41,7 +41,14 @@ BASIC: tuple[str, ...] = (
     "read:teachers_basic",
     "read:user_id",
 )
-LIMITED: tuple[str, ...] = ("read:sections_limited", "read:students_limited", "read:teachers_limited", "read:user_id")
+LIMITED: tuple[str, ...] = (
+    "read:district_admins_limited",
+    "read:school_admins_limited",
+    "read:sections_limited",
+    "read:students_limited",
+    "read:teachers_limited",
+    "read:user_id",
+)
 SCOPES: tuple[str, ...] = tuple(sorted({*SECURE_SYNC, *SENSITIVE, *BASIC, *LIMITED}))
 
 

@@ -38,7 +38,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `feeds` is the roster table and column it ends up in, if any; one that is not `read` is thrown away."""
+    """One column; `feeds` is the roster table and column it ends up in, if any; one that is not `read` is thrown away.
+
+    `stand_in` is the column whose values are used, with a warning, when this one is not sent.
+    """
 
     file: str
     header: str
@@ -47,6 +50,7 @@ class Column:
     required: bool = False
     deprecated: bool = False
     read: bool = True
+    stand_in: str = ""
 
     @property
     def name(self) -> str:
@@ -74,16 +78,19 @@ FILES: Final[tuple[File, ...]] = (
 
 
 def _column(file: str, *rows: tuple[str, str | None, str]) -> tuple[Column, ...]:
-    """Rows of one file; a header ending in `*` is required, in `!` deprecated, in `-` accepted and thrown away."""
+    """Rows of one file; a header ending in `*` is required, in `!` deprecated, in `-` accepted and thrown away, and one with
+    `=OTHER` is replaced by the other when it is missing.
+    """
     return tuple(
         Column(
             file,
-            header.rstrip("*!-"),
+            header.partition("=")[0].rstrip("*!-"),
             None if feeds is None else f"roster_{feeds}",
             help_text,
             required=header.endswith("*"),
             deprecated=header.endswith("!"),
             read=not header.endswith("-"),
+            stand_in=header.partition("=")[2],
         )
         for header, feeds, help_text in rows
     )
@@ -93,7 +100,7 @@ _SCHOOLS = _column(
     "schools.csv",
     ("School_id*", "schools.key", "The school's id in the SIS; never reused."),
     ("School_name*", "schools.name", "The name as people know it."),
-    ("School_number*", "schools.school_number", "The district's number; a blank one becomes the School_id."),
+    ("School_number=School_id", "schools.school_number", "The district's number; without one, the School_id with a warning."),
     ("State_id", "schools.state_id", "The state's id of the school."),
     ("Nces_id!", "schools.nces_id", "The national (NCES) id; old files have it, and it is still accepted."),
     ("Low_grade", "schools.low_grade", "Lowest grade taught."),

@@ -66,14 +66,19 @@ def shown(kind: str, record: dict[str, Any]) -> dict[str, Any]:
 def previous_attributes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Old values of what differs, empty when only dates do.
 
-    Nested are only `roles.<role>` and `ext`; `name`, `location` and lists are given whole (recorded). What was not there before
-    is "", [] or {} by the type of what is there now; null is nowhere on the wire.
+    Nested are only `ext` and a user's `roles.<role>`; `name`, `location` and lists are given whole (recorded), a resource's list
+    of roles among them. What was not there before is "", [] or {} by the type of what is there now; null is nowhere on the wire.
     """
-    changed = _old_leaves(before, after, without=(*DATES, "roles", "ext"))
-    if before.get("ext") != after.get("ext"):
+    nested = {name for name in ("ext", "roles") if _is_map(before.get(name)) and _is_map(after.get(name))}
+    changed = _old_leaves(before, after, without=(*DATES, *nested))
+    if "ext" in nested and before.get("ext") != after.get("ext"):
         changed["ext"] = _old_leaves(before.get("ext") or {}, after.get("ext") or {})
-    roles = _old_roles(before.get("roles") or {}, after.get("roles") or {})
+    roles = _old_roles(before.get("roles") or {}, after.get("roles") or {}) if "roles" in nested else {}
     return {**changed, "roles": roles} if roles else changed
+
+
+def _is_map(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
 
 
 def _old_roles(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_plus
 
 from rollbook.contract.endpoints import LINKS, USER_LINKS, Endpoint
@@ -83,6 +83,12 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         record_types=_record_types(raw) if "record_type" in given else (),
         since_snapshot=_snapshot(given.get(SINCE_SNAPSHOT)),
     )
+
+
+def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
+    """The same for a user token, to which paging means nothing: it gets all that is in its scope (protocol.md 2.4)."""
+    kept = (part for part in raw.split("&") if unquote_plus(part.partition("=")[0]) not in ("limit", "count", *CURSORS))
+    return replace(parse(endpoint, "&".join(kept)), limit=LIMIT_MAX)
 
 
 def _pairs(raw: str) -> list[tuple[str, str]]:

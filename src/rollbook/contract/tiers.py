@@ -7,7 +7,7 @@ touches it. All other tokens reach the paths named here, read few records, and h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -25,6 +25,15 @@ class Cut(Enum):
 
 Shown = Mapping[str, "Cut | Shown"]
 """The fields that are left of an object; what has no key here is gone."""
+
+SCOPE_OF_ROLE: dict[str, str] = {
+    "student": "read:students",
+    "teacher": "read:teachers",
+    "staff": "read:school_admins",
+    "district_admin": "read:district_admins",
+    "contact": "read:student_contacts",
+}
+"""The full scope that opens each role; those of the smaller tiers end in `_basic` and `_limited`."""
 
 LOGIN_ROLES: tuple[str, ...] = ("student", "teacher", "staff", "district_admin")
 """Who may sign in; also the order in which a person of several roles is named."""
@@ -124,13 +133,21 @@ def reaches(access: Access, operation: str) -> bool:
     return operation in tier.user_paths or (access.role == "teacher" and operation in tier.teacher_paths)
 
 
+def opens(scopes: Collection[str], role: str) -> bool:
+    """Whether any of the scopes opens a role, in full or in part."""
+    return any(f"{SCOPE_OF_ROLE[role]}{ending}" in scopes for ending in ("", "_basic", "_limited"))
+
+
 def cut(access: Access, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the token's tier leaves of a record: all of it in a tier that cuts nothing, else the fields it names."""
     shown = TIER[access.tier].shown
     if not shown:
         return dict(record)
     role = next((role for role in ("student", "teacher") if role in record.get("roles", {})), "")
-    return _cut(record, shown.get(kind) or shown.get(role, {}))
+    left = _cut(record, shown.get(kind) or shown.get(role, {}))
+    if "roles" in left:
+        left["roles"] = {role: held for role, held in left["roles"].items() if opens(access.scopes, role)}
+    return left
 
 
 def _cut(value: Mapping[str, Any], shown: Shown) -> dict[str, Any]:

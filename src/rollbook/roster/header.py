@@ -9,7 +9,16 @@ from typing import Final
 
 from rollbook.contract.columns import EXTENSION_PREFIX, Column, File, columns_of, header_key, trimmed
 from rollbook.roster.folder import Unusable
-from rollbook.roster.problems import BadHeader, DuplicateHeader, IgnoredHeader, MissingHeader, NoHeader, Problem, UnknownHeader
+from rollbook.roster.problems import (
+    BadHeader,
+    DuplicateHeader,
+    IgnoredHeader,
+    MissingHeader,
+    NoHeader,
+    Problem,
+    StandInHeader,
+    UnknownHeader,
+)
 
 COLUMNS_MAX: Final = 1_000
 # One dot and no spaces (documented for custom fields).
@@ -50,7 +59,14 @@ def match(file: File, cells: list[str], *, lenient: bool) -> Header:
         width=len(cells),
         columns={column.name: places[key][0] for key, column in known.items() if key in places and column.read},
         extensions={trimmed(cells[at[0]])[len(EXTENSION_PREFIX) :]: at[0] for key, at in places.items() if key in own},
-        warnings=tuple(IgnoredHeader(file.name, column=cells[places[key][0]]) for key in unknown),
+        warnings=(
+            *(IgnoredHeader(file.name, column=cells[places[key][0]]) for key in unknown),
+            *(
+                StandInHeader(file.name, column=column.header, value=column.stand_in)
+                for key, column in known.items()
+                if column.stand_in and key not in places
+            ),
+        ),
     )
 
 

@@ -57,7 +57,7 @@ _SCHOOLS: Final = f"""
     CREATE TABLE roster_schools AS
     SELECT key, "row", school_name AS name,
         -- A school without a number shows its id (recorded for districts that never sent numbers).
-        if(school_number = '', school_id, school_number) AS school_number,
+        coalesce(nullif(school_number, ''), school_id) AS school_number,
         state_id, nces_id, low_grade_means.meaning AS low_grade, high_grade_means.meaning AS high_grade,
         principal AS principal_name, principal_email, school_address AS address, school_city AS city, school_state AS state,
         school_zip AS zip, school_phone_means.meaning AS phone, ext

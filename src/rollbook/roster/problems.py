@@ -223,6 +223,12 @@ class IgnoredHeader(FileWarning):
     mend = "Rename or leave out the column; a district's own field is called ext.NAME."
 
 
+class StandInHeader(FileWarning):
+    code, title = "stand-in-header", "Column not sent, another one used"
+    message = "{file}: column {column} is missing; {value} is used in its place"
+    mend = "Add the column to the export."
+
+
 class DuplicateHeader(FileStop):
     code, title = "duplicate-header", "Column given twice"
     message = "{file}: columns {value} are the same column; expected each column once"
@@ -373,6 +379,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     MissingHeader,
     UnknownHeader,
     IgnoredHeader,
+    StandInHeader,
     DuplicateHeader,
     BadHeader,
     MissingValue,

@@ -26,6 +26,7 @@ class Application:
     """A vendor's program. Its secret is only known to its vendor.
 
     `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
+    `names_issuer`: logins return with `iss` (RFC 9207), which a few clients that know of no issuer refuse.
     `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all.
     """
 
@@ -41,6 +42,7 @@ class Application:
     has_events: bool
     is_live: bool
     fields: Mapping[str, list[str]]
+    names_issuer: bool
     is_demo: bool
 
     @property
@@ -66,7 +68,8 @@ class Token:
 
 
 _COLUMNS = (
-    "number, client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, has_events, is_live, fields, is_demo"
+    "number, client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, has_events, is_live, fields,"
+    " names_issuer, is_demo"
 )
 # Schemes of a redirect address that run in the browser instead of leading to the application.
 _UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
@@ -171,6 +174,7 @@ def change(
     has_oidc: bool | None = None,
     has_events: bool | None = None,
     is_live: bool | None = None,
+    names_issuer: bool | None = None,
     fields: Mapping[str, list[str]] | None = None,
 ) -> Application:
     """Change what is given and keep the rest. Errors: BadSetting for a value that cannot be used."""
@@ -184,7 +188,7 @@ def change(
     with database.write() as connection:
         connection.run(
             "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
-            " fields = ? WHERE number = ?",
+            " names_issuer = ?, fields = ? WHERE number = ?",
             (
                 json.dumps(uris),
                 " ".join(sorted(wanted)),
@@ -192,6 +196,7 @@ def change(
                 int(now.has_oidc if has_oidc is None else has_oidc),
                 int(now.has_events if has_events is None else has_events),
                 int(live),
+                int(now.names_issuer if names_issuer is None else names_issuer),
                 json.dumps(dict(now.fields if fields is None else fields)),
                 now.number,
             ),
@@ -252,7 +257,7 @@ def list_connected(connection: Connection, district: int, *, in_demo: bool) -> l
 
 
 def _application(row: Row) -> Application:
-    number, client_id, name, uris, scopes, created, tier, types, oidc, events, live, fields, demo = row
+    number, client_id, name, uris, scopes, created, tier, types, oidc, events, live, fields, issuer, demo = row
     return Application(
         number,
         client_id,
@@ -266,6 +271,7 @@ def _application(row: Row) -> Application:
         bool(events),
         bool(live),
         json.loads(fields),
+        bool(issuer),
         bool(demo),
     )
 

@@ -212,4 +212,9 @@ def sharing_columns(connection: Connection) -> None:
         _run(connection, sql)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns)
+def issuer_column(connection: Connection) -> None:
+    """Whether logins to an application return with the issuer."""
+    _run(connection, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns, issuer_column)

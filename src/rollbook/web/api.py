@@ -181,7 +181,8 @@ def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: s
     prefix, path = f"/{request.segments[0]}", "/" + "/".join(request.segments)
     if endpoint is narrow.ME:
         return Answer(200, (JSON,), narrow.me(access, prefix))
-    query = narrow.EVERYTHING if access.holder == "user" else queries.parse(endpoint, request.query)
+    parse = queries.parse_unpaged if access.holder == "user" else queries.parse
+    query = parse(endpoint, request.query)
     body = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
     return Answer(200, (JSON,), narrow.cut(access, endpoint, body))
 

@@ -86,14 +86,15 @@ def _asked_through_page(visit: Visit) -> Ask:
 def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Response:
     with desk.database.read() as connection:
         application, redirect_uri = _checked(desk, connection, ask)
+        issuer = desk.base if application.names_issuer else ""
         problem = oauth.problem_of(ask)
         district = desk.district_of(connection, visit, ask.district_id)
         session = desk.session(connection, visit)
         if session is None or not _suffices(session, ask, district):
             problem = problem or ("login_required" if "none" in ask.prompt else None)
-            return _send_error(desk, redirect_uri, ask, problem) if problem else _to_sign_in(desk, ask, district)
+            return _send_error(desk, redirect_uri, ask, issuer, problem) if problem else _to_sign_in(desk, ask, district)
         if problem:
-            return _send_error(desk, redirect_uri, ask, problem)
+            return _send_error(desk, redirect_uri, ask, issuer, problem)
         decided = entry.enter(connection, application, session)
         here = districts.by_number(connection, session.district)
         person = people.get(connection, people.whole(connection, session.district), session.user_id)
@@ -102,12 +103,12 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
         raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403)
     if decided.outcome == "unshared":
         if ask.returns_unshared:
-            return _send_error(desk, redirect_uri, ask, "unauthorized-user")
+            return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
         mender = f"an administrator of {here.name} can give it to you"
         raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403)
     needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
-        return _send_error(desk, redirect_uri, ask, "interaction_required")
+        return _send_error(desk, redirect_uri, ask, issuer, "interaction_required")
     if needs_yes or decided.outcome == "ask":
         template = "confirm.html" if needs_yes else "allow.html"
         name = person.name if person else ""
@@ -139,9 +140,9 @@ def _to_sign_in(desk: Desk, ask: Ask, district: District | None) -> Response:
     return desk.redirect(f"/in/{districts.slug(district)}?{carried}" if district else f"/login?{carried}")
 
 
-def _send_error(desk: Desk, redirect_uri: str, ask: Ask, code: str) -> Response:
+def _send_error(desk: Desk, redirect_uri: str, ask: Ask, issuer: str, code: str) -> Response:
     """RFC 6749, 4.1.2.1; `unauthorized-user` is the recorded word for a person without access."""
-    return desk.redirect(oauth.answer_uri(redirect_uri, {"error": code}, state=ask.state, issuer=desk.base))
+    return desk.redirect(oauth.answer_uri(redirect_uri, {"error": code}, state=ask.state, issuer=issuer))
 
 
 def _send_code(desk: Desk, ask: Ask, application: Application, redirect_uri: str, session: Session, decided: Entry) -> Response:
@@ -164,4 +165,5 @@ def _send_code(desk: Desk, ask: Ask, application: Application, redirect_uri: str
             logins.touch(connection, session)
     scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
     answer = {"code": code, "scope": " ".join(scopes)}
-    return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=desk.base))
+    issuer = desk.base if application.names_issuer else ""
+    return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=issuer))

@@ -21,10 +21,8 @@ from rollbook.store.database import Connection
 
 # `/me`: no data path, but the one under a version that tells a user token whose it is.
 ME = Endpoint("/me", "getMe", "list", "me", "users")
-# A user token's person has at most so many sections or students.
-EVERYTHING = Query(limit=queries.LIMIT_MAX)
-
-_SECTIONS = next(endpoint for endpoint in ENDPOINTS if endpoint.operation == "getSectionsForUser")
+_OWN_LISTS = ("/users/{id}/sections", "/users/{id}/mystudents")
+_SECTIONS, _STUDENTS = (next(endpoint for endpoint in ENDPOINTS if endpoint.path == path) for path in _OWN_LISTS)
 
 
 def check(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> None:
@@ -36,20 +34,27 @@ def check(connection: Connection, access: Access, endpoint: Endpoint, id_: str) 
         return
     if not tiers.reaches(access, endpoint.operation):
         raise NoSuchEndpoint(endpoint.path)
-    if access.holder == "user" and id_ not in _own(connection, access, endpoint.source):
+    if access.holder == "user" and not _is_own(connection, access, endpoint, id_):
         raise NotFound("Resource not found")
 
 
-def _own(connection: Connection, access: Access, kind: str) -> set[str]:
-    """The ids of a kind that belong to the token's person."""
+def _is_own(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> bool:
+    """Whether a record belongs to the token's person; to a teacher who let the application in, her students do, too."""
+    kind = endpoint.source
     if kind == "users":
-        return {access.user}
+        is_taught = endpoint.shape == "get" and access.role == "teacher" and access.authorized_by == "teacher"
+        return id_ == access.user or (is_taught and id_ in _ids(connection, access, _STUDENTS))
     if kind == "districts":
-        return set() if access.authorized_by == "teacher" else {access.district_id}
+        return access.authorized_by != "teacher" and id_ == access.district_id
     if kind == "schools":
-        return _schools(orjson.loads(records.get(connection, access, "users", access.user).body))
+        return id_ in _schools(orjson.loads(records.get(connection, access, "users", access.user).body))
     # Sections: a teacher's own.
-    page = records.related(connection, access, "", _SECTIONS, access.user, EVERYTHING)
+    return id_ in _ids(connection, access, _SECTIONS)
+
+
+def _ids(connection: Connection, access: Access, related: Endpoint) -> set[str]:
+    """The ids in a list of the token's person, who has at most a page of sections or students."""
+    page = records.related(connection, access, "", related, access.user, Query(limit=queries.LIMIT_MAX))
     return {element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)}
 
 
