@@ -24,6 +24,12 @@ def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp
     sync.share(database, district, application, spec, settings, How(is_plan=True))
     sync.share(database, district, application, spec, settings)
     with database.read() as connection:
-        trail = [entry for entry in reversed(audit.latest(connection)) if entry.district == district.number]
+        trail = [entry for entry in reversed(audit.latest(connection)) if entry.district == district.name]
     assert [entry.action for entry in trail] == ["connected", "share changed"]
-    assert trail[1].detail == {"share": {"schools": ["0001"]}, "withheld": ["student.dob"], "keeps_ids": False}
+    assert {entry.application for entry in trail} == {"Reader"}
+    assert trail[1].detail == {
+        "share": {"schools": ["0001"]},
+        "withheld": ["student.dob"],
+        "sensitive": [],
+        "keeps_ids": False,
+    }

@@ -6,6 +6,7 @@ import pytest
 from httpx import Response
 
 from rollbook.store import credentials, people
+from rollbook.store.database import Connection
 from rollbook.sync import run
 from tests.roster import world as files
 from tests.sso import FILES, STUDENTS, Browser, World
@@ -80,7 +81,7 @@ def test_who_guesses_waits_and_the_pupil_does_not(world: World) -> None:
 
 def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) -> None:
     with world.database.write() as connection:
-        code = credentials.give_badge(connection, world.district.number, world.ids["cem"])
+        code = _badge(connection, world, "cem")
     page = browser.get(f"/badge/{code}")
     assert "Cem" not in page.text
     assert "Cem Celik" in browser.follow(browser.press(page)).text
@@ -95,9 +96,15 @@ def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) ->
 
 def test_a_new_badge_ends_the_one_before(world: World, browser: Browser) -> None:
     with world.database.write() as connection:
-        first = credentials.give_badge(connection, world.district.number, world.ids["dot"])
-        credentials.give_badge(connection, world.district.number, world.ids["dot"])
+        first = _badge(connection, world, "dot")
+        _badge(connection, world, "dot")
     assert browser.press(browser.get("/badge"), code=first).status_code == 401
+
+
+def _badge(connection: Connection, world: World, person: str) -> str:
+    code = credentials.new_badge()
+    credentials.give_badges(connection, world.district.number, {world.ids[person]: code})
+    return code
 
 
 def _stored(world: World, username: str) -> list[credentials.Credential]:

@@ -129,6 +129,32 @@ def change(
     _print(changed, as_json=as_json)
 
 
+@application.command("list")
+@database_option
+@json_option
+def list_applications(database: str | None, as_json: bool) -> None:
+    """List the applications, and the districts each is connected to."""
+    with opened(read_settings(database=database)) as store:
+        found = applications.list_all(store)
+    if as_json:
+        shown = [{"name": one.name, "client_id": one.client_id, "tier": one.tier, "districts": names} for one, names in found]
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for one, names in found:
+        click.echo(f"{one.client_id}  {one.tier:11}  {one.name}: {', '.join(names) or 'no district'}")
+
+
+@application.command()
+@click.argument("application")
+@database_option
+def remove(application: str, database: str | None) -> None:
+    """Remove an APPLICATION (name or client id) that is not connected to a district."""
+    with opened(read_settings(database=database)) as store:
+        found = applications.find(store, application)
+        applications.remove(store, found)
+    click.echo(f"{found.name} is removed")
+
+
 @application.command()
 @click.argument("application")
 @database_option

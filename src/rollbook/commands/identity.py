@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -10,9 +11,13 @@ import orjson
 from rollbook.auth import oidc
 from rollbook.auth.entry import enter
 from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.contract.access import Access
+from rollbook.contract.tiers import LOGIN_ROLES
 from rollbook.errors import Refused, Unknown
-from rollbook.settings import base_url
+from rollbook.settings import Settings, base_url
 from rollbook.store import applications, audit, credentials, districts, logins, people
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.logins import Grant, Session
 from rollbook.web import badges
@@ -31,8 +36,7 @@ def token(application: str, user: str, district: str | None, database: str | Non
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        found = applications.find(store, application)
-        owner = districts.find(store, district) if district else districts.list_all(store)[0]
+        found, owner = applications.find(store, application), _only(store, district)
         with store.write() as connection:
             person = people.find(connection, people.whole(connection, owner.number), user)
             session = Session("", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now())
@@ -47,6 +51,31 @@ def token(application: str, user: str, district: str | None, database: str | Non
     click.echo(f"user token  {minted}\nfor         {person.name} ({decided.role})")
 
 
+def _only(store: Database, district: str | None) -> District:
+    """The district named, or the only one there is. Errors: Unknown when there is none, or when one must be named."""
+    if district:
+        return districts.find(store, district)
+    known = districts.list_all(store)
+    if len(known) != 1:
+        names = ", ".join(repr(one.name) for one in known[:10])
+        raise Unknown(f"district: name one with --district; there is {names}" if known else "there is no district yet")
+    return known[0]
+
+
+@click.command("sign-out")
+@click.argument("district")
+@click.argument("user")
+@database_option
+def sign_out(district: str, user: str, database: str | None) -> None:
+    """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end at once."""
+    with opened(read_settings(database=database)) as store:
+        owner = districts.find(store, district)
+        with store.write() as connection:
+            person = people.find(connection, people.whole(connection, owner.number), user)
+            ended = logins.end_all(connection, owner.number, person.id)
+    click.echo(f"{ended} sessions and tokens of {person.name} have ended")
+
+
 @click.group()
 def badge() -> None:
     """Badges: a printed code that signs a person in."""
@@ -55,27 +84,54 @@ def badge() -> None:
 @badge.command("print")
 @click.argument("district")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--school", default="", help="Only people of this school, by its name or id.")
-@click.option("--role", default="student", show_default=True, help="Only people of this role.")
+@click.option("--school", default="", help="Only people of this school, by its SIS id, name or id.")
+@click.option("--role", type=click.Choice(LOGIN_ROLES), default="student", show_default=True, help="Only people of this role.")
 @click.option("--user", "users", multiple=True, help="Only these people, by id, SIS id, username or email; may be repeated.")
 @database_option
 def print_badges(district: str, file: Path, school: str, role: str, users: tuple[str, ...], database: str | None) -> None:
-    """Write a page with badges of a DISTRICT's people to FILE, to be printed. Each gets a new code; older ones end."""
+    """Write a page with badges of a DISTRICT's people to FILE, to be printed. Each gets a new code; older ones end.
+
+    The codes lead to the address that ROLLBOOK_PUBLIC_URL names.
+    """
     settings = read_settings(database=database)
     with opened(settings) as store:
         owner = districts.find(store, district)
-        with store.write() as connection:
+        with store.read() as connection:
             access = people.whole(connection, owner.number)
             chosen = (
                 [people.find(connection, access, user) for user in users]
                 if users
-                else people.everybody(connection, access, role=role, school=_school(people.schools(connection, access), school))
+                else people.everybody(connection, access, role=role, school=_school(connection, access, school))
             )
-            given = [(person, credentials.give_badge(connection, owner.number, person.id)) for person in chosen]
-    file.write_text(badges.page(owner.name, base_url(settings), given), encoding="utf-8")
+        if not chosen:
+            raise Unknown("nobody of that role and school is there; no file was written")
+        given = {person.id: credentials.new_badge() for person in chosen}
+        # The file first: a code that is stored and not printed would end a badge that works.
+        _write_private(file, badges.page(owner.name, base_url(settings), [(person, given[person.id]) for person in chosen]))
+        with store.write() as connection:
+            credentials.give_badges(connection, owner.number, given)
     click.echo(
         f"{len(given):,} badges in {file}. Whoever has one can sign in with it: keep the file safe, and delete it once printed."
     )
+    _warn_of_address(settings)
+
+
+def _write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read. Errors: Refused in one line."""
+    try:
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened_file:
+            opened_file.write(text)
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}; badges that were given before work on") from None
+
+
+def _warn_of_address(settings: Settings) -> None:
+    if not (settings.public_url or settings.issuer):
+        click.echo(
+            f"They lead to {base_url(settings)}: set ROLLBOOK_PUBLIC_URL to the server's own address, and do this again.",
+            err=True,
+        )
 
 
 @badge.command()
@@ -92,11 +148,11 @@ def revoke(district: str, user: str, database: str | None) -> None:
     click.echo(f"the badge of {person.name} is revoked" if had_one else f"{person.name} has no badge")
 
 
-def _school(known: list[tuple[str, str]], asked: str) -> str:
-    found = [id_ for id_, name in known if asked in (id_, name)]
-    if asked and not found:
-        raise Unknown(f"no school has the name or id {asked!r}")
-    return found[0] if asked else ""
+def _school(connection: Connection, access: Access, asked: str) -> str:
+    known = people.school_names(connection, access)
+    if asked and asked not in known:
+        raise Unknown(f"no school has the SIS id, name or id {asked!r}")
+    return known[asked] if asked else ""
 
 
 @click.group()
@@ -127,6 +183,7 @@ def set_provider(district: str, name: str, issuer: str, client_id: str, client_s
                 secret=client_secret,
             )
     click.echo(f"register this redirect address with {name}: {base_url(settings)}/oauth/callback")
+    _warn_of_address(settings)
 
 
 @provider.command()
@@ -137,7 +194,8 @@ def remove(district: str, database: str | None) -> None:
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
         with store.write() as connection:
-            credentials.drop_provider(connection, owner.number)
+            had_one = credentials.drop_provider(connection, owner.number)
+    click.echo(f"{owner.name} has no sign-in service of its own {'any more' if had_one else 'to take away'}")
 
 
 @click.group()
@@ -160,15 +218,26 @@ def rotate(overlap_hours: int, database: str | None) -> None:
 
 @click.command("audit")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many rows.")
+@click.option("--district", help="Only rows of this district, by its name or id.")
+@click.option("--application", help="Only rows of this application, by its name or client id.")
+@click.option("--user", default="", help="Only rows of this person, by their id.")
 @database_option
 @json_option
-def show_audit(limit: int, database: str | None, as_json: bool) -> None:
-    """Show who signed in, and what was done with tokens, secrets and keys; newest first."""
-    with opened(read_settings(database=database)) as store, store.read() as connection:
-        found = audit.latest(connection, limit)
+def show_audit(limit: int, district: str | None, application: str | None, user: str, database: str | None, as_json: bool) -> None:
+    """Show who signed in, and what was done with tokens, secrets, shares and keys; newest first."""
+    with opened(read_settings(database=database)) as store:
+        owner = districts.find(store, district).number if district else None
+        reader = applications.find(store, application).number if application else None
+        with store.read() as connection:
+            found = audit.latest(connection, limit, district=owner, application=reader, user_id=user)
     if as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
         return
     for entry in found:
-        detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
-        click.echo(f"{entry.created}  {entry.action:28} {entry.user_id:24} {entry.address:15} {detail}".rstrip())
+        told = {"application": entry.application, "district": entry.district, "person": entry.user_id, "from": entry.address}
+        words = {**{name: value for name, value in told.items() if value}, **entry.detail}
+        click.echo(f"{entry.created}  {entry.action:26} " + ", ".join(f"{name} {_word(value)}" for name, value in words.items()))
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

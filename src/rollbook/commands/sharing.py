@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -11,12 +12,17 @@ import orjson
 from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.errors import BadSetting, Refused
+from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.roster import sharing
-from rollbook.store import applications, districts, events, views
+from rollbook.store import applications, districts, events, people, views
 from rollbook.store.applications import Application
+from rollbook.store.database import Database
+from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
-from rollbook.sync import How
+from rollbook.sync import How, Sync
+
+# Exit code of an edit that waits for a person, as for a sync that is held.
+HELD = 3
 
 _freeze = click.option(
     "--freeze/--no-freeze",
@@ -30,30 +36,40 @@ _freeze = click.option(
 @click.command()
 @click.argument("application")
 @click.argument("district")
-@click.option(
-    "--share", "shared", default="everything", help="What it sees: everything, nothing, or JSON as `rollbook share` takes it."
-)
+@click.option("--share", "shared", help="What it sees: everything (the default), nothing, or JSON as `rollbook share` takes it.")
 @_freeze
+@click.option("--new-token", is_flag=True, help="End the district token there is, and print a new one.")
 @database_option
 @json_option
-def connect(application: str, district: str, shared: str, freezes: bool | None, database: str | None, as_json: bool) -> None:
+def connect(
+    application: str,
+    district: str,
+    shared: str | None,
+    freezes: bool | None,
+    new_token: bool,
+    database: str | None,
+    as_json: bool,
+) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
     It sees what its scopes open and the district shares; sensitive fields only when `rollbook share --sensitive` opens them, too.
     Connecting again prints the same token, and changes what it sees only when a share is given.
     """
     settings = read_settings(database=database)
-    share = _share(shared)
+    share, sealer = _share(shared) if shared else None, Sealer(key_path(settings))
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
         if owner.given and (share is not None or freezes):
             raise Refused(f"{owner.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
+        _check_schools(store, owner, share)
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
         begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())
-        view = sync.view_of(store, owner, begin, settings)
-        token = applications.connect(store, Sealer(key_path(settings)), reader, owner, view)
-        if share is not None or freezes is not None:
-            sync.share(store, owner, reader, replace(begin, share=share), settings, freezes=freezes)
+        token = applications.connect(store, sealer, reader, owner, sync.view_of(store, owner, begin, settings))
+        if new_token:
+            token = applications.renew_token(store, sealer, reader, owner)
+        if shared or freezes is not None:
+            now = sync.seen(store, owner, reader).spec
+            sync.share(store, owner, reader, replace(now, share=share if shared else now.share), settings, freezes=freezes)
         if reader.has_events:
             events.switch(store, reader.number, on=True)
     if as_json:
@@ -66,13 +82,21 @@ def connect(application: str, district: str, shared: str, freezes: bool | None, 
 @click.argument("application")
 @click.argument("district")
 @click.argument("shared", metavar="SHARE")
-@click.option("--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated.")
+@click.option(
+    "--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated. `none` ends it."
+)
 @click.option(
     "--sensitive",
     multiple=True,
-    help="A sensitive field to open to it, such as student.ell_status, if its scopes name it, too; may be repeated.",
+    help="A sensitive field to open to it, such as student.ell_status, if its scopes name it, too; may be repeated. `none` ends"
+    " it.",
 )
-@click.option("--keep-ids", is_flag=True, help="Leave ids of unshared people inside shared records, as some clients expect.")
+@click.option(
+    "--keep-ids/--drop-ids",
+    "keep_ids",
+    default=None,
+    help="Whether ids of unshared people stay inside shared records, as some clients expect; default: no.",
+)
 @_freeze
 @click.option("--preview", is_flag=True, help="Only show what would enter, change and leave.")
 @database_option
@@ -83,13 +107,13 @@ def share(
     shared: str,
     withheld: tuple[str, ...],
     sensitive: tuple[str, ...],
-    keep_ids: bool,
+    keep_ids: bool | None,
     freezes: bool | None,
     preview: bool,
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on.
+    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on. What no option names stays.
 
     SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules": [{"kind": "student",
     "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
@@ -97,15 +121,17 @@ def share(
     settings = read_settings(database=database)
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
+        now, wanted = sync.seen(store, owner, reader).spec, _share(shared)
+        _check_schools(store, owner, wanted)
         spec = replace(
-            reader.asks,
-            share=_share(shared),
-            withheld=_withheld(reader, withheld),
-            keeps_ids=keep_ids,
-            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS),
+            now,
+            share=wanted,
+            withheld=_withheld(reader, withheld) if withheld else now.withheld,
+            keeps_ids=now.keeps_ids if keep_ids is None else keep_ids,
+            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS) if sensitive else now.sensitive,
         )
         done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview), freezes=freezes)
-    report.show(done, as_json=as_json)
+    _tell(reader, done, as_json=as_json)
 
 
 @click.command()
@@ -137,11 +163,46 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
             ("without", view.spec.withheld),
             ("without, as it does not ask for it", view.spec.unasked),
             ("with", view.spec.sensitive),
+            ("freezes", ("when a run would change too much of it",) if view.freezes else ()),
             ("frozen", view.frozen),
         )
         for label, values in labelled:
             for value in values:
                 click.echo(f"  {label}: {value}")
+
+
+@click.command()
+@click.argument("application")
+@click.argument("district")
+@database_option
+def disconnect(application: str, district: str, database: str | None) -> None:
+    """Cut an APPLICATION off from a DISTRICT: its district token and its people's tokens end at once."""
+    with opened(read_settings(database=database)) as store:
+        reader, owner = applications.find(store, application), districts.find(store, district)
+        applications.disconnect(store, reader, owner)
+    click.echo(f"{reader.name} reads nothing of {owner.name} any more; what it has copied is still with it")
+
+
+def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
+    """Show what an edit did, and say aloud when it did nothing: held by a freeze, or nobody matches."""
+    report.show(done, as_json=as_json)
+    left = sum(count.existing + count.created - count.deleted for kind, count in done.kinds.items() if kind != "districts")
+    if not as_json and done.kinds and not left:
+        click.echo(f"{reader.name} then sees nothing of it but the district's own record")
+    if done.state == "held":
+        click.echo(f"NOT applied: what {reader.name} sees is frozen; `rollbook thaw` applies it", err=True)
+        sys.exit(HELD)
+
+
+def _check_schools(store: Database, owner: District, share: sharing.Share | None) -> None:
+    """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
+    if share is None or not share.schools or not owner.snapshot:
+        return
+    with store.read() as connection:
+        known = people.school_names(connection, people.whole(connection, owner.number))
+    for school in share.schools:
+        if school not in known:
+            raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 
 
 def _in_words(share: sharing.Share) -> str:
@@ -157,8 +218,9 @@ def thaw(application: str, district: str, database: str | None, as_json: bool) -
     """Let an APPLICATION see the present state of a DISTRICT again, after its view has frozen."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        done = sync.thaw(store, districts.find(store, district), applications.find(store, application), settings)
-    report.show(done, as_json=as_json)
+        reader = applications.find(store, application)
+        done = sync.thaw(store, districts.find(store, district), reader, settings)
+    _tell(reader, done, as_json=as_json)
 
 
 def _share(text: str) -> sharing.Share | None:
@@ -180,7 +242,9 @@ def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    if fields == ("none",):
+        return ()
     for field in fields:
         if field not in known:
-            raise BadSetting(f"{option}: expected some of {', '.join(known)}; got {field!r}")
+            raise BadSetting(f"{option}: {field!r} is no field for it; expected none, or some of {', '.join(known)}")
     return tuple(sorted(set(fields)))

@@ -14,7 +14,7 @@ from rollbook.contract.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.roster import sharing
-from rollbook.store import audit
+from rollbook.store import audit, views
 from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
@@ -310,6 +310,59 @@ def connect(
         )
         audit.record(connection, "connected", district=district.number, application=application.number)
     return token
+
+
+def renew_token(database: Database, sealer: Sealer, application: Application, district: District) -> str:
+    """Give a connection a new district token and return it; the one before ends at once. Errors: Unknown when not connected."""
+    number, _ = connection_of(database, application, district)
+    token = secrets.token_hex(20)
+    with database.write() as connection:
+        connection.run(
+            "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
+            (digest(token), sealer.seal(token), number),
+        )
+        audit.record(connection, "district token renewed", district=district.number, application=application.number)
+    return token
+
+
+def disconnect(database: Database, application: Application, district: District) -> None:
+    """End a connection: its district token, its people's tokens and codes, what teachers allowed, and the view it alone had.
+
+    Errors: Unknown when not connected, and neither has a teacher let it in.
+    """
+    pair = (application.number, district.number)
+    tables = ("codes", "user_tokens", "grants", "connections")
+    with database.write() as connection:
+        found = [
+            connection.row(f"SELECT 1 FROM {table} WHERE application = ? AND district = ? LIMIT 1", pair) for table in tables
+        ]
+        if not any(found):
+            raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
+        for table in tables:
+            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
+        views.drop_unseen(connection, district.number)
+        audit.record(connection, "disconnected", district=district.number, application=application.number)
+
+
+def remove(database: Database, application: Application) -> None:
+    """Remove an application with its secrets. Errors: Conflict while it is connected to a district."""
+    with database.write() as connection:
+        tables = ("connections", "grants", "user_tokens", "codes")
+        if any(connection.row(f"SELECT 1 FROM {table} WHERE application = ?", (application.number,)) for table in tables):
+            raise Conflict(f"{application.name!r} is still in use; `rollbook disconnect` it from its districts first")
+        connection.run("DELETE FROM application_secrets WHERE application = ?", (application.number,))
+        connection.run("DELETE FROM applications WHERE number = ?", (application.number,))
+        audit.record(connection, "application removed", name=application.name, client_id=application.client_id)
+
+
+def list_all(database: Database) -> list[tuple[Application, list[str]]]:
+    """Every application with the names of the districts it is connected to, by name."""
+    with database.read() as connection:
+        found = [_application(row) for row in connection.rows(f"SELECT {_COLUMNS} FROM applications ORDER BY name")]
+        pairs = connection.rows(
+            "SELECT c.application, d.name FROM connections c JOIN districts d ON d.number = c.district ORDER BY d.name"
+        )
+    return [(one, [name for number, name in pairs if number == one.number]) for one in found]
 
 
 def note_share(connection: Connection, application: Application, district: District, spec: Spec) -> None:

@@ -12,12 +12,12 @@ from rollbook.store.districts import timestamp
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the trail; `detail` says more in words that are safe to keep."""
+    """One row of the trail; `detail` says more in words that are safe to keep. Blank is what it does not tell of."""
 
     created: str
     action: str
-    district: int | None
-    application: int | None
+    district: str
+    application: str
     user_id: str
     address: str
     detail: dict[str, object]
@@ -40,10 +40,16 @@ def record(
     )
 
 
-def latest(connection: Connection, limit: int = 100) -> list[Entry]:
-    """The newest rows, newest first."""
+def latest(
+    connection: Connection, limit: int = 100, *, district: int | None = None, application: int | None = None, user_id: str = ""
+) -> list[Entry]:
+    """The newest rows, newest first; only those of a district, an application (by their numbers) or a person, or all."""
+    wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
+    filters = {column: value for column, value in wanted.items() if value is not None}
     rows = connection.rows(
-        "SELECT created, action, district, application, user_id, address, detail FROM audit ORDER BY number DESC LIMIT ?",
-        (limit,),
+        "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
+        " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
+        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), '1 = 1'))} ORDER BY t.number DESC LIMIT ?",
+        (*filters.values(), limit),
     )
     return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rollbook.contract.kinds import ROLE
@@ -114,16 +114,20 @@ def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
 # Badges --------------------------------------------------------------------------------------------
 
 
-def give_badge(connection: Connection, district: int, user_id: str) -> str:
-    """A new code for a person, in place of the one before; it is shown this once and kept as a hash."""
-    code = "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
-    take_badge(connection, district, user_id)
-    connection.run(
-        "INSERT INTO badges (hash, district, user_id, created) VALUES (?, ?, ?, ?)",
-        (digest(code), district, user_id, timestamp()),
+def new_badge() -> str:
+    """A code that nobody has yet; it is shown once, and kept as a hash."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
+
+
+def give_badges(connection: Connection, district: int, codes: Mapping[str, str]) -> None:
+    """Give people (by their ids) new codes, in place of those before."""
+    for user_id in codes:
+        connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    rows = [(digest(code), district, user_id, timestamp()) for user_id, code in codes.items()]
+    connection.insert("badges", "hash, district, user_id, created", rows)
+    audit.record(
+        connection, "badges given", district=district, user_id=next(iter(codes)) if len(codes) == 1 else "", people=len(codes)
     )
-    audit.record(connection, "badge given", district=district, user_id=user_id)
-    return code
 
 
 def take_badge(connection: Connection, district: int, user_id: str) -> bool:
@@ -156,8 +160,13 @@ def set_provider(
     audit.record(connection, "provider set", district=district, issuer=issuer)
 
 
-def drop_provider(connection: Connection, district: int) -> None:
+def drop_provider(connection: Connection, district: int) -> bool:
+    """Take a district's service away; whether there was one."""
+    found = connection.row("SELECT issuer FROM providers WHERE district = ?", (district,))
     connection.run("DELETE FROM providers WHERE district = ?", (district,))
+    if found:
+        audit.record(connection, "provider removed", district=district, issuer=found[0])
+    return found is not None
 
 
 def provider(connection: Connection, district: int) -> Provider | None:

@@ -216,6 +216,17 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     )
 
 
+def end_all(connection: Connection, district: int, user_id: str) -> int:
+    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens there were."""
+    among = "WHERE district = ? AND user_id = ?"
+    tables = ("sessions", "user_tokens", "codes")
+    counts = [connection.row(f"SELECT count(*) FROM {table} {among}", (district, user_id)) for table in tables[:2]]
+    for table in tables:
+        connection.run(f"DELETE FROM {table} {among}", (district, user_id))
+    audit.record(connection, "signed out by an operator", district=district, user_id=user_id)
+    return sum(int(found[0]) for found in counts if found)
+
+
 def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
     """The (connection, view) through which an application reads a district; None when they are not connected."""
     found = connection.row("SELECT number, view FROM connections WHERE application = ? AND district = ?", (application, district))

@@ -103,6 +103,14 @@ def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
     return sorted(((id_, orjson.loads(body).get("name", "")) for id_, body in rows), key=lambda school: school[1].casefold())
 
 
+def school_names(connection: Connection, access: Access) -> dict[str, str]:
+    """The id of a school by everything that it may be called by: id, SIS id and name."""
+    rows = connection.rows("SELECT id, body FROM records WHERE view = ? AND kind = 'schools' ORDER BY id DESC", (access.view,))
+    bodies = [(id_, orjson.loads(body)) for id_, body in rows]
+    named = {body[name]: id_ for name in ("name", "sis_id") for id_, body in bodies if body.get(name)}
+    return {**named, **{id_: id_ for id_, _ in bodies}}
+
+
 def _rows(
     connection: Connection, access: Access, role: str, patterns: Iterable[str], limit: int | None = _CANDIDATES_MAX
 ) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -58,6 +59,9 @@ class SQLite:
         self._all: list[apsw.Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                # Pupils' data: a new file is its owner's alone, and SQLite gives the files beside it the same mode.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writer = self._connect()
             _use_wal(self._writer)
         except (apsw.Error, OSError) as error:

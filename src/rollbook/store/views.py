@@ -67,7 +67,7 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
 
 def list_all(connection: Connection, district: int) -> list[View]:
     """All views of a district (by its number); the first one shows everything but sensitive fields."""
-    rows = connection.rows(f"SELECT {_COLUMNS} FROM views WHERE district = ? ORDER BY number", (district,))
+    rows = connection.rows(f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner >= 0 ORDER BY number", (district,))
     return [_view(row) for row in rows]
 
 
@@ -122,6 +122,22 @@ def freeze(connection: Connection, view: View, reasons: Iterable[object], run: i
     connection.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
     if view.frozen and not told:
         connection.run("UPDATE views SET edited = ? WHERE number = ?", (run, view.number))
+
+
+def drop_unseen(connection: Connection, district: int) -> None:
+    """Drop what no connection of a district (by its number) sees any more; the first view stays, which shows everything.
+
+    The row stays under a negative owner, so that its number, which old snapshots name, is never given again.
+    """
+    rows = connection.rows(
+        "SELECT number FROM views WHERE district = ? AND owner >= 0 AND number NOT IN (SELECT view FROM connections)"
+        " AND number > (SELECT min(number) FROM views WHERE district = ?)",
+        (district, district),
+    )
+    for (number,) in rows:
+        for table in ("records", "versions", "events"):
+            connection.run(f"DELETE FROM {table} WHERE view = ?", (number,))
+        connection.run("UPDATE views SET owner = -number WHERE number = ?", (number,))
 
 
 def copy(connection: Connection, source: int, target: int) -> None:

@@ -5,7 +5,7 @@ changes what an application sees, `pauses` keeps a district as it is. All of the
 rules to `roster`, the transaction to `store.history`.
 """
 
-from rollbook.sync.edits import rescope, share, thaw, view_of
+from rollbook.sync.edits import rescope, seen, share, thaw, view_of
 from rollbook.sync.nightly import Progress, run, take_in
 from rollbook.sync.pauses import pause, resume
 from rollbook.sync.result import How, Sync
@@ -23,6 +23,7 @@ __all__ = [
     "rescope",
     "resume",
     "run",
+    "seen",
     "share",
     "take_in",
     "thaw",

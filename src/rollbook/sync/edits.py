@@ -56,12 +56,12 @@ def share(
     """Change what an application sees of a district, at once: what enters its view is created, what leaves it deleted.
 
     With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
-    stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit itself
-    freezes a view that does so already, unless `how.is_approved`. Errors: Unknown when it is not connected, Refused for a
-    cloned district.
+    stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit that
+    deletes too much freezes such a view, too, and is then held, unless `how.is_approved`; one that only changes records does not:
+    whoever withholds a field means all of them. Errors: Unknown when it is not connected, Refused for a cloned district.
     """
     how = how or How()
-    number, seen = applications.connection_of(database, application, district)
+    number, shown = applications.connection_of(database, application, district)
     view = _own_view(database, district, number, how)
     edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
@@ -73,13 +73,14 @@ def share(
         restore(engine, last.files)
         identity.restore(engine, last.files["identity"])
         diff.load(engine, last.files["digests"])
-        if seen != view.number:
-            diff.take_over(engine, seen, view.number)
+        if shown != view.number:
+            diff.take_over(engine, shown, view.number)
         build(engine, district, [edited])
         moment = districts.moment_after(last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
         counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
-        reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []
+        may_freeze = edited.freezes and not how.is_approved
+        reasons = [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []
         frozen = {application.name: reasons} if reasons else {}
         done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
         if how.is_plan:
@@ -89,10 +90,10 @@ def share(
         digests = diff.write(engine, "digests", folder)
 
         def move(connection: Connection) -> None:
-            if seen != view.number:
-                views.copy(connection, seen, view.number)
+            if shown != view.number:
+                views.copy(connection, shown, view.number)
                 applications.see(connection, number, view)
-            was = views.by_number(connection, seen).spec
+            was = views.by_number(connection, shown).spec
             views.edit(connection, edited, last.head + 1)
             if set(spec.hidden) - set(was.hidden):
                 events.withdraw(connection, edited, spec.hidden)
@@ -103,12 +104,12 @@ def share(
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
         run = history.commit(database, district, last, outcome, changes=diff.rows(engine), also=move)
-        return replace(done, number=run, state="committed")
+        return replace(done, number=run, state="held" if reasons else "committed")
 
 
 def thaw(database: Database, district: District, application: Application, settings: Settings, how: How | None = None) -> Sync:
     """Apply the present state to an application's view that is frozen. Errors: Refused when it is not."""
-    view = _view_seen(database, district, application)
+    view = seen(database, district, application)
     if not view.frozen:
         raise Refused(f"what {application.name!r} sees of {district.name!r} is not frozen")
     return share(database, district, application, view.spec, settings, replace(how or How(), is_approved=True))
@@ -123,7 +124,7 @@ def rescope(database: Database, application: Application, settings: Settings) ->
     for number in applications.districts_of(database, application):
         with database.read() as connection:
             district = districts.by_number(connection, number)
-        view = _view_seen(database, district, application)
+        view = seen(database, district, application)
         spec = replace(view.spec, scopes=application.asks.scopes, unasked=application.asks.unasked)
         if spec != view.spec and not district.given:
             # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
@@ -131,10 +132,11 @@ def rescope(database: Database, application: Application, settings: Settings) ->
     return done
 
 
-def _view_seen(database: Database, district: District, application: Application) -> View:
-    _, seen = applications.connection_of(database, application, district)
+def seen(database: Database, district: District, application: Application) -> View:
+    """What an application sees of a district. Errors: Unknown when it is not connected."""
+    _, number = applications.connection_of(database, application, district)
     with database.read() as connection:
-        return views.by_number(connection, seen)
+        return views.by_number(connection, number)
 
 
 def _own_view(database: Database, district: District, number: int, how: How) -> View:

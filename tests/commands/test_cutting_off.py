@@ -1,0 +1,198 @@
+"""What an operator does when somebody must be kept out, and what a share, a badge and the trail say on the command line."""
+
+from __future__ import annotations
+
+import json
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from rollbook import settings as setting_rows
+from rollbook.cli import rollbook
+from rollbook.store import views
+from rollbook.store.database import open_database
+from rollbook.web.app import App
+from tests import world
+from tests.journeys.hub import Client
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a synced district D and two applications that read it."""
+    monkeypatch.chdir(tmp_path)
+    world.write(tmp_path / "files")
+    for line in ("district create D", "sync D files", "application create A", "application create B"):
+        said(*line.split())
+    return tmp_path
+
+
+def run(*words: str) -> Any:
+    done = CliRunner().invoke(rollbook, words)
+    assert done.exception is None or isinstance(done.exception, SystemExit) or done.exit_code == 1, done.exception
+    return done
+
+
+def said(*words: str) -> str:
+    done = run(*words)
+    assert (words, 0) == (words, done.exit_code), (done.output, done.exception)
+    return str(done.stdout)
+
+
+def refused(*words: str) -> str:
+    done = run(*words)
+    assert done.exit_code == 1
+    return str(done.exception)
+
+
+def token(*words: str) -> str:
+    return said("connect", *words).split()[-1]
+
+
+def students(place: Path, token: str) -> list[dict[str, Any]]:
+    """The pupils' roles that a token reads; none when it is not known."""
+    database = open_database(str(place / "rollbook.db"))
+    app = App(database, setting_rows.read({}, database=str(place / "rollbook.db")), limits=place / "limits")
+    with closing(database), closing(app.rate_limit), Client(app, token) as client:
+        answer = client.get("/v3.0/users?role=student")
+        return [one["data"]["roles"]["student"] for one in answer.json()["data"]] if answer.status_code == 200 else []
+
+
+def test_an_edit_keeps_what_it_does_not_name(place: Path) -> None:
+    reads = token("A", "D")
+    said("share", "A", "D", "everything", "--withhold", "student.dob", "--keep-ids")
+    said("share", "A", "D", '{"schools": ["N"]}')
+    said("connect", "A", "D", "--share", "everything")
+    said("application", "set", "A", "--scopes", "read:students read:schools")
+    assert [role for role in students(place, reads) if "dob" in role] == []
+    shown = json.loads(said("shares", "D", "--json"))["A"]
+    assert (shown["withheld"], shown["keeps_ids"]) == (["student.dob"], True)
+    said("share", "A", "D", "everything", "--withhold", "none", "--drop-ids")
+    assert all("dob" in role for role in students(place, reads))
+
+
+def test_what_an_application_requires_cannot_be_withheld_from_it(place: Path) -> None:
+    token("A", "D")
+    said("application", "set", "A", "--field", "required:student.dob", "--field", "optional:student.grade")
+    assert "requires student.dob" in refused("share", "A", "D", "everything", "--withhold", "student.dob")
+    said("share", "A", "D", "everything", "--withhold", "student.grade")
+    assert "'student.shoe_size'" in refused("application", "set", "A", "--field", "required:student.shoe_size")
+
+
+def test_a_share_names_schools_that_are_there(place: Path) -> None:
+    token("A", "D")
+    assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", '{"schools": ["N", "Nope"]}')
+    assert "no school with" in refused("connect", "B", "D", "--share", '{"schools": ["Nope"]}')
+    nobody = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "Grade 1"]]}]}'
+    assert "A then sees nothing of it but the district's own record" in said("share", "A", "D", nobody, "--preview")
+
+
+def test_an_edit_that_deletes_too_much_says_that_it_was_not_applied(place: Path) -> None:
+    reads = token("A", "D", "--freeze")
+    # Withholding changes every pupil and deletes none: it does not wait.
+    said("share", "A", "D", "everything", "--withhold", "student.dob")
+    assert [role for role in students(place, reads) if "dob" in role] == []
+    done = run("share", "A", "D", "nothing")
+    assert (done.exit_code, "NOT applied" in done.stderr, "held" in done.stdout) == (3, True, True)
+    assert students(place, reads)
+    # Without the freeze the same edit is applied, even when both are said at once.
+    said("share", "A", "D", "nothing", "--no-freeze")
+    assert not students(place, reads)
+
+
+def test_a_new_token_ends_the_old_one(place: Path) -> None:
+    first = token("A", "D")
+    assert token("A", "D") == first
+    second = token("A", "D", "--new-token")
+    assert (students(place, first), len(students(place, second))) == ([], 3)
+
+
+def test_whoever_is_disconnected_reads_nothing_and_leaves_nothing_behind(place: Path) -> None:
+    reads, other = token("A", "D"), token("B", "D")
+    said("share", "A", "D", '{"schools": ["N"]}')
+    minted = json.loads(said("token", "A", "alan", "--json"))["access_token"]
+    assert students(place, reads)
+    assert "is still in use" in refused("application", "remove", "A")
+    said("disconnect", "A", "D")
+    assert (students(place, reads), students(place, minted)) == ([], [])
+    assert "is not connected" in refused("disconnect", "A", "D")
+    assert len(students(place, other)) == 3
+    database = open_database(str(place / "rollbook.db"))
+    with database.read() as connection:
+        kept = [view.number for view in views.list_all(connection, 1)]
+        held = {number for (number,) in connection.rows("SELECT DISTINCT view FROM records")}
+    database.close()
+    assert set(kept) == held
+    # Syncs go on, and whoever comes next gets a view of its own again.
+    world.write(place / "files", world.changed(("students.csv", "Turing", "Church")))
+    said("sync", "D", "files")
+    again = token("A", "D", "--share", '{"schools": ["N"]}')
+    assert {role["sis_id"] for role in students(place, again)} == {"emmy", "alan"}
+    said("disconnect", "A", "D")
+    said("application", "remove", "A")
+    listed = json.loads(said("application", "list", "--json"))
+    assert [(one["name"], one["districts"]) for one in listed] == [("B", ["D"])]
+
+
+def test_an_operator_signs_a_person_out_everywhere(place: Path) -> None:
+    token("A", "D")
+    minted = json.loads(said("token", "A", "emmy", "--json"))["access_token"]
+    assert "1 sessions and tokens of Emmy Noether have ended" in said("sign-out", "D", "emmy")
+    assert students(place, minted) == []
+
+
+def test_a_token_needs_a_district_when_there_is_not_just_one(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token("A", "D")
+    said("token", "A", "emmy")
+    said("district", "create", "E")
+    assert "name one with --district; there is 'D', 'E'" in refused("token", "A", "emmy")
+    monkeypatch.setenv("ROLLBOOK_DATABASE", "empty.db")
+    said("application", "create", "A")
+    assert "there is no district yet" in refused("token", "A", "emmy")
+
+
+def test_badges_are_written_before_older_ones_end(place: Path) -> None:
+    said("badge", "print", "D", "badges.html", "--school", "N")
+    page = place / "badges.html"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert ("Emmy Noether" in page.read_text(), "Katherine" in page.read_text()) == (True, False)
+
+    def stored() -> list[Any]:
+        database = open_database(str(place / "rollbook.db"))
+        with database.read() as connection:
+            found = connection.rows("SELECT user_id, hash FROM badges ORDER BY hash")
+        database.close()
+        return found
+
+    before = stored()
+    assert "cannot be written" in refused("badge", "print", "D", "no/such/folder/x.html")
+    assert before == stored()
+    said("district", "create", "E")
+    assert "nobody of that role" in refused("badge", "print", "E", "x.html")
+    assert run("badge", "print", "D", "x.html", "--role", "pupil").exit_code == 2
+    done = run("badge", "print", "D", "badges.html", "--user", "emmy")
+    assert "set ROLLBOOK_PUBLIC_URL" in done.stderr
+    assert len(stored()) == len(before)
+
+
+def test_the_trail_names_who_and_what(place: Path) -> None:
+    token("A", "D")
+    token("B", "D")
+    said("share", "A", "D", "everything", "--withhold", "student.dob")
+    said("badge", "print", "D", "badges.html")
+    said("provider", "set", "D", "--name", "G", "--issuer", "https://id.example", "--client-id", "x", "--client-secret", "y")
+    said("provider", "remove", "D")
+    text = said("audit", "--application", "A")
+    assert "share changed" in text
+    assert "application A, district D" in text
+    assert "application B" not in text
+    actions = [row["action"] for row in json.loads(said("audit", "--district", "D", "--json"))]
+    assert actions == ["provider removed", "provider set", "badges given", "share changed", "connected", "connected"]
+
+
+def test_the_database_is_its_owners_alone(place: Path) -> None:
+    for name in ("rollbook.db", "rollbook.db.key"):
+        assert stat.S_IMODE((place / name).stat().st_mode) == 0o600, name
