@@ -64,7 +64,7 @@ def test_the_district(small_world: Client, ids: Ids, moment: str) -> None:
             "state": "running",
             "error": "",
             "launch_date": body["data"]["launch_date"],
-            "login_methods": ["Clever Passwords"],
+            "login_methods": ["Other"],
             "last_sync": moment,
         },
         "links": links(f"/v3.0/districts/{ids['district']}"),

@@ -8,8 +8,9 @@ import click
 import orjson
 
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.store import districts
+from rollbook.store import districts, people
 from rollbook.store.districts import District
+from rollbook.store.standing import change_record
 
 
 @click.group()
@@ -57,6 +58,23 @@ def show(district: str, database: str | None, as_json: bool) -> None:
     click.echo(f"{found.name}\n  id       {found.id}\n  created  {found.created}\n  syncs    {found.head}")
     for kind, count in counts.items():
         click.echo(f"  {kind:10} {count:>9,}")
+
+
+@district.command()
+@click.argument("district")
+@click.argument("user")
+@database_option
+def contact(district: str, user: str, database: str | None) -> None:
+    """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody` takes it back.
+
+    Every application that reads the district sees this person's name, email and title in the district's own record.
+    """
+    with opened(read_settings(database=database)) as store:
+        owner = districts.find(store, district)
+        with store.read() as connection:
+            chosen = None if user == "nobody" else people.find(connection, people.whole(connection, owner.number), user)
+        change_record(store, owner, "contact", {"contact": chosen.id if chosen else None})
+    click.echo(f"{owner.name}: {chosen.name if chosen else 'nobody'} is named as contact")
 
 
 def _shown(found: District) -> dict[str, object]:

@@ -20,6 +20,7 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.logins import Grant, Session
+from rollbook.store.standing import keep_true
 from rollbook.web import badges
 
 
@@ -110,6 +111,7 @@ def print_badges(district: str, file: Path, school: str, role: str, users: tuple
         _write_private(file, badges.page(owner.name, base_url(settings), [(person, given[person.id]) for person in chosen]))
         with store.write() as connection:
             credentials.give_badges(connection, owner.number, given)
+        keep_true(store)
     click.echo(
         f"{len(given):,} badges in {file}. Whoever has one can sign in with it: keep the file safe, and delete it once printed."
     )
@@ -145,6 +147,7 @@ def revoke(district: str, user: str, database: str | None) -> None:
         with store.write() as connection:
             person = people.find(connection, people.whole(connection, owner.number), user)
             had_one = credentials.take_badge(connection, owner.number, person.id)
+        keep_true(store)
     click.echo(f"the badge of {person.name} is revoked" if had_one else f"{person.name} has no badge")
 
 
@@ -182,6 +185,7 @@ def set_provider(district: str, name: str, issuer: str, client_id: str, client_s
                 client_id=client_id,
                 secret=client_secret,
             )
+        keep_true(store)
     click.echo(f"register this redirect address with {name}: {base_url(settings)}/oauth/callback")
     _warn_of_address(settings)
 
@@ -195,6 +199,7 @@ def remove(district: str, database: str | None) -> None:
         owner = districts.find(store, district)
         with store.write() as connection:
             had_one = credentials.drop_provider(connection, owner.number)
+        keep_true(store)
     click.echo(f"{owner.name} has no sign-in service of its own {'any more' if had_one else 'to take away'}")
 
 

@@ -20,9 +20,8 @@ from rollbook.store import views
 from rollbook.store.database import Connection, Database
 from rollbook.store.views import View
 
-# Login pages come with single sign-on; the address is relative to the server until then.
-PORTAL = "/in/"
 RESERVE_TRIES = 50
+GOOGLE = "https://accounts.google.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class District:
 
     `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is running, pending
     (the district can mend it) or paused, `error` what is wrong, for people. Pauses are days, YYYY-MM-DD. `given` is the record
-    as another server gave it, for a district that was cloned.
+    as another server gave it, for a district that was cloned. `contact` is the id of the person whom applications may turn to.
     """
 
     number: int
@@ -46,6 +45,7 @@ class District:
     pause_start: str | None = None
     pause_end: str | None = None
     given: str | None = None
+    contact: str | None = None
 
 
 _COLUMNS = ", ".join(entry.name for entry in fields(District))
@@ -223,16 +223,16 @@ def insert_record(connection: Connection, district: District, view: View, sync: 
     """Put the district's own record into a new view."""
     connection.run(
         "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (view.number, district.id, sync, body(district)),
+        (view.number, district.id, sync, body(connection, district)),
     )
 
 
-def body(district: District) -> str:
+def body(connection: Connection, district: District) -> str:
     """The district's own record as JSON."""
-    return district.given or orjson.dumps(record(district)).decode()
+    return district.given or orjson.dumps(_record(connection, district)).decode()
 
 
-def record(district: District) -> dict[str, Any]:
+def _record(connection: Connection, district: District) -> dict[str, Any]:
     """The district as the API shows it, unless it was given."""
     shown: dict[str, Any] = {
         "id": district.id,
@@ -241,11 +241,64 @@ def record(district: District) -> dict[str, Any]:
         "state": district.state,
         "error": district.error,
         "launch_date": district.created[:10],
-        "login_methods": ["Clever Passwords"],
-        "portal_url": f"{PORTAL}{slug(district)}",
+        "login_methods": _login_methods(connection, district),
+        "portal_url": portal_url(connection, district),
     }
-    dates = {"last_sync": district.last_sync, "pause_start": district.pause_start, "pause_end": district.pause_end}
-    return {**shown, **{name: value for name, value in dates.items() if value}}
+    also = {
+        "last_sync": district.last_sync,
+        "pause_start": district.pause_start,
+        "pause_end": district.pause_end,
+        "district_contact": _contact(connection, district) if district.contact else None,
+    }
+    return {**shown, **{name: value for name, value in also.items() if value}}
+
+
+def _login_methods(connection: Connection, district: District) -> list[str]:
+    """How people sign in, in the documented words; `Other` is a service that has none, or a demo's list of people."""
+    used = {
+        "Clever Badges": "SELECT 1 FROM badges WHERE district = ? LIMIT 1",
+        "Clever Passwords": "SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1",
+    }
+    methods = [name for name, statement in used.items() if connection.row(statement, (district.number,))]
+    provider = connection.row("SELECT issuer FROM providers WHERE district = ?", (district.number,))
+    if provider:
+        methods.append("Google" if provider[0] == GOOGLE else "Other")
+    return methods or ["Other"]
+
+
+def portal_url(connection: Connection, district: District) -> str:
+    """Where people of the district sign in: a path alone until a server has told its own address."""
+    return f"{base_address(connection)}/in/{slug(district)}"
+
+
+def base_address(connection: Connection) -> str:
+    """The address under which people reach the server, blank until one has told it."""
+    found = connection.row("SELECT value FROM facts WHERE name = 'base_address'")
+    return str(found[0]) if found else ""
+
+
+def set_base_address(connection: Connection, base: str) -> None:
+    connection.run("DELETE FROM facts WHERE name = 'base_address'")
+    connection.run("INSERT INTO facts (name, value) VALUES ('base_address', ?)", (base,))
+
+
+def _contact(connection: Connection, district: District) -> dict[str, Any] | None:
+    """The person whom applications may turn to, as long as the roster has them."""
+    found = connection.row(
+        "SELECT body FROM records WHERE kind = 'users' AND id = ? AND view = (SELECT min(number) FROM views WHERE district = ?)",
+        (district.contact, district.number),
+    )
+    if found is None:
+        return None
+    person = orjson.loads(found[0])
+    name, roles = person.get("name", {}), person.get("roles", {}).values()
+    return {
+        "district": district.id,
+        "email": person.get("email", ""),
+        "id": person["id"],
+        "name": {part: name.get(part, "") for part in ("first", "last")},
+        "title": next((role["title"] for role in roles if role.get("title")), ""),
+    }
 
 
 def slug(district: District) -> str:

@@ -234,13 +234,14 @@ def _keep_files(connection: Connection, district: District, number: int, files: 
 
 def _district_rows(connection: Connection, district: District, seen: Iterable[View]) -> list[Row]:
     """The district's own record, as a change of every view in which it differs."""
-    body, row = districts.body(district), ("districts", district.id, None)
+    body, row = districts.body(connection, district), ("districts", district.id, None)
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
-    seen_before = [(view.number, _present_body(connection, view, "districts", district.id)) for view in seen]
+    seen_before = [(view.number, present_body(connection, view, "districts", district.id)) for view in seen]
     return [(view, rank("districts", 0, "updated"), *row, body) for view, before in seen_before if before != body]
 
 
-def _present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
+def present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
+    """A record of a view as it is now, as JSON."""
     found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
     return found[0] if found else None
 

@@ -60,7 +60,6 @@ def now() -> int:
 def open_session(connection: Connection, district: int, user_id: str, role: str, method: str, *, absolute_seconds: int) -> str:
     """Open a session and return its secret; a new one at each sign-in, so that none can be planted beforehand."""
     secret, moment = secrets.token_urlsafe(32), now()
-    connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
     connection.run(
         "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds),
@@ -138,8 +137,10 @@ def spend_code(connection: Connection, code: str, token: str, *, remember_second
 
 
 def sweep(connection: Connection) -> None:
-    """Drop codes and tokens whose end is past."""
+    """Drop codes, tokens, sessions and counts of failures whose end is past."""
     moment = now()
+    connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
+    connection.run("DELETE FROM failures WHERE expires < ?", (moment,))
     connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
     connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment,))
 

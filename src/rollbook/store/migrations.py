@@ -217,4 +217,15 @@ def issuer_column(connection: Connection) -> None:
     _run(connection, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns, issuer_column)
+def contact_column(connection: Connection) -> None:
+    """Whom applications may turn to in a district: a person's id on the wire."""
+    _run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    first_tables,
+    identity_tables,
+    sharing_columns,
+    issuer_column,
+    contact_column,
+)

@@ -1,14 +1,14 @@
-"""Pauses, and what the district's own record says of the district: its state, and what is to be mended."""
+"""Pauses: a district stays as it is over a span of days, while everybody reads on."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from rollbook.errors import BadSetting, Refused
-from rollbook.store import districts, history
+from rollbook.store import districts
 from rollbook.store.database import Database
-from rollbook.store.districts import District, timestamp
-from rollbook.store.history import Outcome
+from rollbook.store.districts import District
+from rollbook.store.standing import change_record, is_paused
 from rollbook.sync.result import How
 
 
@@ -40,25 +40,6 @@ def refuse_while_paused(database: Database, district: District, how: How) -> Non
     raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
 
 
-def is_paused(district: District, moment: float | None) -> bool:
-    today = timestamp(moment)[:10]
-    start, end = district.pause_start, district.pause_end
-    return bool(start) and str(start) <= today <= (end or today)
-
-
-def healthy(district: District, moment: float | None = None) -> str:
-    """The state of a district that has nothing to mend."""
-    return "paused" if is_paused(district, moment) else "running"
-
-
 def reread(database: Database, district: District) -> District:
     with database.read() as connection:
         return districts.reread(connection, district)
-
-
-def change_record(
-    database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
-) -> None:
-    before = history.present(database, district)
-    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
-    history.commit(database, district, before, outcome)

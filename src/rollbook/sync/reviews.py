@@ -9,7 +9,8 @@ from rollbook.settings import Settings
 from rollbook.store import history
 from rollbook.store.database import Database
 from rollbook.store.districts import District
-from rollbook.sync.pauses import change_record, healthy, reread
+from rollbook.store.standing import change_record, healthy
+from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import COMPARED, HELD, Work, compare, conclude, restore
 from rollbook.sync.workplace import engine_in, workplace

@@ -17,8 +17,8 @@ from rollbook.store import credentials as logins
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
+from rollbook.store.standing import healthy
 from rollbook.store.views import View
-from rollbook.sync.pauses import healthy
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400

@@ -7,9 +7,8 @@ from it is revoked (RFC 9700, 4.5).
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import orjson
@@ -32,7 +31,6 @@ from rollbook.store.logins import Grant
 from rollbook.web.answers import every_answer
 from rollbook.web.desk import limited_body
 
-SWEEP_SECONDS = 600
 _JSON = "application/json; charset=utf-8"
 _FORM_TYPES = ("application/x-www-form-urlencoded", "application/x-www-form-url-encoded")  # the second: printed in old samples
 _INVALID_CODE = TokenRefused("invalid_grant", "invalid code")
@@ -46,7 +44,6 @@ class Exchange:
     settings: Settings
     signer: Signer
     in_demo: bool
-    swept: list[float] = field(default_factory=lambda: [0.0])
 
     def route(self) -> Route:
         return Route("/oauth/tokens", self.endpoint, methods=["POST"])
@@ -70,7 +67,6 @@ class Exchange:
         client_id, secret = _credentials(request.headers.get("authorization", ""), given)
         self.signer.ensure_key()
         with self.database.write(is_durable=False) as connection:
-            self._sweep(connection)
             # Nothing is raised inside: a refusal may have revoked a token, and that must stay.
             outcome = self._decide(connection, client_id, secret, given, request)
         if isinstance(outcome, TokenRefused):
@@ -93,12 +89,6 @@ class Exchange:
             return self._token(connection, application, code, grant)
         except TokenRefused as error:
             return error
-
-    def _sweep(self, connection: Connection) -> None:
-        """Now and then, drop what has ended."""
-        if time.monotonic() - self.swept[0] > SWEEP_SECONDS:
-            self.swept[0] = time.monotonic()
-            logins.sweep(connection)
 
     def _redeem(
         self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str, address: str

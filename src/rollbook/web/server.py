@@ -14,6 +14,7 @@ from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.database import open_database
+from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
 from rollbook.web.shared import new_table
 
@@ -46,6 +47,7 @@ def run(settings: Settings, demo: Demo | None = None) -> None:
     os.environ[LIMITS] = str(limits)
     if demo:
         os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
+    upkeep.begin(settings)
     try:
         uvicorn.run(
             "rollbook.web.server:create_app",

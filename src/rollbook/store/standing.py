@@ -1,0 +1,77 @@
+"""How a district stands, as its own record tells it: paused or not, where its people sign in, and by which methods.
+
+Days pass and settings change without a sync. `keep_true` brings every record up to date; the server does so each minute.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from rollbook.errors import Busy
+from rollbook.store import districts, history, views
+from rollbook.store.database import Connection, Database
+from rollbook.store.districts import District, timestamp
+from rollbook.store.history import Outcome
+
+
+def is_paused(district: District, moment: float | None = None) -> bool:
+    today = timestamp(moment)[:10]
+    start, end = district.pause_start, district.pause_end
+    return bool(start) and str(start) <= today <= (end or today)
+
+
+def healthy(district: District, moment: float | None = None) -> str:
+    """The state of a district that has nothing to mend."""
+    return "paused" if is_paused(district, moment) else "running"
+
+
+def change_record(
+    database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
+) -> None:
+    """Change the district's own record, as a run of its own. Errors: Busy when another run was faster."""
+    before = history.present(database, district)
+    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
+    history.commit(database, district, before, outcome)
+
+
+def keep_true(database: Database, base: str | None = None) -> int:
+    """Bring the record of every district up to date; returns how many were not.
+
+    `base` is the address under which people reach the server; None leaves the one that was told last. A district that a sync is
+    changing right now is left for the next time, and a cloned one is as its source says.
+    """
+    if base is not None:
+        _note_address(database, base)
+    due = [(district, _due(database, district)) for district in districts.list_all(database)]
+    stale = [(district, columns) for district, columns in due if columns is not None]
+    for district, columns in stale:
+        with suppress(Busy):
+            change_record(database, district, "upkeep", columns)
+    return len(stale)
+
+
+def _note_address(database: Database, base: str) -> None:
+    with database.read() as connection:
+        if districts.base_address(connection) == base:
+            return
+    with database.write() as connection:
+        districts.set_base_address(connection, base)
+
+
+def _due(database: Database, district: District) -> dict[str, object] | None:
+    """The columns that are to change; None when the record is true as it is."""
+    if district.given:
+        return None
+    columns: dict[str, object] = {}
+    if (district.state == "paused") != is_paused(district):
+        columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"
+    with database.read() as connection:
+        wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
+        is_true = districts.body(connection, wanted) == _present(connection, district)
+    return None if is_true else columns
+
+
+def _present(connection: Connection, district: District) -> str | None:
+    view = views.list_all(connection, district.number)[0]
+    return history.present_body(connection, view, "districts", district.id)

@@ -1,0 +1,40 @@
+"""What a server does by itself while it runs: it keeps districts' records true, and drops what has ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from rollbook.errors import RollbookError
+from rollbook.settings import Settings, base_url
+from rollbook.store import logins
+from rollbook.store.database import Database, open_database
+from rollbook.store.standing import keep_true
+
+EVERY_SECONDS = 60.0
+# Codes, tokens and sessions end by themselves; their rows need not go at once.
+SWEEP_ROUNDS = 10
+
+
+def begin(settings: Settings) -> None:
+    """Start the upkeep in a thread of its own, which ends with the program."""
+    threading.Thread(target=_go_on, args=(settings,), name="upkeep", daemon=True).start()
+
+
+def _go_on(settings: Settings) -> None:
+    database, rounds, waiting = open_database(settings.database), 0, threading.Event()
+    while True:
+        once(database, settings, sweeps=rounds % SWEEP_ROUNDS == 0)
+        rounds += 1
+        waiting.wait(EVERY_SECONDS)
+
+
+def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
+    """One round. What goes wrong is for the operator to know, and for the next round to try again."""
+    try:
+        keep_true(database, base_url(settings))
+        if sweeps:
+            with database.write(is_durable=False) as connection:
+                logins.sweep(connection)
+    except RollbookError as error:
+        logging.getLogger(__name__).warning("upkeep: %s", error)
