@@ -15,6 +15,7 @@ from httpx import Response
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from rollbook.auth import provider
 from rollbook.store import audit, credentials
 from tests.sso import Browser, World
 
@@ -31,17 +32,20 @@ class Service:
         self.key = KEY
         self.header = {"alg": "RS256", "kid": KEY.kid}
         self.issuer = ISSUER
+        self.published = KEY
         self.exchanged: dict[str, str] = {}
         self.nonce = ""
+        self.asked: list[str] = []
 
     def __call__(self, method: str, address: str, **more: Any) -> Response:
         path = urlsplit(address).path
+        self.asked.append(path)
         request = httpx.Request(method, address)
         if path == "/.well-known/openid-configuration":
             endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
             return Response(200, json={"issuer": self.issuer, **endpoints}, request=request)
         if path == "/jwks_uri":
-            return Response(200, json={"keys": [KEY.as_dict(private=False)]}, request=request)
+            return Response(200, json={"keys": [self.published.as_dict(private=False)]}, request=request)
         self.exchanged = dict(more["data"])
         now = int(time.time())
         claims = {"iss": ISSUER, "sub": "1", "aud": "rollbook", "iat": now, "exp": now + 60, "nonce": self.nonce}
@@ -127,9 +131,29 @@ def test_a_signature_of_another_key_is_refused(sso_world: World, told: Service) 
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 
 
-def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Service) -> None:
+def test_a_service_is_asked_what_it_publishes_once_and_not_at_every_login(sso_world: World, told: Service) -> None:
+    app = sso_world.app()
+    for _ in range(3):
+        browser = sso_world.browser(app)
+        asked = _leave(browser, told)
+        assert browser.get("/oauth/callback", code="c", state=asked["state"]).status_code == 303
+    assert sorted(told.asked) == ["/.well-known/openid-configuration", "/jwks_uri", *["/token_endpoint"] * 3]
+
+
+def test_keys_that_a_service_has_changed_are_fetched_anew(sso_world: World, told: Service) -> None:
+    app = sso_world.app()
+    for key in (KEY, OTHER_KEY):
+        told.key = told.published = key
+        browser = sso_world.browser(app)
+        asked = _leave(browser, told)
+        assert browser.get("/oauth/callback", code="c", state=asked["state"]).status_code == 303
+    assert told.asked.count("/jwks_uri") == 2
+
+
+def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = sso_world.browser()
     asked = _leave(browser, told)
+    monkeypatch.setattr(provider, "REMEMBERED_SECONDS", -1)
     told.issuer = "https://other.example"
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +25,8 @@ from rollbook.errors import SignInStopped
 from rollbook.store.credentials import Provider
 
 PENDING_SECONDS = 600
+# How long a service's description and keys are believed without asking again.
+REMEMBERED_SECONDS = 3600
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 _TIMEOUT_SECONDS = 10
 _SKEW_SECONDS = 60
@@ -48,7 +51,42 @@ class Pending:
         return Pending(**json.loads(text))
 
 
-def begin(provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending]:
+class Services:
+    """What services publish of themselves, asked once an hour and not at every login."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+
+    def metadata(self, provider: Provider) -> dict[str, Any]:
+        """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
+        metadata = self._read(provider, f"{provider.issuer}/.well-known/openid-configuration")
+        if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
+            self._known.pop((provider.issuer, f"{provider.issuer}/.well-known/openid-configuration"), None)
+            raise _stopped(provider, f"{provider.name} calls itself by another name.")
+        return metadata
+
+    def claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
+        """The claims of an id token, verified; when the remembered keys do not fit, the service may have changed them."""
+        address = _endpoint(self.metadata(provider), "jwks_uri", provider)
+        is_remembered = (provider.issuer, address) in self._known
+        try:
+            return _verified(provider, token, self._read(provider, address), nonce)
+        except SignInStopped:
+            if not is_remembered:
+                raise
+        del self._known[provider.issuer, address]
+        return _verified(provider, token, self._read(provider, address), nonce)
+
+    def _read(self, provider: Provider, address: str) -> dict[str, Any]:
+        read, known = self._known.get((provider.issuer, address), (0.0, {}))
+        if not known or self._clock() - read > REMEMBERED_SECONDS:
+            known = _ask(provider, "GET", address)
+            self._known[provider.issuer, address] = (self._clock(), known)
+        return known
+
+
+def begin(services: Services, provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending]:
     """The address at the service to send the browser to, and what to remember. Errors: SignInStopped."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     pending = Pending(state, nonce, verifier, provider.district, ask)
@@ -63,11 +101,13 @@ def begin(provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    endpoint = _endpoint(_discover(provider), "authorization_endpoint", provider)
+    endpoint = _endpoint(services.metadata(provider), "authorization_endpoint", provider)
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", pending
 
 
-def finish(provider: Provider, secret: str, pending: Pending, redirect_uri: str, answer: Mapping[str, str]) -> str:
+def finish(
+    services: Services, provider: Provider, secret: str, pending: Pending, redirect_uri: str, answer: Mapping[str, str]
+) -> str:
     """The verified email of the person whom the service has signed in. Errors: SignInStopped."""
     if not secrets.compare_digest(answer.get("state", "").encode(), pending.state.encode()):
         raise _stopped(provider, "The answer belongs to another sign-in.")
@@ -75,7 +115,6 @@ def finish(provider: Provider, secret: str, pending: Pending, redirect_uri: str,
         raise _stopped(provider, "The answer comes from another service.")
     if "code" not in answer:
         raise _stopped(provider, f"{provider.name} did not sign you in.")
-    metadata = _discover(provider)
     body = {
         "grant_type": "authorization_code",
         "code": answer["code"],
@@ -84,9 +123,8 @@ def finish(provider: Provider, secret: str, pending: Pending, redirect_uri: str,
         "client_id": provider.client_id,
         "client_secret": secret,
     }
-    token = _ask(provider, "POST", _endpoint(metadata, "token_endpoint", provider), body).get("id_token", "")
-    keys = _ask(provider, "GET", _endpoint(metadata, "jwks_uri", provider))
-    claims = _verified(provider, token, keys, pending.nonce)
+    endpoint = _endpoint(services.metadata(provider), "token_endpoint", provider)
+    claims = services.claims(provider, _ask(provider, "POST", endpoint, body).get("id_token", ""), pending.nonce)
     email = claims.get("email")
     if not isinstance(email, str) or not email or claims.get("email_verified", True) is not True:
         raise _stopped(provider, f"{provider.name} does not vouch for your email.")
@@ -111,14 +149,6 @@ def _verified(provider: Provider, token: object, keys: Any, nonce: str) -> dict[
     if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != provider.client_id:
         raise _stopped(provider, f"What {provider.name} sent is meant for somebody else.")
     return claims
-
-
-def _discover(provider: Provider) -> dict[str, Any]:
-    """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
-    metadata = _ask(provider, "GET", f"{provider.issuer}/.well-known/openid-configuration")
-    if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
-        raise _stopped(provider, f"{provider.name} calls itself by another name.")
-    return metadata
 
 
 def _endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:

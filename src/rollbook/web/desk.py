@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from rollbook.auth.oauth import VENDOR
 from rollbook.auth.oidc import Signer
+from rollbook.auth.provider import Services
 from rollbook.auth.sessions import Cookie, Jar
 from rollbook.errors import Busy, SignInStopped
 from rollbook.settings import Settings, base_url
@@ -65,6 +66,7 @@ class Desk:
         self.in_demo = in_demo
         self.base = base_url(settings)
         self.signer = Signer(database, sealer)
+        self.services = Services()
         self._jar: Jar | None = None
         self._pages: Environment | None = None
 

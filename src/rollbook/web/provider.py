@@ -32,7 +32,7 @@ def leave(desk: Desk, visit: Visit) -> Response:
         provider = credentials.provider(connection, district.number) if district else None
     if provider is None:
         raise SignInStopped("This district has no sign-in service of its own.", "you can: sign in another way", 404)
-    address, pending = service.begin(provider, desk.base + CALLBACK, visit.asked("ask"))
+    address, pending = service.begin(desk.services, provider, desk.base + CALLBACK, visit.asked("ask"))
     visit.put.append(desk.jar.put(desk.jar.provider, desk.sealer.seal(pending.as_text()), PENDING_SECONDS))
     return desk.redirect(address)
 
@@ -46,7 +46,9 @@ def come_back(desk: Desk, visit: Visit) -> Response:
         provider = credentials.provider(connection, pending.district)
     if provider is None:
         raise _expired()
-    email = service.finish(provider, desk.sealer.open(provider.secret_sealed), pending, desk.base + CALLBACK, dict(visit.query))
+    email = service.finish(
+        desk.services, provider, desk.sealer.open(provider.secret_sealed), pending, desk.base + CALLBACK, dict(visit.query)
+    )
     with desk.database.read() as connection:
         access = people.whole(connection, district.number)
         known = credentials.by_email(connection, district.number, email)
