@@ -29,6 +29,9 @@ class Settings:
     port: int = row(8400, "Port the server listens on.", least=1)
     workers: int = row(1, "Server processes.", least=1)
     key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
+    trusted_proxies: str = row(
+        "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is believed; empty: nobody's."
+    )
     public_url: str = row("", "Address under which clients reach the server; empty: the listening address.")
     issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.")
     api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.")

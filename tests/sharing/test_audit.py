@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rollbook import settings as setting_rows
 from rollbook import sync
+from rollbook.contract.access import SECURE_SYNC
 from rollbook.roster import sharing
 from rollbook.store import applications, audit, districts
 from rollbook.store.database import Database
@@ -29,7 +30,9 @@ def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp
     assert {entry.application for entry in trail} == {"Reader"}
     assert trail[1].detail == {
         "share": {"schools": ["0001"]},
+        "scopes": list(SECURE_SYNC),
         "withheld": ["student.dob"],
         "sensitive": [],
+        "unasked": [],
         "keeps_ids": False,
     }

@@ -212,7 +212,12 @@ def test_the_difference_since_a_snapshot_before_the_edit_tells_what_left_as_dele
     desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
     reader.share(SOUTH)
     since = reader.pull(f"/v3.0/events?since_snapshot={first}")
-    assert replayed(start, since) == state(reader)
+    left = {event["data"]["object"]["id"]: event["data"]["object"] for event in since if event["type"].endswith(".deleted")}
+    # What left is told by its id: the share says no more of it.
+    assert {name for record in left.values() for name in record} <= {"id", "roles"}
+    assert not [held for record in left.values() for held in record.get("roles", {}).values() if held]
+    kept = {key: record for key, record in start.items() if key[1] not in left}
+    assert replayed(kept, [event for event in since if event["data"]["object"]["id"] not in left]) == state(reader)
     shown = ids_in(str([event for event in since if not event["type"].endswith(".deleted")]))
     assert shown - {event["id"] for event in since} <= ids_in(str(reader.everything())) | ids_in(str(previous(since)))
 
@@ -340,6 +345,47 @@ def test_a_resource_whose_roles_are_a_list_is_told_of_when_it_changes(desk: Desk
         "resources.updated",
         {"title": "Curve Plotter", "roles": ["student"]},
     )
+
+
+def test_what_left_a_share_is_in_no_event_but_its_last(desk: Desk, reader: Reader) -> None:
+    desk.sync(world.changed(("students.csv", "N,alan,Turing", "N,alan,Turing-Church"), ("teachers.csv", "Dr.", "Prof.")))
+    assert "Turing-Church" in str(reader.feed())
+    heard = len(reader.feed())
+    reader.share(SOUTH)
+    alan = [
+        event["type"]
+        for event in reader.feed()
+        if event["data"]["object"].get("name") == {"first": "Alan", "last": "Turing-Church", "middle": "Mathison"}
+    ]
+    assert (alan, heard > 0) == (["users.deleted"], True)
+    # A role that scopes open no more goes out of what was told of a person who stays.
+    less = applications.change(desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"}))
+    sync.rescope(desk.database, less, desk.settings)
+    assert not [event for event in reader.feed()[:-2] if "staff" in event["data"]["object"].get("roles", {})]
+
+
+def test_a_connection_is_told_of_nothing_that_was_gone_before_it_began(desk: Desk) -> None:
+    desk.sync()
+    first = history.runs(desk.database, desk.now)[0].number
+    desk.sync(world.changed(("students.csv", "N,alan,", "N,alan-2,"), ("enrollments.csv", "alan", "alan-2")))
+    late = desk.connect("Late")
+    late.listen()
+    assert late.ask(f"/v3.0/events?since_snapshot={first}").status == 404
+    last = history.runs(desk.database, desk.now)[0].number
+    assert late.pull(f"/v3.0/events?since_snapshot={last}") == []
+
+
+def test_ids_of_events_tell_nothing_of_other_connections(desk: Desk, reader: Reader) -> None:
+    other = desk.connect("Other")
+    other.share({"rules": [{"kind": "student", "where": [["sis_id", "equals any of", "emmy"]]}]})
+    other.listen()
+    desk.sync(
+        world.changed(
+            ("students.csv", ",M,,N,", ",M,W,N,"), ("students.csv", "Emmy,,11", "Emmy,,12"), ("teachers.csv", "Dr.", "Prof.")
+        )
+    )
+    assert len(reader.feed()) > len(other.feed())
+    assert [int(event["id"][-8:], 16) for event in other.feed()] == list(range(len(other.feed())))
 
 
 # Fields ----------------------------------------------------------------------------------------------

@@ -179,7 +179,29 @@ def test_a_code_that_comes_twice_takes_its_token_along(world: World, browser: Br
     _assert_refused(browser.exchange(world.reader, code), BAD_CODE)
     assert browser.api("/v3.0/me", token).status_code == 401
     with world.database.read() as connection:
-        assert "code used twice" in [entry.action for entry in audit.latest(connection, 3)]
+        assert "code used twice, token revoked" in [entry.action for entry in audit.latest(connection, 3)]
+
+
+def test_what_was_taken_from_an_application_since_the_code_is_not_given(world: World, browser: Browser) -> None:
+    club = world.club("Narrowed", BACK)
+    code, token = browser.arrive(club, "amy")["code"], world.browser().token(club, "ben")
+    assert browser.api("/v3.0/me", token).status_code == 200
+    applications.change(world.database, club.application, user_types=("teacher",))
+    _assert_refused(browser.exchange(club, code), BAD_CODE)
+    assert browser.api("/v3.0/me", token).status_code == 401
+
+
+def test_a_stranger_is_refused_before_anything_is_written(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = world.app()
+
+    def must_not_write(*_: object, **__: object) -> None:
+        raise AssertionError("a write for somebody who is not known")
+
+    monkeypatch.setattr(type(world.database), "write", must_not_write)
+    got = world.browser(app).client.post("/oauth/tokens", data={"grant_type": "authorization_code", "code": "x"})
+    _assert_refused(got, BAD_CLIENT)
 
 
 def test_a_code_ends_after_its_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

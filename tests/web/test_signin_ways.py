@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from httpx import Response
 
-from rollbook.store import credentials, people
+from rollbook.auth import passwords
+from rollbook.store import audit, credentials, people
 from rollbook.store.database import Connection
 from rollbook.sync import run
 from tests.roster import world as files
@@ -92,6 +93,48 @@ def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) ->
         credentials.take_badge(connection, world.district.number, world.ids["cem"])
     late = world.browser()
     assert late.press(late.get("/badge"), code=code).status_code == 401
+
+
+def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> None:
+    app = world.app(login_failures_address=5)
+    with world.database.write() as connection:
+        code = _badge(connection, world, "cem")
+    stranger = world.browser(app, address="192.0.2.99")
+    answers = [stranger.press(stranger.get("/badge"), code=f"NONSENSE{number}").status_code for number in range(7)]
+    assert answers == [401] * 5 + [429] * 2
+    pupil = world.browser(app, address="192.0.2.99")
+    assert "Cem Celik" in pupil.follow(pupil.press(pupil.get("/badge"), code=code)).text
+    with world.database.write() as connection:
+        connection.run("DELETE FROM failures")
+
+
+@pytest.mark.parametrize("name", ["amya", "okoyeo", "dotd", "nobody", "amya\0"])
+@pytest.mark.parametrize("password", ["", "wrong", "apple 1"])
+def test_every_attempt_costs_one_argon2id(world: World, monkeypatch: pytest.MonkeyPatch, name: str, password: str) -> None:
+    spent: list[str] = []
+    hasher = passwords._HASHER
+
+    class Counting:
+        def verify(self, *pair: str) -> bool:
+            spent.append("verify")
+            return hasher.verify(*pair)
+
+        def hash(self, digest: str) -> str:
+            return hasher.hash(digest)
+
+    monkeypatch.setattr(passwords, "_HASHER", Counting())
+    browser = world.browser()
+    got = _sign_in(browser, name, password)
+    assert (got.status_code in (303, 401), spent) == (True, ["verify"])
+    with world.database.write() as connection:
+        connection.run("DELETE FROM failures")
+
+
+def test_an_address_that_is_none_is_not_kept(world: World) -> None:
+    browser = world.browser(address="x" * 30_000)
+    _sign_in(browser, "amya", "wrong")
+    with world.database.read() as connection:
+        assert audit.latest(connection, 1)[0].address == ""
 
 
 def test_a_new_badge_ends_the_one_before(world: World, browser: Browser) -> None:

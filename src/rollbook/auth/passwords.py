@@ -39,20 +39,23 @@ def normal(password: str) -> str:
 
 
 def fitting(keys: tuple[str, str], candidates: list[Credential], password: str) -> list[tuple[Credential, str]]:
-    """The credentials that a typed password fits, each with its digest. It takes as long when nobody has that name."""
-    if not candidates:
-        _spend()
+    """The credentials that a typed password fits, each with its digest.
+
+    Whatever was typed, and whoever has that name, it costs one Argon2id: time tells nobody which names there are. The digests are
+    compared first; where one fits that was used before, it is that row's Argon2id that decides.
+    """
     digests = [(credential, verifier(keys, credential, password)) for credential in candidates]
-    return [(credential, digest) for credential, digest in digests if password and _fits(credential, digest)]
+    fitting = [(credential, digest) for credential, digest in digests if hmac.compare_digest(credential.verifier, digest)]
+    used = next(((credential, digest) for credential, digest in fitting if credential.password), None)
+    if used is None:
+        _spend()
+        return fitting if password else []
+    return fitting if _fits(*used) and password else []
 
 
 def _fits(credential: Credential, digest: str) -> bool:
-    """Whether a digest is that of the credential; by Argon2id once there is one."""
-    if credential.password is None:
-        _spend()
-        return hmac.compare_digest(credential.verifier, digest)
     try:
-        return _HASHER.verify(credential.password, digest)
+        return _HASHER.verify(credential.password or _NOBODY, digest)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -63,6 +66,6 @@ def strong(digest: str) -> str:
 
 
 def _spend() -> None:
-    """Take the time that a known name would take."""
+    """Take the time of a password that was used before."""
     with suppress(VerificationError):
         _HASHER.verify(_NOBODY, "somebody")

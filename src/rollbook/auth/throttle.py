@@ -28,6 +28,11 @@ def of(settings: Settings, place: str, username: str, address: str) -> Limit:
     return Limit(((f"account {account}", settings.login_failures), *pairs), settings.login_wait_seconds)
 
 
+def of_address(settings: Settings, address: str) -> Limit:
+    """The limit of an attempt by a secret too long to guess, such as a badge: a whole school may share the address."""
+    return Limit(((f"badges {address}", settings.login_failures_address),), settings.login_wait_seconds)
+
+
 def is_exceeded(connection: Connection, limit: Limit) -> bool:
     return any(logins.failures(connection, bucket) >= allowed for bucket, allowed in limit.buckets)
 

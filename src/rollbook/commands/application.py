@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 import orjson
@@ -12,7 +12,8 @@ from rollbook.commands.options import database_option, json_option, opened, read
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
 from rollbook.store import applications, events
-from rollbook.store.applications import Application
+from rollbook.store.applications import Application, Change
+from rollbook.store.views import Spec
 
 
 @click.group("application")
@@ -111,9 +112,7 @@ def change(
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = applications.find(store, application)
-        changed = applications.change(
-            store,
-            found,
+        given = Change(
             redirect_uris=redirect_uris or None,
             scopes=_words(scopes) or None,
             user_types=_words(user_types) or None,
@@ -123,6 +122,10 @@ def change(
             names_issuer=names_issuer,
             fields=_fields(fields) if fields else None,
         )
+        wanted = applications.changed(found, **given)
+        # What is taken is taken first, and what is given is given last: cut off in between, it sees less than it may, not more.
+        sync.rescope(store, found, settings, _less(found.asks, wanted.asks))
+        changed = applications.change(store, found, **given)
         if has_events is not None:
             events.switch(store, found.number, on=has_events)
         sync.rescope(store, changed, settings)
@@ -177,6 +180,12 @@ def rotate_secret(application: str, overlap_hours: int, database: str | None, as
         found = applications.find(store, application)
         secret = applications.rotate_secret(store, found, overlap_seconds=overlap_hours * 3600)
     _print_secret(found, secret, as_json=as_json)
+
+
+def _less(before: Spec, after: Spec) -> Spec:
+    """What both ask for."""
+    scopes = tuple(scope for scope in before.scopes if scope in after.scopes)
+    return replace(after, scopes=scopes, unasked=tuple(dict.fromkeys((*after.unasked, *before.unasked))))
 
 
 def _words(text: str) -> tuple[str, ...]:

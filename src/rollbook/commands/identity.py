@@ -45,7 +45,7 @@ def token(application: str, user: str, district: str | None, database: str | Non
             if decided.outcome != "allowed":
                 raise Refused(f"{person.name} may not enter {found.name}: {decided.outcome}")
             grant = Grant(found.number, owner.number, person.id, decided.role, decided.authorized_by, "", session.created)
-            minted = logins.mint(connection, grant, seconds=settings.user_token_seconds)
+            minted = logins.mint(connection, grant, seconds=settings.user_token_seconds, by="operator")
     if as_json:
         click.echo(orjson.dumps({"access_token": minted, "user": person.id, "role": decided.role}))
         return

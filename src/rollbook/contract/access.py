@@ -60,7 +60,8 @@ class Access:
     of the district: the store holds every view as records of its own, so a read cannot reach beyond it. `connection` numbers
     the pair of application and district; `holder` says whether a district or a person holds the token.
 
-    `shown_since` is the run that last changed what is shared; no state before it is shown.
+    `shown_since` is the run that last changed what is shared; no state before it is shown. `connected_since` is the run after
+    which the connection began: nothing that was gone before is told of.
 
     `is_whole`: the token reaches every path, and records as the view holds them; all others go through `contract.tiers`.
     A user token names its person (`user`, the id on the wire), the role of the login, who authorized the application, and
@@ -81,6 +82,7 @@ class Access:
     authorized_by: Literal["district", "teacher"] = "district"
     bucket_key: str = ""
     shown_since: int = 0
+    connected_since: int = 0
 
     @property
     def bucket(self) -> str:

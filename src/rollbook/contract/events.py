@@ -106,9 +106,10 @@ def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str]) -> dict
     """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told."""
     if kind != "users":
         return previous
-    roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items()}
+    roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items() if role not in hidden}
     email = {"email": ""} if "email" in previous and _hides_email(roles or ("student", "contact"), hidden) else {}
-    return {**previous, **email, **({"roles": roles} if roles else {})}
+    others = {name: value for name, value in previous.items() if name != "roles"}
+    return {**others, **email, **({"roles": roles} if roles else {})}
 
 
 def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
@@ -122,6 +123,7 @@ def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str,
     roles = {
         role: {name: value for name, value in (held or {}).items() if f"{role}.{name}" not in hidden}
         for role, held in record["roles"].items()
+        if role not in hidden
     }
     email = {"email": ""} if "email" in record and _hides_email(roles, hidden) else {}
     return {**record, **email, "roles": roles}

@@ -118,6 +118,14 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
     connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
 
 
+def leaving(connection: duckdb.DuckDBPyConnection, view: int) -> set[str]:
+    """The ids of the records that a view loses."""
+    found = connection.execute(
+        "SELECT DISTINCT id FROM changes WHERE view = ? AND verb = 'deleted' AND NOT contains(kind, '.')", [view]
+    ).fetchall()
+    return {id_ for (id_,) in found}
+
+
 def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:
     """For each source: how many records a view had before, and how many appear, change and vanish."""
     rows = connection.execute(_COUNTS, [view]).fetchall()

@@ -7,7 +7,8 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from rollbook.contract.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
@@ -74,6 +75,8 @@ _COLUMNS = (
 # Schemes of a redirect address that run in the browser instead of leading to the application.
 _UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+# In the name and before the client id of an application that was removed.
+REMOVED = " (removed "
 
 
 def create(
@@ -164,45 +167,50 @@ def _check_redirect(uri: str, *, is_live: bool) -> None:
         raise BadSetting(f"redirect uri: a live application needs https, got {uri!r}")
 
 
-def change(
-    database: Database,
-    application: Application,
-    *,
-    redirect_uris: tuple[str, ...] | None = None,
-    scopes: tuple[str, ...] | None = None,
-    user_types: tuple[str, ...] | None = None,
-    has_oidc: bool | None = None,
-    has_events: bool | None = None,
-    is_live: bool | None = None,
-    names_issuer: bool | None = None,
-    fields: Mapping[str, list[str]] | None = None,
-) -> Application:
+class Change(TypedDict, total=False):
+    """What of an application is to change; None keeps what there is."""
+
+    redirect_uris: tuple[str, ...] | None
+    scopes: tuple[str, ...] | None
+    user_types: tuple[str, ...] | None
+    has_oidc: bool | None
+    has_events: bool | None
+    is_live: bool | None
+    names_issuer: bool | None
+    fields: Mapping[str, list[str]] | None
+
+
+def changed(application: Application, **given: Unpack[Change]) -> Application:
+    """The application as it is to be; nothing is written. Errors: BadSetting for a value that cannot be used."""
+    kept = {name: value for name, value in given.items() if value is not None}
+    wanted: Application = replace(application, **kept)  # type: ignore[arg-type]
+    _check(wanted.scopes, wanted.user_types, wanted.redirect_uris, wanted.tier, is_live=wanted.is_live)
+    _check_fields(wanted.fields)
+    return replace(wanted, scopes=tuple(sorted(wanted.scopes)))
+
+
+def change(database: Database, application: Application, **given: Unpack[Change]) -> Application:
     """Change what is given and keep the rest. Errors: BadSetting for a value that cannot be used."""
-    now = application
-    uris = now.redirect_uris if redirect_uris is None else redirect_uris
-    wanted = now.scopes if scopes is None else scopes
-    types = now.user_types if user_types is None else user_types
-    live = now.is_live if is_live is None else is_live
-    _check(wanted, types, uris, now.tier, is_live=live)
-    _check_fields(fields or {})
+    wanted = changed(application, **given)
     with database.write() as connection:
         connection.run(
             "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
             " names_issuer = ?, fields = ? WHERE number = ?",
             (
-                json.dumps(uris),
-                " ".join(sorted(wanted)),
-                " ".join(types),
-                int(now.has_oidc if has_oidc is None else has_oidc),
-                int(now.has_events if has_events is None else has_events),
-                int(live),
-                int(now.names_issuer if names_issuer is None else names_issuer),
-                json.dumps(dict(now.fields if fields is None else fields)),
-                now.number,
+                json.dumps(wanted.redirect_uris),
+                " ".join(wanted.scopes),
+                " ".join(wanted.user_types),
+                int(wanted.has_oidc),
+                int(wanted.has_events),
+                int(wanted.is_live),
+                int(wanted.names_issuer),
+                json.dumps(dict(wanted.fields)),
+                wanted.number,
             ),
         )
-        audit.record(connection, "application changed", application=now.number)
-    return find(database, now.client_id)
+        told = {name: value for name, value in asdict(wanted).items() if value != getattr(application, name)}
+        audit.record(connection, "application changed", application=wanted.number, **told)
+    return find(database, wanted.client_id)
 
 
 def rotate_secret(database: Database, application: Application, *, overlap_seconds: int) -> str:
@@ -292,11 +300,12 @@ def connect(
             "SELECT token_sealed FROM connections WHERE application = ? AND district = ?", (application.number, district.number)
         )
         if found:
+            audit.record(connection, "district token shown", district=district.number, application=application.number)
             return sealer.open(found[0])
         token = token or secrets.token_hex(20)
         connection.run(
-            "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT head FROM districts WHERE number = ?))",
             (
                 reserve_ids(connection).id(0),
                 application.number,
@@ -306,9 +315,10 @@ def connect(
                 sealer.seal(token),
                 timestamp(),
                 int(is_demo),
+                district.number,
             ),
         )
-        audit.record(connection, "connected", district=district.number, application=application.number)
+        audit.record(connection, "connected", district=district.number, application=application.number, **_in_trail(view.spec))
     return token
 
 
@@ -351,32 +361,47 @@ def remove(database: Database, application: Application) -> None:
         if any(connection.row(f"SELECT 1 FROM {table} WHERE application = ?", (application.number,)) for table in tables):
             raise Conflict(f"{application.name!r} is still in use; `rollbook disconnect` it from its districts first")
         connection.run("DELETE FROM application_secrets WHERE application = ?", (application.number,))
-        connection.run("DELETE FROM applications WHERE number = ?", (application.number,))
-        audit.record(connection, "application removed", name=application.name, client_id=application.client_id)
+        # The row stays, under a name and an id that nobody asks for: the trail goes on telling of it, and of no other.
+        connection.run(
+            "UPDATE applications SET name = ?, client_id = ?, redirect_uris = '[]', scopes = '' WHERE number = ?",
+            (f"{application.name}{REMOVED}{application.client_id})", f"{REMOVED}{application.client_id}", application.number),
+        )
+        audit.record(connection, "application removed", application=application.number)
 
 
 def list_all(database: Database) -> list[tuple[Application, list[str]]]:
     """Every application with the names of the districts it is connected to, by name."""
     with database.read() as connection:
-        found = [_application(row) for row in connection.rows(f"SELECT {_COLUMNS} FROM applications ORDER BY name")]
+        found = [_application(row) for row in connection.rows(_LISTED, (f"{REMOVED}%",))]
         pairs = connection.rows(
             "SELECT c.application, d.name FROM connections c JOIN districts d ON d.number = c.district ORDER BY d.name"
         )
     return [(one, [name for number, name in pairs if number == one.number]) for one in found]
 
 
-def note_share(connection: Connection, application: Application, district: District, spec: Spec) -> None:
-    """Write into the trail what an application sees of a district from now on."""
+_LISTED = f"SELECT {_COLUMNS} FROM applications WHERE client_id NOT LIKE ? ORDER BY name"
+
+
+def note_share(connection: Connection, application: Application, district: District, spec: Spec, *, is_held: bool) -> None:
+    """Write into the trail what an application sees of a district from now on, or will once its view is thawed."""
     audit.record(
         connection,
-        "share changed",
+        "share changed, held by a freeze" if is_held else "share changed",
         district=district.number,
         application=application.number,
-        share=sharing.as_json(spec.share),
-        withheld=spec.withheld,
-        sensitive=spec.sensitive,
-        keeps_ids=spec.keeps_ids,
+        **_in_trail(spec),
     )
+
+
+def _in_trail(spec: Spec) -> dict[str, Any]:
+    return {
+        "share": sharing.as_json(spec.share) or "everything",
+        "scopes": spec.scopes,
+        "withheld": spec.withheld,
+        "sensitive": spec.sensitive,
+        "unasked": spec.unasked,
+        "keeps_ids": spec.keeps_ids,
+    }
 
 
 def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
@@ -416,14 +441,14 @@ def views_of(database: Database, district: District) -> dict[str, int]:
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited FROM connections c"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier, edited = found
+    district, district_id, view, number, client_id, scopes, tier, edited, since = found
     return Access(
         district,
         district_id,
@@ -434,6 +459,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
         tier=tier,
         is_whole=TIER[tier].district_paths is None,
         shown_since=edited,
+        connected_since=since,
     )
 
 

@@ -37,10 +37,13 @@ def since(database: Database, district: District, snapshot: int) -> Iterator[str
 def page(connection: Connection, access: Access, prefix: str, query: Query, snapshot: int) -> Page:
     """One page of the difference, by ids that end where the feed goes on: a client follows the links, then polls as always.
 
-    Errors: NotFound for a snapshot that is not kept.
+    A snapshot from before the connection began is not its to ask for; since one from before its share was edited, what left is
+    told by its id alone. Errors: NotFound for a snapshot that is not kept.
     """
     district = districts.by_number(connection, access.district)
     try:
+        if snapshot < access.connected_since:
+            raise Unknown(f"snapshot {snapshot} is from before this connection began, with {access.connected_since}")
         _check(connection, district, snapshot)
     except Unknown as error:
         raise NotFound(str(error)) from None
@@ -50,7 +53,7 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, snap
         event_id = ids.id(counter)
         if query.after and event_id <= query.after:
             continue
-        made = _event(connection, view, snapshot, event_id, kind, id_)
+        made = _event(connection, view, snapshot, event_id, kind, id_, is_bare=snapshot < access.shown_since)
         if made:
             elements.append((event_id, made))
         if len(elements) > query.limit:
@@ -94,11 +97,17 @@ def _differences(connection: Connection, view: int, snapshot: int) -> list[Diffe
     return sorted((rank(kind, roles, verbs[was, now]), kind, id_) for kind, id_, was, now, roles in rows)
 
 
-def _event(connection: Connection, view: View, snapshot: int, event_id: str, kind: str, id_: str) -> str | None:
+def _event(
+    connection: Connection, view: View, snapshot: int, event_id: str, kind: str, id_: str, *, is_bare: bool = False
+) -> str | None:
+    """One difference as an event; a bare one says of a record that is gone no more than its id, and its roles' names."""
     before = connection.row(
         "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until > ?",
         (view.number, kind, id_, snapshot, snapshot),
     )
     after = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
-    made = events.event(event_id, kind, before[0] if before else None, after[0] if after else None, view.spec.hidden)
+    was = before[0] if before else None
+    if was and is_bare and after is None:
+        was = events.bare(was)
+    made = events.event(event_id, kind, was, after[0] if after else None, view.spec.hidden)
     return made[3] if made else None

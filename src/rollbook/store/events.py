@@ -108,13 +108,13 @@ def floor_at(moment: float) -> str:
 # Publishing ------------------------------------------------------------------------------------------
 
 
-def publish(connection: Connection, view: View, ids: IdBatch, first: int) -> int:
-    """Publish what the table `incoming` brings to a view, before it is moved in; returns the next free counter of the batch.
+def publish(connection: Connection, view: View, ids: IdBatch) -> None:
+    """Publish what the table `incoming` brings to a view, before it is moved in.
 
     Ids follow the documented order. A change of dates alone is no event.
     """
     hidden = views.by_number(connection, view.number).spec.hidden
-    counter = first
+    counter = 0
     insert: list[tuple[Any, ...]] = []
     for kind, before, after in _differences(connection, view):
         made = event(ids.id(counter), kind, before, after, hidden)
@@ -125,7 +125,6 @@ def publish(connection: Connection, view: View, ids: IdBatch, first: int) -> int
             connection.insert("events", COLUMNS, insert)
             insert = []
     connection.insert("events", COLUMNS, insert)
-    return counter
 
 
 def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str | None, str | None]]:
@@ -166,28 +165,41 @@ def event(
     return id_, kind, f" {' '.join(schools)} " if schools else "", body.decode()
 
 
-def withdraw(connection: Connection, view: View, hidden: Collection[str]) -> None:
-    """Take fields that a view hides from now on out of what it has published: whoever gets hold of a token later finds them
-    in no old event.
+def bare(body: str) -> str:
+    """What is left of a record of which an application may know no more than that it is gone."""
+    record = orjson.loads(body)
+    left: dict[str, Any] = {"id": record["id"]}
+    if isinstance(record.get("roles"), dict):
+        left["roles"] = {role: {} for role in record["roles"]}
+    return orjson.dumps(left).decode()
+
+
+def withdraw(connection: Connection, view: View, hidden: Collection[str], leaving: Collection[str]) -> None:
+    """Take what a view hides from now on out of what it has published: fields and roles (`hidden`), and every event of records
+    that leave it (by their ids). Whoever gets hold of a token later finds them in no old event.
     """
     last = ""
     while True:
         found = connection.rows(
-            "SELECT id, body FROM events WHERE view = ? AND kind = 'users' AND id > ? ORDER BY id LIMIT ?",
-            (view.number, last, BATCH_ROWS),
+            "SELECT id, kind, body FROM events WHERE view = ? AND id > ? ORDER BY id LIMIT ?", (view.number, last, BATCH_ROWS)
         )
-        for id_, body in found:
+        for id_, kind, body in found:
             last = id_
-            if (now := _without(body, hidden)) != body:
+            now = _without(kind, body, hidden, leaving)
+            if now is None:
+                connection.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
+            elif now != body:
                 connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (now, view.number, id_))
         if len(found) < BATCH_ROWS:
             return
 
 
-def _without(body: str, hidden: Collection[str]) -> str:
+def _without(kind: str, body: str, hidden: Collection[str], leaving: Collection[str]) -> str | None:
     published = orjson.loads(body)
     data = published["data"]
-    data["object"] = rows.cut("users", data["object"], hidden)
+    if data["object"]["id"] in leaving:
+        return None
+    data["object"] = rows.cut(kind, data["object"], hidden)
     if "previous_attributes" in data:
-        data["previous_attributes"] = rows.veiled("users", data["previous_attributes"], hidden)
+        data["previous_attributes"] = rows.veiled(kind, data["previous_attributes"], hidden)
     return orjson.dumps(published).decode()

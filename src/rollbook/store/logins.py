@@ -9,10 +9,11 @@ import secrets
 import string
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from rollbook.contract.access import LIMITED, Access
 from rollbook.store import audit
-from rollbook.store.database import Connection
+from rollbook.store.database import Connection, Row
 from rollbook.store.keys import digest
 
 USER_TOKEN_PREFIX = "il"  # noqa: S105 - by which a user token is told from a district token
@@ -130,10 +131,16 @@ def grant_of(connection: Connection, code: str) -> tuple[Grant, bool, str | None
     return Grant(*(*values, bool(wants_auth_time))), expires <= now(), token_hash
 
 
-def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> None:
-    """Mark a code as exchanged; it is remembered as long as its token, so that a second use is noticed."""
+def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> bool:
+    """Mark a code as exchanged, unless it is already; it is remembered as long as its token, so that a second use is noticed."""
     moment = now() + remember_seconds
-    connection.run("UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ?", (digest(token), moment, digest(code)))
+    return (
+        connection.row(
+            "UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ? AND token_hash IS NULL RETURNING 1",
+            (digest(token), moment, digest(code)),
+        )
+        is not None
+    )
 
 
 def sweep(connection: Connection) -> None:
@@ -148,9 +155,23 @@ def sweep(connection: Connection) -> None:
 # User tokens ---------------------------------------------------------------------------------------
 
 
-def mint(connection: Connection, grant: Grant, *, seconds: int, token: str | None = None, is_demo: bool = False) -> str:
-    """A bearer token for one person: `il` and 38 letters and digits, drawn at random unless given."""
-    token = token or USER_TOKEN_PREFIX + _letters(38)
+def new_token() -> str:
+    """A bearer token: `il` and 38 letters and digits."""
+    return USER_TOKEN_PREFIX + _letters(38)
+
+
+def mint(
+    connection: Connection,
+    grant: Grant,
+    *,
+    seconds: int,
+    token: str | None = None,
+    is_demo: bool = False,
+    address: str = "",
+    by: str = "exchange",
+) -> str:
+    """Keep a bearer token for one person, a new one unless given; `by` says in the trail who made it."""
+    token = token or new_token()
     moment = now()
     connection.run(
         "INSERT INTO user_tokens (hash, application, district, user_id, role, authorized_by, created, expires, is_demo)"
@@ -168,7 +189,14 @@ def mint(connection: Connection, grant: Grant, *, seconds: int, token: str | Non
         ),
     )
     audit.record(
-        connection, "token minted", district=grant.district, application=grant.application, user_id=grant.user_id, role=grant.role
+        connection,
+        "token minted",
+        district=grant.district,
+        application=grant.application,
+        user_id=grant.user_id,
+        address=address,
+        role=grant.role,
+        by=by,
     )
     return token
 
@@ -183,23 +211,47 @@ def revoke(connection: Connection, token_hash: str) -> None:
     connection.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
 
 
+_ACCESS = (
+    "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, a.user_types, v.edited, c.since,"
+    " (SELECT min(number) FROM views WHERE district = d.number)"
+)
+_CONNECTED = (
+    " JOIN applications a ON a.number = {of}.application JOIN districts d ON d.number = {of}.district"
+    " LEFT JOIN connections c ON c.application = {of}.application AND c.district = {of}.district"
+    " LEFT JOIN views v ON v.number = c.view"
+)
+
+
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
-    """What a user token may see; None when it is not known, its time is over, or the district has left the application."""
+    """What a user token may see; None when it is not known, its time is over, or what it stands on was taken away: the
+    connection of the district, or the application's being for people of that role.
+    """
     hashed = digest(token)
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, t.user_id, t.role, t.authorized_by,"
-        " (SELECT min(number) FROM views WHERE district = d.number)"
-        " FROM user_tokens t JOIN applications a ON a.number = t.application JOIN districts d ON d.number = t.district"
-        " LEFT JOIN connections c ON c.application = t.application AND c.district = t.district"
+        f"{_ACCESS}, t.user_id, t.role, t.authorized_by FROM user_tokens t{_CONNECTED.format(of='t')}"
         " WHERE t.hash = ? AND t.expires > ? AND (t.is_demo = 0 OR ? = 1)",
         (hashed, now(), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier, user_id, role, authorized_by, first_view = found
-    if number is None and authorized_by != "teacher":
-        return None
+    *of_pair, user_id, role, authorized_by = found
+    return _access(tuple(of_pair), user_id, role, authorized_by, f" {hashed[:16]}")
+
+
+def access_for(connection: Connection, grant: Grant) -> Access | None:
+    """What a token for this grant would see, as `resolve` says it."""
+    found = connection.row(
+        f"{_ACCESS} FROM (SELECT CAST(? AS BIGINT) AS application, CAST(? AS BIGINT) AS district) g{_CONNECTED.format(of='g')}",
+        (grant.application, grant.district),
+    )
+    return _access(found, grant.user_id, grant.role, grant.authorized_by) if found else None
+
+
+def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: str = "") -> Access | None:
+    district, district_id, view, number, client_id, scopes, tier, user_types, edited, since, first_view = row
     is_taught = authorized_by == "teacher"
+    if (number is None and not is_taught) or role not in user_types.split():
+        return None
     return Access(
         district,
         district_id,
@@ -213,7 +265,9 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
         user=user_id,
         role=role,
         authorized_by=authorized_by,
-        bucket_key=f" {hashed[:16]}",
+        bucket_key=bucket_key,
+        shown_since=edited or 0,
+        connected_since=since or 0,
     )
 
 

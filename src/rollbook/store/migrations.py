@@ -222,10 +222,16 @@ def contact_column(connection: Connection) -> None:
     _run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
 
 
+def connections_since(connection: Connection) -> None:
+    """The run after which a connection began: it is told of nothing that was gone before."""
+    _run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
     sharing_columns,
     issuer_column,
     contact_column,
+    connections_since,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollbook.contract.tiers import SCOPE_OF_ROLE
 from rollbook.errors import Refused
 from rollbook.roster import cloned, diff, guard, identity
 from rollbook.settings import Settings
@@ -87,7 +88,7 @@ def share(
             return done
         if reasons:
             diff.leave(engine, [view.number])
-        digests = diff.write(engine, "digests", folder)
+        digests, leaving = diff.write(engine, "digests", folder), diff.leaving(engine, view.number)
 
         def move(connection: Connection) -> None:
             if shown != view.number:
@@ -95,11 +96,11 @@ def share(
                 applications.see(connection, number, view)
             was = views.by_number(connection, shown).spec
             views.edit(connection, edited, last.head + 1)
-            if set(spec.hidden) - set(was.hidden):
-                events.withdraw(connection, edited, spec.hidden)
+            if spec != was:
+                events.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving)
             views.freeze(connection, view, reasons, last.head + 1)
             history.replace_digests(connection, district, last.sync, digests)
-            applications.note_share(connection, application, district, spec)
+            applications.note_share(connection, application, district, spec, is_held=bool(reasons))
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
@@ -115,17 +116,17 @@ def thaw(database: Database, district: District, application: Application, setti
     return share(database, district, application, view.spec, settings, replace(how or How(), is_approved=True))
 
 
-def rescope(database: Database, application: Application, settings: Settings) -> list[Sync]:
+def rescope(database: Database, application: Application, settings: Settings, asks: Spec | None = None) -> list[Sync]:
     """Let an application see at once what it asks for now, in all its districts; where nothing differs, nothing is done.
 
     A cloned district shows what its source gave.
     """
-    done = []
+    done, asks = [], asks or application.asks
     for number in applications.districts_of(database, application):
         with database.read() as connection:
             district = districts.by_number(connection, number)
         view = seen(database, district, application)
-        spec = replace(view.spec, scopes=application.asks.scopes, unasked=application.asks.unasked)
+        spec = replace(view.spec, scopes=asks.scopes, unasked=asks.unasked)
         if spec != view.spec and not district.given:
             # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
@@ -137,6 +138,11 @@ def seen(database: Database, district: District, application: Application) -> Vi
     _, number = applications.connection_of(database, application, district)
     with database.read() as connection:
         return views.by_number(connection, number)
+
+
+def _hidden_roles(spec: Spec) -> list[str]:
+    """Roles that no scope opens; who has another one, too, stays without it."""
+    return [role for role, scope in SCOPE_OF_ROLE.items() if scope not in spec.scopes]
 
 
 def _own_view(database: Database, district: District, number: int, how: How) -> View:
@@ -160,5 +166,5 @@ def _share_nothing_yet(
         views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
         views.edit(connection, edited, last.head)
         applications.see(connection, number, edited)
-        applications.note_share(connection, application, district, edited.spec)
+        applications.note_share(connection, application, district, edited.spec, is_held=False)
     return replace(done, state="committed")

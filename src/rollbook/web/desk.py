@@ -6,11 +6,13 @@ wait for the database runs in a thread.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,7 +21,7 @@ from rollbook.auth.oauth import VENDOR
 from rollbook.auth.oidc import Signer
 from rollbook.auth.provider import Services
 from rollbook.auth.sessions import Cookie, Jar
-from rollbook.errors import Busy, SignInStopped
+from rollbook.errors import Busy, RollbookError, SignInStopped
 from rollbook.settings import Settings, base_url
 from rollbook.store import districts, logins
 from rollbook.store.applications import Application
@@ -30,6 +32,8 @@ from rollbook.store.logins import Session
 from rollbook.web.pages import environment, safety
 
 FORM_BYTES_MAX = 64 * 1024
+# Argon2id takes 19 MiB and a core for each attempt; another server may let us wait. Neither may take all threads.
+COSTLY_MAX = 4
 # In a demo: a page that stands for the application of a developer who has none yet.
 ARRIVED = "/demo/arrived"
 
@@ -76,12 +80,12 @@ class Desk:
             self._jar = Jar(self.sealer.derive("forms"), is_secure=self.base.startswith("https:"))
         return self._jar
 
-    def at(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """The handler as an endpoint."""
+    def at(self, handler: Handler, *, few: CapacityLimiter | None = None) -> Callable[[Request], Awaitable[Response]]:
+        """The handler as an endpoint; `few` bounds how many threads it may take, where it waits for others or computes long."""
 
         async def endpoint(request: Request) -> Response:
             visit = await _visit(request)
-            return await to_thread.run_sync(self._handle, handler, visit)
+            return await to_thread.run_sync(self._handle, handler, visit, limiter=few)
 
         return endpoint
 
@@ -94,6 +98,12 @@ class Desk:
         except Busy:
             stopped = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
             response = self.page(visit, "stopped.html", status=503, message=str(stopped), mender=stopped.mender)
+        except RollbookError:
+            logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
+            stopped = SignInStopped(
+                "Something went wrong here.", "whoever runs this server, who finds it in the server's log", 500
+            )
+            response = self.page(visit, "stopped.html", status=500, message=str(stopped), mender=stopped.mender)
         for cookie in visit.put:
             response.headers.append("set-cookie", cookie.header())
         response.headers["cache-control"] = "no-store"
@@ -174,16 +184,27 @@ def onward(ask: str, slug: str) -> str:
 
 
 async def _visit(request: Request) -> Visit:
-    form = dict(parse_qsl((await limited_body(request)).decode("utf-8", "replace"))) if request.method == "POST" else {}
+    body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
+    # No form of ours holds a NUL, and PostgreSQL takes none.
+    form = {name: value.replace("\0", "") for name, value in parse_qsl(body)}
     return Visit(
         method=request.method,
         path=request.url.path,
         parts=request.path_params,
-        query=parse_qsl(request.url.query, keep_blank_values=True),
+        query=[(name, value.replace("\0", "")) for name, value in parse_qsl(request.url.query, keep_blank_values=True)],
         form=form,
         cookies=request.cookies,
-        address=request.client.host if request.client else "",
+        address=address_of(request),
     )
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, blank when that is no address: a proxy may hand on whatever it was given."""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return ""
 
 
 async def limited_body(request: Request) -> bytes:

@@ -21,6 +21,7 @@ from rollbook.auth import oauth, oidc
 from rollbook.auth.oidc import Signer
 from rollbook.auth.tokens import basic
 from rollbook.contract import tiers
+from rollbook.contract.access import Access
 from rollbook.contract.tiers import TIER
 from rollbook.errors import Busy, NotFound, TokenRefused
 from rollbook.settings import Settings, base_url
@@ -29,11 +30,19 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.logins import Grant
 from rollbook.web.answers import every_answer
-from rollbook.web.desk import limited_body
+from rollbook.web.desk import address_of, limited_body
 
 _JSON = "application/json; charset=utf-8"
 _FORM_TYPES = ("application/x-www-form-urlencoded", "application/x-www-form-url-encoded")  # the second: printed in old samples
 _INVALID_CODE = TokenRefused("invalid_grant", "invalid code")
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a code stands for, and the claims of the id token that goes with its token (none: there is none)."""
+
+    grant: Grant
+    claims: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,80 +70,86 @@ class Exchange:
             return _json(answer, 200)
         except TokenRefused as error:
             return _json({"error": error.code, "error_description": str(error)}, error.status)
+        except Busy:
+            return _json({"error": "temporarily_unavailable", "error_description": "busy; try again in a moment"}, 503)
 
     def _exchange(self, request: Request, body: bytes) -> dict[str, object]:
-        given = _read_body(request.headers.get("content-type", ""), body)
-        client_id, secret = _credentials(request.headers.get("authorization", ""), given)
+        """Everything is checked before anything is written: a stranger keeps no writer waiting."""
+        content_type = request.headers.get("content-type", "")
+        given = _read_body(content_type, body)
+        credentials = _credentials(request.headers.get("authorization", ""), given)
+        with self.database.read() as connection:
+            application = applications.authenticated(connection, *credentials, in_demo=self.in_demo)
+            if application is None:
+                raise TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
+            code, redirect_uri, verifier = oauth.read_token_request(content_type, given, request.query_params)
+            redeemed = self._redeem(connection, application, code, redirect_uri, verifier)
         self.signer.ensure_key()
-        with self.database.write(is_durable=False) as connection:
-            # Nothing is raised inside: a refusal may have revoked a token, and that must stay.
-            outcome = self._decide(connection, client_id, secret, given, request)
-        if isinstance(outcome, TokenRefused):
-            raise outcome
-        answer, claims = outcome
+        token = self._mint(redeemed, code, address_of(request)) if redeemed else None
+        if redeemed is None or token is None:
+            self._note_reuse(code, address_of(request))
+            raise _INVALID_CODE
+        answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
         # Signing takes longest, and no other writer should wait for it.
-        return {**answer, "id_token": self.signer.sign(claims)} if claims else answer
-
-    def _decide(
-        self, connection: Connection, client_id: str, secret: str, given: Mapping[str, str], request: Request
-    ) -> tuple[dict[str, object], dict[str, object]] | TokenRefused:
-        application = applications.authenticated(connection, client_id, secret, in_demo=self.in_demo)
-        if application is None:
-            return TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
-        try:
-            code, redirect_uri, verifier = oauth.read_token_request(
-                request.headers.get("content-type", ""), given, request.query_params
-            )
-            grant = self._redeem(connection, application, code, redirect_uri, verifier, _address(request))
-            return self._token(connection, application, code, grant)
-        except TokenRefused as error:
-            return error
+        return {**answer, "id_token": self.signer.sign(redeemed.claims)} if redeemed.claims else answer
 
     def _redeem(
-        self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str, address: str
-    ) -> Grant:
-        """What the code stands for, once it is sure that it may be exchanged by this client, from this address, now."""
+        self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str
+    ) -> Redeemed | None:
+        """What the code stands for, once it is sure that this client may exchange it, from this address, now.
+
+        None for a code that was exchanged already. What was taken from the application since the code was made is not given.
+        """
         found = logins.grant_of(connection, code)
         if found is None or found[0].application != application.number:
             raise _INVALID_CODE
         grant, is_over, token_hash = found
         if token_hash:
-            logins.revoke(connection, token_hash)
-            audit.record(
-                connection,
-                "code used twice",
-                district=grant.district,
-                application=application.number,
-                user_id=grant.user_id,
-                address=address,
-            )
-            raise _INVALID_CODE
-        if is_over:
+            return None
+        access = logins.access_for(connection, grant)
+        if is_over or access is None or grant.role not in application.user_types:
             raise _INVALID_CODE
         if not hmac.compare_digest(redirect_uri.encode(), grant.redirect_uri.encode()):
             raise TokenRefused("invalid_grant", "invalid redirect")
         oauth.check_verifier(grant.challenge, grant.challenge_method, verifier)
-        return grant
+        return Redeemed(grant, self._claims(connection, application, access, grant))
 
-    def _token(
-        self, connection: Connection, application: Application, code: str, grant: Grant
-    ) -> tuple[dict[str, object], dict[str, object]]:
-        """The answer, and the claims of the id token that goes with it (none: there is no id token)."""
-        token = logins.mint(connection, grant, seconds=self.settings.user_token_seconds)
-        logins.spend_code(connection, code, token, remember_seconds=self.settings.user_token_seconds)
-        answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
-        access = logins.resolve(connection, token, in_demo=self.in_demo)
-        if access is None:
-            raise _INVALID_CODE  # the district has left the application meanwhile
-        if application.has_oidc and grant.authorized_by == "district" and TIER[application.tier].has_id_token:
-            try:
-                stored = records.get(connection, access, "users", grant.user_id)
-            except NotFound:
-                raise _INVALID_CODE from None
-            person = tiers.cut(access, "users", orjson.loads(stored.body))
-            issuer = base_url(self.settings)
-            return answer, oidc.id_token_claims(issuer, application.client_id, access.district_id, person, grant)
-        return answer, {}
+    def _claims(self, connection: Connection, application: Application, access: Access, grant: Grant) -> dict[str, object]:
+        """The claims of the id token that goes with the answer (none: there is no id token)."""
+        try:
+            stored = records.get(connection, access, "users", grant.user_id)
+        except NotFound:  # the district has taken the person out of the share meanwhile
+            raise _INVALID_CODE from None
+        if not (application.has_oidc and grant.authorized_by == "district" and TIER[application.tier].has_id_token):
+            return {}
+        person = tiers.cut(access, "users", orjson.loads(stored.body))
+        return oidc.id_token_claims(base_url(self.settings), application.client_id, access.district_id, person, grant)
+
+    def _mint(self, redeemed: Redeemed, code: str, address: str) -> str | None:
+        """A token for the code; None when another exchange was faster."""
+        with self.database.write(is_durable=False) as connection:
+            token = logins.new_token()
+            if not logins.spend_code(connection, code, token, remember_seconds=self.settings.user_token_seconds):
+                return None
+            seconds = self.settings.user_token_seconds
+            return logins.mint(connection, redeemed.grant, seconds=seconds, token=token, address=address)
+
+    def _note_reuse(self, code: str, address: str) -> None:
+        """RFC 9700, 4.5: somebody else has the code, too, so the token made from it is good no more."""
+        with self.database.write() as connection:
+            found = logins.grant_of(connection, code)
+            grant, _, token_hash = found if found else (None, False, None)
+            if grant is None or token_hash is None:
+                return
+            logins.revoke(connection, token_hash)
+            audit.record(
+                connection,
+                "code used twice, token revoked",
+                district=grant.district,
+                application=grant.application,
+                user_id=grant.user_id,
+                address=address,
+            )
 
 
 def _read_body(content_type: str, body: bytes) -> dict[str, str]:
@@ -165,10 +180,6 @@ def _credentials(authorization: str, given: Mapping[str, str]) -> tuple[str, str
     if in_header and in_body[1] and in_header != in_body:
         raise TokenRefused("invalid_request", "the header and the body hold different client credentials")
     return in_header or in_body
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def _json(body: dict[str, object], status: int) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from anyio import CapacityLimiter
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -12,16 +13,17 @@ from rollbook.auth.provider import PENDING_SECONDS, Pending
 from rollbook.errors import BadSetting, SignInStopped
 from rollbook.store import audit, credentials, districts, people
 from rollbook.store.credentials import Provider
-from rollbook.web.desk import Desk, Visit
+from rollbook.web.desk import COSTLY_MAX, Desk, Visit
 from rollbook.web.signin import open_session
 
 CALLBACK = "/oauth/callback"
 
 
 def routes(desk: Desk) -> list[Route]:
+    few = CapacityLimiter(COSTLY_MAX)
     return [
-        Route("/in/{slug}/provider", desk.at(leave), methods=["GET"]),
-        Route(CALLBACK, desk.at(come_back), methods=["GET"]),
+        Route("/in/{slug}/provider", desk.at(leave, few=few), methods=["GET"]),
+        Route(CALLBACK, desk.at(come_back, few=few), methods=["GET"]),
     ]
 
 

@@ -43,6 +43,8 @@ def run(settings: Settings, demo: Demo | None = None) -> None:
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = new_table()
+    for name in (DEMO_TOKEN, DEMO_BASIC, DEMO_DISTRICT):
+        os.environ.pop(name, None)  # nothing but `rollbook demo` makes a server a demo
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
     os.environ[LIMITS] = str(limits)
     if demo:
@@ -62,6 +64,9 @@ def run(settings: Settings, demo: Demo | None = None) -> None:
             access_log=False,
             log_level="warning",
             server_header=False,
+            # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are counted.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
             timeout_keep_alive=75,
         )
     finally:

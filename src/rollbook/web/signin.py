@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from anyio import CapacityLimiter
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -21,7 +22,7 @@ from rollbook.store.database import Connection
 from rollbook.store.districts import District
 from rollbook.store.logins import Session
 from rollbook.store.people import Person
-from rollbook.web.desk import Desk, Visit, asked_before, onward
+from rollbook.web.desk import COSTLY_MAX, Desk, Visit, asked_before, onward
 
 FOUND_MAX = 20
 PICKED_MAX = 30
@@ -35,7 +36,7 @@ def routes(desk: Desk) -> list[Route]:
     return [
         Route("/login", desk.at(find_school), methods=["GET"]),
         Route("/in/{slug}", desk.at(arrive), methods=["GET"]),
-        Route("/in/{slug}", desk.at(sign_in), methods=["POST"]),
+        Route("/in/{slug}", desk.at(sign_in, few=CapacityLimiter(COSTLY_MAX)), methods=["POST"]),
         Route("/badge", desk.at(badge), methods=["GET"]),
         Route("/badge/{code}", desk.at(badge), methods=["GET"]),
         Route("/badge", desk.at(sign_in_by_badge), methods=["POST"]),
@@ -209,11 +210,12 @@ def badge(desk: Desk, visit: Visit) -> Response:
 
 def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
     """Sign in by the code of a badge."""
-    limit = throttle.of(desk.settings, "badge", "", visit.address)
+    limit = throttle.of_address(desk.settings, visit.address)
     code = visit.form.get("code", "")
     with desk.database.read() as connection:
-        is_throttled = throttle.is_exceeded(connection, limit)
-        holder = None if is_throttled else credentials.badge_holder(connection, code)
+        # A good badge works on while others' attempts from the same school are held back.
+        holder = credentials.badge_holder(connection, code)
+        is_throttled = holder is None and throttle.is_exceeded(connection, limit)
         person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
         district = districts.by_number(connection, holder[0]) if holder else None
     if is_throttled:
