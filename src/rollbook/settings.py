@@ -29,6 +29,12 @@ class Settings:
     port: int = row(8400, "Port the server listens on.", least=1)
     workers: int = row(1, "Server processes.", least=1)
     key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
+    key_lost: str = row(
+        "",
+        "Set to yes, once, when the key file is lost for good: a new one is made. District tokens are to be renewed then, and"
+        " passwords come with the next sync.",
+        choices=("", "yes"),
+    )
     trusted_proxies: str = row(
         "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is believed; empty: nobody's."
     )

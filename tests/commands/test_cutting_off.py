@@ -193,6 +193,42 @@ def test_the_trail_names_who_and_what(place: Path) -> None:
     assert actions == ["provider removed", "provider set", "badges given", "share changed", "connected", "connected"]
 
 
+def test_another_key_than_the_one_that_was_used_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = token("A", "D")
+    key = place / "rollbook.db.key"
+    kept = key.read_bytes()
+    key.unlink()
+    assert "is not there; the database was used with one" in refused("sync", "D", "files")
+    assert not key.exists()
+    monkeypatch.setenv("ROLLBOOK_KEY_LOST", "yes")
+    said("district", "list")
+    said("connect", "B", "D")
+    monkeypatch.delenv("ROLLBOOK_KEY_LOST")
+    key.write_bytes(kept)
+    assert "is not the key that the database was used with" in refused("sync", "D", "files")
+    # A token is known by its hash, whatever becomes of the key.
+    assert students(place, reads)
+
+
+def test_scopes_that_cannot_be_put_in_force_are_not_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = token("A", "D")
+    monkeypatch.setenv("ROLLBOOK_TEMPORARY", "/nonexistent")
+    assert "temporary" in refused("application", "set", "A", "--scopes", "read:schools")
+    assert "read:students" in json.loads(said("application", "show", "A", "--json"))["scopes"]
+    assert len(students(place, reads)) == 3
+    monkeypatch.delenv("ROLLBOOK_TEMPORARY")
+    said("application", "set", "A", "--scopes", "read:schools read:students", "--field", "required:student.grade")
+    assert [role for role in students(place, reads) if "dob" in role] == []
+
+
+def test_the_trail_of_a_removed_application_is_nobody_elses(place: Path) -> None:
+    token("A", "D")
+    said("disconnect", "A", "D")
+    said("application", "remove", "A")
+    said("application", "create", "A")
+    assert [row["action"] for row in json.loads(said("audit", "--application", "A", "--json"))] == ["application created"]
+
+
 def test_the_database_is_its_owners_alone(place: Path) -> None:
     for name in ("rollbook.db", "rollbook.db.key"):
         assert stat.S_IMODE((place / name).stat().st_mode) == 0o600, name

@@ -85,7 +85,7 @@ def test_login_methods_are_those_that_people_have(desk: Desk, reader: Reader) ->
         return methods
 
     emmy = person(desk, "emmy")
-    names = {"name": "G", "client_id": "c", "secret": "s"}
+    names: Any = {"name": "G", "client_id": "c", "secret": "s"}
     assert after(lambda c: credentials.give_badges(c, number, {emmy: "A" * 28})) == ["Clever Badges"]
     google = after(lambda c: credentials.set_provider(c, sealer, number, issuer="https://accounts.google.com", **names))
     assert google == ["Clever Badges", "Google"]

@@ -111,6 +111,8 @@ LIES: dict[str, dict[str, Any]] = {
     "from the future": {"iat": int(time.time()) + 10_000},
     "no subject": {"sub": None},
     "an email that it does not vouch for": {"email_verified": False},
+    "an email of which it does not say so": {"email_verified": None},
+    "an email that is another one in small letters": {"email": "fay@example.org".replace("y", "Y") + "\u212a"},
     "no email": {"email": None},
     "nobody's email": {"email": "stranger@example.org"},
 }
@@ -122,6 +124,29 @@ def test_what_cannot_be_verified_signs_nobody_in(sso_world: World, told: Service
     asked = _leave(browser, told)
     told.claims = LIES[lie]
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
+
+
+@pytest.mark.parametrize(
+    ("domain", "trusts", "lie", "status"),
+    [
+        ("", True, {"email_verified": None}, 303),
+        ("", True, {"email_verified": False}, 403),
+        ("example.org", False, {}, 303),
+        ("other.example", False, {}, 403),
+        ("Example.ORG", True, {"email_verified": None}, 303),
+    ],
+)
+def test_a_district_says_which_emails_it_believes(
+    sso_world: World, told: Service, domain: str, trusts: bool, lie: dict[str, Any], status: int
+) -> None:
+    with sso_world.database.write() as connection:
+        asked: Any = {"name": "L", "issuer": ISSUER, "client_id": "rollbook", "secret": "s"}
+        number = sso_world.district.number
+        credentials.set_provider(connection, sso_world.sealer, number, trusts_email=trusts, domain=domain, **asked)
+    browser = sso_world.browser()
+    sent = _leave(browser, told)
+    told.claims = lie
+    assert browser.get("/oauth/callback", code="c", state=sent["state"]).status_code == status
 
 
 def test_a_signature_of_another_key_is_refused(sso_world: World, told: Service) -> None:

@@ -126,8 +126,10 @@ def finish(
     endpoint = _endpoint(services.metadata(provider), "token_endpoint", provider)
     claims = services.claims(provider, _ask(provider, "POST", endpoint, body).get("id_token", ""), pending.nonce)
     email = claims.get("email")
-    if not isinstance(email, str) or not email or claims.get("email_verified", True) is not True:
+    if not isinstance(email, str) or not email or claims.get("email_verified", provider.trusts_email) is not True:
         raise _stopped(provider, f"{provider.name} does not vouch for your email.")
+    if provider.domain and email.rpartition("@")[2].lower() != provider.domain:
+        raise _stopped(provider, f"This account of {provider.name} is not one of {provider.domain}.")
     return email
 
 

@@ -169,8 +169,21 @@ def provider() -> None:
 @click.option("--issuer", required=True, help="Its issuer, such as https://accounts.google.com.")
 @click.option("--client-id", required=True, help="The client id it knows this server by.")
 @click.option("--client-secret", prompt=True, hide_input=True, help="The client secret; asked for when it is not given.")
+@click.option("--domain", default="", help="Only emails of this domain, such as springfield.example; do name it with Google.")
+@click.option(
+    "--trust-email", is_flag=True, help="Believe emails that it does not say it has verified, as Entra's tenants do not."
+)
 @database_option
-def set_provider(district: str, name: str, issuer: str, client_id: str, client_secret: str, database: str | None) -> None:
+def set_provider(
+    district: str,
+    name: str,
+    issuer: str,
+    client_id: str,
+    client_secret: str,
+    domain: str,
+    trust_email: bool,
+    database: str | None,
+) -> None:
     """Let people of a DISTRICT sign in with its own service; they are known by their email."""
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -184,6 +197,8 @@ def set_provider(district: str, name: str, issuer: str, client_id: str, client_s
                 issuer=issuer.rstrip("/"),
                 client_id=client_id,
                 secret=client_secret,
+                trusts_email=trust_email,
+                domain=domain,
             )
         keep_true(store)
     click.echo(f"register this redirect address with {name}: {base_url(settings)}/oauth/callback")

@@ -11,10 +11,13 @@ import click
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.settings import Settings
+from rollbook.store import facts
 from rollbook.store.database import Database, open_database
+from rollbook.store.keys import Sealer, key_path
 from rollbook.store.migrations import migrate
 
 PORT_MAX = 65_535
+KEY_MARK = "key_mark"
 
 database_option = click.option(
     "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
@@ -35,6 +38,20 @@ def opened(settings: Settings) -> Iterator[Database]:
     database = open_database(settings.database)
     try:
         migrate(database)
+        is_known = _check_key(database, settings)
         yield database
+        if not is_known:
+            _check_key(database, settings)  # the command may have made the first key
     finally:
         database.close()
+
+
+def _check_key(database: Database, settings: Settings) -> bool:
+    """Go on with the key that the database was used with, and no other; whether there is one yet. Errors: BadSetting."""
+    with database.read() as connection:
+        known = None if settings.key_lost else facts.read(connection, KEY_MARK)
+    mark = Sealer(key_path(settings)).check(known) or ("" if settings.key_lost else None)
+    if mark is not None and mark != known:
+        with database.write() as connection:
+            facts.write(connection, KEY_MARK, mark)
+    return bool(mark)

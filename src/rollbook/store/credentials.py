@@ -36,13 +36,18 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A district's own sign-in service; `name` is what its button says."""
+    """A district's own sign-in service; `name` is what its button says.
+
+    `trusts_email`: its emails are believed also when it does not say that it has verified them. `domain`: only emails of it are.
+    """
 
     district: int
     name: str
     issuer: str
     client_id: str
     secret_sealed: str
+    trusts_email: bool = False
+    domain: str = ""
 
 
 def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
@@ -67,8 +72,10 @@ def by_username(connection: Connection, district: int, username: str) -> list[Cr
 
 def by_email(connection: Connection, district: int, email: str) -> list[tuple[str, str]]:
     """(person, role) of everybody with that email."""
+    # Only ASCII's letters are made small: others may become letters that the email does not have, such as the Kelvin sign's k.
     rows = connection.rows(
-        "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?", (district, email.strip().lower())
+        "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?",
+        (district, "".join(letter.lower() if letter.isascii() else letter for letter in email.strip())),
     )
     return [(user_id, role) for user_id, role in sorted(rows, key=lambda row: ROLE[row[1]].bit)]
 
@@ -150,12 +157,22 @@ def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
 
 
 def set_provider(
-    connection: Connection, sealer: Sealer, district: int, *, name: str, issuer: str, client_id: str, secret: str
+    connection: Connection,
+    sealer: Sealer,
+    district: int,
+    *,
+    name: str,
+    issuer: str,
+    client_id: str,
+    secret: str,
+    trusts_email: bool = False,
+    domain: str = "",
 ) -> None:
     drop_provider(connection, district)
     connection.run(
-        "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created) VALUES (?, ?, ?, ?, ?, ?)",
-        (district, name, issuer, client_id, sealer.seal(secret), timestamp()),
+        "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created, trusts_email, domain)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (district, name, issuer, client_id, sealer.seal(secret), timestamp(), int(trusts_email), domain.lower()),
     )
     audit.record(connection, "provider set", district=district, issuer=issuer)
 
@@ -171,6 +188,10 @@ def drop_provider(connection: Connection, district: int) -> bool:
 
 def provider(connection: Connection, district: int) -> Provider | None:
     found = connection.row(
-        "SELECT district, name, issuer, client_id, secret_sealed FROM providers WHERE district = ?", (district,)
+        "SELECT district, name, issuer, client_id, secret_sealed, trusts_email, domain FROM providers WHERE district = ?",
+        (district,),
     )
-    return Provider(*found) if found else None
+    if found is None:
+        return None
+    number, name, issuer, client_id, sealed, trusts_email, domain = found
+    return Provider(number, name, issuer, client_id, sealed, bool(trusts_email), domain)

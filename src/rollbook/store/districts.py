@@ -16,11 +16,13 @@ from typing import Any
 import orjson
 
 from rollbook.errors import Busy, Conflict, Unknown
-from rollbook.store import views
+from rollbook.store import facts, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.views import View
 
 RESERVE_TRIES = 50
+# The fact that says under which address people reach the server.
+BASE_ADDRESS = "base_address"
 GOOGLE = "https://accounts.google.com"
 
 
@@ -80,12 +82,9 @@ def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
 
     `moment` is the time of the ids in seconds, now by default; a second that is taken already gives the next free one.
     """
-    found = connection.row("SELECT value FROM facts WHERE name = 'id_second'")
-    second = max(int(time.time() if moment is None else moment), int(found[0]) + 1 if found else 0)
-    connection.run(
-        "INSERT INTO facts (name, value) VALUES ('id_second', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (str(second),),
-    )
+    last = facts.read(connection, "id_second")
+    second = max(int(time.time() if moment is None else moment), int(last) + 1 if last else 0)
+    facts.write(connection, "id_second", str(second))
     return IdBatch(f"{second:08x}{secrets.token_hex(4)}")
 
 
@@ -273,13 +272,7 @@ def portal_url(connection: Connection, district: District) -> str:
 
 def base_address(connection: Connection) -> str:
     """The address under which people reach the server, blank until one has told it."""
-    found = connection.row("SELECT value FROM facts WHERE name = 'base_address'")
-    return str(found[0]) if found else ""
-
-
-def set_base_address(connection: Connection, base: str) -> None:
-    connection.run("DELETE FROM facts WHERE name = 'base_address'")
-    connection.run("INSERT INTO facts (name, value) VALUES ('base_address', ?)", (base,))
+    return facts.read(connection, BASE_ADDRESS) or ""
 
 
 def _contact(connection: Connection, district: District) -> dict[str, Any] | None:

@@ -48,6 +48,25 @@ class Sealer:
         """A key of its own for each purpose, which tells nothing about the server's key or about another purpose's."""
         return hmac.digest(self._raw(), f"rollbook {purpose}".encode(), "sha256")
 
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
+
+    def check(self, known: str | None) -> str | None:
+        """The key's own mark, which tells nothing of it; None while there is no key yet.
+
+        `known` is the mark of the key that a database was used with. Errors: BadSetting for another key: what is sealed could not
+        be opened, and every password would be taken for a new one.
+        """
+        if known and not self.is_there:
+            raise BadSetting(f"key_file: {self._path} is not there; the database was used with one")
+        if not self.is_there:
+            return None
+        mark = self.derive("mark").hex()
+        if known and not hmac.compare_digest(known, mark):
+            raise BadSetting(f"key_file: {self._path} is not the key that the database was used with")
+        return mark
+
     def _key(self) -> Fernet:
         if self._fernet is None:
             self._fernet = Fernet(self._raw())

@@ -227,6 +227,12 @@ def connections_since(connection: Connection) -> None:
     _run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
 
 
+def provider_columns(connection: Connection) -> None:
+    """Which emails a district believes of its sign-in service: also unverified ones, and only those of a domain."""
+    _run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
+    _run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -234,4 +240,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     issuer_column,
     contact_column,
     connections_since,
+    provider_columns,
 )

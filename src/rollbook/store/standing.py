@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from rollbook.errors import Busy
-from rollbook.store import districts, history, views
+from rollbook.store import districts, facts, history, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Outcome
@@ -56,7 +56,7 @@ def _note_address(database: Database, base: str) -> None:
         if districts.base_address(connection) == base:
             return
     with database.write() as connection:
-        districts.set_base_address(connection, base)
+        facts.write(connection, districts.BASE_ADDRESS, base)
 
 
 def _due(database: Database, district: District) -> dict[str, object] | None:
