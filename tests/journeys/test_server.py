@@ -6,9 +6,11 @@ import http.client
 import json
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -143,3 +145,40 @@ def test_it_serves_postgresql_as_well(tmp_path: Path, database_address: str) -> 
         ]
     assert {(answer.status_code, len(answer.json()["data"])) for answer in answers} == {(200, 3)}
     assert served.printed.splitlines() == [f"Rollbook serves {served.base} (stop with Ctrl+C)"]
+
+
+def tries(server: Server, count: int) -> list[int]:
+    """Wrong badges, each from another address as its header says; the statuses of the answers."""
+    found = []
+    with httpx.Client(base_url=server.base) as browser:
+        for number in range(count):
+            page = browser.get("/badge")
+            form = page.text.partition('name="form" value="')[2].partition('"')[0]
+            told = {"x-forwarded-for": f"198.51.100.{number}"}
+            found.append(browser.post("/badge", data={"form": form, "code": "NOBADGE"}, headers=told).status_code)
+    return found
+
+
+@pytest.mark.parametrize(("trusted", "last"), [("", 429), ("127.0.0.1", 401)])
+def test_a_client_cannot_choose_the_address_by_which_it_is_counted(folder: Path, token: str, trusted: str, last: int) -> None:
+    with program.serving("serve", folder=folder, login_failures_address=3, trusted_proxies=trusted) as server:
+        found = tries(server, 5)
+    assert (found[0], found[-1]) == (401, last)
+
+
+def test_nothing_in_the_environment_makes_a_server_a_demo(folder: Path, token: str) -> None:
+    demo: Any = {"demo_token": "TEST_TOKEN", "demo_basic": "eDp5", "demo_district": "Springfield"}
+    with program.serving("serve", folder=folder, **demo) as server:
+        page = httpx.get(f"{server.base}/login", follow_redirects=True)
+        assert ("Who do you want to be" in page.text, "Springfield" in page.text) == (False, True)
+
+
+def test_a_server_tells_the_district_where_its_people_sign_in(folder: Path, token: str) -> None:
+    with program.serving("serve", folder=folder, public_url="https://roster.example") as server:
+        bearer = {"authorization": f"Bearer {token}"}
+        end = time.monotonic() + 30
+        portal = ""
+        while not portal.startswith("https://roster.example/in/springfield") and time.monotonic() < end:
+            portal = httpx.get(f"{server.base}/v3.0/districts", headers=bearer).json()["data"][0]["data"]["portal_url"]
+            time.sleep(0.05)
+    assert portal.startswith("https://roster.example/in/springfield")
