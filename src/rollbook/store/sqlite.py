@@ -67,6 +67,7 @@ class SQLite:
         except (apsw.Error, OSError) as error:
             raise BadSetting(f"database: {path} cannot be opened as a SQLite database: {error}") from None
         self._writing = threading.RLock()
+        self._waits_for_disk = True
 
     def _connect(self) -> apsw.Connection:
         # Connections are closed by close(), which may run in another thread than the one that opened them; apsw allows it.
@@ -96,8 +97,10 @@ class SQLite:
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
         with self._writing, self._telling():
-            # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole either way.
-            self._writer.pragma("synchronous", "full" if is_durable else "normal")
+            if is_durable != self._waits_for_disk:
+                # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole either way.
+                self._writer.pragma("synchronous", "full" if is_durable else "normal")
+                self._waits_for_disk = is_durable
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteConnection(self._writer)
