@@ -323,6 +323,12 @@ def test_what_a_page_carries_leads_nowhere_but_back(world: World, browser: Brows
         browser = world.browser()
 
 
+@pytest.mark.parametrize("path", ["/static", "/static/", "/login//", "/in", "/oauth/authorize/"])
+def test_no_path_redirects_to_a_host_that_a_client_names(browser: Browser, path: str) -> None:
+    got = browser.client.get(path, headers={"host": "evil.example"})
+    assert "evil.example" not in got.headers.get("location", "")
+
+
 def test_cookies_are_bound_to_the_host_over_https(world: World) -> None:
     browser = world.browser(world.app(public_url="https://testserver"), base="https://testserver")
     page = browser.follow(browser.get("/login"))

@@ -62,6 +62,9 @@ class App:
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
         )
 
+        # Slashes are dropped before a path is looked up; a redirect would be to whatever host a client names.
+        self._pages.router.redirect_slashes = False
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
