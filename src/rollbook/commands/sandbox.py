@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import click
@@ -29,6 +29,8 @@ from rollbook.synthetic import days, writer
 
 # A published token has no end; a demo that is older than this has been kept too long.
 FOREVER_SECONDS = 100 * 365 * 24 * 3600
+# When a demo begins: in the morning of the first school day, whenever it is made, so that its dates and ids are the same.
+BEGIN = datetime.combine(days.FIRST_DAY, time(6), UTC).timestamp()
 
 
 def prepare(folder: Path, district_name: str, students: int, seed: int) -> None:
@@ -38,8 +40,9 @@ def prepare(folder: Path, district_name: str, students: int, seed: int) -> None:
     files = folder / "files"
     writer.write(files, students=students, seed=seed)
     with opened(settings) as database:
+        districts.fix_ids(database, f"{students} {seed}", BEGIN)
         district = districts.create(database, district_name)
-        state = State(students, seed, time.time(), 0, days.date_of(0).isoformat())
+        state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
         sync.run(database, district, files, settings, how=How(moment=state.first, note=state.as_note()))
         client_id, secret = basic(f"Basic {published.BASIC}") or ("", "")
         application, _ = applications.create(database, "Demo application", client_id=client_id, secret=secret, is_demo=True)

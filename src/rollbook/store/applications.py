@@ -16,7 +16,7 @@ from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.roster import sharing
 from rollbook.store import audit
 from rollbook.store.database import Connection, Database, Row
-from rollbook.store.districts import District, reserve_ids, timestamp
+from rollbook.store.districts import District, now, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import Spec, View
 
@@ -287,7 +287,7 @@ def connect(
         )
         if found:
             return sealer.open(found[0])
-        token = token or secrets.token_hex(20)
+        token, moment = token or secrets.token_hex(20), timestamp(now(connection))
         connection.run(
             "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -298,7 +298,7 @@ def connect(
                 view.number,
                 digest(token),
                 sealer.seal(token),
-                timestamp(),
+                moment,
                 int(is_demo),
             ),
         )

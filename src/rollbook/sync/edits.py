@@ -76,7 +76,7 @@ def share(
         if seen != view.number:
             diff.take_over(engine, seen, view.number)
         build(engine, district, [edited])
-        moment = districts.moment_after(last.created, how.moment)
+        moment = districts.moment_after(database, last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
         counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
         reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []

@@ -60,5 +60,5 @@ def change_record(
     database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
 ) -> None:
     before = history.present(database, district)
-    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
+    outcome = Outcome(cause, districts.moment_after(database, before.created), {}, columns, held_becomes=held_becomes)
     history.commit(database, district, before, outcome)
