@@ -18,9 +18,10 @@ import pytest
 
 from rollbook import sync
 from rollbook.auth import published
+from rollbook.commands import sandbox
 from rollbook.commands.advance import LOCK, Moved
 from rollbook.errors import BadSetting, Busy, Unknown
-from rollbook.store import districts, story
+from rollbook.store import applications, districts, people, story
 from rollbook.store.database import open_database
 from rollbook.store.story import State
 from tests import demos
@@ -57,6 +58,30 @@ def person(moved: list[Moved]) -> tuple[str, str, str]:
     assert after.person
     assert now
     return now.sis_id, after.person.id, now.id
+
+
+def test_user_tokens_are_of_people_of_one_role_though_some_people_have_two(demo: Demo) -> None:
+    users = {user["id"]: [*user["roles"]] for user in demo.list("users?limit=10000")}
+    assert any(len(roles) > 1 for roles in users.values())
+    for token, role in published.USER_TOKENS:
+        assert users[demo.get("/v3.0/me", token)["data"]["id"]] == [role]
+
+
+def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo: Demo) -> None:
+    database = open_database(str(demo.folder / "rollbook.db"))
+    with database.read() as connection:
+        access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        staff = people.everybody(connection, people.whole(connection, 1), role="staff", school="")
+    several = [person.id for person in staff if len(person.roles) > 1]
+    assert access
+    assert several
+    with database.write() as connection:
+        for person in staff:
+            if person.id not in several:
+                connection.run("DELETE FROM records WHERE id = ?", (person.id,))
+    sandbox.renew_user_tokens(database, access, districts.list_all(database)[0])
+    database.close()
+    assert demo.get("/v3.0/me", "ilc_DEMO_SCHOOL_ADMIN_TOKEN")["data"]["id"] in several
 
 
 # Days and the clock --------------------------------------------------------------------------------

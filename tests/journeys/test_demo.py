@@ -79,7 +79,7 @@ def test_its_three_lines_work_as_printed(demo: Server) -> None:
     assert len(teachers["data"]) == 3
     assert all("teacher" in element["data"]["roles"] for element in teachers["data"])
     assert len(section["data"]) == 1
-    assert [token["access_token"] for token in tokens["data"]] == ["TEST_TOKEN"]
+    assert [token["access_token"] for token in tokens["data"]] == ["TEST_TOKEN", "TEST_TOKEN_2"]
 
 
 def test_its_people_are_about_as_many_as_asked_for(demo: Server) -> None:

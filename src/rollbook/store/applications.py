@@ -140,14 +140,19 @@ def _check(
     others = [name for name in user_types if name not in TIER[tier].user_types]
     if others:
         raise BadSetting(f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}")
-    for uri in redirect_uris:
-        _check_redirect(uri, is_live=is_live)
+    check_redirects(redirect_uris, is_live=is_live)
 
 
 def _check_fields(fields: Mapping[str, list[str]]) -> None:
     for field in (field for listed in fields.values() for field in listed):
         if field not in sharing.ASKABLE:
             raise BadSetting(f"field: expected some of {', '.join(sharing.ASKABLE)}; got {field!r}")
+
+
+def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
+    """Errors: BadSetting for an address that logins cannot return to."""
+    for uri in uris:
+        _check_redirect(uri, is_live=is_live)
 
 
 def _check_redirect(uri: str, *, is_live: bool) -> None:
@@ -239,6 +244,14 @@ def by_client_id(connection: Connection, client_id: str, *, in_demo: bool) -> Ap
         f"SELECT {_COLUMNS} FROM applications WHERE client_id = ? AND (is_demo = 0 OR ? = 1)", (client_id, int(in_demo))
     )
     return _application(found) if found else None
+
+
+def by_number(connection: Connection, number: int) -> Application:
+    """The application of the store's own number. Errors: Unknown."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM applications WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown("the application is no longer there")
+    return _application(found)
 
 
 def list_connected(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:

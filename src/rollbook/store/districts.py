@@ -199,10 +199,15 @@ def by_slug(connection: Connection, text: str) -> District | None:
     return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
 
 
+def first(connection: Connection, limit: int) -> list[District]:
+    """The districts that were there first, so many at most."""
+    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))]
+
+
 def only(connection: Connection) -> District | None:
     """The district, when there is exactly one."""
-    rows = connection.rows(f"SELECT {_COLUMNS} FROM districts LIMIT 2")
-    return District(*rows[0]) if len(rows) == 1 else None
+    found = first(connection, 2)
+    return found[0] if len(found) == 1 else None
 
 
 def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:

@@ -55,7 +55,7 @@ class App:
                 *authorize.routes(desk),
                 *signin.routes(desk),
                 *provider.routes(desk),
-                *(arrived.routes(desk, demo.basic) if demo else ()),
+                *(arrived.routes(desk) if demo else ()),
                 *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
                 *_pages(demo),
             ],
