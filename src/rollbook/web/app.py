@@ -16,7 +16,7 @@ from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
-from rollbook.web import arrived, authorize, explorer, identity, oauth, provider, signin
+from rollbook.web import arrived, authorize, explorer, handout, identity, oauth, provider, signin
 from rollbook.web.answers import failure
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
@@ -57,7 +57,7 @@ class App:
                 *provider.routes(desk),
                 *(arrived.routes(desk) if demo else ()),
                 *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
-                *_pages(demo),
+                *_pages(demo, database, settings),
             ],
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
         )
@@ -74,10 +74,16 @@ class App:
         await self._pages(scope, receive, send)
 
 
-def _pages(demo: Demo | None) -> list[BaseRoute]:
+def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[BaseRoute]:
     if demo is None:
         return explorer.routes(demo_token=None)
-    return explorer.routes(demo_token=demo.token, demo_basic=demo.basic, district_name=demo.district_name, has_story=True)
+    return explorer.routes(
+        demo_token=demo.token,
+        demo_basic=demo.basic,
+        district_name=demo.district_name,
+        has_story=True,
+        told=lambda base: handout.read(database, settings, base),
+    )
 
 
 def _collapse(path: str) -> str:
