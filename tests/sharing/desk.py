@@ -45,7 +45,7 @@ class Reader:
         path, _, query = uri.partition("?")
         segments = tuple(part for part in path.split("/") if part)
         request = Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False)
-        api = self.desk.app._data
+        api = self.desk.app.data
         assert isinstance(api, DataApi)
         return api.answer(request)
 

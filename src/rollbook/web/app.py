@@ -37,14 +37,13 @@ class Demo:
 
 
 class App:
-    """The whole server. Data paths go straight to the Data API; all others are Starlette's."""
+    """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults come before both."""
 
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
-        faults = Faults(self.data, settings.rate_limit) if demo else None
-        self._data: DataApi | Faults = faults or self.data
+        self._faults = Faults(settings.rate_limit) if demo else None
         sealer = Sealer(key_path(settings))
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
@@ -56,7 +55,7 @@ class App:
                 *signin.routes(desk),
                 *provider.routes(desk),
                 *(arrived.routes(desk) if demo else ()),
-                *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
+                *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
                 *_pages(demo, database, settings),
             ],
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
@@ -65,11 +64,12 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
-            if scope["path"][1:].partition("/")[0] in VERSIONS:
-                await self._data(scope, receive, send)
-                return
             if scope["path"] == "/me":  # without a version: an alias, which old clients still call (protocol.md 2.1)
-                await self._data({**scope, "path": "/v3.0/me"}, receive, send)
+                scope["path"] = "/v3.0/me"
+            if self._faults and await self._faults.answers(scope, send):
+                return
+            if scope["path"][1:].partition("/")[0] in VERSIONS:
+                await self.data(scope, receive, send)
                 return
         await self._pages(scope, receive, send)
 

@@ -139,12 +139,10 @@ class Storyboard:
         try:
             self._check_token(request)
             asked = await _read_json(request)
-            if {*asked} != {"status", "requests"}:
-                raise BadSetting('expected {"status": 429, "requests": 3}')
-            self._faults.ask(asked["status"], asked["requests"])
+            self._faults.ask(asked)
         except RollbookError as error:
             return _failed(error, request)
-        return _json({"status": self._faults.status, "requests": self._faults.left})
+        return _json(asked)
 
     def _check_token(self, request: Request) -> None:
         """Errors: Unauthorized without the published token; no other one opens these paths."""
