@@ -118,18 +118,13 @@ class World:
 
 
 @dataclass
-class Browser:
-    """A browser that does what a person does: opens addresses, presses buttons."""
+class Window:
+    """A browser on any server: opens addresses, presses buttons."""
 
     client: Client
-    world: World
 
     def get(self, address: str, **query: str) -> Response:
         return self.client.get(address + (f"?{urlencode(query)}" if query else ""))
-
-    def ask(self, club: Club, **more: str) -> Response:
-        """Open an application's sign-in link."""
-        return self.get("/oauth/authorize", **{"response_type": "code", "client_id": club.client_id, **more})
 
     def follow(self, response: Response) -> Response:
         """Follow redirects as long as they stay on this server."""
@@ -143,6 +138,17 @@ class Browser:
         target, inside = next((target, inside) for target, inside in forms if action in target)
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', inside)
         return self.client.post(unescape(target), data={**{name: unescape(value) for name, value in hidden}, **values})
+
+
+@dataclass
+class Browser(Window):
+    """A browser in the small world, that does what a person does."""
+
+    world: World
+
+    def ask(self, club: Club, **more: str) -> Response:
+        """Open an application's sign-in link."""
+        return self.get("/oauth/authorize", **{"response_type": "code", "client_id": club.client_id, **more})
 
     def sign_in(self, person: str, response: Response | None = None) -> Response:
         """Pick a person of the demo by SIS id, and follow to the end."""

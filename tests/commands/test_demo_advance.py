@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import pytest
 
 from rollbook import sync
 from rollbook.auth import published
+from rollbook.commands import sandbox
 from rollbook.commands.advance import LOCK, Moved
 from rollbook.errors import BadSetting, Busy, Unknown
-from rollbook.store import story
+from rollbook.store import applications, districts, people, story
 from rollbook.store.database import open_database
 from rollbook.store.story import State
 from tests import demos
@@ -57,6 +58,30 @@ def person(moved: list[Moved]) -> tuple[str, str, str]:
     assert after.person
     assert now
     return now.sis_id, after.person.id, now.id
+
+
+def test_user_tokens_are_of_people_of_one_role_though_some_people_have_two(demo: Demo) -> None:
+    users = {user["id"]: [*user["roles"]] for user in demo.list("users?limit=10000")}
+    assert any(len(roles) > 1 for roles in users.values())
+    for token, role in published.USER_TOKENS:
+        assert users[demo.get("/v3.0/me", token)["data"]["id"]] == [role]
+
+
+def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo: Demo) -> None:
+    database = open_database(str(demo.folder / "rollbook.db"))
+    with database.read() as connection:
+        access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        staff = people.everybody(connection, people.whole(connection, 1), role="staff", school="")
+    several = [person.id for person in staff if len(person.roles) > 1]
+    assert access
+    assert several
+    with database.write() as connection:
+        for person in staff:
+            if person.id not in several:
+                connection.run("DELETE FROM records WHERE id = ?", (person.id,))
+    sandbox.renew_user_tokens(database, access, districts.list_all(database)[0])
+    database.close()
+    assert demo.get("/v3.0/me", "ilc_DEMO_SCHOOL_ADMIN_TOKEN")["data"]["id"] in several
 
 
 # Days and the clock --------------------------------------------------------------------------------
@@ -242,13 +267,30 @@ def test_the_events_make_the_first_roster_the_last_one(demo: Demo, targets: tupl
     assert demos.replayed(first, demo.feed) == demo.roster()
 
 
-def test_the_same_seed_tells_the_same_story_up_to_ids_and_dates(demo: Demo, tmp_path: Path) -> None:
+def test_the_same_seed_and_moves_give_the_same_ids_dates_and_events(demo: Demo, tmp_path: Path) -> None:
     told = []
     for each in (demo, Demo(demos.make(tmp_path / "other"))):
-        each.move("back-after-299-days")
-        each.move("student-changes-school")
-        told.append(demos.without_ids_and_dates(each))
+        for target in ("back-after-299-days", "half-a-file", "discard", "student-changes-school"):
+            each.move(target)
+        told.append((each.roster(), each.feed))
     assert told[0] == told[1]
+
+
+def test_another_seed_gives_other_ids(demo: Demo, tmp_path: Path) -> None:
+    other = Demo(demos.make(tmp_path / "other", seed=2))
+    assert {id_ for _, id_ in demo.roster()} & {id_ for _, id_ in other.roster()} == set()
+
+
+def test_what_somebody_does_between_moves_does_not_leave_the_demos_clock(demo: Demo) -> None:
+    database = open_database(str(demo.folder / "rollbook.db"))
+    district = districts.list_all(database)[0]
+    sync.pause(database, district, date(2026, 1, 1), None)
+    sync.resume(database, district)
+    database.close()
+    first = state_of(demo).first
+    run = demo.move("1")[0].run
+    assert seconds(run.created) == pytest.approx(first + DAY_SECONDS, abs=0.01)
+    assert seconds(demo.feed[-1]["created"]) == pytest.approx(first + DAY_SECONDS, abs=3)
 
 
 # Breaks --------------------------------------------------------------------------------------------
@@ -374,6 +416,7 @@ def test_the_command_says_what_happened_and_what_to_do(demo: Demo) -> None:
     assert refused.stderr.startswith("rollbook: expected a number of days, or one of term, rollover")
 
 
-def test_the_moment_of_day_0_is_when_the_demo_was_made(made: Path, demo: Demo) -> None:
-    created = datetime.fromtimestamp(state_of(demo).first, UTC)
-    assert abs((datetime.now(UTC) - created).total_seconds()) < 3600
+def test_day_0_is_the_first_school_day_whenever_the_demo_was_made(demo: Demo) -> None:
+    district = demo.list("districts")[0]
+    assert (district["launch_date"], district["last_sync"]) == ("2026-08-17", "2026-08-17T06:00:00.000Z")
+    assert {record.get("created", district["last_sync"]) for record in demo.roster().values()} == {district["last_sync"]}

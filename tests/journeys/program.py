@@ -81,6 +81,16 @@ class Server:
         self._has_printed.wait(TIMEOUT_SECONDS)
         return self.printed
 
+    def printed_line(self, beginning: str) -> str:
+        """The first line that begins so; a test fails with what was printed when none comes."""
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            for line in [*self._lines]:
+                if line.startswith(beginning) and line.endswith("\n"):
+                    return line
+            self._reader.join(0.05)
+        raise AssertionError(f"no line {beginning!r}; the server printed: {self.printed}")
+
     @property
     def printed(self) -> str:
         return "".join(self._lines)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from rollbook.auth import published
 from rollbook.commands.demo import DISTRICT
+from rollbook.commands.sandbox import SECOND_DISTRICT
+from tests import sso
 from tests.journeys import program
 from tests.journeys.program import Server
 
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
 SMALL = ("demo", "--students", "60")
 BEARER = {"authorization": "Bearer TEST_TOKEN"}
 BASIC = {"authorization": "Basic MDk1YjgyY2JiZDhjNjg3MTRkMWM6NGIzMzg0ODljZWI0YmVjMzYyNDYxYTdjOTZlM2FhNjA5ZWZmZjA0OQ=="}
@@ -40,6 +47,36 @@ def read(server: Server, path: str, headers: dict[str, str] | None = None) -> An
     answer = httpx.get(server.base + path, headers=headers or BEARER)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+@contextmanager
+def window(server: Server) -> Iterator[sso.Window]:
+    """A browser with cookies of its own."""
+    with httpx.Client(base_url=server.base, timeout=program.TIMEOUT_SECONDS) as client:
+        yield sso.Window(client)
+
+
+def exchanged(server: Server, client: published.Client, sent: dict[str, str], redirect_uri: str) -> str:
+    """The user token for what an application was sent."""
+    asked = {"grant_type": "authorization_code", "code": sent["code"], "redirect_uri": redirect_uri}
+    answer = httpx.post(f"{server.base}/oauth/tokens", json=asked, headers={"authorization": f"Basic {client.basic}"})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+def sign_in_link(server: Server, client: published.Client) -> str:
+    """The link to an application, as the front page has it."""
+    (link,) = re.findall(rf'href="(/oauth/authorize\?[^"]*{client.client_id}[^"]*)"', httpx.get(server.base).text)
+    return str(link).replace("&amp;", "&")
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def line_after(server: Server, label: str) -> str:
+    """What is printed behind a label."""
+    return next(line.split(maxsplit=2)[2] for line in server.printed.splitlines() if line.strip().startswith(label))
 
 
 def ids(server: Server) -> list[str]:
@@ -79,26 +116,191 @@ def test_its_three_lines_work_as_printed(demo: Server) -> None:
     assert len(teachers["data"]) == 3
     assert all("teacher" in element["data"]["roles"] for element in teachers["data"])
     assert len(section["data"]) == 1
-    assert [token["access_token"] for token in tokens["data"]] == ["TEST_TOKEN"]
+    assert [token["access_token"] for token in tokens["data"]] == ["TEST_TOKEN", "TEST_TOKEN_2"]
 
 
 def test_its_people_are_about_as_many_as_asked_for(demo: Server) -> None:
     assert 45 <= read(demo, "/v3.0/users?role=student&count=true")["count"] <= 75
 
 
-def test_published_user_tokens_are_somebody(demo: Server) -> None:
-    for token in ("ilc_DEMO_STUDENT_TOKEN", "ilc_DEMO_TEACHER_TOKEN"):
-        assert read(demo, "/v3.0/me", {"authorization": f"Bearer {token}"})["data"]["type"] == "user"
+@pytest.mark.parametrize(("token", "role"), published.USER_TOKENS)
+def test_a_published_user_token_is_somebody_of_that_role_alone_and_says_whom(demo: Server, token: str, role: str) -> None:
+    user = read(demo, f"/v3.0/users/{read(demo, '/v3.0/me', bearer(token))['data']['id']}", bearer(token))["data"]
+    assert [*user["roles"]] == [role]
+    name = f"{user['name']['first']} {user['name']['last']}"
+    (line,) = [line for line in demo.printed.splitlines() if line.strip().startswith(token)]
+    assert line.endswith(f"a login of {name}, {role.replace('_', ' ')}")
+
+
+def test_a_second_district_has_a_token_of_its_own(demo: Server) -> None:
+    (second,) = read(demo, "/v3.0/districts", bearer("TEST_TOKEN_2"))["data"]
+    assert second["data"]["name"] == SECOND_DISTRICT
+    assert 130 <= read(demo, "/v3.0/users?role=student&count=true", bearer("TEST_TOKEN_2"))["count"] <= 170
+    assert f"TEST_TOKEN_2                   all records and events of {SECOND_DISTRICT}" in demo.printed
+    assert read(demo, "/v3.0/events", bearer("TEST_TOKEN_2"))["data"] == []
+    listed = read(demo, f"/oauth/tokens?district={second['data']['id']}", BASIC)["data"]
+    assert [token["access_token"] for token in listed] == ["TEST_TOKEN_2"]
+    assert not {*ids(demo)} & {second["data"]["id"]}
+
+
+def test_a_district_token_of_the_sso_application_reads_name_and_id_alone(demo: Server) -> None:
+    (district,) = read(demo, "/v3.0/districts", bearer("TEST_TOKEN_SSO"))["data"]
+    assert {*district["data"]} == {"id", "name"}
+    assert httpx.get(f"{demo.base}/v3.0/users", headers=bearer("TEST_TOKEN_SSO")).status_code == 404
+
+
+# Signing in ----------------------------------------------------------------------------------------
+
+
+def test_the_printed_link_signs_somebody_in_and_shows_what_an_application_is_sent(demo: Server) -> None:
+    link = line_after(demo, "Sign in")
+    assert link == demo.base + sign_in_link(demo, published.APPLICATION)
+    student = read(demo, "/v3.0/users?role=student&limit=1")["data"][0]["data"]
+    with window(demo) as browser:
+        page = browser.follow(browser.get(link))
+        ended = browser.press(page, person=student["id"])
+        sent = sso.answer(browser.follow(ended))
+        arrived = browser.get(browser.follow(ended).headers["location"])
+    (line,) = re.findall(r"<pre><code>(curl [^<]*)</code></pre>", arrived.text)
+    assert f"Basic {published.BASIC}" in line
+    token = exchanged(demo, published.APPLICATION, sent, f"{demo.base}/demo/arrived")
+    assert read(demo, "/v3.0/me", bearer(token))["data"]["id"] == student["id"]
+
+
+def test_login_leads_to_either_district(demo: Server) -> None:
+    with window(demo) as browser:
+        page = browser.get("/login")
+        assert all(name in page.text for name in (DISTRICT, SECOND_DISTRICT))
+        for address in re.findall(r'class="choice" href="([^"]+)"', page.text):
+            assert "Who do you want to be?" in browser.get(address).text
+
+
+def test_the_sso_application_sees_name_email_and_role_of_who_signs_in(demo: Server) -> None:
+    teacher = read(demo, "/v3.0/users?role=teacher&limit=1")["data"][0]["data"]
+    with window(demo) as browser:
+        page = browser.follow(browser.get(sign_in_link(demo, published.SSO)))
+        sent = sso.answer(browser.follow(browser.press(page, person=teacher["id"])))
+    token = exchanged(demo, published.SSO, sent, f"{demo.base}/demo/arrived")
+    seen = read(demo, f"/v3.0/users/{teacher['id']}", bearer(token))["data"]
+    assert {*seen} == {"created", "district", "email", "id", "last_modified", "name", "roles"}
+    assert seen["roles"]["teacher"]["schools"] == []
+
+
+def test_a_teacher_lets_the_library_application_in_and_it_sees_her_classes(demo: Server) -> None:
+    section = read(demo, "/v3.0/sections?limit=1")["data"][0]["data"]
+    with window(demo) as browser:
+        page = browser.follow(browser.get(sign_in_link(demo, published.LIBRARY)))
+        asked = browser.follow(browser.press(page, person=section["teachers"][0]))
+        assert "Let Demo Library application see your classes?" in asked.text
+        sent = sso.answer(browser.follow(browser.press(asked, "allow")))
+    token = exchanged(demo, published.LIBRARY, sent, f"{demo.base}/demo/arrived")
+    people = [element["data"] for element in read(demo, f"/v3.0/sections/{section['id']}/users", bearer(token))["data"]]
+    students = [person for person in people if "student" in person["roles"]]
+    assert len(students) == len(section["students"])
+    assert {key for student in students for key in student} == {"created", "id", "last_modified", "name", "roles"}
+    assert {len(student["name"]["last"]) for student in students} == {1}
+
+
+# For scripts ---------------------------------------------------------------------------------------
+
+
+def test_json_is_one_line_when_the_server_is_ready_and_all_of_it_works(tmp_path: Path) -> None:
+    addresses = ("http://localhost:3000/callback", "http://localhost:3000/other?a=b")
+    asked = [part for address in addresses for part in ("--redirect-uri", address)]
+    with program.serving(*SMALL, "--json", *asked, folder=tmp_path, wait=False) as server:
+        told = json.loads(server.printed_line("{"))
+        assert told["base_url"] == server.base
+        (district,) = read(server, "/v3.0/districts", bearer(told["district_token"]))["data"]
+        assert told["district_id"] == district["data"]["id"]
+        for each in told["districts"]:
+            assert read(server, "/v3.0/districts", bearer(each["token"]))["data"][0]["data"]["name"] == each["name"]
+        for each in told["user_tokens"]:
+            assert read(server, "/v3.0/me", bearer(each["token"]))["data"]["id"] == each["user_id"]
+        assert told["redirect_uris"] == [*addresses, f"{server.base}/demo/arrived"]
+        assert [each["tier"] for each in told["applications"]] == ["secure_sync", "sso", "library"]
+        assert told["applications"][0].items() >= {key: told[key] for key in ("client_id", "client_secret")}.items()
+        person = told["user_tokens"][0]["user_id"]
+        with window(server) as browser:
+            for address in (None, *addresses):
+                also = {"redirect_uri": address} if address else {}
+                link = f"{told['sign_in_url']}&{httpx.QueryParams(also)}".rstrip("&")
+                page = browser.follow(browser.get(link + "&prompt=login"))
+                location = browser.follow(browser.press(page, person=person)).headers["location"]
+                assert location.startswith(address or addresses[0])
+            refused = browser.get(f"{told['sign_in_url']}&redirect_uri=http://localhost:3000/callbacks")
+        assert refused.status_code == 400
+
+
+def test_the_guides_lines_for_scripts_work_as_printed(tmp_path: Path) -> None:
+    (block,) = [block for block in re.findall(r"```\n(.*?)```", GUIDE, re.DOTALL) if "demo.json" in block]
+    assert "--port 8400" in block
+    script = f"set -e\n{block.replace('--port 8400', f'--students 60 --port {program.free_port()}')}\nwait $!"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env={**program.environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=program.TIMEOUT_SECONDS,
+        check=False,
+    )
+    told = json.loads((tmp_path / "demo.json").read_text("utf-8"))
+    assert (done.returncode, done.stdout) == (0, f"{told['sign_in_url']}\n"), done.stderr
+
+
+def test_addresses_are_kept_until_others_are_given_and_the_printed_command_changes_them_at_once(tmp_path: Path) -> None:
+    with program.serving(*SMALL, "--redirect-uri", "http://localhost:1/a", folder=tmp_path) as server:
+        assert "http://localhost:1/a" in httpx.get(server.base).text
+    with program.serving("demo", folder=tmp_path) as server:
+        front = httpx.get(server.base).text
+        assert "http://localhost:1/a" in front
+        command = shlex.split(line_after(server, "Your callback"))
+        assert command[0] == "rollbook"
+        program.done(*command[1:], folder=tmp_path)
+        changed = httpx.get(server.base).text
+        assert "http://localhost:3000/callback</code>, " in changed
+        with window(server) as browser:
+            arrived = browser.get(f"{sign_in_link(server, published.APPLICATION)}&redirect_uri=http://localhost:3000/callback")
+        assert arrived.status_code == 302
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    outcome = program.run(*SMALL, "--redirect-uri", "callback", folder=tmp_path)
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert outcome.stderr == "rollbook: redirect uri: expected an absolute address without a fragment, got 'callback'\n"
+    assert [*tmp_path.iterdir()] == []
+
+
+# What it is not -------------------------------------------------------------------------------------
 
 
 def test_published_credentials_open_nothing_when_the_demos_database_is_served_for_real(demo: Server, folder: Path) -> None:
     database = folder / "rollbook-demo" / "rollbook.db"
     with program.serving("serve", "--database", database, folder=folder) as server:
         for path in ("/v3.0/users", "/v3.0/districts", "/v3.0/me", "/oauth/tokeninfo"):
-            for token in ("TEST_TOKEN", "ilc_DEMO_STUDENT_TOKEN", "ilc_DEMO_TEACHER_TOKEN"):
-                assert httpx.get(server.base + path, headers={"authorization": f"Bearer {token}"}).status_code == 401
-        assert httpx.get(f"{server.base}/oauth/tokens", headers=BASIC).status_code == 401
+            for token in (*published.DISTRICT_TOKENS, *(token for token, _ in published.USER_TOKENS)):
+                assert httpx.get(server.base + path, headers=bearer(token)).status_code == 401
+        for client in published.CLIENTS:
+            basic = {"authorization": f"Basic {client.basic}"}
+            assert httpx.get(f"{server.base}/oauth/tokens", headers=basic).status_code == 401
+            link = f"{server.base}/oauth/authorize?response_type=code&client_id={client.client_id}"
+            assert "not known to this server" in httpx.get(link).text
     assert ids(demo)
+
+
+def test_it_does_not_pass_for_a_demo_of_another_size_or_seed(demo: Server, folder: Path) -> None:
+    said = (
+        "rollbook: this demo has 60 students and the seed 1; use --fresh to make another one in its place,"
+        " or --folder to make one beside it\n"
+    )
+    for asked in (
+        ("--students", "50"),
+        ("--seed", "2"),
+        ("--students", "60", "--seed", "2"),
+        ("--students", "50", "--advance", "1"),
+    ):
+        outcome = program.run("demo", *asked, "--port", str(program.free_port()), folder=folder)
+        assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", said)
 
 
 def test_its_port_is_taken_while_it_runs(demo: Server, folder: Path) -> None:
@@ -120,8 +322,7 @@ def test_its_state_survives_and_fresh_starts_over_without_touching_what_is_not_i
     with program.serving(*SMALL, "--fresh", folder=tmp_path) as third:
         assert "Making a district" in third.printed
         after = ids(third)
-    assert len(after) == len(before)
-    assert not set(after) & set(before)
+    assert after == before
     assert kept.read_text() == "mine"
 
 
@@ -135,9 +336,16 @@ def test_a_demo_that_was_never_finished_is_made_again(tmp_path: Path) -> None:
         assert len(ids(again)) > 100
 
 
-def test_the_same_seed_makes_the_same_district(demo: Server, tmp_path: Path) -> None:
+def test_the_same_seed_makes_the_same_district_to_the_byte(demo: Server, tmp_path: Path) -> None:
+    kinds = ("districts", "schools", "terms", "courses", "resources", "sections", "users")
     with program.serving("demo", "--students", "60", "--seed", "1", folder=tmp_path) as same:
-        left, right = (
-            [element["data"]["name"] for element in read(one, "/v3.0/users?limit=10000")["data"]] for one in (demo, same)
-        )
-    assert left == right
+        for kind in kinds:
+            left, right = (httpx.get(f"{one.base}/v3.0/{kind}?limit=10000", headers=BEARER) for one in (demo, same))
+            assert (left.status_code, left.content) == (200, right.content)
+            # What an application kept of one demo is not taken for what another one shows.
+            assert left.headers["etag"] != right.headers["etag"]
+
+
+def test_another_size_has_other_ids(demo: Server, tmp_path: Path) -> None:
+    with program.serving("demo", "--students", "61", folder=tmp_path) as other:
+        assert not set(ids(demo)) & set(ids(other))

@@ -23,7 +23,7 @@ from rollbook.store.views import Spec
 from rollbook.sync import How, Sync
 from rollbook.synthetic import writer
 from rollbook.web.answers import Answer
-from rollbook.web.api import DataApi, Request
+from rollbook.web.api import Request
 from rollbook.web.app import App
 from tests import world
 
@@ -45,9 +45,7 @@ class Reader:
         path, _, query = uri.partition("?")
         segments = tuple(part for part in path.split("/") if part)
         request = Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False)
-        api = self.desk.app._data
-        assert isinstance(api, DataApi)
-        return api.answer(request)
+        return self.desk.app.data.answer(request)
 
     def read(self, uri: str) -> Json:
         answer = self.ask(uri)

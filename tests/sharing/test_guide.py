@@ -1,27 +1,171 @@
-"""The guide's commands run as they are printed."""
+"""The guides and the README tell one story, and its commands run as they are printed.
+
+Each page runs in a folder of its own, in a real shell, after the pages that its head says it goes on from. Lines that cannot run
+here end in a comment that says why, and stand in NOT_RUN; a line that ends in `# is held` must not succeed.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from rollbook.cli import rollbook
+from tests.journeys import program
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "sharing.md"
+ROOT = Path(__file__).parents[2]
+GUIDES = ROOT / "docs" / "guide"
+README = ROOT / "README.md"
+PAGES = (README, *sorted(GUIDES.glob("*.md")))
+PATH_LINE = 'export PATH="$PWD/.venv/bin:$PATH"'
+
+SERVES = "# until Ctrl+C"
+# What a line's comment ends in, and why such a line is not run here.
+WHY_NOT = {
+    SERVES: "it serves until it is stopped: tests/journeys start servers as processes",
+    "# the other server": "it needs another server: tests/clone and tests/journeys/test_clone.py have one",
+    "# the copy": "it needs what was copied from another server",
+    "# or: apply it after all": "it is the other way out of the line before it: tests/journeys/test_holds.py takes both",
+    "# the running demo": "it needs a demo that runs: tests/journeys/test_demo.py runs it as the demo prints it",
+}
+NOT_RUN = {
+    "README.md": ["rollbook serve"],
+    "clone.md": [
+        "rollbook clone https://api.example.org",
+        "rollbook serve",
+        'rollbook connect "Reading Room" "Springfield Unified"',
+        'rollbook clone https://api.example.org --name "Springfield (copy)"',
+    ],
+    "demo.md": [
+        "rollbook demo",
+        "rollbook demo --redirect-uri http://localhost:3000/callback",
+        (
+            'rollbook application set "Demo application" --redirect-uri http://localhost:3000/callback'
+            " --database rollbook-demo/rollbook.db"
+        ),
+    ],
+    "history.md": ['rollbook approve "Springfield Unified"'],
+    "running.md": ["rollbook serve --host 0.0.0.0 --port 8400 --workers 4", "rollbook serve", "rollbook demo"],
+}
+# Whole blocks that other tests run.
+ELSEWHERE = {"demo.json": "tests/journeys/test_demo.py"}
+HELD = "# is held"
 
 
-def test_commands_of_the_guide_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) > 10
-    for line in lines:
-        words = shlex.split(line, comments=True)
-        assert words[0] == "rollbook"
-        done = CliRunner().invoke(rollbook, words[1:], catch_exceptions=False)
-        assert (line, 3 if "# exits with 3" in line else 0) == (line, done.exit_code), done.output
-    assert "is frozen" not in done.output
+def blocks(page: Path) -> Iterator[str]:
+    """The blocks of a page with commands of ours, as they are printed. Files have a language: tests/journeys/test_recipes.py."""
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+        if not language and re.search(r"^rollbook ", block, re.MULTILINE) and not any(word in block for word in ELSEWHERE):
+            yield block
+
+
+def comment(line: str) -> str:
+    """The comment by which a line says that it is not run, or held; blank for any other."""
+    return next((known for known in (*WHY_NOT, HELD) if line.rstrip().endswith(known)), "")
+
+
+def command(line: str) -> str:
+    return line.partition(" #")[0].rstrip()
+
+
+def as_run(line: str) -> str:
+    """A line of a page as the shell is given it."""
+    if comment(line) in WHY_NOT:
+        return ""
+    return f"if {command(line)}; then exit 99; fi" if comment(line) == HELD else line
+
+
+def before(page: Path) -> list[Path]:
+    """The pages whose commands come before, the first one first."""
+    told = re.search(r"go on from\n?>? ?((?:[^\n]|\n>)*)", page.read_text("utf-8").partition("\n## ")[0])
+    direct = [page.parent / name for name in re.findall(r"\]\(([\w-]+\.md)\)", told[1])] if told else []
+    return list(dict.fromkeys(each for one in direct for each in (*before(one), one)))
+
+
+def run(page: Path, folder: Path) -> None:
+    """Run a page's commands in a folder."""
+    environment = {**program.environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for block in blocks(page):
+        script = "\n".join(map(as_run, block.splitlines()))
+        # In a session of its own: a question is asked on the standard input, and not on a terminal that happens to be there.
+        done = subprocess.run(
+            ["sh", "-ec", script],
+            cwd=folder,
+            env=environment,
+            input="a secret\n",
+            capture_output=True,
+            text=True,
+            timeout=program.TIMEOUT_SECONDS,
+            start_new_session=True,
+            check=False,
+        )
+        assert done.returncode == 0, (page.name, script, done.stdout[-2000:], done.stderr[-2000:])
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
+    """Folders as rows of pages leave them, kept for the pages that go on from there."""
+    return {(): tmp_path_factory.mktemp("nothing")}
+
+
+def place_after(pages: tuple[Path, ...], places: dict[tuple[str, ...], Path], work: Path) -> Path:
+    names = tuple(page.name for page in pages)
+    if names not in places:
+        folder = Path(shutil.copytree(place_after(pages[:-1], places, work), work / "-".join(names)))
+        run(pages[-1], folder)
+        places[names] = folder
+    return places[names]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_commands_of_a_page_run_as_printed(
+    page: Path, places: dict[tuple[str, ...], Path], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before_it = place_after(tuple(before(page)), places, tmp_path_factory.mktemp("pages"))
+    run(page, Path(shutil.copytree(before_it, tmp_path / "page")))
+
+
+def test_nothing_is_frozen_at_the_end_of_the_guide_to_sharing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    page = GUIDES / "sharing.md"
+    folder = place_after((*before(page), page), {(): tmp_path}, tmp_path_factory.mktemp("pages"))
+    assert "frozen" not in program.done("shares", "Springfield Unified", folder=folder)
+
+
+def test_what_is_not_run_is_listed() -> None:
+    found = {
+        page.name: [command(line) for block in blocks(page) for line in block.splitlines() if comment(line) in WHY_NOT]
+        for page in PAGES
+    }
+    assert {name: lines for name, lines in found.items() if lines} == NOT_RUN
+
+
+def test_every_page_says_how_rollbook_is_found() -> None:
+    assert [page.name for page in PAGES if PATH_LINE not in page.read_text("utf-8")] == []
+
+
+def test_the_readme_leads_to_every_guide() -> None:
+    linked = re.findall(r"\]\(docs/guide/([\w-]+\.md)", README.read_text("utf-8"))
+    assert sorted({*linked}) == sorted(page.name for page in GUIDES.glob("*.md"))
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_there_is_one_story() -> None:
+    """One district, one application: whoever reads two pages meets the same names."""
+    text = "".join(block for page in PAGES for block in blocks(page))
+    districts = {*re.findall(r"(?:district create|rollbook (?:sync|undo|pause|shares)) (\"[^\"]+\")", text)}
+    applications = {*re.findall(r"(?:application create|rollbook (?:connect|share|token|thaw)) (\"[^\"]+\")", text)}
+    assert (districts, applications) == ({'"Springfield Unified"'}, {'"Reading Room"'})

@@ -90,7 +90,7 @@ class Feed:
     ) -> int:
         """Commit changes to one view, the first one by default."""
         before = history.present(self.database, self.district)
-        now = districts.moment_after(before.created, moment or time.time())
+        now = districts.moment_after(self.database, before.created, moment or time.time())
         number = (view or before.views[0]).number
         rows = sorted(
             (

@@ -73,12 +73,34 @@ def test_no_two_that_reserve_at_once_get_the_same_second(database: Database) -> 
     assert len({prefix[:8] for prefix in found}) == threads * each
 
 
-def test_history_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_never_goes_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(districts, "time", Clock(1_000.0))
-    assert districts.moment_after(None) == 1_000.0
-    assert districts.moment_after("1970-01-01T00:16:39.000Z") == 1_000.0
-    assert districts.moment_after("1970-01-01T00:16:40.000Z") == pytest.approx(1_000.001)
-    assert districts.moment_after("1970-01-01T01:00:00.000Z") == pytest.approx(3_600.001)
+    assert districts.moment_after(database, None) == 1_000.0
+    assert districts.moment_after(database, "1970-01-01T00:16:39.000Z") == 1_000.0
+    assert districts.moment_after(database, "1970-01-01T00:16:40.000Z") == pytest.approx(1_000.001)
+    assert districts.moment_after(database, "1970-01-01T01:00:00.000Z") == pytest.approx(3_600.001)
+
+
+def test_ids_are_random_unless_a_database_is_told_a_seed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(districts, "time", Clock(1_000.0))
+    assert len({districts.reserve(database, 5_000.0 + number).prefix[8:] for number in range(20)}) == 20
+
+
+def test_fixed_ids_follow_from_the_seed_and_the_order_of_what_is_done(database: Database) -> None:
+    districts.fix_ids(database, "7", 1_000.5)
+    made = districts.create(database, "Springfield")
+    found = [made.id[:16], *(districts.reserve(database, moment).prefix for moment in (None, 900.0, 5_000.5, None))]
+    assert [int(prefix[:8], 16) for prefix in found] == [1_000, 1_001, 1_002, 5_000, 5_001]
+    # Written down, as somebody's fixtures have them: these never change.
+    assert found == ["000003e8ba91de4d", "000003e9f280dd11", "000003eaa15bf581", "00001388b1ec51d9", "0000138959b832ba"]
+
+
+def test_the_clock_of_fixed_ids_stands_at_the_last_batch(database: Database) -> None:
+    districts.fix_ids(database, "7", 1_000.0)
+    assert districts.create(database, "Springfield").created == "1970-01-01T00:16:40.000Z"
+    districts.reserve(database, 5_000.0)
+    assert districts.moment_after(database, None) == 5_000.0
+    assert districts.moment_after(database, "1970-01-01T01:23:20.000Z") == pytest.approx(5_000.001)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from rollbook.auth import published
 from rollbook.commands.advance import LOCK
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.web import storyboard
@@ -196,6 +197,67 @@ def test_the_next_requests_fail_and_then_all_is_well(app: App, status: int) -> N
         assert answers[0].json()["message"] == answers[0].json()["error"]
 
 
+def fault(app: App, **asked: Any) -> None:
+    assert ask(app, "POST", "/demo/faults", json=asked, headers=BEARER).json() == asked
+
+
+def statuses(app: App, *paths: str, method: str = "GET") -> list[int]:
+    return [ask(app, method, path, headers=BEARER).status_code for path in paths]
+
+
+def test_only_what_is_under_a_path_fails(app: App) -> None:
+    fault(app, status=503, requests=3, path="/v3.0/users")
+    user = ask(app, "GET", "/v3.0/sections?limit=1", headers=BEARER).json()["data"][0]["data"]["teacher"]
+    paths = ("/v3.0/schools?limit=1", "/v3.0/users?limit=1", f"/v3.0/users/{user}", "/v3.0//users/", "/v3.0/users")
+    assert statuses(app, *paths) == [200, 503, 503, 503, 200]
+
+
+def test_each_path_has_a_fault_of_its_own_and_the_longest_one_counts(app: App) -> None:
+    fault(app, status=500, requests=1)
+    fault(app, status=503, requests=1, path="/v3.0/events/")
+    assert statuses(app, "/v3.0/events", "/v3.0/events", "/v3.0/events") == [503, 500, 200]
+    fault(app, status=500, requests=9, path="/v3.0/events")
+    fault(app, status=503, requests=1, path="/v3.0/events")
+    assert statuses(app, "/v3.0/events", "/v3.0/events") == [503, 200]
+
+
+def test_a_token_that_has_ended_is_answered_as_everywhere(app: App) -> None:
+    bad = {"Authorization": "Bearer ended"}
+    for path in ("/v3.0/me", "/me", "/v3.0/users", "/userinfo", "/oauth/tokeninfo"):
+        fault(app, status=401, requests=1, path="/v3.0/me" if path == "/me" else path)
+        asked, real = ask(app, "GET", path, headers=BEARER), ask(app, "GET", path, headers=bad)
+        assert (asked.status_code, asked.json()) == (real.status_code, real.json()) == (401, real.json())
+        assert asked.headers.get("www-authenticate") == real.headers.get("www-authenticate")
+
+
+@pytest.mark.parametrize(("status", "error"), [(400, "invalid_grant"), (401, "invalid_client")])
+def test_the_token_endpoint_refuses_as_it_would_by_itself(app: App, status: int, error: str) -> None:
+    basic = published.BASIC if status == 400 else "eDp5"
+    form = {"grant_type": "authorization_code", "code": "used", "redirect_uri": "http://localhost/"}
+    exchange: dict[str, Any] = {"data": form, "headers": {"Authorization": f"Basic {basic}"}}
+    fault(app, status=status, requests=1, path="/oauth/tokens")
+    asked, real = (ask(app, "POST", "/oauth/tokens", **exchange) for _ in range(2))
+    assert (asked.status_code, asked.json()) == (real.status_code, real.json())
+    assert (asked.status_code, asked.json()["error"]) == (status, error)
+
+
+def test_an_answer_is_slow_and_then_right_or_wrong(app: App) -> None:
+    for more, status in (({}, 200), ({"status": 500}, 500)):
+        fault(app, requests=1, delay_ms=300, **more)
+        start = time.monotonic()
+        assert statuses(app, "/v3.0/users?limit=1") == [status]
+        assert 0.3 <= time.monotonic() - start < 5
+        assert statuses(app, "/v3.0/users?limit=1") == [200]
+
+
+def test_a_slow_answer_keeps_nobody_else_waiting(app: App) -> None:
+    fault(app, requests=1, delay_ms=2000, path="/v3.0/users")
+    asked = [("GET", path, {"headers": BEARER}) for path in ("/v3.0/users?limit=1", "/v3.0/schools?limit=1")]
+    slow, fast = asyncio.run(_ask(app, asked))
+    assert (slow.status_code, fast.status_code) == (200, 200)
+    assert fast.elapsed.total_seconds() < 1 < slow.elapsed.total_seconds()
+
+
 def test_faults_can_be_taken_back(app: App) -> None:
     for requests in (5, 0):
         ask(app, "POST", "/demo/faults", json={"status": 500, "requests": requests}, headers=BEARER)
@@ -203,7 +265,25 @@ def test_faults_can_be_taken_back(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"status": 404, "requests": 1}, {"status": 500}, {"status": 500, "requests": -1}, {"status": True, "requests": 1}, 5]
+    "body",
+    [
+        {"status": 404, "requests": 1},
+        {"status": 500},
+        {"status": 500, "requests": -1},
+        {"status": True, "requests": 1},
+        {"status": 500.0, "requests": 1},
+        {"status": None, "requests": 1},
+        {"status": 400, "requests": 1},
+        {"status": 400, "requests": 1, "path": "/v3.0/users"},
+        {"status": 500, "requests": 1, "path": "/demo"},
+        {"status": 500, "requests": 1, "path": "/v3.0x"},
+        {"status": 500, "requests": 1, "path": ["/v3.0"]},
+        {"status": 500, "requests": 1, "delay": 5},
+        {"requests": 1},
+        {"requests": 1, "delay_ms": 60_001},
+        {"requests": 1, "delay_ms": "5"},
+        5,
+    ],
 )
 def test_other_faults_are_refused(app: App, body: Any) -> None:
     answer = ask(app, "POST", "/demo/faults", json=body, headers=BEARER)
@@ -298,7 +378,8 @@ def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
 
 
 def test_the_guide_names_everything_that_may_happen() -> None:
-    rows = re.findall(r"^\| `([^|]+)` \|", GUIDE, re.MULTILINE)
+    told = GUIDE.partition("## What may happen")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^|]+)` \|", told, re.MULTILINE)
     assert [*CALENDAR, *HAPPENINGS, *storyboard.HELD] == [
         name for row in rows for name in row.split("`, `") if name != "--advance"
     ]

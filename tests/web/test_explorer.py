@@ -11,14 +11,40 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
+from rollbook.auth import published
 from rollbook.contract.openapi import document
+from rollbook.store.districts import District
 from rollbook.web import explorer
+from rollbook.web.handout import Entrance, Handout, Key
 
 BASE = "http://rollbook.test"
 STATIC = Path(explorer.__file__).parent / "static"
 TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
-DEMO = Starlette(routes=explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO <Willow> & Sons"))
+NAME = "#DEMO <Willow> & Sons"
+
+
+def told(base: str) -> Handout:
+    district = District(1, "6a82a360ccfc7fac00000000", NAME, "2026-08-17T06:00:00.000Z")
+    client = published.APPLICATION
+    entrance = Entrance(client, ("http://localhost:3000/back",), f"{base}oauth/authorize?a=b&c=d", "/oauth/authorize?a=b&c=d")
+    keys = (Key(TOKEN, f"all of {NAME}", district, client.client_id), Key("ilc_A", "Amy", district, client.client_id, "student"))
+    return Handout(base, "rollbook-demo/rollbook.db", (entrance,), keys)
+
+
+def elsewhere(_: object) -> PlainTextResponse:
+    """A page that another part of the server has."""
+    return PlainTextResponse("")
+
+
+DEMO = Starlette(
+    routes=[
+        *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told),
+        *(Route(path, elsewhere) for path in ("/login", "/oauth/authorize")),
+    ]
+)
 HUB = Starlette(routes=explorer.routes(demo_token=None))
 PAGES = ("/", "/explorer")
 
@@ -93,19 +119,22 @@ def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
     assert {"/explorer", "/openapi.json"} <= set(addresses(text))
 
 
-def test_a_demo_shows_its_tokens_and_three_lines_to_paste() -> None:
+def test_a_demo_shows_its_tokens_its_applications_and_lines_to_paste() -> None:
     html = ask(DEMO, "/").text
     assert "#DEMO &lt;Willow&gt; &amp; Sons" in html
-    assert f"<code>{TOKEN}</code>" in html
-    assert f"<code>Basic {BASIC}</code>" in html
+    for shown in (TOKEN, "ilc_A", published.APPLICATION.client_id, published.APPLICATION.secret, "http://localhost:3000/back"):
+        assert f"<code>{shown}</code>" in html
+    assert f'<a href="/oauth/authorize?a=b&amp;c=d"><code>{BASE}/oauth/authorize?a=b&amp;c=d</code></a>' in html
     assert html.count("<pre><code>curl ") == 3
+    assert html.count("<pre><code>rollbook application set ") == 1
+    assert '<a href="/login">' in html
     assert f'data-token="{TOKEN}"' in ask(DEMO, "/explorer").text
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_server_that_is_no_demo_shows_no_token(path: str) -> None:
     html = ask(HUB, path).text
-    assert re.search(r"data-token|Bearer|Basic|curl", html) is None
+    assert re.search(r"data-token|Bearer|Basic|curl|/login|/oauth/authorize|Client id", html) is None
 
 
 def test_the_lines_name_the_host_that_was_asked() -> None:

@@ -1,4 +1,4 @@
-"""`rollbook demo`: a sandbox with a realistic district and published test tokens."""
+"""`rollbook demo`: a sandbox with realistic districts and published test credentials."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+import orjson
 
 from rollbook.auth import published
-from rollbook.commands.options import json_option, read_settings
+from rollbook.commands.options import json_option, opened, read_settings
 from rollbook.errors import Refused
-from rollbook.settings import Settings
+from rollbook.settings import Settings, base_url
+from rollbook.store import applications, story
+from rollbook.store.database import Database
 from rollbook.synthetic.stories import STORIES
-from rollbook.web import server
+from rollbook.web import handout, server
 from rollbook.web.app import Demo
 from rollbook.web.explorer import curl_lines
+from rollbook.web.handout import Handout
 
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
+STUDENTS, SEED = 1000, 1
 READY = "ready"
 # What a demo keeps in its folder; nothing else there is ever touched.
 KEPT = (READY, "advance.lock", "rollbook.db", "rollbook.db-wal", "rollbook.db-shm", "rollbook.db.key")
@@ -31,55 +36,111 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for w
 @click.command()
 @click.option("--host", help="Address to listen on; default 127.0.0.1.")
 @click.option("--port", type=int, help="Port to listen on; default 8400.")
-@click.option("--students", type=int, default=1000, show_default=True, help="How many students the district has.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same district.")
+@click.option("--students", type=int, help=f"How many students a new demo's district has; default {STUDENTS}.")
+@click.option("--seed", type=int, help=f"The same seed gives the same new demo, ids included; default {SEED}.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True, help="Where it is kept.")
-@click.option("--fresh", is_flag=True, help="Start over with a new district.")
+@click.option("--fresh", is_flag=True, help="Start over with a new demo.")
+@click.option(
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    help="Where logins return to: an address of your application. May be repeated; what is given replaces what was.",
+)
 @click.option("--advance", metavar="X", help=f"Move the district on and exit: {TARGETS}.")
 @json_option
 def demo(
-    host: str | None, port: int | None, students: int, seed: int, folder: Path, fresh: bool, advance: str | None, as_json: bool
+    host: str | None,
+    port: int | None,
+    students: int | None,
+    seed: int | None,
+    folder: Path,
+    fresh: bool,
+    redirect_uris: tuple[str, ...],
+    advance: str | None,
+    as_json: bool,
 ) -> None:
-    """Serve an invented district for trying things out; its state survives a restart.
+    """Serve invented districts for trying things out; their state survives a restart.
 
-    With --advance, the district lives on instead: files of a later day are invented and synced, and events are published. A
-    server that runs on the same folder shows it at once.
+    With --advance, the first district lives on instead: files of a later day are invented and synced, and events are published.
+    A server that runs on the same folder shows it at once. With --json, a server prints one line when it takes requests.
     """
     settings = read_settings(host=host, port=port, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key"))
+    applications.check_redirects(redirect_uris)
     if advance is None:
         server.check_port(settings)
     if fresh or not (folder / READY).exists():
         _clear(folder)
-        click.echo(f"Making a district of about {students:,} students in {folder} ...", err=as_json)
-        _prepare(folder, students, seed)
+        chosen = STUDENTS if students is None else students
+        click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
+        _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
+    with opened(settings) as database:
+        _check_size(database, students, seed)
+        if redirect_uris:
+            _register(database, redirect_uris)
+        shown = handout.read(database, settings, base_url(settings))
     if advance is None:
-        _serve(settings)
+        _serve(settings, shown, as_json=as_json)
     else:
         # Loaded only here: the engine's memory is nothing that the server should spend.
         import_module("rollbook.commands.advance").tell(folder, advance, settings, as_json=as_json)
 
 
-def _serve(settings: Settings) -> None:
-    base = f"http://{settings.host}:{settings.port}"
+def _check_size(database: Database, students: int | None, seed: int | None) -> None:
+    """Errors: Refused when the demo that is there is another one than was asked for."""
+    with database.read() as connection:
+        access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        if access is None:
+            raise Refused("there is no demo here; start over with --fresh")
+        made = story.state(connection, access.district)
+    asked = (made.students if students is None else students, made.seed if seed is None else seed)
+    if asked != (made.students, made.seed):
+        raise Refused(
+            f"this demo has {made.students:,} students and the seed {made.seed};"
+            " use --fresh to make another one in its place, or --folder to make one beside it"
+        )
+
+
+def _register(database: Database, redirect_uris: tuple[str, ...]) -> None:
+    """Let the logins of all the demo's applications return to these addresses."""
+    with database.read() as connection:
+        found = [applications.by_client_id(connection, client.client_id, in_demo=True) for client in published.CLIENTS]
+    for application in found:
+        if application:
+            applications.change(database, application, redirect_uris=redirect_uris)
+
+
+def _serve(settings: Settings, shown: Handout, *, as_json: bool) -> None:
+    facts = Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT)
+    if as_json:
+        server.run(settings, facts, when_ready=lambda: click.echo(orjson.dumps(shown.as_json())))
+        return
+    _show(shown)
+    server.run(settings, facts)
+
+
+def _show(shown: Handout) -> None:
+    base, main = shown.base, shown.entrances[0]
+    width = max(len(key.token) for key in shown.keys)
     click.echo(f"""
-Rollbook demo: {DISTRICT}, served at {base}
+Rollbook demo: {shown.district_keys[0].district.name}, served at {base}
 
-  District token   {published.DISTRICT_TOKEN}
-  Basic header     {published.BASIC}  (for /oauth/tokens)
-
-Try:""")
+  Client id      {main.client.client_id}
+  Client secret  {main.client.secret}
+  Sign in        {main.sign_in}
+  Your callback  {shown.registering}
+""")
+    for key in shown.keys:
+        click.echo(f"  {key.token:{width}}  {key.opens}")
+    click.echo("\nTry:")
     for line in curl_lines(base, published.DISTRICT_TOKEN, published.BASIC):
         click.echo(f"  {line}")
     click.echo(f"""
-  {base}/           what this server is
+  {base}/           all of this, and two more applications: District SSO, Library
   {base}/explorer   the API, to try out in the browser
   {base}/demo       what happens next: a day, a term, a year, a scenario
-  {base}/login      sign in as anybody in the district
+  {base}/login      sign in as anybody
 
-User tokens: {", ".join(token for token, _ in published.USER_TOKENS)}
-
-These tokens are published: keep real data out of a demo. Stop with Ctrl+C.""")
-    server.run(settings, Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT))
+All of this is published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
 def _clear(folder: Path) -> None:
@@ -93,9 +154,9 @@ def _clear(folder: Path) -> None:
         raise Refused(f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder") from None
 
 
-def _prepare(folder: Path, students: int, seed: int) -> None:
-    """Make the district in a process of its own: the engine's memory is given back before the server starts."""
-    command = [sys.executable, "-m", "rollbook.commands.sandbox", str(folder), DISTRICT, str(students), str(seed)]
+def _prepare(folder: Path, students: int, seed: int, base: str) -> None:
+    """Make the districts in a process of its own: the engine's memory is given back before the server starts."""
+    command = [sys.executable, "-m", "rollbook.commands.sandbox", str(folder), DISTRICT, str(students), str(seed), base]
     outcome = subprocess.run(command, check=False)  # noqa: S603 - our own program, with checked arguments
     if outcome.returncode:
         sys.exit(outcome.returncode)

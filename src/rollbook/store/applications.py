@@ -17,7 +17,7 @@ from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.roster import sharing
 from rollbook.store import audit, views
 from rollbook.store.database import Connection, Database, Row
-from rollbook.store.districts import District, reserve_ids, timestamp
+from rollbook.store.districts import District, now, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import Spec, View
 
@@ -146,14 +146,19 @@ def _check(
     others = [name for name in user_types if name not in TIER[tier].user_types]
     if others:
         raise BadSetting(f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}")
-    for uri in redirect_uris:
-        _check_redirect(uri, is_live=is_live)
+    check_redirects(redirect_uris, is_live=is_live)
 
 
 def _check_fields(fields: Mapping[str, list[str]]) -> None:
     for field in (field for listed in fields.values() for field in listed):
         if field not in sharing.ASKABLE:
             raise BadSetting(f"field: expected some of {', '.join(sharing.ASKABLE)}; got {field!r}")
+
+
+def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
+    """Errors: BadSetting for an address that logins cannot return to."""
+    for uri in uris:
+        _check_redirect(uri, is_live=is_live)
 
 
 def _check_redirect(uri: str, *, is_live: bool) -> None:
@@ -254,6 +259,14 @@ def by_client_id(connection: Connection, client_id: str, *, in_demo: bool) -> Ap
     return _application(found) if found else None
 
 
+def by_number(connection: Connection, number: int) -> Application:
+    """The application of the store's own number. Errors: Unknown."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM applications WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown("the application is no longer there")
+    return _application(found)
+
+
 def list_connected(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
     """The applications that a district (by its number) is connected with, by name."""
     rows = connection.rows(
@@ -302,7 +315,7 @@ def connect(
         if found:
             audit.record(connection, "district token shown", district=district.number, application=application.number)
             return sealer.open(found[0])
-        token = token or secrets.token_hex(20)
+        token, moment = token or secrets.token_hex(20), timestamp(now(connection))
         connection.run(
             "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT head FROM districts WHERE number = ?))",
@@ -313,7 +326,7 @@ def connect(
                 view.number,
                 digest(token),
                 sealer.seal(token),
-                timestamp(),
+                moment,
                 int(is_demo),
                 district.number,
             ),

@@ -2,10 +2,13 @@
 
 An id is 24 hex characters: a Unix second, and sixteen more. Each batch of ids reserves a second of its own, later than all
 before it, so that ids rise with creation, also when the clock went back, and are unique over districts and kinds.
+
+A demo's ids follow from a seed, and its clock is that of its ids: the same moves give the same ids and dates (see `fix_ids`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import time
@@ -69,12 +72,30 @@ def timestamp(seconds: float | None = None) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def moment_after(previous: str | None, wanted: float | None = None) -> float:
+def now(connection: Connection) -> float:
+    """Now in Unix seconds, by the clock of the database: where ids follow from a seed, the second of the last batch."""
+    facts = _id_facts(connection)
+    return float(facts["id_second"]) if "id_seed" in facts else time.time()
+
+
+def moment_after(database: Database, previous: str | None, wanted: float | None = None) -> float:
     """The wanted moment in seconds, now by default; a millisecond after `previous` when the clock went back."""
-    now = time.time() if wanted is None else wanted
+    if wanted is None:
+        with database.read() as connection:
+            wanted = now(connection)
     if previous is None:
-        return now
-    return max(now, datetime.fromisoformat(previous).timestamp() + 0.001)
+        return wanted
+    return max(wanted, datetime.fromisoformat(previous).timestamp() + 0.001)
+
+
+def fix_ids(database: Database, seed: str, moment: float) -> None:
+    """Let the ids of an empty database follow from a seed and from what is done, beginning at a moment in Unix seconds.
+
+    For a demo, whose ids a test may have written down. From then on the database's clock stands still until a run is given a
+    later moment. Elsewhere ids are random: nobody can guess one from another.
+    """
+    with database.write() as connection:
+        connection.insert("facts", "name, value", [("id_seed", seed), ("id_second", str(int(moment) - 1))])
 
 
 def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
@@ -82,10 +103,24 @@ def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
 
     `moment` is the time of the ids in seconds, now by default; a second that is taken already gives the next free one.
     """
-    last = facts.read(connection, "id_second")
-    second = max(int(time.time() if moment is None else moment), int(last) + 1 if last else 0)
-    facts.write(connection, "id_second", str(second))
-    return IdBatch(f"{second:08x}{secrets.token_hex(4)}")
+    facts = _id_facts(connection)
+    second = max(int(now(connection) if moment is None else moment), int(facts.get("id_second", -1)) + 1)
+    connection.run(
+        "INSERT INTO facts (name, value) VALUES ('id_second', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (str(second),),
+    )
+    return IdBatch(f"{second:08x}{_drawn(facts.get('id_seed'), second)}")
+
+
+def _id_facts(connection: Connection) -> dict[str, str]:
+    return dict(connection.rows("SELECT name, value FROM facts WHERE name IN ('id_second', 'id_seed')"))
+
+
+def _drawn(seed: str | None, second: int) -> str:
+    """Eight hex characters: at random, or what a seed gives for a second."""
+    if seed is None:
+        return secrets.token_hex(4)
+    return hashlib.blake2b(f"{seed} {second}".encode(), digest_size=4).hexdigest()
 
 
 def reserve(database: Database, moment: float | None = None) -> IdBatch:
@@ -118,7 +153,7 @@ def create(database: Database, name: str, *, given: str | None = None) -> Distri
         id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(connection).id(0)
         if connection.row("SELECT 1 FROM districts WHERE id = ?", (id_,)):
             raise Conflict(f"a district with the id {id_} exists already")
-        blank = District(0, id_, name, timestamp(), given=given)
+        blank = District(0, id_, name, timestamp(now(connection)), given=given)
         connection.run(
             "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, ?, ?, ?, ?)",
             (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
@@ -166,10 +201,15 @@ def by_slug(connection: Connection, text: str) -> District | None:
     return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
 
 
+def first(connection: Connection, limit: int) -> list[District]:
+    """The districts that were there first, so many at most."""
+    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))]
+
+
 def only(connection: Connection) -> District | None:
     """The district, when there is exactly one."""
-    rows = connection.rows(f"SELECT {_COLUMNS} FROM districts LIMIT 2")
-    return District(*rows[0]) if len(rows) == 1 else None
+    found = first(connection, 2)
+    return found[0] if len(found) == 1 else None
 
 
 def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:

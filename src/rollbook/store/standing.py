@@ -31,7 +31,7 @@ def change_record(
 ) -> None:
     """Change the district's own record, as a run of its own. Errors: Busy when another run was faster."""
     before = history.present(database, district)
-    outcome = Outcome(cause, districts.moment_after(before.created), {}, columns, held_becomes=held_becomes)
+    outcome = Outcome(cause, districts.moment_after(database, before.created), {}, columns, held_becomes=held_becomes)
     history.commit(database, district, before, outcome)
 
 

@@ -77,7 +77,7 @@ def share(
         if shown != view.number:
             diff.take_over(engine, shown, view.number)
         build(engine, district, [edited])
-        moment = districts.moment_after(last.created, how.moment)
+        moment = districts.moment_after(database, last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
         counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
         may_freeze = edited.freezes and not how.is_approved

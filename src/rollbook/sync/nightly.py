@@ -93,7 +93,7 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
     """Let the API say that the district has something to mend; the roster stays as it is."""
     before = history.present(database, district)
-    moment = districts.moment_after(before.created, how.moment)
+    moment = districts.moment_after(database, before.created, how.moment)
     problems = [str(problem) for problem in error.problems]
     report = {"state": "failed", "message": str(error), "problems": problems, "note": how.note}
     outcome = Outcome("files", moment, report, {"state": "pending", "error": str(error)}, "failed", None)

@@ -56,7 +56,7 @@ def compare(
     `home` are the files of an older snapshot, whose ids and dates come back with its records.
     """
     home = home or {}
-    moment = districts.moment_after(before.created, how.moment)
+    moment = districts.moment_after(database, before.created, how.moment)
     if not cloned.is_in(engine):
         prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
         identity.load(engine, before.files.get("identity"), home.get("identity"))

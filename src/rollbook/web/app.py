@@ -16,7 +16,7 @@ from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
-from rollbook.web import arrived, authorize, explorer, identity, oauth, provider, signin
+from rollbook.web import arrived, authorize, explorer, handout, identity, oauth, provider, signin
 from rollbook.web.answers import failure
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
@@ -37,14 +37,13 @@ class Demo:
 
 
 class App:
-    """The whole server. Data paths go straight to the Data API; all others are Starlette's."""
+    """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults come before both."""
 
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
-        faults = Faults(self.data, settings.rate_limit) if demo else None
-        self._data: DataApi | Faults = faults or self.data
+        self._faults = Faults(settings.rate_limit) if demo else None
         sealer = Sealer(key_path(settings))
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
@@ -55,9 +54,9 @@ class App:
                 *authorize.routes(desk),
                 *signin.routes(desk),
                 *provider.routes(desk),
-                *(arrived.routes(desk, demo.basic) if demo else ()),
-                *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
-                *_pages(demo),
+                *(arrived.routes(desk) if demo else ()),
+                *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
+                *_pages(demo, database, settings),
             ],
             exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
         )
@@ -68,19 +67,26 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
-            if scope["path"][1:].partition("/")[0] in VERSIONS:
-                await self._data(scope, receive, send)
-                return
             if scope["path"] == "/me":  # without a version: an alias, which old clients still call (protocol.md 2.1)
-                await self._data({**scope, "path": "/v3.0/me"}, receive, send)
+                scope["path"] = "/v3.0/me"
+            if self._faults and await self._faults.answers(scope, send):
+                return
+            if scope["path"][1:].partition("/")[0] in VERSIONS:
+                await self.data(scope, receive, send)
                 return
         await self._pages(scope, receive, send)
 
 
-def _pages(demo: Demo | None) -> list[BaseRoute]:
+def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[BaseRoute]:
     if demo is None:
         return explorer.routes(demo_token=None)
-    return explorer.routes(demo_token=demo.token, demo_basic=demo.basic, district_name=demo.district_name, has_story=True)
+    return explorer.routes(
+        demo_token=demo.token,
+        demo_basic=demo.basic,
+        district_name=demo.district_name,
+        has_story=True,
+        told=lambda base: handout.read(database, settings, base),
+    )
 
 
 def _collapse(path: str) -> str:

@@ -5,18 +5,31 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rollbook.auth import published
+from rollbook.store import applications, districts, logins
 from rollbook.web.desk import ARRIVED, Desk, Visit
 
 
-def routes(desk: Desk, basic: str) -> list[Route]:
-    """The route, with the demo's published Basic credentials."""
-
-    def arrived(desk: Desk, visit: Visit) -> Response:
-        given = dict(visit.query)
-        exchange = (
-            f'curl -H "Authorization: Basic {basic}" -d grant_type=authorization_code -d code={given.get("code", "")}'
-            f" -d redirect_uri={desk.base}{ARRIVED} {desk.base}/oauth/tokens"
-        )
-        return desk.page(visit, "arrived.html", given=visit.query, exchange=exchange if given.get("code", "").isalnum() else "")
-
+def routes(desk: Desk) -> list[Route]:
     return [Route(ARRIVED, desk.at(arrived), methods=["GET"])]
+
+
+def arrived(desk: Desk, visit: Visit) -> Response:
+    """What was sent; for a code of one of the demo's applications, the line that exchanges it, with its published secret."""
+    code = dict(visit.query).get("code", "")
+    exchange, portal = "", "/login"
+    with desk.database.read() as connection:
+        if found := logins.grant_of(connection, code):
+            grant, _, _ = found
+            client_id = applications.by_number(connection, grant.application).client_id
+            exchange = _exchange(desk, client_id, code)
+            portal = f"/in/{districts.slug(districts.by_number(connection, grant.district))}"
+    return desk.page(visit, "arrived.html", given=visit.query, exchange=exchange, portal=portal)
+
+
+def _exchange(desk: Desk, client_id: str, code: str) -> str:
+    basic = next((client.basic for client in published.CLIENTS if client.client_id == client_id), "")
+    return basic and (
+        f'curl -H "Authorization: Basic {basic}" -d grant_type=authorization_code -d code={code}'
+        f" -d redirect_uri={desk.base}{ARRIVED} {desk.base}/oauth/tokens"
+    )

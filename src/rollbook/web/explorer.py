@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
+from anyio import to_thread
 from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from rollbook.contract import openapi
+from rollbook.web.handout import Handout
 
 VIEWER = "vendor/swagger-ui-5.35.0"
 
@@ -42,21 +44,28 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(
-    *, demo_token: str | None, district_name: str | None = None, demo_basic: str | None = None, has_story: bool = False
+    *,
+    demo_token: str | None,
+    district_name: str | None = None,
+    demo_basic: str | None = None,
+    has_story: bool = False,
+    told: Callable[[str], Handout] | None = None,
 ) -> list[BaseRoute]:
     """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`.
 
-    In a demo, `demo_token` is filled in wherever a token is needed, and `demo_basic` (client id and secret as in a Basic
-    header) is shown beside it. Neither may be given outside a demo: both are readable by everybody who opens the page.
-    `has_story`: there is a page `/demo` to lead to.
+    In a demo, `demo_token` and `demo_basic` (client id and secret as in a Basic header) are filled in wherever they are needed,
+    and `told` gives what the front page shows, for the address it was asked under. None of them may be given outside a demo:
+    they are readable by everybody who opens the pages. `has_story`: there is a page `/demo` to lead to.
     """
     pages = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     pages.globals.update(asset=_asset, viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name)
     pages.globals.update(has_story=has_story)
 
     async def front(request: Request) -> Response:
-        lines = curl_lines(str(request.base_url), demo_token, demo_basic) if demo_token else ()
-        return _page(pages, "front.html", curl_lines=lines)
+        base = str(request.base_url)
+        lines = curl_lines(base, demo_token, demo_basic) if demo_token else ()
+        handout = await to_thread.run_sync(told, base) if told else None
+        return _page(pages, "front.html", curl_lines=lines, handout=handout)
 
     async def explorer(_: Request) -> Response:
         return _page(pages, "explorer.html")

@@ -6,6 +6,9 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -23,6 +26,8 @@ LIMITS = PREFIX + "LIMITS_FILE"
 DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
 DEMO_BASIC = PREFIX + "DEMO_BASIC"
 DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
+# How often it is looked whether the server takes requests yet.
+READY_SECONDS = 0.02
 
 
 def check_port(settings: Settings) -> None:
@@ -38,8 +43,8 @@ def check_port(settings: Settings) -> None:
             ) from None
 
 
-def run(settings: Settings, demo: Demo | None = None) -> None:
-    """Serve until interrupted, or told to end."""
+def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[], None] | None = None) -> None:
+    """Serve until interrupted, or told to end; `when_ready` is called once requests are taken."""
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = new_table()
@@ -50,6 +55,8 @@ def run(settings: Settings, demo: Demo | None = None) -> None:
     if demo:
         os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
     upkeep.begin(settings)
+    if when_ready:
+        threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
         uvicorn.run(
             "rollbook.web.server:create_app",
@@ -71,6 +78,17 @@ def run(settings: Settings, demo: Demo | None = None) -> None:
         )
     finally:
         limits.unlink(missing_ok=True)
+
+
+def _wait_until_ready(settings: Settings, then: Callable[[], None]) -> None:
+    while True:
+        try:
+            socket.create_connection((settings.host, settings.port)).close()
+        except OSError:
+            time.sleep(READY_SECONDS)
+            continue
+        then()
+        return
 
 
 def create_app() -> App:
