@@ -359,7 +359,7 @@ def test_a_kill_leaves_a_day_from_which_it_goes_on(demo: Demo, pause: float) -> 
     assert day in (0, 30)
     assert bool(demo.feed) is (day == 30)
     moved = demo.move("1")[0].run
-    assert (moved.sync, state_of(demo).day) == ((3 if day else 2), day + 1)
+    assert (moved.sync, state_of(demo).day) == ((4 if day else 3), day + 1)
     assert demos.replayed(first, demo.feed) == demo.roster()
 
 
@@ -408,7 +408,7 @@ def test_the_command_says_what_happened_and_what_to_do(demo: Demo) -> None:
     done = run(demo.folder, "mass-deletion")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "Day 1, Tuesday 18 August 2026: sync 2 is held: nothing was changed"
+    assert lines[0] == "Day 1, Tuesday 18 August 2026: sync 3 is held: nothing was changed"
     assert "  1 event: 1 districts.updated" in lines
     assert f"    rollbook demo --folder {demo.folder} --advance approve" in lines
     refused = run(demo.folder, "nothing", "--json")

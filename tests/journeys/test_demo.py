@@ -341,7 +341,8 @@ def test_the_same_seed_makes_the_same_district_to_the_byte(demo: Server, tmp_pat
     with program.serving("demo", "--students", "60", "--seed", "1", folder=tmp_path) as same:
         for kind in kinds:
             left, right = (httpx.get(f"{one.base}/v3.0/{kind}?limit=10000", headers=BEARER) for one in (demo, same))
-            assert (left.status_code, left.content) == (200, right.content)
+            # Only the address under which people sign in is each one's own.
+            assert (left.status_code, left.content) == (200, right.content.replace(same.base.encode(), demo.base.encode()))
             # What an application kept of one demo is not taken for what another one shows.
             assert left.headers["etag"] != right.headers["etag"]
 

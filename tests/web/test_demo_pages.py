@@ -102,7 +102,10 @@ def test_the_state_says_where_the_demo_stands_and_what_may_happen(made: Path) ->
     assert [told["name"] for told in state["scenarios"]] == [*HAPPENINGS]
     assert [told["name"] for told in state["to"]] == [*CALENDAR]
     assert all(told["title"] and told["description"].endswith(".") for told in state["scenarios"])
-    assert [(run["sync"], run["day"], run["state"], run["events"]) for run in state["runs"]] == [(1, 0, "committed", {})]
+    assert [(run["sync"], run["day"], run["state"], run["events"]) for run in state["runs"]] == [
+        (2, None, "committed", {}),  # the demo names its contact
+        (1, 0, "committed", {}),
+    ]
 
 
 def test_a_move_is_told_as_json_and_shown_by_the_api_at_once(app: App) -> None:

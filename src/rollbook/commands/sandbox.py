@@ -68,9 +68,8 @@ def _first_district(database: Database, settings: Settings, files: Path, name: s
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
     sync.run(database, district, files, settings, how=How(moment=BEGIN, note=state.as_note()))
     with database.read() as connection:
-        found = people.search(
-            connection, people.whole(connection, district.number), text="", role="district_admin", school="", limit=1
-        )
+        whole = people.whole(connection, district.number)
+        found = people.search(connection, whole, text="", role="district_admin", school="", limit=1)
     if found:
         change_record(database, district, "contact", {"contact": found[0].id})
     return district
