@@ -9,7 +9,10 @@ from importlib import import_module
 import click
 
 from rollbook import __version__
-from rollbook.errors import RollbookError
+from rollbook.errors import RollbookError, SyncHeld
+
+# The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to decide.
+HELD = 3
 
 # Command -> the module and function it lives in.
 COMMANDS: dict[str, str] = {
@@ -62,12 +65,12 @@ def rollbook() -> None:
 
 
 def main() -> None:
-    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read)."""
+    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for what is held)."""
     try:
         rollbook(prog_name="rollbook")
     except RollbookError as error:
         click.echo(f"rollbook: {error}", err=True)
-        sys.exit(1)
+        sys.exit(HELD if isinstance(error, SyncHeld) else 1)
     except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
         click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
         sys.exit(1)

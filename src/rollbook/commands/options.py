@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
+from rollbook.roster.listing import ROWS_MAX
 from rollbook.settings import Settings
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
@@ -18,6 +20,13 @@ PORT_MAX = 65_535
 
 database_option = click.option(
     "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
+)
+problems_option = click.option(
+    "--problems",
+    "problems_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help=f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, severity, message.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 

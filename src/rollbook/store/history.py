@@ -16,6 +16,7 @@ from typing import Any
 
 from rollbook.contract.events import rank
 from rollbook.errors import Busy, Unknown
+from rollbook.roster import diff
 from rollbook.store import districts, events, views
 from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District
@@ -183,6 +184,12 @@ def present(database: Database, district: District) -> Snapshot:
     return Snapshot(current.snapshot, current.last_sync, {}, seen, current.head)
 
 
+def label(connection: Connection, view: int, kind: str, id_: str) -> str:
+    """What people call a record that a view (by its number) shows now; blank when it shows none."""
+    body = _present_body(connection, view, kind, id_)
+    return diff.label(json.loads(body)) if body else ""
+
+
 def fill_view(
     connection: Connection, district: District, view: View, snapshot: Snapshot, records: Iterable[Row], digests: Path
 ) -> None:
@@ -236,12 +243,12 @@ def _district_rows(connection: Connection, district: District, seen: Iterable[Vi
     """The district's own record, as a change of every view in which it differs."""
     body, row = districts.body(district), ("districts", district.id, None)
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
-    seen_before = [(view.number, _present_body(connection, view, "districts", district.id)) for view in seen]
+    seen_before = [(view.number, _present_body(connection, view.number, "districts", district.id)) for view in seen]
     return [(view, rank("districts", 0, "updated"), *row, body) for view, before in seen_before if before != body]
 
 
-def _present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
-    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
+def _present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
+    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view, kind, id_))
     return found[0] if found else None
 
 

@@ -8,7 +8,7 @@ rules to `roster`, the transaction to `store.history`.
 from rollbook.sync.edits import rescope, share, thaw, view_of
 from rollbook.sync.nightly import Progress, run, take_in
 from rollbook.sync.pauses import pause, resume
-from rollbook.sync.result import How, Sync
+from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.reviews import approve, discard, undo
 from rollbook.sync.stages import DAY_SECONDS
 
@@ -19,6 +19,7 @@ __all__ = [
     "Sync",
     "approve",
     "discard",
+    "failed",
     "pause",
     "rescope",
     "resume",

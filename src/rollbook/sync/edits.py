@@ -15,7 +15,7 @@ from rollbook.store.history import Outcome, Snapshot
 from rollbook.store.views import Spec, View
 from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
-from rollbook.sync.stages import build, count, restore
+from rollbook.sync.stages import build, count, name_samples, restore
 from rollbook.sync.workplace import engine_in, workplace
 
 
@@ -78,7 +78,7 @@ def share(
         build(engine, district, [edited])
         moment = districts.moment_after(last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
-        counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
+        counts, samples = count(engine, view, None), name_samples(database, engine, view.number, seen)
         reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []
         frozen = {application.name: reasons} if reasons else {}
         done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)

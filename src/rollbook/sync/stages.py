@@ -9,8 +9,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from rollbook.roster import cloned, credentials, diff, guard, identity, snapshot
+from rollbook.roster.findings import Problems
 from rollbook.roster.guard import Counts, Reason
-from rollbook.roster.problems import Problems
 from rollbook.settings import Settings
 from rollbook.store import applications, districts, events, history, thresholds, views
 from rollbook.store import credentials as logins
@@ -92,9 +92,9 @@ def conclude(work: Work, cause: str, how: How, problems: Problems | None) -> Syn
         timestamp(work.moment),
         counts,
         {name: frozen[view] for name, view in applications.views_of(work.database, work.district).items() if frozen.get(view)},
-        diff.samples(work.engine, min(counts), is_whole=cloned.is_in(work.engine)),
+        name_samples(work.database, work.engine, min(counts), min(counts)),
         reasons,
-        problems.by_code() if problems else {},
+        problems.groups() if problems else (),
         tuple(problems) if problems else (),
     )
     if how.is_plan:
@@ -102,6 +102,16 @@ def conclude(work: Work, cause: str, how: How, problems: Problems | None) -> Syn
     needs_name = any(reason.needs_name for reason in reasons) and how.name != work.district.name
     state = "held" if reasons and (needs_name or not how.is_approved) else "committed"
     return replace(done, state=state, number=_write(work, cause, state, done, how, frozen))
+
+
+def name_samples(database: Database, engine: DuckDBPyConnection, view: int, seen: int) -> list[dict[str, str]]:
+    """The first few changes of a view; what vanishes has the name that it has in the view `seen` now."""
+    found = diff.samples(engine, view, is_whole=cloned.is_in(engine))
+    with database.read() as connection:
+        for sample in found:
+            if sample["verb"] == "deleted":
+                sample["label"] = history.label(connection, seen, sample["kind"], sample["id"])
+    return found
 
 
 def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:
