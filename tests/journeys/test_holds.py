@@ -37,6 +37,7 @@ Json = dict[str, Any]
 
 NOW = time.time()
 TOKEN = "token of the reader"
+APPROVED = How(is_approved=True, name="Ash District")
 
 
 def roll(students: int = 100, *, first: int = 0, prefix: str = "", changed: Mapping[str, str] | None = None) -> Files:
@@ -176,7 +177,7 @@ def test_exactly_75_percent_updated_or_more_than_10_percent_deleted_are_held(emp
 
 def test_the_first_load_has_no_limits_and_a_load_after_it_is_taken_back_none_either(empty: Office) -> None:
     assert empty.send(roll(20)).state == "committed"
-    sync.undo(empty.database, empty.district, empty.settings)
+    sync.undo(empty.database, empty.district, empty.settings, APPROVED)
     assert empty.state() == {}
     assert empty.send(roll(5, first=100)).state == "committed"
 
@@ -440,7 +441,7 @@ def test_resuming_leaves_what_was_to_be_mended_before(office: Office) -> None:
 
 def test_taking_a_sync_back_does_not_end_a_pause(office: Office) -> None:
     sync.pause(office.database, office.district, TODAY, None)
-    sync.undo(office.database, office.district, office.settings)
+    sync.undo(office.database, office.district, office.settings, APPROVED)
     assert office.shown()["state"] == "paused"
 
 

@@ -11,15 +11,20 @@ from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.errors import BadSetting
-from rollbook.roster.guard import Threshold
+from rollbook.roster.guard import NAMED_PERCENT, Threshold
 from rollbook.store import catchup, districts, history, thresholds
+from rollbook.sync import How
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+confirm_option = click.option(
+    "--confirm", metavar="NAME", help=f"The district's name, when more than {NAMED_PERCENT} % of a kind would be deleted."
+)
 
 
 @click.command()
 @click.argument("district")
-@click.option("--confirm", metavar="NAME", help="The district's name, when nearly everything of a kind would be deleted.")
+@confirm_option
 @database_option
 @json_option
 def approve(district: str, confirm: str | None, database: str | None, as_json: bool) -> None:
@@ -42,14 +47,23 @@ def discard(district: str, database: str | None) -> None:
 
 @click.command()
 @click.argument("district")
+@click.option("--plan", is_flag=True, help="Only show which sync would be taken back, and what that would change.")
+@click.option("--approve", "is_approved", is_flag=True, help="Take it back also when that would be held for looking wrong.")
+@confirm_option
 @database_option
 @json_option
-def undo(district: str, database: str | None, as_json: bool) -> None:
-    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; a second undo brings it back."""
+def undo(district: str, plan: bool, is_approved: bool, confirm: str | None, database: str | None, as_json: bool) -> None:
+    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; ids stay.
+
+    Another undo takes the first one back. The limits for syncs hold here, too (see `rollbook thresholds`): an undo above them
+    changes nothing, and ends with exit code 3, unless --approve is given.
+    """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        done = sync.undo(store, districts.find(store, district), settings)
+        how = How(is_plan=plan, is_approved=is_approved, name=confirm)
+        done = sync.undo(store, districts.find(store, district), settings, how)
     report.show(done, as_json=as_json)
+    report.raise_if_held(done, "undo", "If that is right, run `rollbook undo {name} --approve{confirm}`")
 
 
 @click.command("history")

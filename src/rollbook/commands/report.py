@@ -5,6 +5,7 @@ Lines are printed as they are, however long: whoever reads them in a pipe or a f
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import click
 import orjson
 
+from rollbook.errors import SyncHeld
 from rollbook.roster.guard import Counts
 from rollbook.roster.listing import Listing
 from rollbook.sync import Sync
@@ -40,6 +42,21 @@ def show_json(told: object) -> None:
     click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
+def raise_if_held(done: Sync, what: str, advice: str) -> None:
+    """Errors: SyncHeld when a run waits for somebody's decision, or as a plan says that it would.
+
+    `advice` says what to do: `{name}` in it is the district's, `{confirm}` the option that repeats it, where one is needed.
+    """
+    if not done.reasons or done.state == "committed":
+        return
+    because = "; ".join(str(reason) for reason in done.reasons)
+    if done.state == "planned":
+        raise SyncHeld(f"this {what} would be held: {because}")
+    name = shlex.quote(done.district.name)
+    confirm = f" --confirm {name}" if any(reason.needs_name for reason in done.reasons) else ""
+    raise SyncHeld(f"nothing was changed: {because}. {advice.format(name=name, confirm=confirm)}")
+
+
 def show_listed(listed: Listing, file: Path | None, total: int) -> None:
     """Say where all problems are listed."""
     what = f"{total:,}" if listed.written == total else f"the first {listed.written:,} of {total:,}"
@@ -50,6 +67,7 @@ def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
     """A report for people; what an older one does not tell is left out."""
     number = f"sync {told['sync']}" if told["sync"] else "a sync"
     yield f"{district}: {number} {told['state']} at {told['created']}"
+    yield from _taken_back(told)
     yield from _kinds(told.get("kinds", {}))
     yield from _samples(told.get("samples", []) if has_samples else [])
     for name, kinds in told.get("applications", {}).items():
@@ -61,6 +79,23 @@ def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
     for name, reasons in told.get("frozen", {}).items():
         yield from (f"what {name} sees {frozen}: {reason}" for reason in reasons)
     yield from problems(told)
+
+
+def _taken_back(told: Report) -> Iterator[str]:
+    """Which sync an undo takes back, and what another undo does."""
+    if "takes_back" not in told:
+        return
+    taken, restored = told["takes_back"], told["restores"]
+    is_done = told["state"] == "committed"
+    roster = f"that of {_named(restored)}" if restored else "empty"
+    yield (
+        f"{_named(taken)} {'was' if is_done else 'would be'} taken back: the roster {'is' if is_done else 'would be'} {roster}"
+        f" again; another undo restores that of sync {taken['sync']}"
+    )
+
+
+def _named(run: Mapping[str, Any]) -> str:
+    return f"sync {run['sync']} ({run['cause']}, {run['created']})"
 
 
 def _counts(kinds: Mapping[str, Counts]) -> dict[str, dict[str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -11,11 +10,11 @@ from rich.console import Console
 from rollbook import sync as syncs
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, problems_option, read_settings
-from rollbook.errors import SourceRejected, SyncHeld
+from rollbook.errors import SourceRejected
 from rollbook.roster import listing
 from rollbook.roster.rules import Rules
 from rollbook.store import applications, districts
-from rollbook.sync import How, Sync
+from rollbook.sync import How
 
 
 @click.command()
@@ -60,17 +59,9 @@ def sync(
     report.show(done, as_json=as_json, applications=seen)
     if listed and not as_json:
         report.show_listed(listed, problems_file, sum(done.problem_counts.values()))
-    if done.reasons and done.state != "committed":
-        raise _held(done)
-
-
-def _held(done: Sync) -> SyncHeld:
-    because = "; ".join(str(reason) for reason in done.reasons)
-    if done.state == "planned":
-        return SyncHeld(f"this sync would be held: {because}")
-    name = shlex.quote(done.district.name)
-    confirm = f" --confirm {name}" if any(reason.needs_name for reason in done.reasons) else ""
-    return SyncHeld(
-        f"nothing was changed: {because}. Are these the right and whole files? If so, run `rollbook approve {name}{confirm}`;"
-        f" if not, run `rollbook discard {name}`, or sync better files"
+    report.raise_if_held(
+        done,
+        "sync",
+        "Are these the right and whole files? If so, run `rollbook approve {name}{confirm}`;"
+        " if not, run `rollbook discard {name}`, or sync better files",
     )

@@ -88,7 +88,23 @@ def runs(database: Database, district: District, states: tuple[str, ...] = (), m
             f"SELECT sync, cause, state, created, report FROM syncs WHERE district = ? {among} ORDER BY sync DESC LIMIT ?",
             (district.number, *states, most),
         )
-    return [Run(number, cause, state, created, json.loads(report)) for number, cause, state, created, report in found]
+    return [_run(row) for row in found]
+
+
+def run(database: Database, district: District, number: int) -> Run:
+    """One run on a district. Errors: Unknown."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? AND sync = ?", (district.number, number)
+        )
+    if found is None:
+        raise Unknown(f"{district.name!r} has no run {number}; `rollbook history` lists them")
+    return _run(found)
+
+
+def _run(row: Row) -> Run:
+    number, cause, state, created, report = row
+    return Run(number, cause, state, created, json.loads(report))
 
 
 @dataclass(frozen=True, slots=True)

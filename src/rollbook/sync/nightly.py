@@ -93,7 +93,7 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
         cloned.read(engine, pages)
         before = history.snapshot(database, district, folder, COMPARED)
         moment = compare(engine, database, district, before, settings, how)
-        return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how, None)
+        return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how)
 
 
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:

@@ -23,7 +23,8 @@ class Sync:
 
     `state` is planned, committed, held or failed; `reasons` say why it is held, or would be, `message` why it failed. `views` has
     the counts of every view by its number, `frozen` why an application's view is left as it is, by the application's name.
-    `groups` counts all problems, `problems` holds the first ones, both in the order in which to mend them.
+    `groups` counts all problems, `problems` holds the first ones, both in the order in which to mend them. `about` is what only
+    some runs tell: which sync they take back.
     """
 
     district: District
@@ -37,6 +38,7 @@ class Sync:
     groups: tuple[Group, ...] = ()
     problems: tuple[Problem, ...] = ()
     message: str = ""
+    about: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def kinds(self) -> dict[str, Counts]:
@@ -64,6 +66,7 @@ class Sync:
             "samples": self.samples,
             "problem_counts": self.problem_counts,
             **problems_as_json(self.groups, self.problems),
+            **self.about,
         }
 
 
