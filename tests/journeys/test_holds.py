@@ -319,6 +319,26 @@ def test_what_is_approved_beforehand_is_not_held(office: Office) -> None:
     assert office.send(roll(2), days=2, is_approved=True, name="Ash District").state == "committed"
 
 
+# The next morning ------------------------------------------------------------------------------------------
+
+
+def test_reports_forget_people_when_older_versions_are_forgotten_and_keep_their_counts(office: Office) -> None:
+    files = roll(50)
+    office.send({**files, "enrollments.csv": files["enrollments.csv"] + "ash,algebra,nobody\n"}, days=1)
+    report = history.run(office.database, office.district, 2).report
+    assert [sample["label"] for sample in report["samples"] if sample["verb"] == "deleted"] == ["Ann Ash"] * 3
+    assert report["problem_groups"][0]["examples"]
+    office.send(roll(), days=100)
+    assert report == history.run(office.database, office.district, 2).report
+    office.send(roll(), days=102)
+    short = history.run(office.database, office.district, 2).report
+    assert (short["samples"], short["problems"], short["problem_groups"][0]["examples"]) == ([], [], [])
+    for kept in ("kinds", "held_because", "problem_counts", "needs_name"):
+        assert report[kept] == short[kept]
+    office.send(roll(), days=103)
+    assert short == history.run(office.database, office.district, 2).report
+
+
 # Wrong files -----------------------------------------------------------------------------------------------
 
 

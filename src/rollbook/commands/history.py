@@ -8,7 +8,7 @@ import click
 import orjson
 
 from rollbook import sync
-from rollbook.commands import report
+from rollbook.commands import past, report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.errors import BadSetting
 from rollbook.roster.guard import NAMED_PERCENT, Threshold
@@ -68,18 +68,22 @@ def undo(district: str, plan: bool, is_approved: bool, confirm: str | None, data
 
 @click.command("history")
 @click.argument("district")
+@click.argument("number", type=int, required=False)
+@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list.")
 @database_option
 @json_option
-def show_history(district: str, database: str | None, as_json: bool) -> None:
-    """List the last runs on a DISTRICT (name or id): number, moment, cause, what became of them."""
+def show_history(district: str, number: int | None, last: int, database: str | None, as_json: bool) -> None:
+    """List the last runs on a DISTRICT (name or id), what became of them and why; with NUMBER, one run's whole report.
+
+    Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and their counts for ever.
+    """
     with opened(read_settings(database=database)) as store:
-        found = history.runs(store, districts.find(store, district))
-    if as_json:
-        shown = [{"sync": run.number, "created": run.created, "cause": run.cause, "state": run.state} for run in found]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
-        return
-    for run in found:
-        click.echo(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state}")
+        owner = districts.find(store, district)
+        found = history.runs(store, owner, most=last) if number is None else [history.run(store, owner, number)]
+    if number is None:
+        past.show_list(found, as_json=as_json)
+    else:
+        past.show_one(owner.name, found[0], as_json=as_json)
 
 
 @click.command()

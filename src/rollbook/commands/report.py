@@ -24,6 +24,7 @@ Report = Mapping[str, Any]
 COUNTS = ("existing", "created", "updated", "deleted", "errors")
 # Runs that show examples of what they change: those that somebody is to judge.
 JUDGED = ("planned", "held")
+HELD_WORDS = {"planned": "would be held", "held": "held"}
 
 
 def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = None) -> None:
@@ -66,14 +67,15 @@ def show_listed(listed: Listing, file: Path | None, total: int) -> None:
 def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
     """A report for people; what an older one does not tell is left out."""
     number = f"sync {told['sync']}" if told["sync"] else "a sync"
-    yield f"{district}: {number} {told['state']} at {told['created']}"
+    cause = f" ({told['cause']})" if told.get("cause", "files") != "files" else ""
+    yield f"{district}: {number}{cause} {told['state']} at {told['created']}"
     yield from _taken_back(told)
     yield from _kinds(told.get("kinds", {}))
     yield from _samples(told.get("samples", []) if has_samples else [])
     for name, kinds in told.get("applications", {}).items():
         yield f"{name} would see:"
         yield from _kinds(kinds)
-    held = "would be held" if told["state"] == "planned" else "held"
+    held = HELD_WORDS.get(told["state"], "was held")
     yield from (f"{held}: {reason}" for reason in told.get("held_because", ()))
     frozen = "is frozen, see `rollbook thaw`" if told["sync"] else "would freeze"
     for name, reasons in told.get("frozen", {}).items():
@@ -127,7 +129,7 @@ def problems(told: Report) -> Iterator[str]:
     if told["state"] == "failed":
         yield from _stops(told)
     elif groups:
-        yield f"{_severities(told)}, in the order in which to mend them:"
+        yield f"{severities(told)}, in the order in which to mend them:"
         for group in groups:
             yield from _group(group)
 
@@ -149,6 +151,7 @@ def _group(group: Mapping[str, Any]) -> Iterator[str]:
         yield f"  and {rest:,} more"
 
 
-def _severities(told: Report) -> str:
-    counts = told["problems_by_severity"].items()
+def severities(told: Report) -> str:
+    """How many errors and warnings there are; blank when there are none."""
+    counts = told.get("problems_by_severity", {}).items()
     return " and ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts if count)

@@ -25,6 +25,8 @@ from rollbook.store.views import View
 RECORDS = "view, kind, id, since, roles, body"
 KEPT_SNAPSHOTS = 2
 LAST_OF_BATCH = 0xFFFF_FFFF
+# How a report's text shows that its examples are gone.
+FORGOTTEN = '"is_short": true'
 # In an outcome's columns: the number that the run is given.
 THIS_RUN = object()
 
@@ -320,6 +322,22 @@ def _prune(connection: Connection, district: District, seen: Iterable[View], kee
         "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?", (district.number, keep.versions_since)
     )
     oldest = found[0] if found and found[0] is not None else 0
+    _forget_examples(connection, district, oldest)
     for view in seen:
         connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
         connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
+
+
+def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
+    """Take what names people out of reports that are older than the versions kept; their counts stay."""
+    found = connection.rows(
+        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND report NOT LIKE ?",
+        (district.number, oldest, f"%{FORGOTTEN}%"),
+    )
+    for number, text in found:
+        report = json.loads(text)
+        groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
+        short = {**report, "samples": [], "problems": [], "problem_groups": groups, "is_short": True}
+        connection.run(
+            "UPDATE syncs SET report = ? WHERE district = ? AND sync = ?", (json.dumps(short), district.number, number)
+        )

@@ -26,7 +26,8 @@ def approve(
         raise BadSetting(
             f"this sync deletes nearly everything of a kind; to approve it, repeat the district's name: {district.name!r}"
         )
-    return _again(database, district, settings, held.number, "approval", replace(how or How(), is_approved=True))
+    how, about = replace(how or How(), is_approved=True), {"approves": held.number}
+    return _again(database, district, settings, held.number, "approval", how, about=about)
 
 
 def discard(database: Database, district: District) -> int:
@@ -35,7 +36,7 @@ def discard(database: Database, district: District) -> int:
     district = reread(database, district)
     # What failed since then is still to be mended.
     columns: dict[str, object] = {"state": healthy(district), "error": ""} if district.error.startswith(HELD) else {}
-    change_record(database, district, "discard", columns, held_becomes="discarded")
+    change_record(database, district, "discard", columns, {"discards": number}, held_becomes="discarded")
     return number
 
 
