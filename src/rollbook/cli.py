@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "generate": "rollbook.commands.generate:generate",
     "district": "rollbook.commands.district:district",
     "sync": "rollbook.commands.sync:sync",
+    "status": "rollbook.commands.status:status",
     "approve": "rollbook.commands.history:approve",
     "discard": "rollbook.commands.history:discard",
     "undo": "rollbook.commands.history:undo",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 import orjson
 
+from rollbook.commands import report, standings
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.store import districts
-from rollbook.store.districts import District
+from rollbook.sync import standing
+
+# The roles of users stand below them.
+LABEL_CHARACTERS = 15
 
 
 @click.group()
@@ -23,23 +25,26 @@ def district() -> None:
 @json_option
 def create(name: str, database: str | None, as_json: bool) -> None:
     """Create an empty district called NAME and print its id."""
-    with opened(read_settings(database=database)) as store:
-        made = districts.create(store, name)
-    click.echo(orjson.dumps(_shown(made)) if as_json else f"{made.id}  {made.name}")
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        made = standing.of(store, districts.create(store, name))
+    click.echo(orjson.dumps(standings.as_json(made, settings)) if as_json else f"{made.district.id}  {made.district.name}")
 
 
 @district.command("list")
 @database_option
 @json_option
 def list_all(database: str | None, as_json: bool) -> None:
-    """List all districts: id, committed syncs, name."""
-    with opened(read_settings(database=database)) as store:
-        found = districts.list_all(store)
+    """List all districts: id, committed syncs, name. `rollbook status` says how they stand."""
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        found = standing.of_all(store)
     if as_json:
-        click.echo(orjson.dumps([_shown(one) for one in found], option=orjson.OPT_INDENT_2))
+        report.show_json([standings.as_json(each, settings) for each in found])
         return
-    for one in found:
-        click.echo(f"{one.id}  {one.head:>5} syncs  {one.name}")
+    for each in found:
+        syncs = each.glance.committed
+        click.echo(f"{each.district.id}  {syncs:>5} sync{' ' if syncs == 1 else 's'}  {each.district.name}")
 
 
 @district.command()
@@ -47,18 +52,22 @@ def list_all(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def show(district: str, database: str | None, as_json: bool) -> None:
-    """Show a DISTRICT (name or id) and how many records of each kind it has."""
-    with opened(read_settings(database=database)) as store:
+    """Show how a DISTRICT (name or id) stands, where its people sign in, and how many records of each kind it has.
+
+    A user with two roles counts in both.
+    """
+    settings = read_settings(database=database)
+    with opened(settings) as store:
         found = districts.find(store, district)
-        counts = districts.count_records(store, found)
+        stands = standing.of(store, found)
+        records, roles = districts.count_records(store, found), districts.count_roles(store, found)
     if as_json:
-        click.echo(orjson.dumps({**_shown(found), "records": counts}, option=orjson.OPT_INDENT_2))
+        report.show_json({**standings.as_json(stands, settings), "records": records, "users_by_role": roles})
         return
-    click.echo(f"{found.name}\n  id       {found.id}\n  created  {found.created}\n  syncs    {found.head}")
-    for kind, count in counts.items():
-        click.echo(f"  {kind:10} {count:>9,}")
-
-
-def _shown(found: District) -> dict[str, object]:
-    """A district as JSON shows it; the store's own number is nobody's business."""
-    return {name: value for name, value in asdict(found).items() if name != "number"}
+    click.echo(found.name)
+    for label, value in standings.lines(stands, settings):
+        click.echo(f"  {label:{LABEL_CHARACTERS}} {value}")
+    for kind, count in records.items():
+        click.echo(f"  {kind:{LABEL_CHARACTERS}} {count:>9,}")
+        for role, holders in roles.items() if kind == "users" else ():
+            click.echo(f"    {role:{LABEL_CHARACTERS - 2}} {holders:>9,}")

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from rollbook.contract.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
 from rollbook.store import views
 from rollbook.store.database import Connection, Database
@@ -198,18 +199,33 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
 
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
-        return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
+        return all_in(connection)
+
+
+def all_in(connection: Connection) -> list[District]:
+    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
 
 
 def count_records(database: Database, district: District) -> dict[str, int]:
-    """How many records of each kind the district has now."""
+    """How many records of each kind the district has now, besides its own."""
     with database.read() as connection:
         view = views.list_all(connection, district.number)[0]
         found = connection.rows(
-            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' GROUP BY kind ORDER BY kind",
+            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
+            " GROUP BY kind ORDER BY kind",
             (view.number,),
         )
     return dict(found)
+
+
+def count_roles(database: Database, district: District) -> dict[str, int]:
+    """How many users of each role the district has now; who has two roles counts in both."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles", (view.number,)
+        )
+    return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
 
 
 def update(connection: Connection, district: District, **columns: object) -> District:

@@ -90,7 +90,7 @@ def runs(database: Database, district: District, states: tuple[str, ...] = (), m
             f"SELECT sync, cause, state, created, report FROM syncs WHERE district = ? {among} ORDER BY sync DESC LIMIT ?",
             (district.number, *states, most),
         )
-    return [_run(row) for row in found]
+    return [as_run(row) for row in found]
 
 
 def run(database: Database, district: District, number: int) -> Run:
@@ -101,10 +101,11 @@ def run(database: Database, district: District, number: int) -> Run:
         )
     if found is None:
         raise Unknown(f"{district.name!r} has no run {number}; `rollbook history` lists them")
-    return _run(found)
+    return as_run(found)
 
 
-def _run(row: Row) -> Run:
+def as_run(row: Row) -> Run:
+    """A run from its columns: sync, cause, state, created, report."""
     number, cause, state, created, report = row
     return Run(number, cause, state, created, json.loads(report))
 
