@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "pause": "rollbook.commands.history:pause",
     "resume": "rollbook.commands.history:resume",
     "thresholds": "rollbook.commands.history:show_thresholds",
+    "rules": "rollbook.commands.rules:show_rules",
     "events": "rollbook.commands.history:events",
     "clone": "rollbook.commands.clone:clone",
     "application": "rollbook.commands.application:application",

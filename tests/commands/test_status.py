@@ -153,7 +153,7 @@ def test_a_district_shows_how_it_stands_who_is_in_it_and_where_they_sign_in(
     assert told["users_by_role"] == {"student": 3, "teacher": 2, "staff": 1, "district_admin": 1, "contact": 1}
     assert set(told) == {
         *("id", "name", "created", "is_clone", "sign_in_page", "state", "error", "committed_syncs", "last_committed"),
-        *("last_sync", "held", "pause", "frozen", "records", "users_by_role"),
+        *("last_sync", "held", "pause", "frozen", "rules", "records", "users_by_role"),
     }
     assert rows(shown) == [
         DISTRICT,

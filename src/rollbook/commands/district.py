@@ -7,7 +7,7 @@ import orjson
 
 from rollbook.commands import report, standings
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.store import districts
+from rollbook.store import choices, districts
 from rollbook.sync import standing
 
 # The roles of users stand below them.
@@ -52,7 +52,7 @@ def list_all(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def show(district: str, database: str | None, as_json: bool) -> None:
-    """Show how a DISTRICT (name or id) stands, where its people sign in, and how many records of each kind it has.
+    """Show how a DISTRICT (name or id) stands, where its people sign in, its own rules, and its records of each kind.
 
     A user with two roles counts in both.
     """
@@ -61,12 +61,16 @@ def show(district: str, database: str | None, as_json: bool) -> None:
         found = districts.find(store, district)
         stands = standing.of(store, found)
         records, roles = districts.count_records(store, found), districts.count_roles(store, found)
+        rules = choices.read(store, found)
     if as_json:
-        report.show_json({**standings.as_json(stands, settings), "records": records, "users_by_role": roles})
+        counts = {"records": records, "users_by_role": roles}
+        report.show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
         return
     click.echo(found.name)
     for label, value in standings.lines(stands, settings):
         click.echo(f"  {label:{LABEL_CHARACTERS}} {value}")
+    for name, is_on in rules.own().items():
+        click.echo(f"  {'rule':{LABEL_CHARACTERS}} {name} is {'on' if is_on else 'off'}")
     for kind, count in records.items():
         click.echo(f"  {kind:{LABEL_CHARACTERS}} {count:>9,}")
         for role, holders in roles.items() if kind == "users" else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import click
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.roster.listing import ROWS_MAX
+from rollbook.roster.rules import SWITCHES
 from rollbook.settings import Settings
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
@@ -28,6 +29,9 @@ problems_option = click.option(
     metavar="FILE.csv",
     help=f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, severity, message.",
 )
+rules_option = click.option(
+    "--set", "wanted", multiple=True, metavar="NAME=on|off", help=f"Switch a rule: {', '.join(SWITCHES)}; may be repeated."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
 
@@ -36,6 +40,18 @@ def read_settings(**options: object) -> Settings:
     if settings.port > PORT_MAX:
         raise BadSetting(f"port: expected at most {PORT_MAX}, got {settings.port}")
     return settings
+
+
+def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
+    """Rules as `rules_option` takes them. Errors: BadSetting."""
+    choices = {}
+    for text in wanted:
+        name, _, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if name not in SWITCHES or value not in ("on", "off"):
+            raise BadSetting(f"set: expected NAME=on or NAME=off, NAME one of {', '.join(SWITCHES)}; got {text!r}")
+        choices[name] = value == "on"
+    return choices
 
 
 @contextmanager

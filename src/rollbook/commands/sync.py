@@ -12,8 +12,7 @@ from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, problems_option, read_settings
 from rollbook.errors import SourceRejected
 from rollbook.roster import listing
-from rollbook.roster.rules import Rules
-from rollbook.store import applications, districts
+from rollbook.store import applications, choices, districts
 from rollbook.sync import How
 
 
@@ -22,7 +21,7 @@ from rollbook.sync import How
 @click.argument("source", type=click.Path(path_type=Path), metavar="FOLDER")
 @click.option("--plan", is_flag=True, help="Only show what would change, for the district and each application.")
 @click.option("--approve", is_flag=True, help="Apply also what would be held for looking wrong.")
-@click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning instead of stopping.")
+@click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.")
 @problems_option
 @database_option
 @json_option
@@ -48,7 +47,8 @@ def sync(
         owner = districts.find(store, district)
         how = How(is_plan=plan, is_approved=approve)
         try:
-            rules = Rules(lenient_headers=lenient)
+            rules = choices.read(store, owner)
+            rules = rules.switched({"lenient_headers": True}) if lenient else rules
             done = syncs.run(store, owner, source, settings, rules=rules, how=how, progress=status.update, listed=listed)
         except SourceRejected as error:
             stopped = syncs.failed(owner, error)

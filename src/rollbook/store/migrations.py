@@ -212,4 +212,9 @@ def sharing_columns(connection: Connection) -> None:
         _run(connection, sql)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns)
+def district_rules(connection: Connection) -> None:
+    """How a district's files are read, where that differs from the defaults: a JSON object of names, each true or false."""
+    _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (first_tables, identity_tables, sharing_columns, district_rules)

@@ -11,8 +11,8 @@ from rollbook.roster import checks, cloned, credentials, files, listing, normali
 from rollbook.roster.listing import Listing
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
+from rollbook.store import choices, districts, history
 from rollbook.store import credentials as logins
-from rollbook.store import districts, history
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.history import Outcome
@@ -38,12 +38,14 @@ def run(
 ) -> Sync:
     """Bring one district's roster up to date with its files; `listed` takes every problem that they have.
 
+    `rules` are for this run only; without them, the district's own are in force.
     A sync that looks wrong is held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the
     files cannot be synced at all, Refused while the district is paused, Busy when another run was faster, MachineTrouble when
     memory or disk did not suffice; nothing is written then but the district's own state.
     """
-    rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
+    rules = rules or choices.read(database, district)
     if district.given:
         raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
     refuse_while_paused(database, district, how)
