@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "demo": "rollbook.commands.demo:demo",
     "serve": "rollbook.commands.serve:serve",
     "generate": "rollbook.commands.generate:generate",
+    "check": "rollbook.commands.check:check",
     "district": "rollbook.commands.district:district",
     "sync": "rollbook.commands.sync:sync",
     "status": "rollbook.commands.status:status",

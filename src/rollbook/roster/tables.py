@@ -44,6 +44,10 @@ class Tables:
         rows: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
         return rows[0]
 
+    def count(self, file: str) -> int:
+        """How many rows a file has."""
+        return int(self.one(f"SELECT count(*) FROM {file.removesuffix('.csv')}")[0])
+
     def close(self) -> None:
         """Give back the memory and the temporary files."""
         self.connection.close()
