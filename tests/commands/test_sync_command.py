@@ -179,6 +179,14 @@ def test_lines_are_whole_in_a_pipe(tmp_path: Path) -> None:
     assert f"  students.csv row 22: School_id '{long}' is no school of schools.csv that went in" in lines
 
 
+def test_what_stands_in_files_cannot_break_a_line_or_steer_a_terminal(small_terminal: Terminal) -> None:
+    files = roll(2)
+    files["students.csv"] += 'ash,eli,"Eng\n\x1b[2J",Eli\n'
+    lines = small_terminal.send(files, "--plan").lines
+    assert [line.partition("Eli")[2] for line in lines if "Eli" in line] == [" Eng??[2J"]
+    assert not any("\x1b" in line for line in lines)
+
+
 # Held, and exit codes --------------------------------------------------------------------------------------
 
 

@@ -38,8 +38,7 @@ def check(
     if as_json:
         report.show_json(found.as_json())
     else:
-        for line in _lines(found):
-            click.echo(line)
+        report.say(_lines(found))
         if listed:
             report.show_listed(listed, problems_file, sum(group.count for group in found.groups))
     if found.message:

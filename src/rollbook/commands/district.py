@@ -67,8 +67,7 @@ def show(district: str, database: str | None, as_json: bool) -> None:
         report.show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
         return
     click.echo(found.name)
-    for label, value in standings.lines(stands, settings):
-        click.echo(f"  {label:{LABEL_CHARACTERS}} {value}")
+    report.say(f"  {label:{LABEL_CHARACTERS}} {value}" for label, value in standings.lines(stands, settings))
     for name, is_on in rules.own().items():
         click.echo(f"  {'rule':{LABEL_CHARACTERS}} {name} is {'on' if is_on else 'off'}")
     for kind, count in records.items():

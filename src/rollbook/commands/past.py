@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
 from rollbook.commands import report
 from rollbook.store.history import Run
 
@@ -18,8 +16,7 @@ def show_list(runs: Sequence[Run], *, as_json: bool) -> None:
     if as_json:
         report.show_json([brief(run) for run in runs])
         return
-    for run in runs:
-        click.echo(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state:10} {summary(run)}".rstrip())
+    report.say(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state:10} {summary(run)}".rstrip() for run in runs)
 
 
 def show_one(district: str, run: Run, *, as_json: bool) -> None:
@@ -29,8 +26,7 @@ def show_one(district: str, run: Run, *, as_json: bool) -> None:
         report.show_json(told)
         return
     first, *rest = report.lines(district, told, has_samples=True)
-    for line in (first, *([] if told.get("kinds") else [summary(run)]), *rest):
-        click.echo(line)
+    report.say((first, *([] if told.get("kinds") else [summary(run)]), *rest))
 
 
 def brief(run: Run) -> dict[str, object]:

@@ -33,8 +33,7 @@ def status(context: click.Context, hours_max: float | None, database: str | None
         shown = [{**standings.as_json(each, settings), "troubles": troubles[name]} for name, each in found.items()]
         report.show_json({"is_well": not any(troubles.values()), "districts": shown})
     else:
-        for line in _lines(found, troubles):
-            click.echo(line)
+        report.say(_lines(found, troubles))
     context.exit(1 if any(troubles.values()) else 0)
 
 
