@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from rollbook import __version__
+from rollbook import __version__, settings
 from rollbook.errors import RollbookError, SyncHeld
 
 # The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to decide.
@@ -65,6 +65,8 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="rollbook")
 def rollbook() -> None:
     """Rollbook: an open K-12 rostering server that speaks the Clever API v3.0."""
+    for name, meant in settings.unknown(os.environ).items():
+        click.echo(f"rollbook: {name} is no setting and was ignored{f'; did you mean {meant}?' if meant else ''}", err=True)
 
 
 def main() -> None:

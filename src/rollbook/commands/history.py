@@ -16,6 +16,7 @@ from rollbook.store import catchup, districts, history, thresholds
 from rollbook.sync import How
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+NEVER = "never"
 
 confirm_option = click.option(
     "--confirm", metavar="NAME", help=f"The district's name, when more than {NAMED_PERCENT} % of a kind would be deleted."
@@ -135,7 +136,10 @@ def show_thresholds(
         click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
         return
     for name, limit in limits.items():
-        click.echo(f"{name:16} held from {limit.updated:>3} % updated, above {limit.deleted:>3} % deleted")
+        from_ = f"from {limit.updated:>3} %" if limit.updated else NEVER
+        # Nobody can delete more than all.
+        above = f"above {limit.deleted:>3} %" if limit.deleted < 100 else NEVER
+        click.echo(f"{name:16} held when updated: {from_:11} when deleted: {above}")
 
 
 @click.group()
