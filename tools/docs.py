@@ -21,6 +21,7 @@ from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.fields import SHAPES, Field
 from rollbook.contract.kinds import Kind
 from rollbook.roster.problems import PROBLEMS, Problem
+from rollbook.roster.rules import DEFAULTS, SWITCHES
 from rollbook.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -220,7 +221,13 @@ def files() -> str:
         "named `ext.` and anything; they appear under `ext` as text.",
         _table("file | needed | holds", ((f"[{file.name}](#{file.table}csv)", _need(file), file.help) for file in FILES)),
         *(_file(file) for file in FILES),
+        "## Rules\n\nHow the files of a district are read; `rollbook rules DISTRICT --set NAME=on` switches one.\n\n"
+        + _table("rule | default | when it is on", ((_code(name), _on(DEFAULTS[name]), SWITCHES[name]) for name in SWITCHES)),
     )
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
 
 
 def _need(row: File | Column) -> str:

@@ -8,16 +8,21 @@ from importlib import import_module
 
 import click
 
-from rollbook import __version__
-from rollbook.errors import RollbookError
+from rollbook import __version__, settings
+from rollbook.errors import RollbookError, SyncHeld
+
+# The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to decide.
+HELD = 3
 
 # Command -> the module and function it lives in.
 COMMANDS: dict[str, str] = {
     "demo": "rollbook.commands.demo:demo",
     "serve": "rollbook.commands.serve:serve",
     "generate": "rollbook.commands.generate:generate",
+    "check": "rollbook.commands.check:check",
     "district": "rollbook.commands.district:district",
     "sync": "rollbook.commands.sync:sync",
+    "status": "rollbook.commands.status:status",
     "approve": "rollbook.commands.history:approve",
     "discard": "rollbook.commands.history:discard",
     "undo": "rollbook.commands.history:undo",
@@ -25,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "pause": "rollbook.commands.history:pause",
     "resume": "rollbook.commands.history:resume",
     "thresholds": "rollbook.commands.history:show_thresholds",
+    "rules": "rollbook.commands.rules:show_rules",
     "events": "rollbook.commands.history:events",
     "clone": "rollbook.commands.clone:clone",
     "application": "rollbook.commands.application:application",
@@ -61,15 +67,17 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="rollbook")
 def rollbook() -> None:
     """Rollbook: an open K-12 rostering server that speaks the Clever API v3.0."""
+    for name, meant in settings.unknown(os.environ).items():
+        click.echo(f"rollbook: {name} is no setting and was ignored{f'; did you mean {meant}?' if meant else ''}", err=True)
 
 
 def main() -> None:
-    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read)."""
+    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for what is held)."""
     try:
         rollbook(prog_name="rollbook")
     except RollbookError as error:
         click.echo(f"rollbook: {error}", err=True)
-        sys.exit(1)
+        sys.exit(HELD if isinstance(error, SyncHeld) else 1)
     except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
         click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
         sys.exit(1)

@@ -57,11 +57,15 @@ class MachineTrouble(RollbookError):
 
 
 class SourceRejected(RollbookError):
-    """The files cannot be synced at all; nothing was written. `problems` names each file and what was expected."""
+    """The files cannot be synced at all; nothing was written. `problems` names each file and what was expected.
+
+    `noted` is the number and the moment of the run that tells of it in the district's history, once there is one.
+    """
 
     def __init__(self, message: str, problems: tuple[object, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+        self.noted: tuple[int, str] | None = None
 
 
 class RemoteTrouble(RollbookError):

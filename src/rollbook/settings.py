@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any
 
 from rollbook.errors import BadSetting
 
 PREFIX = "ROLLBOOK_"
+# Names in the environment that are no settings: the token of `rollbook clone`, and how a server tells its worker processes.
+OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
+# How alike a wrong name and the one that may be meant are, from 0 to 1.
+LIKENESS = 0.75
 
 
 def row(default: object, text: str, *, least: int | None = None, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
@@ -87,6 +92,14 @@ def read(environment: Mapping[str, str], **options: object) -> Settings:
         if given is not None:
             values[entry.name] = _checked(entry.name, entry.type, given, entry.metadata)
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def unknown(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the one that may be meant, or a blank."""
+    own = [name.upper() for name in names()]
+    given = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
+    meant = {name: get_close_matches(name, own, 1, LIKENESS) for name in given if name not in (*own, *OTHERS)}
+    return {PREFIX + name: PREFIX + close[0] if close else "" for name, close in meant.items()}
 
 
 def _checked(name: str, type_: object, given: object, metadata: Mapping[str, Any]) -> object:

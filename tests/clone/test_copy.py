@@ -22,6 +22,7 @@ from rollbook.store import applications, districts, events, records
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
 from rollbook.store.views import Spec
+from rollbook.sync import How
 from tests.clone.conftest import Copy
 from tests.clone.stub import DISTRICT, TOKEN, Stub, id_of
 
@@ -198,13 +199,15 @@ def test_undo_brings_the_copy_before_back(clone_into: Copy, database: Database, 
     source.put("users", {"id": id_of(7_000), "roles": {"student": {"schools": [id_of(1)]}}})
     clone_into()
     assert bodies(database) != before
-    sync.undo(database, districts.find(database, DISTRICT), settings)
+    copied = districts.find(database, DISTRICT)
+    sync.undo(database, copied, settings, How(is_approved=True, name=copied.name))
     assert bodies(database) == before
 
 
 def test_undo_of_the_first_clone_leaves_the_district_empty(clone_into: Copy, database: Database, settings: Settings) -> None:
     clone_into()
-    sync.undo(database, districts.find(database, DISTRICT), settings)
+    copied = districts.find(database, DISTRICT)
+    sync.undo(database, copied, settings, How(is_approved=True, name=copied.name))
     assert [kind for kind, _ in bodies(database)] == ["districts"]
 
 

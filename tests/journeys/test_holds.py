@@ -37,6 +37,7 @@ Json = dict[str, Any]
 
 NOW = time.time()
 TOKEN = "token of the reader"
+APPROVED = How(is_approved=True, name="Ash District")
 
 
 def roll(students: int = 100, *, first: int = 0, prefix: str = "", changed: Mapping[str, str] | None = None) -> Files:
@@ -176,7 +177,7 @@ def test_exactly_75_percent_updated_or_more_than_10_percent_deleted_are_held(emp
 
 def test_the_first_load_has_no_limits_and_a_load_after_it_is_taken_back_none_either(empty: Office) -> None:
     assert empty.send(roll(20)).state == "committed"
-    sync.undo(empty.database, empty.district, empty.settings)
+    sync.undo(empty.database, empty.district, empty.settings, APPROVED)
     assert empty.state() == {}
     assert empty.send(roll(5, first=100)).state == "committed"
 
@@ -318,6 +319,26 @@ def test_what_is_approved_beforehand_is_not_held(office: Office) -> None:
     assert office.send(roll(2), days=2, is_approved=True, name="Ash District").state == "committed"
 
 
+# The next morning ------------------------------------------------------------------------------------------
+
+
+def test_reports_forget_people_when_older_versions_are_forgotten_and_keep_their_counts(office: Office) -> None:
+    files = roll(50)
+    office.send({**files, "enrollments.csv": files["enrollments.csv"] + "ash,algebra,nobody\n"}, days=1)
+    report = history.run(office.database, office.district, 2).report
+    assert [sample["label"] for sample in report["samples"] if sample["verb"] == "deleted"] == ["Ann Ash"] * 3
+    assert report["problem_groups"][0]["examples"]
+    office.send(roll(), days=100)
+    assert report == history.run(office.database, office.district, 2).report
+    office.send(roll(), days=102)
+    short = history.run(office.database, office.district, 2).report
+    assert (short["samples"], short["problems"], short["problem_groups"][0]["examples"]) == ([], [], [])
+    for kept in ("kinds", "held_because", "problem_counts", "needs_name"):
+        assert report[kept] == short[kept]
+    office.send(roll(), days=103)
+    assert short == history.run(office.database, office.district, 2).report
+
+
 # Wrong files -----------------------------------------------------------------------------------------------
 
 
@@ -440,7 +461,7 @@ def test_resuming_leaves_what_was_to_be_mended_before(office: Office) -> None:
 
 def test_taking_a_sync_back_does_not_end_a_pause(office: Office) -> None:
     sync.pause(office.database, office.district, TODAY, None)
-    sync.undo(office.database, office.district, office.settings)
+    sync.undo(office.database, office.district, office.settings, APPROVED)
     assert office.shown()["state"] == "paused"
 
 

@@ -72,7 +72,7 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
     ),
     "an old staff file's row of an unknown school": (
         {"admins.csv": "School_id,Staff_id,Admin_email,First_name,Last_name\ncedar,7,f@x.org,Fay,Fox\nash,8,,Gil,Gay\n"},
-        [("admins.csv", None, "deprecated-file"), ("admins.csv", 2, "unknown-school"), ("admins.csv", 3, "missing-value")],
+        [("admins.csv", 2, "unknown-school"), ("admins.csv", 3, "missing-value"), ("admins.csv", None, "deprecated-file")],
     ),
     "administrators with every known role": (
         {
@@ -139,11 +139,11 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
     "a section id twice": ({"sections.csv": SECTIONS + "ash,art,lund,,Again,,,,,,\n"}, [("sections.csv", 5, "duplicate-id")]),
     "a section without a teacher": (
         {"sections.csv": SECTIONS + "ash,new,,,New,,,,,,\n", "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n"},
-        [("enrollments.csv", 8, "unknown-section"), ("sections.csv", 5, "missing-value")],
+        [("sections.csv", 5, "missing-value"), ("enrollments.csv", 8, "unknown-section")],
     ),
     "a section of an unknown teacher": (
         {"sections.csv": SECTIONS + "ash,new,nobody,,New,,,,,,\n", "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n"},
-        [("enrollments.csv", 8, "unknown-section"), ("sections.csv", 5, "unknown-teacher")],
+        [("sections.csv", 5, "unknown-teacher"), ("enrollments.csv", 8, "unknown-section")],
     ),
     "a section of an unknown school": (
         {"sections.csv": SECTIONS + "cedar,new,lund,,New,,,,,,\n"},
@@ -155,7 +155,7 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
     ),
     "a section whose only student is unknown": (
         {"sections.csv": SECTIONS + "ash,new,lund,,New,,,,,,\n", "enrollments.csv": ENROLLMENTS + "ash,new,nobody\n"},
-        [("enrollments.csv", 7, "unknown-student"), ("sections.csv", 5, "no-students")],
+        [("sections.csv", 5, "no-students"), ("enrollments.csv", 7, "unknown-student")],
     ),
     "an unknown co-teacher": (
         {"sections.csv": SECTIONS.replace("home,okoye,lund", "home,okoye,nobody")},
@@ -210,7 +210,7 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
             "students.csv": "School_id,Student_id,First_name,Last_name,Grade,Gender,DOB,Race\n"
             "ash,amy,Amy,Adams,04,?,1/32/2015,Blue\nash,ben,Ben,Baker,4,M,,\nbirch,cem,Cem,Celik,5,F,,\n"
         },
-        [("students.csv", 2, code) for code in ("bad-date", "unknown-value", "unknown-value", "unknown-value")],
+        [("students.csv", 2, code) for code in ("unknown-value", "unknown-value", "unknown-value", "bad-date")],
     ),
     "values of rows that are left out are not reported": (
         {"students.csv": STUDENTS + "cedar,eli,Eli,Eng,fourth\n"},
@@ -223,7 +223,7 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
             .replace(",2", ",2,,K"),
             "sections.csv": SECTIONS.replace("8/20/2025", "20.8.2025", 1),
         },
-        [("schools.csv", 2, "bad-phone"), ("schools.csv", 2, "unknown-value"), ("sections.csv", 2, "bad-date")],
+        [("schools.csv", 2, "unknown-value"), ("schools.csv", 2, "bad-phone"), ("sections.csv", 2, "bad-date")],
     ),
 }
 
@@ -254,9 +254,9 @@ def test_the_rest_goes_in_when_rows_are_left_out(tmp_path: Path) -> None:
         },
     )
     assert world.found == [
-        ("enrollments.csv", 7, "unknown-student"),
         ("students.csv", 6, "duplicate-id"),
         ("students.csv", 7, "unknown-school"),
+        ("enrollments.csv", 7, "unknown-student"),
     ]
     assert world.column("students", "first") == {"amy": "Amy", "ben": "Ben", "cem": "Cem", "dot": "Dot"}
     assert len(world.tables["enrollments"]) == 5
@@ -271,12 +271,12 @@ def test_the_first_good_row_of_an_id_is_kept_when_an_earlier_one_is_bad(tmp_path
 def test_a_section_falls_with_its_teacher_and_its_enrollments_with_it(tmp_path: Path) -> None:
     world = outcome(tmp_path, {"teachers.csv": TEACHERS.replace("birch,okoye", "cedar,okoye")})
     assert world.found == [
+        ("teachers.csv", 3, "unknown-school"),
+        ("sections.csv", 3, "unknown-teacher"),
+        ("sections.csv", 4, "unknown-teacher"),
         ("enrollments.csv", 4, "unknown-section"),
         ("enrollments.csv", 5, "unknown-section"),
         ("enrollments.csv", 6, "unknown-section"),
-        ("sections.csv", 3, "unknown-teacher"),
-        ("sections.csv", 4, "unknown-teacher"),
-        ("teachers.csv", 3, "unknown-school"),
     ]
     assert [row["key"] for row in world.tables["sections"]] == ["algebra"]
 

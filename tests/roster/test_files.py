@@ -13,8 +13,9 @@ import pytest
 from rollbook.contract.columns import BLANKS
 from rollbook.errors import SourceRejected
 from rollbook.roster import files, layout
+from rollbook.roster.findings import Problems
 from rollbook.roster.layout import CELL_BYTES_MAX, CHUNK_BYTES, ROW_BYTES_MAX
-from rollbook.roster.problems import Problem, Problems
+from rollbook.roster.problems import Problem
 from tests.roster.world import FILES, Found, write
 
 Row = tuple[int, str, str, str]

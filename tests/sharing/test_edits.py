@@ -13,7 +13,7 @@ from rollbook.errors import Busy
 from rollbook.roster import sharing
 from rollbook.store import applications, history, views
 from rollbook.store.views import Spec
-from rollbook.sync import edits
+from rollbook.sync import How, edits
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in
 
@@ -263,7 +263,7 @@ def test_an_undo_keeps_to_the_share(desk: Desk, reader: Reader) -> None:
     desk.sync(world.changed(("students.csv", "Turing", "Turing-Church"), ("students.csv", "Johnson", "Goble")))
     reader.share(SOUTH)
     before = labels(reader)
-    sync.undo(desk.database, desk.now, desk.settings)
+    sync.undo(desk.database, desk.now, desk.settings, How(is_approved=True))
     assert before == labels(reader)
     names = {user["name"]["last"] for user in reader.pull("/v3.0/users?role=student")}
     assert names == {"Noether", "Johnson"}

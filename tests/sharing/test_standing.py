@@ -13,7 +13,7 @@ from rollbook.errors import Busy
 from rollbook.store import credentials, districts, people
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
-from rollbook.store.standing import change_record, keep_true
+from rollbook.store.own_record import change_record, keep_true
 from rollbook.web import upkeep
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader

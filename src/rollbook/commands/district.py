@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 import orjson
 
+from rollbook.commands import report, standings
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.store import districts, people
-from rollbook.store.districts import District
-from rollbook.store.standing import change_record
+from rollbook.store import choices, districts, people
+from rollbook.store.own_record import change_record
+from rollbook.sync import standing
+
+# The roles of users stand below them.
+LABEL_CHARACTERS = 15
 
 
 @click.group()
@@ -24,23 +26,26 @@ def district() -> None:
 @json_option
 def create(name: str, database: str | None, as_json: bool) -> None:
     """Create an empty district called NAME and print its id."""
-    with opened(read_settings(database=database)) as store:
-        made = districts.create(store, name)
-    click.echo(orjson.dumps(_shown(made)) if as_json else f"{made.id}  {made.name}")
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        made = standing.of(store, districts.create(store, name))
+    click.echo(orjson.dumps(standings.as_json(made, settings)) if as_json else f"{made.district.id}  {made.district.name}")
 
 
 @district.command("list")
 @database_option
 @json_option
 def list_all(database: str | None, as_json: bool) -> None:
-    """List all districts: id, committed syncs, name."""
-    with opened(read_settings(database=database)) as store:
-        found = districts.list_all(store)
+    """List all districts: id, committed syncs, name. `rollbook status` says how they stand."""
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        found = standing.of_all(store)
     if as_json:
-        click.echo(orjson.dumps([_shown(one) for one in found], option=orjson.OPT_INDENT_2))
+        report.show_json([standings.as_json(each, settings) for each in found])
         return
-    for one in found:
-        click.echo(f"{one.id}  {one.head:>5} syncs  {one.name}")
+    for each in found:
+        syncs = each.glance.committed
+        click.echo(f"{each.district.id}  {syncs:>5} sync{' ' if syncs == 1 else 's'}  {each.district.name}")
 
 
 @district.command()
@@ -48,16 +53,28 @@ def list_all(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def show(district: str, database: str | None, as_json: bool) -> None:
-    """Show a DISTRICT (name or id) and how many records of each kind it has."""
-    with opened(read_settings(database=database)) as store:
+    """Show how a DISTRICT (name or id) stands, where its people sign in, its own rules, and its records of each kind.
+
+    A user with two roles counts in both.
+    """
+    settings = read_settings(database=database)
+    with opened(settings) as store:
         found = districts.find(store, district)
-        counts = districts.count_records(store, found)
+        stands = standing.of(store, found)
+        records, roles = districts.count_records(store, found), districts.count_roles(store, found)
+        rules = choices.read(store, found)
     if as_json:
-        click.echo(orjson.dumps({**_shown(found), "records": counts}, option=orjson.OPT_INDENT_2))
+        counts = {"records": records, "users_by_role": roles}
+        report.show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
         return
-    click.echo(f"{found.name}\n  id       {found.id}\n  created  {found.created}\n  syncs    {found.head}")
-    for kind, count in counts.items():
-        click.echo(f"  {kind:10} {count:>9,}")
+    click.echo(found.name)
+    report.say(f"  {label:{LABEL_CHARACTERS}} {value}" for label, value in standings.lines(stands, settings))
+    for name, is_on in rules.own().items():
+        click.echo(f"  {'rule':{LABEL_CHARACTERS}} {name} is {'on' if is_on else 'off'}")
+    for kind, count in records.items():
+        click.echo(f"  {kind:{LABEL_CHARACTERS}} {count:>9,}")
+        for role, holders in roles.items() if kind == "users" else ():
+            click.echo(f"    {role:{LABEL_CHARACTERS - 2}} {holders:>9,}")
 
 
 @district.command()
@@ -75,8 +92,3 @@ def contact(district: str, user: str, database: str | None) -> None:
             chosen = None if user == "nobody" else people.find(connection, people.whole(connection, owner.number), user)
         change_record(store, owner, "contact", {"contact": chosen.id if chosen else None})
     click.echo(f"{owner.name}: {chosen.name if chosen else 'nobody'} is named as contact")
-
-
-def _shown(found: District) -> dict[str, object]:
-    """A district as JSON shows it; the store's own number is nobody's business."""
-    return {name: value for name, value in asdict(found).items() if name != "number"}

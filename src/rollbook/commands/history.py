@@ -8,18 +8,24 @@ import click
 import orjson
 
 from rollbook import sync
-from rollbook.commands import report
+from rollbook.commands import past, report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.errors import BadSetting
-from rollbook.roster.guard import Threshold
+from rollbook.roster.guard import NAMED_PERCENT, Threshold
 from rollbook.store import catchup, districts, history, thresholds
+from rollbook.sync import How
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
+NEVER = "never"
+
+confirm_option = click.option(
+    "--confirm", metavar="NAME", help=f"The district's name, when more than {NAMED_PERCENT} % of a kind would be deleted."
+)
 
 
 @click.command()
 @click.argument("district")
-@click.option("--confirm", metavar="NAME", help="The district's name, when nearly everything of a kind would be deleted.")
+@confirm_option
 @database_option
 @json_option
 def approve(district: str, confirm: str | None, database: str | None, as_json: bool) -> None:
@@ -42,30 +48,43 @@ def discard(district: str, database: str | None) -> None:
 
 @click.command()
 @click.argument("district")
+@click.option("--plan", is_flag=True, help="Only show which sync would be taken back, and what that would change.")
+@click.option("--approve", "is_approved", is_flag=True, help="Take it back also when that would be held for looking wrong.")
+@confirm_option
 @database_option
 @json_option
-def undo(district: str, database: str | None, as_json: bool) -> None:
-    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; a second undo brings it back."""
+def undo(district: str, plan: bool, is_approved: bool, confirm: str | None, database: str | None, as_json: bool) -> None:
+    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; ids stay.
+
+    Another undo takes the first one back. The limits for syncs hold here, too (see `rollbook thresholds`): an undo above them
+    changes nothing, and ends with exit code 3, unless --approve is given.
+    """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        done = sync.undo(store, districts.find(store, district), settings)
+        how = How(is_plan=plan, is_approved=is_approved, name=confirm)
+        done = sync.undo(store, districts.find(store, district), settings, how)
     report.show(done, as_json=as_json)
+    report.raise_if_held(done, "undo", "If that is right, run `rollbook undo {name} --approve{confirm}`")
 
 
 @click.command("history")
 @click.argument("district")
+@click.argument("number", type=int, required=False)
+@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list.")
 @database_option
 @json_option
-def show_history(district: str, database: str | None, as_json: bool) -> None:
-    """List the last runs on a DISTRICT (name or id): number, moment, cause, what became of them."""
+def show_history(district: str, number: int | None, last: int, database: str | None, as_json: bool) -> None:
+    """List the last runs on a DISTRICT (name or id), what became of them and why; with NUMBER, one run's whole report.
+
+    Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and their counts for ever.
+    """
     with opened(read_settings(database=database)) as store:
-        found = history.runs(store, districts.find(store, district))
-    if as_json:
-        shown = [{"sync": run.number, "created": run.created, "cause": run.cause, "state": run.state} for run in found]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
-        return
-    for run in found:
-        click.echo(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state}")
+        owner = districts.find(store, district)
+        found = history.runs(store, owner, most=last) if number is None else [history.run(store, owner, number)]
+    if number is None:
+        past.show_list(found, as_json=as_json)
+    else:
+        past.show_one(owner.name, found[0], as_json=as_json)
 
 
 @click.command()
@@ -117,7 +136,10 @@ def show_thresholds(
         click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
         return
     for name, limit in limits.items():
-        click.echo(f"{name:16} held from {limit.updated:>3} % updated, above {limit.deleted:>3} % deleted")
+        from_ = f"from {limit.updated:>3} %" if limit.updated else NEVER
+        # Nobody can delete more than all.
+        above = f"above {limit.deleted:>3} %" if limit.deleted < 100 else NEVER
+        click.echo(f"{name:16} held when updated: {from_:11} when deleted: {above}")
 
 
 @click.group()

@@ -20,7 +20,7 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.logins import Grant, Session
-from rollbook.store.standing import keep_true
+from rollbook.store.own_record import keep_true
 from rollbook.web import badges
 
 

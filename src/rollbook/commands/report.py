@@ -1,65 +1,162 @@
-"""How a run is shown: as a table for people, as JSON for programs."""
+"""How a run is shown: as lines for people, as JSON for programs; a run of today and one that history tells of look the same.
+
+Lines are printed as they are, however long: whoever reads them in a pipe or a file finds each of them whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
 
+from rollbook.errors import SyncHeld
 from rollbook.roster.guard import Counts
+from rollbook.roster.listing import Listing
 from rollbook.sync import Sync
 
-SHOWN_PROBLEMS = 20
+# A report as `Sync.as_json` makes it, of this version or an earlier one.
+Report = Mapping[str, Any]
+COUNTS = ("existing", "created", "updated", "deleted", "errors")
+# Runs that show examples of what they change: those that somebody is to judge.
+JUDGED = ("planned", "held")
+HELD_WORDS = {"planned": "would be held", "held": "held"}
 
 
 def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = None) -> None:
     """Print a run; `applications` names the view of each connected application, for a plan."""
+    told = done.as_json()
+    if applications:
+        told["applications"] = {name: _counts(done.views[view]) for name, view in applications.items()}
     if as_json:
-        seen = {name: _as_json(done.views[view]) for name, view in (applications or {}).items()}
-        click.echo(orjson.dumps({**done.as_json(), **({"applications": seen} if seen else {})}, option=orjson.OPT_INDENT_2))
+        show_json(told)
         return
-    console = Console(highlight=False, markup=False)
-    number = f"sync {done.number}" if done.number else "a sync"
-    console.print(f"{done.district.name}: {number} {done.state} at {done.created}")
-    console.print(_table(done.kinds))
-    for name, view in (applications or {}).items():
-        console.print(f"{name} would see:")
-        console.print(_table(done.views[view]))
-    for sample in done.samples if done.number is None else ():
-        console.print(f"  {sample['verb']:8} {sample['kind']:10} {sample['id']}  {sample['label']}")
-    for reason in done.reasons:
-        console.print(f"held: {reason}" if done.state == "held" else f"would be held: {reason}")
-    for name, reasons in done.frozen.items():
-        frozen = "is frozen, see `rollbook thaw`" if done.number else "would freeze"
-        for reason in reasons:
-            console.print(f"what {name} sees {frozen}: {reason}", soft_wrap=True)
-    _problems(console, done)
+    say(lines(done.district.name, told, has_samples=done.state in JUDGED))
 
 
-def _as_json(counts: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
-    return {
-        kind: {"created": count.created, "updated": count.updated, "deleted": count.deleted} for kind, count in counts.items()
-    }
+def say(told: Iterable[str]) -> None:
+    """Print lines as they are; what stands in a district's files cannot break one, or steer a terminal."""
+    for line in told:
+        click.echo("".join(letter if letter.isprintable() else "?" for letter in line))
 
 
-def _table(kinds: Mapping[str, Counts]) -> Table:
-    table = Table("kind", box=None)
-    for heading in ("existing", "created", "updated", "deleted", "errors"):
-        table.add_column(heading, justify="right")
+def show_json(told: object) -> None:
+    click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+
+
+def raise_if_held(done: Sync, what: str, advice: str) -> None:
+    """Errors: SyncHeld when a run waits for somebody's decision, or as a plan says that it would.
+
+    `advice` says what to do: `{name}` in it is the district's, `{confirm}` the option that repeats it, where one is needed.
+    """
+    if not done.reasons or done.state == "committed":
+        return
+    because = "; ".join(str(reason) for reason in done.reasons)
+    if done.state == "planned":
+        raise SyncHeld(f"this {what} would be held: {because}")
+    name = shlex.quote(done.district.name)
+    confirm = f" --confirm {name}" if any(reason.needs_name for reason in done.reasons) else ""
+    raise SyncHeld(f"nothing was changed: {because}. {advice.format(name=name, confirm=confirm)}")
+
+
+def show_listed(listed: Listing, file: Path | None, total: int) -> None:
+    """Say where all problems are listed."""
+    what = f"{total:,}" if listed.written == total else f"the first {listed.written:,} of {total:,}"
+    click.echo(f"{what} problems are listed in {file}")
+
+
+def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
+    """A report for people; what an older one does not tell is left out."""
+    number = f"sync {told['sync']}" if told["sync"] else "a sync"
+    cause = f" ({told['cause']})" if told.get("cause", "files") != "files" else ""
+    yield f"{district}: {number}{cause} {told['state']} at {told['created']}"
+    yield from _taken_back(told)
+    yield from _kinds(told.get("kinds", {}))
+    yield from _samples(told.get("samples", []) if has_samples else [])
+    for name, kinds in told.get("applications", {}).items():
+        yield f"{name} would see:"
+        yield from _kinds(kinds)
+    held = HELD_WORDS.get(told["state"], "was held")
+    yield from (f"{held}: {reason}" for reason in told.get("held_because", ()))
+    frozen = "is frozen, see `rollbook thaw`" if told["sync"] else "would freeze"
+    for name, reasons in told.get("frozen", {}).items():
+        yield from (f"what {name} sees {frozen}: {reason}" for reason in reasons)
+    yield from problems(told)
+
+
+def _taken_back(told: Report) -> Iterator[str]:
+    """Which sync an undo takes back, and what another undo does."""
+    if "takes_back" not in told:
+        return
+    taken, restored = told["takes_back"], told["restores"]
+    is_done = told["state"] == "committed"
+    roster = f"that of {_named(restored)}" if restored else "empty"
+    yield (
+        f"{_named(taken)} {'was' if is_done else 'would be'} taken back: the roster {'is' if is_done else 'would be'} {roster}"
+        f" again; another undo restores that of sync {taken['sync']}"
+    )
+
+
+def _named(run: Mapping[str, Any]) -> str:
+    return f"sync {run['sync']} ({run['cause']}, {run['created']})"
+
+
+def _counts(kinds: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
+    return {kind: asdict(counts) for kind, counts in kinds.items()}
+
+
+def _kinds(kinds: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    if not kinds:
+        return
+    yield _row("kind", COUNTS)
     for kind, counts in kinds.items():
-        numbers = (counts.existing, counts.created, counts.updated, counts.deleted, counts.errors)
-        table.add_row(kind, *(f"{number:,}" for number in numbers))
-    return table
+        yield _row(kind, [f"{counts.get(name, 0):,}" for name in COUNTS])
 
 
-def _problems(console: Console, done: Sync) -> None:
-    total = sum(done.problem_counts.values())
-    for problem in done.problems[:SHOWN_PROBLEMS]:
-        console.print(f"{problem.severity}: {problem} [{problem.code}]", soft_wrap=True)
-    if total > SHOWN_PROBLEMS:
-        console.print(f"and {total - SHOWN_PROBLEMS:,} more problems:")
-        for code, count in done.problem_counts.items():
-            console.print(f"  {count:>9,}  {code}")
+def _row(kind: str, cells: Iterable[str]) -> str:
+    return f"  {kind:16}" + "".join(f"{cell:>11}" for cell in cells)
+
+
+def _samples(samples: list[Mapping[str, str]]) -> Iterator[str]:
+    if samples:
+        yield "for example:"
+    for sample in samples:
+        yield f"  {sample['verb']:8} {sample['kind']:10} {sample['id']}  {sample['label']}".rstrip()
+
+
+def problems(told: Report) -> Iterator[str]:
+    """What is wrong with the files: each stop, or a few examples of everything else."""
+    groups = told.get("problem_groups", [])
+    if told["state"] == "failed":
+        yield from _stops(told)
+    elif groups:
+        yield f"{severities(told)}, in the order in which to mend them:"
+        for group in groups:
+            yield from _group(group)
+
+
+def _stops(told: Report) -> Iterator[str]:
+    """All of them, as each is to be mended before anything goes in."""
+    found = told.get("problems", [])
+    yield from (f"stop: {problem['message']} [{problem['code']}]" for problem in found if isinstance(problem, Mapping))
+    rest = told.get("problems_by_severity", {}).get("stop", 0) - len(found)
+    if rest > 0:
+        yield f"and {rest:,} more"
+
+
+def _group(group: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{group['severity']}: {group['count']:,} x {group['code']} in {group['file'] or 'other files'} ({group['title']})"
+    yield from (f"  {example['message']}" for example in group["examples"])
+    rest = group["count"] - len(group["examples"])
+    if rest:
+        yield f"  and {rest:,} more"
+
+
+def severities(told: Report) -> str:
+    """How many errors and warnings there are; blank when there are none."""
+    counts = told.get("problems_by_severity", {}).items()
+    return " and ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts if count)

@@ -26,8 +26,8 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, digest, key_path
 from rollbook.store.logins import Grant
+from rollbook.store.own_record import change_record
 from rollbook.store.people import Person
-from rollbook.store.standing import change_record
 from rollbook.store.story import State
 from rollbook.sync import How
 from rollbook.synthetic import days, writer

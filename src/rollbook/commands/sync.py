@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 from rich.console import Console
 
 from rollbook import sync as syncs
 from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.errors import SourceRejected, SyncHeld
-from rollbook.roster.rules import Rules
-from rollbook.store import applications, districts
-from rollbook.sync import How, Sync
+from rollbook.commands.options import database_option, json_option, opened, problems_option, read_settings
+from rollbook.errors import SourceRejected
+from rollbook.roster import listing
+from rollbook.store import applications, choices, districts
+from rollbook.sync import How
 
 
 @click.command()
@@ -22,39 +21,47 @@ from rollbook.sync import How, Sync
 @click.argument("source", type=click.Path(path_type=Path), metavar="FOLDER")
 @click.option("--plan", is_flag=True, help="Only show what would change, for the district and each application.")
 @click.option("--approve", is_flag=True, help="Apply also what would be held for looking wrong.")
-@click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning instead of stopping.")
+@click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.")
+@problems_option
 @database_option
 @json_option
-def sync(district: str, source: Path, plan: bool, approve: bool, lenient: bool, database: str | None, as_json: bool) -> None:
+def sync(
+    district: str,
+    source: Path,
+    plan: bool,
+    approve: bool,
+    lenient: bool,
+    problems_file: Path | None,
+    database: str | None,
+    as_json: bool,
+) -> None:
     """Bring a DISTRICT (name or id) up to date with the SIS files in FOLDER, or in a zip file.
 
     A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the sync, and nothing
     is changed then. A sync that would change or delete suspiciously much is held: nothing is changed until `rollbook approve`.
+
+    Exit code: 0 committed, 1 stopped or refused, 3 held, with --plan what a sync would come to.
     """
     settings = read_settings(database=database)
-    with opened(settings) as store, Console(stderr=True).status("starting") as status:
+    with opened(settings) as store, listing.opened(problems_file) as listed, Console(stderr=True).status("starting") as status:
         owner = districts.find(store, district)
         how = How(is_plan=plan, is_approved=approve)
         try:
-            rules = Rules(lenient_headers=lenient)
-            done = syncs.run(store, owner, source, settings, rules=rules, how=how, progress=status.update)
+            rules = choices.read(store, owner)
+            rules = rules.switched({"lenient_headers": True}) if lenient else rules
+            done = syncs.run(store, owner, source, settings, rules=rules, how=how, progress=status.update, listed=listed)
         except SourceRejected as error:
-            if as_json:
-                click.echo(orjson.dumps(_rejected(error), option=orjson.OPT_INDENT_2))
+            stopped = syncs.failed(owner, error)
+            if as_json or len(stopped.problems) > 1:
+                report.show(stopped, as_json=as_json)
             raise
         seen = applications.views_of(store, owner) if plan else {}
     report.show(done, as_json=as_json, applications=seen)
-    if done.state == "held":
-        raise _held(done)
-
-
-def _rejected(error: SourceRejected) -> dict[str, object]:
-    return {"state": "failed", "message": str(error), "problems": [str(problem) for problem in error.problems]}
-
-
-def _held(done: Sync) -> SyncHeld:
-    because = "; ".join(str(reason) for reason in done.reasons)
-    return SyncHeld(
-        f"nothing was changed: {because}. Are these the right and whole files? If so, run `rollbook approve`;"
-        " if not, run `rollbook discard`, or sync better files"
+    if listed and not as_json:
+        report.show_listed(listed, problems_file, sum(done.problem_counts.values()))
+    report.raise_if_held(
+        done,
+        "sync",
+        "Are these the right and whole files? If so, run `rollbook approve {name}{confirm}`;"
+        " if not, run `rollbook discard {name}`, or sync better files",
     )

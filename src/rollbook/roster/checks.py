@@ -9,8 +9,9 @@ from duckdb import DuckDBPyConnection
 from rollbook.contract.columns import FILES
 from rollbook.roster import meanings
 from rollbook.roster.checking import Check
+from rollbook.roster.findings import Problems
 from rollbook.roster.levels import levels
-from rollbook.roster.problems import PROBLEMS, VALUE_CHARACTERS_MAX, Problems
+from rollbook.roster.problems import PROBLEMS, VALUE_CHARACTERS_MAX
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
 

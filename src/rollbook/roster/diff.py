@@ -148,10 +148,11 @@ def samples(connection: duckdb.DuckDBPyConnection, view: int, each: int = 3, *, 
         """,
         {"view": view, "each": each, "end": "" if is_whole else "}"},
     ).fetchall()
-    return [{"kind": kind, "verb": verb, "id": id_, "label": _label(json.loads(record))} for kind, verb, id_, record in found]
+    return [{"kind": kind, "verb": verb, "id": id_, "label": label(json.loads(record))} for kind, verb, id_, record in found]
 
 
-def _label(record: dict[str, Any]) -> str:
+def label(record: dict[str, Any]) -> str:
+    """What people call a record."""
     name = record.get("name") or record.get("title") or ""
     if isinstance(name, dict):
         return " ".join(part for part in (name.get("first"), name.get("last")) if part)

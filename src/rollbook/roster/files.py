@@ -16,7 +16,7 @@ import duckdb
 
 from rollbook.contract.columns import BLANKS, FILES, PASSWORD, File, columns_of
 from rollbook.errors import SourceRejected
-from rollbook.roster import credentials, csvtext, folder, header, layout, problems, tables
+from rollbook.roster import credentials, csvtext, findings, folder, header, layout, tables
 from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import HeaderOnly, Problem, UnreadableFile, Windows1252
 from rollbook.roster.tables import Tables
@@ -39,7 +39,7 @@ def open_all(
     opened = tables.new(into, memory_limit, password_key)
     try:
         found, warnings = folder.find(source, into)
-        problems.record(opened.connection, warnings)
+        findings.record(opened.connection, warnings)
         _read_all(opened, found, lenient=lenient)
     except Unusable as error:
         opened.close()
@@ -83,7 +83,7 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
         layout.copy_clean(path, found, readable)
     row, cells = csvtext.header_row(file.name, readable)
     matched = header.match(file, cells, lenient=lenient)
-    problems.record(opened.connection, [*_encoding_warning(file, found), *matched.warnings])
+    findings.record(opened.connection, [*_encoding_warning(file, found), *matched.warnings])
     is_numbered = not (row == 1 and found.is_tame and _load_as_is(opened, file, readable, matched, found))
     if is_numbered:
         _load_rewritten(opened, file, readable, matched)
@@ -115,7 +115,7 @@ def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Head
     written, warnings = csvtext.rewrite(file.name, path, strict, matched.width)
     if not written:
         raise Unusable(HeaderOnly(file.name))
-    problems.record(opened.connection, warnings)
+    findings.record(opened.connection, warnings)
     try:
         count = _load(opened, file, strict, matched, _TRIM_ALL, is_numbered=True)
     except duckdb.InvalidInputException:

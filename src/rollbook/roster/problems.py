@@ -1,4 +1,4 @@
-"""Every finding about a file or a row, as small classes, and the table of a sync's findings; finding them is left to others.
+"""Every finding about a file or a row, as small classes; finding them is left to others, keeping them to `findings`.
 
 A problem is yielded or recorded, never raised; `SourceRejected` carries those of severity `stop`.
 
@@ -8,13 +8,8 @@ line breaks does not begin a new row, and a blank line is a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Final, Literal
-
-import duckdb
-
-from rollbook.contract.columns import FILES
 
 Severity = Literal["stop", "error", "warning"]
 # What is left out because of a problem: the whole sync, a file, the row, the contact in the row, a value, or nothing.
@@ -50,6 +45,10 @@ class Problem:
         return self.message.format(
             file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected
         )
+
+    def as_json(self) -> dict[str, object]:
+        """As every report, of a success or of a failure, shows it to programs."""
+        return {"code": self.code, "severity": self.severity, **asdict(self), "message": str(self)}
 
 
 class FileStop(Problem):
@@ -402,60 +401,3 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     UnknownCourse,
 )
 PROBLEM: Final[dict[str, type[Problem]]] = {problem.code: problem for problem in PROBLEMS}
-
-_TABLE = """
-CREATE TABLE problems (
-    code VARCHAR NOT NULL, file VARCHAR NOT NULL, "row" BIGINT, column_name VARCHAR, value VARCHAR, expected VARCHAR
-)
-"""
-
-
-def create_table(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty table that `record`, the checks and `Problems` share."""
-    connection.execute(_TABLE)
-
-
-def record(connection: duckdb.DuckDBPyConnection, problems: Iterable[Problem]) -> None:
-    """Add single findings to the table; checks add theirs in bulk, with SQL."""
-    rows = [(problem.code, *astuple(problem)) for problem in problems]
-    if rows:
-        connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-
-class Problems:
-    """The findings of one sync: all of them counted, the first `most` read out one by one, in order of file and row."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, most: int) -> None:
-        self._connection = connection
-        self._most = most
-
-    def __iter__(self) -> Iterator[Problem]:
-        rows = self._connection.execute(
-            'SELECT * FROM problems ORDER BY file, "row" NULLS FIRST, code, column_name, value LIMIT ?', [self._most]
-        ).fetchall()
-        return (PROBLEM[code](*rest) for code, *rest in rows)
-
-    def __len__(self) -> int:
-        """How many there are, listed or not."""
-        return sum(self.by_code().values())
-
-    def by_code(self) -> dict[str, int]:
-        """How many of each code."""
-        return dict(self._connection.execute("SELECT code, count(*) FROM problems GROUP BY code ORDER BY code").fetchall())
-
-    def errors_by_file(self) -> dict[str, int]:
-        """How many rows of each file were left out."""
-        return self._left_out("row")
-
-    def errors_by_kind(self) -> dict[str, int]:
-        """How many rows were left out of each roster table that files feed, and how many contacts out of rows that went in."""
-        rows, contacts = self._left_out("row"), self._left_out("contact")
-        counts = {file.feeds: 0 for file in FILES} | {"contacts": sum(contacts.values())}
-        for file in FILES:
-            counts[file.feeds] += rows.get(file.name, 0)
-        return counts
-
-    def _left_out(self, what: LeftOut) -> dict[str, int]:
-        codes = [problem.code for problem in PROBLEMS if problem.left_out == what]
-        query = 'SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) GROUP BY file ORDER BY file'
-        return dict(self._connection.execute(query, [codes]).fetchall())

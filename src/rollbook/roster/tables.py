@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import duckdb
 
-from rollbook.roster import problems
+from rollbook.roster import findings
 
 # Each thread pins its share of the memory: a sync of a million students failed in 512 MB with 8 threads, and not with 4.
 _THREAD_BYTES: Final = 120 * 1024**2
@@ -44,6 +44,10 @@ class Tables:
         rows: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
         return rows[0]
 
+    def count(self, file: str) -> int:
+        """How many rows a file has."""
+        return int(self.one(f"SELECT count(*) FROM {file.removesuffix('.csv')}")[0])
+
     def close(self) -> None:
         """Give back the memory and the temporary files."""
         self.connection.close()
@@ -59,7 +63,7 @@ class Tables:
 def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
     """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
     connection = connect(folder, memory_limit)
-    problems.create_table(connection)
+    findings.create_table(connection)
     return Tables(connection, folder, password_key)
 
 

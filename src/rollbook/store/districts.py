@@ -18,12 +18,15 @@ from typing import Any
 
 import orjson
 
+from rollbook.contract.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
 from rollbook.store import facts, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.views import View
 
 RESERVE_TRIES = 50
+# The path of a district's sign-in page, up to its name there.
+PORTAL = "/in/"
 # The fact that says under which address people reach the server.
 BASE_ADDRESS = "base_address"
 GOOGLE = "https://accounts.google.com"
@@ -237,18 +240,33 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
 
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
-        return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
+        return all_in(connection)
+
+
+def all_in(connection: Connection) -> list[District]:
+    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
 
 
 def count_records(database: Database, district: District) -> dict[str, int]:
-    """How many records of each kind the district has now."""
+    """How many records of each kind the district has now, besides its own."""
     with database.read() as connection:
         view = views.list_all(connection, district.number)[0]
         found = connection.rows(
-            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' GROUP BY kind ORDER BY kind",
+            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
+            " GROUP BY kind ORDER BY kind",
             (view.number,),
         )
     return dict(found)
+
+
+def count_roles(database: Database, district: District) -> dict[str, int]:
+    """How many users of each role the district has now; who has two roles counts in both."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles", (view.number,)
+        )
+    return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
 
 
 def update(connection: Connection, district: District, **columns: object) -> District:
@@ -307,7 +325,7 @@ def _login_methods(connection: Connection, district: District) -> list[str]:
 
 def portal_url(connection: Connection, district: District) -> str:
     """Where people of the district sign in: a path alone until a server has told its own address."""
-    return f"{base_address(connection)}/in/{slug(district)}"
+    return f"{base_address(connection)}{PORTAL}{slug(district)}"
 
 
 def base_address(connection: Connection) -> str:

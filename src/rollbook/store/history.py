@@ -16,6 +16,7 @@ from typing import Any
 
 from rollbook.contract.events import rank
 from rollbook.errors import Busy, Unknown
+from rollbook.roster import diff
 from rollbook.store import districts, events, views
 from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District
@@ -24,6 +25,8 @@ from rollbook.store.views import View
 RECORDS = "view, kind, id, since, roles, body"
 KEPT_SNAPSHOTS = 2
 LAST_OF_BATCH = 0xFFFF_FFFF
+# How a report's text shows that its examples are gone.
+FORGOTTEN = '"is_short": true'
 # In an outcome's columns: the number that the run is given.
 THIS_RUN = object()
 
@@ -87,7 +90,24 @@ def runs(database: Database, district: District, states: tuple[str, ...] = (), m
             f"SELECT sync, cause, state, created, report FROM syncs WHERE district = ? {among} ORDER BY sync DESC LIMIT ?",
             (district.number, *states, most),
         )
-    return [Run(number, cause, state, created, json.loads(report)) for number, cause, state, created, report in found]
+    return [as_run(row) for row in found]
+
+
+def run(database: Database, district: District, number: int) -> Run:
+    """One run on a district. Errors: Unknown."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? AND sync = ?", (district.number, number)
+        )
+    if found is None:
+        raise Unknown(f"{district.name!r} has no run {number}; `rollbook history` lists them")
+    return as_run(found)
+
+
+def as_run(row: Row) -> Run:
+    """A run from its columns: sync, cause, state, created, report."""
+    number, cause, state, created, report = row
+    return Run(number, cause, state, created, json.loads(report))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +203,12 @@ def present(database: Database, district: District) -> Snapshot:
     return Snapshot(current.snapshot, current.last_sync, {}, seen, current.head)
 
 
+def label(connection: Connection, view: int, kind: str, id_: str) -> str:
+    """What people call a record that a view (by its number) shows now; blank when it shows none."""
+    body = present_body(connection, view, kind, id_)
+    return diff.label(json.loads(body)) if body else ""
+
+
 def fill_view(
     connection: Connection, district: District, view: View, snapshot: Snapshot, records: Iterable[Row], digests: Path
 ) -> None:
@@ -236,13 +262,13 @@ def _district_rows(connection: Connection, district: District, seen: Iterable[Vi
     """The district's own record, as a change of every view in which it differs."""
     body, row = districts.body(connection, district), ("districts", district.id, None)
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
-    seen_before = [(view.number, present_body(connection, view, "districts", district.id)) for view in seen]
+    seen_before = [(view.number, present_body(connection, view.number, "districts", district.id)) for view in seen]
     return [(view, rank("districts", 0, "updated"), *row, body) for view, before in seen_before if before != body]
 
 
-def present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
-    """A record of a view as it is now, as JSON."""
-    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
+def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
+    """A record of a view (by its number) as it is now, as JSON."""
+    found = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view, kind, id_))
     return found[0] if found else None
 
 
@@ -298,6 +324,22 @@ def _prune(connection: Connection, district: District, seen: Iterable[View], kee
         "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?", (district.number, keep.versions_since)
     )
     oldest = found[0] if found and found[0] is not None else 0
+    _forget_examples(connection, district, oldest)
     for view in seen:
         connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
         connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
+
+
+def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
+    """Take what names people out of reports that are older than the versions kept; their counts stay."""
+    found = connection.rows(
+        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND report NOT LIKE ?",
+        (district.number, oldest, f"%{FORGOTTEN}%"),
+    )
+    for number, text in found:
+        report = json.loads(text)
+        groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
+        short = {**report, "samples": [], "problems": [], "problem_groups": groups, "is_short": True}
+        connection.run(
+            "UPDATE syncs SET report = ? WHERE district = ? AND sync = ?", (json.dumps(short), district.number, number)
+        )

@@ -233,6 +233,11 @@ def provider_columns(connection: Connection) -> None:
     _run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
 
 
+def district_rules(connection: Connection) -> None:
+    """How a district's files are read, where that differs from the defaults: a JSON object of names, each true or false."""
+    _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -241,4 +246,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     contact_column,
     connections_since,
     provider_columns,
+    district_rules,
 )

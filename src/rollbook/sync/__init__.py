@@ -1,14 +1,14 @@
 """Syncs: a district's files in, a snapshot committed, a report out; and what can be done with snapshots besides.
 
 `nightly` is the run itself, seven stages of which only the last one writes; `reviews` approves, discards and takes back, `edits`
-changes what an application sees, `pauses` keeps a district as it is. All of them end in the stages of `stages`. Leaves files and
-rules to `roster`, the transaction to `store.history`.
+changes what an application sees, `pauses` keeps a district as it is. All of them end in the stages of `stages`. `standing` tells
+how districts stand. Leaves files and rules to `roster`, the transaction to `store.history`.
 """
 
 from rollbook.sync.edits import rescope, seen, share, thaw, view_of
 from rollbook.sync.nightly import Progress, run, take_in
 from rollbook.sync.pauses import pause, resume
-from rollbook.sync.result import How, Sync
+from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.reviews import approve, discard, undo
 from rollbook.sync.stages import DAY_SECONDS
 
@@ -19,6 +19,7 @@ __all__ = [
     "Sync",
     "approve",
     "discard",
+    "failed",
     "pause",
     "rescope",
     "resume",

@@ -16,7 +16,7 @@ from rollbook.store.history import Outcome, Snapshot
 from rollbook.store.views import Spec, View
 from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
-from rollbook.sync.stages import build, count, restore
+from rollbook.sync.stages import build, count, name_samples, restore
 from rollbook.sync.workplace import engine_in, workplace
 
 
@@ -79,7 +79,7 @@ def share(
         build(engine, district, [edited])
         moment = districts.moment_after(database, last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
-        counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
+        counts, samples = count(engine, view, None), name_samples(database, engine, view.number, shown)
         may_freeze = edited.freezes and not how.is_approved
         reasons = [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []
         frozen = {application.name: reasons} if reasons else {}

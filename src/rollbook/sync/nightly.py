@@ -7,17 +7,18 @@ from contextlib import closing
 from pathlib import Path
 
 from rollbook.errors import Refused, SourceRejected
-from rollbook.roster import checks, cloned, credentials, files, normalize, snapshot
+from rollbook.roster import checks, cloned, credentials, files, listing, normalize, snapshot
+from rollbook.roster.listing import Listing
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
+from rollbook.store import choices, districts, history
 from rollbook.store import credentials as logins
-from rollbook.store import districts, history
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.history import Outcome
 from rollbook.store.keys import Sealer, key_path
 from rollbook.sync.pauses import refuse_while_paused, reread
-from rollbook.sync.result import How, Sync
+from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.stages import COMPARED, Work, compare, conclude
 from rollbook.sync.workplace import engine_in, workplace
 
@@ -33,15 +34,18 @@ def run(
     rules: Rules | None = None,
     how: How | None = None,
     progress: Progress | None = None,
+    listed: Listing | None = None,
 ) -> Sync:
-    """Bring one district's roster up to date with its files.
+    """Bring one district's roster up to date with its files; `listed` takes every problem that they have.
 
+    `rules` are for this run only; without them, the district's own are in force.
     A sync that looks wrong is held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the
     files cannot be synced at all, Refused while the district is paused, Busy when another run was faster, MachineTrouble when
     memory or disk did not suffice; nothing is written then but the district's own state.
     """
-    rules, how, tell = rules or Rules(), how or How(), progress or _say_nothing
+    how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
+    rules = rules or choices.read(database, district)
     if district.given:
         raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
     refuse_while_paused(database, district, how)
@@ -57,12 +61,16 @@ def run(
                 password_key=keys[0],
             )
         except SourceRejected as error:
+            if listed:
+                listed.take(failed(district, error).problems)
             if not how.is_plan:
                 _note_failure(database, district, error, how)
             raise
         with closing(opened) as tables:
             tell("checking the rows")
             problems = checks.check(tables, rules)
+            if listed:
+                listed.take(problems.first(listing.ROWS_MAX))
             tell("normalising the values")
             normalize.roster(tables, rules)
             credentials.build(tables.connection, keys[1])
@@ -87,17 +95,16 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
         cloned.read(engine, pages)
         before = history.snapshot(database, district, folder, COMPARED)
         moment = compare(engine, database, district, before, settings, how)
-        return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how, None)
+        return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how)
 
 
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
     """Let the API say that the district has something to mend; the roster stays as it is."""
     before = history.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
-    problems = [str(problem) for problem in error.problems]
-    report = {"state": "failed", "message": str(error), "problems": problems, "note": how.note}
+    report = {**failed(district, error).as_json(), "note": how.note}
     outcome = Outcome("files", moment, report, {"state": "pending", "error": str(error)}, "failed", None)
-    history.commit(database, district, before, outcome)
+    error.noted = history.commit(database, district, before, outcome), districts.timestamp(moment)
 
 
 def _say_nothing(_: str) -> None:

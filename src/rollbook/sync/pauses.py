@@ -8,7 +8,7 @@ from rollbook.errors import BadSetting, Refused
 from rollbook.store import districts
 from rollbook.store.database import Database
 from rollbook.store.districts import District
-from rollbook.store.standing import change_record, is_paused
+from rollbook.store.own_record import change_record, is_paused
 from rollbook.sync.result import How
 
 
@@ -20,21 +20,28 @@ def pause(database: Database, district: District, start: date, end: date | None)
     if end and end < start:
         raise BadSetting(f"until: expected a day on or after {start.isoformat()}, got {end.isoformat()}")
     begun = start <= date.today()
-    columns: dict[str, object] = {"pause_start": start.isoformat(), "pause_end": end.isoformat() if end else None}
-    change_record(database, district, "pause", {**columns, "state": "paused"} if begun else columns)
+    dates: dict[str, object] = {"pause_start": start.isoformat(), "pause_end": end.isoformat() if end else None}
+    change_record(database, district, "pause", {**dates, "state": "paused"} if begun else dates, dates)
 
 
 def resume(database: Database, district: District) -> None:
-    """End a pause; what was to be mended before it still is."""
-    state = "pending" if reread(database, district).error else "running"
-    change_record(database, district, "pause", {"pause_start": None, "pause_end": None, "state": state})
+    """End a pause, also one that is still to come; what was to be mended before it still is.
+
+    Errors: Refused when there is none.
+    """
+    now = reread(database, district)
+    if not now.pause_start:
+        raise Refused(f"{district.name!r} is not paused")
+    state = "pending" if now.error else "running"
+    change_record(database, district, "resume", {"pause_start": None, "pause_end": None, "state": state})
 
 
 def refuse_while_paused(database: Database, district: District, how: How) -> None:
     if not is_paused(district, how.moment):
         return
     if district.state != "paused" and not how.is_plan:
-        change_record(database, district, "pause", {"state": "paused"})
+        dates = {"pause_start": district.pause_start, "pause_end": district.pause_end}
+        change_record(database, district, "pause", {"state": "paused"}, dates)
     start, end = district.pause_start, district.pause_end
     until = f"until {end}" if end else "with no end set"
     raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")

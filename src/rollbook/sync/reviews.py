@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from rollbook.errors import BadSetting, Refused
+from rollbook.errors import BadSetting, Busy, Refused
 from rollbook.settings import Settings
 from rollbook.store import history
 from rollbook.store.database import Database
 from rollbook.store.districts import District
-from rollbook.store.standing import change_record, healthy
+from rollbook.store.history import Run
+from rollbook.store.own_record import change_record, healthy
 from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import COMPARED, HELD, Work, compare, conclude, restore
@@ -25,7 +27,8 @@ def approve(
         raise BadSetting(
             f"this sync deletes nearly everything of a kind; to approve it, repeat the district's name: {district.name!r}"
         )
-    return _again(database, district, settings, held.number, "approval", how)
+    how, about = replace(how or How(), is_approved=True), {"approves": held.number}
+    return _again(database, district, settings, held.number, "approval", how, about=about)
 
 
 def discard(database: Database, district: District) -> int:
@@ -34,24 +37,51 @@ def discard(database: Database, district: District) -> int:
     district = reread(database, district)
     # What failed since then is still to be mended.
     columns: dict[str, object] = {"state": healthy(district), "error": ""} if district.error.startswith(HELD) else {}
-    change_record(database, district, "discard", columns, held_becomes="discarded")
+    change_record(database, district, "discard", columns, {"discards": number}, held_becomes="discarded")
     return number
 
 
-def undo(database: Database, district: District, settings: Settings) -> Sync:
-    """Take back the last committed sync, as a new snapshot. Errors: Refused when there is none to take back."""
+def undo(database: Database, district: District, settings: Settings, how: How | None = None) -> Sync:
+    """Take back the last committed sync, as a new snapshot; when that was an undo, what it took back is there again.
+
+    One that looks wrong, by the rule for syncs, is held, and nothing is kept of it: `how` must approve it. Errors: Refused when
+    there is none to take back, Busy when another run was faster.
+    """
     with database.read() as connection:
         kept = history.kept_snapshots(connection, district)
     if not kept:
         raise Refused(f"{district.name!r} has no committed sync to take back")
-    return _again(database, district, settings, kept[1] if len(kept) > 1 else 0, "undo")
+    taken, wanted = kept[0], kept[1] if len(kept) > 1 else 0
+    about = {
+        "takes_back": _named(history.run(database, district, taken)),
+        "restores": _named(history.run(database, district, wanted)) if wanted else None,
+    }
+    return _again(database, district, settings, wanted, "undo", how or How(), taken, about)
 
 
-def _again(database: Database, district: District, settings: Settings, number: int, cause: str, how: How | None = None) -> Sync:
-    """Make a kept snapshot the present one: compared with today's, and committed like any other."""
+def _named(run: Run) -> dict[str, object]:
+    return {"sync": run.number, "cause": run.cause, "created": run.created}
+
+
+def _again(
+    database: Database,
+    district: District,
+    settings: Settings,
+    number: int,
+    cause: str,
+    how: How,
+    taken: int | None = None,
+    about: Mapping[str, object] | None = None,
+) -> Sync:
+    """Make a kept snapshot the present one: compared with today's, and committed like any other.
+
+    `taken` is the number that today's must have.
+    """
     district = reread(database, district)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         before = history.snapshot(database, district, folder, COMPARED)
+        if taken not in (None, before.sync):
+            raise Busy(f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again")
         wanted = history.snapshot(database, district, folder, sync=number)
         if wanted.files:
             restore(engine, wanted.files)
@@ -59,6 +89,5 @@ def _again(database: Database, district: District, settings: Settings, number: i
             restore(engine, history.snapshot(database, district, folder).files, rows=0)
         # What is taken back comes home with the ids and dates it had.
         home = wanted.files if cause == "undo" else {}
-        how = replace(how or How(), is_approved=True)
         moment = compare(engine, database, district, before, settings, how, home)
-        return conclude(Work(database, district, settings, folder, engine, before, moment), cause, how, None)
+        return conclude(Work(database, district, settings, folder, engine, before, moment), cause, how, about=about)

@@ -9,15 +9,15 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from rollbook.roster import cloned, credentials, diff, guard, identity, snapshot
+from rollbook.roster.findings import Problems
 from rollbook.roster.guard import Counts, Reason
-from rollbook.roster.problems import Problems
 from rollbook.settings import Settings
 from rollbook.store import applications, districts, events, history, thresholds, views
 from rollbook.store import credentials as logins
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
-from rollbook.store.standing import healthy
+from rollbook.store.own_record import healthy
 from rollbook.store.views import View
 from rollbook.sync.result import How, Sync
 
@@ -25,6 +25,8 @@ DAY_SECONDS = 86_400
 # The ids of a plan: none of them is ever given, and they are greater than all that are.
 PLANNED_IDS = "f" * 16
 HELD = "Held for approval: "
+# Runs that are held when they look wrong. All others do what somebody has looked at, or what their source decided already.
+GUARDED = ("files", "undo")
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
 COMPARED = ("identity", "digests")
 
@@ -79,12 +81,15 @@ def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) 
             snapshot.build(engine, view.number, district.id, view.spec)
 
 
-def conclude(work: Work, cause: str, how: How, problems: Problems | None) -> Sync:
-    """Commit, hold, or only tell."""
+def conclude(
+    work: Work, cause: str, how: How, problems: Problems | None = None, about: Mapping[str, object] | None = None
+) -> Sync:
+    """Commit, hold, or only tell. An undo that is held leaves nothing behind: whoever asked for it can repeat it, approved."""
     counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
     kinds = counts[min(counts)]
     frozen = _freeze(work, counts)
-    reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if work.before.sync and cause == "files" else []
+    is_guarded = work.before.sync and cause in GUARDED
+    reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if is_guarded else []
     done = Sync(
         work.district,
         None,
@@ -92,16 +97,29 @@ def conclude(work: Work, cause: str, how: How, problems: Problems | None) -> Syn
         timestamp(work.moment),
         counts,
         {name: frozen[view] for name, view in applications.views_of(work.database, work.district).items() if frozen.get(view)},
-        diff.samples(work.engine, min(counts), is_whole=cloned.is_in(work.engine)),
+        name_samples(work.database, work.engine, min(counts), min(counts)),
         reasons,
-        problems.by_code() if problems else {},
+        problems.groups() if problems else (),
         tuple(problems) if problems else (),
+        about=about or {},
     )
     if how.is_plan:
         return done
     needs_name = any(reason.needs_name for reason in reasons) and how.name != work.district.name
     state = "held" if reasons and (needs_name or not how.is_approved) else "committed"
+    if state == "held" and cause == "undo":
+        return replace(done, state=state)
     return replace(done, state=state, number=_write(work, cause, state, done, how, frozen))
+
+
+def name_samples(database: Database, engine: DuckDBPyConnection, view: int, seen: int) -> list[dict[str, str]]:
+    """The first few changes of a view; what vanishes has the name that it has in the view `seen` now."""
+    found = diff.samples(engine, view, is_whole=cloned.is_in(engine))
+    with database.read() as connection:
+        for sample in found:
+            if sample["verb"] == "deleted":
+                sample["label"] = history.label(connection, seen, sample["kind"], sample["id"])
+    return found
 
 
 def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:

@@ -9,7 +9,7 @@ from rollbook.errors import RollbookError
 from rollbook.settings import Settings, base_url
 from rollbook.store import logins
 from rollbook.store.database import Database, open_database
-from rollbook.store.standing import keep_true
+from rollbook.store.own_record import keep_true
 
 EVERY_SECONDS = 60.0
 # Codes, tokens and sessions end by themselves; their rows need not go at once.

@@ -5,6 +5,7 @@ Days pass and settings change without a sync. `keep_true` brings every record up
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,11 +28,19 @@ def healthy(district: District, moment: float | None = None) -> str:
 
 
 def change_record(
-    database: Database, district: District, cause: str, columns: dict[str, object], held_becomes: str | None = None
+    database: Database,
+    district: District,
+    cause: str,
+    columns: Mapping[str, object],
+    report: Mapping[str, object] | None = None,
+    held_becomes: str | None = None,
 ) -> None:
-    """Change the district's own record, as a run of its own. Errors: Busy when another run was faster."""
+    """Change no more than the district's own record, as a run of its own; `report` is what history tells of it.
+
+    Errors: Busy when another run was faster.
+    """
     before = history.present(database, district)
-    outcome = Outcome(cause, districts.moment_after(database, before.created), {}, columns, held_becomes=held_becomes)
+    outcome = Outcome(cause, districts.moment_after(database, before.created), report or {}, columns, held_becomes=held_becomes)
     history.commit(database, district, before, outcome)
 
 
@@ -74,4 +83,4 @@ def _due(database: Database, district: District) -> dict[str, object] | None:
 
 def _present(connection: Connection, district: District) -> str | None:
     view = views.list_all(connection, district.number)[0]
-    return history.present_body(connection, view, "districts", district.id)
+    return history.present_body(connection, view.number, "districts", district.id)

@@ -1,0 +1,34 @@
+"""`rollbook rules`: how a district's files are read."""
+
+from __future__ import annotations
+
+import click
+
+from rollbook.commands import report
+from rollbook.commands.options import database_option, json_option, opened, read_choices, read_settings, rules_option
+from rollbook.roster.rules import DEFAULTS, SWITCHES
+from rollbook.store import choices, districts
+
+
+@click.command("rules")
+@click.argument("district")
+@rules_option
+@database_option
+@json_option
+def show_rules(district: str, wanted: tuple[str, ...], database: str | None, as_json: bool) -> None:
+    """Show or set how the files of a DISTRICT (name or id) are read, from its next sync on.
+
+    A rule may change most sections or students at once: look with `rollbook sync --plan` first, as such a sync is held.
+    """
+    changed = read_choices(wanted)
+    with opened(read_settings(database=database)) as store:
+        owner = districts.find(store, district)
+        rules = choices.write(store, owner, changed) if changed else choices.read(store, owner)
+    if as_json:
+        report.show_json(rules.switches())
+        return
+    for name, is_on in rules.switches().items():
+        mark = " " if is_on == DEFAULTS[name] else "*"
+        click.echo(f"{mark} {name:22} {'on' if is_on else 'off':4} {SWITCHES[name]}")
+    if rules.own():
+        click.echo("* differs from the default")

@@ -1,0 +1,62 @@
+"""`rollbook status`: all districts on one screen, and an exit code for whatever watches over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import click
+
+from rollbook.commands import report, standings
+from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.sync import standing
+from rollbook.sync.standing import Standing
+
+NAME_CHARACTERS = 40
+
+
+@click.command()
+@click.option("--max-age", "hours_max", type=click.FloatRange(min=0), help="Hours after which a last committed sync is too old.")
+@database_option
+@json_option
+@click.pass_context
+def status(context: click.Context, hours_max: float | None, database: str | None, as_json: bool) -> None:
+    """Show how all districts stand: state, last sync, problems of its files, and what somebody should look at.
+
+    Exit code: 0 when all is well; 1 when a sync is held, the last files could not be used, nothing was synced yet, what an
+    application sees is frozen, or the last committed sync is older than --max-age. Rows that were left out and pauses are well.
+    """
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        found = {each.district.name: each for each in standing.of_all(store)}
+    troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
+    if as_json:
+        shown = [{**standings.as_json(each, settings), "troubles": troubles[name]} for name, each in found.items()]
+        report.show_json({"is_well": not any(troubles.values()), "districts": shown})
+    else:
+        report.say(_lines(found, troubles))
+    context.exit(1 if any(troubles.values()) else 0)
+
+
+def _lines(found: Mapping[str, Standing], troubles: Mapping[str, list[str]]) -> Iterator[str]:
+    width = min(NAME_CHARACTERS, max([len("district"), *map(len, found)]))
+    yield _row(width, "district", "state", "last sync", "errors", "warnings")
+    for name, each in found.items():
+        yield _row(width, name, each.state, *_last(each))
+        yield from (f"  {line}" for line in troubles[name])
+        if each.state == "paused":
+            yield f"  paused until {each.district.pause_end or 'it is resumed'}"
+    ill = sum(1 for lines in troubles.values() if lines)
+    yield f"{ill} of {len(found)} districts to look at" if ill else "all is well"
+
+
+def _row(width: int, name: str, state: str, last: str, errors: str, warnings: str) -> str:
+    return f"{name:{width}}  {state:8} {last:42} {errors:>9} {warnings:>9}".rstrip()
+
+
+def _last(each: Standing) -> tuple[str, str, str]:
+    """The last run that was to make the roster, and what its files had."""
+    run = each.glance.last
+    if run is None:
+        return "", "", ""
+    counts = standings.problems(run)
+    return f"{run.number} {run.state} {run.created}", f"{counts['errors']:,}", f"{counts['warnings']:,}"

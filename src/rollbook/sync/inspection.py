@@ -1,0 +1,70 @@
+"""Files looked at as a sync would, and nothing else: no district, no database, nothing written."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rollbook.errors import SourceRejected
+from rollbook.roster import checks, files, findings, listing
+from rollbook.roster.findings import Group
+from rollbook.roster.listing import Listing
+from rollbook.roster.problems import Problem
+from rollbook.roster.rules import Rules
+from rollbook.roster.tables import Tables
+from rollbook.settings import Settings
+from rollbook.sync.result import STOPS_MAX, problems_as_json
+from rollbook.sync.workplace import workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What files hold: `rows` of each, those that a sync would leave out, and all problems as a sync's report has them.
+
+    `message` says why the files cannot be used at all, if so; there are no rows then.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    message: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether a sync would leave nothing out."""
+        return all(group.problem.severity == "warning" for group in self.groups)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "state": "failed" if self.message else "usable",
+            "message": self.message,
+            "files": {name: {"rows": rows, "left_out": self.left_out.get(name, 0)} for name, rows in self.rows.items()},
+            **problems_as_json(self.groups, self.problems),
+        }
+
+
+def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | None = None) -> Inspection:
+    """Verify and check a folder or a zip file; `listed` takes every problem. Errors: MachineTrouble."""
+    with workplace(settings) as folder:
+        try:
+            opened = files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
+        except SourceRejected as error:
+            return _stopped(error, listed)
+        with closing(opened) as tables:
+            problems = checks.check(tables, rules)
+            if listed:
+                listed.take(problems.first(listing.ROWS_MAX))
+            return Inspection(_rows(tables), problems.errors_by_file(), problems.groups(), tuple(problems))
+
+
+def _stopped(error: SourceRejected, listed: Listing | None) -> Inspection:
+    stops = findings.in_order(problem for problem in error.problems if isinstance(problem, Problem))
+    if listed:
+        listed.take(stops)
+    return Inspection(groups=findings.grouped(stops), problems=stops[:STOPS_MAX], message=str(error))
+
+
+def _rows(tables: Tables) -> dict[str, int]:
+    return {file: tables.count(file) for file in sorted(tables.columns, key=findings.FILE_ORDER.index)}

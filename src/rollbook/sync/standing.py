@@ -1,0 +1,99 @@
+"""How districts stand: one word for each, and what somebody should look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollbook.store import overview
+from rollbook.store.database import Database
+from rollbook.store.districts import District, timestamp
+from rollbook.store.overview import Glance
+from rollbook.store.own_record import is_paused
+from rollbook.sync.stages import HELD
+
+STATES = ("running", "paused", "held", "failed", "empty")
+HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A district at a glance, and its state in one word.
+
+    `held`: a sync waits for an approval; `paused`: it takes no files at present; `failed`: its last files could not be used;
+    `empty`: nothing was ever synced; else `running`. The API knows fewer words, and calls held, failed and empty `pending`.
+    """
+
+    glance: Glance
+    state: str
+    has_pause: bool
+
+    @property
+    def district(self) -> District:
+        return self.glance.district
+
+
+def of(database: Database, district: District) -> Standing:
+    """How one district stands now."""
+    (glance,) = overview.look(database, district)
+    return _standing(glance)
+
+
+def of_all(database: Database) -> list[Standing]:
+    """How all districts stand now."""
+    return [_standing(glance) for glance in overview.look(database)]
+
+
+def troubles(standing: Standing, hours_max: float | None = None) -> list[str]:
+    """What somebody should look at, in sentences; empty when all is well. A pause is no trouble: somebody decided it.
+
+    With `hours_max`, a last committed sync that is older is one, but not while the district is paused.
+    """
+    return [*_held(standing), *_failed(standing), *_frozen(standing), *_late(standing, hours_max)]
+
+
+def _standing(glance: Glance) -> Standing:
+    district, today = glance.district, timestamp()[:10]
+    has_pause = bool(district.pause_start) and today <= (district.pause_end or today)
+    return Standing(glance, _state(glance), has_pause)
+
+
+def _state(glance: Glance) -> str:
+    district = glance.district
+    if glance.held:
+        return "held"
+    # By its dates: the district's own record says so within a minute, where a server runs.
+    if is_paused(district, None):
+        return "paused"
+    if glance.last is None:
+        return "empty"
+    return "failed" if district.error else "running"
+
+
+def _held(standing: Standing) -> Iterator[str]:
+    held = standing.glance.held
+    if held:
+        yield f"sync {held.number} is held: {'; '.join(held.report.get('held_because', ()))}"
+
+
+def _failed(standing: Standing) -> Iterator[str]:
+    if standing.glance.last is None and standing.state != "paused":
+        yield "nothing was synced yet"
+    elif standing.glance.last and standing.district.error and not standing.district.error.startswith(HELD):
+        yield f"sync {standing.glance.last.number} failed: {standing.district.error}"
+
+
+def _frozen(standing: Standing) -> Iterator[str]:
+    for name, reasons in standing.glance.frozen.items():
+        yield f"what {name} sees is frozen: {'; '.join(reasons)}"
+
+
+def _late(standing: Standing, hours_max: float | None) -> Iterator[str]:
+    last = standing.district.last_sync
+    if hours_max is None or last is None or standing.state == "paused":
+        return
+    hours = (time.time() - datetime.fromisoformat(last).timestamp()) / HOUR_SECONDS
+    if hours > hours_max:
+        yield f"the last committed sync was {hours:,.0f} hours ago"
