@@ -179,7 +179,7 @@ def test_a_setting_that_cannot_be_used_is_named(place: Path, arguments: str, set
 
 def test_a_key_that_is_another_one_is_told(place: Path) -> None:
     (place / "other.key").write_text("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-    expected = "key_file: other.key is not the key with which the stored tokens were sealed"
+    expected = "key_file: other.key is not the key that the database was used with"
     assert expected == told(place, "connect", "A", "D", key_file="other.key")
 
 
