@@ -10,7 +10,7 @@ import orjson
 from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
-from rollbook.errors import BadSetting, Refused
+from rollbook.errors import BadSetting
 from rollbook.roster import sharing
 from rollbook.store import applications, districts, events, views
 from rollbook.store.keys import Sealer, key_path
@@ -45,8 +45,6 @@ def connect(application: str, district: str, shared: str, freezes: bool | None, 
     share = _share(shared)
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        if owner.given and (share is not None or freezes):
-            raise Refused(f"{owner.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
         begin = Spec.of(reader.scopes) if share is None else replace(Spec.of(reader.scopes), share=sharing.Share())
         view = sync.view_of(store, owner, begin, settings)

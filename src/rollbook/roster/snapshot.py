@@ -49,6 +49,11 @@ class Shown:
     withheld: tuple[str, ...] = ()
     keeps_ids: bool = False
 
+    @property
+    def shows_everybody(self) -> bool:
+        """Whether nobody, no role of anybody and no id is kept back; kinds and fields may be."""
+        return self.share is None and all(scope in self.scopes for scope in sharing.ROLES_OF_SCOPES)
+
     def hides(self, role: str, field: str) -> bool:
         """Whether a field of a role is not to be seen: withheld, or sensitive and of no scope that is here."""
         scope = SCOPE_OF.get(field)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duckdb import DuckDBPyConnection
+
 from rollbook.errors import Refused
 from rollbook.roster import cloned, diff, guard, identity
 from rollbook.settings import Settings
@@ -13,7 +15,6 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Outcome, Snapshot
 from rollbook.store.views import Spec, View
-from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import build, count, restore
 from rollbook.sync.workplace import engine_in, workplace
@@ -29,10 +30,7 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
         with database.write() as connection:
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
-                restore(engine, last.files)
-                if not cloned.is_in(engine):
-                    identity.restore(engine, last.files["identity"])
-                diff.load(engine, last.files["digests"])
+                _lay_out(engine, last)
                 build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
                 digests = diff.write(engine, "digests", folder)
@@ -57,8 +55,7 @@ def share(
 
     With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
     stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit itself
-    freezes a view that does so already, unless `how.is_approved`. Errors: Unknown when it is not connected, Refused for a
-    cloned district.
+    freezes a view that does so already, unless `how.is_approved`. Errors: Unknown when it is not connected.
     """
     how = how or How()
     number, seen = applications.connection_of(database, application, district)
@@ -66,19 +63,16 @@ def share(
     edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = history.snapshot(database, district, folder)
-        if reread(database, district).given or cloned.TABLE in last.files:
-            raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         if not last.sync:
             return _share_nothing_yet(database, district, application, number, edited, last, how)
-        restore(engine, last.files)
-        identity.restore(engine, last.files["identity"])
-        diff.load(engine, last.files["digests"])
+        _lay_out(engine, last)
+        is_whole = cloned.is_in(engine)
         if seen != view.number:
             diff.take_over(engine, seen, view.number)
         build(engine, district, [edited])
         moment = districts.moment_after(last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
-        counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=False)
+        counts, samples = count(engine, view, None), diff.samples(engine, view.number, is_whole=is_whole)
         reasons = guard.reasons(counts, {}) if view.freezes and not how.is_approved else []
         frozen = {application.name: reasons} if reasons else {}
         done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
@@ -99,7 +93,7 @@ def share(
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
-        run = history.commit(database, district, last, outcome, changes=diff.rows(engine), also=move)
+        run = history.commit(database, district, last, outcome, changes=diff.rows(engine, is_whole=is_whole), also=move)
         return replace(done, number=run, state="committed")
 
 
@@ -112,20 +106,25 @@ def thaw(database: Database, district: District, application: Application, setti
 
 
 def rescope(database: Database, application: Application, settings: Settings) -> list[Sync]:
-    """Let an application see at once what its scopes open now, in all its districts; where nothing differs, nothing is done.
-
-    A cloned district shows what its source gave.
-    """
+    """Let an application see at once what its scopes open now, in all its districts; where nothing differs, nothing is done."""
     done = []
     for number in applications.districts_of(database, application):
         with database.read() as connection:
             district = districts.by_number(connection, number)
         view = _view_seen(database, district, application)
         spec = replace(view.spec, scopes=Spec.of(application.scopes).scopes)
-        if spec != view.spec and not district.given:
+        if spec != view.spec:
             # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
     return done
+
+
+def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
+    """Lay a snapshot out as the run left it that committed it, to make views from it."""
+    restore(engine, last.files)
+    if not cloned.is_in(engine):
+        identity.restore(engine, last.files["identity"])
+    diff.load(engine, last.files["digests"])
 
 
 def _view_seen(database: Database, district: District, application: Application) -> View:
