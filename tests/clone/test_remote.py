@@ -12,7 +12,7 @@ from rollbook.errors import BadSetting, RemoteTrouble
 from rollbook.store import districts
 from rollbook.store.database import Database
 from tests.clone.conftest import Copy
-from tests.clone.stub import TOKEN, Reply, Stub, serving, springfield
+from tests.clone.stub import TOKEN, Reply, Stub, id_of, serving, springfield
 
 PAGE = b'<!DOCTYPE html>\n<html lang="en"><body><pre>Cannot GET</pre></body></html>'
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -206,6 +206,13 @@ def test_links_that_lead_in_a_circle_are_noticed(clone: Copy, source: Stub) -> N
 def test_a_record_that_comes_twice_is_refused(clone: Copy, source: Stub, sqlite: Database) -> None:
     source.records["users"].append(source.records["users"][0])
     with pytest.raises(RemoteTrouble, match="twice"):
+        clone()
+
+
+def test_a_record_that_says_a_field_twice_is_refused(clone: Copy, source: Stub) -> None:
+    known = source.records["users"][-1].replace('"roles": {', '"roles": {"student": {}, "student": {"ell_status": "Y"}, ')
+    source.records["users"].append(known.replace(id_of(5_000), id_of(7_000)))
+    with pytest.raises(RemoteTrouble, match="a record of users is no valid JSON: a field is said twice"):
         clone()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from rollbook.contract import events
+from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.contract.endpoints import ENDPOINTS, Endpoint
 from rollbook.store import applications
 from rollbook.store import events as events_store
@@ -110,11 +111,17 @@ def _wait_for(port: int) -> None:
 
 def connected(database: str, folder: Path, district: str) -> str:
     """A district token of an application that sees everything and has events."""
-    rollbook("application", "create", "Reader", database=database, folder=folder)
-    printed = rollbook("connect", "Reader", district, "--json", database=database, folder=folder)
+    token = narrowed(database, folder, district, "Reader", " ".join(SECURE_SYNC), "everything")
     store = open_database(database)
     events_store.switch(store, applications.find(store, "Reader").number, on=True)
     store.close()
+    return token
+
+
+def narrowed(database: str, folder: Path, district: str, name: str, scopes: str, share: str) -> str:
+    """A district token of an application with these scopes and this share."""
+    rollbook("application", "create", name, "--scopes", scopes, database=database, folder=folder)
+    printed = rollbook("connect", name, district, "--share", share, "--json", database=database, folder=folder)
     return str(json.loads(printed)["access_token"])
 
 
@@ -227,6 +234,24 @@ def test_a_clone_of_a_running_rollbook_equals_its_source_byte_for_byte_and_follo
         feed = here.all("/v3.0/events?limit=1000")
         assert feed != []
         assert replayed(before, feed) == state(here)
+
+
+def test_a_share_shows_the_same_of_a_clone_as_of_its_source(origin: Server, folder: Path, database_address: str) -> None:
+    source = str(folder / "origin.db")
+    origin.token = narrowed(source, folder, "Springfield", "Copier", " ".join((*SECURE_SYNC, *SENSITIVE)), "everything")
+    district = clone(origin, database_address, folder)["district"]
+    few = ("Few", "read:students read:student_contacts read:sections read:ell_status", '{"schools": ["0002"]}')
+    one_grade = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "3", "4"]], "with": ["sections"]}]}'
+    with serving(source, folder, "") as there, serving(database_address, folder, "") as here:
+        for name, scopes, share in (few, ("Grades", " ".join(SECURE_SYNC), one_grade)):
+            shown = []
+            for server, database in ((there, source), (here, database_address)):
+                server.token = narrowed(database, folder, district, name, scopes, share)
+                with server.reader() as reader:
+                    shown.append({kind: reader.all(f"/v3.0/{kind}?limit=1000") for kind in known(reader)})
+            assert shown[0] == shown[1]
+            assert 0 < len(shown[0]["users"]) < STUDENTS
+            assert ("ell_status" in json.dumps(shown)) == (name == "Few")
 
 
 def test_a_clone_is_reported_as_a_sync_is(origin: Server, folder: Path) -> None:

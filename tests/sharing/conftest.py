@@ -1,4 +1,4 @@
-"""A desk on each database."""
+"""A desk on each database: of a district made from files, and of a copy of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.store.database import Database
-from tests.sharing.desk import Desk
+from rollbook.store.database import Database, open_database
+from rollbook.store.migrations import migrate
+from tests.sharing.desk import CopyDesk, Desk
 
 
-@pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Iterator[Desk]:
-    with closing(Desk(database, tmp_path)) as opened:
-        yield opened
+@pytest.fixture(params=["files", "clone"])
+def desk(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Desk]:
+    """What is shared with an application does not depend on where the roster came from."""
+    if request.param == "files":
+        with closing(Desk(database, tmp_path)) as opened:
+            yield opened
+        return
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    with closing(open_database(str(folder / "rollbook.db"))) as source:
+        migrate(source)
+        with closing(Desk(source, folder)) as origin, closing(CopyDesk(database, tmp_path, origin)) as opened:
+            yield opened

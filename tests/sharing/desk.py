@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC
+from rollbook.clone import copy
+from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.roster import sharing
 from rollbook.store import applications, districts, events
 from rollbook.store.applications import Application
@@ -26,11 +29,17 @@ from rollbook.web.answers import Answer
 from rollbook.web.api import Request
 from rollbook.web.app import App
 from tests import world
+from tests.clone.stub import Reply, Stub, serving
 
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 KINDS = ("courses", "districts", "resources", "schools", "sections", "terms", "users")
 
 Json = dict[str, Any]
+
+# For what a district of files has alone.
+of_files = pytest.mark.parametrize("desk", ["files"], indirect=True)
+# For what a copy has alone.
+of_a_clone = pytest.mark.parametrize("desk", ["clone"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,13 @@ class Desk:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
-        self.settings = setting_rows.read({}, key_file=str(folder / "key"), rate_limit=0)
-        self.district = districts.create(database, "Springfield")
+        self.settings = setting_rows.read({}, key_file=str(folder / "key"), rate_limit=0, temporary=str(folder))
+        self.district = self.begin()
         self.app = App(database, self.settings, limits=folder / "limits")
         self._moment = time.time() - 40 * sync.DAY_SECONDS
+
+    def begin(self) -> District:
+        return districts.create(self.database, "Springfield")
 
     def moment(self) -> float:
         """Every run is an hour after the one before."""
@@ -115,14 +127,46 @@ class Desk:
             writer.write(files, students=students, seed=seed, day=number)
         return self.sync(files)
 
-    def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC) -> Reader:
+    def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC, sensitive: Iterable[str] = ()) -> Reader:
         application, _ = applications.create(self.database, name, scopes=tuple(scopes))
-        view = sync.view_of(self.database, self.now, application.asks, self.settings)
+        view = sync.view_of(self.database, self.now, replace(application.asks, sensitive=tuple(sensitive)), self.settings)
         sealer = Sealer(self.folder / "key")
         return Reader(self, application, applications.connect(self.database, sealer, application, self.now, view))
 
     def close(self) -> None:
         self.app.rate_limit.close()
+
+
+class CopyDesk(Desk):
+    """A copy of the district of another desk, cloned over HTTP; new files arrive there, and are followed by a clone."""
+
+    def __init__(self, database: Database, folder: Path, origin: Desk) -> None:
+        self.origin = origin
+        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), sharing.SENSITIVE_FIELDS)
+        super().__init__(database, folder)
+
+    def begin(self) -> District:
+        return self.clone().district
+
+    def sync(self, files: Mapping[str, str] | Path = world.FILES) -> Sync:
+        self.origin.sync(files)
+        return self.clone()
+
+    def clone(self) -> Sync:
+        with serving(Mirror(self.source)) as mirror:
+            return copy.run(self.database, mirror.address, self.source.token, self.settings)
+
+
+class Mirror(Stub):
+    """A server that answers as the Data API answers a reader."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def reply(self, target: str) -> Reply:
+        answer = self.reader.ask(target)
+        return Reply(answer.status, answer.body, {name.decode(): value.decode() for name, value in answer.headers})
 
 
 def ids_in(text: bytes | str) -> set[str]:

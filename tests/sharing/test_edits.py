@@ -15,7 +15,7 @@ from rollbook.store import applications, history, views
 from rollbook.store.views import Spec
 from rollbook.sync import How, edits
 from tests import world
-from tests.sharing.desk import Desk, Json, Reader, ids_in
+from tests.sharing.desk import Desk, Json, Reader, ids_in, of_files
 
 NORTH: Json = {"schools": ["N"]}
 SOUTH: Json = {"schools": ["S"]}
@@ -243,6 +243,7 @@ def test_a_preview_before_the_first_sync_writes_nothing(desk: Desk) -> None:
     assert len(labels(reader)["schools"]) == 2
 
 
+@of_files
 def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = desk.connect()
     monkeypatch.setattr(edits, "_share_nothing_yet", meanwhile(desk, edits._share_nothing_yet))
@@ -269,6 +270,7 @@ def test_an_undo_keeps_to_the_share(desk: Desk, reader: Reader) -> None:
     assert names == {"Noether", "Johnson"}
 
 
+@of_files
 def test_an_approved_sync_keeps_to_a_share_that_was_edited_while_it_was_held(desk: Desk, reader: Reader) -> None:
     gone = ("students.csv", "S,katherine,Johnson,Katherine,,5,,,,,katherine@south.example,,,,,,,\n", "")
     held = world.write(desk.folder / "held", world.changed(gone))

@@ -9,7 +9,7 @@ import pytest
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.errors import BadSetting
 from rollbook.roster import sharing
-from tests.sharing.desk import Desk, Json, Reader, ids_in
+from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
 
 
@@ -44,6 +44,7 @@ def _names(reader: Reader) -> dict[str, str]:
     return found
 
 
+@of_files
 def test_of_a_teacher_who_is_staff_only_the_shared_role_is_seen(reader: Reader) -> None:
     ada = by_label(reader)["users"]["t-ada"]
     staff = share(reader, rule("staff", along=("schools",)))["users"]["s-ada"]
@@ -58,6 +59,13 @@ def test_of_a_teacher_who_is_staff_only_the_shared_role_is_seen(reader: Reader) 
     }
     teacher = share(reader, rule("teacher", ["sis_id", "equals any of", "t-ada"]))["users"]["t-ada"]
     assert (teacher["name"]["last"], list(teacher["roles"])) == ("Lovelace", ["teacher"])
+
+
+@of_a_clone
+def test_a_cloned_person_has_one_name_whatever_role_is_seen(reader: Reader) -> None:
+    ada = by_label(reader)["users"]["t-ada"]
+    staff = share(reader, rule("staff", along=("schools",)))["users"]["s-ada"]
+    assert undated(staff) == {**undated(ada), "roles": {"staff": ada["roles"]["staff"]}}
 
 
 def undated(record: Json) -> Json:

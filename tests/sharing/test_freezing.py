@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rollbook import sync
+from rollbook.contract.events import DATES
 from rollbook.errors import Refused
 from rollbook.store import views
 from tests import world
-from tests.sharing.desk import Desk, Reader
+from tests.sharing.desk import Desk, Json, Reader, of_files
 from tests.sharing.test_edits import labels, replayed, state
 
 KATHERINE_GONE = ("students.csv", "S,katherine,Johnson,Katherine,,5,,,,,katherine@south.example,,,,,,,\n", "")
@@ -28,6 +29,10 @@ def careful(desk: Desk) -> Reader:
 
 def frozen(desk: Desk) -> dict[str, tuple[str, ...]]:
     return {name: view.frozen for name, view in views.by_application(desk.database, desk.now.number).items()}
+
+
+def undated(records: dict[tuple[str, str], Json]) -> dict[tuple[str, str], Json]:
+    return {key: {name: value for name, value in record.items() if name not in DATES} for key, record in records.items()}
 
 
 def test_a_sync_that_would_delete_too_much_leaves_the_view_and_no_other(desk: Desk, careful: Reader) -> None:
@@ -61,7 +66,8 @@ def test_a_sync_that_takes_the_change_back_goes_on_by_itself(desk: Desk, careful
     desk.sync(FEWER)
     done = desk.sync()
     assert (done.frozen, frozen(desk)) == ({}, {"Careful": ()})
-    assert replayed(start, careful.feed()) == state(careful)
+    # The source of a clone has a new date for who came back, and a change of dates alone is no event.
+    assert undated(replayed(start, careful.feed())) == undated(state(careful))
     assert "katherine" in labels(careful)["users"]
 
 
@@ -84,6 +90,7 @@ def test_a_connection_without_limits_never_freezes(desk: Desk) -> None:
     assert "katherine" not in labels(reader)["users"]
 
 
+@of_files
 def test_a_plan_tells_that_it_would_freeze(desk: Desk, careful: Reader) -> None:
     planned = sync.run(
         desk.database, desk.now, world.write(desk.folder / "plan", FEWER), desk.settings, how=sync.How(is_plan=True)

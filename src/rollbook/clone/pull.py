@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -202,11 +203,20 @@ def _object(remote: Remote, kind: str, raw: bytes) -> dict[str, Any]:
         raise RemoteTrouble(f"{remote.address}: a record of {kind} is larger than {RECORD_BYTES_MAX:,} bytes")
     try:
         record = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        # A field that is said twice means one thing to us and another to who reads the record.
+        json.loads(raw, object_pairs_hook=_said_once)
+    except (ValueError, RecursionError) as error:
         raise RemoteTrouble(f"{remote.address}: a record of {kind} is no valid JSON: {error}") from None
     if not isinstance(record, dict):
         raise RemoteTrouble(f"{remote.address}: expected each of {kind} to be an object, got {raw[:60]!r}")
     return record
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a field is said twice")
+    return found
 
 
 def _id(remote: Remote, kind: str, record: dict[str, Any]) -> str:

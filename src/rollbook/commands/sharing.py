@@ -59,8 +59,6 @@ def connect(
     share, sealer = _share(shared) if shared else None, Sealer(key_path(settings))
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        if owner.given and (share is not None or freezes):
-            raise Refused(f"{owner.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         _check_schools(store, owner, share)
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
         begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())

@@ -1,8 +1,8 @@
-"""A roster as another server gave it: records kept to the byte, and the lists of ids that related paths read, from the records.
+"""A roster as another server gave it: its records, kept to the byte, and what a share picks from, taken out of them.
 
-The other server decided already who sees what, so every view holds the same. Leaves fetching to `clone`, comparison to `diff`.
-What a snapshot of a cloned district keeps is the table `cloned` of (kind, id, roles, body): every record, the district's own
-among them, and under the kind `resources.courses` the ids that no record tells (a JSON array for each resource).
+Leaves fetching to `clone`, what each view shows of a record to `cuts`, comparison to `diff`. What a snapshot of a cloned
+district keeps is the table `cloned` of (kind, id, roles, body): every record, the district's own among them, and under the kind
+`resources.courses` the ids that no record tells (a JSON array for each resource).
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from pathlib import Path
 
 import duckdb
 
-from rollbook.contract.kinds import ROLE
+from rollbook.contract.fields import SHAPES
+from rollbook.contract.kinds import KIND
 from rollbook.errors import RemoteTrouble
+from rollbook.roster import cuts, lists, sharing
+from rollbook.roster.diff import SOURCE_ROLES
+from rollbook.roster.lists import HOMED, SCHOOLED
+from rollbook.roster.snapshot import Shown
 
 TABLE = "cloned"
 MAPPING = "resources.courses"
 
+_SOURCES = {role.name: source for source, role in SOURCE_ROLES.items()}
 _COLUMNS = "{kind: 'VARCHAR', id: 'VARCHAR', roles: 'BIGINT', body: 'VARCHAR'}"
-# Lists are packed, so nothing of another length may get into one.
-_ID_LENGTH = 24
 # The largest record that is taken in; as a text in a row of JSON it may take twice as much.
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 _ROW_BYTES_MAX = 2 * RECORD_BYTES_MAX + 1024
@@ -59,89 +63,123 @@ def district(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an empty `after` (view, kind, id, roles, core), where `core` is the whole record, and the lists all views share."""
+    """Create an empty `after` (view, kind, id, roles, core), where `core` is the whole record, and what all views share."""
     connection.execute("CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)")
-    for name, select in _edges().items():
-        connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
-    connection.execute("CREATE TEMP TABLE cloned_lists (kind VARCHAR, id VARCHAR, core VARCHAR)")
-    for name, select in lists().items():
-        connection.execute(
-            f"""
-            INSERT INTO cloned_lists SELECT '{name}', owner, string_agg(id, '' ORDER BY id) FROM (
-                SELECT DISTINCT owner, id FROM ({select})
-                WHERE length(owner) = {_ID_LENGTH} AND length(id) = {_ID_LENGTH}
-            ) GROUP BY owner
-            """
-        )
+    for source in sharing.SHARED:
+        connection.execute(f"CREATE TEMP TABLE all_{source}_id AS SELECT id FROM cloned WHERE {_is_of(source)}")
+    for name, (select, end) in _edges().items():
+        _split(connection, name, select, end)
+    connection.execute(f"CREATE TEMP TABLE all_section_places AS {_PLACES}")
+    connection.execute(f"CREATE TEMP VIEW all_resource_courses AS {_MAPPED}")
+    for source in sharing.SELECTED:
+        connection.execute(f"CREATE TEMP VIEW all_{source} AS {_columns_of(source)}")
 
 
-def build(connection: duckdb.DuckDBPyConnection, view: int) -> None:
-    """Add a view's records and lists to `after`."""
-    connection.execute(
-        f"""
-        INSERT INTO after
-        SELECT {view}, kind, id, roles, body FROM cloned WHERE kind NOT IN ('districts', '{MAPPING}')
-        UNION ALL SELECT {view}, kind, id, NULL, core FROM cloned_lists
-        """
-    )
+def build(connection: duckdb.DuckDBPyConnection, view: int, shown: Shown) -> None:
+    """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the view shows."""
+    sharing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
+    for select in cuts.records(shown):
+        connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+    lists.add(connection, view)
+    sharing.hide_kinds(connection, view, shown.scopes)
 
 
-# Lists from records ----------------------------------------------------------------------------------
+def _is_of(source: str) -> str:
+    """SQL for whether a record is one of a source: of its kind, or a user with its role."""
+    if source in KIND:
+        return f"kind = '{source}'"
+    return f"kind = 'users' AND roles & {SOURCE_ROLES[source].bit} > 0"
 
 
-def _each(kind: str, path: str, owner: str, id_: str) -> str:
-    """SQL for a pair of columns: each record's id, and each text at a path of it."""
-    return f"SELECT id AS {owner}, unnest(json_extract_string(body, '{path}')) AS {id_} FROM cloned WHERE kind = '{kind}'"
+# Edges from records ----------------------------------------------------------------------------------
 
 
-def _each_of(role: str, path: str, owner: str, id_: str) -> str:
-    """The same for a path inside a role; only the records of that role are looked into."""
-    return f"{_each('users', f'$.roles.{role}.{path}', owner, id_)} AND roles & {ROLE[role].bit} > 0"
-
-
-def _edges() -> dict[str, str]:
-    """SQL of what the records say about one another, taken from them once."""
-    schools = " UNION ALL ".join(
-        f"SELECT '{role}' AS role, * FROM ({_each_of(role, 'schools[*]', 'user', 'school')})"
-        for role in ("student", "teacher", "staff")
-    )
-    homes = " UNION ALL ".join(
+def _edges() -> dict[str, tuple[str, str]]:
+    """SQL of what the records say about one another, taken from them once, and the source of who or what is named there."""
+    schools = (f"SELECT '{role}' AS role, * FROM ({_each_of(role, 'schools', 'user', 'school')})" for role in SCHOOLED)
+    homes = (
         f"SELECT '{role}' AS role, id AS user, json_extract_string(body, '$.roles.{role}.school') AS school"
-        f" FROM cloned WHERE kind = 'users' AND roles & {ROLE[role].bit} > 0"
-        for role in ("student", "teacher")
+        f" FROM cloned WHERE {_is_of(source)}"
+        for role, source in HOMED.items()
     )
-    places = ", ".join(f"json_extract_string(body, '$.{name}') AS {name}" for name in ("school", "course", "term_id"))
     return {
-        "section_students": _each("sections", "$.students[*]", "section", "student"),
-        "section_teachers": _each("sections", "$.teachers[*]", "section", "teacher"),
-        "section_places": f"SELECT id, {places} FROM cloned WHERE kind = 'sections'",
-        "contact_students": _each_of("contact", "student_relationships[*].student", "contact", "student"),
-        "user_schools": schools,
-        "home_schools": homes,
-        "resource_courses": _each(MAPPING, "$[*]", "resource", "course"),
-        "resource_roles": _each("resources", "$.roles[*]", "resource", "role"),
+        "section_students": (_each(_is_of("sections"), "$.students", "section", "student"), "student"),
+        "section_teachers": (_each(_is_of("sections"), "$.teachers", "section", "teacher"), "teacher"),
+        "contact_students": (_each_of("contact", "student_relationships", "contact", "student", "student"), "student"),
+        "user_schools": (" UNION ALL ".join(schools), "school"),
+        "home_schools": (" UNION ALL ".join(homes), "school"),
+        "enrollments": (_each_of("student", "enrollments", "user", "school", "school"), "school"),
+        "mapping": (_each(f"kind = '{MAPPING}'", "$", "resource", "course"), "course"),
     }
 
 
-def lists() -> dict[str, str]:
-    """SQL for (owner, id) of every stored list of `contract.endpoints.LISTS`."""
-    found = {
-        "students.sections": "SELECT student AS owner, section AS id FROM section_students",
-        "teachers.sections": "SELECT teacher AS owner, section AS id FROM section_teachers",
-        "students.contacts": "SELECT student AS owner, contact AS id FROM contact_students",
-        "courses.resources": "SELECT course AS owner, resource AS id FROM resource_courses",
-        "resources.courses": "SELECT resource AS owner, course AS id FROM resource_courses",
-    }
-    for role, name in (("student", "students"), ("teacher", "teachers"), ("staff", "staff")):
-        found[f"schools.{name}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
-    for role in ("student", "teacher"):
-        mapped = f"FROM resource_courses JOIN resource_roles USING (resource) WHERE role = '{role}'"
-        found[f"schools.home_{role}s"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
-        found[f"courses.{role}_resources"] = f"SELECT course AS owner, resource AS id {mapped}"
-        found[f"resources.{role}_courses"] = f"SELECT resource AS owner, course AS id {mapped}"
-    for kind, column in (("schools", "school"), ("terms", "term_id"), ("courses", "course")):
-        found[f"{kind}.sections"] = f"SELECT {column} AS owner, id FROM section_places"
-    for kind, column in (("terms", "term_id"), ("courses", "course")):
-        found[f"schools.{kind}"] = f"SELECT school AS owner, {column} AS id FROM section_places"
-        found[f"{kind}.schools"] = f"SELECT {column} AS owner, school AS id FROM section_places"
+def _split(connection: duckdb.DuckDBPyConnection, name: str, select: str, end: str) -> None:
+    """Create `all_NAME`, where both ends are there as in a roster of files, and `stray_NAME`, where one is not."""
+    connection.execute(f"CREATE TEMP TABLE told AS {select}")
+    for table, join in (("all", "SEMI"), ("stray", "ANTI")):
+        connection.execute(f"CREATE TEMP TABLE {table}_{name} AS FROM told {join} JOIN all_{end}s_id i ON i.id = told.{end}")
+    connection.execute("DROP TABLE told")
+
+
+def _each(records: str, path: str, owner: str, id_: str, inner: str = "") -> str:
+    """SQL for (owner, id, position) of each id in a list of some records; it stands at `inner` where the list holds objects.
+
+    Positions are those in the list, also when something in it has no id, so that `cuts` finds the same place again.
+    """
+    elements = f"json_extract_string(body, '{path}[*]')"
+    if inner:
+        elements = f"list_transform(json_extract(body, '{path}[*]'), lambda one: json_extract_string(one, '$.{inner}'))"
+    return f"""
+        SELECT id AS {owner}, unnest(elements) AS {id_}, generate_subscripts(elements, 1) AS position
+        FROM (SELECT id, {elements} AS elements FROM cloned WHERE {records})
+    """
+
+
+def _each_of(role: str, path: str, owner: str, id_: str, inner: str = "") -> str:
+    """The same for a list inside a role; only the records of that role are looked into."""
+    return _each(_is_of(_SOURCES[role]), f"$.roles.{role}.{path}", owner, id_, inner)
+
+
+_PLACES = """
+    SELECT s.id, h.id AS school, c.id AS course, t.id AS term FROM cloned s
+    LEFT JOIN all_schools_id h ON h.id = json_extract_string(body, '$.school')
+    LEFT JOIN all_courses_id c ON c.id = json_extract_string(body, '$.course')
+    LEFT JOIN all_terms_id t ON t.id = json_extract_string(body, '$.term_id')
+    WHERE kind = 'sections'
+"""
+_MAPPED = """
+    SELECT resource, course, json_extract_string(body, '$.roles[*]') AS roles
+    FROM all_mapping JOIN cloned ON id = resource AND kind = 'resources'
+"""
+
+
+# Columns of rules from records -----------------------------------------------------------------------
+
+
+def _columns_of(source: str) -> str:
+    """SQL for the ids of a source with the columns that shares ask for; one that no record has is NULL."""
+    if source in KIND:
+        at, found = "$", _paths(KIND[source].shape, "$")
+    else:
+        role = SOURCE_ROLES[source]
+        at = f"$.roles.{role.name}"
+        # Names and emails stand beside the roles; of staff the wire shows a list that has one role.
+        found = {**_paths(role.shape, at), **_paths("Name", "$.name"), "email": "$.email", "role": f"{at}.roles[0]"}
+    asked = {column for kind, (name, _) in sharing.KINDS.items() if name == source for column in sharing.FIELDS[kind].values()}
+    columns = (
+        f"json_extract_string(body, '{found[name]}') AS {name}" if name in found else f"NULL::VARCHAR AS {name}"
+        for name in sorted(asked | {"key", "name"})
+    )
+    return f"SELECT id, {', '.join(columns)}, json_extract(body, '{at}.ext') AS ext FROM cloned WHERE {_is_of(source)}"
+
+
+def _paths(shape: str, at: str) -> dict[str, str]:
+    """Where each roster column stands in a record of a shape, also inside its objects."""
+    found: dict[str, str] = {}
+    for field in SHAPES[shape]:
+        path = f"{at}.{field.name}"
+        if field.type == "object" and field.of:
+            found |= _paths(field.of, path)
+        elif field.is_on_wire and field.column:
+            found[field.column] = path
     return found

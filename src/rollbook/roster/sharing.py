@@ -41,6 +41,8 @@ def _fields(source: str) -> dict[str, str]:
 
 # What a rule of each kind may ask for: the field as the API calls it, and the roster's column.
 FIELDS: dict[str, dict[str, str]] = {kind: _fields(source) for kind, (source, _) in KINDS.items()}
+# The sources that shares pick from.
+SELECTED = ("schools", *(source for source, _ in KINDS.values()))
 
 # What each scope opens: tables of people, and kinds of records.
 ROLES_OF_SCOPES = {
@@ -185,7 +187,8 @@ def narrow(
 ) -> None:
     """Make the names that records are built from (`students_id`, `section_students`, ...) show only what is shared.
 
-    `keeps_ids` leaves ids of unshared people inside shared records, as the API's original does in part.
+    What there is stands in `all_...`: the ids of each source, the edges between them, and for `SELECTED` the ids with the columns
+    that rules ask for. `keeps_ids` leaves ids of unshared people inside shared sections, as the API's original does in part.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE shared (source VARCHAR, id VARCHAR)")
     for statement in _everything() if share is None else _picked(share):
@@ -200,14 +203,20 @@ def narrow(
     for source in SHARED:
         is_in = f"SELECT id FROM shared WHERE source = '{source}'"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE id IN ({is_in})")
+    left_in = kept_ids(scopes) if keeps_ids else ()
     for edge, ends in _EDGES.items():
         kept = " AND ".join(
             f"{column} IN (SELECT id FROM shared WHERE source = '{source}')"
             for column, source in ends.items()
-            if not (keeps_ids and source in _PEOPLE_IDS)
+            if not (edge == f"section_{source}" and source in left_in)
         )
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {edge} AS FROM all_{edge} WHERE {kept or 'true'}")
     _narrow_schools_of_people(connection)
+
+
+def kept_ids(scopes: Sequence[str]) -> tuple[str, ...]:
+    """Whose ids may stay in shared sections though they are not shared: of students and teachers, where the scope is there."""
+    return tuple(source for scope, source in ROLES_OF_SCOPES.items() if scope in scopes and source in _PEOPLE_IDS)
 
 
 def hide_kinds(connection: duckdb.DuckDBPyConnection, view: int, scopes: Sequence[str]) -> None:
@@ -238,7 +247,7 @@ def _picked(share: Share) -> list[str]:
 
 def _of_schools(schools: Sequence[str]) -> list[str]:
     """Schools, with their sections, and the people and staff who have one of them as primary or further school."""
-    chosen = f"SELECT id FROM all_schools_id JOIN roster_schools USING (key) WHERE {_names_school(schools)}"
+    chosen = f"SELECT id FROM all_schools WHERE {_names_school(schools)}"
     people = (("students", "student"), ("teachers", "teacher"), ("staff", "staff"))
     return [
         f"SELECT 'schools', id FROM ({chosen})",
@@ -252,7 +261,7 @@ def _of_schools(schools: Sequence[str]) -> list[str]:
 
 def _of_rule(rule: Rule) -> list[str]:
     source, _ = KINDS[rule.kind]
-    matched = f"SELECT id FROM all_{source}_id JOIN roster_{source} t USING (key) WHERE {_where(rule, source)}"
+    matched = f"SELECT id FROM all_{source} t WHERE {_where(rule, source)}"
     picked = [f"SELECT DISTINCT '{source}', id FROM ({matched})"]
     sections = matched if rule.kind == "section" else ""
     if "sections" in rule.along:
@@ -347,7 +356,7 @@ def _of_school(condition: Condition, kind: str, source: str) -> str:
     """Whether the section's school, or any of the person's, is one of those named; with "not", whether none is."""
     is_not = condition.operator in NEGATED
     which = _names_school(condition.values, NEGATED.get(condition.operator, condition.operator))
-    named = f"SELECT id FROM all_schools_id JOIN roster_schools USING (key) WHERE {which}"
+    named = f"SELECT id FROM all_schools WHERE {which}"
     role = "staff" if source == "staff" else source.removesuffix("s")
     within = f"SELECT user FROM all_user_schools WHERE role = '{role}' AND school IN ({named})"
     if kind == "section":

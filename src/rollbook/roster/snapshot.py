@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES
 from rollbook.contract.kinds import ROLE
-from rollbook.roster import sharing
+from rollbook.roster import lists, sharing
 from rollbook.roster.identity import SOURCES
+from rollbook.roster.lists import HOMED, SCHOOLED
 from rollbook.roster.sharing import ASKABLE, SENSITIVE_FIELDS, Share
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
@@ -32,9 +33,8 @@ DATES: dict[str, tuple[str, str]] = {
     "resources": ("created", "updated"),
 }
 
-
-# Roles with a primary school, and their tables.
-_HOMED = {"student": "students", "teacher": "teachers"}
+# The scope that opens a sensitive field, by the field's name.
+SCOPE_OF = {field.name: field.scope for shape in SHAPES.values() for field in shape if field.scope}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,17 @@ class Shown:
     sensitive: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
 
+    @property
+    def shows_everybody(self) -> bool:
+        """Whether nobody, no role of anybody and no id is kept back; kinds and fields may be."""
+        return self.share is None and all(scope in self.scopes for scope in sharing.ROLES_OF_SCOPES)
+
+    def hides(self, role: str, field: str) -> bool:
+        """Whether a field of a role is not to be seen: withheld, not asked for, or sensitive and not opened by both sides."""
+        scope, named = SCOPE_OF.get(field), f"{role}.{field}"
+        is_closed = scope is not None and not (scope in self.scopes and f"student.{field}" in self.sensitive)
+        return is_closed or named in self.withheld or named in self.unasked
+
     @staticmethod
     def of(scopes: tuple[str, ...], asked: Collection[str] = ()) -> Shown:
         """Everything that scopes open, of the fields asked for (none named of a role: all of them).
@@ -68,8 +79,8 @@ class Shown:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """Fields that are not shown: withheld, not asked for, or sensitive and not opened by both sides."""
-        closed = (field for field, scope in SENSITIVE_FIELDS.items() if not (scope in self.scopes and field in self.sensitive))
+        """The fields that `hides` tells of, by their names with the role."""
+        closed = (field for field in SENSITIVE_FIELDS if self.hides(*field.split(".")))
         return tuple(dict.fromkeys((*self.withheld, *self.unasked, *closed)))
 
 
@@ -114,11 +125,7 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
     people = (_single("student", values, shown), _single("contact", values, shown), _merging(values, shown))
     for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), *people):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
-    for name, select in _lists().items():
-        connection.execute(
-            f"INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
-            f" FROM (SELECT DISTINCT owner, id FROM ({select})) GROUP BY owner"
-        )
+    lists.add(connection, view)
     sharing.hide_kinds(connection, view, shown.scopes)
 
 
@@ -136,6 +143,10 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
             f"""CREATE TEMP TABLE all_{source}_id AS SELECT key, people.user AS id, legacy_id
                 FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
         )
+    for source in sharing.SELECTED:
+        connection.execute(
+            f"CREATE TEMP VIEW all_{source} AS SELECT i.id, t.* FROM all_{source}_id i JOIN roster_{source} t USING (key)"
+        )
     edges = {
         "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
         " JOIN all_sections_id s ON s.key = e.section JOIN all_students_id p ON p.key = e.student",
@@ -152,42 +163,16 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
         "user_schools": " UNION ALL ".join(
             f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
             f" JOIN all_{source}_id p ON p.key = e.key JOIN all_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
-            for role, source in (*_HOMED.items(), ("staff", "staff"))
+            for role, source in SCHOOLED.items()
         ),
         "home_schools": " UNION ALL ".join(
             f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN all_{source}_id p USING (key)"
             " JOIN all_schools_id h ON h.key = r.school"
-            for role, source in _HOMED.items()
+            for role, source in HOMED.items()
         ),
     }
     for name, select in edges.items():
         connection.execute(f"CREATE TEMP TABLE all_{name} AS {select}")
-
-
-def _lists() -> dict[str, str]:
-    """SQL for (owner, id) of every stored list of `contract.endpoints.LISTS`."""
-    lists = {
-        "students.sections": "SELECT student AS owner, section AS id FROM section_students",
-        "teachers.sections": "SELECT teacher AS owner, section AS id FROM section_teachers",
-        "students.contacts": "SELECT student AS owner, contact AS id FROM contact_students",
-        "courses.resources": "SELECT course AS owner, resource AS id FROM resource_courses",
-        "resources.courses": "SELECT resource AS owner, course AS id FROM resource_courses",
-    }
-    for role, source in (*_HOMED.items(), ("staff", "staff")):
-        lists[f"schools.{source}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
-    for role, source in _HOMED.items():
-        lists[f"schools.home_{source}"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
-    for role in ("student", "teacher"):
-        mapped = f"FROM resource_courses WHERE list_contains(roles, '{role}')"
-        lists[f"courses.{role}_resources"] = f"SELECT course AS owner, resource AS id {mapped}"
-        lists[f"resources.{role}_courses"] = f"SELECT resource AS owner, course AS id {mapped}"
-    for kind, column in (("schools", "school"), ("terms", "term"), ("courses", "course")):
-        lists[f"{kind}.sections"] = f"SELECT {column} AS owner, id FROM section_places WHERE {column} IS NOT NULL"
-    for kind, column in (("terms", "term"), ("courses", "course")):
-        used = f"FROM section_places WHERE {column} IS NOT NULL"
-        lists[f"schools.{kind}"] = f"SELECT school AS owner, {column} AS id {used}"
-        lists[f"{kind}.schools"] = f"SELECT {column} AS owner, school AS id {used}"
-    return lists
 
 
 # Records as JSON -------------------------------------------------------------------------------------
@@ -325,9 +310,9 @@ def _part(name: str, shown: Shown) -> str:
     """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
     values = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
-    hidden = tuple(field.partition(".")[2] for field in shown.hidden if field.partition(".")[0] == name)
+    hidden = tuple(field.name for field in SHAPES[role.shape] if shown.hides(name, field.name))
     role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=hidden))}"""
-    email = "NULL::VARCHAR" if "email" in hidden else "t.email"
+    email = "NULL::VARCHAR" if shown.hides(name, "email") else "t.email"
     return f"""
         SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
         FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
@@ -342,7 +327,8 @@ def _sensitive() -> dict[str, str]:
 
 def _core(shape: str, values: Mapping[str, str]) -> str:
     """SQL for a record without its dates and closing brace. The record's id stands in `i.id`, its columns in `t`."""
-    members = _members(shape, {**values, "id": _quoted("i.id")}, without=("created", "last_modified", "updated"))
+    # Sensitive fields are those of roles.
+    members = _members(shape, {**values, "id": _quoted("i.id")}, without=("created", "last_modified", "updated", *SCOPE_OF))
     return f"'{{' || concat_ws(',', {', '.join(members)})"
 
 

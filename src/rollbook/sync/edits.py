@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from duckdb import DuckDBPyConnection
+
 from rollbook.contract.tiers import SCOPE_OF_ROLE
 from rollbook.errors import Refused
 from rollbook.roster import cloned, diff, guard, identity
@@ -14,7 +16,6 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Outcome, Snapshot
 from rollbook.store.views import Spec, View
-from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import build, count, name_samples, restore
 from rollbook.sync.workplace import engine_in, workplace
@@ -30,10 +31,7 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
         with database.write() as connection:
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
-                restore(engine, last.files)
-                if not cloned.is_in(engine):
-                    identity.restore(engine, last.files["identity"])
-                diff.load(engine, last.files["digests"])
+                _lay_out(engine, last)
                 build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
                 digests = diff.write(engine, "digests", folder)
@@ -59,7 +57,7 @@ def share(
     With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
     stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit that
     deletes too much freezes such a view, too, and is then held, unless `how.is_approved`; one that only changes records does not:
-    whoever withholds a field means all of them. Errors: Unknown when it is not connected, Refused for a cloned district.
+    whoever withholds a field means all of them. Errors: Unknown when it is not connected.
     """
     how = how or How()
     number, shown = applications.connection_of(database, application, district)
@@ -67,13 +65,9 @@ def share(
     edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = history.snapshot(database, district, folder)
-        if reread(database, district).given or cloned.TABLE in last.files:
-            raise Refused(f"{district.name!r} is a clone: its source decides what is in it, so it is shared as a whole")
         if not last.sync:
             return _share_nothing_yet(database, district, application, number, edited, last, how)
-        restore(engine, last.files)
-        identity.restore(engine, last.files["identity"])
-        diff.load(engine, last.files["digests"])
+        _lay_out(engine, last)
         if shown != view.number:
             diff.take_over(engine, shown, view.number)
         build(engine, district, [edited])
@@ -104,7 +98,8 @@ def share(
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
-        run = history.commit(database, district, last, outcome, changes=diff.rows(engine), also=move)
+        changes = diff.rows(engine, is_whole=cloned.is_in(engine))
+        run = history.commit(database, district, last, outcome, changes=changes, also=move)
         return replace(done, number=run, state="held" if reasons else "committed")
 
 
@@ -117,20 +112,25 @@ def thaw(database: Database, district: District, application: Application, setti
 
 
 def rescope(database: Database, application: Application, settings: Settings, asks: Spec | None = None) -> list[Sync]:
-    """Let an application see at once what it asks for now, in all its districts; where nothing differs, nothing is done.
-
-    A cloned district shows what its source gave.
-    """
+    """Let an application see at once what it asks for now, in all its districts; where nothing differs, nothing is done."""
     done, asks = [], asks or application.asks
     for number in applications.districts_of(database, application):
         with database.read() as connection:
             district = districts.by_number(connection, number)
         view = seen(database, district, application)
         spec = replace(view.spec, scopes=asks.scopes, unasked=asks.unasked)
-        if spec != view.spec and not district.given:
+        if spec != view.spec:
             # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
     return done
+
+
+def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
+    """Lay a snapshot out as the run left it that committed it, to make views from it."""
+    restore(engine, last.files)
+    if not cloned.is_in(engine):
+        identity.restore(engine, last.files["identity"])
+    diff.load(engine, last.files["digests"])
 
 
 def seen(database: Database, district: District, application: Application) -> View:

@@ -71,12 +71,12 @@ def compare(
 
 
 def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
-    """Make the records of every view: from the roster's columns or, in a cloned district, as they were given."""
+    """Make the records of every view: from the roster's columns or, in a cloned district, from the records that were given."""
     is_cloned = cloned.is_in(engine)
     (cloned if is_cloned else snapshot).begin(engine)
     for view in seen:
         if is_cloned:
-            cloned.build(engine, view.number)
+            cloned.build(engine, view.number, view.spec)
         else:
             snapshot.build(engine, view.number, district.id, view.spec)
 
