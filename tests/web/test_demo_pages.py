@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from rollbook.commands.advance import LOCK
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
@@ -26,7 +22,7 @@ from rollbook.web import storyboard
 from rollbook.web.app import App
 from tests import demos
 from tests.demos import BEARER
-from tests.web.test_explorer_browser import ARGUMENTS, CHROMIUM, POOR_CONTRAST
+from tests.web.chromium import POOR_CONTRAST, served
 
 BASE = "http://demo.test"
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
@@ -253,27 +249,13 @@ def _form(page: httpx.Response) -> tuple[dict[str, str], str]:
 
 @pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[str]:
-    with demos.app_of(folder) as app:
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/demo"
-        server.should_exit = True
-        thread.join()
+    with demos.app_of(folder) as app, served(app) as address:
+        yield f"{address}/demo"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no chromium on this machine: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+def browser(chromium: Browser) -> Browser:
+    return chromium
 
 
 def open_page(browser: Browser, address: str, *, width: int = 1280, is_dark: bool = False) -> tuple[Page, list[str]]:

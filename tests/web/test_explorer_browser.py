@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,26 +15,13 @@ from starlette.routing import Route
 
 from rollbook.contract import openapi
 from rollbook.web import explorer
+from tests.web.chromium import POOR_CONTRAST, served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from calling home.
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--no-first-run",
-]
 TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
 LIST_USERS = "/explorer#/Users/getUsers"
 TABS_MAX = 200
-
-POOR_CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
 
 
 @dataclass
@@ -60,27 +41,13 @@ def site() -> Iterator[Site]:
     site = Site()
     pages = explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO Willow Unified")
     app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.01)
-    site.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield site
-    server.should_exit = True
-    thread.join()
+    with served(app) as site.url:
+        yield site
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no chromium on this machine: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+def browser(chromium: Browser) -> Browser:
+    return chromium
 
 
 @dataclass
