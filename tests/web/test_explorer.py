@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from rollbook.contract.openapi import document
 from rollbook.web import explorer
@@ -18,8 +21,17 @@ from rollbook.web import explorer
 BASE = "http://rollbook.test"
 STATIC = Path(explorer.__file__).parent / "static"
 TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
-DEMO = Starlette(routes=explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO <Willow> & Sons"))
-HUB = Starlette(routes=explorer.routes(demo_token=None))
+
+
+async def elsewhere(_: Request) -> Response:
+    return Response()
+
+
+# What the pages lead to, and other modules serve.
+OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo")]
+FACTS = {"demo_token": TOKEN, "demo_basic": BASIC, "district_name": "#DEMO <Willow> & Sons"}
+DEMO = Starlette(routes=[*OTHERS, *explorer.routes(**FACTS, has_story=True)])
+HUB = Starlette(routes=[*OTHERS, *explorer.routes(demo_token=None)])
 PAGES = ("/", "/explorer")
 
 
@@ -91,6 +103,16 @@ def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
     assert "speaks the Clever API v3.0" in text
     assert "not affiliated with or endorsed by Clever Inc." in text
     assert {"/explorer", "/openapi.json"} <= set(addresses(text))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_leads_to_the_sign_in_and_in_a_demo_to_its_days(path: str) -> None:
+    for app, expected in (
+        (HUB, ["/login", "/explorer", "/openapi.json"]),
+        (DEMO, ["/login", "/demo", "/explorer", "/openapi.json"]),
+    ):
+        nav = ask(app, path).text.partition('<nav aria-label="Main">')[2].partition("</nav>")[0]
+        assert addresses(nav) == expected
 
 
 def test_a_demo_shows_its_tokens_and_three_lines_to_paste() -> None:

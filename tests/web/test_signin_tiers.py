@@ -8,7 +8,7 @@ import pytest
 
 from rollbook.auth.tokens import Tokens
 from rollbook.store import districts
-from tests.sso import BACK, Browser, World, answer
+from tests.sso import BACK, Browser, World, answer, words
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert student.sign_in("amy", student.ask(world.shelf)).status_code == 403
 
     question = browser.sign_in("okoye", browser.ask(world.shelf, state="s"))
-    assert "Let Shelf see your classes?" in question.text
+    assert "Let Shelf see your classes?" in words(question)
     sent = answer(browser.follow(browser.press(question, "/allow")))
     assert (sent["state"], "read:students_limited" in sent["scope"]) == ("s", True)
     got = browser.exchange(world.shelf, sent["code"]).json()
@@ -119,12 +119,12 @@ def test_a_portal_shows_the_applications_that_are_for_this_person(world: World, 
 def test_a_student_on_a_shared_device_confirms_who_it_is(world: World, browser: Browser) -> None:
     browser.arrive(world.reader, "amy")
     question = browser.ask(world.reader, confirmed="false", state="s")
-    assert "Are you Amy Adams?" in question.text
+    assert "Are you Amy Adams?" in words(question)
     assert answer(browser.press(question, "/confirm"))["state"] == "s"
     question = browser.ask(world.reader, confirmed="false", state="s")
     login = browser.follow(browser.press(question, "/logout"))
     end = browser.follow(browser.press(login, person=world.ids["ben"]))
-    assert "Are you Ben Baker?" in end.text
+    assert "Are you Ben Baker?" in words(end)
 
 
 def test_a_teacher_is_not_asked_to_confirm(world: World, browser: Browser) -> None:

@@ -100,12 +100,12 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
         person = people.get(connection, people.whole(connection, session.district), session.user_id)
     if decided.outcome == "wrong type":
         mender = f"the makers of {application.name} choose for whom it is"
-        raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403)
+        raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403, ask=ask.query())
     if decided.outcome == "unshared":
         if ask.returns_unshared:
             return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
         mender = f"an administrator of {here.name} can give it to you"
-        raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403)
+        raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403, ask=ask.query())
     needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
         return _send_error(desk, redirect_uri, ask, issuer, "interaction_required")
