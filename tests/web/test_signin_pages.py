@@ -8,7 +8,7 @@ import pytest
 from httpx import Response
 
 from rollbook.store import applications, districts, people
-from tests.sso import BACK, Browser, Club, World, answer, links, words
+from tests.sso import BACK, OTHER, Browser, Club, World, answer, links, words
 
 
 @pytest.fixture
@@ -90,6 +90,54 @@ def test_who_is_not_signed_in_is_led_to_her_school(browser: Browser) -> None:
     )
     assert links(stopped)["Find your school"] == "/login"
     assert 'action="/logout"' not in stopped.text
+
+
+# A wrong address to return to ------------------------------------------------------------------------
+
+
+def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(world: World, browser: Browser) -> None:
+    stopped = browser.ask(world.reader, redirect_uri="http://localhost:3000/cb?a=1")
+    told = words(stopped)
+    assert "Asked for http://localhost:3000/cb?a=1" in told
+    assert f"Registered {BACK} {OTHER}" in told
+    command = f"--redirect-uri {BACK} --redirect-uri '{OTHER}' --redirect-uri 'http://localhost:3000/cb?a=1'"
+    assert f"rollbook application set Reader {command}" in told
+    # The database of a real server may stand in an address with a password.
+    assert "--database" not in told
+
+
+def test_the_demos_own_application_is_named_with_its_database(world: World, browser: Browser) -> None:
+    made, _ = applications.create(world.database, "Demo's own", is_demo=True)
+    told = words(browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="http://localhost:3000/"))
+    assert "Registered http://testserver/demo/arrived" in told
+    assert """application set 'Demo'"'"'s own' --redirect-uri http://localhost:3000/ --database """ in told
+
+
+def test_a_developer_who_registered_nothing_is_told_how(world: World, browser: Browser) -> None:
+    made, _ = applications.create(world.database, "Bare")
+    told = words(browser.get("/oauth/authorize", client_id=made.client_id))
+    assert "Registered no address yet" in told
+    assert "rollbook application set Bare --redirect-uri https://your.application/callback" in told
+
+
+@pytest.mark.parametrize(
+    "asked", ["https://evil.example/<script>alert(1)</script>", "https://x.example/'; rm -rf ~", "a\x1b[201~b"]
+)
+def test_what_was_asked_for_is_shown_as_text_and_no_more(world: World, browser: Browser, asked: str) -> None:
+    stopped = browser.ask(world.reader, redirect_uri=asked)
+    assert "<script" not in stopped.text
+    if " " in asked or "\x1b" in asked:
+        assert "rollbook application set" not in words(stopped)
+
+
+def test_of_a_live_application_nothing_is_told(world: World, browser: Browser) -> None:
+    made, _ = applications.create(world.database, "Live", redirect_uris=("https://live.example/back",))
+    applications.change(world.database, made, is_live=True)
+    stopped = browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="https://evil.example/")
+    assert stopped.status_code == 400
+    assert "has not registered" in words(stopped)
+    for told in ("live.example", "evil.example", "rollbook application"):
+        assert told not in stopped.text
 
 
 # A form that was refused -----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Connection
 from rollbook.store.districts import District, timestamp
 from rollbook.store.logins import Grant, Session
+from rollbook.web import registering
 from rollbook.web.desk import Desk, Visit, asked_before, way_back
 
 PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff", "district_admin": "district administrators"}
@@ -123,7 +124,12 @@ def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application,
     application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
     if application is None:
         raise SignInStopped("The application that sent you here is not known to this server.", oauth.VENDOR)
-    return application, oauth.redirect_of(desk.redirect_uris(application), ask.redirect_uri)
+    registered = desk.redirect_uris(application)
+    try:
+        return application, oauth.redirect_of(registered, ask.redirect_uri)
+    except SignInStopped as error:
+        hints = registering.hints(application, registered, ask.redirect_uri, desk.settings.database)
+        raise SignInStopped(str(error), error.mender, error.status, hints=hints) from None
 
 
 def _suffices(session: Session, ask: Ask, district: District | None) -> bool:
