@@ -8,7 +8,7 @@ import pytest
 
 from rollbook.auth.tokens import Tokens
 from rollbook.store import districts
-from tests.sso import BACK, Browser, World, answer, words
+from tests.sso import BACK, HOME, Browser, World, answer, words
 
 
 @pytest.fixture
@@ -100,6 +100,22 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert pupil.api(f"/v3.0/users/{world.ids['amy']}/sections", own_token).status_code == 404
     stranger = world.browser()
     assert stranger.sign_in("ben", stranger.ask(world.shelf)).status_code == 403
+
+
+def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, browser: Browser) -> None:
+    question = browser.sign_in("lund", browser.ask(world.shelf, state="a b"))
+    told = browser.press(question, "/deny")
+    assert told.headers["location"].startswith(f"{BACK}?")
+    assert answer(told) == {"error": "access_denied", "state": "a b", "iss": HOME}
+    # Nothing was decided for good: the next time she is asked again.
+    assert "Let Shelf see your classes?" in words(browser.ask(world.shelf))
+
+
+def test_a_refusal_is_sent_to_a_registered_address_only(world: World, browser: Browser) -> None:
+    question = browser.sign_in("lund", browser.ask(world.shelf))
+    evil = f"client_id={world.shelf.client_id}&redirect_uri=https%3A%2F%2Fevil.example"
+    told = browser.press(question, "/deny", ask=evil)
+    assert (told.status_code, "location" in told.headers) == (400, False)
 
 
 def test_an_instant_login_ends_at_the_first_address_without_a_state(world: World, browser: Browser) -> None:

@@ -34,6 +34,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/oauth/instant-login", desk.at(instant_login), methods=["GET"]),
         Route("/oauth/confirm", desk.at(confirm), methods=["POST"]),
         Route("/oauth/allow", desk.at(allow), methods=["POST"]),
+        Route("/oauth/deny", desk.at(deny), methods=["POST"]),
     ]
 
 
@@ -78,6 +79,15 @@ def allow(desk: Desk, visit: Visit) -> Response:
                 address=visit.address,
             )
     return desk.redirect(way_back(visit.form.get("ask", "")), 303)
+
+
+def deny(desk: Desk, visit: Visit) -> Response:
+    """A teacher does not let it in: the application is told so (RFC 6749, 4.1.2.1)."""
+    ask = _asked_through_page(visit)
+    with desk.database.read() as connection:
+        application, redirect_uri = _checked(desk, connection, ask)
+    issuer = desk.base if application.names_issuer else ""
+    return _send_error(desk, redirect_uri, ask, issuer, "access_denied")
 
 
 def _asked_through_page(visit: Visit) -> Ask:
