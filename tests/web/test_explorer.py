@@ -115,6 +115,14 @@ def test_every_page_leads_to_the_sign_in_and_in_a_demo_to_its_days(path: str) ->
         assert addresses(nav) == expected
 
 
+def test_the_explorer_promises_nothing_without_javascript() -> None:
+    for app in (HUB, DEMO):
+        html = ask(app, "/explorer").text
+        hidden = re.findall(r"<p[^>]* hidden>(.*?)</p>", html, re.DOTALL)
+        assert [text.count("Execute") for text in hidden] == [html.count("Execute")]
+        assert "It needs JavaScript" in html
+
+
 def test_a_demo_shows_its_tokens_and_three_lines_to_paste() -> None:
     html = ask(DEMO, "/").text
     assert "#DEMO &lt;Willow&gt; &amp; Sons" in html

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from rollbook.contract import openapi
 from rollbook.web import explorer
-from tests.web.chromium import POOR_CONTRAST, served
+from tests.web.chromium import FLAWS, POOR_CONTRAST, served
 
 pytestmark = pytest.mark.browser
 
@@ -164,11 +164,51 @@ def test_a_line_can_be_copied(browser: Browser, site: Site) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{site.url}/")
-    page.get_by_role("button", name="Copy").first.click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    expected = explorer.curl_lines(site.url, TOKEN)[0]
-    assert expected == page.evaluate("navigator.clipboard.readText()")
+    lines = explorer.curl_lines(site.url, TOKEN, BASIC)
+    assert [button.get_attribute("aria-label") for button in page.locator("button.copy").all()] == [
+        f"Copy line {number}" for number in range(1, len(lines) + 1)
+    ]
+    said = page.get_by_role("status")
+    expect(said).to_have_text("")
+    for number, line in enumerate(lines, 1):
+        page.get_by_role("button", name=f"Copy line {number}").click()
+        expect(said).to_have_text("Copied")
+        assert line == page.evaluate("navigator.clipboard.readText()")
+    expect(said).to_have_text("", timeout=5_000)
     context.close()
+
+
+def test_a_line_that_cannot_be_copied_says_so(browser: Browser, site: Site) -> None:
+    page = browser.new_page()
+    page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    page.goto(f"{site.url}/")
+    page.get_by_role("button", name="Copy line 2").click()
+    expect(page.get_by_role("status")).to_have_text("Not copied")
+    page.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/explorer"])
+def test_a_page_has_no_flaw_for_those_who_do_not_see_it(browser: Browser, site: Site, path: str) -> None:
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    page.goto(site.url + path)
+    if path == "/explorer":
+        expect(page.get_by_text("It needs JavaScript")).not_to_be_visible()
+        expect(page.get_by_label("Filter by tag or path")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Explorer")
+        expect(page.get_by_text("Each field says what is promised of it.")).to_be_visible()
+    else:
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate(FLAWS) == []
+    page.context.close()
+
+
+def test_without_javascript_the_explorer_asks_to_press_nothing(browser: Browser, site: Site) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{site.url}/explorer")
+    expect(page.get_by_text("It needs JavaScript")).to_be_visible()
+    expect(page.get_by_text("Execute")).to_have_count(1)
+    expect(page.get_by_text("Execute")).not_to_be_visible()
+    page.context.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/explorer", LIST_USERS])

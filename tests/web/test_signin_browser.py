@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rollbook.store import applications
+from rollbook.store import applications, credentials, districts, people
 from rollbook.store.database import open_database
 from rollbook.store.migrations import migrate
+from rollbook.web import badges
 from tests import sso
 from tests.sso import BACK, Club, World
 from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
@@ -94,13 +96,13 @@ def assert_fine(page: Page) -> None:
     assert complaints == []
 
 
-@pytest.mark.parametrize("path", ["/login", "/badge", "/badge/ABCD", "/in/nowhere", "/"])
+@pytest.mark.parametrize("path", ["/login", "/badge", "/badge/ABCD", "/in/nowhere", "/nothing", "/"])
 def test_a_page_for_everybody_can_be_used_by_everybody(page: Page, site: str, path: str) -> None:
     page.goto(site + path)
     assert_fine(page)
 
 
-@pytest.mark.parametrize("path", ["/login", "/login?q=ash", "/login?role=student"])
+@pytest.mark.parametrize("path", ["/login", "/login?q=ash", "/demo/arrived?code=abc&state=x&iss=http%3A%2F%2Ftestserver"])
 def test_a_page_of_a_demo_can_be_used_by_everybody(page: Page, demo: str, path: str) -> None:
     page.goto(demo + path)
     assert_fine(page)
@@ -123,6 +125,12 @@ def test_pages_of_somebody_signed_in_can_be_used_by_everybody(page: Page, site: 
     for address in (asked(site, stranger), asked(site, world.reader, confirmed="false"), f"{site}/login"):
         page.goto(address)
         assert_fine(page)
+
+
+def test_the_page_about_a_wrong_address_can_be_used_by_everybody(page: Page, site: str, world: World) -> None:
+    page.goto(asked(site, world.reader, redirect_uri="https://localhost/" + "long" * 60))
+    expect(page.get_by_text("rollbook application set Reader")).to_be_visible()
+    assert_fine(page)
 
 
 # What a form that was refused does -------------------------------------------------------------------
@@ -183,3 +191,50 @@ def reach(page: Page, name: str) -> None:
         if page.evaluate("document.activeElement.name || document.activeElement.textContent.trim()") == name:
             return
     pytest.fail(f"{name} cannot be reached by Tab")
+
+
+@pytest.mark.parametrize(("button", "sent"), [("Do not allow", r"[?&]error=access_denied&state=s"), ("Allow", r"[?&]code=\w+")])
+def test_a_teachers_answer_gets_to_the_application(page: Page, site: str, world: World, button: str, sent: str) -> None:
+    page.goto(asked(site, world.shelf))
+    sign_in(page, "lund")
+    assert_fine(page)
+    # The page's content policy must let the form lead on to the application.
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_text("arrived")).to_be_visible()
+    assert re.search(sent, page.url)
+
+
+def test_the_line_that_exchanges_a_code_can_be_copied(chromium: Browser, demo: str) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    complaints = listened(page)
+    page.goto(f"{demo}/demo/arrived?code=abc123&state=x")
+    page.get_by_role("button", name="Copy the line that exchanges the code").click()
+    expect(page.get_by_role("status")).to_have_text("Copied")
+    line = page.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(
+        r'curl -H "Authorization: Basic \S*" -d grant_type=authorization_code -d code=abc123 -d \S+ \S+/oauth/tokens', line
+    )
+    assert (complaints, page.evaluate(FLAWS)) == ([], [])
+    context.close()
+
+
+# Paper -----------------------------------------------------------------------------------------------
+
+
+def test_badges_fit_a_phone_and_begin_a_new_sheet_for_each_class(page: Page, world: World, tmp_path: Path) -> None:
+    with world.database.read() as connection:
+        access = people.whole(connection, world.district.number)
+        pupils = people.everybody(connection, access, role="student", school="")
+        schools = dict(people.schools(connection, access))
+    given = [(pupil, credentials.new_badge()) for pupil in pupils]
+    file = tmp_path / "badges.html"
+    file.write_text(badges.page(districts.find(world.database, world.district.id).name, sso.HOME, schools, given), "utf-8")
+    page.goto(file.as_uri())
+    assert_fine(page)
+    paper = page.pdf(format="A4", prefer_css_page_size=True)
+    sheets = page.get_by_role("heading", level=2).count()
+    assert (sheets, paper.count(b"/Type /Page\n")) == (2, 2)
+    page.emulate_media(media="print")
+    expect(page.get_by_text("Print this page")).not_to_be_visible()
+    expect(page.get_by_role("heading", level=2).first).to_be_visible()

@@ -50,7 +50,7 @@ class App:
                 *authorize.routes(desk),
                 *signin.routes(desk),
                 *provider.routes(desk),
-                *(arrived.routes(desk, demo.basic) if demo else ()),
+                *(arrived.routes(desk, demo.basic, demo.district_name) if demo else ()),
                 *(Storyboard(database, settings, demo.token, faults).routes() if demo and faults else ()),
                 *_pages(demo),
             ],

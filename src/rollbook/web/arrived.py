@@ -8,8 +8,8 @@ from starlette.routing import Route
 from rollbook.web.desk import ARRIVED, Desk, Visit
 
 
-def routes(desk: Desk, basic: str) -> list[Route]:
-    """The route, with the demo's published Basic credentials."""
+def routes(desk: Desk, basic: str, district: str) -> list[Route]:
+    """The route, with the demo's published Basic credentials and the name of its district."""
 
     def arrived(desk: Desk, visit: Visit) -> Response:
         given = dict(visit.query)
@@ -17,6 +17,14 @@ def routes(desk: Desk, basic: str) -> list[Route]:
             f'curl -H "Authorization: Basic {basic}" -d grant_type=authorization_code -d code={given.get("code", "")}'
             f" -d redirect_uri={desk.base}{ARRIVED} {desk.base}/oauth/tokens"
         )
-        return desk.page(visit, "arrived.html", given=visit.query, exchange=exchange if given.get("code", "").isalnum() else "")
+        has_code = given.get("code", "").isalnum()
+        return desk.page(
+            visit,
+            "arrived.html",
+            given=visit.query,
+            exchange=exchange if has_code else "",
+            seconds=desk.settings.code_seconds,
+            district=district,
+        )
 
     return [Route(ARRIVED, desk.at(arrived), methods=["GET"])]
