@@ -123,6 +123,11 @@ def test_the_explorer_promises_nothing_without_javascript() -> None:
         assert "It needs JavaScript" in html
 
 
+def test_the_document_does_not_say_that_nothing_is_null() -> None:
+    # A clone keeps what the other server said (docs/guide/clone.md).
+    assert "cloned from a server that says `null`" in " ".join(str(document()["info"]).replace("\\n", " ").split())
+
+
 def test_a_demo_shows_its_tokens_and_three_lines_to_paste() -> None:
     html = ask(DEMO, "/").text
     assert "#DEMO &lt;Willow&gt; &amp; Sons" in html
