@@ -88,14 +88,21 @@ class Demo:
         return [element["data"] for element in self.get(f"/v3.0/{path}")["data"]]
 
     def get(self, path: str, token: str = published.DISTRICT_TOKEN) -> Any:
+        return orjson.loads(self._answer(path, {"Authorization": f"Bearer {token}"}).content)
+
+    def page(self, path: str) -> str:
+        """A page as a browser gets it."""
+        return self._answer(path, {"Accept": "text/html"}).text
+
+    def _answer(self, path: str, headers: dict[str, str]) -> httpx.Response:
         async def ask(app: App) -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://demo.test") as client:
-                return await client.get(path, headers={"Authorization": f"Bearer {token}"})
+                return await client.get(path, headers=headers)
 
         with app_of(self.folder) as app:
             answer = asyncio.run(ask(app))
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
-        return orjson.loads(answer.content)
+        return answer
 
     def roster(self) -> Roster:
         """Every record of every kind, as an event would show it."""

@@ -175,6 +175,18 @@ class Browser(Window):
         return self.client.get(path, headers={"authorization": f"Bearer {token}"})
 
 
+def words(page: Response) -> str:
+    """What a person reads on a page: the text of its main part, without marks."""
+    main = page.text.partition("<main")[2].partition(">")[2].partition("</main>")[0]
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", main)).split())
+
+
+def links(page: Response) -> dict[str, str]:
+    """Where the links of a page lead, by their words."""
+    found = re.findall(r'<a [^>]*href="([^"]*)"[^>]*>(.*?)</a>', page.text, re.DOTALL)
+    return {" ".join(re.sub(r"<[^>]*>", "", text).split()): unescape(address) for address, text in found}
+
+
 def answer(response: Response) -> dict[str, str]:
     """What a redirect to an application carries."""
     assert response.is_redirect, response.text

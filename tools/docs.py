@@ -160,9 +160,9 @@ def fields() -> str:
     shapes = [shape for shape in SHAPES if openapi.fields_of(shape, VERSION)]
     return _page(
         "Fields of the records",
-        '**Guaranteed**: always has a value. **Nullable**: may be `""`, or left out; nothing is ever `null`. **Validated**: its '
-        "form is checked before it is served. A field that needs a scope is left out for a token without it. *From* names the "
-        "CSV columns that are copied into the field; a field without one is derived.",
+        '**Guaranteed**: always has a value. **Nullable**: may be `""`, or left out; not `null`, save in what was cloned from a '
+        "server that says `null`. **Validated**: its form is checked before it is served. A field that needs a scope is left out "
+        "for a token without it. *From* names the CSV columns that are copied into the field; a field without one is derived.",
         *(_shape(shape) for shape in shapes),
     )
 

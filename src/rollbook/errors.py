@@ -77,12 +77,20 @@ class SyncHeld(RollbookError):
 
 
 class SignInStopped(RollbookError):
-    """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status."""
+    """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status.
 
-    def __init__(self, message: str, mender: str, status: int = 400) -> None:
+    `ask` is the application's request, when somebody else might come back to it; `hints` are for whoever builds the application:
+    what, and the lines that say it.
+    """
+
+    def __init__(
+        self, message: str, mender: str, status: int = 400, *, ask: str = "", hints: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.mender = mender
         self.status = status
+        self.ask = ask
+        self.hints = hints
 
 
 class TokenRefused(RollbookError):

@@ -19,7 +19,7 @@ from tests.clone.stub import DISTRICT, Stub, id_of
 from tests.clone.test_copy import STRANGE, bodies
 
 NORTH, SOUTH, EDNA, BART, LISA, HOMER, CLASS = (id_of(number) for number in (1, 21, 10, 1_000, 1_001, 5_000, 9_000))
-EVERYTHING = Spec((*SECURE_SYNC, *SENSITIVE))
+EVERYTHING = Spec((*SECURE_SYNC, *SENSITIVE), sensitive=tuple(sharing.SENSITIVE_FIELDS))
 
 Record = dict[str, Any]
 
@@ -54,12 +54,14 @@ def test_a_sensitive_field_needs_its_scope(sees: Any, source: Stub) -> None:
     bart = student(BART, ell_status="Y", iep_status="N", gifted_status="Y", grade="4")
     source.put("users", bart)
     assert sees(Spec())[BART]["roles"] == {"student": {"schools": [NORTH], "grade": "4"}}
-    assert sees(Spec((*SECURE_SYNC, "read:iep_status")))[BART]["roles"]["student"] == {
+    assert sees(Spec((*SECURE_SYNC, "read:iep_status"), sensitive=("student.iep_status",)))[BART]["roles"]["student"] == {
         "schools": [NORTH],
         "iep_status": "N",
         "grade": "4",
     }
     assert sees(EVERYTHING)[BART] == bart
+    # Neither side opens it alone.
+    assert sees(Spec((*SECURE_SYNC, "read:iep_status")))[BART] == sees(Spec(sensitive=("student.iep_status",)))[BART]
 
 
 def test_a_sensitive_field_is_hidden_in_a_role_that_should_not_have_it(sees: Any, source: Stub) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from rollbook.auth import published
 from rollbook.commands.advance import LOCK
@@ -27,7 +24,7 @@ from rollbook.web import storyboard
 from rollbook.web.app import App
 from tests import demos
 from tests.demos import BEARER
-from tests.web.test_explorer_browser import ARGUMENTS, CHROMIUM, POOR_CONTRAST
+from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
 
 BASE = "http://demo.test"
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
@@ -82,8 +79,9 @@ def test_a_server_that_is_no_demo_has_none_of_it(folder: Path, method: str, path
         answer = ask(hub, method, path, headers=headers)
         front = ask(hub, "GET", "/")
     assert answer.status_code == 404
-    assert f"<pre>Cannot {method} {path}</pre>" in answer.text
-    assert 'href="/demo"' not in front.text
+    is_link = (method, headers) == ("GET", HTML)
+    assert ("This page is not here" if is_link else f"<pre>Cannot {method} {path}</pre>") in answer.text
+    assert 'href="/demo"' not in front.text + answer.text
 
 
 def test_another_site_is_not_allowed_to_ask(app: App) -> None:
@@ -249,7 +247,7 @@ def test_an_answer_is_slow_and_then_right_or_wrong(app: App) -> None:
         fault(app, requests=1, delay_ms=300, **more)
         start = time.monotonic()
         assert statuses(app, "/v3.0/users?limit=1") == [status]
-        assert 0.3 <= time.monotonic() - start < 5
+        assert time.monotonic() - start >= 0.3
         assert statuses(app, "/v3.0/users?limit=1") == [200]
 
 
@@ -301,19 +299,23 @@ def test_the_page_is_guarded_and_leads_nowhere_else(app: App) -> None:
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
     assert (policy["default-src"], policy["form-action"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
-    assert re.search(r"<style|\sstyle=|\son\w+=|<script", answer.text) is None
+    assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text) is None
     assert answer.text.count("<h1>") == 1
     assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
     assert 'href="/demo"' in ask(app, "GET", "/").text
 
 
 def test_a_button_moves_the_demo_and_comes_back_to_the_page(app: App) -> None:
-    before = ask(app, "GET", "/demo", headers=BEARER).json()["day"]
+    state = ask(app, "GET", "/demo", headers=BEARER).json()
+    before, runs = state["day"], len(state["runs"])
     cookies, form = _form(ask(app, "GET", "/demo", headers=HTML))
     answer = ask(app, "POST", "/demo/advance", data={"form": form, "days": "2"}, headers=cookies)
     assert (answer.status_code, answer.headers["location"]) == (303, "/demo")
     page = ask(app, "GET", "/demo", headers={**HTML, **cookies}).text
     assert f"Day {before + 2}: 2 days later" in page
+    assert "school’s calendar, which begins on Monday, 17 August 2026" in page
+    first, _, earlier = page.partition("<details>")
+    assert (first.count("in the feed."), earlier.count("in the feed.")) == (1, min(runs, storyboard.SHOWN_RUNS - 1))
     assert '<code class="type">districts.updated</code>' in page
 
 
@@ -336,27 +338,13 @@ def _form(page: httpx.Response) -> tuple[dict[str, str], str]:
 
 @pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[str]:
-    with demos.app_of(folder) as app:
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/demo"
-        server.should_exit = True
-        thread.join()
+    with demos.app_of(folder) as app, served(app) as address:
+        yield f"{address}/demo"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no chromium on this machine: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+def browser(chromium: Browser) -> Browser:
+    return chromium
 
 
 def open_page(browser: Browser, address: str, *, width: int = 1280, is_dark: bool = False) -> tuple[Page, list[str]]:
@@ -364,8 +352,7 @@ def open_page(browser: Browser, address: str, *, width: int = 1280, is_dark: boo
     page = browser.new_context(
         java_script_enabled=False, viewport={"width": width, "height": 900}, color_scheme="dark" if is_dark else "light"
     ).new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    complaints = listened(page)
     page.goto(address)
     return page, complaints
 
@@ -393,7 +380,7 @@ def test_the_guide_names_everything_that_may_happen() -> None:
 def test_the_page_can_be_read(browser: Browser, site: str, width: int, is_dark: bool) -> None:
     page, complaints = open_page(browser, site, width=width, is_dark=is_dark)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert complaints == []
+    assert (complaints, page.evaluate(FLAWS)) == ([], [])
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(POOR_CONTRAST) == []
     page.context.close()
@@ -409,3 +396,37 @@ def test_a_held_sync_is_approved_by_buttons_alone(browser: Browser, site: str) -
     assert page.evaluate(POOR_CONTRAST) == []
     assert (page.url, complaints) == (site, [])
     page.context.close()
+
+
+# A page that is being left cannot be asked any more; it tells what it shows at every change.
+WATCH = """() => new MutationObserver(() => {
+  const { top, bottom } = busy.getBoundingClientRect();
+  const open = document.querySelectorAll("main button:enabled").length;
+  console.log(`${busy.textContent} ${open} open, ${top >= 0 && bottom <= innerHeight && bottom > top ? "seen" : "unseen"}`);
+}).observe(busy, { childList: true })"""
+
+
+@pytest.mark.browser
+def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
+    browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = [sys.executable, "-c", "import time; time.sleep(3); print('{\"runs\": []}')"]
+    monkeypatch.setattr(storyboard.Storyboard, "_command", lambda *_: slow)
+    page = browser.new_page()
+    complaints = listened(page)
+    page.goto(site)
+    page.evaluate("show(true)")
+    assert page.evaluate(POOR_CONTRAST) == []
+    page.evaluate("show(false)")
+    page.evaluate(WATCH)
+    with page.expect_console_message() as said:
+        page.get_by_role("button", name="A person leaves").click(no_wait_after=True)
+    assert said.value.text == "Moving on. This takes a few seconds. 0 open, seen"
+    # Another browser learns it from the server.
+    other, _ = open_page(browser, site)
+    expect(other.get_by_text("The demo is being moved on right now.")).to_be_visible()
+    other.context.close()
+    expect(page.locator("#busy")).to_have_text("", timeout=30_000)
+    expect(page.locator("main button:disabled")).to_have_count(0)
+    assert (page.url, complaints) == (site, [])
+    page.close()

@@ -39,13 +39,12 @@ def elsewhere(_: object) -> PlainTextResponse:
     return PlainTextResponse("")
 
 
+# What the pages lead to, and other modules serve.
+OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo", "/oauth/authorize")]
 DEMO = Starlette(
-    routes=[
-        *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told),
-        *(Route(path, elsewhere) for path in ("/login", "/oauth/authorize")),
-    ]
+    routes=[*OTHERS, *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told, has_story=True)]
 )
-HUB = Starlette(routes=explorer.routes(demo_token=None))
+HUB = Starlette(routes=[*OTHERS, *explorer.routes(demo_token=None)])
 PAGES = ("/", "/explorer")
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,26 +15,13 @@ from starlette.routing import Route
 
 from rollbook.contract import openapi
 from rollbook.web import explorer
+from tests.web.chromium import FLAWS, POOR_CONTRAST, served
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from calling home.
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--no-first-run",
-]
 TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
 LIST_USERS = "/explorer#/Users/getUsers"
 TABS_MAX = 200
-
-POOR_CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
 
 
 @dataclass
@@ -60,27 +41,13 @@ def site() -> Iterator[Site]:
     site = Site()
     pages = explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO Willow Unified")
     app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.01)
-    site.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield site
-    server.should_exit = True
-    thread.join()
+    with served(app) as site.url:
+        yield site
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no chromium on this machine: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+def browser(chromium: Browser) -> Browser:
+    return chromium
 
 
 @dataclass
@@ -197,11 +164,51 @@ def test_a_line_can_be_copied(browser: Browser, site: Site) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{site.url}/")
-    page.get_by_role("button", name="Copy").first.click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    expected = explorer.curl_lines(site.url, TOKEN)[0]
-    assert expected == page.evaluate("navigator.clipboard.readText()")
+    lines = explorer.curl_lines(site.url, TOKEN, BASIC)
+    assert [button.get_attribute("aria-label") for button in page.locator("button.copy").all()] == [
+        f"Copy line {number}" for number in range(1, len(lines) + 1)
+    ]
+    said = page.get_by_role("status")
+    expect(said).to_have_text("")
+    for number, line in enumerate(lines, 1):
+        page.get_by_role("button", name=f"Copy line {number}").click()
+        expect(said).to_have_text("Copied")
+        assert line == page.evaluate("navigator.clipboard.readText()")
+    expect(said).to_have_text("", timeout=5_000)
     context.close()
+
+
+def test_a_line_that_cannot_be_copied_says_so(browser: Browser, site: Site) -> None:
+    page = browser.new_page()
+    page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error())")
+    page.goto(f"{site.url}/")
+    page.get_by_role("button", name="Copy line 2").click()
+    expect(page.get_by_role("status")).to_have_text("Not copied")
+    page.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/explorer"])
+def test_a_page_has_no_flaw_for_those_who_do_not_see_it(browser: Browser, site: Site, path: str) -> None:
+    page = browser.new_context(reduced_motion="reduce").new_page()
+    page.goto(site.url + path)
+    if path == "/explorer":
+        expect(page.get_by_text("It needs JavaScript")).not_to_be_visible()
+        expect(page.get_by_label("Filter by tag or path")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Explorer")
+        expect(page.get_by_text("Each field says what is promised of it.")).to_be_visible()
+    else:
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate(FLAWS) == []
+    page.context.close()
+
+
+def test_without_javascript_the_explorer_asks_to_press_nothing(browser: Browser, site: Site) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{site.url}/explorer")
+    expect(page.get_by_text("It needs JavaScript")).to_be_visible()
+    expect(page.get_by_text("Execute")).to_have_count(1)
+    expect(page.get_by_text("Execute")).not_to_be_visible()
+    page.context.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/explorer", LIST_USERS])

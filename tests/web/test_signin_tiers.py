@@ -8,7 +8,7 @@ import pytest
 
 from rollbook.auth.tokens import Tokens
 from rollbook.store import districts
-from tests.sso import BACK, Browser, World, answer
+from tests.sso import BACK, HOME, Browser, World, answer, words
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert student.sign_in("amy", student.ask(world.shelf)).status_code == 403
 
     question = browser.sign_in("okoye", browser.ask(world.shelf, state="s"))
-    assert "Let Shelf see your classes?" in question.text
+    assert "Let Shelf see your classes?" in words(question)
     sent = answer(browser.follow(browser.press(question, "/allow")))
     assert (sent["state"], "read:students_limited" in sent["scope"]) == ("s", True)
     got = browser.exchange(world.shelf, sent["code"]).json()
@@ -102,6 +102,22 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert stranger.sign_in("ben", stranger.ask(world.shelf)).status_code == 403
 
 
+def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, browser: Browser) -> None:
+    question = browser.sign_in("lund", browser.ask(world.shelf, state="a b"))
+    told = browser.press(question, "/deny")
+    assert told.headers["location"].startswith(f"{BACK}?")
+    assert answer(told) == {"error": "access_denied", "state": "a b", "iss": HOME}
+    # Nothing was decided for good: the next time she is asked again.
+    assert "Let Shelf see your classes?" in words(browser.ask(world.shelf))
+
+
+def test_a_refusal_is_sent_to_a_registered_address_only(world: World, browser: Browser) -> None:
+    question = browser.sign_in("lund", browser.ask(world.shelf))
+    evil = f"client_id={world.shelf.client_id}&redirect_uri=https%3A%2F%2Fevil.example"
+    told = browser.press(question, "/deny", ask=evil)
+    assert (told.status_code, "location" in told.headers) == (400, False)
+
+
 def test_an_instant_login_ends_at_the_first_address_without_a_state(world: World, browser: Browser) -> None:
     query = {"client_id": world.reader.client_id, "district_id": world.district.id, "state": "x"}
     end = browser.sign_in("amy", browser.get("/oauth/instant-login", **query))
@@ -119,12 +135,12 @@ def test_a_portal_shows_the_applications_that_are_for_this_person(world: World, 
 def test_a_student_on_a_shared_device_confirms_who_it_is(world: World, browser: Browser) -> None:
     browser.arrive(world.reader, "amy")
     question = browser.ask(world.reader, confirmed="false", state="s")
-    assert "Are you Amy Adams?" in question.text
+    assert "Are you Amy Adams?" in words(question)
     assert answer(browser.press(question, "/confirm"))["state"] == "s"
     question = browser.ask(world.reader, confirmed="false", state="s")
     login = browser.follow(browser.press(question, "/logout"))
     end = browser.follow(browser.press(login, person=world.ids["ben"]))
-    assert "Are you Ben Baker?" in end.text
+    assert "Are you Ben Baker?" in words(end)
 
 
 def test_a_teacher_is_not_asked_to_confirm(world: World, browser: Browser) -> None:

@@ -12,7 +12,7 @@ from rollbook.sync import run
 from tests.roster import world as files
 from tests.sso import FILES, STUDENTS, Browser, World
 
-WRONG = "That name and that password do not belong together."
+WRONG = "The username or password is wrong."
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ def print_badges(district: str, file: Path, school: str, role: str, users: tuple
         owner = districts.find(store, district)
         with store.read() as connection:
             access = people.whole(connection, owner.number)
+            schools = dict(people.schools(connection, access))
             chosen = (
                 [people.find(connection, access, user) for user in users]
                 if users
@@ -108,7 +109,8 @@ def print_badges(district: str, file: Path, school: str, role: str, users: tuple
             raise Unknown("nobody of that role and school is there; no file was written")
         given = {person.id: credentials.new_badge() for person in chosen}
         # The file first: a code that is stored and not printed would end a badge that works.
-        _write_private(file, badges.page(owner.name, base_url(settings), [(person, given[person.id]) for person in chosen]))
+        printed = [(person, given[person.id]) for person in chosen]
+        _write_private(file, badges.page(owner.name, base_url(settings), schools, printed))
         with store.write() as connection:
             credentials.give_badges(connection, owner.number, given)
         keep_true(store)

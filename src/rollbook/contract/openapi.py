@@ -1,8 +1,8 @@
 """The OpenAPI 3.1 document of the API, made from the rows: which paths, parameters and fields there are, is not said here.
 
 A client generated from it reads what is really on the wire: fields that the server never sends are left out, keys are required
-only where a value is guaranteed, and nothing is ever null. The two OAuth endpoints that an application needs before it can
-read are no rows of the contract; they are written out at the end.
+only where a value is guaranteed, and nothing is null. (A record that was cloned from another server is kept as that one gave it.)
+The two OAuth endpoints that an application needs before it can read are no rows of the contract; they are written out at the end.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SECURITY: list[Schema] = [{"bearer": []}, {"oauth": []}]
 _DESCRIPTION = """\
 The roster of a district: its schools, terms, courses, sections, users and resources, read with a bearer token.
 
-Each field says what is promised of it. **Guaranteed**: it always has a value. **Nullable**: it may be `""`, or left out; no
-field is ever `null`. **Validated**: its form is checked before it is served. A field that needs a scope is left out of every
-record for a token without that scope.
+Each field says what is promised of it. **Guaranteed**: it always has a value. **Nullable**: it may be `""`, or left out; it is
+not `null`, save in a district that was cloned from a server that says `null`. **Validated**: its form is checked before it is
+served. A field that needs a scope is left out of every record for a token without that scope.
 
 Lists are pages in ascending order of ids. Follow the `next` link until there is none. An unknown parameter is ignored."""
 

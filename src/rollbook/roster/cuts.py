@@ -38,7 +38,7 @@ def _everybody(shown: Shown) -> str:
 
 def _people(shown: Shown) -> str:
     """Users with a role that is shared: without their other roles, schools and students that are not, and hidden fields."""
-    parts = {role: [_hidden(role, shown), *_lists_of(role, shown)] for role in ROLES}
+    parts = {role: [_hidden(role, shown), *_lists_of(role)] for role in ROLES}
     is_held = " ".join(f"WHEN '{role.name}' THEN roles & {role.bit} > 0" for role in ROLES)
     roles = [_nulls("json_keys(body, '$.roles')", f"NOT CASE name {is_held} ELSE false END"), *_roles(parts)]
     held = (f"SELECT id, {role.bit} AS bit FROM {source}_id" for source, role in SOURCE_ROLES.items())
@@ -56,7 +56,7 @@ def _people(shown: Shown) -> str:
     return _cut([_member("roles", roles), _email(shown)], people)
 
 
-def _lists_of(role: Role, shown: Shown) -> list[str]:
+def _lists_of(role: Role) -> list[str]:
     """SQL for the lists inside a role that name schools and students."""
     at = f"$.roles.{role.name}"
     schools = [_left(at, "schools", f"{role.name}_schools")] if role.name in SCHOOLED else []

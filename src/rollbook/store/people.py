@@ -85,16 +85,6 @@ def everybody(connection: Connection, access: Access, *, role: str, school: str)
     return sorted(found, key=lambda person: person.name.casefold())
 
 
-def first_of_each_role(connection: Connection, access: Access, school: str, each: int) -> list[Person]:
-    """A few people of every role, to begin with."""
-    found = {
-        person.id: person
-        for role in LOGIN_ROLES
-        for person in search(connection, access, text="", role=role, school=school, limit=each)
-    }
-    return list(found.values())
-
-
 def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
     """The schools as (id, name), by name."""
     rows = connection.rows(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from rollbook.auth.tokens import Tokens
-from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
-from rollbook.web import arrived, authorize, explorer, handout, identity, oauth, provider, signin
-from rollbook.web.answers import failure
+from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
 from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
 from rollbook.web.exchange import Exchange
@@ -58,7 +53,7 @@ class App:
                 *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
                 *_pages(demo, database, settings),
             ],
-            exception_handlers={404: _not_found(settings), 405: _not_found(settings)},
+            exception_handlers=dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
         )
 
         # Slashes are dropped before a path is looked up; a redirect would be to whatever host a client names.
@@ -94,11 +89,3 @@ def _collapse(path: str) -> str:
     if "//" not in path and (len(path) == 1 or path[-1] != "/"):
         return path
     return "/" + "/".join(segment for segment in path.split("/") if segment)
-
-
-def _not_found(settings: Settings) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(request: Request, _: Exception) -> Response:
-        path = request.url.path
-        return oauth.plain(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
-
-    return answer

@@ -17,14 +17,16 @@ def routes(desk: Desk) -> list[Route]:
 def arrived(desk: Desk, visit: Visit) -> Response:
     """What was sent; for a code of one of the demo's applications, the line that exchanges it, with its published secret."""
     code = dict(visit.query).get("code", "")
-    exchange, portal = "", "/login"
+    exchange, portal, name = "", "/login", ""
     with desk.database.read() as connection:
         if found := logins.grant_of(connection, code):
             grant, _, _ = found
             client_id = applications.by_number(connection, grant.application).client_id
             exchange = _exchange(desk, client_id, code)
-            portal = f"/in/{districts.slug(districts.by_number(connection, grant.district))}"
-    return desk.page(visit, "arrived.html", given=visit.query, exchange=exchange, portal=portal)
+            district = districts.by_number(connection, grant.district)
+            portal, name = f"/in/{districts.slug(district)}", district.name
+    seconds = desk.settings.code_seconds
+    return desk.page(visit, "arrived.html", given=visit.query, exchange=exchange, portal=portal, seconds=seconds, district=name)
 
 
 def _exchange(desk: Desk, client_id: str, code: str) -> str:

@@ -21,6 +21,7 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Connection
 from rollbook.store.districts import District, timestamp
 from rollbook.store.logins import Grant, Session
+from rollbook.web import registering
 from rollbook.web.desk import Desk, Visit, asked_before, way_back
 
 PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff", "district_admin": "district administrators"}
@@ -33,6 +34,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/oauth/instant-login", desk.at(instant_login), methods=["GET"]),
         Route("/oauth/confirm", desk.at(confirm), methods=["POST"]),
         Route("/oauth/allow", desk.at(allow), methods=["POST"]),
+        Route("/oauth/deny", desk.at(deny), methods=["POST"]),
     ]
 
 
@@ -79,6 +81,15 @@ def allow(desk: Desk, visit: Visit) -> Response:
     return desk.redirect(way_back(visit.form.get("ask", "")), 303)
 
 
+def deny(desk: Desk, visit: Visit) -> Response:
+    """A teacher does not let it in: the application is told so (RFC 6749, 4.1.2.1)."""
+    ask = _asked_through_page(visit)
+    with desk.database.read() as connection:
+        application, redirect_uri = _checked(desk, connection, ask)
+    issuer = desk.base if application.names_issuer else ""
+    return _send_error(desk, redirect_uri, ask, issuer, "access_denied")
+
+
 def _asked_through_page(visit: Visit) -> Ask:
     return oauth.read_ask(asked_before(visit.form.get("ask", "")))
 
@@ -100,12 +111,12 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
         person = people.get(connection, people.whole(connection, session.district), session.user_id)
     if decided.outcome == "wrong type":
         mender = f"the makers of {application.name} choose for whom it is"
-        raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403)
+        raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403, ask=ask.query())
     if decided.outcome == "unshared":
         if ask.returns_unshared:
             return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
         mender = f"an administrator of {here.name} can give it to you"
-        raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403)
+        raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403, ask=ask.query())
     needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
         return _send_error(desk, redirect_uri, ask, issuer, "interaction_required")
@@ -123,7 +134,12 @@ def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application,
     application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
     if application is None:
         raise SignInStopped("The application that sent you here is not known to this server.", oauth.VENDOR)
-    return application, oauth.redirect_of(desk.redirect_uris(application), ask.redirect_uri)
+    registered = desk.redirect_uris(application)
+    try:
+        return application, oauth.redirect_of(registered, ask.redirect_uri)
+    except SignInStopped as error:
+        hints = registering.hints(application, registered, ask.redirect_uri, desk.settings.database)
+        raise SignInStopped(str(error), error.mender, error.status, hints=hints) from None
 
 
 def _suffices(session: Session, ask: Ask, district: District | None) -> bool:

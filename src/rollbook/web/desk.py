@@ -23,7 +23,7 @@ from rollbook.auth.provider import Services
 from rollbook.auth.sessions import Cookie, Jar
 from rollbook.errors import Busy, RollbookError, SignInStopped
 from rollbook.settings import Settings, base_url
-from rollbook.store import districts, logins
+from rollbook.store import districts, logins, people
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
@@ -55,6 +55,15 @@ class Visit:
     def asked(self, name: str) -> str:
         """A parameter of the query, or of the form when there is one."""
         return self.form[name] if name in self.form else dict(self.query).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who is signed in: their name, blank when the roster has them no more, their district's, and the portal's path."""
+
+    name: str
+    district: str
+    portal: str
 
 
 Handler = Callable[["Desk", Visit], Response]
@@ -94,16 +103,14 @@ class Desk:
             self._check_form(visit)
             response = handler(self, visit)
         except SignInStopped as error:
-            response = self.page(visit, "stopped.html", status=error.status, message=str(error), mender=error.mender)
+            response = self._stopped(visit, error)
         except Busy:
-            stopped = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
-            response = self.page(visit, "stopped.html", status=503, message=str(stopped), mender=stopped.mender)
+            busy = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
+            response = self._stopped(visit, busy)
         except RollbookError:
             logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
-            stopped = SignInStopped(
-                "Something went wrong here.", "whoever runs this server, who finds it in the server's log", 500
-            )
-            response = self.page(visit, "stopped.html", status=500, message=str(stopped), mender=stopped.mender)
+            broken = SignInStopped("Something went wrong here.", "whoever runs this server: its log says more", 500)
+            response = self._stopped(visit, broken)
         for cookie in visit.put:
             response.headers.append("set-cookie", cookie.header())
         response.headers["cache-control"] = "no-store"
@@ -125,13 +132,28 @@ class Desk:
     def page(self, visit: Visit, template: str, *, status: int = 200, leads_to: str = "", **context: object) -> HTMLResponse:
         """A page; `leads_to` is the address to which its forms may be redirected in the end."""
         if self._pages is None:
-            self._pages = environment()
+            self._pages = environment(has_story=self.in_demo)
         if not visit.form_cookie:
             cookie = self.jar.new_form()
             visit.form_cookie = cookie.value
             visit.put.append(cookie)
         shown = self._pages.get_template(template).render(form=self.jar.form_token(visit.form_cookie), **context)
         return HTMLResponse(shown, status, safety(" ".join(("'self'", _origin(leads_to))).strip()))
+
+    def _stopped(self, visit: Visit, error: SignInStopped) -> Response:
+        """The page of an error. Whoever is signed in can sign out there: another person's session is no dead end."""
+        who = self._who(visit)
+        return self.page(
+            visit,
+            "stopped.html",
+            status=error.status,
+            message=str(error),
+            mender=error.mender,
+            ask=error.ask,
+            hints=error.hints,
+            who=who,
+            district=who.district if who else "",
+        )
 
     def redirect(self, address: str, status: int = 302) -> Response:
         return RedirectResponse(address, status, {"Referrer-Policy": "no-referrer"})
@@ -146,6 +168,19 @@ class Desk:
     def session(self, connection: Connection, visit: Visit) -> Session | None:
         secret = visit.cookies.get(self.jar.session)
         return logins.session(connection, secret, idle_seconds=self.settings.session_idle_seconds) if secret else None
+
+    def _who(self, visit: Visit) -> Who | None:
+        """Who is signed in, unless the database is too busy to tell."""
+        try:
+            with self.database.read() as connection:
+                session = self.session(connection, visit)
+                if session is None:
+                    return None
+                district = districts.by_number(connection, session.district)
+                person = people.get(connection, people.whole(connection, session.district), session.user_id)
+        except Busy:
+            return None
+        return Who(person.name if person else "", district.name, f"/in/{districts.slug(district)}")
 
     def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
         """The district that is asked for, else the one this browser used last, else the only one there is.

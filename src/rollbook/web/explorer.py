@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import orjson
 from anyio import to_thread
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -22,22 +21,10 @@ from starlette.types import Scope
 
 from rollbook.contract import openapi
 from rollbook.web.handout import Handout
+from rollbook.web.pages import STATIC, environment, safety
 
 VIEWER = "vendor/swagger-ui-5.35.0"
 
-_HERE = Path(__file__).parent
-_STATIC = _HERE / "static"
-# No inline script, no inline style, no other host: a page cannot be made to send a token elsewhere.
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_SAFETY = {
-    "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 _YEAR_SECONDS = 365 * 24 * 3600
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -57,9 +44,9 @@ def routes(
     and `told` gives what the front page shows, for the address it was asked under. None of them may be given outside a demo:
     they are readable by everybody who opens the pages. `has_story`: there is a page `/demo` to lead to.
     """
-    pages = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    pages.globals.update(asset=_asset, viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name)
-    pages.globals.update(has_story=has_story)
+    pages = environment(
+        viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name, has_story=has_story
+    )
 
     async def front(request: Request) -> Response:
         base = str(request.base_url)
@@ -74,7 +61,7 @@ def routes(
         Route("/", front),
         Route("/explorer", explorer),
         Route("/openapi.json", _document_handler()),
-        Mount("/static", _Assets(directory=_STATIC)),
+        Mount("/static", _Assets(directory=STATIC)),
     ]
 
 
@@ -92,19 +79,13 @@ def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str
 
 def _page(pages: Environment, template: str, **context: object) -> HTMLResponse:
     # The page shows tokens and the host it was asked under, so no cache may keep it.
-    return HTMLResponse(pages.get_template(template).render(context), headers={**_SAFETY, "Cache-Control": "no-store"})
-
-
-def _asset(name: str) -> str:
-    """Address of a static file; it changes with the content, so that a browser may keep the file for a year."""
-    digest = hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()
-    return f"/static/{name}?v={digest[:12]}"
+    return HTMLResponse(pages.get_template(template).render(context), headers={**safety(), "Cache-Control": "no-store"})
 
 
 def _document_handler() -> Handler:
     body = orjson.dumps(openapi.document())
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**_SAFETY, "ETag": etag, "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
+    headers = {**safety(), "ETag": etag, "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
 
     async def document(request: Request) -> Response:
         known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
@@ -121,6 +102,6 @@ class _Assets(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         is_versioned = path.startswith(VIEWER) or scope["query_string"].startswith(b"v=")
-        response.headers.update(_SAFETY)
+        response.headers.update(safety())
         response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
         return response

@@ -14,21 +14,20 @@ from starlette.routing import Route
 
 from rollbook.auth import entry, passwords, throttle
 from rollbook.auth.sessions import DISTRICT_SECONDS
-from rollbook.contract.tiers import LOGIN_ROLES
 from rollbook.errors import SignInStopped
 from rollbook.store import applications, audit, credentials, districts, logins, people
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection
 from rollbook.store.districts import District
 from rollbook.store.logins import Session
-from rollbook.store.people import Person
+from rollbook.web import picker
 from rollbook.web.desk import COSTLY_MAX, Desk, Visit, asked_before, onward
 
 FOUND_MAX = 20
-PICKED_MAX = 30
-FIRST_OF_EACH = 6
-ROLE_NAMES = {"student": "Student", "teacher": "Teacher", "staff": "School staff", "district_admin": "District administrator"}
-MISFIT = "That name and that password do not belong together."
+# The second is the address that people know from Clever.
+BADGES = ("/badge", "/badges")
+MISFIT = "The username or password is wrong."
+NO_BADGE = "This code does not work. Check the letters, or ask your teacher for a new badge."
 WAIT = "Too many attempts. Wait a quarter of an hour, or use a badge."
 
 
@@ -37,10 +36,16 @@ def routes(desk: Desk) -> list[Route]:
         Route("/login", desk.at(find_school), methods=["GET"]),
         Route("/in/{slug}", desk.at(arrive), methods=["GET"]),
         Route("/in/{slug}", desk.at(sign_in, few=CapacityLimiter(COSTLY_MAX)), methods=["POST"]),
-        Route("/badge", desk.at(badge), methods=["GET"]),
-        Route("/badge/{code}", desk.at(badge), methods=["GET"]),
-        Route("/badge", desk.at(sign_in_by_badge), methods=["POST"]),
+        *(route for path in BADGES for route in _badge_routes(desk, path)),
         Route("/logout", desk.at(sign_out), methods=["POST"]),
+    ]
+
+
+def _badge_routes(desk: Desk, path: str) -> list[Route]:
+    return [
+        Route(path, desk.at(badge), methods=["GET"]),
+        Route(f"{path}/{{code}}", desk.at(badge), methods=["GET"]),
+        Route(path, desk.at(sign_in_by_badge), methods=["POST"]),
     ]
 
 
@@ -92,11 +97,14 @@ def sign_in(desk: Desk, visit: Visit) -> Response:
 def _district(connection: Connection, visit: Visit) -> District:
     found = districts.by_slug(connection, visit.parts["slug"])
     if found is None:
-        raise SignInStopped("There is no district at this address.", "you can: look for your school at /login", 404)
+        raise SignInStopped("There is no district at this address.", "", 404)
     return found
 
 
-def _login_page(desk: Desk, visit: Visit, district: District, *, message: str = "", status: int = 200) -> Response:
+def _login_page(
+    desk: Desk, visit: Visit, district: District, *, message: str = "", status: int = 200, is_password: bool = False
+) -> Response:
+    """The page, with a message when a form of it was refused: the one for passwords, or a demo's list of people."""
     ask = visit.asked("ask")
     with desk.database.read() as connection:
         application, leads_to = _asking(desk, connection, ask)
@@ -106,7 +114,8 @@ def _login_page(desk: Desk, visit: Visit, district: District, *, message: str = 
             "is_only": districts.only(connection) is not None,
         }
         if desk.in_demo:
-            context |= _choice(connection, visit, district)
+            access = people.whole(connection, district.number)
+            context |= picker.choice(connection, access, visit.asked("q"), visit.asked("role"), visit.asked("school"))
     return desk.page(
         visit,
         "login.html",
@@ -117,42 +126,12 @@ def _login_page(desk: Desk, visit: Visit, district: District, *, message: str = 
         ask=ask,
         application=application.name if application else "",
         message=message,
+        is_password=is_password,
+        is_wrong=status == 401,
         username=visit.form.get("username", ""),
         in_demo=desk.in_demo,
-        find_query=_query(ask=ask),
         **context,
     )
-
-
-def _choice(connection: Connection, visit: Visit, district: District) -> dict[str, object]:
-    """A demo's people to pick from, by search, role and school."""
-    access = people.whole(connection, district.number)
-    text, role, school = visit.asked("q")[:100], visit.asked("role"), visit.asked("school")
-    role = role if role in LOGIN_ROLES else ""
-    if text or role:
-        found = people.search(connection, access, text=text, role=role, school=school, limit=PICKED_MAX)
-    else:
-        found = people.first_of_each_role(connection, access, school, FIRST_OF_EACH)
-    names = dict(people.schools(connection, access))
-    return {
-        "people": [(person.id, person.name, ", ".join(_titles(person)), _where(person, names)) for person in found],
-        "schools": list(names.items()),
-        "roles": list(ROLE_NAMES.items()),
-        "q": text,
-        "role": role,
-        "school": school,
-    }
-
-
-def _titles(person: Person) -> list[str]:
-    grade = person.record["roles"].get("student", {}).get("grade")
-    return [f"{ROLE_NAMES[role]}, grade {grade}" if role == "student" and grade else ROLE_NAMES[role] for role in person.roles]
-
-
-def _where(person: Person, names: dict[str, str]) -> str:
-    ids = [id_ for role in person.roles for id_ in person.record["roles"][role].get("schools", ())]
-    known = list(dict.fromkeys(names[id_] for id_ in ids if id_ in names))
-    return ", ".join(known[:2]) + (" and others" if len(known) > 2 else "")
 
 
 def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response:
@@ -172,13 +151,13 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
         active = people.whole(connection, district.number)
         candidates = [one for one in candidates if people.get(connection, active, one.user_id)]
     if is_throttled:
-        return _login_page(desk, visit, district, message=WAIT, status=429)
+        return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
     if len({credential.user_id for credential, _ in fitting}) != 1:
         with desk.database.write(is_durable=False) as connection:
             throttle.count(connection, limit)
             audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
-        return _login_page(desk, visit, district, message=MISFIT, status=401)
+        return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
     credential, digest = fitting[0]
     with desk.database.write() as connection:
         throttle.forget(connection, limit)
@@ -207,7 +186,25 @@ def open_session(desk: Desk, visit: Visit, district: District, user_id: str, rol
 
 def badge(desk: Desk, visit: Visit) -> Response:
     """The page that a badge's QR code opens. By itself it signs nobody in: programs that look at links open it, too."""
-    return desk.page(visit, "badge.html", code=visit.parts.get("code", "")[:80], ask=visit.asked("ask"), message="")
+    return _badge_page(desk, visit, code=visit.parts.get("code", "")[:80])
+
+
+def _badge_page(desk: Desk, visit: Visit, *, code: str = "", typed: str = "", message: str = "", status: int = 200) -> Response:
+    """The page; after a code that did not work it shows what was typed: of 28 letters one is wrong, as a rule."""
+    with desk.database.read() as connection:
+        district = desk.district_of(connection, visit, "")
+    return desk.page(
+        visit,
+        "badge.html",
+        status=status,
+        code=code,
+        typed=typed,
+        ask=visit.asked("ask"),
+        message=message,
+        is_wrong=status == 401,
+        district=district.name if district else "",
+        other_way=f"/in/{districts.slug(district)}" if district else "/login",
+    )
 
 
 def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
@@ -221,13 +218,12 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
         person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
         district = districts.by_number(connection, holder[0]) if holder else None
     if is_throttled:
-        return desk.page(visit, "badge.html", status=429, code="", ask=visit.asked("ask"), message=WAIT)
+        return _badge_page(desk, visit, message=WAIT, status=429)
     if person is None or district is None:
         with desk.database.write(is_durable=False) as connection:
             throttle.count(connection, limit)
             audit.record(connection, "sign-in failed", address=visit.address, method="badge")
-        message = "This badge is not good any more. Ask your teacher for a new one."
-        return desk.page(visit, "badge.html", status=401, code="", ask=visit.asked("ask"), message=message)
+        return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
     return open_session(desk, visit, district, person.id, person.roles[0], "badge")
 
 
@@ -245,7 +241,13 @@ def _portal(desk: Desk, visit: Visit, connection: Connection, district: District
         if desk.redirect_uris(one) and entry.enter(connection, one, session).outcome == "allowed"
     ]
     return desk.page(
-        visit, "portal.html", district=district.name, name=person.name, titles=", ".join(_titles(person)), applications=shown
+        visit,
+        "portal.html",
+        district=district.name,
+        slug=districts.slug(district),
+        name=person.name,
+        titles=", ".join(picker.titles(person)),
+        applications=shown,
     )
 
 

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -36,7 +36,7 @@ from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.keys import Sealer, key_path
 from rollbook.store.story import Move, State
-from rollbook.synthetic.days import DAY_MAX
+from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
 from rollbook.web.answers import failure
@@ -173,8 +173,9 @@ class Storyboard:
 
     def _rendered(self, form: str, scene: Scene | None, message: str) -> str:
         if self._pages is None:
-            self._pages = environment(long_date=_long_date, happenings=HAPPENINGS, titles=_title, total=_total)
-        return self._pages.get_template("story.html").render(form=form, scene=scene, message=message)
+            shared = {"long_date": _long_date, "moment": _moment, "titles": _title, "total": _total}
+            self._pages = environment(happenings=HAPPENINGS, first_day=FIRST_DAY, has_story=True, **shared)
+        return self._pages.get_template("story.html").render(form=form, scene=scene, message=message, is_moving=self._is_moving)
 
     def _headers(self) -> dict[str, str]:
         return {**safety("'self'"), "Cache-Control": "no-store"}
@@ -286,6 +287,10 @@ def _total(counts: dict[str, int]) -> int:
 
 def _long_date(day: str) -> str:
     return f"{date.fromisoformat(day):%A, %-d %B %Y}"
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M} UTC"
 
 
 def _event(data: dict[str, Any]) -> dict[str, Any]:

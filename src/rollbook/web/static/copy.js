@@ -1,14 +1,20 @@
 // Makes each copy button work; without a clipboard (plain http on another host) the buttons stay hidden.
 "use strict";
 
+// What happened is also read out: the text of a button that changes is not.
+const said = document.createElement("p");
+said.className = "said";
+said.setAttribute("role", "status");
+
 async function copy(button) {
   const line = button.parentElement.querySelector("code").textContent;
-  await navigator.clipboard.writeText(line);
-  button.textContent = "Copied";
-  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  const done = await navigator.clipboard.writeText(line).then(() => "Copied", () => "Not copied");
+  button.textContent = said.textContent = done;
+  setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 2000);
 }
 
 if (navigator.clipboard) {
+  document.body.append(said);
   for (const button of document.querySelectorAll("button.copy")) {
     button.hidden = false;
     button.addEventListener("click", () => copy(button));

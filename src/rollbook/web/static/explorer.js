@@ -35,6 +35,16 @@ const NoLoginPlugin = {
   },
 };
 
+// The viewer's own head has a title, which the page has already, and more than needs to be said: the description is what remains.
+const HeadPlugin = ({ React }) => ({
+  components: {
+    OAS31Info: ({ getComponent, specSelectors }) => {
+      const description = React.createElement(getComponent("Markdown", true), { source: specSelectors.selectInfoDescriptionField() });
+      return React.createElement("div", { className: "info" }, description);
+    },
+  },
+});
+
 function fillIn(ui, { token, basic }) {
   if (token) ui.preauthorizeApiKey("bearer", token);
   if (basic) ui.preauthorizeBasic("client", ...atob(basic).split(":", 2));
@@ -47,11 +57,16 @@ function followColorScheme() {
   apply();
 }
 
+function opened(place, ui) {
+  place.querySelector(".operation-filter-input").setAttribute("aria-label", "Filter by tag or path");
+  fillIn(ui, place.dataset);
+}
+
 function open(place) {
-    const ui = SwaggerUIBundle({
+  const ui = SwaggerUIBundle({
     url: place.dataset.document,
     domNode: place,
-    plugins: [MarksPlugin, NoLoginPlugin],
+    plugins: [MarksPlugin, NoLoginPlugin, HeadPlugin],
     deepLinking: true,
     docExpansion: "none",
     filter: true,
@@ -61,9 +76,11 @@ function open(place) {
     defaultModelExpandDepth: 7, // deep enough to show the marks of a record's own fields inside a page
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
-    onComplete: () => fillIn(ui, place.dataset),
+    onComplete: () => opened(place, ui),
   });
 }
 
 followColorScheme();
+document.getElementById("howto").hidden = false;
+document.getElementById("waiting").hidden = true;
 open(document.getElementById("explorer"));
