@@ -70,7 +70,9 @@ def sign_in(page: Page, who: str) -> None:
     username, password = SIGNED_IN[who]
     page.get_by_label("Username or email").fill(username)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    # Until the next page is there with its styles: what is looked at before is no page yet.
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="Sign in").click()
 
 
 def refuse(page: Page, address: str, label: str, button: str) -> None:
@@ -87,6 +89,7 @@ def refuse(page: Page, address: str, label: str, button: str) -> None:
 def assert_fine(page: Page) -> None:
     """The page can be read on every screen, light and dark, and has no flaw for those who do not see it."""
     complaints = listened(page)
+    page.wait_for_load_state("load")
     for width, height in SCREENS:
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
@@ -185,6 +188,7 @@ def press(page: Page, text: str) -> None:
 
 def reach(page: Page, name: str) -> None:
     """Go to a field or button by Tab; wherever it stops, it is seen that it does."""
+    page.wait_for_load_state("load")  # with its styles
     for _ in range(20):
         page.keyboard.press("Tab")
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

@@ -49,7 +49,7 @@ class App:
                 *authorize.routes(desk),
                 *signin.routes(desk),
                 *provider.routes(desk),
-                *(arrived.routes(desk) if demo else ()),
+                *(arrived.routes(desk, demo.district_name) if demo else ()),
                 *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
                 *_pages(demo, database, settings),
             ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -10,14 +12,16 @@ from rollbook.store import applications, districts, logins
 from rollbook.web.desk import ARRIVED, Desk, Visit
 
 
-def routes(desk: Desk) -> list[Route]:
-    return [Route(ARRIVED, desk.at(arrived), methods=["GET"])]
+def routes(desk: Desk, district_name: str) -> list[Route]:
+    """The route; the page is the district's of that name where nothing else tells."""
+    return [Route(ARRIVED, desk.at(partial(arrived, district_name=district_name)), methods=["GET"])]
 
 
-def arrived(desk: Desk, visit: Visit) -> Response:
+def arrived(desk: Desk, visit: Visit, *, district_name: str) -> Response:
     """What was sent; for a code of one of the demo's applications, the line that exchanges it, with its published secret."""
     code = dict(visit.query).get("code", "")
-    exchange, portal, name = "", "/login", ""
+    portal, name = "/login", district_name
+    exchange = _exchange(desk, published.APPLICATION.client_id, code) if code.isalnum() else ""
     with desk.database.read() as connection:
         if found := logins.grant_of(connection, code):
             grant, _, _ = found
