@@ -387,6 +387,18 @@ def test_the_page_can_be_read(browser: Browser, site: str, width: int, is_dark: 
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_front_page_with_all_that_is_handed_out_can_be_read(browser: Browser, site: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    complaints = listened(page)
+    page.goto(site.removesuffix("demo"))
+    names = [button.get_attribute("aria-label") or "" for button in page.locator("button.copy:visible").all()]
+    assert (len(names), len({*names} - {""})) == (4, 4)
+    assert (complaints, page.evaluate(FLAWS), page.evaluate(POOR_CONTRAST)) == ([], [], [])
+    page.close()
+
+
+@pytest.mark.browser
 def test_a_held_sync_is_approved_by_buttons_alone(browser: Browser, site: str) -> None:
     page, complaints = open_page(browser, site)
     page.get_by_role("button", name=HAPPENINGS["mass-deletion"].title).click()

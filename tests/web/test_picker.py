@@ -27,10 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def district(folder: Path) -> Iterator[tuple[Connection, Access]]:
     database = open_database(demos.settings_of(folder).database)
+    number = districts.find(database, demos.NAME).number
     with database.read() as connection:
-        only = districts.only(connection)
-        assert only
-        yield connection, people.whole(connection, only.number)
+        yield connection, people.whole(connection, number)
     database.close()
 
 
