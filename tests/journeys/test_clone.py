@@ -122,6 +122,8 @@ def narrowed(database: str, folder: Path, district: str, name: str, scopes: str,
     """A district token of an application with these scopes and this share."""
     rollbook("application", "create", name, "--scopes", scopes, database=database, folder=folder)
     printed = rollbook("connect", name, district, "--share", share, "--json", database=database, folder=folder)
+    opened = [part for field in SENSITIVE_FIELDS for part in ("--sensitive", field)]
+    rollbook("share", name, district, share, *opened, database=database, folder=folder)
     return str(json.loads(printed)["access_token"])
 
 

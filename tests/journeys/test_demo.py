@@ -161,8 +161,7 @@ def test_the_printed_link_signs_somebody_in_and_shows_what_an_application_is_sen
         ended = browser.press(page, person=student["id"])
         sent = sso.answer(browser.follow(ended))
         arrived = browser.get(browser.follow(ended).headers["location"])
-    (line,) = re.findall(r"<pre><code>(curl [^<]*)</code></pre>", arrived.text)
-    assert f"Basic {published.BASIC}" in line
+    assert f"Basic {published.BASIC}" in re.sub(r"<[^>]*>", "", arrived.text)
     token = exchanged(demo, published.APPLICATION, sent, f"{demo.base}/demo/arrived")
     assert read(demo, "/v3.0/me", bearer(token))["data"]["id"] == student["id"]
 
@@ -191,7 +190,7 @@ def test_a_teacher_lets_the_library_application_in_and_it_sees_her_classes(demo:
     with window(demo) as browser:
         page = browser.follow(browser.get(sign_in_link(demo, published.LIBRARY)))
         asked = browser.follow(browser.press(page, person=section["teachers"][0]))
-        assert "Let Demo Library application see your classes?" in asked.text
+        assert "Let Demo Library application see your classes?" in re.sub(r"<[^>]*>", "", asked.text)
         sent = sso.answer(browser.follow(browser.press(asked, "allow")))
     token = exchanged(demo, published.LIBRARY, sent, f"{demo.base}/demo/arrived")
     people = [element["data"] for element in read(demo, f"/v3.0/sections/{section['id']}/users", bearer(token))["data"]]

@@ -20,6 +20,9 @@ from tests.sharing.desk import Desk, Json, Reader
 
 DAY = timedelta(days=1)
 
+# A cloned district's record is as its source says.
+pytestmark = pytest.mark.parametrize("desk", ["files"], indirect=True)
+
 
 @pytest.fixture
 def reader(desk: Desk) -> Reader:
