@@ -21,6 +21,7 @@ import pytest
 from rollbook.contract import events
 from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.roster.sharing import SENSITIVE_FIELDS
 from rollbook.store import applications
 from rollbook.store import events as events_store
 from rollbook.store.database import open_database
