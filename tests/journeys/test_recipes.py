@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ def curl(folder: Path, port: int, *arguments: str) -> subprocess.CompletedProces
 @pytest.mark.skipif(not all(map(shutil.which, ("nginx", "openssl", "curl"))), reason="nginx, openssl or curl is not installed")
 def test_a_client_with_built_in_addresses_is_led_to_a_demo(tmp_path: Path) -> None:
     subprocess.run(["sh", "-ec", printed("openssl req")], cwd=tmp_path, check=True, capture_output=True)
-    named = {"issuer": "https://clever.com", "api_base": "https://api.clever.com", "trusted_proxies": "127.0.0.1"}
+    named: Any = {"issuer": "https://clever.com", "api_base": "https://api.clever.com", "trusted_proxies": "127.0.0.1"}
     with program.serving(*("demo", "--students", "60"), folder=tmp_path, **named) as demo:
         behind, port = int(demo.base.rpartition(":")[2]), program.free_port()
         with proxied(tmp_path, port, behind):
