@@ -11,7 +11,6 @@ import pytest
 from rollbook import sync
 from rollbook.errors import Busy
 from rollbook.store import credentials, districts, people
-from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
 from rollbook.store.own_record import change_record, keep_true
 from rollbook.web import upkeep
@@ -131,9 +130,3 @@ def test_a_round_of_upkeep_tells_the_address_and_survives_trouble(
     monkeypatch.setattr(districts, "list_all", broken)
     upkeep.once(desk.database, desk.settings, sweeps=False)
     assert "upkeep: busy" in caplog.text
-
-
-def test_a_clone_stays_as_its_source_says(database: Database) -> None:
-    given = '{"id":"%s","name":"Theirs","state":"paused"}' % ("5" * 24)
-    districts.create(database, "Theirs", given=given)
-    assert keep_true(database, "https://roster.example") == 0
