@@ -74,6 +74,9 @@ class Fragile:
             yield FragileConnection(connection, self)
             self.step()
 
+    def without_waiting(self) -> AbstractContextManager[None]:
+        return self._database.without_waiting()
+
     def close(self) -> None:
         """The database itself stays open."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,46 @@ def test_a_database_that_another_program_holds_is_told(
         with other.write() as connection:
             put(connection, "a", "1")
     holder.close()
+
+
+def test_who_must_not_wait_is_told_at_once(database: Database, database_address: str) -> None:
+    """A write that did wait would go through in the end: whoever is in its way ends by a clock of its own."""
+
+    def try_without_waiting(*, is_durable: bool) -> None:
+        with database.without_waiting(), database.write(is_durable=is_durable) as connection:
+            put(connection, "b", "2")
+
+    @contextmanager
+    def held(holder: Database) -> Iterator[None]:
+        """Another thread writes, for as long as it takes and two seconds at most."""
+        begun, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with holder.write() as connection:
+                put(connection, "a", "1")
+                begun.set()
+                done.wait(2)
+                connection.run("DELETE FROM facts WHERE name = 'test a'")
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        begun.wait()
+        yield
+        done.set()
+        thread.join()
+
+    with closing(open_database(database_address)) as other:
+        for holder in (database, other):
+            with held(holder), pytest.raises(Busy):
+                try_without_waiting(is_durable=False)
+    with pytest.raises(Busy):
+        try_without_waiting(is_durable=True)
+    assert facts(database) == {}
+    if database.is_local:
+        try_without_waiting(is_durable=False)
+        assert facts(database) == {"test b": "2"}
+    with database.write() as connection:  # and after that it is waited for again
+        put(connection, "c", "3")
 
 
 def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """A place to read from and write to. `is_local`: a read costs microseconds and needs no thread of its own."""
+    """A place to read from and write to. `is_local`: it is this machine's alone, and has one writer at a time."""
 
     is_local: bool
 
@@ -47,6 +47,12 @@ class Database(Protocol):
         """Context manager: a Connection whose changes appear all at once when it ends, or not at all.
 
         `is_durable=False`: the last moments may be lost in a power cut, never torn; for what can be had again by signing in.
+        """
+
+    def without_waiting(self) -> AbstractContextManager[None]:
+        """Context manager: in this thread a write that would wait for another one, or for the disk, raises Busy at once.
+
+        A database that is always waited for raises Busy right away.
         """
 
     def close(self) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 
 import psycopg
@@ -79,6 +79,9 @@ class PostgreSQL:
             if not is_durable:
                 raw.execute("SET LOCAL synchronous_commit = off")
             yield PostgreSQLConnection(raw)
+
+    def without_waiting(self) -> AbstractContextManager[None]:
+        raise Busy("a server's answer has to be waited for")
 
     def close(self) -> None:
         self._pool.close()

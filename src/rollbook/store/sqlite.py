@@ -48,6 +48,13 @@ class SQLiteConnection:
         return int(self.raw.pragma("data_version"))
 
 
+class _Own(threading.local):
+    """What each thread has of its own."""
+
+    reader: SQLiteConnection | None = None
+    may_wait = True
+
+
 class SQLite:
     """One file in WAL mode: one writer, many readers, each thread with a reader of its own."""
 
@@ -55,7 +62,7 @@ class SQLite:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._readers = threading.local()
+        self._own = _Own()
         self._all: list[apsw.Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,9 +91,9 @@ class SQLite:
 
     @contextmanager
     def read(self) -> Iterator[SQLiteConnection]:
-        connection: SQLiteConnection | None = getattr(self._readers, "connection", None)
+        connection = self._own.reader
         if connection is None:
-            connection = self._readers.connection = SQLiteConnection(self._connect())
+            connection = self._own.reader = SQLiteConnection(self._connect())
         with self._telling():
             connection.raw.execute("BEGIN")
             try:
@@ -96,11 +103,12 @@ class SQLite:
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
-        with self._writing, self._telling():
+        with self._turn(is_durable), self._telling():
             if is_durable != self._waits_for_disk:
                 # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole either way.
                 self._writer.pragma("synchronous", "full" if is_durable else "normal")
                 self._waits_for_disk = is_durable
+            self._writer.set_busy_timeout(1000 * (BUSY_SECONDS if self._own.may_wait else 0))
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteConnection(self._writer)
@@ -110,6 +118,26 @@ class SQLite:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        self._own.may_wait = False
+        try:
+            yield
+        finally:
+            self._own.may_wait = True
+
+    @contextmanager
+    def _turn(self, is_durable: bool) -> Iterator[None]:
+        """Wait until no other thread writes, if this one may wait."""
+        if not self._own.may_wait and is_durable:
+            raise Busy("this would wait for the disk")
+        if not self._writing.acquire(blocking=self._own.may_wait):
+            raise Busy("another thread is writing")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

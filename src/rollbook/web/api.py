@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from anyio import to_thread
 from isal import igzip
 
 from rollbook.auth.tokens import Tokens
@@ -27,7 +26,7 @@ from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests,
 from rollbook.settings import Settings
 from rollbook.store import catchup, events, records
 from rollbook.store.database import Connection, Database
-from rollbook.web import narrow
+from rollbook.web import narrow, work
 from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
@@ -78,10 +77,7 @@ class DataApi:
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = _request(scope)
         try:
-            if self._database.is_local:
-                answer = self.answer(request)
-            else:
-                answer = await to_thread.run_sync(self.answer, request)
+            answer = await work.done(self._database, self.answer, request)
         except Exception:
             logging.getLogger(__name__).exception("no answer to %s %s", request.method, request.path)
             answer = failure(ApiError("Internal error"), request.method, request.path, self._settings.wrong_token)

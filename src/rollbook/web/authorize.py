@@ -29,9 +29,9 @@ PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff",
 
 def routes(desk: Desk) -> list[Route]:
     return [
-        Route("/oauth/authorize", desk.at(authorize), methods=["GET"]),
+        Route("/oauth/authorize", desk.at(authorize, is_quick=True), methods=["GET"]),
         Route("/oauth/authorize", desk.at(authorize_by_form), methods=["POST"]),
-        Route("/oauth/instant-login", desk.at(instant_login), methods=["GET"]),
+        Route("/oauth/instant-login", desk.at(instant_login, is_quick=True), methods=["GET"]),
         Route("/oauth/confirm", desk.at(confirm), methods=["POST"]),
         Route("/oauth/allow", desk.at(allow), methods=["POST"]),
         Route("/oauth/deny", desk.at(deny), methods=["POST"]),

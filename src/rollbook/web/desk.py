@@ -29,6 +29,7 @@ from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer
 from rollbook.store.logins import Session
+from rollbook.web import work
 from rollbook.web.pages import environment, safety
 
 FORM_BYTES_MAX = 64 * 1024
@@ -89,32 +90,43 @@ class Desk:
             self._jar = Jar(self.sealer.derive("forms"), is_secure=self.base.startswith("https:"))
         return self._jar
 
-    def at(self, handler: Handler, *, few: CapacityLimiter | None = None) -> Callable[[Request], Awaitable[Response]]:
-        """The handler as an endpoint; `few` bounds how many threads it may take, where it waits for others or computes long."""
+    def at(
+        self, handler: Handler, *, few: CapacityLimiter | None = None, is_quick: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The handler as an endpoint; `few` bounds how many threads it may take, where it waits for others or computes long.
+
+        One that `is_quick` needs no thread as long as nothing has to be waited for; so it writes before it puts cookies.
+        """
 
         async def endpoint(request: Request) -> Response:
             visit = await _visit(request)
-            return await to_thread.run_sync(self._handle, handler, visit, limiter=few)
+            try:
+                if is_quick:
+                    response = await work.done(self.database, self._answer, handler, visit)
+                else:
+                    response = await to_thread.run_sync(self._answer, handler, visit, limiter=few)
+            except Busy:
+                busy = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
+                response = await to_thread.run_sync(self._stopped, visit, busy)
+            for cookie in visit.put:
+                response.headers.append("set-cookie", cookie.header())
+            response.headers["cache-control"] = "no-store"
+            return response
 
         return endpoint
 
-    def _handle(self, handler: Handler, visit: Visit) -> Response:
+    def _answer(self, handler: Handler, visit: Visit) -> Response:
         try:
             self._check_form(visit)
-            response = handler(self, visit)
+            return handler(self, visit)
         except SignInStopped as error:
-            response = self._stopped(visit, error)
+            return self._stopped(visit, error)
         except Busy:
-            busy = SignInStopped("The server is busy with a large update.", "nobody needs to: try again in a minute", 503)
-            response = self._stopped(visit, busy)
+            raise
         except RollbookError:
             logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
             broken = SignInStopped("Something went wrong here.", "whoever runs this server: its log says more", 500)
-            response = self._stopped(visit, broken)
-        for cookie in visit.put:
-            response.headers.append("set-cookie", cookie.header())
-        response.headers["cache-control"] = "no-store"
-        return response
+            return self._stopped(visit, broken)
 
     def _check_form(self, visit: Visit) -> None:
         """A form that is not ours is not read (cross-site request forgery).

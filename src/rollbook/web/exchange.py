@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import orjson
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -29,6 +28,7 @@ from rollbook.store import applications, audit, logins, records
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.logins import Grant
+from rollbook.web import work
 from rollbook.web.answers import every_answer
 from rollbook.web.desk import address_of, limited_body
 
@@ -58,15 +58,12 @@ class Exchange:
         return Route("/oauth/tokens", self.endpoint, methods=["POST"])
 
     async def endpoint(self, request: Request) -> Response:
-        body = await limited_body(request)
-        return await to_thread.run_sync(self._answer, request, body)
-
-    def _answer(self, request: Request, body: bytes) -> Response:
+        asked = (request, await limited_body(request))
         try:
             try:
-                answer = self._exchange(request, body)
+                answer = await work.done(self.database, self._exchange, *asked)
             except Busy:  # two exchanges of one code at once: the second one now sees what the first has done
-                answer = self._exchange(request, body)
+                answer = await work.done(self.database, self._exchange, *asked)
             return _json(answer, 200)
         except TokenRefused as error:
             return _json({"error": error.code, "error_description": str(error)}, error.status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import orjson
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,6 +15,7 @@ from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests
 from rollbook.settings import Settings, api_base_url, base_url
 from rollbook.store import records
 from rollbook.store.database import Database
+from rollbook.web import work
 from rollbook.web.answers import JSON, Answer, every_answer, failure, rate_headers
 from rollbook.web.limits import RateLimit
 
@@ -25,13 +25,13 @@ def routes(database: Database, settings: Settings, tokens: Tokens, signer: Signe
     document = orjson.dumps(oidc.discovery(base_url(settings), api_base_url(settings)))
 
     async def userinfo(request: Request) -> Response:
-        return _sent(await to_thread.run_sync(_userinfo, database, settings, tokens, rate_limit, request))
+        return _sent(await work.done(database, _userinfo, database, settings, tokens, rate_limit, request))
 
     async def discovery(_: Request) -> Response:
         return _sent(Answer(200, (JSON,), document))
 
     async def certs(_: Request) -> Response:
-        keys = await to_thread.run_sync(signer.certs)
+        keys = await work.done(database, signer.certs)
         return _sent(Answer(200, (JSON,), orjson.dumps({"keys": keys})))
 
     return [

@@ -9,7 +9,6 @@ import hashlib
 import logging
 
 import orjson
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +19,7 @@ from rollbook.errors import ApiError, BadSetting, Unauthorized
 from rollbook.store import applications
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
+from rollbook.web import work
 from rollbook.web.answers import Answer, every_answer, failure
 
 _JSON = "application/json; charset=utf-8"
@@ -29,10 +29,10 @@ def routes(database: Database, sealer: Sealer, tokens: Tokens) -> list[Route]:
     """The routes of `/oauth/tokens` and `/oauth/tokeninfo`."""
 
     async def list_tokens(request: Request) -> Response:
-        return await to_thread.run_sync(_list_tokens, database, sealer, tokens.in_demo, request)
+        return await work.done(database, _list_tokens, database, sealer, tokens.in_demo, request)
 
     async def token_info(request: Request) -> Response:
-        return await to_thread.run_sync(_token_info, database, tokens.in_demo, request)
+        return await work.done(database, _token_info, database, tokens.in_demo, request)
 
     return [Route("/oauth/tokens", list_tokens, methods=["GET"]), Route("/oauth/tokeninfo", token_info, methods=["GET"])]
 
