@@ -476,20 +476,8 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     )
 
 
-def authenticate(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> int | None:
-    """The number of the application with these credentials, compared in constant time; None when they do not fit."""
-    rows = connection.rows(
-        "SELECT a.number, s.hash FROM applications a JOIN application_secrets s ON s.application = a.number"
-        " WHERE a.client_id = ? AND (a.is_demo = 0 OR ? = 1) AND (s.expires IS NULL OR s.expires > ?)",
-        (client_id, int(in_demo), int(time.time())),
-    )
-    given = digest(secret)
-    fitting = [number for number, stored in rows if hmac.compare_digest(stored, given)]
-    return int(fitting[0]) if fitting else None
-
-
 def authenticated(connection: Connection, client_id: str, secret: str, *, in_demo: bool) -> Application | None:
-    """The application with these credentials, as `authenticate` finds it, in one read."""
+    """The application with these credentials, compared in constant time; None when they do not fit."""
     columns = ", ".join(f"a.{name.strip()}" for name in _COLUMNS.split(","))
     rows = connection.rows(
         f"SELECT s.hash, {columns} FROM applications a JOIN application_secrets s ON s.application = a.number"

@@ -40,12 +40,12 @@ def routes(database: Database, sealer: Sealer, tokens: Tokens) -> list[Route]:
 def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Request) -> Response:
     credentials = basic(request.headers.get("authorization", ""))
     with database.read() as connection:
-        application = applications.authenticate(connection, *credentials, in_demo=in_demo) if credentials else None
+        application = applications.authenticated(connection, *credentials, in_demo=in_demo) if credentials else None
         if application is None:
             return _bad_client()
         district = request.query_params.get("district") or None
         try:
-            tokens = applications.list_tokens(connection, sealer, application, district, in_demo=in_demo)
+            tokens = applications.list_tokens(connection, sealer, application.number, district, in_demo=in_demo)
         except BadSetting as error:
             # The key is not the one the tokens were sealed with: for the operator to know, and for nobody else.
             logging.getLogger(__name__).error("no list of tokens: %s", error)
