@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import segno
+
 from rollbook.store.people import Person
 from rollbook.web import badges
 
@@ -53,6 +55,11 @@ def test_a_badge_that_is_cut_out_says_whose_it_is_and_where_its_letters_are_type
     assert cut["Eve"].startswith("Eve Teacher · Ash School Two <Schools>")
     assert cut["Gil"].startswith("Gil District administrator Two <Schools>")
     assert cut["Ivy"].startswith("Ivy Student Two <Schools>")
+
+
+def test_the_square_leads_to_the_badge_page_with_its_letters_where_no_server_sees_them() -> None:
+    squares = set(re.findall(r"<svg.*?</svg>", _page(), re.DOTALL))
+    assert squares == {segno.make(f"{BASE}/badge#{CODE}", error="m", micro=False).svg_inline(scale=3, border=4, omitsize=True)}
 
 
 def test_each_school_and_grade_is_a_sheet_in_the_order_of_grades() -> None:

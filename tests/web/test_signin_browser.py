@@ -1,4 +1,4 @@
-"""The pages of sign-in in a real browser, without JavaScript: to be read, pressed and typed at by anybody, on any screen."""
+"""The pages of sign-in in a real browser, mostly without JavaScript: read, pressed and typed at by anybody, on any screen."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def assert_fine(page: Page) -> None:
     assert complaints == []
 
 
-@pytest.mark.parametrize("path", ["/login", "/badge", "/badge/ABCD", "/in/nowhere", "/nothing", "/"])
+@pytest.mark.parametrize("path", ["/login", "/badge", "/badge#ABCD", "/in/nowhere", "/nothing", "/"])
 def test_a_page_for_everybody_can_be_used_by_everybody(page: Page, site: str, path: str) -> None:
     page.goto(site + path)
     assert_fine(page)
@@ -150,6 +150,28 @@ def test_a_form_that_was_refused_says_why_where_one_types_on(page: Page, site: s
     expect(field).to_have_accessible_description(page.get_by_role("alert").inner_text())
     assert page.title().startswith("Error: ")
     assert_fine(page)
+
+
+def test_a_badge_held_before_a_camera_needs_one_key_and_leaves_nothing_behind(chromium: Browser, site: str, world: World) -> None:
+    """Its letters are nowhere but in the form: in no address that a server, a log or the next pupil gets to see."""
+    code = credentials.new_badge()
+    with world.database.write() as connection:
+        credentials.give_badges(connection, world.district.number, {world.ids["cem"]: code})
+    with chromium.new_context() as context:
+        page = context.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url + str(request.headers)))
+        page.goto(f"{site}/badge#{code}")
+        assert_fine(page)
+        expect(page.get_by_label("Letters on the badge")).to_be_hidden()
+        assert page.url == f"{site}/badge"
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Cem Celik")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("heading", name="Sign in with a badge")).to_be_visible()
+        expect(page.get_by_label("Letters on the badge")).to_have_value("")
+    assert sent
+    assert not any(code in one for one in sent)
 
 
 def test_below_a_list_of_people_the_reason_is_seen_as_well(page: Page, demo: str) -> None:

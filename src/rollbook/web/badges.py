@@ -48,7 +48,7 @@ def _sheet(schools: Mapping[str, str], person: Person) -> tuple[str, int, str, s
 
 
 def _badge(base: str, schools: Mapping[str, str], person: Person, code: str) -> Badge:
-    return Badge(person.name, _what(person), _school(schools, person), _square(f"{base}/badge/{code}"), _grouped(code))
+    return Badge(person.name, _what(person), _school(schools, person), _square(f"{base}/badge#{code}"), _grouped(code))
 
 
 def _what(person: Person) -> str:

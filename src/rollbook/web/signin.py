@@ -36,16 +36,9 @@ def routes(desk: Desk) -> list[Route]:
         Route("/login", desk.at(find_school), methods=["GET"]),
         Route("/in/{slug}", desk.at(arrive), methods=["GET"]),
         Route("/in/{slug}", desk.at(sign_in, few=CapacityLimiter(COSTLY_MAX)), methods=["POST"]),
-        *(route for path in BADGES for route in _badge_routes(desk, path)),
+        *(Route(path, desk.at(badge), methods=["GET"]) for path in BADGES),
+        *(Route(path, desk.at(sign_in_by_badge), methods=["POST"]) for path in BADGES),
         Route("/logout", desk.at(sign_out), methods=["POST"]),
-    ]
-
-
-def _badge_routes(desk: Desk, path: str) -> list[Route]:
-    return [
-        Route(path, desk.at(badge), methods=["GET"]),
-        Route(f"{path}/{{code}}", desk.at(badge), methods=["GET"]),
-        Route(path, desk.at(sign_in_by_badge), methods=["POST"]),
     ]
 
 
@@ -186,10 +179,10 @@ def open_session(desk: Desk, visit: Visit, district: District, user_id: str, rol
 
 def badge(desk: Desk, visit: Visit) -> Response:
     """The page that a badge's QR code opens. By itself it signs nobody in: programs that look at links open it, too."""
-    return _badge_page(desk, visit, code=visit.parts.get("code", "")[:80])
+    return _badge_page(desk, visit)
 
 
-def _badge_page(desk: Desk, visit: Visit, *, code: str = "", typed: str = "", message: str = "", status: int = 200) -> Response:
+def _badge_page(desk: Desk, visit: Visit, *, typed: str = "", message: str = "", status: int = 200) -> Response:
     """The page; after a code that did not work it shows what was typed: of 28 letters one is wrong, as a rule."""
     with desk.database.read() as connection:
         district = desk.district_of(connection, visit, "")
@@ -197,7 +190,6 @@ def _badge_page(desk: Desk, visit: Visit, *, code: str = "", typed: str = "", me
         visit,
         "badge.html",
         status=status,
-        code=code,
         typed=typed,
         ask=visit.asked("ask"),
         message=message,
