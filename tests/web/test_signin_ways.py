@@ -62,11 +62,23 @@ def test_a_password_is_kept_as_a_keyed_digest_and_from_its_first_use_as_argon2id
 def test_a_sync_brings_a_changed_password_and_keeps_the_others(world: World, browser: Browser) -> None:
     _sign_in(browser, "amya", "apple 1")
     (kept,) = _stored(world, "amya")
-    changed = STUDENTS.replace("banana 2", "banana 9")
-    run(world.database, world.district, files.write(world.folder / "later", {**FILES, "students.csv": changed}), world.settings)
+    _change_password_of_ben(world, "banana 9")
     assert _stored(world, "amya") == [kept]
     assert _sign_in(world.browser(), "benb", "banana 2").status_code == 401
     assert _sign_in(world.browser(), "benb", "banana 9").status_code == 303
+
+
+def test_a_changed_password_signs_out_who_came_by_the_old_one(world: World) -> None:
+    ben, amy, by_choice = world.browser(), world.browser(), world.browser()
+    _change_password_of_ben(world, "banana 4")
+    _sign_in(ben, "benb", "banana 4")
+    _sign_in(amy, "amya", "apple 1")
+    by_choice.sign_in("ben")
+    assert "Sign out" in ben.follow(ben.get("/login")).text
+    _change_password_of_ben(world, "banana 5")
+    assert "Sign out" not in ben.follow(ben.get("/login")).text
+    for other in (amy, by_choice):
+        assert "Sign out" in other.follow(other.get("/login")).text
 
 
 def test_who_guesses_waits_and_the_pupil_does_not(world: World) -> None:
@@ -89,6 +101,7 @@ def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) ->
         credentials.take_badge(connection, world.district.number, world.ids["cem"])
     late = world.browser()
     assert late.press(late.get("/badge"), code=code).status_code == 401
+    assert "Sign out" not in browser.follow(browser.get("/login")).text
 
 
 def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> None:
@@ -138,6 +151,11 @@ def test_a_new_badge_ends_the_one_before(world: World, browser: Browser) -> None
         first = _badge(connection, world, "dot")
         _badge(connection, world, "dot")
     assert browser.press(browser.get("/badge"), code=first).status_code == 401
+
+
+def _change_password_of_ben(world: World, password: str) -> None:
+    changed = {**FILES, "students.csv": STUDENTS.replace("banana 2", password)}
+    run(world.database, world.district, files.write(world.folder / password, changed), world.settings)
 
 
 def _badge(connection: Connection, world: World, person: str) -> str:
