@@ -130,6 +130,17 @@ def test_pages_of_somebody_signed_in_can_be_used_by_everybody(page: Page, site: 
         assert_fine(page)
 
 
+def test_what_a_teacher_let_in_can_be_stopped_by_everybody(page: Page, site: str, world: World) -> None:
+    page.goto(asked(site, world.shelf))
+    sign_in(page, "lund")
+    press(page, "Allow")
+    page.goto(f"{site}/login")
+    assert_fine(page)
+    press(page, "Stop letting in Shelf")
+    expect(page.get_by_role("heading", name="Lars Lund")).to_be_visible()
+    expect(page.get_by_text("Let in by you")).to_have_count(0)
+
+
 def test_the_page_about_a_wrong_address_can_be_used_by_everybody(page: Page, site: str, world: World) -> None:
     page.goto(asked(site, world.reader, redirect_uri="https://localhost/" + "long" * 60))
     expect(page.get_by_text("rollbook application set Reader")).to_be_visible()

@@ -279,7 +279,13 @@ def test_an_old_secret_works_on_through_the_overlap_and_no_longer(world: World, 
 # Forms, frames, caches, cookies ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/in/{slug}", "/oauth/confirm", "/oauth/allow", "/oauth/deny", "/badge", "/badges", "/logout"])
+FORMS = (
+    *("/in/{slug}", "/badge", "/badges", "/logout"),
+    *("/oauth/confirm", "/oauth/allow", "/oauth/deny", "/oauth/withdraw"),
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
 def test_a_form_that_is_not_ours_is_refused(world: World, path: str) -> None:
     browser = world.browser()
     browser.sign_in("amy")

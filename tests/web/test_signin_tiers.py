@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from rollbook.auth.tokens import Tokens
-from rollbook.store import districts
-from tests.sso import BACK, HOME, Browser, World, answer, words
+from rollbook.store import applications, audit, districts
+from tests.sso import BACK, HOME, Browser, Club, World, answer, links, words
 
 
 @pytest.fixture
@@ -100,6 +101,34 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert pupil.api(f"/v3.0/users/{world.ids['amy']}/sections", own_token).status_code == 404
     stranger = world.browser()
     assert stranger.sign_in("ben", stranger.ask(world.shelf)).status_code == 403
+
+
+def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World) -> None:
+    shelf = Club(*applications.create(world.database, "Second Shelf", redirect_uris=(BACK,), tier="library"))
+    teacher, pupil, other = world.browser(), world.browser(), world.browser()
+    question = teacher.sign_in("okoye", teacher.ask(shelf))
+    sent = answer(teacher.follow(teacher.press(question, "/allow")))
+    tokens = [teacher.exchange(shelf, sent["code"]).json()["access_token"], pupil.token(shelf, "amy")]
+    unused = answer(pupil.ask(shelf))["code"]
+    other.sign_in("lund")
+    for browser, stops in ((teacher, True), (pupil, False), (other, False)):
+        portal = browser.follow(browser.get("/login"))
+        assert any(link.startswith("Second Shelf") for link in links(portal)) == (browser is not other)
+        assert ("Stop letting in Second Shelf" in words(portal)) == stops
+    assert [teacher.api("/v3.0/me", token).status_code for token in tokens] == [200, 200]
+
+    # Nobody can stop it but her.
+    form = re.findall(r'name="form" value="(\w+)"', other.follow(other.get("/login")).text)[0]
+    other.client.post("/oauth/withdraw", data={"form": form, "client_id": shelf.client_id})
+    assert teacher.api("/v3.0/me", tokens[0]).status_code == 200
+    portal = teacher.follow(teacher.press(teacher.follow(teacher.get("/login")), "/oauth/withdraw"))
+    assert "Second Shelf" not in words(portal)
+    assert [teacher.api("/v3.0/me", token).status_code for token in tokens] == [401, 401]
+    assert pupil.exchange(shelf, unused).json()["error"] == "invalid_grant"
+    assert pupil.ask(shelf).status_code == 403
+    assert "Let Second Shelf see your classes?" in words(teacher.ask(shelf))
+    with world.database.read() as connection:
+        assert audit.latest(connection, 1)[0].action == "permission of teacher withdrawn"
 
 
 def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, browser: Browser) -> None:

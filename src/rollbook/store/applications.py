@@ -267,12 +267,12 @@ def by_number(connection: Connection, number: int) -> Application:
     return _application(found)
 
 
-def list_connected(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
-    """The applications that a district (by its number) is connected with, by name."""
+def list_offered(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
+    """The applications that a district (by its number) is connected with, or a teacher of it has let in, by name."""
     rows = connection.rows(
-        f"SELECT {_COLUMNS} FROM applications WHERE number IN (SELECT application FROM connections WHERE district = ?)"
-        " AND (is_demo = 0 OR ? = 1) ORDER BY name",
-        (district, int(in_demo)),
+        f"SELECT {_COLUMNS} FROM applications WHERE (number IN (SELECT application FROM connections WHERE district = ?)"
+        " OR number IN (SELECT application FROM grants WHERE district = ?)) AND (is_demo = 0 OR ? = 1) ORDER BY name",
+        (district, district, int(in_demo)),
     )
     return [_application(row) for row in rows]
 

@@ -297,6 +297,17 @@ def allow(connection: Connection, application: int, district: int, user_id: str,
     )
 
 
+def disallow(connection: Connection, application: int, district: int, user_id: str) -> None:
+    """A teacher does so no more. Her tokens end, and those of students: some came by her, and the others sign in again."""
+    connection.run("DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?", (application, district, user_id))
+    for table in ("codes", "user_tokens"):
+        connection.run(
+            f"DELETE FROM {table} WHERE application = ? AND district = ? AND authorized_by = 'teacher'"
+            " AND (user_id = ? OR role = 'student')",
+            (application, district, user_id),
+        )
+
+
 def has_allowed(connection: Connection, application: int, district: int, user_ids: list[str]) -> bool:
     """Whether one of these teachers has."""
     statement = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"

@@ -35,6 +35,7 @@ def routes(desk: Desk) -> list[Route]:
         Route("/oauth/confirm", desk.at(confirm), methods=["POST"]),
         Route("/oauth/allow", desk.at(allow), methods=["POST"]),
         Route("/oauth/deny", desk.at(deny), methods=["POST"]),
+        Route("/oauth/withdraw", desk.at(withdraw), methods=["POST"]),
     ]
 
 
@@ -88,6 +89,24 @@ def deny(desk: Desk, visit: Visit) -> Response:
         application, redirect_uri = _checked(desk, connection, ask)
     issuer = desk.base if application.names_issuer else ""
     return _send_error(desk, redirect_uri, ask, issuer, "access_denied")
+
+
+def withdraw(desk: Desk, visit: Visit) -> Response:
+    """A teacher lets a Library application see her classes no more."""
+    with desk.database.write() as connection:
+        application = applications.by_client_id(connection, visit.form.get("client_id", ""), in_demo=desk.in_demo)
+        session = desk.session(connection, visit)
+        if application and session and logins.has_allowed(connection, application.number, session.district, [session.user_id]):
+            logins.disallow(connection, application.number, session.district, session.user_id)
+            audit.record(
+                connection,
+                "permission of teacher withdrawn",
+                district=session.district,
+                application=application.number,
+                user_id=session.user_id,
+                address=visit.address,
+            )
+    return desk.redirect("/login", 303)
 
 
 def _asked_through_page(visit: Visit) -> Ask:

@@ -226,10 +226,10 @@ def _portal(desk: Desk, visit: Visit, connection: Connection, district: District
     person = people.get(connection, people.whole(connection, district.number), session.user_id)
     if person is None:
         raise SignInStopped("Your account is not there any more.", f"an administrator of {district.name}", 403)
-    connected = applications.list_connected(connection, district.number, in_demo=desk.in_demo)
+    offered = applications.list_offered(connection, district.number, in_demo=desk.in_demo)
     shown = [
         (f"/oauth/instant-login?{_query(client_id=one.client_id, district_id=district.id)}", one.name, one.is_live)
-        for one in connected
+        for one in offered
         if desk.redirect_uris(one) and entry.enter(connection, one, session).outcome == "allowed"
     ]
     return desk.page(
@@ -240,6 +240,7 @@ def _portal(desk: Desk, visit: Visit, connection: Connection, district: District
         name=person.name,
         titles=", ".join(picker.titles(person)),
         applications=shown,
+        let_in=[one for one in offered if logins.has_allowed(connection, one.number, district.number, [person.id])],
     )
 
 
