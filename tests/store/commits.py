@@ -75,10 +75,14 @@ class Feed:
         token = applications.connect(self.database, self.sealer, made, self.district, view or self.view())
         if on:
             events.switch(self.database, made.number, on=True)
+        return made, self.access(token), token
+
+    def access(self, token: str) -> Access:
+        """What a token may see now."""
         with self.database.read() as connection:
             access = applications.resolve(connection, token, in_demo=False)
         assert access is not None
-        return made, access, token
+        return access
 
     def commit(
         self,

@@ -181,25 +181,25 @@ def test_no_events_are_made_while_no_connection_has_them_on(store: Feed) -> None
 
 
 def test_events_begin_when_they_are_switched_on_and_end_when_off(store: Feed) -> None:
-    application, access, _ = store.application(on=False)
+    application, _, token = store.application(on=False)
     store.commit(("created", "schools", school(1)))
     events.switch(store.database, application.number, on=True)
-    assert whole(store, access) == []
+    assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(2)))
-    assert [id_(2)] == [event["data"]["object"]["id"] for event in without_district(whole(store, access))]
+    assert [id_(2)] == [event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))]
     events.switch(store.database, application.number, on=False)
-    assert whole(store, access) == []
+    assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(3)))
     events.switch(store.database, application.number, on=True)
-    assert whole(store, access) == []
+    assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(4)))
-    assert [id_(4)] == [event["data"]["object"]["id"] for event in without_district(whole(store, access))]
+    assert [id_(4)] == [event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))]
 
 
 def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserved_before(
     store: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application, access, _ = store.application(on=False)
+    application, _, token = store.application(on=False)
     reserve = districts.reserve
 
     def reserve_and_then_switch_on(database: Database, moment: float | None = None) -> IdBatch:
@@ -209,7 +209,7 @@ def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserv
 
     monkeypatch.setattr(districts, "reserve", reserve_and_then_switch_on)
     store.commit(("created", "schools", school(1)))
-    assert types(without_district(whole(store, access))) == ["schools.created"]
+    assert types(without_district(whole(store, store.access(token)))) == ["schools.created"]
 
 
 def test_switching_on_twice_keeps_what_came_since_the_first_time(store: Feed) -> None:

@@ -61,7 +61,8 @@ class Access:
     the pair of application and district; `holder` says whether a district or a person holds the token.
 
     `shown_since` is the run that last changed what is shared; no state before it is shown. `connected_since` is the run after
-    which the connection began: nothing that was gone before is told of.
+    which the connection began: nothing that was gone before is told of. Its events are those with ids above `events_after`; None
+    while they are off.
 
     `is_whole`: the token reaches every path, and records as the view holds them; all others go through `contract.tiers`.
     A user token names its person (`user`, the id on the wire), the role of the login, who authorized the application, and
@@ -83,6 +84,7 @@ class Access:
     bucket_key: str = ""
     shown_since: int = 0
     connected_since: int = 0
+    events_after: str | None = None
 
     @property
     def bucket(self) -> str:

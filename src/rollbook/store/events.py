@@ -60,10 +60,9 @@ def is_published(connection: Connection, view: View) -> bool:
 
 def page(connection: Connection, access: Access, prefix: str, query: Query, floor: str) -> Page:
     """One page of the caller's feed, oldest first; `floor` is the id below which events are no longer kept."""
-    after = connection.row("SELECT events_after FROM connections WHERE number = ?", (access.connection,))
-    if after is None or after[0] is None:
+    if access.events_after is None:
         return EMPTY
-    values: list[Any] = [access.view, max(after[0], floor, query.after or "")]
+    values: list[Any] = [access.view, max(access.events_after, floor, query.after or "")]
     where, order = "view = ? AND id > ?", ""
     if query.before:
         order = " DESC"
@@ -90,11 +89,9 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
 
 def get(connection: Connection, access: Access, id_: str, floor: str) -> str:
     """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
-    found = connection.row(
-        "SELECT e.body FROM events e JOIN connections c ON c.view = e.view"
-        " WHERE c.number = ? AND e.view = ? AND e.id = ? AND e.id > c.events_after AND e.id > ?",
-        (access.connection, access.view, id_, floor),
-    )
+    found = None
+    if access.events_after is not None and id_ > max(access.events_after, floor):
+        found = connection.row("SELECT body FROM events WHERE view = ? AND id = ?", (access.view, id_))
     if found is None:
         raise NotFound("Resource not found")
     return str(found[0])
