@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -66,3 +68,9 @@ def test_no_import_stands_inside_a_function() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("heavy", ["duckdb", "psycopg"])
+def test_a_server_that_only_serves_does_not_load_the_engine_of_syncs_nor_another_database(heavy: str) -> None:
+    loaded = [sys.executable, "-c", f"import sys, rollbook.web.server; sys.exit({heavy!r} in sys.modules)"]
+    assert subprocess.run(loaded, check=False).returncode == 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.events import ORDER, PLACES
 from rollbook.contract.kinds import ROLE
 from rollbook.roster.snapshot import DATES
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
 
 SOURCE_ROLES = {
     "students": ROLE["student"],
