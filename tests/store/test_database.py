@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -223,6 +224,24 @@ def test_who_must_not_wait_is_told_at_once(database: Database, database_address:
         assert facts(database) == {"test b": "2"}
     with database.write() as connection:  # and after that it is waited for again
         put(connection, "c", "3")
+
+
+def test_a_thread_that_ends_leaves_no_file_open(small_database: Database) -> None:
+    """Servers begin and end threads all day; each reads through a connection of its own."""
+
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    def read_in_a_thread() -> None:
+        thread = threading.Thread(target=facts, args=(small_database,))
+        thread.start()
+        thread.join()
+
+    read_in_a_thread()
+    before = open_files()
+    for _ in range(20):
+        read_in_a_thread()
+    assert open_files() <= before
 
 
 def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 import apsw
 
@@ -63,7 +64,8 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._own = _Own()
-        self._all: list[apsw.Connection] = []
+        # A thread's reader goes with its thread, and closes its files.
+        self._all: WeakSet[apsw.Connection] = WeakSet()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
@@ -86,15 +88,15 @@ class SQLite:
         connection.pragma("cache_size", -16 * 1024)
         # Plans do not depend on bound values: else SQLite parses and plans a statement anew each time that one is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        self._all.append(connection)
+        self._all.add(connection)
         return connection
 
     @contextmanager
     def read(self) -> Iterator[SQLiteConnection]:
-        connection = self._own.reader
-        if connection is None:
-            connection = self._own.reader = SQLiteConnection(self._connect())
         with self._telling():
+            connection = self._own.reader
+            if connection is None:
+                connection = self._own.reader = SQLiteConnection(self._connect())
             connection.raw.execute("BEGIN")
             try:
                 yield connection
@@ -152,7 +154,7 @@ class SQLite:
             raise BadSetting(f"database: {self._path} cannot be used: {error}") from error
 
     def close(self) -> None:
-        for connection in self._all:
+        for connection in list(self._all):
             connection.close()
 
 
