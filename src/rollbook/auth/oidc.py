@@ -101,8 +101,7 @@ class Signer:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
         self._sealer = sealer
-        self._key: RSAKey | None = None
-        self._kid = ""
+        self._key: tuple[str, RSAKey] | None = None
         self._read = 0.0
 
     def sign(self, claims: dict[str, object]) -> str:
@@ -110,16 +109,20 @@ class Signer:
             with self._database.read() as connection:
                 self._remember(published(connection)[0])
         assert self._key is not None  # noqa: S101 - just remembered
-        return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": self._kid}, claims, self._key)
+        kid, key = self._key
+        return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": kid}, claims, key)
 
     def ensure_key(self) -> None:
         """Make the first key when there is none yet."""
-        if self._kid:
+        if self._key:
             return
         with self._database.read() as connection:
             if published(connection):
                 return
-        rotate(self._database, self._sealer, overlap_seconds=0)
+        with self._database.write() as connection:
+            # Of all who come first, one makes it; another key would retire what the first one signs with.
+            if not published(connection):
+                add(connection, _new(self._sealer), overlap_seconds=0)
 
     def certs(self) -> list[dict[str, str]]:
         """The public keys (RFC 7517), the newest first."""
@@ -128,18 +131,21 @@ class Signer:
             return [key.public for key in published(connection)]
 
     def _remember(self, stored: SigningKey) -> None:
-        if stored.id != self._kid:
+        if self._key is None or stored.id != self._key[0]:
             pem = self._sealer.open(stored.private_sealed)
-            self._key = RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": stored.id})
-            self._kid = stored.id
+            self._key = stored.id, RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": stored.id})
         self._read = time.monotonic()
 
 
 def rotate(database: Database, sealer: Sealer, *, overlap_seconds: int) -> str:
     """Make a new signing key and return its id; the ones before stay published for the overlap, so that tokens verify on."""
+    key = _new(sealer)
+    with database.write() as connection:
+        add(connection, key, overlap_seconds=overlap_seconds)
+    return key.id
+
+
+def _new(sealer: Sealer) -> SigningKey:
     key = RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"}, auto_kid=True)
     public = {name: str(value) for name, value in key.as_dict(private=False).items()}
-    sealed = sealer.seal(key.as_pem(private=True).decode())
-    with database.write() as connection:
-        add(connection, SigningKey(public["kid"], sealed, public), overlap_seconds=overlap_seconds)
-    return public["kid"]
+    return SigningKey(public["kid"], sealer.seal(key.as_pem(private=True).decode()), public)

@@ -11,7 +11,7 @@ from rollbook.auth import oidc
 from rollbook.auth.oidc import Signer
 from rollbook.auth.tokens import Tokens
 from rollbook.contract import tiers
-from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests
+from rollbook.errors import ApiError, Busy, NoSuchEndpoint, TooManyRequests
 from rollbook.settings import Settings, api_base_url, base_url
 from rollbook.store import records
 from rollbook.store.database import Database
@@ -31,7 +31,10 @@ def routes(database: Database, settings: Settings, tokens: Tokens, signer: Signe
         return _sent(Answer(200, (JSON,), document))
 
     async def certs(_: Request) -> Response:
-        keys = await work.done(database, signer.certs)
+        try:
+            keys = await work.done(database, signer.certs)
+        except Busy:  # there is no key yet, and somebody else is writing
+            return _sent(Answer(503, (JSON, (b"retry-after", b"5")), b'{"message":"Busy","error":"Busy"}'))
         return _sent(Answer(200, (JSON,), orjson.dumps({"keys": keys})))
 
     return [

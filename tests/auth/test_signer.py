@@ -1,0 +1,51 @@
+"""The keys that sign id tokens: one is made by whoever comes first, and whatever is signed can be verified."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from rollbook.auth.oidc import Signer
+from rollbook.errors import Busy
+from rollbook.store.database import Database
+from rollbook.store.keys import Sealer
+
+WORKERS = 2
+EACH = 3
+
+
+def test_of_all_who_come_first_none_signs_with_a_key_that_is_not_published(database: Database, tmp_path: Path) -> None:
+    """Threads of several workers at once, of which each has a signer of its own."""
+    signers = [Signer(database, Sealer(tmp_path / "key")) for _ in range(WORKERS)]
+    gate = Barrier(WORKERS * EACH)
+
+    def sign(signer: Signer) -> str:
+        gate.wait()
+        signer.ensure_key()
+        return _kid(signer.sign({"sub": "somebody"}))
+
+    with ThreadPoolExecutor(WORKERS * EACH) as pool:
+        used = set(pool.map(sign, signers * EACH))
+    published = {key["kid"] for key in signers[0].certs()}
+    assert used <= published
+    if database.is_local:
+        assert len(published) == 1
+    for signer in signers:
+        assert _kid(signer.sign({"sub": "somebody"})) in published
+
+
+def test_no_key_is_made_where_nobody_may_wait_for_it(small_database: Database, tmp_path: Path) -> None:
+    signer = Signer(small_database, Sealer(tmp_path / "key"))
+    with pytest.raises(Busy), small_database.without_waiting():
+        signer.ensure_key()
+    assert not (tmp_path / "key").exists()
+
+
+def _kid(token: str) -> str:
+    head = token.partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=="))["kid"])
