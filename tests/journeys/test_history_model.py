@@ -77,6 +77,9 @@ class Fragile:
     def without_waiting(self) -> AbstractContextManager[None]:
         return self._database.without_waiting()
 
+    def settle(self) -> None:
+        self._database.settle()
+
     def close(self) -> None:
         """The database itself stays open."""
 

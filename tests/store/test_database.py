@@ -226,6 +226,26 @@ def test_who_must_not_wait_is_told_at_once(database: Database, database_address:
         put(connection, "c", "3")
 
 
+def test_who_must_not_wait_leaves_a_long_log_to_others(small_database: Database, tmp_path: Path) -> None:
+    """After a large commit that a reader was in the way of, the next writer would move all of the log to its place."""
+    value = "x" * 8_000
+
+    def is_in_the_file() -> bool:
+        """Whether what was written is in the database's own file; else it stands in the log."""
+        return value[:1_000].encode() in (tmp_path / "rollbook.db").read_bytes()
+
+    with closing(open_database(str(tmp_path / "rollbook.db"))) as other, other.read() as connection:
+        connection.row("SELECT count(*) FROM facts")
+        with small_database.write() as writing:
+            writing.insert("facts", "name, value", ((f"test {number}", value) for number in range(2 * sqlite.LOG_PAGES)))
+    assert not is_in_the_file()
+    with small_database.without_waiting(), small_database.write(is_durable=False) as writing:
+        put(writing, "a", "1")
+    assert not is_in_the_file()
+    small_database.settle()
+    assert is_in_the_file()
+
+
 def test_a_thread_that_ends_leaves_no_file_open(small_database: Database) -> None:
     """Servers begin and end threads all day; each reads through a connection of its own."""
 

@@ -55,6 +55,9 @@ class Database(Protocol):
         A database that is always waited for raises Busy right away.
         """
 
+    def settle(self) -> None:
+        """Move to its place what writes that did not wait have left to do; from time to time."""
+
     def close(self) -> None: ...
 
 

@@ -83,6 +83,9 @@ class PostgreSQL:
     def without_waiting(self) -> AbstractContextManager[None]:
         raise Busy("a server's answer has to be waited for")
 
+    def settle(self) -> None:
+        """The server does so by itself."""
+
     def close(self) -> None:
         self._pool.close()
 

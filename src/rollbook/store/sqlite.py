@@ -18,6 +18,7 @@ from rollbook.store.database import Row, Values
 BUSY_SECONDS = 30
 PAGE_BYTES = 16 * 1024  # a record of 750 bytes fits many times into a page, so that no row spills
 MAPPED_BYTES = 1 << 30
+LOG_PAGES = 1000
 
 
 def open_sqlite(address: str) -> SQLite:
@@ -111,6 +112,8 @@ class SQLite:
                 self._writer.pragma("synchronous", "full" if is_durable else "normal")
                 self._waits_for_disk = is_durable
             self._writer.set_busy_timeout(1000 * (BUSY_SECONDS if self._own.may_wait else 0))
+            # A commit that finds a long log moves all of it to its place, which can take a second: not where nobody waits.
+            self._writer.wal_autocheckpoint(LOG_PAGES if self._own.may_wait else 0)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteConnection(self._writer)
@@ -152,6 +155,10 @@ class SQLite:
             raise MachineTrouble(f"database: {self._path} cannot be read or written: {error}; nothing was written") from error
         except apsw.Error as error:
             raise BadSetting(f"database: {self._path} cannot be used: {error}") from error
+
+    def settle(self) -> None:
+        with self._writing, self._telling():
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def close(self) -> None:
         for connection in list(self._all):

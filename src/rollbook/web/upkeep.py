@@ -1,4 +1,4 @@
-"""What a server does by itself while it runs: it keeps districts' records true, and drops what has ended."""
+"""What a server does by itself while it runs: it keeps districts' records true, drops what has ended, and tidies up."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
     """One round. What goes wrong is for the operator to know, and for the next round to try again."""
     try:
         keep_true(database, base_url(settings))
+        database.settle()
         if sweeps:
             with database.write(is_durable=False) as connection:
                 logins.sweep(connection)
