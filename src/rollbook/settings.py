@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
+from rollbook import addresses
 from rollbook.errors import BadSetting
 
 PREFIX = "ROLLBOOK_"
@@ -20,9 +21,18 @@ OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRI
 LIKENESS = 0.75
 
 
-def row(default: object, text: str, *, least: int | None = None, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
+def row(
+    default: object,
+    text: str,
+    *,
+    least: int | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+    is_address: bool = False,
+) -> Any:
     """One setting: its default, what it does, and what values it takes."""
-    return field(default=default, metadata={"help": text, "least": least, "choices": choices, "secret": secret})
+    taken = {"least": least, "choices": choices, "is_address": is_address}
+    return field(default=default, metadata={"help": text, "secret": secret, **taken})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +53,9 @@ class Settings:
     trusted_proxies: str = row(
         "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is believed; empty: nobody's."
     )
-    public_url: str = row("", "Address under which clients reach the server; empty: the listening address.")
-    issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.")
-    api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.")
+    public_url: str = row("", "Address under which clients reach the server; empty: the listening address.", is_address=True)
+    issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.", is_address=True)
+    api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.", is_address=True)
     code_seconds: int = row(60, "How long an authorization code can be exchanged.", least=1)
     user_token_seconds: int = row(86_400, "How long a user token is good.", least=1)
     session_idle_seconds: int = row(7_200, "A browser that was idle for so long is signed out.", least=60)
@@ -113,6 +123,8 @@ def _checked(name: str, type_: object, given: object, metadata: Mapping[str, Any
         raise BadSetting(f"{name}: expected at least {least}, got {value}")
     if choices and value not in choices:
         raise BadSetting(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    if metadata["is_address"] and value and (addresses.parts(str(value)) is None or {"?", "#"} & set(str(value))):
+        raise BadSetting(f"{name}: expected an address such as https://roll.example.org, got {value!r}")
     return value
 
 

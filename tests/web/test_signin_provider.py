@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from rollbook.auth import provider
+from rollbook.errors import BadSetting
 from rollbook.store import audit, credentials
 from tests.sso import Browser, World
 
@@ -124,6 +125,35 @@ def test_what_cannot_be_verified_signs_nobody_in(sso_world: World, told: Service
     asked = _leave(browser, told)
     told.claims = LIES[lie]
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
+    with sso_world.database.read() as connection:
+        last = audit.latest(connection, 1)[0]
+    assert (last.action, last.detail["method"], bool(last.detail["why"])) == ("sign-in failed", "provider", True)
+
+
+ISSUERS = (
+    "",
+    "id.example",
+    "http://id.example",
+    "ftp://id.example",
+    "https://",
+    "https://id.example:x",
+    "http://[::1",
+)
+
+
+@pytest.mark.parametrize("issuer", ISSUERS)
+def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(sso_world: World, told: Service, issuer: str) -> None:
+    number = sso_world.district.number
+    asked: Any = {"name": "L", "issuer": issuer, "client_id": "rollbook", "secret": "s"}
+    with pytest.raises(BadSetting, match="issuer: expected an https address"), sso_world.database.write() as connection:
+        credentials.set_provider(connection, sso_world.sealer, number, **asked)
+    # One that was set up before this was looked at is not asked.
+    with sso_world.database.write() as connection:
+        connection.run("UPDATE providers SET issuer = ? WHERE district = ?", (issuer, number))
+    browser = sso_world.browser()
+    page = browser.follow(browser.get("/login"))
+    stopped = browser.client.get(unescape(re.findall(r'href="([^"]+/provider[^"]*)"', page.text)[0]))
+    assert (stopped.status_code, told.asked) == (403, [])
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from rollbook.addresses import is_safe
 from rollbook.errors import SignInStopped
 from rollbook.store.credentials import Provider
 
@@ -30,7 +31,6 @@ REMEMBERED_SECONDS = 3600
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 _TIMEOUT_SECONDS = 10
 _SKEW_SECONDS = 60
-_LOCAL_HOSTS = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Services:
 
     def metadata(self, provider: Provider) -> dict[str, Any]:
         """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
+        if not is_safe(provider.issuer):
+            raise _stopped(provider, f"{provider.name} is not set up with a safe address.")
         metadata = self._read(provider, f"{provider.issuer}/.well-known/openid-configuration")
         if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
             self._known.pop((provider.issuer, f"{provider.issuer}/.well-known/openid-configuration"), None)
@@ -156,8 +158,7 @@ def _verified(provider: Provider, token: object, keys: Any, nonce: str) -> dict[
 def _endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:
     """An address of the service: https, but for a test on this machine."""
     address = str(metadata.get(name, ""))
-    parts = urlsplit(address)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS):
+    if not is_safe(address):
         raise _stopped(provider, f"{provider.name} names no safe {name}.")
     return address
 
@@ -166,7 +167,7 @@ def _ask(provider: Provider, method: str, address: str, body: Mapping[str, str] 
     try:
         got = httpx.request(method, address, data=body, timeout=_TIMEOUT_SECONDS, headers={"accept": "application/json"})
         answer = got.raise_for_status().json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise _stopped(provider, f"{provider.name} does not answer as it should.") from None
     if not isinstance(answer, dict):
         raise _stopped(provider, f"{provider.name} does not answer as it should.")

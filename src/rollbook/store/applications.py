@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict, Unpack
-from urllib.parse import urlsplit
 
+from rollbook import addresses
 from rollbook.contract.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting, Conflict, Unknown
@@ -74,7 +75,7 @@ _COLUMNS = (
 )
 # Schemes of a redirect address that run in the browser instead of leading to the application.
 _UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 # In the name and before the client id of an application that was removed.
 REMOVED = " (removed "
 
@@ -163,12 +164,12 @@ def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
 
 def _check_redirect(uri: str, *, is_live: bool) -> None:
     """A redirect address is absolute and has no fragment (RFC 6749, 3.1.2); a live application's is no plain http."""
-    parts = urlsplit(uri)
-    is_web = parts.scheme in ("http", "https")
-    usable = parts.scheme and parts.scheme not in _UNSAFE_SCHEMES and (parts.netloc or not is_web)
-    if not usable or "#" in uri or any(ord(letter) < 33 for letter in uri):
-        raise BadSetting(f"redirect uri: expected an absolute address without a fragment, got {uri!r}")
-    if is_live and parts.scheme == "http" and parts.hostname not in _LOCAL_HOSTS:
+    scheme, colon, _ = uri.partition(":")
+    is_web = scheme.lower() in ("http", "https")
+    is_usable = addresses.parts(uri) is not None if is_web else bool(_SCHEME.fullmatch(scheme)) and addresses.is_plain(uri)
+    if not (colon and is_usable) or "#" in uri or scheme.lower() in _UNSAFE_SCHEMES:
+        raise BadSetting(f"redirect uri: expected an absolute address in plain letters and without a fragment, got {uri!r}")
+    if is_live and scheme.lower() == "http":
         raise BadSetting(f"redirect uri: a live application needs https, got {uri!r}")
 
 

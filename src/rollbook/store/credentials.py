@@ -10,7 +10,9 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from rollbook.addresses import is_safe
 from rollbook.contract.kinds import ROLE
+from rollbook.errors import BadSetting
 from rollbook.store import audit
 from rollbook.store.database import Connection, Row
 from rollbook.store.districts import timestamp
@@ -178,6 +180,9 @@ def set_provider(
     trusts_email: bool = False,
     domain: str = "",
 ) -> None:
+    """Make this the district's service. Errors: BadSetting for an issuer whose word could be changed on the way."""
+    if not is_safe(issuer) or "?" in issuer or "#" in issuer:
+        raise BadSetting(f"issuer: expected an https address such as https://accounts.google.com, got {issuer!r}")
     drop_provider(connection, district)
     connection.run(
         "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created, trusts_email, domain)"

@@ -13,6 +13,7 @@ from rollbook.auth.provider import PENDING_SECONDS, Pending
 from rollbook.errors import BadSetting, SignInStopped
 from rollbook.store import audit, credentials, districts, people
 from rollbook.store.credentials import Provider
+from rollbook.store.districts import District
 from rollbook.web.desk import COSTLY_MAX, Desk, Visit
 from rollbook.web.signin import open_session
 
@@ -48,19 +49,26 @@ def come_back(desk: Desk, visit: Visit) -> Response:
         provider = credentials.provider(connection, pending.district)
     if provider is None:
         raise _expired()
-    email = service.finish(
-        desk.services, provider, desk.sealer.open(provider.secret_sealed), pending, desk.base + CALLBACK, dict(visit.query)
-    )
+    secret = desk.sealer.open(provider.secret_sealed)
+    try:
+        email = service.finish(desk.services, provider, secret, pending, desk.base + CALLBACK, dict(visit.query))
+    except SignInStopped as error:
+        _note_failure(desk, visit, district, str(error))
+        raise
     with desk.database.read() as connection:
         access = people.whole(connection, district.number)
         known = credentials.by_email(connection, district.number, email)
         found = [(user_id, role) for user_id, role in known if people.get(connection, access, user_id)]
     if len({id_ for id_, _ in found}) != 1:
-        with desk.database.write(is_durable=False) as connection:
-            audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="provider")
+        _note_failure(desk, visit, district, "not one person of the roster has that email")
         raise _unknown(provider, district.name)
     visit.form["ask"] = pending.ask
     return open_session(desk, visit, district, *found[0], "provider")
+
+
+def _note_failure(desk: Desk, visit: Visit, district: District, why: str) -> None:
+    with desk.database.write(is_durable=False) as connection:
+        audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="provider", why=why)
 
 
 def _pending(desk: Desk, visit: Visit) -> Pending:
