@@ -367,6 +367,21 @@ def test_an_idle_browser_is_signed_out(world: World, monkeypatch: pytest.MonkeyP
     assert ("code" in browser.ask(world.reader).headers["location"].partition("?")[2][:4]) is is_in
 
 
+@pytest.mark.parametrize("page", ["portal", "application"])
+def test_whatever_page_is_used_keeps_a_browser_from_being_idle(world: World, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    browser = world.browser(world.app(session_idle_seconds=60))
+    browser.sign_in("amy")
+    start = logins.now()
+    for seconds in range(13, 150, 13):
+        monkeypatch.setattr(logins, "now", lambda later=start + seconds: later)
+        if page == "portal":
+            assert "Sign out" in browser.follow(browser.get("/login")).text
+        else:
+            assert browser.ask(world.reader).headers["location"].startswith(BACK)
+    monkeypatch.setattr(logins, "now", lambda: start + 143 + 61)
+    assert "Sign out" not in browser.follow(browser.get("/login")).text
+
+
 def test_a_busy_browser_is_signed_out_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = world.browser()
     browser.sign_in("amy")

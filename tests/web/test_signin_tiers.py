@@ -131,6 +131,25 @@ def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World)
         assert audit.latest(connection, 1)[0].action == "permission of teacher withdrawn"
 
 
+@pytest.mark.parametrize(("who", "is_told"), [("gil", True), ("amy", False), ("lund", False)])
+def test_who_looks_after_a_district_is_told_of_what_is_for_others(world: World, who: str, is_told: bool) -> None:
+    world.club(f"Elders of {who}", BACK, user_types=("student", "staff") if who == "lund" else ("teacher", "staff"))
+    browser = world.browser()
+    portal = browser.sign_in(who)
+    assert (f"Elders of {who} is made for teachers and school staff." in words(portal)) == is_told
+    assert not any(link.startswith(f"Elders of {who}") for link in links(portal))
+
+
+def test_who_is_signed_in_comes_to_her_own_page(world: World, browser: Browser) -> None:
+    browser.sign_in("lund")
+    assert browser.get("/login").headers["location"] == f"/in/{districts.slug(world.district)}"
+
+
+def test_a_student_is_told_that_a_teacher_can_let_a_library_application_in(world: World, browser: Browser) -> None:
+    stopped = browser.sign_in("ben", browser.ask(world.shelf))
+    assert "a teacher of yours can let it in" in words(stopped).lower()
+
+
 def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, browser: Browser) -> None:
     question = browser.sign_in("lund", browser.ask(world.shelf, state="a b"))
     told = browser.press(question, "/deny")

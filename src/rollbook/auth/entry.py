@@ -20,6 +20,8 @@ from rollbook.store.logins import Session
 
 _TEACHERS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/users/{id}/myteachers")
 
+PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff", "district_admin": "district administrators"}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

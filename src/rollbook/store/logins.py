@@ -78,8 +78,9 @@ def session(connection: Connection, secret: str, *, idle_seconds: int) -> Sessio
     return Session(*found) if found else None
 
 
-def needs_touch(found: Session) -> bool:
-    return found.seen < now() - _TOUCH_SECONDS
+def needs_touch(found: Session, *, idle_seconds: int) -> bool:
+    """Whether it is time to note that a session is in use: not at each request, and well before it would end."""
+    return found.seen < now() - min(_TOUCH_SECONDS, idle_seconds // 10)
 
 
 def touch(connection: Connection, found: Session) -> None:

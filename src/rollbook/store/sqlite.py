@@ -126,11 +126,11 @@ class SQLite:
 
     @contextmanager
     def without_waiting(self) -> Iterator[None]:
-        self._own.may_wait = False
+        before, self._own.may_wait = self._own.may_wait, False
         try:
             yield
         finally:
-            self._own.may_wait = True
+            self._own.may_wait = before
 
     @contextmanager
     def _turn(self, is_durable: bool) -> Iterator[None]:

@@ -24,8 +24,6 @@ from rollbook.store.logins import Grant, Session
 from rollbook.web import registering
 from rollbook.web.desk import Desk, Visit, asked_before, way_back
 
-PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff", "district_admin": "district administrators"}
-
 
 def routes(desk: Desk) -> list[Route]:
     return [
@@ -106,7 +104,8 @@ def withdraw(desk: Desk, visit: Visit) -> Response:
                 user_id=session.user_id,
                 address=visit.address,
             )
-    return desk.redirect("/login", 303)
+        district = districts.by_number(connection, session.district) if session else None
+    return desk.redirect(f"/in/{districts.slug(district)}" if district else "/login", 303)
 
 
 def _asked_through_page(visit: Visit) -> Ask:
@@ -130,11 +129,13 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
         person = people.get(connection, people.whole(connection, session.district), session.user_id)
     if decided.outcome == "wrong type":
         mender = f"the makers of {application.name} choose for whom it is"
-        raise SignInStopped(f"{application.name} is not made for {PEOPLE[session.role]}.", mender, 403, ask=ask.query())
+        raise SignInStopped(f"{application.name} is not made for {entry.PEOPLE[session.role]}.", mender, 403, ask=ask.query())
     if decided.outcome == "unshared":
         if ask.returns_unshared:
             return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
         mender = f"an administrator of {here.name} can give it to you"
+        if application.tier == "library":
+            mender = f"a teacher of yours can let it in, or {mender}"
         raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403, ask=ask.query())
     needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
@@ -196,8 +197,6 @@ def _send_code(desk: Desk, ask: Ask, application: Application, redirect_uri: str
     )
     with desk.database.write(is_durable=False) as connection:
         code = logins.issue_code(connection, grant, seconds=desk.settings.code_seconds)
-        if logins.needs_touch(session):
-            logins.touch(connection, session)
     scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
     answer = {"code": code, "scope": " ".join(scopes)}
     issuer = desk.base if application.names_issuer else ""

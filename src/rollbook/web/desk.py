@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -41,7 +42,10 @@ ARRIVED = "/demo/arrived"
 
 @dataclass(slots=True)
 class Visit:
-    """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked against."""
+    """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked against.
+
+    `session` is the one that was found, once somebody asked.
+    """
 
     method: str
     path: str
@@ -51,6 +55,7 @@ class Visit:
     cookies: Mapping[str, str]
     address: str
     form_cookie: str = ""
+    session: Session | None = None
     put: list[Cookie] = field(default_factory=list)
 
     def asked(self, name: str) -> str:
@@ -118,7 +123,9 @@ class Desk:
     def _answer(self, handler: Handler, visit: Visit) -> Response:
         try:
             self._check_form(visit)
-            return handler(self, visit)
+            response = handler(self, visit)
+            self._touch(visit)
+            return response
         except SignInStopped as error:
             return self._stopped(visit, error)
         except Busy:
@@ -179,7 +186,16 @@ class Desk:
 
     def session(self, connection: Connection, visit: Visit) -> Session | None:
         secret = visit.cookies.get(self.jar.session)
-        return logins.session(connection, secret, idle_seconds=self.settings.session_idle_seconds) if secret else None
+        idle = self.settings.session_idle_seconds
+        visit.session = logins.session(connection, secret, idle_seconds=idle) if secret else None
+        return visit.session
+
+    def _touch(self, visit: Visit) -> None:
+        """Note that a session is in use. A file that somebody else writes is not waited for: the next request will do."""
+        if visit.session and logins.needs_touch(visit.session, idle_seconds=self.settings.session_idle_seconds):
+            unwaiting = self.database.without_waiting() if self.database.is_local else nullcontext()
+            with suppress(Busy), unwaiting, self.database.write(is_durable=False) as connection:
+                logins.touch(connection, visit.session)
 
     def _who(self, visit: Visit) -> Who | None:
         """Who is signed in, unless the database is too busy to tell."""

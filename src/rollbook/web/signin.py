@@ -49,6 +49,9 @@ def find_school(desk: Desk, visit: Visit) -> Response:
     """Search for a school or district by name; a single district needs no search, and a demo shows its few at once."""
     text, ask = visit.asked("q").strip()[:100], visit.asked("ask")
     with desk.database.read() as connection:
+        session = desk.session(connection, visit)
+        if session and not text and not ask:
+            return desk.redirect(f"/in/{districts.slug(districts.by_number(connection, session.district))}")
         only = districts.only(connection)
         found = districts.search(connection, text, FOUND_MAX) if len(text) > 1 else []
         if desk.in_demo and not text:
@@ -226,11 +229,22 @@ def _portal(desk: Desk, visit: Visit, connection: Connection, district: District
     person = people.get(connection, people.whole(connection, district.number), session.user_id)
     if person is None:
         raise SignInStopped("Your account is not there any more.", f"an administrator of {district.name}", 403)
-    offered = applications.list_offered(connection, district.number, in_demo=desk.in_demo)
+    offered = [
+        (one, entry.enter(connection, one, session).outcome)
+        for one in applications.list_offered(connection, district.number, in_demo=desk.in_demo)
+        if desk.redirect_uris(one)
+    ]
     shown = [
         (f"/oauth/instant-login?{_query(client_id=one.client_id, district_id=district.id)}", one.name, one.is_live)
-        for one in offered
-        if desk.redirect_uris(one) and entry.enter(connection, one, session).outcome == "allowed"
+        for one, outcome in offered
+        if outcome == "allowed"
+    ]
+    # What the district has for others is hidden from students and teachers, and told to those who look after it.
+    looks_after = {"staff", "district_admin"} & set(person.roles)
+    of_others = [
+        (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
+        for one, outcome in offered
+        if looks_after and outcome == "wrong type"
     ]
     return desk.page(
         visit,
@@ -240,7 +254,8 @@ def _portal(desk: Desk, visit: Visit, connection: Connection, district: District
         name=person.name,
         titles=", ".join(picker.titles(person)),
         applications=shown,
-        let_in=[one for one in offered if logins.has_allowed(connection, one.number, district.number, [person.id])],
+        of_others=of_others,
+        let_in=[one for one, _ in offered if logins.has_allowed(connection, one.number, district.number, [person.id])],
     )
 
 
