@@ -93,6 +93,9 @@ def test_me_has_one_shape_for_everybody(world: World, browser: Browser) -> None:
     }
     assert browser.api("/v3.0/me", token).json() == expected
     assert browser.api("/me", token).json() == expected
+    (of_district,) = browser.client.get("/oauth/tokens", headers=world.reader.basic).json()["data"]
+    refused = browser.api("/me", of_district["access_token"])
+    assert (refused.status_code, "Cannot GET /me<" in refused.text) == (404, True)
     assert browser.api(f"{sso.HOME}//v3.0/users/{id_}", token).json()["data"]["id"] == id_
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 
 from rollbook.auth import oidc
 from rollbook.store import applications, logins
+from rollbook.web.app import FOR_PROGRAMS
 from tests import sso
 from tests.sso import BACK, Browser, World, answer
 
@@ -84,6 +86,27 @@ def test_a_new_key_signs_and_the_old_one_verifies_on(world: World, browser: Brow
     new = _id_token(world, later)
     assert _header(old)["kid"] != _header(new)["kid"]
     assert _claims(later, old)["sub"] == _claims(later, new)["sub"]
+
+
+def test_a_key_that_others_may_have_is_taken_back_at_once(world: World, browser: Browser) -> None:
+    stolen = _id_token(world, browser)
+    kept = oidc.rotate(world.database, world.sealer, overlap_seconds=0)
+    assert [key["kid"] for key in browser.get("/oauth/certs").json()["keys"]] == [kept]
+    with pytest.raises(InvalidKeyIdError):
+        _claims(browser, stolen)
+    time.sleep(1.1)  # a server that was running signs with the new one by now
+    later = browser.exchange(world.reader, answer(browser.ask(world.reader))["code"]).json()["id_token"]
+    assert _header(later)["kid"] == kept
+
+
+@pytest.mark.parametrize("path", FOR_PROGRAMS)
+def test_a_page_of_another_site_may_call_what_is_for_programs(browser: Browser, path: str) -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    told = browser.client.request("OPTIONS", path, headers={**asked, "Access-Control-Request-Headers": "authorization"})
+    assert (told.status_code, told.content) == (204, b"")
+    assert told.headers["access-control-allow-origin"] == "*"
+    assert "Authorization" in told.headers["access-control-allow-headers"]
+    assert browser.get(path).headers["access-control-allow-origin"] == "*"
 
 
 # Basic OP --------------------------------------------------------------------------------------------

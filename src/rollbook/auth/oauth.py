@@ -26,7 +26,10 @@ VENDOR = "whoever runs the application that sent you here"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters as they came."""
+    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters as they came.
+
+    `unread` is the parameter by which more of them would come, in an object that we do not read.
+    """
 
     client_id: str
     redirect_uri: str
@@ -40,7 +43,7 @@ class Ask:
     challenge: str
     challenge_method: str
     response_type: str
-    has_request_object: bool
+    unread: str
     given: tuple[tuple[str, str], ...]
 
     def query(self) -> str:
@@ -85,7 +88,7 @@ def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
         challenge=given.get("code_challenge", ""),
         challenge_method=given.get("code_challenge_method", "plain") if "code_challenge" in given else "",
         response_type=given.get("response_type", ""),
-        has_request_object="request" in given or "request_uri" in given,
+        unread=next((name for name in ("request", "request_uri") if name in given), ""),
         given=tuple(kept),
     )
 
@@ -109,8 +112,8 @@ def problem_of(ask: Ask) -> str | None:
     """
     if "token" in ask.response_type:
         return "unsupported_response_type"
-    if ask.has_request_object:
-        return "request_not_supported"
+    if ask.unread:
+        return f"{ask.unread}_not_supported"
     if "none" in ask.prompt and len(ask.prompt) > 1:
         return "invalid_request"
     if ask.challenge and (ask.challenge_method not in _METHODS or not _VERIFIER.fullmatch(ask.challenge)):

@@ -15,8 +15,8 @@ from rollbook.store.signing import SigningKey, add, published
 
 ID_TOKEN_SECONDS = 3600
 KEY_BITS = 2048
-# Another worker may have rotated the key: how long this one goes on with what it knows.
-_REMEMBERED_SECONDS = 60
+# Another program may have rotated the key: how long this one goes on with what it knows.
+_REMEMBERED_SECONDS = 1
 
 
 def discovery(issuer: str, api_base: str) -> dict[str, object]:

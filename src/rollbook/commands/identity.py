@@ -227,7 +227,11 @@ def key() -> None:
 
 @key.command()
 @click.option(
-    "--overlap-hours", type=click.IntRange(1), default=168, show_default=True, help="How long the old key is published."
+    "--overlap-hours",
+    type=click.IntRange(0),
+    default=168,
+    show_default=True,
+    help="How long the old key is published; 0: not at all, when others may have it.",
 )
 @database_option
 def rotate(overlap_hours: int, database: str | None) -> None:

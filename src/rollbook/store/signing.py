@@ -31,9 +31,9 @@ def published(connection: Connection) -> list[SigningKey]:
 
 
 def add(connection: Connection, key: SigningKey, *, overlap_seconds: int) -> None:
-    """Make a key the one that signs; those before retire after the overlap."""
+    """Make a key the one that signs; those before retire after the overlap at the latest."""
     ends = int(time.time()) + overlap_seconds
-    connection.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL", (ends,))
+    connection.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL OR retires > ?", (ends, ends))
     connection.run(
         "INSERT INTO signing_keys (id, private_sealed, public, created) VALUES (?, ?, ?, ?)",
         (key.id, key.private_sealed, json.dumps(key.public), timestamp()),

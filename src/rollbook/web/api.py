@@ -36,6 +36,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 VERSIONS = ("v3.0",)
+# Without a version: an alias, which old clients still call (protocol.md 2.1).
+ME = "/me"
 # Our own header: the run whose state an answer shows, for `since_snapshot` on /events.
 SNAPSHOT = b"x-rollbook-snapshot"
 VARY: Header = (b"vary", b"accept-encoding")
@@ -298,7 +300,7 @@ def _request(scope: Scope) -> Request:
     return Request(
         method=scope["method"],
         path=path,
-        segments=tuple(segment for segment in path.split("/") if segment),
+        segments=(VERSIONS[0], "me") if path == ME else tuple(segment for segment in path.split("/") if segment),
         query=scope["query_string"].decode("latin-1"),
         authorization=authorization,
         if_none_match=if_none_match,

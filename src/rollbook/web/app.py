@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
 from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
-from rollbook.web.api import VERSIONS, DataApi, Receive, Scope, Send
+from rollbook.web.api import ME, VERSIONS, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
 from rollbook.web.exchange import Exchange
 from rollbook.web.faults import Faults
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
 from rollbook.web.storyboard import Storyboard
+
+# What pages of other sites may call as they call the Data API, beside it.
+FOR_PROGRAMS = ("/oauth/tokens", "/oauth/tokeninfo", "/userinfo", "/.well-known/openid-configuration", "/oauth/certs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class App:
                 *(arrived.routes(desk, demo.district_name) if demo else ()),
                 *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
                 *_pages(demo, database, settings),
+                *(Route(path, oauth.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
             exception_handlers=dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
         )
@@ -62,11 +66,9 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
-            if scope["path"] == "/me":  # without a version: an alias, which old clients still call (protocol.md 2.1)
-                scope["path"] = "/v3.0/me"
             if self._faults and await self._faults.answers(scope, send):
                 return
-            if scope["path"][1:].partition("/")[0] in VERSIONS:
+            if scope["path"] == ME or scope["path"][1:].partition("/")[0] in VERSIONS:
                 await self.data(scope, receive, send)
                 return
         await self._pages(scope, receive, send)

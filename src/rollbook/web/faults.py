@@ -15,7 +15,7 @@ import orjson
 
 from rollbook.errors import BadSetting, Unauthorized
 from rollbook.web.answers import JSON, Answer, every_answer, failure, rate_headers
-from rollbook.web.api import Scope, Send
+from rollbook.web.api import ME, VERSIONS, Scope, Send
 from rollbook.web.limits import Allowance
 
 DATA, TOKENS = "/v3.0", "/oauth/tokens"
@@ -70,7 +70,8 @@ class Faults:
         """The fault of the longest path that the request is under, which has one request less from then on."""
         if scope["method"] == "OPTIONS":
             return None
-        under = [path for path in self._faults if f"{scope['path']}/".startswith(f"{path}/")]
+        asked = f"/{VERSIONS[0]}{ME}" if scope["path"] == ME else scope["path"]
+        under = [path for path in self._faults if f"{asked}/".startswith(f"{path}/")]
         if not under:
             return None
         fault = self._faults.pop(max(under, key=len))

@@ -84,6 +84,11 @@ def _json(body: bytes) -> Response:
     return _with_headers(Response(body, headers={"etag": etag}, media_type=_JSON))
 
 
+async def preflight(_: Request) -> Response:
+    """What a browser asks before a page of another site may call: as of the Data API."""
+    return _with_headers(Response(status_code=204))
+
+
 def plain(answer: Answer) -> Response:
     """An `Answer` as a Starlette response."""
     response = _with_headers(Response(answer.body, answer.status))
