@@ -361,6 +361,8 @@ def _join_ids(
 
 # The state after an earlier run ----------------------------------------------------------------------
 
+_SPARE_ROWS = 16
+
 
 def _superseded(moment: Moment) -> str:
     """SQL for the versions that were in force at the moment and have been replaced since; it binds the moment's run."""
@@ -396,14 +398,14 @@ def _page_then(
 ) -> Page:
     """A page of an earlier state: merged from the current records and from the versions that each later run replaced.
 
-    In a step no source is read beyond the first id at which one of them has given a page full of rows, so that a step costs
-    what a page costs, however much has changed.
+    In a step no source is read beyond the first id at which one of them has given a page full of rows, and some to spare for
+    those that do not fit, so that a step costs what a page costs, however much has changed; one step is enough as a rule.
     """
     sources = _sources_then(kind, query.role, moment)
     parts: list[Joined] = []
     missing, at = query.limit, direction
     while missing:
-        end = _end_of_step(connection, access, sources, at, missing)
+        end = _end_of_step(connection, access, sources, at, missing + _SPARE_ROWS)
         found = _step(connection, access, prefix, kind, sources, at, end, missing)
         if found:
             parts.append(found)
