@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,36 @@ def _sqlite(folder: Path) -> Database:
 def _access(world: World) -> Any:
     with world.database.read() as connection:
         return world.app.data._tokens.resolve(connection, f"Bearer {world.token}")
+
+
+@pytest.mark.parametrize("name", ["Reader", "Other"])
+def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, name: str) -> None:
+    world.get("/v3.0/users?limit=5")
+    # On SQLite the number of a connection that has ended is given again.
+    reader = applications.find(world.database, "Reader")
+    applications.disconnect(world.database, reader, world.district)
+    world.day(400)
+    follower = reader if name == "Reader" else applications.create(world.database, name)[0]
+    view = sync.view_of(world.database, world.district, Spec(), world.settings)
+    world.token = applications.connect(world.database, Sealer(world.folder / "key"), follower, world.district, view)
+    page = world.get(f"/v3.0/users?limit=5&starting_after={'0' * 24}")
+    assert page["data"] == world.get("/v3.0/users?limit=5")["data"]
+
+
+def test_no_pull_goes_on_with_a_run_from_before_its_connection(tmp_path: Path, world: World) -> None:
+    pins, reader = Pins(tmp_path / "pins"), _access(world)
+    pins.begin(reader, "/v3.0/users", "", run=3)
+    assert pins.run(reader, "/v3.0/users", "", head=7) == 3
+    assert pins.run(replace(reader, connected_since=5), "/v3.0/users", "", head=7) == 7
+
+
+def test_each_token_and_connection_has_a_bucket_of_its_own(world: World) -> None:
+    reader = _access(world)
+    others = (
+        replace(reader, client_id="another"),
+        replace(reader, district_id="another"),
+        replace(reader, holder="user", bucket_key=" of a token"),
+    )
+    assert len({access.bucket for access in (reader, *others)}) == 4
+    # A number is given again.
+    assert replace(reader, connection=reader.connection + 1).bucket == reader.bucket

@@ -34,10 +34,11 @@ class Pins:
     def run(self, access: Access, path: str, raw: str, head: int) -> int:
         """The run that a pull goes on with: the one it began with, or the last one when it began too long ago, or never.
 
-        A pull that began before its share was edited is torn: what is shared no longer is not shown again.
+        A pull that began before its share was edited, or before its connection, is torn: what is not shared is not shown.
         """
         end, run = self._table.read(_key(access, path, raw))
-        return run if end > self._clock() and access.shown_since <= run <= head else head
+        since = max(access.shown_since, access.connected_since)
+        return run if end > self._clock() and since <= run <= head else head
 
     def close(self) -> None:
         self._table.close()
