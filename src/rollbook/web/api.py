@@ -137,27 +137,25 @@ class DataApi:
             body = _events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query, self._events_floor())
             return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
         head = records.head(connection, access)
-        run = self._run(access, endpoint, query, path, request.query, head)
+        is_pull = endpoint.has_paging and not query.count
+        is_first = is_pull and not query.after and query.before in (None, queries.LAST)
+        # The last run, but for pages that go on with a pull begun earlier.
+        run = self._pins.run(access, path, query, head) if is_pull and not is_first else head
         key = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
         etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
         if _matches(request.if_none_match, etag[1]):
+            if is_first:
+                self._pins.begin(access, path, query, head)
             return Answer(304, (etag, VARY), b"")
         kept = self._kept.get(key, request.takes_gzip)
         if kept is None:
             prefix, moment = f"/{request.segments[0]}", records.Moment.after(run, head)
             body = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
             kept = self._kept.put(key, body, request.takes_gzip)
+        if is_first:  # of a list that is there: only those are noted
+            self._pins.begin(access, path, query, head)
         body, encoding = kept
         return Answer(200, (JSON, etag, (SNAPSHOT, b"%d" % run), *encoding), body)
-
-    def _run(self, access: Access, endpoint: Endpoint, query: queries.Query, path: str, raw: str, head: int) -> int:
-        """The run whose state an answer shows: the last one, but for pages that go on with a pull begun earlier."""
-        if not endpoint.has_paging or query.count:
-            return head
-        if query.after or (query.before and query.before != queries.LAST):
-            return self._pins.run(access, path, raw, head)
-        self._pins.begin(access, path, raw, head)
-        return head
 
 
 def _events(
