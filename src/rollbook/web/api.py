@@ -42,6 +42,8 @@ VARY: Header = (b"vary", b"accept-encoding")
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
+# What an answer that is kept takes beside its body: the shortest ones are many.
+ENTRY_BYTES = 512
 
 _LISTS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS, narrow.ME) if endpoint.shape == "list"}
 _GETS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS) if endpoint.shape == "get"}
@@ -141,8 +143,9 @@ class DataApi:
         is_first = is_pull and not query.after and query.before in (None, queries.LAST)
         # The last run, but for pages that go on with a pull begun earlier.
         run = self._pins.run(access, path, query, head) if is_pull and not is_first else head
-        key = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
-        etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
+        named = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
+        key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
+        etag = (b"etag", b'W/"%s"' % key.encode())
         if _matches(request.if_none_match, etag[1]):
             if is_first:
                 self._pins.begin(access, path, query, head)
@@ -264,15 +267,15 @@ class Kept:
     def put(self, key: str, body: bytes, takes_gzip: bool) -> Encoded:
         """Encode an answer as the client takes it, and keep it when it is small enough."""
         encoded = _encode(body, takes_gzip)
-        size = len(encoded[0])
+        size = len(encoded[0]) + ENTRY_BYTES
         if size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
             with self._changing:
-                replaced, _ = self._answers.pop((key, takes_gzip), (b"", ()))
+                replaced = self._answers.pop((key, takes_gzip), None)
                 self._answers[key, takes_gzip] = encoded
-                self._bytes += size - len(replaced)
+                self._bytes += size - (len(replaced[0]) + ENTRY_BYTES if replaced else 0)
                 while self._bytes > self._bytes_max:
                     _, (dropped, _) = self._answers.popitem(last=False)
-                    self._bytes -= len(dropped)
+                    self._bytes -= len(dropped) + ENTRY_BYTES
         return encoded
 
 
