@@ -476,3 +476,31 @@ def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_withou
     more = applications.change(desk.database, less, scopes=(*SECURE_SYNC, "read:ell_status"))
     sync.rescope(desk.database, more, desk.settings)
     assert field_of(reader, "ell_status") == {"Y", "N", ""}
+
+
+@pytest.mark.parametrize("way", ["scope", "rule"])
+def test_a_role_that_is_hidden_is_named_once_more_and_told_of_nowhere(desk: Desk, reader: Reader, way: str) -> None:
+    desk.sync(world.changed(("teachers.csv", "Dr.", "Prof.")))
+    first = history.runs(desk.database, desk.now)[0].number
+    (ada,) = (user for user in reader.pull("/v3.0/users") if {"teacher", "staff"} <= set(user["roles"]))
+    heard = len(reader.feed())
+    if way == "scope":
+        less = applications.change(desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"}))
+        sync.rescope(desk.database, less, desk.settings)
+    else:
+        reader.share({"rules": [{"kind": "teacher", "where": [["sis_id", "equals any of", "t-ada"]]}]})
+    told = [event for event in of(ada, reader.feed()[heard:]) if event["type"] == "users.updated"]
+    since = of(ada, reader.pull(f"/v3.0/events?since_snapshot={first}"))
+    for event in (*told, *since):
+        assert list(event["data"]["object"]["roles"]) == ["teacher"]
+        assert event["data"]["previous_attributes"]["roles"]["staff"] == {}
+    assert len(told) == len(since) == 1
+    assert not [event for event in of(ada, reader.feed()[:heard]) if "staff" in event["data"]["object"]["roles"]]
+    # Nor is an event found by the schools of that role.
+    for school in set(ada["roles"]["staff"]["schools"]) - set(ada["roles"]["teacher"]["schools"]):
+        assert of(ada, reader.pull(f"/v3.0/events?school={school}")) == []
+
+
+def of(record: Json, feed: list[Json]) -> list[Json]:
+    """The events of one record."""
+    return [event for event in feed if event["data"]["object"]["id"] == record["id"]]

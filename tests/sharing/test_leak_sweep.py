@@ -21,6 +21,7 @@ import pytest
 
 from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.contract.endpoints import ENDPOINTS
+from rollbook.contract.events import schools_of
 from rollbook.roster import sharing
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
@@ -315,6 +316,26 @@ def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
                 assert not part.get("email")
 
 
+def _no_hidden_role_is_told(town: Town, was: dict[str, Json], now: dict[str, Json], snapshot: int) -> None:
+    """No event holds, or is found by, a role of somebody that an edit has just hidden; nor does the difference to before it."""
+    lost = {id_: set(user["roles"]) - set(now[id_]["roles"]) for id_, user in was.items() if id_ in now}
+    feed, since = town.reader.feed(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")
+    for event in (*feed, *since):
+        record, previous = event["data"]["object"], event["data"].get("previous_attributes", {})
+        if not event["type"].startswith("users") or not lost.get(record["id"]):
+            continue
+        if event["type"] != "users.deleted":  # of an earlier edit, and as documented
+            assert not lost[record["id"]] & set(record["roles"])
+        held = previous.get("roles", {})
+        assert not [held[role] for role in lost[record["id"]] if held.get(role)]
+        if lost[record["id"]] & set(held):
+            assert not any((previous.get("name"), previous.get("email")))
+    for school in town.records["schools"]:
+        for event in town.reader.pull(f"/v3.0/events?school={school}"):
+            kind = event["type"].partition(".")[0]
+            assert school in schools_of(kind, event["data"]["object"])
+
+
 # Random shares ---------------------------------------------------------------------------------------
 #
 # Drawn by plain chance: Hypothesis begins with what is empty and goes on with what is nearly the same, so that few of its first
@@ -419,10 +440,12 @@ def test_no_answer_shows_more_or_less_than_is_shared(town: Town) -> None:
 
 def _holds(town: Town, spec: Spec, day: int | None) -> None:
     """Edit the share, go on to a day, if any, and look at all that is to be seen then."""
-    before = ids_in(json.dumps(town.reader.everything()))
-    heard = len(town.reader.feed())
+    was = town.reader.everything()
+    heard, snapshot = len(town.reader.feed()), town.desk.now.head
     town.reader.edit(spec)
-    before |= ids_in(json.dumps(town.reader.everything()))
+    now = town.reader.everything()
+    before = ids_in(json.dumps(was)) | ids_in(json.dumps(now))
+    _no_hidden_role_is_told(town, was["users"], now["users"], snapshot)
     if day is not None:
         town.desk.day(day, students=STUDENTS, seed=town.seed)
         town.reread()

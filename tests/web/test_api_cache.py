@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import closing
+from pathlib import Path
 
-from rollbook.web.api import KEPT_ANSWER_BYTES_MAX, Kept
+from rollbook.store.database import Database
+from rollbook.web.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from tests.sharing.desk import Desk
+
+
+def room(answers: int) -> int:
+    """The memory for so many answers of 1,000 bytes."""
+    return answers * (1_000 + ENTRY_BYTES)
 
 
 def held(kept: Kept, *keys: str) -> list[str]:
@@ -21,7 +30,7 @@ def test_an_answer_is_kept_as_it_was_sent() -> None:
 
 
 def test_the_least_used_answer_gives_way() -> None:
-    kept = Kept(3_000)
+    kept = Kept(room(3))
     for key in ("a", "b", "c"):
         kept.put(key, b"x" * 1_000, False)
     assert held(kept, "a") == ["a"]
@@ -33,7 +42,7 @@ def test_an_answer_that_is_too_large_is_not_kept() -> None:
     kept = Kept(KEPT_ANSWER_BYTES_MAX * 4)
     kept.put("large", b"x" * (KEPT_ANSWER_BYTES_MAX + 1), False)
     assert held(kept, "large") == []
-    small = Kept(100)
+    small = Kept(ENTRY_BYTES + 100)
     small.put("a", b"x" * 101, False)
     assert held(small, "a") == []
 
@@ -45,7 +54,7 @@ def test_without_memory_nothing_is_kept() -> None:
 
 
 def test_the_same_answer_kept_twice_counts_once() -> None:
-    kept = Kept(3_000)
+    kept = Kept(room(3))
     for _ in range(10):
         kept.put("a", b"x" * 1_000, False)
     kept.put("b", b"x" * 1_000, False)
@@ -53,7 +62,7 @@ def test_the_same_answer_kept_twice_counts_once() -> None:
 
 
 def test_many_threads_may_keep_and_get_at_once() -> None:
-    kept, failures = Kept(5_000), []
+    kept, failures = Kept(room(5)), []
 
     def work(number: int) -> None:
         try:
@@ -76,3 +85,19 @@ def test_many_threads_may_keep_and_get_at_once() -> None:
         sys.setswitchinterval(interval)
     assert failures == []
     assert len(held(kept, *map(str, range(20)))) == 5
+
+
+def test_short_answers_count_with_what_keeping_them_takes() -> None:
+    kept = Kept(100_000)
+    for number in range(10_000):
+        kept.put(str(number), b"x", False)
+    assert len(kept._answers) <= 100_000 // ENTRY_BYTES
+
+
+def test_what_is_kept_does_not_grow_with_what_was_asked(small_database: Database, tmp_path: Path) -> None:
+    with closing(Desk(small_database, tmp_path)) as desk:
+        desk.sync()
+        reader = desk.connect()
+        for number in range(3):
+            reader.read(f"/v3.0/districts/{desk.district.id}?x={number}{'A' * 50_000}")
+        assert {len(key) for key, _ in desk.app.data._kept._answers} == {30}

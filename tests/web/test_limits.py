@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rollbook.contract.access import Access
+from rollbook.contract.query import Query
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
 from rollbook.web.shared import SLOTS
@@ -149,7 +150,7 @@ def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_li
     buckets = [f"token {number}" for number in range(50)]
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {2}
     for number in range(SLOTS * 2):
-        pins.begin(access, f"/v3.0/users/{number}/sections", "", 1)
+        pins.begin(access, f"/v3.0/users/{number}/sections", Query(), 1)
     pins.close()
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {1}
 

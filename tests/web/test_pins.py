@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from rollbook import settings as setting_rows
 from rollbook import sync
+from rollbook.contract.query import Query
 from rollbook.store import applications, districts
 from rollbook.store.database import Database, open_database
 from rollbook.store.districts import District
@@ -147,18 +149,19 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
     access = world.app.data._tokens.resolve
     with world.database.read() as connection:
         reader = access(connection, f"Bearer {world.token}")
-    pins.begin(reader, "/v3.0/users", "limit=5", run=3)
-    assert pins.run(reader, "/v3.0/users", "limit=9&starting_after=x", head=7) == 3
-    assert pins.run(reader, "/v3.0/sections", "limit=5", head=7) == 7
-    assert pins.run(reader, "/v3.0/users", "role=student", head=7) == 7
+    pins.begin(reader, "/v3.0/users", Query(limit=5), run=3)
+    assert pins.run(reader, "/v3.0/users", Query(limit=9, after="x"), head=7) == 3
+    assert pins.run(reader, "/v3.0/sections", Query(limit=5), head=7) == 7
+    assert pins.run(reader, "/v3.0/users", Query(role="student"), head=7) == 7
+    assert pins.run(reader, "/v3.0/users", Query(primary=True), head=7) == 7
     now[0] += PIN_SECONDS
-    assert pins.run(reader, "/v3.0/users", "limit=5", head=7) == 7
+    assert pins.run(reader, "/v3.0/users", Query(limit=5), head=7) == 7
 
 
 @given(limits=st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_pages_of_any_size_make_up_the_pinned_state(tmp_path_factory: pytest.TempPathFactory, limits: list[int]) -> None:
     world, whole = _changed_world(tmp_path_factory)
-    world.app.data._pins.begin(_access(world), "/v3.0/users", "", run=1)
+    world.app.data._pins.begin(_access(world), "/v3.0/users", Query(), run=1)
     found: list[dict[str, Any]] = []
     for turn in range(len(whole) + 1):
         after = found[-1]["data"]["id"] if found else "0" * 24
@@ -193,3 +196,54 @@ def _sqlite(folder: Path) -> Database:
 def _access(world: World) -> Any:
     with world.database.read() as connection:
         return world.app.data._tokens.resolve(connection, f"Bearer {world.token}")
+
+
+@pytest.mark.parametrize("name", ["Reader", "Other"])
+def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, name: str) -> None:
+    world.get("/v3.0/users?limit=5")
+    # On SQLite the number of a connection that has ended is given again.
+    reader = applications.find(world.database, "Reader")
+    applications.disconnect(world.database, reader, world.district)
+    world.day(400)
+    follower = reader if name == "Reader" else applications.create(world.database, name)[0]
+    view = sync.view_of(world.database, world.district, Spec(), world.settings)
+    world.token = applications.connect(world.database, Sealer(world.folder / "key"), follower, world.district, view)
+    page = world.get(f"/v3.0/users?limit=5&starting_after={'0' * 24}")
+    assert page["data"] == world.get("/v3.0/users?limit=5")["data"]
+
+
+def test_no_pull_goes_on_with_a_run_from_before_its_connection(tmp_path: Path, world: World) -> None:
+    pins, reader = Pins(tmp_path / "pins"), _access(world)
+    pins.begin(reader, "/v3.0/users", Query(), run=3)
+    assert pins.run(reader, "/v3.0/users", Query(), head=7) == 3
+    assert pins.run(replace(reader, connected_since=5), "/v3.0/users", Query(), head=7) == 7
+
+
+def test_each_token_and_connection_has_a_bucket_of_its_own(world: World) -> None:
+    reader = _access(world)
+    others = (
+        replace(reader, client_id="another"),
+        replace(reader, district_id="another"),
+        replace(reader, holder="user", bucket_key=" of a token"),
+    )
+    assert len({access.bucket for access in (reader, *others)}) == 4
+    # A number is given again.
+    assert replace(reader, connection=reader.connection + 1).bucket == reader.bucket
+
+
+def test_parameters_that_an_endpoint_does_not_know_make_no_pull_of_their_own(world: World) -> None:
+    first = world.get("/v3.0/users?limit=5&x=1")
+    world.day(400)
+    whole = world.pull("/v3.0/users?x=2", 10_000)
+    world.app.data._pins.begin(_access(world), "/v3.0/users", Query(), run=1)
+    pinned = world.get(f"/v3.0/users?limit=5&x=3&starting_after={'0' * 24}")
+    assert pinned["data"] == first["data"] != whole[:5]
+
+
+def test_a_list_that_is_not_there_is_not_noted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(world.app.data._pins, "begin", lambda _access, path, _query, _run: begun.append(path))
+    school = world.get("/v3.0/schools")["data"][0]["data"]["id"]
+    for id_ in (school, "f" * 24):
+        world.answer(f"/v3.0/schools/{id_}/users")
+    assert begun == ["/v3.0/schools", f"/v3.0/schools/{school}/users"]

@@ -174,7 +174,7 @@ def test_an_instant_login_ends_at_the_first_address_without_a_state(world: World
 
 
 def test_a_portal_shows_the_applications_that_are_for_this_person(world: World, browser: Browser) -> None:
-    student, teacher = browser.sign_in("amy"), world.browser().sign_in("okoye")
+    student, teacher = browser.sign_in("amy"), world.browser().sign_in("lund")
     assert ("Reader" in student.text, "Badge Door" in student.text) == (True, False)
     assert ("Reader" in teacher.text, "Badge Door" in teacher.text) == (True, True)
     assert "Shelf" not in teacher.text

@@ -34,8 +34,11 @@ class Entry:
     authorized_by: Literal["district", "teacher"] = "district"
 
 
-def enter(connection: Connection, application: Application, session: Session) -> Entry:
-    """Decide. Whoever could come by both ways comes by the district's (protocol.md 10)."""
+def enter(connection: Connection, application: Application, session: Session, *, is_writing: bool = False) -> Entry:
+    """Decide. Whoever could come by both ways comes by the district's (protocol.md 10).
+
+    `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its end.
+    """
     whole = people.whole(connection, session.district)
     person = people.get(connection, whole, session.user_id)
     if person is None:
@@ -53,10 +56,10 @@ def enter(connection: Connection, application: Application, session: Session) ->
     if application.tier != "library":
         return Entry("unshared")
     if "teacher" in roles:
-        has_allowed = logins.has_allowed(connection, application.number, session.district, [person.id])
+        has_allowed = logins.has_allowed(connection, application.number, session.district, [person.id], is_writing=is_writing)
         return Entry("allowed" if has_allowed else "ask", "teacher", "teacher")
     taught_by = _teachers(connection, whole, person.id)
-    if logins.has_allowed(connection, application.number, session.district, taught_by):
+    if logins.has_allowed(connection, application.number, session.district, taught_by, is_writing=is_writing):
         return Entry("allowed", roles[0], "teacher")
     return Entry("unshared")
 

@@ -33,15 +33,15 @@ class Tokens:
         if version != self._version or version is None or len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
             self._version = version
-        access = self._remembered.get(authorization)
+        token = bearer(authorization)  # a header may spell one token in many ways
+        access = self._remembered.get(token)
         if access is None:
-            token = bearer(authorization)
             resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else applications.resolve
             access = resolve(connection, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")
             if access.holder == "district":  # a user token has an end, which no commit tells of
-                self._remembered[authorization] = access
+                self._remembered[token] = access
         return access
 
 

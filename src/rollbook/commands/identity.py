@@ -71,9 +71,12 @@ def sign_out(district: str, user: str, database: str | None) -> None:
     """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end at once."""
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
-        with store.write() as connection:
+        with store.read() as connection:
             person = people.find(connection, people.whole(connection, owner.number), user)
+        with store.write() as connection:
             ended = logins.end_all(connection, owner.number, person.id)
+        with store.write() as connection:
+            logins.end_issued(connection, owner.number, person.id)
     click.echo(f"{ended} sessions and tokens of {person.name} have ended")
 
 

@@ -88,5 +88,8 @@ class Access:
 
     @property
     def bucket(self) -> str:
-        """Key of the rate limit: each token has a window of its own."""
-        return f"{self.holder} {self.connection}{self.bucket_key}"
+        """Key of the rate limit: each token has a window of its own.
+
+        It is made of ids on the wire, as a connection's number is given again once it has ended (SQLite).
+        """
+        return f"{self.holder} {self.client_id} {self.district_id}{self.bucket_key}"

@@ -102,14 +102,26 @@ def _old_leaves(before: dict[str, Any], after: dict[str, Any], without: tuple[st
     }
 
 
-def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
-    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told."""
+def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str], hidden_roles: Collection[str] = ()) -> dict[str, Any]:
+    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told.
+
+    Neither is what `hidden_roles` held, nor the name and email that came with them.
+    """
     if kind != "users":
         return previous
-    roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items() if role not in hidden}
+    roles = {
+        role: {} if role in hidden_roles else _blanked(role, held, hidden)
+        for role, held in previous.get("roles", {}).items()
+        if role not in hidden
+    }
     email = {"email": ""} if "email" in previous and _hides_email(roles or ("student", "contact"), hidden) else {}
-    others = {name: value for name, value in previous.items() if name != "roles"}
+    others = {name: type(value)() if hidden_roles else value for name, value in previous.items() if name != "roles"}
     return {**others, **email, **({"roles": roles} if roles else {})}
+
+
+def roles_gone(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The roles that a person had and has no more."""
+    return [role for role in before.get("roles") or {} if role not in (after.get("roles") or {})] if kind == "users" else []
 
 
 def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.events import ORDER, PLACES
-from rollbook.contract.kinds import ROLE
+from rollbook.contract.kinds import ROLE, ROLES
 from rollbook.roster.snapshot import DATES
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
@@ -125,6 +125,16 @@ def leaving(connection: duckdb.DuckDBPyConnection, view: int) -> set[str]:
         "SELECT DISTINCT id FROM changes WHERE view = ? AND verb = 'deleted' AND NOT contains(kind, '.')", [view]
     ).fetchall()
     return {id_ for (id_,) in found}
+
+
+def losing(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, list[str]]:
+    """The roles that people lose who stay in a view, by their ids."""
+    found = connection.execute(
+        "SELECT id, before.roles & ~today.roles FROM digests today JOIN digests_before before USING (view, kind, id)"
+        " WHERE view = ? AND kind = 'users' AND before.roles & ~today.roles <> 0",
+        [view],
+    ).fetchall()
+    return {id_: [role.name for role in ROLES if mask & role.bit] for id_, mask in found}
 
 
 def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:

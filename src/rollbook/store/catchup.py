@@ -38,7 +38,7 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, snap
     """One page of the difference, by ids that end where the feed goes on: a client follows the links, then polls as always.
 
     A snapshot from before the connection began is not its to ask for; since one from before its share was edited, what left is
-    told by its id alone. Errors: NotFound for a snapshot that is not kept.
+    told by its id alone, and a role that left by its name. Errors: NotFound for a snapshot that is not kept.
     """
     district = districts.by_number(connection, access.district)
     try:
@@ -100,7 +100,7 @@ def _differences(connection: Connection, view: int, snapshot: int) -> list[Diffe
 def _event(
     connection: Connection, view: View, snapshot: int, event_id: str, kind: str, id_: str, *, is_bare: bool = False
 ) -> str | None:
-    """One difference as an event; a bare one says of a record that is gone no more than its id, and its roles' names."""
+    """One difference as an event; a bare one says of a record or a role that is gone no more than its id and its roles' names."""
     before = connection.row(
         "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until > ?",
         (view.number, kind, id_, snapshot, snapshot),
@@ -109,5 +109,5 @@ def _event(
     was = before[0] if before else None
     if was and is_bare and after is None:
         was = events.bare(was)
-    made = events.event(event_id, kind, was, after[0] if after else None, view.spec.hidden)
+    made = events.event(event_id, kind, was, after[0] if after else None, view.spec.hidden, is_edit=is_bare)
     return made[3] if made else None

@@ -86,6 +86,13 @@ def has_passwords(connection: Connection, district: int) -> bool:
     return connection.row("SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1", (district,)) is not None
 
 
+def is_good(connection: Connection, district: int, credential: Credential) -> bool:
+    """Whether a password is still what it was."""
+    values = (district, credential.user_id, credential.role, credential.verifier)
+    found = "SELECT 1 FROM credentials WHERE district = ? AND user_id = ? AND role = ? AND verifier = ?"
+    return connection.row(found, values) is not None
+
+
 def strengthen(connection: Connection, district: int, credential: Credential, password: str) -> None:
     """Keep the Argon2id hash of a password that was used for the first time."""
     connection.run(
@@ -159,10 +166,14 @@ def _drop_badge(connection: Connection, district: int, user_id: str) -> None:
 
 
 def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
-    """(district, person) of a code; blanks and dashes in it make no difference."""
-    plain = "".join(letter for letter in code.upper() if letter.isalnum())
-    found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (digest(plain),))
+    """(district, person) of a code."""
+    found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (badge_hash(code),))
     return (found[0], found[1]) if found else None
+
+
+def badge_hash(code: str) -> str:
+    """The hash of a code; blanks and dashes in it make no difference."""
+    return digest("".join(letter for letter in code.upper() if letter.isalnum()))
 
 
 # A district's own sign-in service ------------------------------------------------------------------

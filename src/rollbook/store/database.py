@@ -61,6 +61,14 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
+def is_held(connection: Connection, select: str, values: Values) -> bool:
+    """Whether a row is there, in a transaction that writes what stands on it.
+
+    PostgreSQL holds the row until the end, and raises Busy if it was deleted since the transaction began; SQLite has one writer.
+    """
+    return connection.row(select + (" FOR KEY SHARE" if connection.dialect == "postgresql" else ""), values) is not None
+
+
 def open_database(address: str) -> Database:
     """Open a database by file path or postgresql:// URL. Errors: BadSetting when it cannot be opened.
 

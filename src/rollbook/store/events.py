@@ -6,7 +6,7 @@ connection sees only those made after it did.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,16 +105,17 @@ def floor_at(moment: float) -> str:
 # Publishing ------------------------------------------------------------------------------------------
 
 
-def publish(connection: Connection, view: View, ids: IdBatch) -> None:
-    """Publish what the table `incoming` brings to a view, before it is moved in.
+def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
+    """Publish what the table `incoming` brings to a view in a run, before it is moved in.
 
     Ids follow the documented order. A change of dates alone is no event.
     """
     hidden = views.by_number(connection, view.number).spec.hidden
+    is_edit = views.is_edited_by(connection, view, run)
     counter = 0
     insert: list[tuple[Any, ...]] = []
     for kind, before, after in _differences(connection, view):
-        made = event(ids.id(counter), kind, before, after, hidden)
+        made = event(ids.id(counter), kind, before, after, hidden, is_edit=is_edit)
         if made:
             insert.append((view.number, *made))
             counter += 1
@@ -142,24 +143,25 @@ def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str 
 
 
 def event(
-    id_: str, kind: str, before: str | None, after: str | None, hidden: Collection[str]
+    id_: str, kind: str, before: str | None, after: str | None, hidden: Collection[str], *, is_edit: bool = False
 ) -> tuple[str, str, str, str] | None:
     """One event as (id, kind, schools, body), None when nothing but dates changed.
 
-    `hidden` are the fields that its view hides now: what they held before the share was edited is not told.
+    `hidden` are the fields that its view hides now: what they held before the share was edited is not told. `is_edit`: it was
+    edited in between, so that a role that is gone may be hidden; it is named, and what it held is not told.
     """
     was, now = (rows.shown(kind, orjson.loads(body)) if body else None for body in (before, after))
     shown = now or rows.cut(kind, was or {}, hidden)
     data: dict[str, Any] = {"object": shown}
     if was and now:
-        data["previous_attributes"] = rows.veiled(kind, rows.previous_attributes(was, now), hidden)
+        gone = rows.roles_gone(kind, was, now) if is_edit else ()
+        data["previous_attributes"] = rows.veiled(kind, rows.previous_attributes(was, now), hidden, gone)
         if not data["previous_attributes"]:
             return None
     verb = "updated" if was and now else "created" if now else "deleted"
     created = datetime.fromtimestamp(int(id_[:8], 16), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     body = orjson.dumps({"id": id_, "type": f"{kind}.{verb}", "created": created, "data": data})
-    schools = rows.schools_of(kind, shown)
-    return id_, kind, f" {' '.join(schools)} " if schools else "", body.decode()
+    return id_, kind, _schools(kind, shown), body.decode()
 
 
 def bare(body: str) -> str:
@@ -171,9 +173,12 @@ def bare(body: str) -> str:
     return orjson.dumps(left).decode()
 
 
-def withdraw(connection: Connection, view: View, hidden: Collection[str], leaving: Collection[str]) -> None:
-    """Take what a view hides from now on out of what it has published: fields and roles (`hidden`), and every event of records
-    that leave it (by their ids). Whoever gets hold of a token later finds them in no old event.
+def withdraw(
+    connection: Connection, view: View, hidden: Collection[str], leaving: Collection[str], losing: Mapping[str, Collection[str]]
+) -> None:
+    """Take what a view hides from now on out of what it has published: fields and roles (`hidden`), roles of single people
+    (`losing`, by their ids), and every event of records that leave it. Whoever gets hold of a token later finds them in no old
+    event, and no old event by them.
     """
     last = ""
     while True:
@@ -182,21 +187,29 @@ def withdraw(connection: Connection, view: View, hidden: Collection[str], leavin
         )
         for id_, kind, body in found:
             last = id_
-            now = _without(kind, body, hidden, leaving)
-            if now is None:
+            published = orjson.loads(body)
+            of = published["data"]["object"]["id"]
+            if of in leaving:
                 connection.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
-            elif now != body:
-                connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (now, view.number, id_))
+                continue
+            now, schools = _without(kind, published, (*hidden, *losing.get(of, ())))
+            if now != body:
+                connection.run(
+                    "UPDATE events SET schools = ?, body = ? WHERE view = ? AND id = ?", (schools, now, view.number, id_)
+                )
         if len(found) < BATCH_ROWS:
             return
 
 
-def _without(kind: str, body: str, hidden: Collection[str], leaving: Collection[str]) -> str | None:
-    published = orjson.loads(body)
+def _without(kind: str, published: dict[str, Any], hidden: Collection[str]) -> tuple[str, str]:
+    """The body of an event without what is hidden, and the schools by which it is found then."""
     data = published["data"]
-    if data["object"]["id"] in leaving:
-        return None
     data["object"] = rows.cut(kind, data["object"], hidden)
     if "previous_attributes" in data:
         data["previous_attributes"] = rows.veiled(kind, data["previous_attributes"], hidden)
-    return orjson.dumps(published).decode()
+    return orjson.dumps(published).decode(), _schools(kind, data["object"])
+
+
+def _schools(kind: str, shown: dict[str, Any]) -> str:
+    schools = rows.schools_of(kind, shown)
+    return f" {' '.join(schools)} " if schools else ""

@@ -167,7 +167,7 @@ def commit(
         _take_in(connection, itertools.chain(changes, _district_rows(connection, changed, before.views)))
         for view in published:
             # Each view counts for itself: the gaps in its ids would tell of changes that it does not see.
-            events.publish(connection, view, ids)
+            events.publish(connection, view, ids, number)
         _move_in(connection, number)
         connection.run(
             "INSERT INTO syncs (district, sync, cause, state, created, report, last_event) VALUES (?, ?, ?, ?, ?, ?, ?)",

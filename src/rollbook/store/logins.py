@@ -13,7 +13,7 @@ from typing import Any
 
 from rollbook.contract.access import LIMITED, Access
 from rollbook.store import audit
-from rollbook.store.database import Connection, Row
+from rollbook.store.database import Connection, Row, is_held
 from rollbook.store.keys import digest
 
 USER_TOKEN_PREFIX = "il"  # noqa: S105 - by which a user token is told from a district token
@@ -58,24 +58,50 @@ def now() -> int:
 # Sessions ------------------------------------------------------------------------------------------
 
 
-def open_session(connection: Connection, district: int, user_id: str, role: str, method: str, *, absolute_seconds: int) -> str:
-    """Open a session and return its secret; a new one at each sign-in, so that none can be planted beforehand."""
+def open_session(
+    connection: Connection,
+    district: int,
+    user_id: str,
+    role: str,
+    method: str,
+    *,
+    absolute_seconds: int,
+    proof: str | None = None,
+) -> str:
+    """Open a session and return its secret; a new one at each sign-in, so that none can be planted beforehand.
+
+    `proof` is the badge's hash or the password's verifier: a session ends with what it was opened with.
+    """
     secret, moment = secrets.token_urlsafe(32), now()
     connection.run(
-        "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds),
+        "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires, proof)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds, proof),
     )
     return secret
 
 
+# Whoever takes a password or a badge away deletes its sessions, too; not one that is being opened at that moment.
+_IS_PROVEN = (
+    "(s.proof IS NULL OR EXISTS (SELECT 1 FROM badges b WHERE b.hash = s.proof) OR EXISTS (SELECT 1 FROM credentials c"
+    " WHERE c.district = s.district AND c.user_id = s.user_id AND c.role = s.role AND c.verifier = s.proof))"
+)
+
+
 def session(connection: Connection, secret: str, *, idle_seconds: int) -> Session | None:
-    """The session of a secret, unless it was idle for too long or has reached its end."""
+    """The session of a secret, unless it was idle for too long, has reached its end, or what it was opened with is gone."""
     moment = now()
     found = connection.row(
-        "SELECT hash, district, user_id, role, method, created, seen FROM sessions WHERE hash = ? AND expires > ? AND seen > ?",
+        "SELECT s.hash, s.district, s.user_id, s.role, s.method, s.created, s.seen FROM sessions s"
+        f" WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND {_IS_PROVEN}",
         (digest(secret), moment, moment - idle_seconds),
     )
     return Session(*found) if found else None
+
+
+def is_open(connection: Connection, found: Session) -> bool:
+    """Whether a session is still there, for what is written on the strength of it."""
+    return is_held(connection, "SELECT 1 FROM sessions WHERE hash = ?", (found.hash,))
 
 
 def needs_touch(found: Session, *, idle_seconds: int) -> bool:
@@ -273,14 +299,24 @@ def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: s
 
 
 def end_all(connection: Connection, district: int, user_id: str) -> int:
-    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens there were."""
+    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens there were.
+
+    A transaction with `end_issued` follows: what was being issued at that moment is seen only by then (PostgreSQL).
+    """
     among = "WHERE district = ? AND user_id = ?"
-    tables = ("sessions", "user_tokens", "codes")
-    counts = [connection.row(f"SELECT count(*) FROM {table} {among}", (district, user_id)) for table in tables[:2]]
-    for table in tables:
-        connection.run(f"DELETE FROM {table} {among}", (district, user_id))
+    counts = [
+        connection.row(f"SELECT count(*) FROM {table} {among}", (district, user_id)) for table in ("sessions", "user_tokens")
+    ]
+    connection.run(f"DELETE FROM sessions {among}", (district, user_id))
+    end_issued(connection, district, user_id)
     audit.record(connection, "signed out by an operator", district=district, user_id=user_id)
     return sum(int(found[0]) for found in counts if found)
+
+
+def end_issued(connection: Connection, district: int, user_id: str) -> None:
+    """End a person's codes and tokens."""
+    for table in ("codes", "user_tokens"):
+        connection.run(f"DELETE FROM {table} WHERE district = ? AND user_id = ?", (district, user_id))
 
 
 def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
@@ -299,7 +335,10 @@ def allow(connection: Connection, application: int, district: int, user_id: str,
 
 
 def disallow(connection: Connection, application: int, district: int, user_id: str) -> None:
-    """A teacher does so no more. Her tokens end, and those of students: some came by her, and the others sign in again."""
+    """A teacher does so no more. Her tokens end, and those of students: some came by her, and the others sign in again.
+
+    Done in two transactions: what was being issued at that moment is seen only by the second (PostgreSQL).
+    """
     connection.run("DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?", (application, district, user_id))
     for table in ("codes", "user_tokens"):
         connection.run(
@@ -309,10 +348,13 @@ def disallow(connection: Connection, application: int, district: int, user_id: s
         )
 
 
-def has_allowed(connection: Connection, application: int, district: int, user_ids: list[str]) -> bool:
-    """Whether one of these teachers has."""
-    statement = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
-    return any(connection.row(statement, (application, district, user_id)) for user_id in user_ids)
+def has_allowed(
+    connection: Connection, application: int, district: int, user_ids: list[str], *, is_writing: bool = False
+) -> bool:
+    """Whether one of these teachers has; `is_writing` when something is written on the strength of it."""
+    select = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
+    pairs = ((application, district, user_id) for user_id in user_ids)
+    return any(is_held(connection, select, pair) if is_writing else connection.row(select, pair) for pair in pairs)
 
 
 # Failures ------------------------------------------------------------------------------------------

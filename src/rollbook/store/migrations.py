@@ -238,6 +238,11 @@ def district_rules(connection: Connection) -> None:
     _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
 
 
+def session_proof(connection: Connection) -> None:
+    """What a session was opened with: the badge's hash or the password's verifier. It ends with that; NULL: with nothing."""
+    _run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -247,4 +252,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     connections_since,
     provider_columns,
     district_rules,
+    session_proof,
 )

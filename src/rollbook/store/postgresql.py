@@ -38,13 +38,13 @@ class PostgreSQLConnection:
         self.raw = raw
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
-        return self.raw.execute(_marks(sql), values).fetchall()
+        return self.raw.execute(_marks(sql), _without_nul(values)).fetchall()
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
-        return self.raw.execute(_marks(sql), values).fetchone()
+        return self.raw.execute(_marks(sql), _without_nul(values)).fetchone()
 
     def run(self, sql: str, values: Values = ()) -> None:
-        self.raw.execute(_marks(sql), values)
+        self.raw.execute(_marks(sql), _without_nul(values))
 
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         with self.raw.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy:
@@ -111,6 +111,13 @@ def _line(error: psycopg.Error, address: str = "") -> str:
 
 def _configure(raw: psycopg.Connection[Row]) -> None:
     raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+
+
+def _without_nul(values: Values) -> Values:
+    """The values with a mark in place of each NUL, which PostgreSQL takes in no text: it then equals nothing that is stored."""
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        return [value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in values]
+    return values
 
 
 @lru_cache(maxsize=512)

@@ -116,6 +116,11 @@ def edit(connection: Connection, view: View, run: int) -> None:
     )
 
 
+def is_edited_by(connection: Connection, view: View, run: int) -> bool:
+    """Whether it was this run that last changed what a view shares."""
+    return connection.row("SELECT 1 FROM views WHERE number = ? AND edited = ?", (view.number, run)) is not None
+
+
 def freeze(connection: Connection, view: View, reasons: Iterable[object], run: int) -> None:
     """Note why a view stays as it is; without reasons it goes on, and what it held back is in force from this run on."""
     told = tuple(str(reason) for reason in reasons)

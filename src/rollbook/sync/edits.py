@@ -82,7 +82,8 @@ def share(
             return done
         if reasons:
             diff.leave(engine, [view.number])
-        digests, leaving = diff.write(engine, "digests", folder), diff.leaving(engine, view.number)
+        digests = diff.write(engine, "digests", folder)
+        leaving, losing = diff.leaving(engine, view.number), diff.losing(engine, view.number)
 
         def move(connection: Connection) -> None:
             if shown != view.number:
@@ -91,7 +92,7 @@ def share(
             was = views.by_number(connection, shown).spec
             views.edit(connection, edited, last.head + 1)
             if spec != was:
-                events.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving)
+                events.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing)
             views.freeze(connection, view, reasons, last.head + 1)
             history.replace_digests(connection, district, last.sync, digests)
             applications.note_share(connection, application, district, spec, is_held=bool(reasons))

@@ -44,6 +44,8 @@ VARY: Header = (b"vary", b"accept-encoding")
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
+# What an answer that is kept takes beside its body: the shortest ones are many.
+ENTRY_BYTES = 512
 
 _LISTS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS, narrow.ME) if endpoint.shape == "list"}
 _GETS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS) if endpoint.shape == "get"}
@@ -139,27 +141,26 @@ class DataApi:
             body = _events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query, self._events_floor())
             return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
         head = records.head(connection, access)
-        run = self._run(access, endpoint, query, path, request.query, head)
-        key = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
-        etag = (b"etag", b'W/"%s"' % hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest().encode())
+        is_pull = endpoint.has_paging and not query.count
+        is_first = is_pull and not query.after and query.before in (None, queries.LAST)
+        # The last run, but for pages that go on with a pull begun earlier.
+        run = self._pins.run(access, path, query, head) if is_pull and not is_first else head
+        named = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
+        key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
+        etag = (b"etag", b'W/"%s"' % key.encode())
         if _matches(request.if_none_match, etag[1]):
+            if is_first:
+                self._pins.begin(access, path, query, head)
             return Answer(304, (etag, VARY), b"")
         kept = self._kept.get(key, request.takes_gzip)
         if kept is None:
             prefix, moment = f"/{request.segments[0]}", records.Moment.after(run, head)
             body = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
             kept = self._kept.put(key, body, request.takes_gzip)
+        if is_first:  # of a list that is there: only those are noted
+            self._pins.begin(access, path, query, head)
         body, encoding = kept
         return Answer(200, (JSON, etag, (SNAPSHOT, b"%d" % run), *encoding), body)
-
-    def _run(self, access: Access, endpoint: Endpoint, query: queries.Query, path: str, raw: str, head: int) -> int:
-        """The run whose state an answer shows: the last one, but for pages that go on with a pull begun earlier."""
-        if not endpoint.has_paging or query.count:
-            return head
-        if query.after or (query.before and query.before != queries.LAST):
-            return self._pins.run(access, path, raw, head)
-        self._pins.begin(access, path, raw, head)
-        return head
 
 
 def _events(
@@ -268,15 +269,15 @@ class Kept:
     def put(self, key: str, body: bytes, takes_gzip: bool) -> Encoded:
         """Encode an answer as the client takes it, and keep it when it is small enough."""
         encoded = _encode(body, takes_gzip)
-        size = len(encoded[0])
+        size = len(encoded[0]) + ENTRY_BYTES
         if size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
             with self._changing:
-                replaced, _ = self._answers.pop((key, takes_gzip), (b"", ()))
+                replaced = self._answers.pop((key, takes_gzip), None)
                 self._answers[key, takes_gzip] = encoded
-                self._bytes += size - len(replaced)
+                self._bytes += size - (len(replaced[0]) + ENTRY_BYTES if replaced else 0)
                 while self._bytes > self._bytes_max:
                     _, (dropped, _) = self._answers.popitem(last=False)
-                    self._bytes -= len(dropped)
+                    self._bytes -= len(dropped) + ENTRY_BYTES
         return encoded
 
 

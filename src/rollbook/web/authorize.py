@@ -68,6 +68,8 @@ def allow(desk: Desk, visit: Visit) -> Response:
         decided = entry.enter(connection, application, session) if session else None
     if session and decided and decided.outcome == "ask":
         with desk.database.write() as connection:
+            if not logins.is_open(connection, session):
+                return desk.redirect(way_back(visit.form.get("ask", "")), 303)
             logins.allow(connection, application.number, session.district, session.user_id, timestamp())
             audit.record(
                 connection,
@@ -91,21 +93,25 @@ def deny(desk: Desk, visit: Visit) -> Response:
 
 def withdraw(desk: Desk, visit: Visit) -> Response:
     """A teacher lets a Library application see her classes no more."""
-    with desk.database.write() as connection:
+    with desk.database.read() as connection:
         application = applications.by_client_id(connection, visit.form.get("client_id", ""), in_demo=desk.in_demo)
         session = desk.session(connection, visit)
-        if application and session and logins.has_allowed(connection, application.number, session.district, [session.user_id]):
-            logins.disallow(connection, application.number, session.district, session.user_id)
+        pair = (application.number, session.district) if application and session else (0, 0)
+        has_allowed = session is not None and logins.has_allowed(connection, *pair, [session.user_id])
+    if session and has_allowed:
+        with desk.database.write() as connection:
+            logins.disallow(connection, *pair, session.user_id)
             audit.record(
                 connection,
                 "permission of teacher withdrawn",
                 district=session.district,
-                application=application.number,
+                application=pair[0],
                 user_id=session.user_id,
                 address=visit.address,
             )
-        district = districts.by_number(connection, session.district) if session else None
-    return desk.redirect(f"/in/{districts.slug(district)}" if district else "/login", 303)
+        with desk.database.write() as connection:  # once more, for a code that was being issued meanwhile
+            logins.disallow(connection, *pair, session.user_id)
+    return desk.redirect("/login", 303)
 
 
 def _asked_through_page(visit: Visit) -> Ask:
@@ -146,7 +152,12 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
         return desk.page(
             visit, template, leads_to=redirect_uri, ask=ask.query(), application=application.name, name=name, district=here.name
         )
-    return _send_code(desk, ask, application, redirect_uri, session, decided)
+    code = _issue_code(desk, ask, application, redirect_uri, session, decided)
+    if code is None:  # what the decision stood on was taken away meanwhile
+        return _proceed(desk, visit, ask, is_confirmed=is_confirmed)
+    scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
+    answer = {"code": code, "scope": " ".join(scopes)}
+    return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=issuer))
 
 
 def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application, str]:
@@ -181,7 +192,10 @@ def _send_error(desk: Desk, redirect_uri: str, ask: Ask, issuer: str, code: str)
     return desk.redirect(oauth.answer_uri(redirect_uri, {"error": code}, state=ask.state, issuer=issuer))
 
 
-def _send_code(desk: Desk, ask: Ask, application: Application, redirect_uri: str, session: Session, decided: Entry) -> Response:
+def _issue_code(
+    desk: Desk, ask: Ask, application: Application, redirect_uri: str, session: Session, decided: Entry
+) -> str | None:
+    """A code for what was decided; None when the session has ended since, or no teacher allows it any more."""
     grant = Grant(
         application.number,
         session.district,
@@ -196,8 +210,8 @@ def _send_code(desk: Desk, ask: Ask, application: Application, redirect_uri: str
         ask.max_age is not None,
     )
     with desk.database.write(is_durable=False) as connection:
-        code = logins.issue_code(connection, grant, seconds=desk.settings.code_seconds)
-    scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
-    answer = {"code": code, "scope": " ".join(scopes)}
-    issuer = desk.base if application.names_issuer else ""
-    return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=issuer))
+        if not logins.is_open(connection, session):
+            return None
+        if decided.authorized_by == "teacher" and entry.enter(connection, application, session, is_writing=True) != decided:
+            return None
+        return logins.issue_code(connection, grant, seconds=desk.settings.code_seconds)

@@ -107,7 +107,7 @@ class Desk:
             visit = await _visit(request)
             try:
                 if is_quick:
-                    response = await work.done(self.database, self._answer, handler, visit)
+                    response = await self._quickly(handler, visit)
                 else:
                     response = await to_thread.run_sync(self._answer, handler, visit, limiter=few)
             except Busy:
@@ -119,6 +119,15 @@ class Desk:
             return response
 
         return endpoint
+
+    async def _quickly(self, handler: Handler, visit: Visit) -> Response:
+        try:
+            return await work.done(self.database, self._answer, handler, visit)
+        except Busy:
+            if self.database.is_local:
+                raise
+            # Of two transactions at once PostgreSQL refuses one; it now sees what the other has done.
+            return await to_thread.run_sync(self._answer, handler, visit)
 
     def _answer(self, handler: Handler, visit: Visit) -> Response:
         try:

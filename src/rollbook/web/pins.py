@@ -11,12 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rollbook.contract.access import Access
-from rollbook.contract.query import CURSORS
+from rollbook.contract.query import Query
 from rollbook.web.shared import SharedTable
 
 PIN_SECONDS = 3600
-# What differs between the pages of one pull.
-_OF_A_PAGE = (*CURSORS, "limit")
 
 
 class Pins:
@@ -26,23 +24,24 @@ class Pins:
         self._table = SharedTable(path, "pins")
         self._clock = clock
 
-    def begin(self, access: Access, path: str, raw: str, run: int) -> None:
+    def begin(self, access: Access, path: str, query: Query, run: int) -> None:
         """Note that a pull of a list begins with the state after a run."""
         end = self._clock() + PIN_SECONDS
-        self._table.change(_key(access, path, raw), lambda _until, _run: (end, run))
+        self._table.change(_key(access, path, query), lambda _until, _run: (end, run))
 
-    def run(self, access: Access, path: str, raw: str, head: int) -> int:
+    def run(self, access: Access, path: str, query: Query, head: int) -> int:
         """The run that a pull goes on with: the one it began with, or the last one when it began too long ago, or never.
 
-        A pull that began before its share was edited is torn: what is shared no longer is not shown again.
+        A pull that began before its share was edited, or before its connection, is torn: what is not shared is not shown.
         """
-        end, run = self._table.read(_key(access, path, raw))
-        return run if end > self._clock() and access.shown_since <= run <= head else head
+        end, run = self._table.read(_key(access, path, query))
+        since = max(access.shown_since, access.connected_since)
+        return run if end > self._clock() and since <= run <= head else head
 
     def close(self) -> None:
         self._table.close()
 
 
-def _key(access: Access, path: str, raw: str) -> str:
-    filters = sorted(part for part in raw.split("&") if part.partition("=")[0] not in _OF_A_PAGE)
-    return f"{access.bucket} {path.lower()} {'&'.join(filters)}"
+def _key(access: Access, path: str, query: Query) -> str:
+    """What the pages of a pull have in common: of the query only what an endpoint knows, or anybody could fill the table."""
+    return f"{access.bucket} {path.lower()} {query.role} {query.primary}"

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from rollbook.auth import entry, passwords, throttle
 from rollbook.auth.sessions import DISTRICT_SECONDS
+from rollbook.auth.throttle import Limit
 from rollbook.errors import SignInStopped
 from rollbook.store import applications, audit, credentials, districts, logins, people
 from rollbook.store.applications import Application
@@ -150,28 +151,59 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
         return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
     if len({credential.user_id for credential, _ in fitting}) != 1:
-        with desk.database.write(is_durable=False) as connection:
-            throttle.count(connection, limit)
-            audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
-        return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
+        return _refuse_password(desk, visit, district, limit)
     credential, digest = fitting[0]
+    strong = passwords.strong(digest) if credential.password is None else None
     with desk.database.write() as connection:
-        throttle.forget(connection, limit)
-        if credential.password is None:
-            credentials.strengthen(connection, district.number, credential, passwords.strong(digest))
-    return open_session(desk, visit, district, credential.user_id, credential.role, "password")
+        # Comparing takes its time, and a sync may have changed it meanwhile.
+        is_good = credentials.is_good(connection, district.number, credential)
+        if is_good:
+            throttle.forget(connection, limit)
+            if strong:
+                credentials.strengthen(connection, district.number, credential, strong)
+            person = (credential.user_id, credential.role)
+            secret = _new_session(desk, visit, connection, district, *person, "password", credential.verifier)
+    return _welcome(desk, visit, district, secret) if is_good else _refuse_password(desk, visit, district, limit)
+
+
+def _refuse_password(desk: Desk, visit: Visit, district: District, limit: Limit) -> Response:
+    with desk.database.write(is_durable=False) as connection:
+        throttle.count(connection, limit)
+        audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
+    return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
 
 
 def open_session(desk: Desk, visit: Visit, district: District, user_id: str, role: str, method: str) -> Response:
-    """Sign a person in: a new session in place of this browser's old one, and on to where she wanted to go."""
+    """Sign in a person for whom another service, or a demo's list, stands. Errors: SignInStopped when she is gone meanwhile."""
     with desk.database.write() as connection:
-        logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
-        secret = logins.open_session(
-            connection, district.number, user_id, role, method, absolute_seconds=desk.settings.session_seconds
-        )
-        audit.record(
-            connection, "signed in", district=district.number, user_id=user_id, address=visit.address, method=method, role=role
-        )
+        if people.get(connection, people.whole(connection, district.number), user_id) is None:
+            raise SignInStopped("Your account is not there any more.", f"an administrator of {district.name}", 403)
+        secret = _new_session(desk, visit, connection, district, user_id, role, method)
+    return _welcome(desk, visit, district, secret)
+
+
+def _new_session(
+    desk: Desk,
+    visit: Visit,
+    connection: Connection,
+    district: District,
+    user_id: str,
+    role: str,
+    method: str,
+    proof: str | None = None,
+) -> str:
+    """A new session in place of this browser's old one; returns its secret."""
+    logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
+    seconds = desk.settings.session_seconds
+    secret = logins.open_session(connection, district.number, user_id, role, method, absolute_seconds=seconds, proof=proof)
+    audit.record(
+        connection, "signed in", district=district.number, user_id=user_id, address=visit.address, method=method, role=role
+    )
+    return secret
+
+
+def _welcome(desk: Desk, visit: Visit, district: District, secret: str) -> Response:
+    """On to where the person wanted to go."""
     visit.put.append(desk.jar.put(desk.jar.session, secret, desk.settings.session_seconds))
     visit.put.append(desk.jar.put(desk.jar.district, district.id, DISTRICT_SECONDS))
     return desk.redirect(onward(visit.asked("ask"), districts.slug(district)), 303)
@@ -215,11 +247,21 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
     if is_throttled:
         return _badge_page(desk, visit, message=WAIT, status=429)
     if person is None or district is None:
-        with desk.database.write(is_durable=False) as connection:
-            throttle.count(connection, limit)
-            audit.record(connection, "sign-in failed", address=visit.address, method="badge")
-        return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
-    return open_session(desk, visit, district, person.id, person.roles[0], "badge")
+        return _refuse_badge(desk, visit, code, limit)
+    with desk.database.write() as connection:
+        # It may have been revoked meanwhile.
+        is_good = credentials.badge_holder(connection, code) == holder
+        if is_good:
+            proof = credentials.badge_hash(code)
+            secret = _new_session(desk, visit, connection, district, person.id, person.roles[0], "badge", proof)
+    return _welcome(desk, visit, district, secret) if is_good else _refuse_badge(desk, visit, code, limit)
+
+
+def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response:
+    with desk.database.write(is_durable=False) as connection:
+        throttle.count(connection, limit)
+        audit.record(connection, "sign-in failed", address=visit.address, method="badge")
+    return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
 
 
 # The portal ----------------------------------------------------------------------------------------

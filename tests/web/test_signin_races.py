@@ -1,0 +1,257 @@
+"""What is revoked at the very moment at which somebody comes in by it is revoked; on both databases.
+
+Another program revokes, with a connection of its own: between the read that decides and the write, and in PostgreSQL, where two
+may write at once, also after the write has begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from httpx import Response
+
+from rollbook.auth import entry, passwords
+from rollbook.store import credentials, districts, logins, people
+from rollbook.store.database import Connection, Database, open_database
+from rollbook.store.districts import timestamp
+from tests.sso import Browser, World, answer
+
+Change = Callable[[Connection], object]
+
+
+@pytest.fixture
+def world(sso_world: World) -> World:
+    return sso_world
+
+
+@pytest.fixture
+def elsewhere(world: World) -> Iterator[Database]:
+    """The same database as another program has it open."""
+    with closing(open_database(world.settings.database)) as opened:
+        yield opened
+
+
+# SQLite has one writer.
+two_writers = pytest.mark.parametrize("sso_world", ["postgresql"], indirect=True)
+# The read that decides, and where two write at once the write that has begun.
+at_each_moment = pytest.mark.parametrize(
+    ("sso_world", "moment"),
+    [("sqlite", "decided"), ("postgresql", "decided"), ("postgresql", "writing")],
+    indirect=["sso_world"],
+)
+
+
+class Once:
+    """A function that lets something happen beside it at one of its calls: before it, or after."""
+
+    def __init__(self, real: Callable[..., Any], act: Callable[[], object], *, call: int = 1, is_before: bool = False) -> None:
+        self._real, self._act, self._left, self._is_before = real, act, call, is_before
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self._left -= 1
+        if self._left or self._is_before:
+            if self._left == 0:
+                self._act()
+            return self._real(*given, **named)
+        found = self._real(*given, **named)
+        self._act()
+        return found
+
+
+def doing(elsewhere: Database, *changes: Change) -> Callable[[], None]:
+    def act() -> None:
+        for change in changes:
+            with elsewhere.write() as connection:
+                change(connection)
+
+    return act
+
+
+def is_signed_in(browser: Browser) -> bool:
+    return "Sign out" in browser.follow(browser.get("/login")).text
+
+
+# Passwords -------------------------------------------------------------------------------------------
+
+
+def new_passwords(world: World) -> Change:
+    """A sync with another password for everybody; the one before is as good as new afterwards."""
+    found = "SELECT user_id, role, username, email, verifier FROM credentials WHERE district = ?"
+
+    def change(connection: Connection) -> None:
+        rows = connection.rows(found, (world.district.number,))
+        changed = [(*row, verifier and f"{verifier}'") for *row, verifier in rows]
+        credentials.replace(connection, world.district.number, changed)
+
+    return change
+
+
+@pytest.fixture
+def keeping_passwords(world: World) -> Iterator[None]:
+    with world.database.read() as connection:
+        rows = connection.rows("SELECT user_id, role, username, email, verifier FROM credentials")
+    yield
+    with world.database.write() as connection:
+        credentials.replace(connection, world.district.number, rows)
+        connection.run("DELETE FROM failures")
+
+
+def by_password(browser: Browser) -> Response:
+    return browser.press(browser.follow(browser.get("/login")), username="amya", password="apple 1")
+
+
+@pytest.mark.usefixtures("keeping_passwords")
+def test_a_password_that_a_sync_changes_while_it_is_compared_is_wrong(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = world.browser(world.app(is_demo=False))
+    monkeypatch.setattr(passwords, "fitting", Once(passwords.fitting, doing(elsewhere, new_passwords(world))))
+    got = by_password(browser)
+    assert (got.status_code, "The username or password is wrong." in got.text) == (401, True)
+    assert not is_signed_in(browser)
+
+
+@two_writers
+@pytest.mark.usefixtures("keeping_passwords")
+def test_a_password_that_a_sync_changes_while_its_session_is_written_opens_nothing(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = world.browser(world.app(is_demo=False))
+    by_password(world.browser())  # so that nothing of the credential itself is written
+    monkeypatch.setattr(credentials, "is_good", Once(credentials.is_good, doing(elsewhere, new_passwords(world))))
+    by_password(browser)
+    assert not is_signed_in(browser)
+
+
+# Badges ----------------------------------------------------------------------------------------------
+
+
+def give_badge(world: World) -> str:
+    code = credentials.new_badge()
+    with world.database.write() as connection:
+        credentials.give_badges(connection, world.district.number, {world.ids["cem"]: code})
+    return code
+
+
+def take_badge(world: World) -> Change:
+    return lambda connection: credentials.take_badge(connection, world.district.number, world.ids["cem"])
+
+
+def test_a_badge_that_is_revoked_while_it_is_looked_up_does_not_work(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, browser = give_badge(world), world.browser(world.app(is_demo=False))
+    page = browser.get("/badge")
+    monkeypatch.setattr(districts, "by_number", Once(districts.by_number, doing(elsewhere, take_badge(world))))
+    got = browser.press(page, code=code)
+    assert (got.status_code, "This code does not work." in got.text) == (401, True)
+    assert not is_signed_in(browser)
+
+
+@two_writers
+def test_a_badge_that_is_revoked_while_its_session_is_written_opens_nothing(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, browser = give_badge(world), world.browser(world.app(is_demo=False))
+    page = browser.get("/badge")
+    holder = Once(credentials.badge_holder, doing(elsewhere, take_badge(world)), call=2)
+    monkeypatch.setattr(credentials, "badge_holder", holder)
+    browser.press(page, code=code)
+    assert not is_signed_in(browser)
+
+
+def test_a_session_by_badge_goes_on_while_the_badge_is_good(world: World) -> None:
+    code, browser = give_badge(world), world.browser(world.app(is_demo=False))
+    browser.press(browser.get("/badge"), code=code)
+    assert is_signed_in(browser)
+    with world.database.write() as connection:
+        connection.run("DELETE FROM badges")
+    assert not is_signed_in(browser)
+
+
+# People who leave ------------------------------------------------------------------------------------
+
+
+def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = world.browser()
+    page, real, amy = browser.follow(browser.get("/login")), people.get, iter((True,))
+    monkeypatch.setattr(people, "get", lambda *given: real(*given) if next(amy, False) else None)
+    got = browser.press(page, person=world.ids["amy"])
+    assert (got.status_code, "Your account is not there any more." in got.text) == (403, True)
+
+
+# Codes -----------------------------------------------------------------------------------------------
+
+
+def sign_outs(world: World, person: str) -> tuple[Change, Change]:
+    """What `rollbook sign-out` does, in two transactions."""
+    whom = (world.district.number, world.ids[person])
+    return (lambda connection: logins.end_all(connection, *whom)), (lambda connection: logins.end_issued(connection, *whom))
+
+
+def withdrawals(world: World) -> tuple[Change, Change]:
+    """What a teacher's withdrawal does, in two transactions."""
+    grant = (world.shelf.application.number, world.district.number, world.ids["lund"])
+    return (lambda connection: logins.disallow(connection, *grant)), (lambda connection: logins.disallow(connection, *grant))
+
+
+def let_shelf_in(world: World) -> None:
+    with world.database.write() as connection:
+        logins.allow(connection, world.shelf.application.number, world.district.number, world.ids["lund"], timestamp())
+
+
+def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    if moment == "decided":
+        monkeypatch.setattr(entry, "enter", Once(entry.enter, act))
+        return
+    real = logins.is_open
+
+    def is_open(connection: Connection, session: logins.Session) -> bool:
+        connection.row("SELECT 1")  # from here on this transaction sees no other's work
+        act()
+        return real(connection, session)
+
+    monkeypatch.setattr(logins, "is_open", Once(is_open, lambda: monkeypatch.setattr(logins, "is_open", real)))
+
+
+@at_each_moment
+def test_who_is_signed_out_while_she_asks_for_a_code_is_to_sign_in(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    browser = world.browser()
+    browser.sign_in("lund")
+    revoke_at(moment, world, monkeypatch, doing(elsewhere, *sign_outs(world, "lund")))
+    got = browser.ask(world.reader)
+    assert (got.status_code, got.headers["location"].partition("?")[0]) == (302, f"/in/{districts.slug(world.district)}")
+
+
+@at_each_moment
+def test_a_teacher_who_withdraws_while_she_asks_for_a_code_is_asked_anew(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    let_shelf_in(world)
+    browser = world.browser()
+    browser.sign_in("lund")
+    revoke_at(moment, world, monkeypatch, doing(elsewhere, *withdrawals(world)))
+    got = browser.ask(world.shelf)
+    assert (got.status_code, "/oauth/allow" in got.text) == (200, True)
+
+
+@two_writers
+@pytest.mark.parametrize("revoked", ["session", "permission"])
+def test_a_code_that_was_issued_while_it_was_revoked_is_good_for_nothing(world: World, elsewhere: Database, revoked: str) -> None:
+    let_shelf_in(world)
+    browser = world.browser()
+    browser.sign_in("lund")
+    club = world.reader if revoked == "session" else world.shelf
+    first, second = sign_outs(world, "lund") if revoked == "session" else withdrawals(world)
+    with elsewhere.write() as connection:
+        connection.row("SELECT 1")  # from here on this transaction sees no other's work
+        code = answer(browser.ask(club))["code"]
+        first(connection)
+    with elsewhere.write() as connection:
+        second(connection)
+    assert browser.exchange(club, code).json()["error_description"] == "invalid code"
