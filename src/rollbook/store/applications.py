@@ -366,6 +366,9 @@ def disconnect(database: Database, application: Application, district: District)
             connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
         views.drop_unseen(connection, district.number)
         audit.record(connection, "disconnected", district=district.number, application=application.number)
+    with database.write() as connection:  # once more, for what was being issued meanwhile
+        for table in tables[:2]:
+            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
 
 
 def remove(database: Database, application: Application) -> None:
