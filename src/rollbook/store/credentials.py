@@ -113,14 +113,10 @@ def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
         "EXISTS (SELECT 1 FROM {other} o WHERE o.user_id = {this}.user_id AND o.role = {this}.role"
         " AND o.username = {this}.username AND o.email = {this}.email AND o.verifier = {this}.verifier{also})"
     )
-    gone = f"FROM credentials WHERE district = ? AND NOT {same.format(other='arriving', this='credentials', also='')}"
-    # What was signed in with them ends with them.
     connection.run(
-        "DELETE FROM sessions WHERE district = ? AND method = 'password'"
-        f" AND EXISTS (SELECT 1 {gone} AND credentials.user_id = sessions.user_id AND credentials.role = sessions.role)",
-        (district, district),
+        f"DELETE FROM credentials WHERE district = ? AND NOT {same.format(other='arriving', this='credentials', also='')}",
+        (district,),
     )
-    connection.run(f"DELETE {gone}", (district,))
     also = " AND o.district = CAST(? AS BIGINT)"
     connection.run(
         "INSERT INTO credentials (district, user_id, role, username, email, verifier)"
@@ -142,7 +138,7 @@ def new_badge() -> str:
 def give_badges(connection: Connection, district: int, codes: Mapping[str, str]) -> None:
     """Give people (by their ids) new codes, in place of those before."""
     for user_id in codes:
-        _drop_badge(connection, district, user_id)
+        connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     rows = [(digest(code), district, user_id, timestamp()) for user_id, code in codes.items()]
     connection.insert("badges", "hash, district, user_id, created", rows)
     audit.record(
@@ -153,16 +149,10 @@ def give_badges(connection: Connection, district: int, codes: Mapping[str, str])
 def take_badge(connection: Connection, district: int, user_id: str) -> bool:
     """Revoke the person's code; whether there was one."""
     found = connection.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
-    _drop_badge(connection, district, user_id)
+    connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     if found:
         audit.record(connection, "badge revoked", district=district, user_id=user_id)
     return found is not None
-
-
-def _drop_badge(connection: Connection, district: int, user_id: str) -> None:
-    """End a code, and whatever was signed in with it: it may be in wrong hands."""
-    connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
-    connection.run("DELETE FROM sessions WHERE district = ? AND user_id = ? AND method = 'badge'", (district, user_id))
 
 
 def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:

@@ -81,7 +81,7 @@ def open_session(
     return secret
 
 
-# Whoever takes a password or a badge away deletes its sessions, too; not one that is being opened at that moment.
+# With a password or a badge end the sessions that it opened, one that is being opened at that moment as well.
 _IS_PROVEN = (
     "(s.proof IS NULL OR EXISTS (SELECT 1 FROM badges b WHERE b.hash = s.proof) OR EXISTS (SELECT 1 FROM credentials c"
     " WHERE c.district = s.district AND c.user_id = s.user_id AND c.role = s.role AND c.verifier = s.proof))"
