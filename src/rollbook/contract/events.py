@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, str | None], ...] = (
 # The order in which a record's place is looked for: an administrator who also teaches names schools, and stands with teachers.
 PLACES = tuple(sorted(enumerate(ORDER), key=lambda entry: entry[1][1] == "district_admin"))
 DATES = ("created", "last_modified", "updated")
+CONTACT = "district_contact"
 
 
 def rank(kind: str, roles: int, verb: str) -> int:
@@ -103,7 +104,12 @@ def _old_leaves(before: dict[str, Any], after: dict[str, Any], without: tuple[st
 
 
 def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
-    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told."""
+    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told.
+
+    A district's contact is a person, who may not be shared any more: whom it named before is never told.
+    """
+    if kind == "districts" and CONTACT in previous:
+        return {**previous, CONTACT: {}}
     if kind != "users":
         return previous
     roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items() if role not in hidden}

@@ -191,6 +191,21 @@ def withdraw(connection: Connection, view: View, hidden: Collection[str], leavin
             return
 
 
+def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
+    """Where a view's own record of the district (as JSON) tells its contact no longer as before, take it out of what the view has
+    published: whoever was shared, and is not, stands in no old event.
+    """
+    was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
+    if not was or was == now:
+        return
+    for id_, body in connection.rows("SELECT id, body FROM events WHERE view = ? AND kind = 'districts'", (view,)):
+        published = orjson.loads(body)
+        published["data"]["object"].pop(rows.CONTACT, None)
+        without = _without("districts", orjson.dumps(published).decode(), (), ())
+        if without != body:
+            connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (without, view, id_))
+
+
 def _without(kind: str, body: str, hidden: Collection[str], leaving: Collection[str]) -> str | None:
     published = orjson.loads(body)
     data = published["data"]
