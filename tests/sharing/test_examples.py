@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.errors import BadSetting
 from rollbook.roster import sharing
+from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
 
@@ -141,6 +144,37 @@ def test_not_a_school_means_none_of_the_persons_schools(reader: Reader) -> None:
 def test_own_fields_and_administrators(reader: Reader) -> None:
     assert set(share(reader, rule("student", ["ext.bus", "equals any of", "7"]))["users"]) == {"emmy", "byron"}
     assert set(share(reader, rule("admin", ["title", "starts with", "Super"]))["users"]) == {"Superintendent"}
+
+
+@of_files
+def test_administrators_are_picked_by_any_of_their_roles(reader: Reader) -> None:
+    rows = world.FILES["administrators.csv"]
+    mary = "a-mary,mary@south.example,Mary,Jackson,Deputy,dcl\na-mary,mary@south.example,Mary,Jackson,Deputy,District Help Desk\n"
+    reader.desk.sync({**world.FILES, "administrators.csv": rows + mary})
+
+    def having(*condition: str) -> set[str]:
+        return set(share(reader, rule("admin", ["role", *condition]))["users"])
+
+    assert having("equals any of", "Clever Administrator") == {"Superintendent"}
+    assert having("equals any of", "District Help Desk") == having("equals any of", "District Curriculum Lead") == {"Deputy"}
+    assert having("starts with", "Clever", "District") == {"Superintendent", "Deputy"}
+    assert having("does not contain", "Help") == {"Superintendent"}
+    assert having("equals any of", "DCL") == set()
+
+
+@of_files
+def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(reader: Reader, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
+    named = "FROM snapshots WHERE name = 'roster_district_admins'"
+    with reader.desk.database.write() as connection, duckdb.connect() as engine:
+        found = connection.row(f"SELECT data {named}")
+        assert found
+        new.write_bytes(found[0])
+        engine.execute(f"COPY (SELECT * EXCLUDE role FROM '{new}') TO '{old}' (FORMAT parquet)")
+        connection.run("UPDATE snapshots SET data = ? WHERE name = 'roster_district_admins'", (old.read_bytes(),))
+    assert share(reader, rule("admin", ["role", "equals any of", "Clever Administrator"]))["users"] == {}
+    reader.desk.sync()
+    assert set(by_label(reader)["users"]) == {"Superintendent"}
 
 
 def test_contacts_go_with_their_students_when_a_scope_closes_these(desk: Desk) -> None:

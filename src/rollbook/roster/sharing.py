@@ -29,6 +29,10 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "staff": ("staff", ("schools",)),
     "admin": ("district_admins", ()),
 }
+# Between the values of a list, and between the roles of an administrator in their column.
+SEPARATOR = ";"
+# Columns that hold several values, by kind and field: one that fits is enough.
+SEVERAL = (("admin", "role"),)
 # Bounds of a share.
 RULES_MAX, CONDITIONS_MAX, VALUES_MAX, TEXT_MAX = 200, 50, 10_000, 1_000
 # How much of what cannot be read is shown.
@@ -389,6 +393,11 @@ def _test(condition: Condition, kind: str, source: str) -> str:
     operator = OPERATORS[condition.operator]
     if condition.field == "school":
         return _of_school(condition, kind, source)
+    if (kind, condition.field) in SEVERAL:
+        is_not = condition.operator in NEGATED
+        test = OPERATORS[NEGATED.get(condition.operator, condition.operator)]("held", condition.values)
+        held = f"string_split(coalesce(t.{_quoted(FIELDS[kind][condition.field])}, ''), '{SEPARATOR}')"
+        return f"len(list_filter({held}, lambda held: {test})) {'=' if is_not else '>'} 0"
     if condition.field.startswith(EXTENSION_PREFIX):
         # A JSON pointer (RFC 6901): in a path some names are patterns.
         pointer = "/" + condition.field.removeprefix(EXTENSION_PREFIX).replace("~", "~0").replace("/", "~1")

@@ -95,6 +95,10 @@ def restore(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], ro
     limit = "" if rows is None else f" LIMIT {rows}"
     for table in tables():
         connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
+    for kind, (source, _) in sharing.KINDS.items():
+        # A snapshot of an earlier version lacks what rules ask for since then.
+        for column in sharing.FIELDS[kind].values():
+            connection.execute(f"ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS {_quote_name(column)} VARCHAR")
 
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
