@@ -85,6 +85,8 @@ def test_what_an_application_requires_cannot_be_withheld_from_it(place: Path) ->
 def test_a_share_names_schools_that_are_there(place: Path) -> None:
     token("A", "D")
     assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", '{"schools": ["N", "Nope"]}')
+    some_staff = '{"rules": [{"kind": "staff", "with": ["N", "Nope"]}]}'
+    assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", some_staff)
     assert "no school with" in refused("connect", "B", "D", "--share", '{"schools": ["Nope"]}')
     nobody = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "Grade 1"]]}]}'
     assert "A then sees nothing of it but the district's own record" in said("share", "A", "D", nobody, "--preview")

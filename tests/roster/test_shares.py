@@ -46,7 +46,8 @@ def _sound(kind: str) -> Any:
     own = some.from_regex(r"ext\.[^.\s\x00]{1,5}", fullmatch=True)
     field = names if kind == "admin" else names | some.just("school") | own
     condition = some.tuples(field, some.sampled_from(list(sharing.OPERATORS)), TEXTS.filter(_is_text), TEXTS.filter(_is_text))
-    along = some.lists(some.sampled_from(sharing.KINDS[kind][1] or ("",)), max_size=2 if sharing.KINDS[kind][1] else 0)
+    words = some.sampled_from(sharing.KINDS[kind][1] or ("",))
+    along = some.lists(words | TEXTS.filter(_is_text) if kind == "staff" else words, max_size=2 if sharing.KINDS[kind][1] else 0)
     return some.fixed_dictionaries({"kind": some.just(kind), "where": some.lists(condition.map(list), max_size=2), "with": along})
 
 

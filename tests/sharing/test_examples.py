@@ -81,6 +81,14 @@ def test_staff_come_without_schools_unless_they_are_shared_along(reader: Reader)
     assert set(share(reader, rule("staff", along=("schools",)))["schools"]) == {"N", "S"}
 
 
+def test_staff_come_with_the_schools_that_are_named(reader: Reader) -> None:
+    seen = share(reader, rule("staff", along=("S",)))
+    (school,) = seen["schools"].values()
+    assert (school["sis_id"], seen["users"]["s-ada"]["roles"]["staff"]["schools"]) == ("S", [school["id"]])
+    assert set(share(reader, rule("staff", along=("North High", school["id"])))["schools"]) == {"N", "S"}
+    assert share(reader, rule("staff", along=("nowhere",)))["schools"] == {}
+
+
 def test_a_student_in_two_schools_brings_the_primary_one_only(reader: Reader) -> None:
     seen = share(reader, rule("student", ["sis_id", "equals any of", "emmy"]))
     emmy = seen["users"]["emmy"]["roles"]["student"]

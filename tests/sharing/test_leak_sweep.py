@@ -176,8 +176,9 @@ def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, s
     roles[role] |= found
     if "sections" in rule["with"]:
         kinds["sections"] |= held
-    if "schools" in rule["with"]:
-        kinds["schools"] |= {school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]}
+    if kind == "staff" and rule["with"]:
+        named_along = set(town.records["schools"]) if "schools" in rule["with"] else named(town, "equals any of", rule["with"])
+        kinds["schools"] |= named_along & {school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]}
 
 
 def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
@@ -385,6 +386,8 @@ def rule(town: Town, chance: Random, schools: list[str]) -> Json:
         return [field, chance.choice(list(sharing.OPERATORS)), *parts]
 
     where = [condition() for _ in range(chance.choice((0, 1, 1, 2)))]
+    if kind == "staff" and chance.random() < 0.5:
+        return {"kind": kind, "where": where, "with": chance.choices(schools, k=2)}
     return {"kind": kind, "where": where, "with": sorted(chance.sample(along, chance.choice((0, len(along), len(along)))))}
 
 

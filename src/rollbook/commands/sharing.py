@@ -194,11 +194,12 @@ def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
 
 def _check_schools(store: Database, owner: District, share: sharing.Share | None) -> None:
     """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
-    if share is None or not share.schools or not owner.snapshot:
+    named = sharing.schools_named(share)
+    if not named or not owner.snapshot:
         return
     with store.read() as connection:
         known = people.school_names(connection, people.whole(connection, owner.number))
-    for school in share.schools:
+    for school in named:
         if school not in known:
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 

@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "section": ("sections", ()),
     "student": ("students", ("sections",)),
     "teacher": ("teachers", ("sections", "students")),
-    "staff": ("staff", ("schools",)),
+    "staff": ("staff", ("schools",)),  # or some of them, by name
     "admin": ("district_admins", ()),
 }
 # Between the values of a list, and between the roles of an administrator in their column.
@@ -104,7 +104,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What matches all its conditions, of one kind; `along` names what comes with it."""
+    """What matches all its conditions, of one kind; `along` names what comes with it: of staff also single schools."""
 
     kind: str
     conditions: tuple[Condition, ...]
@@ -138,6 +138,14 @@ def parse(given: object) -> Share | None:
     return Share(_texts("share: schools", schools), tuple(_rule(rule) for rule in rules))
 
 
+def schools_named(share: Share | None) -> tuple[str, ...]:
+    """The schools that a share picks by SIS id, name or id."""
+    if share is None:
+        return ()
+    along = (name for rule in share.rules if rule.kind == "staff" for name in rule.along if name != "schools")
+    return (*share.schools, *along)
+
+
 def as_json(share: Share | None) -> object:
     """The share in the form that `parse` reads."""
     if share is None:
@@ -163,7 +171,9 @@ def _rule(given: Any) -> Rule:
     if unknown := [name for name in given if name not in ("kind", "where", "with")]:
         raise BadSetting(f"rule: expected kind, where and with; got {_short(unknown[0])}")
     along, allowed = _texts(f"rule of {kind}: with", _list(kind, given, "with")), KINDS[kind][1]
-    if set(along) - set(allowed):
+    # Staff may come with some of their schools: whatever is no word for something else names one.
+    unfit = set(along) & {"sections", "students"} if kind == "staff" else set(along) - set(allowed)
+    if unfit:
         raise BadSetting(f"rule of {kind}: with: expected some of {', '.join(allowed) or 'nothing'}; got {_short(along)}")
     where = _list(kind, given, "where")
     if len(where) > CONDITIONS_MAX:
@@ -311,8 +321,10 @@ def _of_rule(rule: Rule) -> list[str]:
         picked.append(f"SELECT DISTINCT 'students', student FROM all_section_students WHERE section IN ({taught})")
     if rule.kind == "section":
         picked.append(f"SELECT DISTINCT 'teachers', teacher FROM all_section_teachers WHERE section IN ({sections})")
-    if "schools" in rule.along:
-        picked.append(f"SELECT DISTINCT 'schools', school FROM all_user_schools WHERE role = 'staff' AND user IN ({matched})")
+    if rule.kind == "staff" and rule.along:
+        named = "true" if "schools" in rule.along else f"school IN (SELECT id FROM all_schools WHERE {_names_school(rule.along)})"
+        theirs = f"SELECT DISTINCT 'schools', school FROM all_user_schools WHERE role = 'staff' AND user IN ({matched})"
+        picked.append(f"{theirs} AND {named}")
     return picked
 
 
