@@ -52,7 +52,7 @@ def _sound(kind: str) -> Any:
 
 
 def _is_text(text: str) -> bool:
-    return "\0" not in text and "\ud800" not in text
+    return "\0" not in text and "\ud800" not in text and bool(text.strip("; \n") or not text)
 
 
 SOUND = some.fixed_dictionaries(

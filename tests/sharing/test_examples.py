@@ -154,6 +154,21 @@ def test_own_fields_and_administrators(reader: Reader) -> None:
     assert set(share(reader, rule("admin", ["title", "starts with", "Super"]))["users"]) == {"Superintendent"}
 
 
+def test_a_list_may_be_one_text_with_semicolons(reader: Reader) -> None:
+    assert set(share(reader, rule("student", ["grade", "equals any of", "11; 5 ;"]))["users"]) == {"emmy", "katherine", "byron"}
+    assert set(share(reader, rule("student", ["grade", "does not equal any of", "11;10"]))["users"]) == {"katherine"}
+    assert set(share(reader, rule("section", ["name", "starts with any of", "Alg;Poe"]))["sections"]) == {"algebra", "poetry"}
+    assert set(share(reader, rule("student", ["gender", "equals any of", "", "F;X"]))["users"]) == {"emmy", "katherine", "byron"}
+
+
+@of_files
+def test_a_cell_with_a_semicolon_is_found_by_operators_that_take_no_list(reader: Reader) -> None:
+    reader.desk.sync(world.changed(("students.csv", ",emmy@north.example,7,", ",emmy@north.example,7;8,")))
+    assert set(share(reader, rule("student", ["ext.bus", "contains", "7;8"]))["users"]) == {"emmy", "byron"}
+    assert set(share(reader, rule("student", ["ext.bus", "starts with", "7;"]))["users"]) == {"emmy", "byron"}
+    assert share(reader, rule("student", ["ext.bus", "contains", "8;7"]))["users"] == {}
+
+
 @of_files
 def test_administrators_are_picked_by_any_of_their_roles(reader: Reader) -> None:
     rows = world.FILES["administrators.csv"]
@@ -191,6 +206,15 @@ def test_contacts_go_with_their_students_when_a_scope_closes_these(desk: Desk) -
     assert labels(desk.connect("Without students", scopes))["users"] == {"t-ada", "t-grace"}
 
 
+def test_a_share_of_an_earlier_version_that_nobody_can_read_shares_nothing(reader: Reader) -> None:
+    reader.share({"rules": [rule("student", ["ext.bus", "equals any of", "7"])]})
+    with reader.desk.database.write() as connection:
+        connection.run("UPDATE views SET spec = replace(spec, 'ext.bus', 'ext.')")
+    reader.desk.sync()
+    assert by_label(reader)["users"] == {}
+    assert set(share(reader, rule("teacher"))["users"]) == {"t-ada", "t-grace"}
+
+
 def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
     reader.share({})
     assert ids_in(reader.ask("/v3.0/districts").body) == {reader.desk.district.id}
@@ -220,6 +244,7 @@ def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
         ({"rules": [rule("student", ["grade", "contains", *(["x"] * 10_000)])]}, "at most 10000 values"),
         ({"rules": [rule("student", *([["grade", "contains", "x"]] * 51))]}, "at most 50 conditions"),
         ({"rules": [rule("student")] * 201}, "at most 200 rules"),
+        ({"rules": [rule("student", ["grade", "equals any of", " ; "])]}, "expected a value"),
         ({"rules": [{"kind": [], "where": []}]}, "expected a kind"),
         ({"rules": [{"kind": "student", "where": [["grade", ["contains"], "x"]]}]}, "in quotation marks"),
         ({"rules": [{"kind": "student", "with": [[]]}]}, "in quotation marks"),

@@ -182,7 +182,8 @@ def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, s
 
 
 def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
-    for field, operator, *values in rule["where"]:
+    for field, operator, *given in rule["where"]:
+        values = [part for value in given for part in value.split(";")] if operator.endswith("any of") else given
         if field == "school":
             is_not = operator.startswith("does not")
             positive = {"does not equal any of": "equals any of", "does not contain": "contains"}.get(operator, operator)
@@ -383,7 +384,7 @@ def rule(town: Town, chance: Random, schools: list[str]) -> Json:
         values = sorted({str(one.get(field, one.get("staff_id", ""))) for one in shown} | {"x"})
         found = chance.choices(schools if field == "school" else values, k=chance.choice((1, 3, 6)))
         parts = [value if chance.random() < 0.7 else value[: max(1, len(value) // 2)] for value in found]
-        return [field, chance.choice(list(sharing.OPERATORS)), *parts]
+        return [field, chance.choice(list(sharing.OPERATORS)), *([";".join(parts)] if chance.random() < 0.3 else parts)]
 
     where = [condition() for _ in range(chance.choice((0, 1, 1, 2)))]
     if kind == "staff" and chance.random() < 0.5:

@@ -31,6 +31,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # Between the values of a list, and between the roles of an administrator in their column.
 SEPARATOR = ";"
+# Operators that take a list end in this; all others take a value as it is.
+LIST = "any of"
 # Columns that hold several values, by kind and field: one that fits is enough.
 SEVERAL = (("admin", "role"),)
 # Bounds of a share.
@@ -199,7 +201,16 @@ def _condition(kind: str, given: Any) -> Condition:
     if field not in FIELDS[kind] and not (has_more and (field == "school" or _EXTENSION.fullmatch(field))):
         known = (*(("school", "ext.NAME") if has_more else ()), *sorted(FIELDS[kind]))
         raise BadSetting(f"rule of {kind}: expected a field, one of {', '.join(known)}; got {_short(field)}")
-    return Condition(field, operator, tuple(values))
+    return Condition(field, operator, _split(where, values) if operator.endswith(LIST) else tuple(values))
+
+
+def _split(where: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The values of a list, of which a text may hold several; a blank text is one, for blank cells."""
+    found = [part.strip() for text in values for part in (text.split(SEPARATOR) if text else ())]
+    given = tuple(dict.fromkeys((*(part for part in found if part), *([""] if "" in values else []))))
+    if not given:
+        raise BadSetting(f"{where}: expected a value, got {_short(values)}")
+    return given
 
 
 def _texts(where: str, given: Sequence[Any]) -> tuple[str, ...]:
