@@ -21,6 +21,10 @@ from rollbook.store.districts import District, now, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import Spec, View
 
+# How the trail calls what says what an application sees, and how much of it is looked at.
+_CONNECTED, _EDITED, _HELD = "connected", "share changed", "share changed, held by a freeze"
+_PAST_MAX = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -331,7 +335,7 @@ def connect(
                 district.number,
             ),
         )
-        audit.record(connection, "connected", district=district.number, application=application.number, **_in_trail(view.spec))
+        audit.record(connection, _CONNECTED, district=district.number, application=application.number, **_in_trail(view.spec))
     return token
 
 
@@ -399,11 +403,45 @@ def note_share(connection: Connection, application: Application, district: Distr
     """Write into the trail what an application sees of a district from now on, or will once its view is thawed."""
     audit.record(
         connection,
-        "share changed, held by a freeze" if is_held else "share changed",
+        _HELD if is_held else _EDITED,
         district=district.number,
         application=application.number,
         **_in_trail(spec),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PastShare:
+    """What an application saw of a district from a moment on, or would have seen, had its view not been frozen (`is_held`)."""
+
+    created: str
+    told: Mapping[str, Any]
+    is_held: bool
+
+    def again(self, now: Spec) -> Spec:
+        """The district's side of it, for what the application asks today. Errors: BadSetting for what is no share any more."""
+        share = None if self.told["share"] == "everything" else sharing.parse(self.told["share"])
+        withheld, sensitive = (tuple(self.told[name]) for name in ("withheld", "sensitive"))
+        return replace(now, share=share, withheld=withheld, sensitive=sensitive, keeps_ids=bool(self.told["keeps_ids"]))
+
+
+def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:
+    """All shares of a connection since it began, oldest first; the last one is today's. Errors: Unknown when not connected."""
+    connection_of(database, application, district)
+    found: list[PastShare] = []
+    with database.read() as connection:
+        trail = audit.latest(
+            connection,
+            _PAST_MAX,
+            district=district.number,
+            application=application.number,
+            actions=(_CONNECTED, _EDITED, _HELD),
+        )
+    for entry in trail:
+        found.insert(0, PastShare(entry.created, entry.detail, entry.action == _HELD))
+        if entry.action == _CONNECTED:
+            break
+    return found
 
 
 def _in_trail(spec: Spec) -> dict[str, Any]:
