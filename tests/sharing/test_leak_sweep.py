@@ -202,6 +202,10 @@ def expected(town: Town, spec: Spec, ids: Allowed) -> dict[str, dict[str, Json]]
     for kind, scope in KIND_SCOPES.items():
         records = town.records[kind] if scope in spec.scopes else {}
         shown[kind] = {id_: undated(record) for id_, record in records.items() if id_ in ids.kinds[kind]}
+    for kind in ("schools", "sections"):
+        if f"{kind[:-1]}.ext" in (*spec.withheld, *spec.unasked):
+            for record in shown[kind].values():
+                del record["ext"]
     for section in shown["sections"].values():
         for role in ("student", "teacher"):
             if not (spec.keeps_ids and ROLE_SCOPES[role] in spec.scopes):
@@ -335,7 +339,9 @@ def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
         assert event["data"]["object"].get("district_contact", contact) == contact
         assert not event["data"].get("previous_attributes", {}).get("district_contact")
         for part in (event["data"]["object"], event["data"].get("previous_attributes", {})):
-            roles = part.get("roles", {}) if event["type"].startswith("users") else {}
+            kind = event["type"].partition("s.")[0]
+            assert f"{kind}.ext" not in spec.hidden or not part.get("ext")
+            roles = part.get("roles", {}) if kind == "user" else {}
             told = {f"{role}.{name}": value for role, held in roles.items() for name, value in held.items()}
             assert not {name: value for name, value in told.items() if name in spec.hidden and value}
             if any(f"{role}.email" in spec.hidden for role in roles):
@@ -353,9 +359,10 @@ def drawn(town: Town, chance: Random) -> Spec:
     gone = chance.sample(chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5)))
     sensitive = chance.sample(SENSITIVE, chance.choice((0, 1, 3, len(SENSITIVE))))
     asked = chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8)))
+    refused = [field for field in chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8))) if field not in asked]
     opened = chance.sample(sorted(sharing.SENSITIVE_FIELDS), chance.choice((0, 3, len(sharing.SENSITIVE_FIELDS))))
     return replace(
-        Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked),
+        Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked, refused),
         share=sharing.parse(share(town, chance)),
         withheld=tuple(sorted(chance.sample(sharing.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
         keeps_ids=chance.random() < 0.25,

@@ -111,7 +111,7 @@ def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str]) -> dict
     if kind == "districts" and CONTACT in previous:
         return {**previous, CONTACT: {}}
     if kind != "users":
-        return previous
+        return _blanked(kind.removesuffix("s"), previous, hidden)
     roles = {role: _blanked(role, held, hidden) for role, held in previous.get("roles", {}).items() if role not in hidden}
     email = {"email": ""} if "email" in previous and _hides_email(roles or ("student", "contact"), hidden) else {}
     others = {name: value for name, value in previous.items() if name != "roles"}
@@ -124,7 +124,9 @@ def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[s
 
 def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
     """A record of an earlier moment, without fields that are hidden now."""
-    if kind != "users" or not record.get("roles"):
+    if kind != "users":
+        return {name: value for name, value in record.items() if f"{kind.removesuffix('s')}.{name}" not in hidden}
+    if not record.get("roles"):
         return record
     roles = {
         role: {name: value for name, value in (held or {}).items() if f"{role}.{name}" not in hidden}

@@ -72,7 +72,7 @@ KINDS_OF_SCOPES = {
     "read:resources": ("resources",),
 }
 
-# Fields that a district may withhold: those of students and contacts that the API does not guarantee.
+# Fields that a district may withhold: those of students and contacts that the API does not guarantee, and all own fields.
 WITHHOLDABLE: tuple[str, ...] = (
     *(
         f"{role}.{field.name}"
@@ -84,6 +84,8 @@ WITHHOLDABLE: tuple[str, ...] = (
     ),
     # It stands beside the role, in the user.
     "contact.email",
+    # "Only sent if the app accepts extension fields" (protocol.md 4.3). The first two are fields of a record, not of a role.
+    *("school.ext", "section.ext", "teacher.ext", "staff.ext"),
 )
 
 # Sensitive fields, and the scope that an application needs to see each: a district opens them one by one, none by itself.

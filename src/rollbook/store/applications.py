@@ -21,6 +21,8 @@ from rollbook.store.districts import District, now, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import Spec, View
 
+# Under which name an application lists what it does not want.
+REFUSED = "refused"
 # How the trail calls what says what an application sees, and how much of it is looked at.
 _CONNECTED, _EDITED, _HELD = "connected", "share changed", "share changed, held by a freeze"
 _PAST_MAX = 100_000
@@ -32,7 +34,8 @@ class Application:
 
     `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
     `names_issuer`: logins return with `iss` (RFC 9207), which a few clients that know of no issuer refuse.
-    `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all.
+    `fields`: what it asks for, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all. What it does
+    not want in any case is listed as `refused`.
     """
 
     number: int
@@ -53,7 +56,8 @@ class Application:
     @property
     def asks(self) -> Spec:
         """What it would see of a district that shares everything and opens nothing sensitive."""
-        return Spec.of(self.scopes, [field for fields in self.fields.values() for field in fields])
+        asked = [field for need in ("required", "optional") for field in self.fields.get(need, ())]
+        return Spec.of(self.scopes, asked, self.fields.get(REFUSED, ()))
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -157,6 +161,8 @@ def _check_fields(fields: Mapping[str, list[str]]) -> None:
     for field in (field for listed in fields.values() for field in listed):
         if field not in sharing.ASKABLE:
             raise BadSetting(f"field: expected some of {', '.join(sharing.ASKABLE)}; got {field!r}")
+    if torn := set(fields.get(REFUSED, ())).intersection((*fields.get("required", ()), *fields.get("optional", ()))):
+        raise BadSetting(f"field: {min(torn)} is asked for and refused")
 
 
 def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
