@@ -85,9 +85,47 @@ def test_what_an_application_requires_cannot_be_withheld_from_it(place: Path) ->
 def test_a_share_names_schools_that_are_there(place: Path) -> None:
     token("A", "D")
     assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", '{"schools": ["N", "Nope"]}')
+    some_staff = '{"rules": [{"kind": "staff", "with": ["N", "Nope"]}]}'
+    assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", some_staff)
     assert "no school with" in refused("connect", "B", "D", "--share", '{"schools": ["Nope"]}')
     nobody = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "Grade 1"]]}]}'
     assert "A then sees nothing of it but the district's own record" in said("share", "A", "D", nobody, "--preview")
+
+
+def test_an_earlier_share_can_be_listed_and_applied_again(place: Path) -> None:
+    reads = token("A", "D")
+    said("share", "A", "D", "everything", "--withhold", "student.dob")
+    said("share", "A", "D", '{"rules": [{"kind": "teacher", "where": []}]}', "--withhold", "none", "--keep-ids")
+    assert students(place, reads) == []
+    lines = [line[28:] for line in said("share", "A", "D", "--history").splitlines()]
+    rules = '{"rules":[{"kind":"teacher","where":[],"with":[]}]}'
+    assert lines == ["everything", "everything, without student.dob", f"{rules}, with ids of unshared people"]
+    assert "created" in said("share", "A", "D", "--revert", "2", "--preview")
+    assert students(place, reads) == []
+    said("share", "A", "D", "--revert", "2")
+    assert [role for role in students(place, reads) if "dob" in role] == []
+    assert students(place, reads)
+    told = json.loads(said("share", "A", "D", "--history", "--json"))
+    assert [(one["number"], one["withheld"], one["keeps_ids"]) for one in told][-1] == (4, ["student.dob"], False)
+    said("share", "A", "D", "--revert", "2", "--withhold", "none")
+    assert all("dob" in role for role in students(place, reads))
+
+
+def test_a_history_begins_with_the_connection_and_refuses_what_does_not_fit(place: Path) -> None:
+    token("A", "D")
+    said("share", "A", "D", "nothing")
+    said("disconnect", "A", "D")
+    assert "not connected" in refused("share", "A", "D", "--history")
+    token("A", "D", "--freeze")
+    run("share", "A", "D", "nothing")
+    assert said("share", "A", "D", "--history").splitlines()[-1].endswith('{"rules":[]}, not applied: frozen')
+    assert "it has 3" in refused("share", "A", "D", "--revert", "4")
+    assert "expected one of SHARE" in refused("share", "A", "D")
+    assert "expected one of SHARE" in refused("share", "A", "D", "nothing", "--history")
+    said("share", "A", "D", "everything", "--withhold", "student.dob")
+    said("application", "set", "A", "--field", "required:student.dob")
+    said("share", "A", "D", "everything", "--withhold", "none")
+    assert "requires student.dob" in refused("share", "A", "D", "--revert", "4")
 
 
 def test_an_edit_that_deletes_too_much_says_that_it_was_not_applied(place: Path) -> None:

@@ -417,7 +417,15 @@ def test_an_administrator_is_one_whatever_the_number_of_roles(tmp_path: Path) ->
     rows = "Admin_id,Admin_email,First_name,Last_name,Title,Role\n7,A@x.org,Ann,Ash,Boss,CA\n7,A@x.org,Ann,Ash,Boss,DHD\n"
     world = outcome(tmp_path, {"administrators.csv": rows})
     assert world.tables["district_admins"] == [
-        {"key": "7", "row": 2, "first": "Ann", "last": "Ash", "email": "A@x.org", "title": "Boss"}
+        {
+            "key": "7",
+            "row": 2,
+            "first": "Ann",
+            "last": "Ash",
+            "email": "A@x.org",
+            "title": "Boss",
+            "role": "Clever Administrator;District Help Desk",
+        }
     ]
 
 

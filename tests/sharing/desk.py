@@ -22,6 +22,7 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer
+from rollbook.store.own_record import change_record
 from rollbook.store.views import Spec
 from rollbook.sync import How, Sync
 from rollbook.synthetic import writer
@@ -127,6 +128,10 @@ class Desk:
             writer.write(files, students=students, seed=seed, day=number)
         return self.sync(files)
 
+    def name_contact(self, user: str) -> None:
+        """Name the person (by id) whom applications may turn to."""
+        change_record(self.database, self.now, "contact", {"contact": user})
+
     def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC, sensitive: Iterable[str] = ()) -> Reader:
         application, _ = applications.create(self.database, name, scopes=tuple(scopes))
         view = sync.view_of(self.database, self.now, replace(application.asks, sensitive=tuple(sensitive)), self.settings)
@@ -151,6 +156,10 @@ class CopyDesk(Desk):
     def sync(self, files: Mapping[str, str] | Path = world.FILES) -> Sync:
         self.origin.sync(files)
         return self.clone()
+
+    def name_contact(self, user: str) -> None:
+        self.origin.name_contact(user)
+        self.clone()
 
     def clone(self) -> Sync:
         with serving(Mirror(self.source)) as mirror:

@@ -9,7 +9,7 @@ import pytest
 
 from rollbook import sync
 from rollbook.contract.access import SECURE_SYNC
-from rollbook.errors import Busy
+from rollbook.errors import BadSetting, Busy
 from rollbook.roster import sharing
 from rollbook.store import applications, history, views
 from rollbook.store.views import Spec
@@ -430,6 +430,58 @@ def test_a_field_that_an_application_does_not_ask_for_is_not_shown(desk: Desk, r
     replace_fields = applications.change(desk.database, changed, fields={})
     sync.rescope(desk.database, replace_fields, desk.settings)
     assert "dob" in reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
+
+
+EXT = ("school", "section", "teacher", "staff", "student")
+WITH_OWN = world.changed(
+    ("schools.csv", "School_id,", "ext.color,School_id,"),
+    ("schools.csv", "\nN,", "\nblue,N,"),
+    ("schools.csv", "\nS,", "\nred,S,"),
+    ("sections.csv", "School_id,", "ext.room,School_id,"),
+    *((("sections.csv", f"\n{row},", f"\n12,{row},")) for row in ("N,algebra", "S,poetry", "N,homeroom")),
+    ("teachers.csv", "School_id,", "ext.phone,School_id,"),
+    *((("teachers.csv", f"\n{row},", f"\n555,{row},")) for row in ("N,t-ada", "S,t-grace")),
+    ("staff.csv", "School_id,", "ext.desk,School_id,"),
+    *((("staff.csv", f"\n{row},", f"\n7,{row},")) for row in ("N,s-ada", "S,s-ada")),
+)
+
+
+def own_fields(reader: Reader) -> set[str]:
+    """Whose own fields are seen."""
+    seen = reader.everything()
+    users = seen["users"].values()
+    found = {role for user in users for role, held in user["roles"].items() if "ext" in held}
+    return found | {kind[:-1] for kind in ("schools", "sections") for record in seen[kind].values() if "ext" in record}
+
+
+@pytest.mark.parametrize("name", EXT)
+def test_own_fields_of_any_kind_can_be_withheld(desk: Desk, name: str) -> None:
+    desk.sync(WITH_OWN)
+    reader = desk.connect()
+    reader.listen()
+    assert own_fields(reader) == set(EXT)
+    files = {file: text.replace("blue", "green").replace("\n12,", "\n13,") for file, text in WITH_OWN.items()}
+    desk.sync({**files, "teachers.csv": files["teachers.csv"].replace("555", "556")})
+    reader.share(None, withheld=(f"{name}.ext",))
+    assert own_fields(reader) == set(EXT) - {name}
+    kind = {"school": "schools", "section": "sections"}.get(name, "users")
+    told = [event["data"] for event in reader.feed() if event["type"] == f"{kind}.updated"]
+    for part in (part for data in told for part in (data["object"], data["previous_attributes"])):
+        assert not (part if kind != "users" else part.get("roles", {}).get(name, {})).get("ext")
+    assert told
+    reader.share(None)
+    assert own_fields(reader) == set(EXT)
+
+
+def test_own_fields_that_an_application_refuses_are_not_shown(desk: Desk) -> None:
+    desk.sync(WITH_OWN)
+    reader = desk.connect()
+    refused = {"refused": ["section.ext", "staff.ext"], "required": ["teacher.ext"]}
+    changed = applications.change(desk.database, reader.application, fields=refused)
+    sync.rescope(desk.database, changed, desk.settings)
+    assert own_fields(reader) == {"school", "teacher", "student"}
+    with pytest.raises(BadSetting, match=r"teacher\.ext is asked for and refused"):
+        applications.change(desk.database, changed, fields={**refused, "refused": ["teacher.ext"]})
 
 
 def values_in(feed: list[Json], name: str) -> set[object]:

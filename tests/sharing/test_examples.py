@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.errors import BadSetting
 from rollbook.roster import sharing
+from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
 
@@ -78,6 +81,14 @@ def test_staff_come_without_schools_unless_they_are_shared_along(reader: Reader)
     assert set(share(reader, rule("staff", along=("schools",)))["schools"]) == {"N", "S"}
 
 
+def test_staff_come_with_the_schools_that_are_named(reader: Reader) -> None:
+    seen = share(reader, rule("staff", along=("S",)))
+    (school,) = seen["schools"].values()
+    assert (school["sis_id"], seen["users"]["s-ada"]["roles"]["staff"]["schools"]) == ("S", [school["id"]])
+    assert set(share(reader, rule("staff", along=("North High", school["id"])))["schools"]) == {"N", "S"}
+    assert share(reader, rule("staff", along=("nowhere",)))["schools"] == {}
+
+
 def test_a_student_in_two_schools_brings_the_primary_one_only(reader: Reader) -> None:
     seen = share(reader, rule("student", ["sis_id", "equals any of", "emmy"]))
     emmy = seen["users"]["emmy"]["roles"]["student"]
@@ -143,10 +154,65 @@ def test_own_fields_and_administrators(reader: Reader) -> None:
     assert set(share(reader, rule("admin", ["title", "starts with", "Super"]))["users"]) == {"Superintendent"}
 
 
+def test_a_list_may_be_one_text_with_semicolons(reader: Reader) -> None:
+    assert set(share(reader, rule("student", ["grade", "equals any of", "11; 5 ;"]))["users"]) == {"emmy", "katherine", "byron"}
+    assert set(share(reader, rule("student", ["grade", "does not equal any of", "11;10"]))["users"]) == {"katherine"}
+    assert set(share(reader, rule("section", ["name", "starts with any of", "Alg;Poe"]))["sections"]) == {"algebra", "poetry"}
+    assert set(share(reader, rule("student", ["gender", "equals any of", "", "F;X"]))["users"]) == {"emmy", "katherine", "byron"}
+
+
+@of_files
+def test_a_cell_with_a_semicolon_is_found_by_operators_that_take_no_list(reader: Reader) -> None:
+    reader.desk.sync(world.changed(("students.csv", ",emmy@north.example,7,", ",emmy@north.example,7;8,")))
+    assert set(share(reader, rule("student", ["ext.bus", "contains", "7;8"]))["users"]) == {"emmy", "byron"}
+    assert set(share(reader, rule("student", ["ext.bus", "starts with", "7;"]))["users"]) == {"emmy", "byron"}
+    assert share(reader, rule("student", ["ext.bus", "contains", "8;7"]))["users"] == {}
+
+
+@of_files
+def test_administrators_are_picked_by_any_of_their_roles(reader: Reader) -> None:
+    rows = world.FILES["administrators.csv"]
+    mary = "a-mary,mary@south.example,Mary,Jackson,Deputy,dcl\na-mary,mary@south.example,Mary,Jackson,Deputy,District Help Desk\n"
+    reader.desk.sync({**world.FILES, "administrators.csv": rows + mary})
+
+    def having(*condition: str) -> set[str]:
+        return set(share(reader, rule("admin", ["role", *condition]))["users"])
+
+    assert having("equals any of", "Clever Administrator") == {"Superintendent"}
+    assert having("equals any of", "District Help Desk") == having("equals any of", "District Curriculum Lead") == {"Deputy"}
+    assert having("starts with", "Clever", "District") == {"Superintendent", "Deputy"}
+    assert having("does not contain", "Help") == {"Superintendent"}
+    assert having("equals any of", "DCL") == set()
+
+
+@of_files
+def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(reader: Reader, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
+    named = "FROM snapshots WHERE name = 'roster_district_admins'"
+    with reader.desk.database.write() as connection, duckdb.connect() as engine:
+        found = connection.row(f"SELECT data {named}")
+        assert found
+        new.write_bytes(found[0])
+        engine.execute(f"COPY (SELECT * EXCLUDE role FROM '{new}') TO '{old}' (FORMAT parquet)")
+        connection.run("UPDATE snapshots SET data = ? WHERE name = 'roster_district_admins'", (old.read_bytes(),))
+    assert share(reader, rule("admin", ["role", "equals any of", "Clever Administrator"]))["users"] == {}
+    reader.desk.sync()
+    assert set(by_label(reader)["users"]) == {"Superintendent"}
+
+
 def test_contacts_go_with_their_students_when_a_scope_closes_these(desk: Desk) -> None:
     desk.sync()
     scopes = [scope for scope in SECURE_SYNC if scope != "read:students"]
     assert labels(desk.connect("Without students", scopes))["users"] == {"t-ada", "t-grace"}
+
+
+def test_a_share_of_an_earlier_version_that_nobody_can_read_shares_nothing(reader: Reader) -> None:
+    reader.share({"rules": [rule("student", ["ext.bus", "equals any of", "7"])]})
+    with reader.desk.database.write() as connection:
+        connection.run("UPDATE views SET spec = replace(spec, 'ext.bus', 'ext.')")
+    reader.desk.sync()
+    assert by_label(reader)["users"] == {}
+    assert set(share(reader, rule("teacher"))["users"]) == {"t-ada", "t-grace"}
 
 
 def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
@@ -168,6 +234,20 @@ def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
         ({"rules": [{"kind": "contact"}]}, "expected a kind"),
         ({"schools": [7]}, "in quotation marks"),
         ({"schools": ["N"], "rules": [rule("staff")]}, "got both"),
+        ({"schools": {"N": 1}, "rules": 1}, "expected lists"),
+        ({"rules": [rule("student", ["ext.", "contains", "x"])]}, "expected a field"),
+        ({"rules": [rule("student", ["ext.a.b", "contains", "x"])]}, "expected a field"),
+        ({"rules": [rule("student", ["ext.a b", "contains", "x"])]}, "expected a field"),
+        ({"rules": [rule("student", [f"ext.{'a' * 1000}", "contains", "x"])]}, "at most 1000 characters"),
+        ({"rules": [rule("student", ["grade", "contains", "\0"])]}, "without NUL"),
+        ({"rules": [rule("student", ["grade", "contains", "\ud800"])]}, "without NUL"),
+        ({"rules": [rule("student", ["grade", "contains", *(["x"] * 10_000)])]}, "at most 10000 values"),
+        ({"rules": [rule("student", *([["grade", "contains", "x"]] * 51))]}, "at most 50 conditions"),
+        ({"rules": [rule("student")] * 201}, "at most 200 rules"),
+        ({"rules": [rule("student", ["grade", "equals any of", " ; "])]}, "expected a value"),
+        ({"rules": [{"kind": [], "where": []}]}, "expected a kind"),
+        ({"rules": [{"kind": "student", "where": [["grade", ["contains"], "x"]]}]}, "in quotation marks"),
+        ({"rules": [{"kind": "student", "with": [[]]}]}, "in quotation marks"),
     ],
 )
 def test_a_share_that_cannot_be_read_says_what_was_expected(given: object, reason: str) -> None:

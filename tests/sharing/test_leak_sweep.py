@@ -177,12 +177,14 @@ def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, s
     roles[role] |= found
     if "sections" in rule["with"]:
         kinds["sections"] |= held
-    if "schools" in rule["with"]:
-        kinds["schools"] |= {school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]}
+    if kind == "staff" and rule["with"]:
+        named_along = set(town.records["schools"]) if "schools" in rule["with"] else named(town, "equals any of", rule["with"])
+        kinds["schools"] |= named_along & {school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]}
 
 
 def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
-    for field, operator, *values in rule["where"]:
+    for field, operator, *given in rule["where"]:
+        values = [part for value in given for part in value.split(";")] if operator.endswith("any of") else given
         if field == "school":
             is_not = operator.startswith("does not")
             positive = {"does not equal any of": "equals any of", "does not contain": "contains"}.get(operator, operator)
@@ -197,10 +199,14 @@ def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
 
 def expected(town: Town, spec: Spec, ids: Allowed) -> dict[str, dict[str, Json]]:
     """The records that the reader must see, without dates."""
-    shown: dict[str, dict[str, Json]] = {"districts": town.records["districts"], "users": {}}
+    shown: dict[str, dict[str, Json]] = {"users": {}}
     for kind, scope in KIND_SCOPES.items():
         records = town.records[kind] if scope in spec.scopes else {}
         shown[kind] = {id_: undated(record) for id_, record in records.items() if id_ in ids.kinds[kind]}
+    for kind in ("schools", "sections"):
+        if f"{kind[:-1]}.ext" in (*spec.withheld, *spec.unasked):
+            for record in shown[kind].values():
+                del record["ext"]
     for section in shown["sections"].values():
         for role in ("student", "teacher"):
             if not (spec.keeps_ids and ROLE_SCOPES[role] in spec.scopes):
@@ -213,7 +219,20 @@ def expected(town: Town, spec: Spec, ids: Allowed) -> dict[str, dict[str, Json]]
             shown["users"][id_] = {**undated(user), "roles": {role: _role(spec, ids, role, held) for role, held in roles.items()}}
             if f"{next(iter(roles))}.email" in (*spec.withheld, *spec.unasked):
                 shown["users"][id_]["email"] = ""
+    shown["districts"] = {id_: _district(record, shown["users"]) for id_, record in town.records["districts"].items()}
     return shown
+
+
+def _district(record: Json, users: dict[str, Json]) -> Json:
+    """The district's record, which names its contact only where the person is shown, and says no more of them than is shown."""
+    left = {name: value for name, value in undated(record).items() if name != "district_contact"}
+    contact = record.get("district_contact", {})
+    person = users.get(contact.get("id", ""))
+    if person is None:
+        return left
+    titles = [held["title"] for held in person["roles"].values() if held.get("title")]
+    title = titles[0] if titles else ""
+    return {**left, "district_contact": {**contact, "email": person["email"], "title": title}}
 
 
 def _role(spec: Spec, ids: Allowed, role: str, held: Json) -> Json:
@@ -248,6 +267,7 @@ def sweep(town: Town, spec: Spec) -> None:
         {kind: dict(of_kind) for kind, of_kind in expected(town, replace(spec, keeps_ids=False), ids).items()},
         {id_: courses & set(records["courses"]) for id_, courses in town.courses_of.items() if id_ in records["resources"]},
     )
+    _same_contact(records["districts"], {user["id"]: user for user in reader.pull("/v3.0/users")})
     for kind in KINDS:
         found = {record["id"]: undated(record) for record in reader.pull(f"/v3.0/{kind}", limit=17)}
         wanted = {id_: undated(record) for id_, record in records[kind].items()}
@@ -286,6 +306,14 @@ def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) ->
             assert found[id_]["email"] == town.records["users"][id_]["email"]
 
 
+def _same_contact(wanted: dict[str, Json], people: dict[str, Json]) -> None:
+    """The contact has the name that the person has in the view."""
+    for district in wanted.values():
+        if contact := district.get("district_contact"):
+            name = people[contact["id"]]["name"]
+            district["district_contact"] = {**contact, "name": {part: name.get(part, "") for part in ("first", "last")}}
+
+
 def _same_list(
     town: Town, linked: Roster, records: dict[str, Any], row: str, id_: str, path: str, role: str | None, primary: bool
 ) -> None:
@@ -306,10 +334,15 @@ def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> Non
 
 
 def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
-    """No event, however old, holds a value of a field that is hidden now."""
+    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who is shown now."""
+    contact = town.reader.pull("/v3.0/districts")[0].get("district_contact")
     for event in town.reader.feed():
+        assert event["data"]["object"].get("district_contact", contact) == contact
+        assert not event["data"].get("previous_attributes", {}).get("district_contact")
         for part in (event["data"]["object"], event["data"].get("previous_attributes", {})):
-            roles = part.get("roles", {}) if event["type"].startswith("users") else {}
+            kind = event["type"].partition("s.")[0]
+            assert f"{kind}.ext" not in spec.hidden or not part.get("ext")
+            roles = part.get("roles", {}) if kind == "user" else {}
             told = {f"{role}.{name}": value for role, held in roles.items() for name, value in held.items()}
             assert not {name: value for name, value in told.items() if name in spec.hidden and value}
             if any(f"{role}.email" in spec.hidden for role in roles):
@@ -347,9 +380,10 @@ def drawn(town: Town, chance: Random) -> Spec:
     gone = chance.sample(chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5)))
     sensitive = chance.sample(SENSITIVE, chance.choice((0, 1, 3, len(SENSITIVE))))
     asked = chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8)))
+    refused = [field for field in chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8))) if field not in asked]
     opened = chance.sample(sorted(sharing.SENSITIVE_FIELDS), chance.choice((0, 3, len(sharing.SENSITIVE_FIELDS))))
     return replace(
-        Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked),
+        Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked, refused),
         share=sharing.parse(share(town, chance)),
         withheld=tuple(sorted(chance.sample(sharing.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
         keeps_ids=chance.random() < 0.25,
@@ -378,9 +412,11 @@ def rule(town: Town, chance: Random, schools: list[str]) -> Json:
         values = sorted({str(one.get(field, one.get("staff_id", ""))) for one in shown} | {"x"})
         found = chance.choices(schools if field == "school" else values, k=chance.choice((1, 3, 6)))
         parts = [value if chance.random() < 0.7 else value[: max(1, len(value) // 2)] for value in found]
-        return [field, chance.choice(list(sharing.OPERATORS)), *parts]
+        return [field, chance.choice(list(sharing.OPERATORS)), *([";".join(parts)] if chance.random() < 0.3 else parts)]
 
     where = [condition() for _ in range(chance.choice((0, 1, 1, 2)))]
+    if kind == "staff" and chance.random() < 0.5:
+        return {"kind": kind, "where": where, "with": chance.choices(schools, k=2)}
     return {"kind": kind, "where": where, "with": sorted(chance.sample(along, chance.choice((0, len(along), len(along)))))}
 
 
@@ -432,20 +468,24 @@ def test_no_answer_shows_more_or_less_than_is_shared(town: Town) -> None:
     for _ in range(8 if town.desk.database.is_local else 4):
         spec = drawn(town, chance)
         try:
-            _holds(town, spec, next(days) if chance.random() < 0.4 else None)
+            _holds(town, spec, next(days) if chance.random() < 0.4 else None, chance)
         except AssertionError as error:
             error.add_note(f"of {spec}")
             raise
 
 
-def _holds(town: Town, spec: Spec, day: int | None) -> None:
-    """Edit the share, go on to a day, if any, and look at all that is to be seen then."""
+def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
+    """Edit the share, name another contact at times, go on to a day, if any, and look at all that is to be seen then."""
     was = town.reader.everything()
     heard, snapshot = len(town.reader.feed()), town.desk.now.head
     town.reader.edit(spec)
     now = town.reader.everything()
     before = ids_in(json.dumps(was)) | ids_in(json.dumps(now))
     _no_hidden_role_is_told(town, was["users"], now["users"], snapshot)
+    if chance.random() < 0.4:
+        town.desk.name_contact(chance.choice(sorted(town.records["users"])))
+        town.reread()
+        before |= ids_in(json.dumps(town.reader.everything()))
     if day is not None:
         town.desk.day(day, students=STUDENTS, seed=town.seed)
         town.reread()

@@ -12,7 +12,7 @@ from rollbook.commands.options import database_option, json_option, opened, read
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
 from rollbook.store import applications, events
-from rollbook.store.applications import Application, Change
+from rollbook.store.applications import REFUSED, Application, Change
 from rollbook.store.views import Spec
 
 
@@ -33,8 +33,8 @@ _fields_asked = click.option(
     "--field",
     "fields",
     multiple=True,
-    help="A field of students or contacts it asks for, as required:student.grade or optional:student.dob; may be repeated. Of a"
-    " role that has none listed, it asks for all; `all` lists none.",
+    help="A field it asks for, as required:student.grade or optional:student.dob, or does not want, as refused:section.ext; may"
+    " be repeated. Of a role that has none listed, it asks for all; `all` lists none.",
 )
 _oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether logins come with an id token; default: yes.")
 
@@ -194,10 +194,12 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _fields(given: tuple[str, ...]) -> dict[str, list[str]]:
     pairs = [field.partition(":") for field in given if field != "all"]
-    wrong = [need for need, _, name in pairs if need not in ("required", "optional") or not name]
+    needs = ("required", "optional", REFUSED)
+    wrong = [need for need, _, name in pairs if need not in needs or not name]
     if wrong:
-        raise BadSetting(f"field: expected required:NAME or optional:NAME, got {wrong[0]!r}")
-    return {need: [name for other, _, name in pairs if other == need] for need in ("required", "optional")}
+        raise BadSetting(f"field: expected required:NAME, optional:NAME or refused:NAME, got {wrong[0]!r}")
+    listed = {need: [name for other, _, name in pairs if other == need] for need in needs}
+    return {need: names for need, names in listed.items() if names or need != REFUSED}
 
 
 def _print_secret(made: Application, secret: str, *, as_json: bool) -> None:

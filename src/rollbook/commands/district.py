@@ -84,7 +84,7 @@ def show(district: str, database: str | None, as_json: bool) -> None:
 def contact(district: str, user: str, database: str | None) -> None:
     """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody` takes it back.
 
-    Every application that reads the district sees this person's name, email and title in the district's own record.
+    An application that sees this person finds name, email and title in the district's own record, too; others find nobody there.
     """
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import click
@@ -15,10 +15,11 @@ from rollbook.commands.options import database_option, json_option, opened, read
 from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.roster import sharing
 from rollbook.store import applications, districts, events, people, views
-from rollbook.store.applications import Application
+from rollbook.store.applications import Application, PastShare
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer, key_path
+from rollbook.store.views import Spec
 from rollbook.sync import How, Sync
 
 # Exit code of an edit that waits for a person, as for a sync that is held.
@@ -79,7 +80,9 @@ def connect(
 @click.command()
 @click.argument("application")
 @click.argument("district")
-@click.argument("shared", metavar="SHARE")
+@click.argument("shared", metavar="SHARE", required=False)
+@click.option("--history", is_flag=True, help="Only list what it saw since it was connected, oldest first.")
+@click.option("--revert", type=click.IntRange(1), help="Share what line N of --history says again; further options still count.")
 @click.option(
     "--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated. `none` ends it."
 )
@@ -102,7 +105,9 @@ def connect(
 def share(
     application: str,
     district: str,
-    shared: str,
+    shared: str | None,
+    history: bool,
+    revert: int | None,
     withheld: tuple[str, ...],
     sensitive: tuple[str, ...],
     keep_ids: bool | None,
@@ -116,17 +121,22 @@ def share(
     SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules": [{"kind": "student",
     "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
     """
+    if sum((shared is not None, history, revert is not None)) != 1:
+        raise BadSetting("share: expected one of SHARE, --history and --revert N")
     settings = read_settings(database=database)
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        now, wanted = sync.seen(store, owner, reader).spec, _share(shared)
-        _check_schools(store, owner, wanted)
+        if history:
+            _show_history(applications.past_shares(store, reader, owner), as_json=as_json)
+            return
+        now = sync.seen(store, owner, reader).spec
+        wanted = _reverted(store, reader, owner, now, revert) if revert else replace(now, share=_share(shared or ""))
+        _check_schools(store, owner, wanted.share)
         spec = replace(
-            now,
-            share=wanted,
-            withheld=_withheld(reader, withheld) if withheld else now.withheld,
-            keeps_ids=now.keeps_ids if keep_ids is None else keep_ids,
-            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS) if sensitive else now.sensitive,
+            wanted,
+            withheld=_withheld(reader, withheld or wanted.withheld) if withheld or revert else now.withheld,
+            keeps_ids=wanted.keeps_ids if keep_ids is None else keep_ids,
+            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS) if sensitive else wanted.sensitive,
         )
         done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview), freezes=freezes)
     _tell(reader, done, as_json=as_json)
@@ -181,6 +191,31 @@ def disconnect(application: str, district: str, database: str | None) -> None:
     click.echo(f"{reader.name} reads nothing of {owner.name} any more; what it has copied is still with it")
 
 
+def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
+    if as_json:
+        shown = [
+            {"number": number, "created": one.created, "held": one.is_held, **one.told} for number, one in enumerate(past, 1)
+        ]
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        return
+    for number, one in enumerate(past, 1):
+        parts = (
+            one.told["share"] if isinstance(one.told["share"], str) else orjson.dumps(one.told["share"]).decode(),
+            *(f"without {field}" for field in one.told["withheld"]),
+            *(f"with {field}" for field in one.told["sensitive"]),
+            *(("with ids of unshared people",) if one.told["keeps_ids"] else ()),
+            *(("not applied: frozen",) if one.is_held else ()),
+        )
+        click.echo(f"{number:>4}  {one.created[:19]}Z  {', '.join(parts)}")
+
+
+def _reverted(store: Database, reader: Application, owner: District, now: Spec, number: int) -> Spec:
+    past = applications.past_shares(store, reader, owner)
+    if number > len(past):
+        raise Unknown(f"share: there is no line {number} in the history; it has {len(past)}")
+    return past[number - 1].again(now)
+
+
 def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
     """Show what an edit did, and say aloud when it did nothing: held by a freeze, or nobody matches."""
     report.show(done, as_json=as_json)
@@ -194,11 +229,12 @@ def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
 
 def _check_schools(store: Database, owner: District, share: sharing.Share | None) -> None:
     """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
-    if share is None or not share.schools or not owner.snapshot:
+    named = sharing.schools_named(share)
+    if not named or not owner.snapshot:
         return
     with store.read() as connection:
         known = people.school_names(connection, people.whole(connection, owner.number))
-    for school in share.schools:
+    for school in named:
         if school not in known:
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 
@@ -240,7 +276,7 @@ def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    if fields == ("none",):
+    if fields in ((), ("none",)):
         return ()
     for field in fields:
         if field not in known:

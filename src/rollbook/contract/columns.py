@@ -222,7 +222,11 @@ _ADMINISTRATORS = _column(
     ("First_name*", "district_admins.first", "First name."),
     ("Last_name*", "district_admins.last", "Last name."),
     ("Title*", "district_admins.title", "Job title."),
-    ("Role*", None, "Clever Administrator, District Curriculum Lead or District Help Desk; decides if the row counts."),
+    (
+        "Role*",
+        "district_admins.role",
+        "Clever Administrator, District Curriculum Lead or District Help Desk, else the row is left out.",
+    ),
 )
 
 _ADMINS = _column(

@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, str | None], ...] = (
 # The order in which a record's place is looked for: an administrator who also teaches names schools, and stands with teachers.
 PLACES = tuple(sorted(enumerate(ORDER), key=lambda entry: entry[1][1] == "district_admin"))
 DATES = ("created", "last_modified", "updated")
+CONTACT = "district_contact"
 
 
 def rank(kind: str, roles: int, verb: str) -> int:
@@ -105,10 +106,13 @@ def _old_leaves(before: dict[str, Any], after: dict[str, Any], without: tuple[st
 def veiled(kind: str, previous: dict[str, Any], hidden: Collection[str], hidden_roles: Collection[str] = ()) -> dict[str, Any]:
     """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not told.
 
-    Neither is what `hidden_roles` held, nor the name and email that came with them.
+    Neither is what `hidden_roles` held, nor the name and email that came with them. A district's contact is a person, who may not
+    be shared any more: whom it named before is never told.
     """
+    if kind == "districts" and CONTACT in previous:
+        return {**previous, CONTACT: {}}
     if kind != "users":
-        return previous
+        return _blanked(kind.removesuffix("s"), previous, hidden)
     roles = {
         role: {} if role in hidden_roles else _blanked(role, held, hidden)
         for role, held in previous.get("roles", {}).items()
@@ -130,7 +134,9 @@ def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[s
 
 def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
     """A record of an earlier moment, without fields that are hidden now."""
-    if kind != "users" or not record.get("roles"):
+    if kind != "users":
+        return {name: value for name, value in record.items() if f"{kind.removesuffix('s')}.{name}" not in hidden}
+    if not record.get("roles"):
         return record
     roles = {
         role: {name: value for name, value in (held or {}).items() if f"{role}.{name}" not in hidden}

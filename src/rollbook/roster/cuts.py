@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rollbook.contract.fields import SHAPES
 from rollbook.contract.kinds import ROLES, Role
 from rollbook.roster.diff import SOURCE_ROLES
 from rollbook.roster.lists import SCHOOLED
 from rollbook.roster.sharing import kept_ids
-from rollbook.roster.snapshot import SCOPE_OF, Shown
+from rollbook.roster.snapshot import Shown
 
-# Kinds of which a view shows a record or does not, and nothing in between.
+# Kinds of which a view shows a record or does not; in between there are hidden fields only.
 _WHOLE = ("schools", "terms", "courses", "resources")
+# Kinds of records that have fields to hide, and how these are named.
+_NAMED = {"schools": "school", "sections": "section"}
 
 
 def records(shown: Shown) -> tuple[str, ...]:
     """SQL for (kind, id, roles, body) of what a view shows, from what `sharing.narrow` left."""
     if shown.shows_everybody:
-        kinds = ", ".join(f"'{kind}'" for kind in (*_WHOLE, "sections"))
-        return (f"SELECT kind, id, NULL, body FROM cloned WHERE kind IN ({kinds})", _everybody(shown))
-    return (*(_some(kind) for kind in _WHOLE), _sections(shown), _people(shown))
+        return (*(_some(kind, shown) for kind in (*_WHOLE, "sections")), _everybody(shown))
+    return (*(_some(kind, shown) for kind in _WHOLE), _sections(shown), _people(shown))
 
 
 # People ----------------------------------------------------------------------------------------------
@@ -32,13 +32,13 @@ def records(shown: Shown) -> tuple[str, ...]:
 
 def _everybody(shown: Shown) -> str:
     """All users, without the fields that the view hides; of a role that we do not know nothing is hidden here."""
-    roles = _roles({role: [_hidden(role, shown)] for role in ROLES})
+    roles = _roles({role: [_hidden_of(role, shown)] for role in ROLES})
     return _cut([_member("roles", roles), _email(shown)], "SELECT kind, id, roles, body FROM cloned WHERE kind = 'users'")
 
 
 def _people(shown: Shown) -> str:
     """Users with a role that is shared: without their other roles, schools and students that are not, and hidden fields."""
-    parts = {role: [_hidden(role, shown), *_lists_of(role)] for role in ROLES}
+    parts = {role: [_hidden_of(role, shown), *_lists_of(role)] for role in ROLES}
     is_held = " ".join(f"WHEN '{role.name}' THEN roles & {role.bit} > 0" for role in ROLES)
     roles = [_nulls("json_keys(body, '$.roles')", f"NOT CASE name {is_held} ELSE false END"), *_roles(parts)]
     held = (f"SELECT id, {role.bit} AS bit FROM {source}_id" for source, role in SOURCE_ROLES.items())
@@ -72,11 +72,14 @@ def _roles(parts: Mapping[Role, Sequence[str]]) -> list[str]:
     return [f"CASE WHEN roles & {role.bit} > 0 THEN {_member(role.name, members)} END" for role, members in parts.items()]
 
 
-def _hidden(role: Role, shown: Shown) -> str:
-    """SQL that takes the fields out of a role that the view hides; a sensitive one also where no role of ours has it."""
-    names = dict.fromkeys((*(field.name for field in SHAPES[role.shape]), *SCOPE_OF))
-    hidden = ", ".join(f"'{name}'" for name in names if shown.hides(role.name, name))
-    return _nulls(f"json_keys(body, '$.roles.{role.name}')", f"name IN ({hidden})") if hidden else "NULL"
+def _hidden(name: str, at: str, shown: Shown) -> str:
+    """SQL that takes the fields out of an object that the view hides of a role, or of a kind."""
+    hidden = ", ".join(f"'{field}'" for field in shown.hidden_of(name))
+    return _nulls(f"json_keys(body, '{at}')", f"name IN ({hidden})") if hidden else "NULL"
+
+
+def _hidden_of(role: Role, shown: Shown) -> str:
+    return _hidden(role.name, f"$.roles.{role.name}", shown)
 
 
 def _email(shown: Shown) -> str:
@@ -94,9 +97,9 @@ def _sections(shown: Shown) -> str:
     students = () if "students" in left_in else (_left("$", "students", "learning"),)
     teachers = () if "teachers" in left_in else (_left("$", "teachers", "teaching"), _PRIMARY)
     if not (students or teachers):
-        return _some("sections")
+        return _some("sections", shown)
     sections = f"""
-        SELECT * FROM ({_some("sections")})
+        SELECT * FROM ({_some("sections", shown)})
         LEFT JOIN (SELECT section AS id, list(position) AS learning
                    FROM {_unseen("section_students", "section", "sections_id", "student")}) USING (id)
         LEFT JOIN (SELECT section AS id, list(position) AS teaching
@@ -121,9 +124,11 @@ _PRIMARY = f"""
 # Changes are members of a JSON merge patch (RFC 7396) as text, or NULL where nothing is to change; `null` takes a member out.
 
 
-def _some(kind: str) -> str:
-    """SQL for the records of a kind that are shared, as they came."""
-    return f"SELECT kind, id, NULL AS roles, body FROM cloned SEMI JOIN {kind}_id USING (id) WHERE kind = '{kind}'"
+def _some(kind: str, shown: Shown) -> str:
+    """SQL for the records of a kind that are shared, as they came but for hidden fields."""
+    came = f"SELECT kind, id, NULL AS roles, body FROM cloned SEMI JOIN {kind}_id USING (id) WHERE kind = '{kind}'"
+    hidden = kind in _NAMED and any(field.startswith(f"{_NAMED[kind]}.") for field in shown.hidden)
+    return _cut([_hidden(_NAMED[kind], "$", shown)], came) if hidden else came
 
 
 def _unseen(name: str, owner: str, owners: str, id_: str) -> str:

@@ -28,6 +28,7 @@ from rollbook.roster.problems import (
 )
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
+from rollbook.roster.vocabulary import ADMIN_ROLES
 
 # Words that staff may write instead of a school's id (documented).
 OFFICE: Final = "DEFAULT_DISTRICT_OFFICE"
@@ -99,16 +100,12 @@ def _people(rules: Rules) -> Level:
 
 
 _PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
-_ADMIN_ROLES: Final = (
-    *("clever administrator", "cleveradministrator", "ca"),
-    *("district curriculum lead", "districtcurriculumlead", "dcl"),
-    *("district help desk", "districthelpdesk", "dhd"),
-)
 
 
 def _unknown_admin_roles(rules: Rules) -> Check:
     """Such a row makes no administrator (documented)."""
-    known = ", ".join("'" + role.lower().replace("'", "''") + "'" for role in (*_ADMIN_ROLES, *rules.admin_roles))
+    roles = (*(word for words in ADMIN_ROLES.values() for word in words), *rules.admin_roles)
+    known = ", ".join("'" + role.lower().replace("'", "''") + "'" for role in roles)
     return Check(
         UnknownAdminRole,
         "administrators.csv",

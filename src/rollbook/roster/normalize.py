@@ -12,7 +12,9 @@ from rollbook.contract.fields import GRADES
 from rollbook.roster import subjects
 from rollbook.roster.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE
 from rollbook.roster.rules import Rules
+from rollbook.roster.sharing import SEPARATOR
 from rollbook.roster.tables import Tables
+from rollbook.roster.vocabulary import ADMIN_ROLES
 
 
 def roster(tables: Tables, rules: Rules) -> None:
@@ -198,10 +200,16 @@ _STAFF: Final = (
     """,
 )
 
-_DISTRICT_ADMINS: Final = """
+_ADMIN_ROLE = " ".join(f"WHEN lower(role) IN {words} THEN '{role}'" for role, words in ADMIN_ROLES.items())
+_DISTRICT_ADMINS: Final = f"""
     CREATE TABLE roster_district_admins AS
-    SELECT key, "row", first_name AS first, last_name AS last, admin_email AS email, title
-    FROM kept_administrators JOIN (SELECT min("row") AS "row" FROM kept_administrators GROUP BY key) USING ("row")
+    WITH persons AS (
+        SELECT min("row") AS "row", list_sort(list_distinct(list(CASE {_ADMIN_ROLE} ELSE role END))) AS roles
+        FROM kept_administrators GROUP BY key
+    )
+    SELECT key, "row", first_name AS first, last_name AS last, admin_email AS email, title,
+        list_aggregate(roles, 'string_agg', '{SEPARATOR}') AS role
+    FROM persons JOIN (SELECT * EXCLUDE role FROM kept_administrators) USING ("row")
 """
 
 _CONTACTS: Final = (

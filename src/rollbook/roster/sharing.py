@@ -8,7 +8,7 @@ Source: ingest.md 4.1 and 4.2.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,23 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "section": ("sections", ()),
     "student": ("students", ("sections",)),
     "teacher": ("teachers", ("sections", "students")),
-    "staff": ("staff", ("schools",)),
+    "staff": ("staff", ("schools",)),  # or some of them, by name
     "admin": ("district_admins", ()),
 }
+# Between the values of a list, and between the roles of an administrator in their column.
+SEPARATOR = ";"
+# Operators that take a list end in this; all others take a value as it is.
+LIST = "any of"
+# Columns that hold several values, by kind and field: one that fits is enough.
+SEVERAL = (("admin", "role"),)
+# Bounds of a share.
+RULES_MAX, CONDITIONS_MAX, VALUES_MAX, TEXT_MAX = 200, 50, 10_000, 1_000
+# How much of what cannot be read is shown.
+SHOWN_MAX = 200
+# The district's own fields, as the headers of files name them.
+_EXTENSION = re.compile(rf"{re.escape(EXTENSION_PREFIX)}[^.\s]+")
+# What neither a cell nor the engine's text holds.
+_UNTOLD = re.compile("[\x00\ud800-\udfff]")
 # Columns that stand for another record. `school` is a field of rules in its own right.
 REFERENCES = ("school", "course", "term")
 
@@ -58,7 +72,7 @@ KINDS_OF_SCOPES = {
     "read:resources": ("resources",),
 }
 
-# Fields that a district may withhold: those of students and contacts that the API does not guarantee.
+# Fields that a district may withhold: those of students and contacts that the API does not guarantee, and all own fields.
 WITHHOLDABLE: tuple[str, ...] = (
     *(
         f"{role}.{field.name}"
@@ -70,6 +84,8 @@ WITHHOLDABLE: tuple[str, ...] = (
     ),
     # It stands beside the role, in the user.
     "contact.email",
+    # "Only sent if the app accepts extension fields" (protocol.md 4.3). The first two are fields of a record, not of a role.
+    *("school.ext", "section.ext", "teacher.ext", "staff.ext"),
 )
 
 # Sensitive fields, and the scope that an application needs to see each: a district opens them one by one, none by itself.
@@ -92,7 +108,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What matches all its conditions, of one kind; `along` names what comes with it."""
+    """What matches all its conditions, of one kind; `along` names what comes with it: of staff also single schools."""
 
     kind: str
     conditions: tuple[Condition, ...]
@@ -117,13 +133,21 @@ def parse(given: object) -> Share | None:
     if not isinstance(given, dict) or set(given) - {"schools", "rules"}:
         raise BadSetting('share: expected {"schools": [...]} or {"rules": [...]}')
     schools, rules = given.get("schools", []), given.get("rules", [])
-    if schools and rules:
-        raise BadSetting("share: expected schools or rules, got both")
     if not isinstance(schools, list | tuple) or not isinstance(rules, list | tuple):
         raise BadSetting("share: expected lists of schools or of rules")
-    if not all(isinstance(school, str) for school in schools):
-        raise BadSetting("share: expected schools as text, in quotation marks: SIS ids, names or ids")
-    return Share(tuple(schools), tuple(_rule(rule) for rule in rules))
+    if schools and rules:
+        raise BadSetting("share: expected schools or rules, got both")
+    if len(rules) > RULES_MAX:
+        raise BadSetting(f"share: expected at most {RULES_MAX} rules, got {len(rules)}")
+    return Share(_texts("share: schools", schools), tuple(_rule(rule) for rule in rules))
+
+
+def schools_named(share: Share | None) -> tuple[str, ...]:
+    """The schools that a share picks by SIS id, name or id."""
+    if share is None:
+        return ()
+    along = (name for rule in share.rules if rule.kind == "staff" for name in rule.along if name != "schools")
+    return (*share.schools, *along)
 
 
 def as_json(share: Share | None) -> object:
@@ -145,38 +169,73 @@ def as_json(share: Share | None) -> object:
 
 
 def _rule(given: Any) -> Rule:
-    if not isinstance(given, dict) or given.get("kind") not in KINDS:
-        raise BadSetting(f"rule: expected a kind, one of {', '.join(KINDS)}; got {given!r}")
-    if unknown := sorted(set(given) - {"kind", "where", "with"}):
-        raise BadSetting(f"rule: expected kind, where and with; got {unknown[0]!r}")
-    kind = str(given["kind"])
-    along = tuple(str(name) for name in _list(kind, given, "with"))
-    allowed = KINDS[kind][1]
-    if set(along) - set(allowed):
-        raise BadSetting(f"rule of {kind}: with: expected some of {', '.join(allowed) or 'nothing'}; got {', '.join(along)}")
-    return Rule(kind, tuple(_condition(kind, where) for where in _list(kind, given, "where")), along)
+    kind = given.get("kind") if isinstance(given, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadSetting(f"rule: expected a kind, one of {', '.join(KINDS)}; got {_short(given)}")
+    if unknown := [name for name in given if name not in ("kind", "where", "with")]:
+        raise BadSetting(f"rule: expected kind, where and with; got {_short(unknown[0])}")
+    along, allowed = _texts(f"rule of {kind}: with", _list(kind, given, "with")), KINDS[kind][1]
+    # Staff may come with some of their schools: whatever is no word for something else names one.
+    unfit = set(along) & {"sections", "students"} if kind == "staff" else set(along) - set(allowed)
+    if unfit:
+        raise BadSetting(f"rule of {kind}: with: expected some of {', '.join(allowed) or 'nothing'}; got {_short(along)}")
+    where = _list(kind, given, "where")
+    if len(where) > CONDITIONS_MAX:
+        raise BadSetting(f"rule of {kind}: where: expected at most {CONDITIONS_MAX} conditions, got {len(where)}")
+    return Rule(kind, tuple(_condition(kind, condition) for condition in where), along)
 
 
 def _list(kind: str, given: dict[str, Any], name: str) -> list[Any]:
     found = given.get(name, [])
     if not isinstance(found, list):
-        raise BadSetting(f"rule of {kind}: {name}: expected a list, got {found!r}")
+        raise BadSetting(f"rule of {kind}: {name}: expected a list, got {_short(found)}")
     return found
 
 
 def _condition(kind: str, given: Any) -> Condition:
+    where = f"rule of {kind}: where"
     if not isinstance(given, list | tuple) or len(given) < 3:
-        raise BadSetting(f"rule of {kind}: where: expected [field, operator, value, ...]; got {given!r}")
-    if not all(isinstance(part, str) for part in given):
-        raise BadSetting(f"rule of {kind}: where: expected text, in quotation marks; got {given!r}")
-    field, operator, *values = given
+        raise BadSetting(f"{where}: expected [field, operator, value, ...]; got {_short(given)}")
+    field, operator, *values = _texts(where, given)
     if operator not in OPERATORS:
-        raise BadSetting(f"rule of {kind}: expected an operator, one of {', '.join(OPERATORS)}; got {operator!r}")
+        raise BadSetting(f"rule of {kind}: expected an operator, one of {', '.join(OPERATORS)}; got {_short(operator)}")
     has_more = kind != "admin"
-    if field not in FIELDS[kind] and not (has_more and (field == "school" or field.startswith(EXTENSION_PREFIX))):
+    if field not in FIELDS[kind] and not (has_more and (field == "school" or _EXTENSION.fullmatch(field))):
         known = (*(("school", "ext.NAME") if has_more else ()), *sorted(FIELDS[kind]))
-        raise BadSetting(f"rule of {kind}: expected a field, one of {', '.join(known)}; got {field!r}")
-    return Condition(field, operator, tuple(values))
+        raise BadSetting(f"rule of {kind}: expected a field, one of {', '.join(known)}; got {_short(field)}")
+    return Condition(field, operator, _split(where, values) if operator.endswith(LIST) else tuple(values))
+
+
+def _split(where: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The values of a list, of which a text may hold several; a blank text is one, for blank cells."""
+    found = [part.strip() for text in values for part in (text.split(SEPARATOR) if text else ())]
+    given = tuple(dict.fromkeys((*(part for part in found if part), *([""] if "" in values else []))))
+    if not given:
+        raise BadSetting(f"{where}: expected a value, got {_short(values)}")
+    return given
+
+
+def _texts(where: str, given: Sequence[Any]) -> tuple[str, ...]:
+    """The texts of a list, none of which is such as no cell can hold."""
+    if len(given) > VALUES_MAX:
+        raise BadSetting(f"{where}: expected at most {VALUES_MAX} values, got {len(given)}")
+    for text in given:
+        if not isinstance(text, str):
+            raise BadSetting(f"{where}: expected text, in quotation marks; got {_short(text)}")
+        if len(text) > TEXT_MAX:
+            raise BadSetting(f"{where}: expected at most {TEXT_MAX} characters, got {_short(text)}")
+        if _UNTOLD.search(text):
+            raise BadSetting(f"{where}: expected text without NUL and halves of characters; got {_short(text)}")
+    return tuple(given)
+
+
+def _short(given: object) -> str:
+    """What was given, as a message shows it: in one line of ASCII, cut short."""
+    try:
+        told = ascii(given)
+    except RecursionError:
+        return "lists within lists"
+    return told if len(told) <= SHOWN_MAX else f"{told[:SHOWN_MAX]}..."
 
 
 # In the engine ---------------------------------------------------------------------------------------
@@ -261,7 +320,7 @@ def _of_schools(schools: Sequence[str]) -> list[str]:
 
 def _of_rule(rule: Rule) -> list[str]:
     source, _ = KINDS[rule.kind]
-    matched = f"SELECT id FROM all_{source} t WHERE {_where(rule, source)}"
+    matched = f"SELECT id FROM all_{source} t WHERE {where(rule)}"
     picked = [f"SELECT DISTINCT '{source}', id FROM ({matched})"]
     sections = matched if rule.kind == "section" else ""
     if "sections" in rule.along:
@@ -275,8 +334,10 @@ def _of_rule(rule: Rule) -> list[str]:
         picked.append(f"SELECT DISTINCT 'students', student FROM all_section_students WHERE section IN ({taught})")
     if rule.kind == "section":
         picked.append(f"SELECT DISTINCT 'teachers', teacher FROM all_section_teachers WHERE section IN ({sections})")
-    if "schools" in rule.along:
-        picked.append(f"SELECT DISTINCT 'schools', school FROM all_user_schools WHERE role = 'staff' AND user IN ({matched})")
+    if rule.kind == "staff" and rule.along:
+        named = "true" if "schools" in rule.along else f"school IN (SELECT id FROM all_schools WHERE {_names_school(rule.along)})"
+        theirs = f"SELECT DISTINCT 'schools', school FROM all_user_schools WHERE role = 'staff' AND user IN ({matched})"
+        picked.append(f"{theirs} AND {named}")
     return picked
 
 
@@ -316,29 +377,40 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _any(test: Callable[[str, str], str]) -> Callable[[str, Sequence[str]], str]:
-    return lambda column, values: "(" + " OR ".join(test(column, _text(value)) for value in values) + ")"
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(_text(value) for value in values)
 
 
-def _none(test: Callable[[str, str], str]) -> Callable[[str, Sequence[str]], str]:
-    return lambda column, values: "(" + " AND ".join(f"NOT {test(column, _text(value))}" for value in values) + ")"
+def _equals(column: str, values: Sequence[str]) -> str:
+    return f"{column} IN ({_listed(values)})"
+
+
+def _each(test: str) -> Callable[[str, Sequence[str]], str]:
+    """SQL for whether a test holds of any value; a list, as the engine does not bear thousands of ORs."""
+    return lambda column, values: f"len(list_filter([{_listed(values)}], lambda one: {test}({column}, one))) > 0"
+
+
+def _not(operator: Callable[[str, Sequence[str]], str]) -> Callable[[str, Sequence[str]], str]:
+    return lambda column, values: f"NOT ({operator(column, values)})"
 
 
 OPERATORS: dict[str, Callable[[str, Sequence[str]], str]] = {
-    "equals any of": _any(lambda column, value: f"{column} = {value}"),
-    "does not equal any of": _none(lambda column, value: f"{column} = {value}"),
-    "contains": _any(lambda column, value: f"contains({column}, {value})"),
-    "does not contain": _none(lambda column, value: f"contains({column}, {value})"),
-    "contains any of": _any(lambda column, value: f"contains({column}, {value})"),
-    "starts with": _any(lambda column, value: f"starts_with({column}, {value})"),
-    "starts with any of": _any(lambda column, value: f"starts_with({column}, {value})"),
+    "equals any of": _equals,
+    "does not equal any of": _not(_equals),
+    "contains": _each("contains"),
+    "does not contain": _not(_each("contains")),
+    "contains any of": _each("contains"),
+    "starts with": _each("starts_with"),
+    "starts with any of": _each("starts_with"),
 }
 
 # Operators that say what must not be, and what that is.
 NEGATED = {"does not equal any of": "equals any of", "does not contain": "contains"}
 
 
-def _where(rule: Rule, source: str) -> str:
+def where(rule: Rule) -> str:
+    """SQL for whether a row `t` of the rule's source meets all its conditions."""
+    source = KINDS[rule.kind][0]
     return " AND ".join(_test(condition, rule.kind, source) for condition in rule.conditions) or "true"
 
 
@@ -346,9 +418,15 @@ def _test(condition: Condition, kind: str, source: str) -> str:
     operator = OPERATORS[condition.operator]
     if condition.field == "school":
         return _of_school(condition, kind, source)
+    if (kind, condition.field) in SEVERAL:
+        is_not = condition.operator in NEGATED
+        test = OPERATORS[NEGATED.get(condition.operator, condition.operator)]("held", condition.values)
+        held = f"string_split(coalesce(t.{_quoted(FIELDS[kind][condition.field])}, ''), '{SEPARATOR}')"
+        return f"len(list_filter({held}, lambda held: {test})) {'=' if is_not else '>'} 0"
     if condition.field.startswith(EXTENSION_PREFIX):
-        path = "$." + json.dumps(condition.field.removeprefix(EXTENSION_PREFIX), ensure_ascii=False)
-        return operator(f"coalesce(json_extract_string(t.ext, {_text(path)}), '')", condition.values)
+        # A JSON pointer (RFC 6901): in a path some names are patterns.
+        pointer = "/" + condition.field.removeprefix(EXTENSION_PREFIX).replace("~", "~0").replace("/", "~1")
+        return operator(f"coalesce(json_extract_string(t.ext, {_text(pointer)}), '')", condition.values)
     return operator(f"coalesce(t.{_quoted(FIELDS[kind][condition.field])}, '')", condition.values)
 
 

@@ -7,14 +7,14 @@ a blank cell gives "". Emails and credentials are always there, since clients in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES
-from rollbook.contract.kinds import ROLE
+from rollbook.contract.kinds import ROLE, ROLES
 from rollbook.roster import lists, sharing
 from rollbook.roster.identity import SOURCES
 from rollbook.roster.lists import HOMED, SCHOOLED
@@ -35,6 +35,11 @@ DATES: dict[str, tuple[str, str]] = {
 
 # The scope that opens a sensitive field, by the field's name.
 SCOPE_OF = {field.name: field.scope for shape in SHAPES.values() for field in shape if field.scope}
+# The fields of each role, sensitive ones also where no role of ours has them, and of the kinds that have some to hide.
+_FIELDS = {
+    **{role.name: tuple(dict.fromkeys((*(field.name for field in SHAPES[role.shape]), *SCOPE_OF))) for role in ROLES},
+    **{name: tuple(field.name for field in SHAPES[name.title()]) for name in ("school", "section")},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Shown:
 
     The application's side: its scopes, and the fields it does not ask for (`unasked`). The district's side: a share (None:
     everything), fields it withholds, sensitive fields it opens, and whether ids of unshared people stay inside shared records
-    (`keeps_ids`). Fields are named with their role, such as `student.dob`.
+    (`keeps_ids`). Fields are named with their role, such as `student.dob`; those of schools and sections with the kind.
     """
 
     scopes: tuple[str, ...] = SECURE_SYNC
@@ -64,9 +69,13 @@ class Shown:
         is_closed = scope is not None and not (scope in self.scopes and f"student.{field}" in self.sensitive)
         return is_closed or named in self.withheld or named in self.unasked
 
+    def hidden_of(self, name: str) -> tuple[str, ...]:
+        """The fields of a role, or of a kind in the singular, that `hides` tells of, by their own names."""
+        return tuple(field for field in _FIELDS[name] if self.hides(name, field))
+
     @staticmethod
-    def of(scopes: tuple[str, ...], asked: Collection[str] = ()) -> Shown:
-        """Everything that scopes open, of the fields asked for (none named of a role: all of them).
+    def of(scopes: tuple[str, ...], asked: Collection[str] = (), refused: Collection[str] = ()) -> Shown:
+        """Everything that scopes open, of the fields asked for (none named of a role: all of them) but for those refused.
 
         An application of a smaller tier reads people from the view of everything, and cuts them. Its scopes tell: those of the
         smaller tiers are in no other.
@@ -74,7 +83,9 @@ class Shown:
         deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
         is_smaller = any(scope in (*BASIC, *LIMITED) and scope not in SECURE_SYNC for scope in scopes)
         listed = {field.partition(".")[0] for field in asked}
-        unasked = tuple(field for field in ASKABLE if field.partition(".")[0] in listed and field not in asked)
+        unasked = tuple(
+            field for field in ASKABLE if field in refused or (field.partition(".")[0] in listed and field not in asked)
+        )
         return Shown(SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding, unasked=unasked)
 
     @property
@@ -95,6 +106,10 @@ def restore(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], ro
     limit = "" if rows is None else f" LIMIT {rows}"
     for table in tables():
         connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
+    for kind, (source, _) in sharing.KINDS.items():
+        # A snapshot of an earlier version lacks what rules ask for since then.
+        for column in sharing.FIELDS[kind].values():
+            connection.execute(f"ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS {_quote_name(column)} VARCHAR")
 
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
@@ -123,7 +138,8 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
     sharing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     values = {"district": f"'\"{district_id}\"'"}
     people = (_single("student", values, shown), _single("contact", values, shown), _merging(values, shown))
-    for select in (_schools(values), _terms(values), _courses(values), _resources(values), _sections(values), *people):
+    schools, sections = _schools(values, shown), _sections(values, shown)
+    for select in (schools, _terms(values), _courses(values), _resources(values), sections, *people):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
     lists.add(connection, view)
     sharing.hide_kinds(connection, view, shown.scopes)
@@ -178,9 +194,10 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
 # Records as JSON -------------------------------------------------------------------------------------
 
 
-def _schools(values: Mapping[str, str]) -> str:
-    shown = {**values, "location": _whole("Location"), "principal": _whole("Principal"), "ext": _EXT}
-    return f"SELECT 'schools', i.id, NULL, {_core('School', shown)} FROM roster_schools t JOIN schools_id i USING (key)"
+def _schools(values: Mapping[str, str], shown: Shown) -> str:
+    members = {**values, "location": _whole("Location"), "principal": _whole("Principal"), "ext": _EXT}
+    core = _core("School", members, without=shown.hidden_of("school"))
+    return f"SELECT 'schools', i.id, NULL, {core} FROM roster_schools t JOIN schools_id i USING (key)"
 
 
 def _terms(values: Mapping[str, str]) -> str:
@@ -197,8 +214,8 @@ def _resources(values: Mapping[str, str]) -> str:
     return f"SELECT 'resources', i.id, NULL, {core} FROM roster_resources t JOIN resources_id i USING (key)"
 
 
-def _sections(values: Mapping[str, str]) -> str:
-    shown = {
+def _sections(values: Mapping[str, str], shown: Shown) -> str:
+    members = {
         **values,
         "school": _quoted("i.school"),
         "course": _quoted("i.course"),
@@ -212,7 +229,7 @@ def _sections(values: Mapping[str, str]) -> str:
         WITH m AS (SELECT section, {_id_array("student", "student")} AS students FROM section_students GROUP BY section),
              p AS (SELECT section, {_id_array("teacher", "position")} AS teachers, arg_min(teacher, position) AS teacher
                    FROM section_teachers GROUP BY section)
-        SELECT 'sections', i.id, NULL, {_core("Section", shown)}
+        SELECT 'sections', i.id, NULL, {_core("Section", members, without=shown.hidden_of("section"))}
         FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
         LEFT JOIN m ON m.section = s.id LEFT JOIN p ON p.section = s.id
     """
@@ -310,8 +327,7 @@ def _part(name: str, shown: Shown) -> str:
     """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
     values = {**part.values, "legacy_id": _quoted("i.legacy_id"), "location": _whole("Location"), **_sensitive()}
-    hidden = tuple(field.name for field in SHAPES[role.shape] if shown.hides(name, field.name))
-    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=hidden))}"""
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=shown.hidden_of(name)))}"""
     email = "NULL::VARCHAR" if shown.hides(name, "email") else "t.email"
     return f"""
         SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
@@ -325,10 +341,11 @@ def _sensitive() -> dict[str, str]:
     return {"frl_status": _known("t.frl_status", FRL), "home_language": _known("t.home_language", languages)}
 
 
-def _core(shape: str, values: Mapping[str, str]) -> str:
+def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ()) -> str:
     """SQL for a record without its dates and closing brace. The record's id stands in `i.id`, its columns in `t`."""
     # Sensitive fields are those of roles.
-    members = _members(shape, {**values, "id": _quoted("i.id")}, without=("created", "last_modified", "updated", *SCOPE_OF))
+    left_out = ("created", "last_modified", "updated", *SCOPE_OF, *without)
+    members = _members(shape, {**values, "id": _quoted("i.id")}, without=left_out)
     return f"'{{' || concat_ws(',', {', '.join(members)})"
 
 

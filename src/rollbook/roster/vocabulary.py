@@ -163,3 +163,10 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         ),
     ),
 )
+
+# Roles of administrators.csv as rules name them, and how else files write them, in lower case.
+ADMIN_ROLES: dict[str, tuple[str, ...]] = {
+    "Clever Administrator": ("clever administrator", "cleveradministrator", "ca"),
+    "District Curriculum Lead": ("district curriculum lead", "districtcurriculumlead", "dcl"),
+    "District Help Desk": ("district help desk", "districthelpdesk", "dhd"),
+}

@@ -22,6 +22,12 @@ from rollbook.store.districts import District, now, reserve_ids, timestamp
 from rollbook.store.keys import Sealer, digest
 from rollbook.store.views import Spec, View
 
+# Under which name an application lists what it does not want.
+REFUSED = "refused"
+# How the trail calls what says what an application sees, and how much of it is looked at.
+_CONNECTED, _EDITED, _HELD = "connected", "share changed", "share changed, held by a freeze"
+_PAST_MAX = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -29,7 +35,8 @@ class Application:
 
     `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
     `names_issuer`: logins return with `iss` (RFC 9207), which a few clients that know of no issuer refuse.
-    `fields`: what it asks of people, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all.
+    `fields`: what it asks for, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all. What it does
+    not want in any case is listed as `refused`.
     """
 
     number: int
@@ -50,7 +57,8 @@ class Application:
     @property
     def asks(self) -> Spec:
         """What it would see of a district that shares everything and opens nothing sensitive."""
-        return Spec.of(self.scopes, [field for fields in self.fields.values() for field in fields])
+        asked = [field for need in ("required", "optional") for field in self.fields.get(need, ())]
+        return Spec.of(self.scopes, asked, self.fields.get(REFUSED, ()))
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -154,6 +162,8 @@ def _check_fields(fields: Mapping[str, list[str]]) -> None:
     for field in (field for listed in fields.values() for field in listed):
         if field not in sharing.ASKABLE:
             raise BadSetting(f"field: expected some of {', '.join(sharing.ASKABLE)}; got {field!r}")
+    if torn := set(fields.get(REFUSED, ())).intersection((*fields.get("required", ()), *fields.get("optional", ()))):
+        raise BadSetting(f"field: {min(torn)} is asked for and refused")
 
 
 def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
@@ -332,7 +342,7 @@ def connect(
                 district.number,
             ),
         )
-        audit.record(connection, "connected", district=district.number, application=application.number, **_in_trail(view.spec))
+        audit.record(connection, _CONNECTED, district=district.number, application=application.number, **_in_trail(view.spec))
     return token
 
 
@@ -403,11 +413,45 @@ def note_share(connection: Connection, application: Application, district: Distr
     """Write into the trail what an application sees of a district from now on, or will once its view is thawed."""
     audit.record(
         connection,
-        "share changed, held by a freeze" if is_held else "share changed",
+        _HELD if is_held else _EDITED,
         district=district.number,
         application=application.number,
         **_in_trail(spec),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PastShare:
+    """What an application saw of a district from a moment on, or would have seen, had its view not been frozen (`is_held`)."""
+
+    created: str
+    told: Mapping[str, Any]
+    is_held: bool
+
+    def again(self, now: Spec) -> Spec:
+        """The district's side of it, for what the application asks today. Errors: BadSetting for what is no share any more."""
+        share = None if self.told["share"] == "everything" else sharing.parse(self.told["share"])
+        withheld, sensitive = (tuple(self.told[name]) for name in ("withheld", "sensitive"))
+        return replace(now, share=share, withheld=withheld, sensitive=sensitive, keeps_ids=bool(self.told["keeps_ids"]))
+
+
+def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:
+    """All shares of a connection since it began, oldest first; the last one is today's. Errors: Unknown when not connected."""
+    connection_of(database, application, district)
+    found: list[PastShare] = []
+    with database.read() as connection:
+        trail = audit.latest(
+            connection,
+            _PAST_MAX,
+            district=district.number,
+            application=application.number,
+            actions=(_CONNECTED, _EDITED, _HELD),
+        )
+    for entry in trail:
+        found.insert(0, PastShare(entry.created, entry.detail, entry.action == _HELD))
+        if entry.action == _CONNECTED:
+            break
+    return found
 
 
 def _in_trail(spec: Spec) -> dict[str, Any]:

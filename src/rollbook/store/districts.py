@@ -12,12 +12,14 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from rollbook.contract.events import CONTACT
 from rollbook.contract.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
 from rollbook.store import facts, views
@@ -277,20 +279,48 @@ def update(connection: Connection, district: District, **columns: object) -> Dis
 
 
 def insert_record(connection: Connection, district: District, view: View, sync: int) -> None:
-    """Put the district's own record into a new view."""
+    """Put the district's own record into a new view, beside the people there."""
+    body = bodies(connection, district, [view], contacts(connection, district))[view.number]
     connection.run(
         "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (view.number, district.id, sync, body(connection, district)),
+        (view.number, district.id, sync, body),
     )
 
 
-def body(connection: Connection, district: District) -> str:
-    """The district's own record as JSON."""
-    return district.given or orjson.dumps(_record(connection, district)).decode()
+def contacts(connection: Connection, district: District, table: str = "records") -> dict[int, str | None]:
+    """What each view (by its number) shows of the person whom applications may turn to, as JSON; views without them are left out.
+
+    In the table `incoming` of a commit it is None where they leave.
+    """
+    contact = _contact_id(district)
+    if not contact:
+        return {}
+    among = "view IN (SELECT number FROM views WHERE district = ?)"
+    rows = connection.rows(
+        f"SELECT view, body FROM {table} WHERE kind = 'users' AND id = ? AND {among}", (contact, district.number)
+    )
+    return dict(rows)
+
+
+def bodies(connection: Connection, district: District, seen: Iterable[View], shown: Mapping[int, str | None]) -> dict[int, str]:
+    """The district's own record as JSON, by the number of each view; `shown` is what `contacts` tells.
+
+    All else is the same in every view, but the contact is a person: where they are not shown they are not named either.
+    """
+    record = orjson.loads(district.given) if district.given else _record(connection, district)
+    return {view.number: _body(district, record, shown.get(view.number)) for view in seen}
+
+
+def _body(district: District, record: dict[str, Any], person: str | None) -> str:
+    contact = _contact(district, person) if person else None
+    if district.given and record.get(CONTACT) in (None, contact):
+        return district.given
+    without = {name: value for name, value in record.items() if name != CONTACT}
+    return orjson.dumps({**without, CONTACT: contact} if contact else without).decode()
 
 
 def _record(connection: Connection, district: District) -> dict[str, Any]:
-    """The district as the API shows it, unless it was given."""
+    """The district as the API shows it but for its contact, unless it was given."""
     shown: dict[str, Any] = {
         "id": district.id,
         "name": district.name,
@@ -305,7 +335,6 @@ def _record(connection: Connection, district: District) -> dict[str, Any]:
         "last_sync": district.last_sync,
         "pause_start": district.pause_start,
         "pause_end": district.pause_end,
-        "district_contact": _contact(connection, district) if district.contact else None,
     }
     return {**shown, **{name: value for name, value in also.items() if value}}
 
@@ -333,22 +362,24 @@ def base_address(connection: Connection) -> str:
     return facts.read(connection, BASE_ADDRESS) or ""
 
 
-def _contact(connection: Connection, district: District) -> dict[str, Any] | None:
-    """The person whom applications may turn to, as long as the roster has them."""
-    found = connection.row(
-        "SELECT body FROM records WHERE kind = 'users' AND id = ? AND view = (SELECT min(number) FROM views WHERE district = ?)",
-        (district.contact, district.number),
-    )
-    if found is None:
-        return None
-    person = orjson.loads(found[0])
-    name, roles = person.get("name", {}), person.get("roles", {}).values()
+def _contact_id(district: District) -> str | None:
+    """The person whom applications may turn to: of a cloned district, whom its source names."""
+    if not district.given:
+        return district.contact
+    given = orjson.loads(district.given).get(CONTACT)
+    return str(given.get("id", "")) if isinstance(given, dict) else None
+
+
+def _contact(district: District, body: str) -> dict[str, Any]:
+    """The contact as a view shows that person (a record as JSON)."""
+    person = orjson.loads(body)
+    name, roles = person.get("name") or {}, (person.get("roles") or {}).values()
     return {
         "district": district.id,
-        "email": person.get("email", ""),
+        "email": person.get("email") or "",
         "id": person["id"],
-        "name": {part: name.get(part, "") for part in ("first", "last")},
-        "title": next((role["title"] for role in roles if role.get("title")), ""),
+        "name": {part: name.get(part) or "" for part in ("first", "last")},
+        "title": next((role["title"] for role in roles if role and role.get("title")), ""),
     }
 
 

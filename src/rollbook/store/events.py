@@ -201,6 +201,21 @@ def withdraw(
             return
 
 
+def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
+    """Where a view's own record of the district (as JSON) tells its contact no longer as before, take it out of what the view has
+    published: whoever was shared, and is not, stands in no old event.
+    """
+    was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
+    if not was or was == now:
+        return
+    for id_, body in connection.rows("SELECT id, body FROM events WHERE view = ? AND kind = 'districts'", (view,)):
+        published = orjson.loads(body)
+        published["data"]["object"].pop(rows.CONTACT, None)
+        without, _ = _without("districts", published, ())
+        if without != body:
+            connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (without, view, id_))
+
+
 def _without(kind: str, published: dict[str, Any], hidden: Collection[str]) -> tuple[str, str]:
     """The body of an event without what is hidden, and the schools by which it is found then."""
     data = published["data"]

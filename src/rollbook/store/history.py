@@ -7,7 +7,6 @@ any moment leaves nothing behind. A sync that is held keeps its snapshot and cha
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,10 +22,12 @@ from rollbook.store.districts import District
 from rollbook.store.views import View
 
 RECORDS = "view, kind, id, since, roles, body"
+INCOMING = "view, rank, kind, id, roles, body"
 KEPT_SNAPSHOTS = 2
 LAST_OF_BATCH = 0xFFFF_FFFF
 # How a report's text shows that its examples are gone.
 FORGOTTEN = '"is_short": true'
+_DISTRICT_RANK = rank("districts", 0, "updated")
 # In an outcome's columns: the number that the run is given.
 THIS_RUN = object()
 
@@ -164,7 +165,8 @@ def commit(
             rows = ((view, kind, id_, number, roles, body) for view, _, kind, id_, roles, body in changes)
             connection.insert("records", RECORDS, rows)
             changes = ()
-        _take_in(connection, itertools.chain(changes, _district_rows(connection, changed, before.views)))
+        _take_in(connection, changes)
+        _take_in_district(connection, changed, before.views)
         for view in published:
             # Each view counts for itself: the gaps in its ids would tell of changes that it does not see.
             events.publish(connection, view, ids, number)
@@ -258,12 +260,18 @@ def _keep_files(connection: Connection, district: District, number: int, files: 
         )
 
 
-def _district_rows(connection: Connection, district: District, seen: Iterable[View]) -> list[Row]:
-    """The district's own record, as a change of every view in which it differs."""
-    body, row = districts.body(connection, district), ("districts", district.id, None)
-    # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
-    seen_before = [(view.number, present_body(connection, view.number, "districts", district.id)) for view in seen]
-    return [(view, rank("districts", 0, "updated"), *row, body) for view, before in seen_before if before != body]
+def _take_in_district(connection: Connection, district: District, seen: Iterable[View]) -> None:
+    """Add the district's own record to `incoming`, as a change of every view in which it differs.
+
+    Its contact is the person as `incoming` leaves them; whom a view's record names no longer is in none of its events either.
+    """
+    people = {**districts.contacts(connection, district), **districts.contacts(connection, district, "incoming")}
+    now = districts.bodies(connection, district, seen, people)
+    before = {view: present_body(connection, view, "districts", district.id) for view in now}
+    rows = [(view, _DISTRICT_RANK, "districts", district.id, None, body) for view, body in now.items() if before[view] != body]
+    for view, *_, body in rows:
+        events.forget_contact(connection, view, before[view], body)
+    connection.insert("incoming", INCOMING, rows)
 
 
 def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
@@ -275,7 +283,7 @@ def present_body(connection: Connection, view: int, kind: str, id_: str) -> str 
 def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
     """Create `incoming` with the changes; a list's rank is -1, as it is no record and publishes nothing."""
     connection.run("CREATE TEMPORARY TABLE incoming (view BIGINT, rank BIGINT, kind TEXT, id TEXT, roles BIGINT, body TEXT)")
-    connection.insert("incoming", "view, rank, kind, id, roles, body", changes)
+    connection.insert("incoming", INCOMING, changes)
     connection.run("CREATE INDEX incoming_by_rank ON incoming (view, rank, id)")
 
 

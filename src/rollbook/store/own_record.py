@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rollbook.errors import Busy
 from rollbook.store import districts, facts, history, views
-from rollbook.store.database import Connection, Database
+from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.history import Outcome
 
@@ -48,7 +48,7 @@ def keep_true(database: Database, base: str | None = None) -> int:
     """Bring the record of every district up to date; returns how many were not.
 
     `base` is the address under which people reach the server; None leaves the one that was told last. A district that a sync is
-    changing right now is left for the next time, and a cloned one is as its source says.
+    changing right now is left for the next time; of a cloned one, which is as its source says, only the contact may differ.
     """
     if base is not None:
         _note_address(database, base)
@@ -70,17 +70,12 @@ def _note_address(database: Database, base: str) -> None:
 
 def _due(database: Database, district: District) -> dict[str, object] | None:
     """The columns that are to change; None when the record is true as it is."""
-    if district.given:
-        return None
     columns: dict[str, object] = {}
-    if (district.state == "paused") != is_paused(district):
+    if not district.given and (district.state == "paused") != is_paused(district):
         columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"
     with database.read() as connection:
         wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
-        is_true = districts.body(connection, wanted) == _present(connection, district)
+        seen = views.list_all(connection, district.number)
+        bodies = districts.bodies(connection, wanted, seen, districts.contacts(connection, wanted))
+        is_true = all(history.present_body(connection, view, "districts", district.id) == body for view, body in bodies.items())
     return None if is_true else columns
-
-
-def _present(connection: Connection, district: District) -> str | None:
-    view = views.list_all(connection, district.number)[0]
-    return history.present_body(connection, view.number, "districts", district.id)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollbook.errors import Unknown
+from rollbook.errors import BadSetting, Unknown
 from rollbook.roster import sharing
 from rollbook.roster.sharing import Share
 from rollbook.roster.snapshot import Shown
@@ -36,7 +36,11 @@ def _as_text(spec: Spec) -> str:
 
 def _from_text(text: str) -> Spec:
     given = json.loads(text)
-    share = sharing.parse(given["share"])
+    try:
+        share = sharing.parse(given["share"])
+    except BadSetting:
+        # Taken by an earlier version, and by none that could evaluate it: nothing is shared until it is set anew.
+        share = sharing.Share()
     # A view of an earlier version opens no sensitive field: nobody has said for the district that it may.
     later = (tuple(given.get(name, ())) for name in ("sensitive", "unasked"))
     return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"], *later)
