@@ -266,7 +266,8 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
 def test_an_address_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     outcome = program.run(*SMALL, "--redirect-uri", "callback", folder=tmp_path)
     assert (outcome.returncode, outcome.stdout) == (1, "")
-    assert outcome.stderr == "rollbook: redirect uri: expected an absolute address without a fragment, got 'callback'\n"
+    expected = "expected an absolute address in plain letters and without a fragment, got 'callback'"
+    assert outcome.stderr == f"rollbook: redirect uri: {expected}\n"
     assert [*tmp_path.iterdir()] == []
 
 
