@@ -21,7 +21,7 @@ demo: $(RUN)
 	$(BIN)/rollbook demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 check: $(DEV)
 	$(BIN)/ruff format --check src tests bench tools

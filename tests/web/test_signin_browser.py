@@ -134,6 +134,7 @@ def test_what_a_teacher_let_in_can_be_stopped_by_everybody(page: Page, site: str
     page.goto(asked(site, world.shelf))
     sign_in(page, "lund")
     press(page, "Allow")
+    expect(page.get_by_text("arrived")).to_be_visible()
     page.goto(f"{site}/login")
     assert_fine(page)
     press(page, "Stop letting in Shelf")
