@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.kinds import KINDS, ROLE, ROLES, Kind, masks_with
-from rollbook.contract.query import LAST, LIMIT_MAX, Query, page_links, parse, record_links
+from rollbook.contract.query import (
+    LAST,
+    LIMIT_MAX,
+    SINCE_SNAPSHOT,
+    Query,
+    page_links,
+    parse,
+    parse_unpaged,
+    record_links,
+)
 from rollbook.errors import BadParameter, TooLarge
 
 ROWS = {row.path: row for row in ENDPOINTS}
@@ -78,8 +87,75 @@ def test_names_and_values_may_be_encoded() -> None:
     assert Query(limit=12, role="district_admin") == parse(USERS, "%6Cimit=%31%32&role=district%5Fadmin")
 
 
+LIST_FORMS = ("{}[]", "{}[0]", "{}[12]", "{}%5B%5D", "{}%5B0%5D")
+VALUES = {
+    "limit": "7",
+    "starting_after": A,
+    "ending_before": B,
+    "role": "student",
+    "primary": "true",
+    "count": "true",
+    "school": A,
+}
+SCALARS = [
+    (row, name)
+    for row in (*ENDPOINTS, *EVENTS)
+    for name in (*row.parameters, SINCE_SNAPSHOT)
+    if name in VALUES and row.parameters
+]
+
+
+@pytest.mark.parametrize("form", LIST_FORMS)
+def test_a_parameter_may_be_written_as_a_list(form: str) -> None:
+    for row, name in SCALARS:
+        plain = parse(row, f"{name}={VALUES[name]}")
+        assert (row.path, name, plain) == (row.path, name, parse(row, f"{form.format(name)}={VALUES[name]}"))
+        assert plain != Query()
+
+
+@pytest.mark.parametrize("form", [*LIST_FORMS, "{}"])
+def test_a_list_of_kinds_may_be_indexed(form: str) -> None:
+    asked = f"{form.format('record_type')}=users&{form.replace('0', '1').format('record_type')}=sections"
+    assert Query(record_types=("users", "sections")) == parse(EVENTS[0], asked)
+    assert Query(since_snapshot=4) == parse(EVENTS[0], f"{form.format(SINCE_SNAPSHOT)}=4")
+
+
+@pytest.mark.parametrize("raw", ["role[]=student&role[]=teacher", "role[0]=student&role[1]=teacher", "limit[]=1&limit[]=2"])
+def test_a_list_where_one_value_is_expected_is_refused(raw: str) -> None:
+    with pytest.raises(BadParameter, match=r"^(role|limit): expected one value, got a list"):
+        parse(USERS, raw)
+
+
+def test_a_list_of_one_value_said_twice_is_that_value() -> None:
+    assert Query(role="student") == parse(USERS, "role[0]=student&role[1]=student")
+
+
+@pytest.mark.parametrize("key", ["role[x]", "role[", "role[0", "role[0][1]", "role[-1]", "role]", "role[]]", "role[%20]"])
+def test_brackets_that_are_no_index_never_drop_a_filter(key: str) -> None:
+    if key == "role]":  # another name
+        assert Query() == parse(USERS, f"{key}=student")
+        return
+    with pytest.raises(BadParameter, match=r"^role: expected role=\.\.\., got 'role\["):
+        parse(USERS, f"{key}=student")
+
+
+@pytest.mark.parametrize("value", [",", "%20", ", ,"])
+def test_kinds_that_are_only_commas_are_refused(value: str) -> None:
+    with pytest.raises(BadParameter, match=r"^record_type: expected some of "):
+        parse(EVENTS[0], f"record_type={value}")
+
+
+def test_a_user_token_ignores_paging_in_any_form() -> None:
+    assert Query(limit=LIMIT_MAX, role="student") == parse_unpaged(USERS, f"limit[]=x&starting_after[0]={A}&role[]=student")
+
+
+def test_links_carry_no_second_cursor_when_the_first_was_written_as_a_list() -> None:
+    links = dict(_page(f"starting_after[]={A}&role[]=student", has_more=True))
+    assert links["next"] == f"/v3.0/users?role[]=student&starting_after={B}"
+
+
 def test_unknown_parameters_are_ignored() -> None:
-    assert Query() == parse(USERS, "where=x&sort=name&=&&limit[]=3&%FF=%FF")
+    assert Query() == parse(USERS, "where=x&sort=name&=&&where[limit]=3&[limit]=3&%FF=%FF")
 
 
 @pytest.mark.parametrize("row", ENDPOINTS, ids=lambda row: row.path)

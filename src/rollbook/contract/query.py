@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_plus
 
@@ -19,15 +20,15 @@ LIMIT_MAX = 10_000
 LAST = "last"
 # Our own, opt-in: on /events, the full difference from a kept snapshot to now instead of the feed.
 SINCE_SNAPSHOT = "since_snapshot"
+# The one parameter that takes several values.
+RECORD_TYPE = "record_type"
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
 # Parameters that hold a position.
 CURSORS = ("starting_after", "ending_before")
-
-
-# Some clients write the name of a list with brackets.
-_BRACKETED = {"record_type[]": "record_type"}
+# What follows the name of a list where clients write one as `role[]` (PHP, axios) or `role[0]` (Typhoeus).
+_INDEX = re.compile(r"\[[0-9]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,14 @@ def is_id(text: str) -> bool:
 def parse(endpoint: Endpoint, raw: str) -> Query:
     """Check the raw query string against the endpoint's row. Parameters that the row does not name are ignored.
 
-    A parameter with an empty value is as good as absent; of a repeated one the last counts.
+    A parameter with an empty value is as good as absent; of a repeated one the last counts. `role[]` and `role[0]` are `role`.
     Errors: BadParameter (400) names the parameter and what was expected; TooLarge (413) for a limit above 10,000.
     """
     if not raw:
         return _PLAIN
     known = (*endpoint.parameters, SINCE_SNAPSHOT) if endpoint.has_record_types else endpoint.parameters
-    given = {name: value for name, value in _pairs(raw) if value and name in known}
+    values = values_of(raw, known)
+    given = {name: each[-1] for name, each in values.items()}
     if not given:
         return _PLAIN
     if given.get("count") == "true":
@@ -80,20 +82,42 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         role=_role(endpoint, given),
         primary=_primary(given),
         school=_school(given.get("school")),
-        record_types=_record_types(raw) if "record_type" in given else (),
+        record_types=_record_types(values.get(RECORD_TYPE, [])),
         since_snapshot=_snapshot(given.get(SINCE_SNAPSHOT)),
     )
 
 
 def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
     """The same for a user token, to which paging means nothing: it gets all that is in its scope (protocol.md 2.4)."""
-    kept = (part for part in raw.split("&") if unquote_plus(part.partition("=")[0]) not in ("limit", "count", *CURSORS))
+    kept = (part for part in raw.split("&") if name_of(part) not in ("limit", "count", *CURSORS))
     return replace(parse(endpoint, "&".join(kept)), limit=LIMIT_MAX)
 
 
-def _pairs(raw: str) -> list[tuple[str, str]]:
-    halves = (part.partition("=") for part in raw.split("&"))
-    return [(_BRACKETED.get(name := unquote_plus(key), name), unquote_plus(value)) for key, _, value in halves]
+def name_of(part: str) -> str:
+    """The name of the parameter in `name=value`, without the index of a list."""
+    return unquote_plus(part.partition("=")[0]).partition("[")[0]
+
+
+def values_of(raw: str, known: Collection[str]) -> dict[str, list[str]]:
+    """The values of each known parameter, in their order; empty ones are left out.
+
+    Errors: BadParameter for brackets that are no index, and for a list of values where one is expected: a filter that cannot
+    be carried out is never dropped silently.
+    """
+    values: dict[str, list[str]] = {}
+    for part in raw.split("&"):
+        key, value = (unquote_plus(half) for half in (part.partition("=")[0], part.partition("=")[2]))
+        name = key.partition("[")[0]
+        if not value or name not in known:
+            continue
+        each = values.setdefault(name, [])
+        if name != key:
+            if not _INDEX.fullmatch(key, len(name)):
+                raise BadParameter(f"{name}: expected {name}=..., got {key[:40]!r}")
+            if name != RECORD_TYPE and each and each[-1] != value:
+                raise BadParameter(f"{name}: expected one value, got a list")
+        each.append(value)
+    return values
 
 
 def _limit(text: str | None) -> int:
@@ -142,11 +166,10 @@ def _primary(given: dict[str, str]) -> bool:
     return value == "true"
 
 
-def _record_types(raw: str) -> tuple[str, ...]:
+def _record_types(values: list[str]) -> tuple[str, ...]:
     """Kinds of record: the parameter may be repeated, and a value may hold several, separated by commas."""
-    values = [value for name, value in _pairs(raw) if name == "record_type"]
     kinds = tuple(kind.strip() for value in values for kind in value.split(",") if kind.strip())
-    for kind in kinds:
+    for kind in kinds or values:
         if kind not in KIND:
             raise BadParameter(f"record_type: expected some of {', '.join(sorted(KIND))}, got {kind[:40]!r}")
     return kinds
@@ -165,7 +188,7 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
     an empty page leads back to where it was asked from.
     """
     links = [link("self", f"{path}?{raw}" if raw else path)]
-    rest = "&".join(part for part in raw.split("&") if part and unquote_plus(part.partition("=")[0]) not in CURSORS)
+    rest = "&".join(part for part in raw.split("&") if part and name_of(part) not in CURSORS)
     base = f"{path}?{rest}&" if rest else f"{path}?"
     if query.before:
         if has_more and first:
