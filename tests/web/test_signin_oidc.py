@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import pytest
+from httpx import Response
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
@@ -151,9 +152,55 @@ def test_userinfo_takes_the_token_in_the_header(world: World, browser: Browser, 
     assert got.json()["sub"] == world.ids["gil"]
 
 
+def _form(browser: Browser, body: str, **more: str) -> Response:
+    headers = {"content-type": "application/x-www-form-urlencoded", **more}
+    return browser.client.post("/userinfo", content=body, headers=headers)
+
+
+def test_userinfo_takes_the_token_in_a_form(world: World, browser: Browser) -> None:
+    token = browser.token(world.reader, "gil")
+    for more in ({}, {"content-type": "Application/X-WWW-Form-URLEncoded; charset=UTF-8"}, {"authorization": "Basic eDp5"}):
+        assert (more, _form(browser, f"x=1&access_token={token}", **more).json()["sub"]) == (more, world.ids["gil"])
+
+
+def test_userinfo_takes_a_token_in_one_way_only(world: World, browser: Browser) -> None:
+    token = browser.token(world.reader, "gil")
+    bearer = {"authorization": f"Bearer {token}"}
+    twice = (
+        _form(browser, f"access_token={token}", **bearer),
+        _form(browser, f"access_token={token}&access_token={token}"),
+        _form(browser, "access_token=x&access_token=y"),
+        browser.client.post(f"/userinfo?access_token={token}", data={"access_token": token}),
+    )
+    for got in twice:
+        assert (got.status_code, got.json()["message"].partition(":")[0]) == (400, "access_token")
+        assert got.headers["www-authenticate"] == 'Bearer realm="rollbook", error="invalid_request"'
+
+
+def test_a_token_elsewhere_than_in_a_header_or_form_is_none(world: World, browser: Browser) -> None:
+    token = browser.token(world.reader, "gil")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    refused = (
+        _form(browser, "access_token="),
+        _form(browser, "access_token=il%00"),
+        _form(browser, f"access_token={token}", **{"content-type": "text/plain"}),
+        _form(browser, f'{{"access_token": "{token}"}}', **{"content-type": "application/json"}),
+        _form(browser, f"access_token={token}&x={'y' * 100_000}"),
+        browser.client.post("/userinfo", files={"access_token": (None, token)}),
+        browser.client.request("GET", "/userinfo", content=f"access_token={token}", headers=form),
+        browser.client.get(f"/userinfo?access_token={token}"),
+    )
+    assert [got.status_code for got in refused] == [401] * len(refused)
+
+
+def test_a_blank_token_in_a_form_is_as_good_as_absent(world: World, browser: Browser) -> None:
+    bearer = {"authorization": f"Bearer {browser.token(world.reader, 'gil')}"}
+    assert _form(browser, "access_token=", **bearer).json()["sub"] == world.ids["gil"]
+
+
 def test_userinfo_refuses_an_unknown_token_as_the_bearer_scheme_says(browser: Browser) -> None:
     got = browser.api("/userinfo", "ilnothing")
-    assert (got.status_code, got.headers["www-authenticate"]) == (401, "Bearer")
+    assert (got.status_code, got.headers["www-authenticate"]) == (401, 'Bearer realm="rollbook"')
 
 
 def test_userinfo_is_no_path_for_a_district_token(world: World, browser: Browser) -> None:

@@ -165,7 +165,7 @@ def test_a_client_that_does_not_authenticate_is_refused(
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
     got = browser.client.post("/oauth/tokens", data=body, headers=headers)
     _assert_refused(got, BAD_CLIENT)
-    assert got.headers["www-authenticate"] == "Basic"
+    assert got.headers["www-authenticate"] == 'Basic realm="rollbook"'
 
 
 def test_a_code_is_good_for_its_own_client_only(world: World, browser: Browser) -> None:

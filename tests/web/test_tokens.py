@@ -79,6 +79,11 @@ def test_the_list_can_be_narrowed_to_one_district(hub: Hub, vendor: Vendor) -> N
         assert body == {"data": [element(body["data"][0], vendor, number)], "links": [{"rel": "self", "uri": asked}]}
     unknown = client.get("/oauth/tokens?district=" + "5f" * 12, authorization=vendor.basic)
     assert (unknown.status_code, unknown.json()["data"]) == (200, [])
+    for written in ("district[]", "district[0]", "district%5B%5D"):
+        body = client.get(f"/oauth/tokens?{written}={vendor.districts[1].district.id}", authorization=vendor.basic).json()
+        assert [one["owner"]["id"] for one in body["data"]] == [vendor.districts[1].district.id]
+    odd = client.get("/oauth/tokens?district[id]=" + "5f" * 12, authorization=vendor.basic)
+    assert (odd.status_code, odd.json()["message"]) == (400, "district: expected district=..., got 'district[id]'")
 
 
 def test_slashes_and_cases_that_clients_send_are_taken(hub: Hub, vendor: Vendor) -> None:
@@ -109,7 +114,7 @@ def test_without_the_right_credentials_nothing_is_listed(hub: Hub, vendor: Vendo
     for authorization in wrong:
         answer = client.request("GET", "/oauth/tokens", {"authorization": authorization} if authorization is not None else {})
         assert (authorization, 401, BAD_CLIENT) == (authorization, answer.status_code, answer.json())
-        assert answer.headers["www-authenticate"].startswith("Basic")
+        assert answer.headers["www-authenticate"] == 'Basic realm="rollbook"'
 
 
 def test_a_listed_token_opens_the_api_of_its_district(hub: Hub, vendor: Vendor) -> None:

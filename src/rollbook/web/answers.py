@@ -21,6 +21,9 @@ CORS: tuple[Header, ...] = (
     (b"access-control-allow-methods", b"GET,PATCH,POST,DELETE"),
     (b"access-control-allow-headers", b"Content-Type,Authorization,X-Requested-With,Accept,Origin,Referer,User-Agent"),
 )
+# What may be sent as a proof of who asks. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
+BASIC = b'Basic realm="rollbook"'
+BEARER = b'Bearer realm="rollbook"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer
     body: dict[str, object] = {"message": text, "error": text}
     if isinstance(error, Unauthorized):
         body |= {"code": 101, "data": {}}
-        return Answer(error.status, (JSON, (b"www-authenticate", b"Bearer")), orjson.dumps(body))
+        return Answer(error.status, (JSON, (b"www-authenticate", BEARER)), orjson.dumps(body))
     return Answer(error.status, (JSON,), orjson.dumps(body))
 
 

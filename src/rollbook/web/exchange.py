@@ -29,7 +29,7 @@ from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.logins import Grant
 from rollbook.web import work
-from rollbook.web.answers import every_answer
+from rollbook.web.answers import BASIC, every_answer
 from rollbook.web.desk import address_of, limited_body
 
 _JSON = "application/json; charset=utf-8"
@@ -181,7 +181,7 @@ def _credentials(authorization: str, given: Mapping[str, str]) -> tuple[str, str
 
 def _json(body: dict[str, object], status: int) -> Response:
     """RFC 6749, 5.1: never stored by a cache. 5.2: a client that failed to authenticate is told which scheme there is."""
-    headers = {"pragma": "no-cache"} | ({"www-authenticate": "Basic"} if status == 401 else {})
+    headers = {"pragma": "no-cache"} | ({"www-authenticate": BASIC.decode()} if status == 401 else {})
     response = Response(orjson.dumps(body), status, headers, media_type=_JSON)
     response.raw_headers.extend(every_answer())
     return response

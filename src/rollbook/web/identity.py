@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +13,13 @@ from rollbook.auth import oidc
 from rollbook.auth.oidc import Signer
 from rollbook.auth.tokens import Tokens
 from rollbook.contract import tiers
-from rollbook.errors import ApiError, Busy, NoSuchEndpoint, TooManyRequests
+from rollbook.errors import ApiError, BadParameter, Busy, NoSuchEndpoint, TooManyRequests
 from rollbook.settings import Settings, api_base_url, base_url
 from rollbook.store import records
 from rollbook.store.database import Database
 from rollbook.web import work
-from rollbook.web.answers import JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.answers import BEARER, JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.desk import limited_body
 from rollbook.web.limits import RateLimit
 
 
@@ -25,7 +28,8 @@ def routes(database: Database, settings: Settings, tokens: Tokens, signer: Signe
     document = orjson.dumps(oidc.discovery(base_url(settings), api_base_url(settings)))
 
     async def userinfo(request: Request) -> Response:
-        return _sent(await work.done(database, _userinfo, database, settings, tokens, rate_limit, request))
+        body = await limited_body(request) if request.method == "POST" else b""
+        return _sent(await work.done(database, _userinfo, database, settings, tokens, rate_limit, request, body))
 
     async def discovery(_: Request) -> Response:
         return _sent(Answer(200, (JSON,), document))
@@ -44,13 +48,16 @@ def routes(database: Database, settings: Settings, tokens: Tokens, signer: Signe
     ]
 
 
-def _userinfo(database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, request: Request) -> Answer:
+def _userinfo(
+    database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, request: Request, form: bytes
+) -> Answer:
     """OpenID Connect Core, 5.3, in the recorded shape; the role is that of the login (protocol.md 2.2)."""
     limited: tuple[tuple[bytes, bytes], ...] = ()
     try:
+        authorization = _authorization(request, form)
         with database.read() as connection:
             # A worker's remembered tokens belong to one thread; this one asks the store itself.
-            access = Tokens(in_demo=tokens.in_demo).resolve(connection, request.headers.get("authorization", ""))
+            access = Tokens(in_demo=tokens.in_demo).resolve(connection, authorization)
             allowance = rate_limit.take(access.bucket)
             limited = rate_headers(allowance)
             if allowance and allowance.is_exceeded:
@@ -61,9 +68,28 @@ def _userinfo(database: Database, settings: Settings, tokens: Tokens, rate_limit
         record = tiers.cut(access, "users", orjson.loads(stored.body))
         body = oidc.userinfo(record, access.role, access.district_id, access.authorized_by)
         return Answer(200, (JSON, *limited), orjson.dumps(body))
+    except BadParameter as error:  # RFC 6750, 3.1
+        answer = failure(error, request.method, "/userinfo", settings.wrong_token)
+        return Answer(answer.status, (*answer.headers, (b"www-authenticate", BEARER + b', error="invalid_request"')), answer.body)
     except ApiError as error:
         answer = failure(error, request.method, "/userinfo", settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
+
+
+def _authorization(request: Request, form: bytes) -> str:
+    """The Authorization header, or what a form says in its place. Errors: BadParameter.
+
+    RFC 6750, 2.2: the form is a POST's, with a content type of its own. 2: a token comes in one way only, and once.
+    """
+    header = request.headers.get("authorization", "")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    pairs = parse_qsl(form.decode("utf-8", "replace")) if kind == "application/x-www-form-urlencoded" else []
+    sent = [value for name, value in pairs if name == "access_token"]
+    if not sent:
+        return header
+    if len(sent) > 1 or header.strip().lower().startswith("bearer") or "access_token" in request.query_params:
+        raise BadParameter("access_token: expected once, in the Authorization header or in the form and not in both")
+    return f"Bearer {sent[0]}"
 
 
 def _sent(answer: Answer) -> Response:

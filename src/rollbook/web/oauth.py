@@ -14,13 +14,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rollbook.auth.tokens import Tokens, basic
-from rollbook.contract.query import link
-from rollbook.errors import ApiError, BadSetting, Unauthorized
+from rollbook.contract.query import link, values_of
+from rollbook.errors import ApiError, BadParameter, BadSetting, Unauthorized
 from rollbook.store import applications
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer
 from rollbook.web import work
-from rollbook.web.answers import Answer, every_answer, failure
+from rollbook.web.answers import BASIC, Answer, every_answer, failure
 
 _JSON = "application/json; charset=utf-8"
 
@@ -43,9 +43,11 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
         application = applications.authenticated(connection, *credentials, in_demo=in_demo) if credentials else None
         if application is None:
             return _bad_client()
-        district = request.query_params.get("district") or None
         try:
+            district = values_of(request.url.query, ("district",)).get("district", [None])[-1]
             tokens = applications.list_tokens(connection, sealer, application.number, district, in_demo=in_demo)
+        except BadParameter as error:
+            return plain(failure(error, request.method, request.url.path, "html"))
         except BadSetting as error:
             # The key is not the one the tokens were sealed with: for the operator to know, and for nobody else.
             logging.getLogger(__name__).error("no list of tokens: %s", error)
@@ -76,7 +78,7 @@ def _token_info(database: Database, in_demo: bool, request: Request) -> Response
 def _bad_client() -> Response:
     """RFC 6749, 5.2: invalid_client is 401, with the scheme that the client may use."""
     body = {"error": "invalid_client", "error_description": "unknown client id, or wrong client secret; expected HTTP Basic"}
-    return _with_headers(Response(orjson.dumps(body), 401, {"www-authenticate": "Basic"}, media_type=_JSON))
+    return _with_headers(Response(orjson.dumps(body), 401, {"www-authenticate": BASIC.decode()}, media_type=_JSON))
 
 
 def _json(body: bytes) -> Response:
