@@ -17,6 +17,7 @@
         ├── Unauthorized         401
         ├── NotFound             404, as JSON
         ├── NoSuchEndpoint       404, as HTML: no such path, or the wrong kind of token for it
+        ├── UnknownVersion       404, as JSON: a version of the API that this server does not speak
         ├── TooLarge             413
         └── TooManyRequests      429, with an empty body
 
@@ -128,6 +129,12 @@ class NotFound(ApiError):
 
 class NoSuchEndpoint(ApiError):
     """No such path, or the wrong kind of token for it; answered as the recorded HTML page."""
+
+    status = 404
+
+
+class UnknownVersion(ApiError):
+    """A version of the API that this server does not speak; the message says which it speaks, and what to ask instead."""
 
     status = 404
 

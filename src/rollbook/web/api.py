@@ -20,9 +20,10 @@ from isal import igzip
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract import query as queries
+from rollbook.contract import versions
 from rollbook.contract.access import Access
 from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
-from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized
+from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized, UnknownVersion
 from rollbook.settings import Settings
 from rollbook.store import catchup, events, records
 from rollbook.store.database import Connection, Database
@@ -35,7 +36,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-VERSIONS = ("v3.0",)
 # Without a version: an alias, which old clients still call (protocol.md 2.1).
 ME = "/me"
 # Our own header: the run whose state an answer shows, for `since_snapshot` on /events.
@@ -105,7 +105,7 @@ class DataApi:
                 if allowance and allowance.is_exceeded:
                     raise TooManyRequests("Too many requests")
                 if found is None:
-                    raise NoSuchEndpoint(request.path)
+                    raise _no_endpoint(request.path)
                 endpoint, id_ = found
                 if id_ and not queries.is_id(id_):
                     raise NotFound("Resource not found")
@@ -125,7 +125,7 @@ class DataApi:
         except Unauthorized:
             if is_path_known:
                 raise
-            raise NoSuchEndpoint(request.path) from None
+            raise _no_endpoint(request.path) from None
 
     def _events_floor(self) -> str:
         """The id below which events are too old. A demo's moves drop them, as its clock is not ours."""
@@ -197,11 +197,17 @@ def route(request: Request) -> tuple[Endpoint, str] | None:
 
     Words are matched in any case, as links spell `myStudents` in camel case while paths are documented in lower case.
     """
-    _, kind, id_, tail, *more = (*(segment.lower() for segment in request.segments), "", "", "")
-    if request.method not in ("GET", "HEAD") or any(more):
+    version, kind, id_, tail, *more = (*request.segments, "", "", "")
+    kind, id_, tail = kind.lower(), id_.lower(), tail.lower()
+    if version not in versions.SPOKEN or request.method not in ("GET", "HEAD") or any(more):
         return None
     endpoint = _RELATED.get((kind, tail)) if tail else (_GETS if id_ else _LISTS).get(kind)
     return (endpoint, id_) if endpoint else None
+
+
+def _no_endpoint(path: str) -> ApiError:
+    is_of_ours = path == ME or versions.is_spoken(path)
+    return NoSuchEndpoint(path) if is_of_ours else UnknownVersion(versions.refusal(path))
 
 
 def _body(
@@ -301,7 +307,7 @@ def _request(scope: Scope) -> Request:
     return Request(
         method=scope["method"],
         path=path,
-        segments=(VERSIONS[0], "me") if path == ME else tuple(segment for segment in path.split("/") if segment),
+        segments=(versions.SPOKEN[-1], "me") if path == ME else tuple(segment for segment in path.split("/") if segment),
         query=scope["query_string"].decode("latin-1"),
         authorization=authorization,
         if_none_match=if_none_match,

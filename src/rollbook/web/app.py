@@ -9,11 +9,12 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
+from rollbook.contract import versions
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import Sealer, key_path
 from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
-from rollbook.web.api import ME, VERSIONS, DataApi, Receive, Scope, Send
+from rollbook.web.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
 from rollbook.web.exchange import Exchange
 from rollbook.web.faults import Faults
@@ -68,7 +69,7 @@ class App:
             scope = {**scope, "path": _collapse(scope["path"])}
             if self._faults and await self._faults.answers(scope, send):
                 return
-            if scope["path"] == ME or scope["path"][1:].partition("/")[0] in VERSIONS:
+            if scope["path"] == ME or versions.of_path(scope["path"]):
                 await self.data(scope, receive, send)
                 return
         await self._pages(scope, receive, send)

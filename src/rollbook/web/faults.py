@@ -13,9 +13,10 @@ from typing import Any
 import anyio
 import orjson
 
+from rollbook.contract import versions
 from rollbook.errors import BadSetting, Unauthorized
-from rollbook.web.answers import JSON, Answer, every_answer, failure, rate_headers
-from rollbook.web.api import ME, VERSIONS, Scope, Send
+from rollbook.web.answers import BASIC, JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.api import ME, Scope, Send
 from rollbook.web.limits import Allowance
 
 DATA, TOKENS = "/v3.0", "/oauth/tokens"
@@ -70,7 +71,7 @@ class Faults:
         """The fault of the longest path that the request is under, which has one request less from then on."""
         if scope["method"] == "OPTIONS":
             return None
-        asked = f"/{VERSIONS[0]}{ME}" if scope["path"] == ME else scope["path"]
+        asked = f"/{versions.SPOKEN[-1]}{ME}" if scope["path"] == ME else scope["path"]
         under = [path for path in self._faults if f"{asked}/".startswith(f"{path}/")]
         if not under:
             return None
@@ -112,7 +113,7 @@ def _answer(status: int, scope: Scope, limit: int) -> Answer:
         return Answer(status, rate_headers(Allowance(limit, 0, int(time.time()) + 1)), b"")
     if scope["path"] == TOKENS and status in REFUSALS:
         error, description = REFUSALS[status]
-        scheme = ((b"www-authenticate", b"Basic"),) if status == 401 else ()
+        scheme = ((b"www-authenticate", BASIC),) if status == 401 else ()
         return Answer(status, (JSON, *scheme), orjson.dumps({"error": error, "error_description": description}))
     if status == 401:
         return failure(Unauthorized("Unrecognized token string"), scope["method"], scope["path"], "html")
