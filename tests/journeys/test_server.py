@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ import pytest
 from tests import world
 from tests.journeys import program
 from tests.journeys.program import Server
+from tests.web.wire import read_all
 
 
 def prepare(folder: Path, **settings: object) -> str:
@@ -78,6 +80,23 @@ def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token
             assert int(answer.headers["Content-Length"]) == len(body)
         tag = answer.headers.get("ETag") or tag
     wire.close()
+
+
+def test_a_body_behind_an_upgrade_is_no_request_of_its_own(server: Server, token: str) -> None:
+    """As clients of java.net.http and `curl --http2` send it, the head before the body."""
+    hidden = f"GET /v3.0/users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
+    head = (
+        "POST /oauth/tokens HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
+        f"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\nContent-Length: {len(hidden)}\r\n\r\n"
+    )
+    place = urlsplit(server.base)
+    with socket.create_connection((place.hostname, place.port), 60) as wire:
+        for segment in (head, hidden):
+            wire.sendall(segment.encode())
+            time.sleep(0.05)
+        got = read_all(wire)
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.count(b"HTTP/1.1 ") == 1
 
 
 def test_the_limit_holds_to_the_request_over_all_workers(folder: Path, token: str) -> None:

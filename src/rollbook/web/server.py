@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -19,6 +20,7 @@ from rollbook.settings import PREFIX, Settings
 from rollbook.store.database import open_database
 from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
+from rollbook.web.protocol import Protocol
 from rollbook.web.shared import new_table
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
@@ -58,26 +60,29 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
-        uvicorn.run(
-            "rollbook.web.server:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are counted.
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies or None,
-            timeout_keep_alive=75,
-        )
+        uvicorn.run("rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings))
     finally:
         limits.unlink(missing_ok=True)
+
+
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """How each worker process listens and reads requests."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "interface": "asgi3",
+        "loop": "uvloop",
+        "http": Protocol,
+        "ws": "none",
+        "lifespan": "off",
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are counted.
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies or None,
+        "timeout_keep_alive": 75,
+    }
 
 
 def _wait_until_ready(settings: Settings, then: Callable[[], None]) -> None:
