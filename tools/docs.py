@@ -16,6 +16,7 @@ import click
 
 from rollbook.cli import rollbook
 from rollbook.contract import openapi
+from rollbook.contract.column_values import VALUE, Values
 from rollbook.contract.columns import COLUMNS, FILES, Column, File, columns_of
 from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.fields import SHAPES, Field
@@ -211,6 +212,11 @@ def _sources(shape: str, field: Field) -> list[Column]:
 
 # --- files.md
 
+# Kinds of values whose words are worth a list: others show what is written.
+_LISTED = tuple(
+    VALUE[name] for name in ("gender", "race", "frl", "phone_type", "relationship", "contact_type", "staff_role", "subject")
+)
+
 
 def files() -> str:
     """Every file and column that a sync reads."""
@@ -221,6 +227,9 @@ def files() -> str:
         "named `ext.` and anything; they appear under `ext` as text.",
         _table("file | needed | holds", ((f"[{file.name}](#{file.table}csv)", _need(file), file.help) for file in FILES)),
         *(_file(file) for file in FILES),
+        "## Words\n\nWords that the columns take, in any letter case, with what the API shows. Further spellings with one "
+        "meaning are read as well, such as `KG` or `Free Lunch`; a word that is not known is reported.\n\n"
+        + _table("values | words | shown as", (row for values in _LISTED for row in _accepted(values))),
         "## Rules\n\nHow the files of a district are read; `rollbook rules DISTRICT --set NAME=on` switches one.\n\n"
         + _table("rule | default | when it is on", ((_code(name), _on(DEFAULTS[name]), SWITCHES[name]) for name in SWITCHES)),
     )
@@ -231,17 +240,34 @@ def _on(value: bool) -> str:
 
 
 def _need(row: File | Column) -> str:
+    if isinstance(row, Column) and row.with_contact:
+        return "with a contact"
     return "required" if row.required else "old" if row.deprecated else ""
 
 
 def _file(file: File) -> str:
     goes_to = _targets()
     rows = (
-        (_code(row.header), _need(row), row.help, ", ".join(goes_to.get((row.file, row.header), ())))
+        (_code(row.header), _need(row), row.help, _holds(row), ", ".join(goes_to.get((row.file, row.header), ())))
         for row in columns_of(file.name)
     )
     own = "\n\nMay have `ext.` columns." if file.own_columns else ""
-    return f"## {file.name}\n\n{file.help}{own}\n\n" + _table("column | needed | meaning | shown as", rows)
+    return f"## {file.name}\n\n{file.help}{own}\n\n" + _table("column | needed | meaning | values | shown as", rows)
+
+
+def _holds(column: Column) -> str:
+    """What a column's values must be, beside text."""
+    said = [VALUE[column.values].expected] if column.values else []
+    said += ["unique in the district"] if column.unique else []
+    said += [f"an id of {column.link}"] if column.link else []
+    return "; ".join(said)
+
+
+def _accepted(values: Values) -> Iterator[tuple[str, str, str]]:
+    """Each thing that the API shows, with the words for it."""
+    words = {**values.words, **values.glosses, **values.examples}
+    for shown in dict.fromkeys(words.values()):
+        yield values.name.replace("_", " "), _values(word for word, meaning in words.items() if meaning == shown), _code(shown)
 
 
 def _targets() -> dict[tuple[str, str], list[str]]:

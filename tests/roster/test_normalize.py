@@ -183,13 +183,13 @@ SECTION_GRADES: dict[str, tuple[str, list[int], str, str]] = {
     "its own": ("7", [0, 1, 2], "7", "4"),
     "Other as a word of its own": ("Other", [0, 1], "Other", "4"),
     "none of its own": ("", [0, 1, 2], "4", "4"),
-    "one that is not known": ("5-6", [0, 1, 2], "4", "4"),
+    "one that is not known": ("5&6", [0, 1, 2], "4", "4"),
     "equally many: the lowest": ("", [0, 1, 2, 3, 4, 5], "Kindergarten", "Kindergarten"),
     "equally many, by rank and not by letter": ("", [2, 4], "Kindergarten", "Kindergarten"),
     "students without a grade do not count": ("", [6, 2], "5", "5"),
     "a grade that is not known counts as Other": ("", [7], "Other", "Other"),
     "nobody has a grade": ("", [6], "", ""),
-    "nobody has a grade, and its own is not known": ("5-6", [6], "Other", "Other"),
+    "nobody has a grade, and its own is not known": ("5&6", [6], "Other", "Other"),
     "its own, and nobody has one": ("7", [6], "7", "7"),
 }
 

@@ -307,7 +307,7 @@ _RESOURCES: Final = Level(
             "resources.csv",
             "Roles",
             """
-            SELECT "row", roles AS value, 'student, teacher, or both with ; between' AS expected
+            SELECT "row", roles AS value, 'student, teacher, or both with , or ; between' AS expected
             FROM resources WHERE len(list_filter(role_words(roles), lambda word: word NOT IN ('', 'student', 'teacher'))) > 0
             """,
         ),

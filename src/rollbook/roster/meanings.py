@@ -12,10 +12,12 @@ from typing import Final
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, Problem, UnknownValue
+from rollbook.contract.column_values import VALUE
+from rollbook.contract.columns import COLUMNS
+from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, OtherWords, Problem, UnknownValue
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
-from rollbook.roster.vocabulary import PADDED_GRADES, VOCABULARIES, Vocabulary
+from rollbook.roster.vocabulary import PADDED_GRADES, VOCABULARIES, Report, Vocabulary, grade_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,57 +33,48 @@ class Source:
         return self.header.lower()
 
 
-def _sources(file: str, rows: str, *headers: str) -> tuple[Source, ...]:
-    return tuple(Source(file, rows, header) for header in headers)
+# The kept rows of each file whose columns have readings.
+_ROWS: Final = {
+    "schools.csv": "kept_schools",
+    "students.csv": "kept_students",
+    "sections.csv": "kept_sections",
+    "staff.csv": "kept_staff",
+    "admins.csv": "kept_staff",
+}
+_FORMS: Final = ("phone", "birth_date", "term_date")
 
 
-def _schools(*headers: str) -> tuple[Source, ...]:
-    return _sources("schools.csv", "kept_schools", *headers)
-
-
-def _students(*headers: str) -> tuple[Source, ...]:
-    return _sources("students.csv", "kept_students", *headers)
-
-
-def _contacts(*headers: str) -> tuple[Source, ...]:
-    return _sources("students.csv", "kept_contacts", *headers)
-
-
-def _sections(*headers: str) -> tuple[Source, ...]:
-    return _sources("sections.csv", "kept_sections", *headers)
+def _sources(values: str) -> tuple[Source, ...]:
+    return tuple(
+        Source(column.file, "kept_contacts" if column.name.startswith("contact_") else _ROWS[column.file], column.header)
+        for column in COLUMNS
+        if column.values == values
+    )
 
 
 # Which reading explains which columns.
 READ: Final[dict[str, tuple[Source, ...]]] = {
-    "grade": (*_schools("Low_grade", "High_grade"), *_students("Grade"), *_sections("Grade")),
-    "gender": _students("Gender"),
-    "race": _students("Race"),
-    "yes_no": _students("Hispanic_Latino", "IEP_status", "Gifted_status", "Section_504_status", "Disability_status"),
-    "ell": _students("Ell_status"),
-    "frl": _students("Frl_status"),
-    "language": _students("Home_language"),
-    "language_code": _students("Home_language"),
-    "disability_code": _students("Disability_code"),
-    "disability_type": _students("Disability_type"),
-    "phone_type": _contacts("Contact_phone_type"),
-    "relationship": _contacts("Contact_relationship"),
-    "contact_type": _contacts("Contact_type"),
-    "phone": (*_schools("School_phone"), *_contacts("Contact_phone")),
-    "birth_date": _students("DOB"),
-    "term_date": _sections("Term_start", "Term_end"),
-}
+    reading: _sources(reading) for reading in (*(vocabulary.name for vocabulary in VOCABULARIES), *_FORMS)
+} | {"language_code": _sources("language")}
 # These repeat what another reading of the same column reports.
 _SILENT: Final = ("language_code",)
 
 _FOREVER: Final = date(2099, 12, 31)
+_GRADES: Final = ("grade", "grade_range")
 
-# A value with a letter, # or ; has an extension or a second number in it.
+# How a value is spelled before it is looked up: letters and digits alone, or a range with one dash between its ends.
+_LOOSE: Final = r"trim(regexp_replace(lower({}), '[^\pL\pN]+', ' ', 'g'))"
+_RANGE: Final = r"regexp_replace(lower({}), '\s*(-|‐|‑|‒|–|—|―|−|\bto\b|\bthrough\b|\bthru\b)\s*', '-', 'g')"
+
+# A value with a letter, # or ; has an extension or a second number in it. Eleven digits that do not begin with 1 have no form
+# in the API: they stay digits.
 _PHONE: Final = r"""
     SELECT value, CASE
         WHEN value = '' THEN ''
         WHEN regexp_matches(value, '[\p{L}#;]') THEN NULL
         WHEN length(digits) = 10 THEN format('({}) {}-{}', digits[1:3], digits[4:6], digits[7:10])
         WHEN length(digits) = 11 AND digits[1] = '1' THEN format('1-({}) {}-{}', digits[2:4], digits[5:7], digits[8:11])
+        WHEN length(digits) = 11 THEN digits
     END AS meaning
     FROM (SELECT value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
 """
@@ -121,8 +114,11 @@ def build(tables: Tables, rules: Rules) -> None:
 def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:
     """A value means what its word means, else what the first matching pattern says."""
     words = vocabulary.words
-    if vocabulary.name == "grade" and rules.lenient_grades:
+    if vocabulary.name in _GRADES and rules.lenient_grades:
         words = {**words, **PADDED_GRADES}
+    if vocabulary.name == "grade_range":
+        words = {**grade_ranges(words), **words}
+    spelled = _RANGE if vocabulary.name == "grade_range" else _LOOSE if vocabulary.is_loose else "lower({})"
     parameters: dict[str, object] = {"words": list(words), "means": list(words.values()), "blank": vocabulary.blank}
     cases = []
     for number, (pattern, meaning) in enumerate(vocabulary.patterns):
@@ -131,7 +127,11 @@ def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: 
     matched = f"CASE {' '.join(cases)} END" if cases else "NULL"
     query = f"""
         SELECT value, CASE WHEN value = '' THEN $blank ELSE coalesce(means, {matched}) END AS meaning
-        FROM found LEFT JOIN (SELECT unnest($words) AS word, unnest($means) AS means) ON word = lower(value)
+        FROM found
+        LEFT JOIN (
+            SELECT DISTINCT {spelled.format("word")} AS word, means
+            FROM (SELECT unnest($words) AS word, unnest($means) AS means)
+        ) ON word = {spelled.format("value")}
     """
     _build(connection, vocabulary.name, query, parameters, otherwise=vocabulary.otherwise)
 
@@ -157,21 +157,28 @@ def _build(
 
 
 def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> None:
-    problem, expected = _PROBLEMS.get(reading) or (UnknownValue, _EXPECTED[reading])
+    """Name the values that are not known: row by row, each different one once, or all in one line."""
+    vocabulary = _VOCABULARY.get(reading)
+    report = vocabulary.report if vocabulary else "rows"
+    problem = OtherWords if report == "count" else _PROBLEMS.get(reading, UnknownValue)
+    expected = VALUE[reading].expected if vocabulary is None or report != "count" else vocabulary.otherwise or "no value"
+    place, value, group = _REPORTED[report]
     connection.execute(
         f"""
         INSERT INTO problems
-        SELECT ?, ?, "row", ?, left(value, {VALUE_CHARACTERS_MAX}), ?
+        SELECT ?, ?, {place}, ?, left({value}, {VALUE_CHARACTERS_MAX}), ?
         FROM {source.rows} JOIN (SELECT value FROM meaning_{reading} WHERE NOT is_known) ON value = {source.column}
+        {group}
         """,
         [problem.code, source.file, source.header, expected],
     )
 
 
-_EXPECTED: Final = {vocabulary.name: vocabulary.expected for vocabulary in VOCABULARIES}
-_DATES: Final = "MM/DD/YYYY or YYYY-MM-DD"
-_PROBLEMS: Final[dict[str, tuple[type[Problem], str]]] = {
-    "phone": (BadPhone, "10 digits, or 11 that begin with 1, and no extension"),
-    "birth_date": (BadDate, _DATES),
-    "term_date": (BadDate, _DATES),
+_VOCABULARY: Final = {vocabulary.name: vocabulary for vocabulary in VOCABULARIES}
+_PROBLEMS: Final[dict[str, type[Problem]]] = {"phone": BadPhone, "birth_date": BadDate, "term_date": BadDate}
+# The row that a report names, its value, and which rows it puts together.
+_REPORTED: Final[dict[Report, tuple[str, str, str]]] = {
+    "rows": ('"row"', "value", ""),
+    "values": ('min("row")', "value", "GROUP BY value"),
+    "count": ('min("row")', "count(*)::VARCHAR", "HAVING count(*) > 0"),
 }

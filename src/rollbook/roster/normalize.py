@@ -55,6 +55,7 @@ def _joins(table: str, readings: dict[str, str]) -> str:
 
 # --- schools --------------------------------------------------------------------------------------------------------------
 
+_SCHOOL_READINGS: Final = {"low_grade": "grade_range", "high_grade": "grade_range", "school_phone": "phone"}
 _SCHOOLS: Final = f"""
     CREATE TABLE roster_schools AS
     SELECT key, "row", school_name AS name,
@@ -63,7 +64,7 @@ _SCHOOLS: Final = f"""
         state_id, nces_id, low_grade_means.meaning AS low_grade, high_grade_means.meaning AS high_grade,
         principal AS principal_name, principal_email, school_address AS address, school_city AS city, school_state AS state,
         school_zip AS zip, school_phone_means.meaning AS phone, ext
-    FROM kept_schools school {_joins("school", {"low_grade": "grade", "high_grade": "grade", "school_phone": "phone"})}
+    FROM kept_schools school {_joins("school", _SCHOOL_READINGS)}
     UNION ALL
     -- Staff may name the district's office although schools.csv has no row for it: the id is built in (documented).
     SELECT '{OFFICE}', (SELECT coalesce(max("row"), 1) + 1 FROM kept_schools), 'District Office', '{OFFICE}',
@@ -142,14 +143,14 @@ _STUDENT_READINGS: Final = {
     "gender": "gender",
     "dob": "birth_date",
     "race": "race",
-    "hispanic_latino": "yes_no",
+    "hispanic_latino": "hispanic",
     "home_language": "language",
     "ell_status": "ell",
     "frl_status": "frl",
-    "iep_status": "yes_no",
-    "gifted_status": "yes_no",
-    "section_504_status": "yes_no",
-    "disability_status": "yes_no",
+    "iep_status": "iep",
+    "gifted_status": "gifted",
+    "section_504_status": "section_504",
+    "disability_status": "disability",
     "disability_type": "disability_type",
     "disability_code": "disability_code",
 }
@@ -184,9 +185,8 @@ _STAFF: Final = (
     """
     CREATE TABLE roster_staff AS
     WITH persons AS (
-        SELECT key, min("row") AS "row",
-            bool_or(regexp_replace(lower(role), '[ _-]', '', 'g') = 'schooltechlead') AS is_tech_lead
-        FROM kept_staff GROUP BY key
+        SELECT key, min("row") AS "row", bool_or(meaning = 'SchoolTechLead') AS is_tech_lead
+        FROM kept_staff LEFT JOIN meaning_staff_role ON value = role GROUP BY key
     )
     SELECT key, "row", first, middle, last, email, department, title, district_username,
         if(is_tech_lead, 'SchoolTechLead', 'PortalOnly') AS role, ext
@@ -275,7 +275,7 @@ def _majority_grades(rules: Rules) -> str:
     return f"""
         CREATE TABLE majority_grades AS
         WITH unsaid AS (
-            SELECT "row" AS section FROM kept_sections LEFT JOIN meaning_grade ON value = grade {unsaid}
+            SELECT "row" AS section FROM kept_sections LEFT JOIN meaning_grade_range ON value = grade {unsaid}
         ),
         counted AS (
             SELECT section, grade, count(*) AS students
@@ -309,7 +309,7 @@ def _sections(rules: Rules) -> str:
         LEFT JOIN subject_of in_subject ON in_subject.text = section.subject
         LEFT JOIN subject_of in_name ON in_name.text = section.name
         LEFT JOIN subject_of in_course ON in_course.text = section.course_name
-        {_joins("section", {"grade": "grade"})}
+        {_joins("section", {"grade": "grade_range"})}
     """
 
 

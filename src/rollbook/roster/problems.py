@@ -76,7 +76,7 @@ class RowWarning(Problem):
     """A value of a row was changed or dropped; the row goes in."""
 
     severity = "warning"
-    left_out = "value"
+    left_out: ClassVar[LeftOut] = "value"
 
 
 # --- the source: a folder or a zip file -----------------------------------------------------------------------------------
@@ -307,6 +307,13 @@ class UnknownValue(RowWarning):
     mend = "Use one of the expected values."
 
 
+class OtherWords(RowWarning):
+    code, title = "other-words", "Words that the API does not have"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} has words of its own, here first, {value} in all; the API shows {expected} for them"
+    mend = "Nothing, if the words are meant so; the reference lists those that the API has."
+
+
 class BadDate(RowWarning):
     code, title = "bad-date", "Not a date"
     message = "{file} row {row}: {column} {value!r} is no date; expected {expected}"
@@ -316,7 +323,7 @@ class BadDate(RowWarning):
 class BadPhone(RowWarning):
     code, title = "bad-phone", "Not a phone number that can be shown"
     message = "{file} row {row}: {column} {value!r} was dropped; expected {expected}"
-    mend = "Write 10 digits, or 11 that begin with 1, without an extension."
+    mend = "Write 10 or 11 digits without an extension."
 
 
 class BlankSchoolNumber(RowWarning):
@@ -391,6 +398,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     UnknownAdminRole,
     IncompleteContact,
     UnknownValue,
+    OtherWords,
     BadDate,
     BadPhone,
     BlankSchoolNumber,

@@ -44,6 +44,24 @@ class FieldFact:
     enum: tuple[str, ...]
 
 
+@dataclass(frozen=True, order=True)
+class ColumnFact:
+    file: str
+    header: str
+    needed: str
+    unique: str
+    link: str
+    values: str
+
+
+@dataclass(frozen=True, order=True)
+class Word:
+    values: str
+    word: str
+    kind: str
+    shown: str
+
+
 def operations() -> list[Operation]:
     return [Operation(*row) for row in _rows("operations.tsv")]
 
@@ -60,6 +78,15 @@ def fields() -> list[FieldFact]:
         FieldFact(api, shape, name, type_, of, format_, pattern, promises, _list(enum))
         for api, shape, name, type_, of, format_, pattern, promises, enum in _rows("fields.tsv")
     ]
+
+
+def columns() -> list[ColumnFact]:
+    """The columns of the file specification; the row `*` of each file says whether the file itself is needed."""
+    return [ColumnFact(*row) for row in _rows("columns.tsv")]
+
+
+def words() -> list[Word]:
+    return [Word(*row) for row in _rows("values.tsv")]
 
 
 def differences(published: Sequence[object], ours: Sequence[object]) -> list[str]:
