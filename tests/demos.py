@@ -51,7 +51,7 @@ def app_of(folder: Path, *, is_demo: bool = True) -> Iterator[App]:
     settings = settings_of(folder)
     database = open_database(settings.database)
     facts = DemoFacts(published.DISTRICT_TOKEN, published.BASIC, NAME) if is_demo else None
-    app = App(database, settings, limits=folder / "limits", demo=facts)
+    app = App(database, settings, limits=folder.with_name(f"{folder.name}.limits"), demo=facts)
     try:
         yield app
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from rollbook.errors import BadSetting, Refused
 from rollbook.synthetic import writer
 from rollbook.synthetic.lines import COLUMNS, line
-from rollbook.synthetic.writer import write
+from rollbook.synthetic.writer import MARKER, write
 from tests.synthetic.written import digest, read, written
 
 # What the arguments wrote when they were last changed on purpose. Another machine, another Python or another hash seed
@@ -80,7 +81,7 @@ def test_folder_is_made_and_other_files_in_it_are_left_alone(tmp_path: Path) -> 
     write(folder, students=50)
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     write(folder, students=60)
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*COLUMNS, "notes.txt"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*COLUMNS, MARKER, "notes.txt"])
     assert len(read(folder)["schools.csv"]) == 2
 
 
@@ -95,7 +96,54 @@ def test_a_failure_leaves_the_old_files_as_they_were(tmp_path: Path, monkeypatch
     with pytest.raises(Refused, match="No space left on device"):
         write(tmp_path, students=60)
     assert before == digest(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(COLUMNS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted((*COLUMNS, MARKER))
+
+
+@pytest.mark.parametrize("put", ["another file", "a changed file", "a link", "a folder"])
+def test_a_file_that_was_not_written_here_is_never_replaced(tmp_path: Path, put: str) -> None:
+    folder, students, real = tmp_path / "sis", tmp_path / "sis" / "students.csv", tmp_path / "real.csv"
+    real.write_text("mine")
+    folder.mkdir()
+    if put == "another file":
+        students.write_text("mine")
+    if put == "a changed file":
+        write(folder, students=50)
+        with students.open("a") as file:
+            file.write("mine")
+    if put == "a link":
+        students.symlink_to(real)
+    if put == "a folder":
+        students.mkdir()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(
+        Refused, match=r"sis/students\.csv was not written by Rollbook, or was changed since; nothing was written\."
+    ):
+        write(folder, students=60)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert real.read_text() == "mine"
+
+
+def test_files_are_replaced_after_a_break_between_two_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, students=50)
+    replace = os.replace
+
+    def breaks(old: Path, new: Path) -> None:
+        if new.name == "students.csv":
+            raise OSError("the power went")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", breaks)
+    with pytest.raises(Refused, match="the power went"):
+        write(tmp_path, students=60)
+    monkeypatch.undo()
+    write(tmp_path, students=60)
+    write(tmp_path / "fresh", students=60)
+    assert digest(tmp_path) == digest(tmp_path / "fresh")
+
+
+def test_files_are_for_their_owner_alone_as_passwords_stand_in_them(tmp_path: Path) -> None:
+    write(tmp_path, students=50)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import orjson
 
 from rollbook import sync
 from rollbook.auth import published
-from rollbook.commands import sandbox
+from rollbook.commands import demo_folder, sandbox
 from rollbook.commands.options import opened
 from rollbook.contract.access import Access
 from rollbook.errors import Busy, Refused, RollbookError, SourceRejected, Unknown
@@ -87,7 +87,7 @@ def advance(folder: Path, target: str, settings: Settings) -> list[Moved]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock; it is let go of with the process, however that ends."""
-    with (folder / LOCK).open("w") as lock:
+    with (folder / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -101,7 +101,7 @@ class _Demo:
     def __init__(self, database: Database, settings: Settings, folder: Path) -> None:
         self.database = database
         self.settings = settings
-        self.files = folder / "files"
+        self.files = folder / demo_folder.FILES
         self.access = self._access()
         self.district = districts.find(database, self.access.district_id)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +11,7 @@ import click
 import orjson
 
 from rollbook.auth import published
+from rollbook.commands import demo_folder
 from rollbook.commands.options import json_option, opened, read_settings
 from rollbook.errors import Refused
 from rollbook.settings import Settings, base_url
@@ -26,9 +26,6 @@ from rollbook.web.handout import Handout
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
 STUDENTS, SEED = 1000, 1
-READY = "ready"
-# What a demo keeps in its folder; nothing else there is ever touched.
-KEPT = (READY, "advance.lock", "rollbook.db", "rollbook.db-wal", "rollbook.db-shm", "rollbook.db.key")
 # What --advance takes.
 TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for what is held"
 
@@ -64,12 +61,14 @@ def demo(
     With --advance, the first district lives on instead: files of a later day are invented and synced, and events are published.
     A server that runs on the same folder shows it at once. With --json, a server prints one line when it takes requests.
     """
-    settings = read_settings(host=host, port=port, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key"))
+    settings = read_settings(
+        host=host, port=port, database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY)
+    )
     applications.check_redirects(redirect_uris)
     if advance is None:
         server.check_port(settings)
-    if fresh or not (folder / READY).exists():
-        _clear(folder)
+    if fresh or not demo_folder.is_ready(folder):
+        demo_folder.clear(folder)
         chosen = STUDENTS if students is None else students
         click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
         _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
@@ -143,21 +142,10 @@ Rollbook demo: {shown.district_keys[0].district.name}, served at {base}
 All of this is published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
-def _clear(folder: Path) -> None:
-    """Make the folder, and remove a demo from it, also one that was never finished; other files there are left alone."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder / "files", ignore_errors=True)
-        for name in KEPT:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise Refused(f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder") from None
-
-
 def _prepare(folder: Path, students: int, seed: int, base: str) -> None:
     """Make the districts in a process of its own: the engine's memory is given back before the server starts."""
     command = [sys.executable, "-m", "rollbook.commands.sandbox", str(folder), DISTRICT, str(students), str(seed), base]
     outcome = subprocess.run(command, check=False)  # noqa: S603 - our own program, with checked arguments
     if outcome.returncode:
         sys.exit(outcome.returncode)
-    (folder / READY).touch()
+    (folder / demo_folder.READY).touch()

@@ -16,11 +16,12 @@ from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.auth import published
 from rollbook.auth.published import Client
+from rollbook.commands import demo_folder
 from rollbook.commands.options import opened
 from rollbook.contract.access import Access
 from rollbook.errors import RollbookError
 from rollbook.settings import Settings
-from rollbook.store import applications, districts, events, facts, logins, people
+from rollbook.store import applications, districts, events, facts, logins, people, story
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
@@ -45,14 +46,15 @@ CANDIDATES = 50
 
 def prepare(folder: Path, district_name: str, students: int, seed: int, base: str) -> None:
     """Make the demo in a folder: SIS files, two synced districts, and an application of each tier; `base` is its address."""
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = setting_rows.read({}, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key"))
+    demo_folder.begin(folder)
+    settings = setting_rows.read({}, database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY))
     with opened(settings) as database:
         districts.fix_ids(database, f"{students} {seed}", BEGIN)
         with database.write() as connection:
+            story.own(connection, (district_name, SECOND_DISTRICT))
             # So that its records tell the address from the first moment on, and no event has to.
             facts.write(connection, districts.BASE_ADDRESS, base)
-        first = _first_district(database, settings, folder / "files", district_name, students, seed)
+        first = _first_district(database, settings, folder / demo_folder.FILES, district_name, students, seed)
         second = _second_district(database, settings, seed + 1)
         _register(database, settings, first, second)
         with database.read() as connection:
@@ -79,7 +81,8 @@ def _second_district(database: Database, settings: Settings, seed: int) -> Distr
     district = districts.create(database, SECOND_DISTRICT)
     with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as files:
         writer.write(Path(files), students=SECOND_STUDENTS, seed=seed)
-        sync.run(database, district, Path(files), settings, how=How(moment=BEGIN))
+        state = State(SECOND_STUDENTS, seed, BEGIN, 0, days.date_of(0).isoformat())
+        sync.run(database, district, Path(files), settings, how=How(moment=BEGIN, note=state.as_note()))
     return district
 
 

@@ -86,14 +86,16 @@ def key_path(settings: Settings) -> Path:
     return Path(settings.database + ".key")
 
 
-def _read_or_make(path: Path) -> bytes:
-    """The key in the file; a new one appears whole, so that of two programs that begin at once one takes the other's."""
-    if path.exists():
-        return _read(path)
+def new() -> bytes:
+    return Fernet.generate_key()
+
+
+def place(path: Path, key: bytes) -> None:
+    """Write a new key, which appears whole; a key that is there already stays. Errors: BadSetting."""
     try:
         handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)  # readable by its owner only
         with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key())
+            file.write(key)
         try:
             os.link(name, path)
         except FileExistsError:
@@ -102,6 +104,12 @@ def _read_or_make(path: Path) -> bytes:
             os.unlink(name)
     except OSError as error:
         raise BadSetting(f"key_file: {path} cannot be written: {error.strerror}") from None
+
+
+def _read_or_make(path: Path) -> bytes:
+    """The key in the file; of two programs that begin at once one takes the other's."""
+    if not path.exists():
+        place(path, new())
     return _read(path)
 
 

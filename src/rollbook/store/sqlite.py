@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from weakref import WeakSet
 
@@ -48,6 +48,20 @@ class SQLiteConnection:
 
     def version(self) -> int | None:
         return int(self.raw.pragma("data_version"))
+
+
+@contextmanager
+def inspected(path: Path) -> Iterator[SQLiteConnection]:
+    """A Connection that only reads a file, whatever it is, and leaves the file as it is. Errors: BadSetting."""
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log nothing can change under the reader, and SQLite makes no files beside the database.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    address = f"{path.absolute().as_uri()}?{mode}"
+    try:
+        with closing(apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as raw:
+            yield SQLiteConnection(raw)
+    except apsw.Error as error:
+        raise BadSetting(f"database: {path} cannot be read as a SQLite database: {error}") from None
 
 
 class _Own(threading.local):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from rollbook.contract.access import Access
 from rollbook.errors import Refused
+from rollbook.store import facts
 from rollbook.store.database import Connection, Row
 
 DAY_SECONDS = 86_400
+# The fact that names the districts that a demo makes, and how a report begins its note in the run of one.
+OWN_DISTRICTS = "demo_districts"
+NOTED = '%"note": {"demo": true,%'
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,37 @@ class Move:
         }
 
 
+def own(connection: Connection, districts: tuple[str, ...]) -> None:
+    """Keep the names of the districts that a demo is about to make."""
+    facts.write(connection, OWN_DISTRICTS, json.dumps(districts))
+
+
+def is_demo(connection: Connection) -> bool:
+    """Whether the database was made by a demo: only its ids follow from a seed."""
+    return facts.read(connection, "id_seed") is not None
+
+
+def foreign(connection: Connection) -> Iterator[str]:
+    """What a demo did not make, in words: districts, applications, and syncs of other files. Errors: BadSetting."""
+    if not connection.row("SELECT 1 FROM sqlite_master"):
+        return  # a file that was just begun
+    districts = json.loads(facts.read(connection, OWN_DISTRICTS) or "[]")
+    for number, name in connection.rows("SELECT number, name FROM districts ORDER BY number"):
+        if name not in districts:
+            yield f"the district {name!r}"
+        for (run,) in connection.rows(
+            "SELECT sync FROM syncs WHERE district = ? AND cause IN ('files', 'clone') AND report NOT LIKE ?", (number, NOTED)
+        ):
+            yield f"sync {run} of {name!r}"
+    for (name,) in connection.rows("SELECT name FROM applications WHERE is_demo = 0 ORDER BY number"):
+        yield f"the application {name!r}"
+
+
 def state(connection: Connection, district: int) -> State:
     """Where the demo stands. Errors: Refused when it was made before demos had days."""
     found = connection.row(
         "SELECT report FROM syncs WHERE district = ? AND report LIKE ? ORDER BY sync DESC LIMIT 1",
-        (district, '%"note": {"demo": true,%'),
+        (district, NOTED),
     )
     noted = _state(json.loads(found[0])) if found else None
     if noted is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +21,8 @@ from rollbook.synthetic.rows import SchoolRoster
 
 DEFAULT_NAME = "Example Unified"
 BUFFER_BYTES = 1 << 18
+# Kept beside the files: their digests, by which they are known as written here when they are replaced or removed.
+MARKER = ".rollbook-generated"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ def write(
     """Write the district of (students, seed) on a day into a folder; the same arguments write the same bytes.
 
     Args:
-        folder: made if it is not there; files of other names in it are left alone.
+        folder: made if it is not there; files of other names in it are left alone, and files that were not written here are
+            never replaced.
         students: from 50 to 1,000,000.
         seed: which district of that size.
         day: how many days after the first school day, up to 30 years.
@@ -58,13 +63,19 @@ def write(
 
     Raises:
         BadSetting: a number is out of its range.
-        Refused: a scenario is not known, or the folder cannot be written to.
+        Refused: a scenario is not known, the folder cannot be written to, or it holds a file of such a name that was not
+            written here.
     """
     if not 0 <= problems <= 1:
         raise BadSetting(f"problems must be a share from 0 to 1, not {problems}")
     district = District(students, seed, day, scenarios, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for file in foreign(folder):
+            raise Refused(
+                f"{folder / file} was not written by Rollbook, or was changed since; nothing was written."
+                " Choose another folder, or remove that file yourself"
+            )
         with _replaced_together(folder) as opened:
             files = Files(opened, problems, seed)
             _write_rosters(files, district)
@@ -107,21 +118,69 @@ class Files:
         return Summary(dict(self._rows), dict(sorted(problems.items())), bad_rows, named_people)
 
 
+def foreign(folder: Path, *, is_whole: bool = False) -> Iterator[str]:
+    """The names of files that were not written here, or that were changed since; `is_whole`: also those of other names."""
+    known = _digests(folder)
+    for name in sorted(os.listdir(folder)):
+        path = folder / name
+        if name in COLUMNS:
+            if path.is_symlink() or not path.is_file() or _digest(path) not in known.get(name, ()):
+                yield name
+        elif is_whole and (path.is_symlink() or not path.is_file() or name not in (MARKER, *map(_partial, (MARKER, *COLUMNS)))):
+            yield name
+
+
 @contextmanager
 def _replaced_together(folder: Path) -> Iterator[dict[str, TextIO]]:
     """New files that get their names at the end: all of them, or none if anything fails."""
-    partial = {file: folder / f".{file}.partial" for file in COLUMNS}
+    partial = {file: folder / _partial(file) for file in COLUMNS}
     try:
         with ExitStack() as stack:
-            yield {
-                file: stack.enter_context(path.open("w", encoding="utf-8", newline="", buffering=BUFFER_BYTES))
-                for file, path in partial.items()
-            }
+            yield {file: stack.enter_context(_opened_new(path)) for file, path in partial.items()}
+        before, new = _digests(folder), {file: [_digest(path)] for file, path in partial.items()}
+        # Both are known while the files are replaced: after a break at any moment all of them are.
+        _keep_digests(folder, {file: [*before.get(file, ()), *digests] for file, digests in new.items()})
         for file, path in partial.items():
             os.replace(path, folder / file)
+        _keep_digests(folder, new)
     finally:
         for path in partial.values():
             path.unlink(missing_ok=True)
+
+
+def _opened_new(path: Path) -> TextIO:
+    """A new file that only its owner can read, as SIS files hold passwords; what had its name goes, a link without its target."""
+    path.unlink(missing_ok=True)
+    return open(path, "x", encoding="utf-8", newline="", buffering=BUFFER_BYTES, opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _partial(file: str) -> str:
+    return f".{file}.partial"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, list[str]]:
+    """The digests of the files that were written into a folder."""
+    try:
+        return dict(json.loads((folder / MARKER).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _keep_digests(folder: Path, digests: Mapping[str, list[str]]) -> None:
+    """Replace the marker as a whole."""
+    new = folder / _partial(MARKER)
+    with _opened_new(new) as file:
+        file.write(json.dumps(digests))
+    os.replace(new, folder / MARKER)
 
 
 def _write_rosters(files: Files, district: District) -> None:
