@@ -29,9 +29,10 @@ def row(
     choices: tuple[str, ...] = (),
     secret: bool = False,
     is_address: bool = False,
+    is_networks: bool = False,
 ) -> Any:
     """One setting: its default, what it does, and what values it takes."""
-    taken = {"least": least, "choices": choices, "is_address": is_address}
+    taken = {"least": least, "choices": choices, "is_address": is_address, "is_networks": is_networks}
     return field(default=default, metadata={"help": text, "secret": secret, **taken})
 
 
@@ -56,6 +57,12 @@ class Settings:
     public_url: str = row("", "Address under which clients reach the server; empty: the listening address.", is_address=True)
     issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.", is_address=True)
     api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.", is_address=True)
+    signin_networks: str = row(
+        "",
+        "Inner networks in which the endpoints of districts' sign-in services may be, separated by commas, such as 10.1.0.0/16;"
+        " empty: at the service's own host alone.",
+        is_networks=True,
+    )
     code_seconds: int = row(60, "How long an authorization code can be exchanged.", least=1)
     user_token_seconds: int = row(86_400, "How long a user token is good.", least=1)
     session_idle_seconds: int = row(7_200, "A browser that was idle for so long is signed out.", least=60)
@@ -125,6 +132,11 @@ def _checked(name: str, type_: object, given: object, metadata: Mapping[str, Any
         raise BadSetting(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
     if metadata["is_address"] and value and (addresses.parts(str(value)) is None or {"?", "#"} & set(str(value))):
         raise BadSetting(f"{name}: expected an address such as https://roll.example.org, got {value!r}")
+    if metadata["is_networks"]:
+        try:
+            addresses.networks(str(value))
+        except ValueError:
+            raise BadSetting(f"{name}: expected networks such as 10.1.0.0/16, separated by commas, got {value!r}") from None
     return value
 
 

@@ -13,7 +13,7 @@ from tests.house.sources import everything, imported, package
 
 # Each step may import the steps above it; peers on one step do not import one another.
 LADDER = (
-    ("errors", "addresses"),
+    ("errors", "addresses", "outgoing"),
     ("settings",),
     ("contract",),
     ("roster",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,13 +10,12 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from httpx import Response
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from rollbook.auth import provider
+from rollbook.auth import services
 from rollbook.errors import BadSetting
 from rollbook.store import audit, credentials
 from tests.sso import Browser, World
@@ -38,27 +38,30 @@ class Service:
         self.nonce = ""
         self.asked: list[str] = []
 
-    def __call__(self, method: str, address: str, **more: Any) -> Response:
+    def __call__(self, method: str, address: str, body: dict[str, str] | None, **_: Any) -> tuple[int, bytes]:
         path = urlsplit(address).path
         self.asked.append(path)
-        request = httpx.Request(method, address)
         if path == "/.well-known/openid-configuration":
             endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-            return Response(200, json={"issuer": self.issuer, **endpoints}, request=request)
+            return _json({"issuer": self.issuer, **endpoints})
         if path == "/jwks_uri":
-            return Response(200, json={"keys": [self.published.as_dict(private=False)]}, request=request)
-        self.exchanged = dict(more["data"])
+            return _json({"keys": [self.published.as_dict(private=False)]})
+        self.exchanged = dict(body or {})
         now = int(time.time())
         claims = {"iss": ISSUER, "sub": "1", "aud": "rollbook", "iat": now, "exp": now + 60, "nonce": self.nonce}
         claims |= {"email": "Fay@example.org", "email_verified": True, **self.claims}
         kept = {name: value for name, value in claims.items() if value is not None}
-        return Response(200, json={"id_token": jwt.encode(self.header, kept, self.key)}, request=request)
+        return _json({"id_token": jwt.encode(self.header, kept, self.key)})
+
+
+def _json(body: dict[str, Any]) -> tuple[int, bytes]:
+    return 200, json.dumps(body).encode()
 
 
 @pytest.fixture
 def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     told = Service()
-    monkeypatch.setattr(httpx, "request", told)
+    monkeypatch.setattr(services, "ask", told)
     with sso_world.database.write() as connection:
         credentials.set_provider(
             connection,
@@ -105,7 +108,29 @@ LIES: dict[str, dict[str, Any]] = {
     "no issuer": {"iss": None},
     "another audience": {"aud": "somebody"},
     "several audiences without us as party": {"aud": ["rollbook", "other"], "azp": "other"},
+    "one audience, and another party": {"azp": "other"},
+    "several audiences, and no party": {"aud": ["rollbook", "other"]},
     "another nonce": {"nonce": "x"},
+    "a list of nonces": {"nonce": ["x"]},
+    "a nonce that is a number": {"nonce": 0},
+    "an empty nonce": {"nonce": ""},
+    "a nonce that is no text": {"nonce": "\ud800"},
+    "a list of issuers": {"iss": [ISSUER]},
+    "a long time ago": {"iat": int(time.time()) - 100_000},
+    "a moment that is text": {"iat": "now"},
+    "a moment that is true": {"iat": True},
+    "a moment that is no number": {"iat": float("nan")},
+    "an end that is no number": {"exp": float("nan")},
+    "an end that never comes": {"exp": float("inf")},
+    "an end before the beginning": {"exp": int(time.time()) - 30, "iat": int(time.time())},
+    "not yet": {"nbf": int(time.time()) + 10_000},
+    "a subject that is a number": {"sub": 1},
+    "an empty subject": {"sub": ""},
+    "a long subject": {"sub": "x" * 256},
+    "an email with a NUL": {"email": "fay@example.org\0"},
+    "an email that is no text": {"email": "fay\ud800@example.org"},
+    "an email without end": {"email": "fay@" + "e" * 1000},
+    "a list of emails": {"email": ["fay@example.org"]},
     "no nonce": {"nonce": None},
     "expired": {"exp": 1},
     "no end": {"exp": None},
@@ -208,7 +233,7 @@ def test_keys_that_a_service_has_changed_are_fetched_anew(sso_world: World, told
 def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = sso_world.browser()
     asked = _leave(browser, told)
-    monkeypatch.setattr(provider, "REMEMBERED_SECONDS", -1)
+    monkeypatch.setattr(services, "REMEMBERED_SECONDS", -1)
     told.issuer = "https://other.example"
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 

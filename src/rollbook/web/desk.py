@@ -18,9 +18,10 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from rollbook.addresses import networks
 from rollbook.auth.oauth import VENDOR
 from rollbook.auth.oidc import Signer
-from rollbook.auth.provider import Services
+from rollbook.auth.services import Services
 from rollbook.auth.sessions import Cookie, Jar
 from rollbook.errors import Busy, RollbookError, SignInStopped
 from rollbook.settings import Settings, base_url
@@ -85,7 +86,7 @@ class Desk:
         self.in_demo = in_demo
         self.base = base_url(settings)
         self.signer = Signer(database, sealer)
-        self.services = Services()
+        self.services = Services(networks(settings.signin_networks))
         self._jar: Jar | None = None
         self._pages: Environment | None = None
 

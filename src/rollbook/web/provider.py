@@ -14,14 +14,16 @@ from rollbook.errors import BadSetting, SignInStopped
 from rollbook.store import audit, credentials, districts, people
 from rollbook.store.credentials import Provider
 from rollbook.store.districts import District
-from rollbook.web.desk import COSTLY_MAX, Desk, Visit
+from rollbook.web.desk import Desk, Visit
 from rollbook.web.signin import open_session
 
 CALLBACK = "/oauth/callback"
+# Threads that may wait for services. Each service takes `PLACES` of them at most, so slow ones stop no other.
+WAITING_MAX = 256
 
 
 def routes(desk: Desk) -> list[Route]:
-    few = CapacityLimiter(COSTLY_MAX)
+    few = CapacityLimiter(WAITING_MAX)
     return [
         Route("/in/{slug}/provider", desk.at(leave, few=few), methods=["GET"]),
         Route(CALLBACK, desk.at(come_back, few=few), methods=["GET"]),

@@ -1,0 +1,205 @@
+"""What districts' sign-in services answer: asked with bounds, remembered for an hour, and never at an inner address.
+
+A service may be slow, broken or hostile. It costs a bounded time and memory, holds up only those who sign in by it, and cannot
+make this server ask its own neighbours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from threading import BoundedSemaphore, Lock
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+from rollbook.addresses import LOCAL_HOSTS, Address, Network, as_reached, is_inner, is_private, is_safe
+from rollbook.auth import id_tokens
+from rollbook.auth.id_tokens import NotBelieved
+from rollbook.errors import SignInStopped
+from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Check
+from rollbook.store.credentials import Provider
+
+# How long a service's description and keys are believed without asking again.
+REMEMBERED_SECONDS = 3600
+# For a whole answer, from the look-up of the name to the last byte.
+ANSWER_SECONDS = 10.0
+# Descriptions and keys of large services take some 20 KB.
+ANSWER_BYTES_MAX = 512 * 1024
+# Requests to one service at once, and those that wait for a turn beside them: each takes a thread.
+TURNS, PLACES = 8, 24
+
+
+class _InnerAddress(Exception):
+    """A service named an address that is not for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a service answered at an address, and when it was read."""
+
+    read: float
+    address: str
+    answer: dict[str, Any]
+
+
+class _Queue:
+    """The turns of one service."""
+
+    def __init__(self) -> None:
+        self._turns = BoundedSemaphore(TURNS)
+        self._places = BoundedSemaphore(PLACES)
+
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """Wait for a turn, no longer than for an answer; False when there is none."""
+        if not self._places.acquire(blocking=False):
+            yield False
+            return
+        has_turn = self._turns.acquire(timeout=ANSWER_SECONDS)
+        try:
+            yield has_turn
+        finally:
+            if has_turn:
+                self._turns.release()
+            self._places.release()
+
+
+class Services:
+    """What services publish of themselves, asked once an hour and not at every login.
+
+    `networks` are the inner networks in which any service may have its endpoints.
+    """
+
+    def __init__(self, networks: tuple[Network, ...] = (), clock: Callable[[], float] = time.monotonic) -> None:
+        self._networks = networks
+        self._clock = clock
+        # By issuer, so that a service that names ever new addresses of its keys fills nothing.
+        self._known: dict[str, dict[str, _Known]] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._changing = Lock()
+
+    def metadata(self, provider: Provider) -> dict[str, Any]:
+        """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
+        if not is_safe(provider.issuer):
+            raise stopped(provider, f"{provider.name} is not set up with a safe address.")
+        address = f"{provider.issuer}/.well-known/openid-configuration"
+        metadata = self._read(provider, "description", address)
+        if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
+            self._forget(provider, "description")
+            raise stopped(provider, f"{provider.name} calls itself by another name.")
+        return metadata
+
+    def claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
+        """The claims of an id token, verified; when the remembered keys do not fit, the service may have changed them."""
+        address = endpoint(self.metadata(provider), "jwks_uri", provider)
+        expected = {"issuer": provider.issuer, "client_id": provider.client_id, "nonce": nonce}
+        is_remembered = "keys" in self._known.get(provider.issuer, {})
+        try:
+            return id_tokens.verified(token, self._read(provider, "keys", address), **expected)
+        except NotBelieved as error:
+            if not is_remembered:
+                raise stopped(provider, f"{provider.name} {error}.") from None
+        self._forget(provider, "keys")
+        try:
+            return id_tokens.verified(token, self._read(provider, "keys", address), **expected)
+        except NotBelieved as error:
+            raise stopped(provider, f"{provider.name} {error}.") from None
+
+    def exchange(self, provider: Provider, body: Mapping[str, str]) -> dict[str, Any]:
+        """What the service gives for a code."""
+        return self._ask(provider, "POST", endpoint(self.metadata(provider), "token_endpoint", provider), body)
+
+    def _read(self, provider: Provider, name: str, address: str) -> dict[str, Any]:
+        known = self._known.get(provider.issuer, {}).get(name)
+        if known and known.address == address and self._clock() - known.read <= REMEMBERED_SECONDS:
+            return known.answer
+        answer = self._ask(provider, "GET", address)
+        with self._changing:
+            self._known.setdefault(provider.issuer, {})[name] = _Known(self._clock(), address, answer)
+        return answer
+
+    def _forget(self, provider: Provider, name: str) -> None:
+        with self._changing:
+            self._known.get(provider.issuer, {}).pop(name, None)
+
+    def _ask(self, provider: Provider, method: str, address: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """One JSON object of the service. Errors: SignInStopped says what is wrong with it."""
+        with self._changing:
+            queue = self._queues.setdefault(provider.issuer, _Queue())
+        with queue.turn() as has_turn:
+            if not has_turn:
+                raise stopped(provider, f"{provider.name} is slow, and many people are waiting for it.", 503)
+            try:
+                status, text = ask(method, address, body, check=self._check(provider))
+            except _InnerAddress as error:
+                raise stopped(provider, f"{provider.name} names an address inside this server's network, {error}.") from None
+            except AnswerTooLarge:
+                raise stopped(provider, f"{provider.name} answers with more than {ANSWER_BYTES_MAX:,} bytes.") from None
+            except (*FAILURES, ValueError):
+                raise stopped(
+                    provider, f"{provider.name} does not answer within {ANSWER_SECONDS:.0f} seconds as it should."
+                ) from None
+        try:
+            answer = orjson.loads(text) if 200 <= status < 300 else None
+        except ValueError:  # also for what is nested too deep
+            answer = None
+        if not isinstance(answer, dict):
+            raise stopped(provider, f"{provider.name} does not answer as it should.")
+        return answer
+
+    def _check(self, provider: Provider) -> Check:
+        """Inner addresses are for a service that is there itself: at its own host, or where the operator says.
+
+        A name may be anybody's, and lead to this machine; so only a service that was set up by such an address is there.
+        """
+        own = urlsplit(provider.issuer).hostname or ""
+
+        def check(host: str, address: Address) -> None:
+            reached = as_reached(address)
+            is_allowed = any(reached in network for network in self._networks)
+            is_own = host.lower().strip("[]") == own and (is_private(reached) or own in LOCAL_HOSTS or _is_literal(own))
+            if is_inner(address) and not is_allowed and not is_own:
+                raise _InnerAddress(host[:100])
+
+        return check
+
+
+def ask(method: str, address: str, body: Mapping[str, str] | None, *, check: Check) -> tuple[int, bytes]:
+    """Status and body of one answer. Errors: those of `outgoing`."""
+    headers = {"accept": "application/json"}
+    form = urlencode(body).encode() if body is not None else None
+    if form is not None:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    caller = Caller(address, check=check)
+    try:
+        reply = caller.ask(method, address, seconds=ANSWER_SECONDS, bytes_max=ANSWER_BYTES_MAX, headers=headers, body=form)
+    finally:
+        caller.close()
+    return reply.status, bytes(reply.body)
+
+
+def endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:
+    """An address of the service: https, but for a test on this machine."""
+    address = str(metadata.get(name, ""))
+    is_local = provider.issuer.startswith("http:")
+    if not is_safe(address) or not (is_local or address.startswith("https:")):
+        raise stopped(provider, f"{provider.name} names no safe {name}.")
+    return address
+
+
+def stopped(provider: Provider, message: str, status: int = 403) -> SignInStopped:
+    mender = f"you can try again; if it stays so, whoever looks after {provider.name} in your district"
+    return SignInStopped(message, mender, status)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
