@@ -141,8 +141,20 @@ STUDENT_CASES: list[Case] = [
         *_each("DOB", "", ""),
         *_unknown("DOB", "", "2/29/2015", "13/1/2015", "1/32/2015", "0/1/2015", "16.1.1998", "1-16-1998", "x"),
     ],
+    *_unknown("DOB", "", "1/16/998", "1/16/1", "1/16/1799", "2201-01-01", "٣/١/2015", "42583", "1.8.2016", "08-01-2016"),
+    # With a midnight time, as databases and spreadsheets write dates.
+    *_each("DOB", "8/1/2016", "8/1/2016 12:00:00 AM", "8/1/2016 0:00", "08/01/16 00:00:00", "8/1/2016 12:00 am"),
+    *_each("DOB", "8/1/2016", "2016-08-01 00:00:00.000", "2016-08-01T00:00:00", "2016-08-01T00:00:00Z", "2016-08-01 00:00"),
+    *_each("DOB", "8/1/2016", "2016-08-01T00:00:00-05:00", "2016-08-01 00:00:00.0000000"),
+    # Other forms with one reading.
+    *_each("DOB", "8/1/2016", "20160801", "2016/08/01", "2016/8/1", "01-AUG-16", "1-Aug-2016", "01-AUG-16 12:00:00 AM"),
+    *_each("DOB", "8/1/2016", "Aug 1, 2016", "August 1, 2016", "1 Aug 2016", "1 august 2016", "Aug. 1 2016"),
+    *_each("DOB", "9/2/1998", "02-SEP-98", "2 Sept 1998", "19980902"),
     *_unknown(
-        "DOB", "", "1/16/998", "1/16/1", "1/16/1799", "2201-01-01", "January 16, 1998", "19980116", "1/16/1998 0:00", "٣/١/2015"
+        "DOB",
+        "",
+        *("8/1/2016 08:30", "8/1/2016 12:00 PM", "2016-08-01T05:00:00Z", "2016-08-01T00:00:01", "8/1/2016 midnight"),
+        *("08012016", "01082016", "2016081", "201608011", "2016-8/1", "31-FEB-16", "01-AUX-16", "Aug 2016", "16-08-01", "1-8-16"),
     ),
     # Contacts.
     *_each("Contact_phone", "(718) 555-4567", "7185554567", "718-555-4567", "(718) 555-4567", "718.555.4567", " 718 555 4567 "),
@@ -262,9 +274,17 @@ def test_blank_and_absent_columns_are_told_apart(tmp_path: Path) -> None:
 def test_terms_have_iso_dates_and_two_digit_years_are_this_century(tmp_path: Path) -> None:
     sections = "School_id,Section_id,Teacher_id,Term_name,Term_start,Term_end\n" + "".join(
         f"ash,x{number},lund,T,{start},{end}\n"
-        for number, (start, end) in enumerate([("8/1/2025", "2025-12-20"), ("08/01/25", "12/20/25"), ("8/1/98", "1.1.2026")])
+        for number, (start, end) in enumerate(
+            [
+                ("8/1/2025", "2025-12-20"),
+                ("08/01/25", "12/20/25"),
+                ("8/1/98", "1.1.2026"),
+                ("8/1/2025 12:00:00 AM", "20251220"),
+                ("01-AUG-25", "2025-12-20T00:00:00"),
+            ]
+        )
     )
-    enrollments = "School_id,Section_id,Student_id\n" + "".join(f"ash,x{number},amy\n" for number in range(3))
+    enrollments = "School_id,Section_id,Student_id\n" + "".join(f"ash,x{number},amy\n" for number in range(5))
     world = outcome(tmp_path, {"sections.csv": sections, "enrollments.csv": enrollments}, Rules(today=TODAY))
     assert [(t["start_date"], t["end_date"]) for t in world.tables["terms"]] == [("2025-08-01", "2025-12-20"), ("2098-08-01", "")]
     assert world.found == [("sections.csv", 4, "bad-date")]

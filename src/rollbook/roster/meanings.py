@@ -79,8 +79,29 @@ _PHONE: Final = r"""
     FROM (SELECT value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
 """
 
+# Forms of a date that have one reading, in the order tried; `1.8.2016`, `08-01-2016` and the numbers of spreadsheets have two.
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"|dec(?:ember)?)"
+)
+_DATE_FORMS: Final[tuple[tuple[str, tuple[str, str, str]], ...]] = (
+    (r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})", ("m", "d", "y")),
+    (r"(\d{4})-(\d{1,2})-(\d{1,2})", ("y", "m", "d")),
+    (r"(\d{4})/(\d{1,2})/(\d{1,2})", ("y", "m", "d")),
+    (r"(\d{4})(\d{2})(\d{2})", ("y", "m", "d")),
+    (rf"(\d{{1,2}})[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})", ("d", "m", "y")),
+    (rf"{_MONTH}\.? (\d{{1,2}}),? (\d{{4}})", ("m", "d", "y")),
+)
+# A database or a spreadsheet adds the time of a date: midnight.
+_MIDNIGHT: Final = r"[ t](0{1,2}:00(:00(\.0+)?)?|12:00(:00(\.0+)?)?(?: )?am)( ?(z|[+-]\d{2}:?\d{2}))?$"
+_PARTS: Final = " ".join(
+    f"WHEN regexp_full_match(written, '{form}') THEN regexp_extract(written, '^{form}$', {list(parts)})"
+    for form, parts in _DATE_FORMS
+)
+
 # A year of two digits is this century's, or the last one's where that would be after $latest.
-_DATE: Final = r"""
+_DATE: Final = f"""
     SELECT value, CASE
         WHEN value = '' THEN ''
         WHEN year(day) NOT BETWEEN 1900 AND 2100 THEN NULL
@@ -88,11 +109,12 @@ _DATE: Final = r"""
         ELSE strftime(day, $form)
     END AS meaning
     FROM (
-        SELECT value, parts, CASE
-            WHEN regexp_full_match(value, '\d{4}-\d{1,2}-\d{1,2}') THEN try_cast(value AS DATE)
-            ELSE try_cast(format('{}{}-{}-{}', if(length(parts.y) = 2, '20', ''), parts.y, parts.m, parts.d) AS DATE)
-        END AS day
-        FROM (SELECT value, regexp_extract(value, '^(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})$', ['m', 'd', 'y']) AS parts FROM found)
+        SELECT value, parts, try_cast(format('{{}}{{}}-{{}}-{{}}', if(length(parts.y) = 2, '20', ''), parts.y,
+            coalesce(nullif(list_position({list(_MONTHS)}, parts.m[1:3]), 0)::VARCHAR, parts.m), parts.d) AS DATE) AS day
+        FROM (
+            SELECT value, CASE {_PARTS} END AS parts
+            FROM (SELECT value, regexp_replace(lower(value), '{_MIDNIGHT}', '') AS written FROM found)
+        )
     )
 """
 
