@@ -185,8 +185,8 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
             ("enrollments.csv", 9, "missing-value"),
         ],
     ),
-    "an enrollment that names the student's school": (
-        {"enrollments.csv": ENROLLMENTS + "birch,algebra,cem\n"},
+    "enrollments that name the student's school": (
+        {"enrollments.csv": ENROLLMENTS + "birch,algebra,cem\nbirch,algebra,dot\n"},
         [("enrollments.csv", 7, "other-school")],
     ),
     "an enrollment twice": ({"enrollments.csv": ENROLLMENTS + "ash,algebra,amy\n"}, []),

@@ -181,7 +181,8 @@ GRADES_OF_STUDENTS = "School_id,Student_id,First_name,Last_name,Grade\n" + "".jo
 SECTION_GRADES: dict[str, tuple[str, list[int], str, str]] = {
     # Grade of the row, students of the section by number, the grade shown, and the one where the majority is forced.
     "its own": ("7", [0, 1, 2], "7", "4"),
-    "Other as a word of its own": ("Other", [0, 1], "Other", "4"),
+    "Other, which says nothing": ("Other", [0, 1], "4", "4"),
+    "Other, and nobody has one": ("Other", [6], "Other", "Other"),
     "none of its own": ("", [0, 1, 2], "4", "4"),
     "one that is not known": ("5&6", [0, 1, 2], "4", "4"),
     "equally many: the lowest": ("", [0, 1, 2, 3, 4, 5], "Kindergarten", "Kindergarten"),
@@ -205,6 +206,40 @@ def test_grade_of_a_section_is_its_own_or_what_most_students_are_in(is_forced: b
     }
     grades = outcome(tmp_path, changes, Rules(majority_grades=is_forced)).column("sections", "grade")
     assert {key: row[3 if is_forced else 2] for key, row in SECTION_GRADES.items()} == grades
+
+
+SAME_GRADES: dict[str, tuple[list[str], list[str], bool]] = {
+    # Grades of the rows of two sections, the grades shown, and whether the report tells that the students decided.
+    "the same": (["Kindergarten", "Kindergarten"], ["4", "5"], True),
+    "the same in other words": (["0", "K-5"], ["4", "5"], True),
+    "different ones": (["3", "7"], ["3", "7"], False),
+    "a blank one among them": (["3", ""], ["3", "5"], False),
+    "one that is not known among them": (["3", "x"], ["3", "5"], False),
+    "none that says anything": (["Other", "Other"], ["4", "5"], False),
+    "all blank": (["", ""], ["4", "5"], False),
+}
+
+
+@pytest.mark.parametrize("name", SAME_GRADES)
+def test_where_all_sections_have_the_same_grade_their_students_decide(name: str, tmp_path: Path) -> None:
+    written, shown, is_told = SAME_GRADES[name]
+    changes = {
+        "students.csv": GRADES_OF_STUDENTS,
+        "sections.csv": SECTION_HEADERS + "".join(f"ash,x{n},lund,X,,,,{grade}\n" for n, grade in enumerate(written)),
+        "enrollments.csv": "School_id,Section_id,Student_id\nash,x0,s0\nash,x1,s2\n",
+    }
+    world = outcome(tmp_path, changes)
+    assert list(world.column("sections", "grade").values()) == shown
+    assert [problem.value for problem in world.problems if problem.code == "same-grade"] == (["2"] if is_told else [])
+
+
+def test_the_same_grade_of_all_sections_stays_where_no_student_has_one(tmp_path: Path) -> None:
+    changes = {
+        "students.csv": GRADES_OF_STUDENTS,
+        "sections.csv": SECTION_HEADERS + "ash,x,lund,X,,,,7\n",
+        "enrollments.csv": "School_id,Section_id,Student_id\nash,x,s6\n",
+    }
+    assert outcome(tmp_path, changes).column("sections", "grade") == {"x": "7"}
 
 
 def test_a_section_has_no_grade_at_all_where_nobody_sends_grades(tmp_path: Path) -> None:
@@ -372,10 +407,18 @@ def test_staff_of_several_schools_of_all_and_of_the_office(tmp_path: Path) -> No
     office = world.tables["schools"][-1]
     assert tuple(office[column] for column in ("key", "name", "school_number", "row")) == (
         "DEFAULT_DISTRICT_OFFICE",
-        "District Office",
+        "Default District Office (Auto-generated)",
         "DEFAULT_DISTRICT_OFFICE",
         4,
     )
+
+
+@pytest.mark.parametrize("file", ["staff.csv", "admins.csv"])
+def test_a_school_whose_id_is_the_word_for_all_schools_is_that_school_alone(file: str, tmp_path: Path) -> None:
+    email = "Staff_email" if file == "staff.csv" else "Admin_email"
+    rows = f"School_id,Staff_id,{email},First_name,Last_name\nDistrict,1,a@x.org,A,A\ndistrict,2,b@x.org,B,B\n"
+    world = outcome(tmp_path, {"schools.csv": SCHOOLS + "District,Central Office,3\n", file: rows})
+    assert schools_of(world, "staff") == {"1": ["District"], "2": ["District", "ash", "birch"]}
 
 
 def test_an_office_stands_alone_when_no_school_goes_in(tmp_path: Path) -> None:

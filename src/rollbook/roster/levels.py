@@ -30,8 +30,9 @@ from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
 from rollbook.roster.vocabulary import ADMIN_ROLES
 
-# Words that staff may write instead of a school's id (documented).
+# Words that staff may write instead of a school's id (documented); an id of schools.csv goes before them.
 OFFICE: Final = "DEFAULT_DISTRICT_OFFICE"
+OFFICE_NAME: Final = "Default District Office (Auto-generated)"
 ALL_SCHOOLS: Final = "district"
 
 CO_TEACHERS: Final = tuple(c.header for c in columns_of("sections.csv") if c.name.startswith("teacher_") and not c.required)
@@ -261,8 +262,8 @@ _ENROLLMENTS: Final = Level(
             "enrollments.csv",
             "School_id",
             f"""
-            SELECT "row", school_id AS value, section_school AS expected
-            FROM enrollment_links WHERE school_id <> section_school AND {_LINKED}
+            SELECT min("row") AS "row", count(*)::VARCHAR AS value, NULL AS expected
+            FROM enrollment_links WHERE school_id <> section_school AND {_LINKED} HAVING count(*) > 0
             """,
         ),
     ),

@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from rollbook.contract.column_values import VALUE
 from rollbook.contract.columns import COLUMNS
-from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, OtherWords, Problem, UnknownValue
+from rollbook.roster import forms
+from rollbook.roster.problems import VALUE_CHARACTERS_MAX, BadDate, BadPhone, OtherWords, Problem, SameGrade, UnknownValue
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
 from rollbook.roster.vocabulary import PADDED_GRADES, VOCABULARIES, Report, Vocabulary, grade_ranges
@@ -131,6 +132,8 @@ def build(tables: Tables, rules: Rules) -> None:
         for source in sources:
             if reading not in _SILENT and tables.has(source.file, source.column):
                 _report(connection, reading, source)
+    _find_same_grade(connection, rules)
+    forms.report(tables)
 
 
 def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:
@@ -194,6 +197,25 @@ def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> Non
         """,
         [problem.code, source.file, source.header, expected],
     )
+
+
+def _find_same_grade(connection: DuckDBPyConnection, rules: Rules) -> None:
+    """Make `same_grade(grade)`: a row if every section has the same grade of its own, which then says nothing (documented)."""
+    connection.execute(
+        """
+        CREATE TABLE same_grade AS
+        SELECT any_value(grade) AS grade, min("row") AS "row", count(*) AS sections
+        FROM (SELECT "row", coalesce(meaning, '') AS grade FROM kept_sections LEFT JOIN meaning_grade_range ON value = grade)
+        HAVING min(grade) = max(grade) AND min(grade) NOT IN ('', 'Other')
+        """
+    )
+    if not rules.majority_grades:
+        connection.execute(
+            f"""
+            INSERT INTO problems
+            SELECT '{SameGrade.code}', 'sections.csv', "row", 'Grade', sections::VARCHAR, grade FROM same_grade
+            """
+        )
 
 
 _VOCABULARY: Final = {vocabulary.name: vocabulary for vocabulary in VOCABULARIES}

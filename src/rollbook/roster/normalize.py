@@ -10,7 +10,7 @@ from typing import Final
 
 from rollbook.contract.fields import GRADES
 from rollbook.roster import subjects
-from rollbook.roster.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE
+from rollbook.roster.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE, OFFICE_NAME
 from rollbook.roster.rules import Rules
 from rollbook.roster.sharing import SEPARATOR
 from rollbook.roster.tables import Tables
@@ -67,7 +67,7 @@ _SCHOOLS: Final = f"""
     FROM kept_schools school {_joins("school", _SCHOOL_READINGS)}
     UNION ALL
     -- Staff may name the district's office although schools.csv has no row for it: the id is built in (documented).
-    SELECT '{OFFICE}', (SELECT coalesce(max("row"), 1) + 1 FROM kept_schools), 'District Office', '{OFFICE}',
+    SELECT '{OFFICE}', (SELECT coalesce(max("row"), 1) + 1 FROM kept_schools), '{OFFICE_NAME}', '{OFFICE}',
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     WHERE '{OFFICE}' IN (SELECT school_id FROM kept_staff) AND '{OFFICE}' NOT IN (SELECT key FROM kept_schools)
 """
@@ -194,9 +194,13 @@ _STAFF: Final = (
     """,
     f"""
     CREATE VIEW staff_schools AS
-    SELECT key, school_id AS school FROM kept_staff WHERE lower(school_id) <> '{ALL_SCHOOLS}'
+    WITH named AS (
+        SELECT key, school_id, lower(school_id) = '{ALL_SCHOOLS}' AND school_id NOT IN (SELECT key FROM kept_schools) AS is_all
+        FROM kept_staff
+    )
+    SELECT key, school_id AS school FROM named WHERE NOT is_all
     UNION
-    SELECT staff.key, school.key FROM kept_staff staff, kept_schools school WHERE lower(staff.school_id) = '{ALL_SCHOOLS}'
+    SELECT named.key, school.key FROM named, kept_schools school WHERE is_all
     """,
 )
 
@@ -268,9 +272,9 @@ _TERMS_AND_COURSES: Final = (
 def _majority_grades(rules: Rules) -> str:
     """`majority_grades(section, grade)`: what most students are in; of equally many the lowest grade.
 
-    Only for sections whose own Grade does not say it, unless the district wants it for all.
+    Only for sections whose own Grade does not say it. For all, if all have the same one (documented) or the district wants it.
     """
-    unsaid = "" if rules.majority_grades else "WHERE coalesce(grade, '') = '' OR NOT is_known"
+    unsaid = "" if rules.majority_grades else "WHERE coalesce(meaning, '') IN ('', 'Other') OR EXISTS (FROM same_grade)"
     ranks = ", ".join(f"('{grade}', {rank})" for rank, grade in enumerate(GRADES) if grade)
     return f"""
         CREATE TABLE majority_grades AS

@@ -314,6 +314,22 @@ class OtherWords(RowWarning):
     mend = "Nothing, if the words are meant so; the reference lists those that the API has."
 
 
+class OtherForm(RowWarning):
+    code, title = "other-form", "Values of another form"
+    left_out = "nothing"
+    message = (
+        "{file} row {row}: {column} has values that are not {expected}, here first, {value} in all; they are shown as they are"
+    )
+    mend = "Correct the values in the SIS, or leave the cells blank."
+
+
+class SameGrade(RowWarning):
+    code, title = "same-grade", "All sections have the same grade"
+    left_out = "nothing"
+    message = "{file}: all {value} sections have the grade {expected}, so each shows the grade that most of its students are in"
+    mend = "Give each section its own grade, or leave the column out."
+
+
 class BadDate(RowWarning):
     code, title = "bad-date", "Not a date"
     message = "{file} row {row}: {column} {value!r} is no date; expected {expected}"
@@ -351,9 +367,10 @@ class ConflictingContact(RowWarning):
 
 
 class OtherSchool(RowWarning):
-    code, title = "other-school", "Enrollment names another school than its section"
-    message = "{file} row {row}: {column} is {value!r}, and the section is in {expected!r}; the section's school was used"
-    mend = "Write the section's School_id."
+    code, title = "other-school", "Enrollments name another school than their section"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} is not the section's, here first, {value} in all; the section's school was used"
+    mend = "Nothing, if they name the student's school; else write the section's School_id."
 
 
 class UnknownCourse(RowWarning):
@@ -399,6 +416,8 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     IncompleteContact,
     UnknownValue,
     OtherWords,
+    OtherForm,
+    SameGrade,
     BadDate,
     BadPhone,
     BlankSchoolNumber,

@@ -1,0 +1,46 @@
+"""Counts the values of another form than the specification asks for; they are shown as they are (recorded for emails)."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Final
+
+from rollbook.contract.column_values import VALUE
+from rollbook.contract.columns import COLUMNS, Column
+from rollbook.roster.findings import record
+from rollbook.roster.problems import OtherForm
+from rollbook.roster.tables import Tables
+
+# What a value must be, as SQL for the column `{0}`.
+FORMS: Final = {
+    "email": "{0} LIKE '%_@_%._%' AND NOT contains({0}, ' ') AND length({0}) - length(replace({0}, '@', '')) = 1",
+    "state": "regexp_full_match({0}, '[A-Za-z]{{2}}')",
+    "zip": "regexp_full_match({0}, '[A-Za-z0-9]{{5}}([A-Za-z0-9]{{4}})?')",
+}
+_KEPT: Final = ("schools.csv", "students.csv", "teachers.csv")
+
+
+def report(tables: Tables) -> None:
+    """One line for each column: its first value of another form, and how many there are."""
+    sent = [column for column in COLUMNS if column.values in FORMS and tables.has(column.file, column.name)]
+    for rows, columns in groupby(sent, _rows):
+        _report(tables, rows, list(columns))
+
+
+def _rows(column: Column) -> str:
+    if column.name.startswith("contact_"):
+        return "kept_contacts"
+    table = column.file.removesuffix(".csv")
+    return f"kept_{table}" if column.file in _KEPT else f"usable_{table}"
+
+
+def _report(tables: Tables, rows: str, columns: list[Column]) -> None:
+    """One pass over the rows for all of their columns."""
+    others = [f"{column.name} <> '' AND NOT ({FORMS[column.values].format(column.name)})" for column in columns]
+    counted = ", ".join(f'count(*) FILTER ({other}), min("row") FILTER ({other})' for other in others)
+    found = tables.one(f"SELECT {counted} FROM {rows}")
+    for number, column in enumerate(columns):
+        count, row = found[2 * number : 2 * number + 2]
+        if count:
+            expected = VALUE[column.values].expected
+            record(tables.connection, [OtherForm(column.file, row, column.header, str(count), expected)])
