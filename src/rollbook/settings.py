@@ -69,7 +69,7 @@ class Settings:
     session_seconds: int = row(43_200, "A browser is signed out after so long in any case.", least=60)
     login_failures: int = row(10, "Failed sign-ins to one account from one address before both have to wait.", least=1)
     login_failures_address: int = row(
-        200, "Failed sign-ins from one address, to whatever account, before it has to wait.", least=1
+        200, "Failed sign-ins from one address, to whatever account, before attempts from it take turns.", least=1
     )
     login_wait_seconds: int = row(900, "How long failed sign-ins count.", least=1)
     rate_limit: int = row(1200, "Requests per token and window; 0 switches the limit off.", least=0)

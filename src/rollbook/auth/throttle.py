@@ -1,47 +1,87 @@
-"""Slowing down whoever guesses, without letting anyone lock another out.
+"""Slowing down guessers, without letting anyone lock another out.
 
-Failures count for one account from one address, and for one address over all accounts. Nothing counts for an account alone: who
-guesses a pupil's password from elsewhere does not keep the pupil from signing in.
+Failures count for one account from one address first: after a few, that pair waits. They also count for an address alone.
+A school shares one address, so past that limit it is slowed and not shut: attempts have turns, as far apart as the limit would
+spread them over its window; an account that has signed in from there before needs no turn. Nothing counts for an account alone:
+guesses from elsewhere do not keep a pupil from signing in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from rollbook.settings import Settings
-from rollbook.store import logins
+from rollbook.store import attempts
 from rollbook.store.database import Connection
+
+FAMILIAR_SECONDS = 30 * 86_400
+# What one customer of a provider has of IPv6, at the least: whoever has one address of it has all (RFC 6177).
+IPV6_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What counts an attempt: (bucket, failures allowed) for each, and how long they count."""
+    """What counts an attempt, how many failures are allowed to each, and how long they count. `account` is blank for a badge."""
 
-    buckets: tuple[tuple[str, int], ...]
+    address: str
+    address_max: int
     seconds: int
+    account: str = ""
+    account_max: int = 0
 
 
 def of(settings: Settings, place: str, username: str, address: str) -> Limit:
-    """The limit of an attempt at a place (a district's id, or a login method without names)."""
-    account = f"{place} {username.strip().lower()} {address}"
-    pairs = ((f"address {address}", settings.login_failures_address),)
-    return Limit(((f"account {account}", settings.login_failures), *pairs), settings.login_wait_seconds)
+    """The limit of an attempt at a place (a district's id)."""
+    network = _network(address)
+    account = f"account {place} {username.strip().lower()} {network}"
+    most = (settings.login_failures_address, settings.login_wait_seconds)
+    return Limit(f"address {network}", *most, account, settings.login_failures)
 
 
 def of_address(settings: Settings, address: str) -> Limit:
     """The limit of an attempt by a secret too long to guess, such as a badge: a whole school may share the address."""
-    return Limit(((f"badges {address}", settings.login_failures_address),), settings.login_wait_seconds)
+    return Limit(f"badges {_network(address)}", settings.login_failures_address, settings.login_wait_seconds)
 
 
-def is_exceeded(connection: Connection, limit: Limit) -> bool:
-    return any(logins.failures(connection, bucket) >= allowed for bucket, allowed in limit.buckets)
+def is_shut(connection: Connection, limit: Limit) -> bool:
+    """Whether the attempt has to wait in any case."""
+    bucket, most = (limit.account, limit.account_max) if limit.account else (limit.address, limit.address_max)
+    return attempts.failures(connection, bucket, window_seconds=limit.seconds) >= most
+
+
+def is_slowed(connection: Connection, limit: Limit) -> bool:
+    """Whether attempts from the address take turns."""
+    return attempts.failures(connection, limit.address, window_seconds=limit.seconds) >= limit.address_max
+
+
+def is_familiar(connection: Connection, limit: Limit) -> bool:
+    """Whether this account has signed in from this address before."""
+    return attempts.is_remembered(connection, limit.account)
+
+
+def take_turn(connection: Connection, limit: Limit) -> bool:
+    gap = -(-limit.seconds // limit.address_max)
+    return attempts.take_turn(connection, f"turn {limit.address}", gap_seconds=gap)
 
 
 def count(connection: Connection, limit: Limit) -> None:
-    for bucket, _ in limit.buckets:
-        logins.add_failure(connection, bucket, window_seconds=limit.seconds)
+    for bucket in (limit.account, limit.address):
+        if bucket:
+            attempts.add_failure(connection, bucket, window_seconds=limit.seconds)
 
 
-def forget(connection: Connection, limit: Limit) -> None:
+def succeed(connection: Connection, limit: Limit) -> None:
     """After a success: this account's failures from this address no longer count; the address's do."""
-    logins.forget_failures(connection, limit.buckets[0][0])
+    attempts.forget_failures(connection, limit.account)
+    attempts.remember(connection, limit.account, seconds=FAMILIAR_SECONDS)
+
+
+def _network(address: str) -> str:
+    """The address, or of IPv6 its network: else every attempt could come from another one."""
+    if not address:
+        return address
+    found = ip_address(address)
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or ip_network((int(found), IPV6_BITS), strict=False))

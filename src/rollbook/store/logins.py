@@ -355,26 +355,3 @@ def has_allowed(
     select = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
     pairs = ((application, district, user_id) for user_id in user_ids)
     return any(is_held(connection, select, pair) if is_writing else connection.row(select, pair) for pair in pairs)
-
-
-# Failures ------------------------------------------------------------------------------------------
-
-
-def failures(connection: Connection, bucket: str) -> int:
-    """How many attempts of that bucket failed in its window."""
-    found = connection.row("SELECT attempts FROM failures WHERE bucket = ? AND expires > ?", (digest(bucket), now()))
-    return int(found[0]) if found else 0
-
-
-def add_failure(connection: Connection, bucket: str, *, window_seconds: int) -> None:
-    moment = now()
-    connection.run("DELETE FROM failures WHERE expires < ?", (moment,))
-    connection.run(
-        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?)"
-        " ON CONFLICT (bucket) DO UPDATE SET attempts = failures.attempts + 1",
-        (digest(bucket), moment + window_seconds),
-    )
-
-
-def forget_failures(connection: Connection, bucket: str) -> None:
-    connection.run("DELETE FROM failures WHERE bucket = ?", (digest(bucket),))

@@ -243,6 +243,16 @@ def session_proof(connection: Connection) -> None:
     _run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
 
 
+def sign_in_attempts(connection: Connection) -> None:
+    """Accounts that have signed in from an address before; and the end of failures, by which many of them are dropped."""
+    for sql in (
+        "CREATE TABLE familiar (bucket {text} PRIMARY KEY, expires {number} NOT NULL){clustered}",
+        "CREATE INDEX familiar_by_end ON familiar (expires)",
+        "CREATE INDEX failures_by_end ON failures (expires)",
+    ):
+        _run(connection, sql)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -253,4 +263,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     provider_columns,
     district_rules,
     session_proof,
+    sign_in_attempts,
 )

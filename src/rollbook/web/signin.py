@@ -29,7 +29,7 @@ FOUND_MAX = 20
 BADGES = ("/badge", "/badges")
 MISFIT = "The username or password is wrong."
 NO_BADGE = "This code does not work. Check the letters, or ask your teacher for a new badge."
-WAIT = "Too many attempts. Wait a quarter of an hour, or use a badge."
+WAIT = "Too many attempts. Try again in a little while, a quarter of an hour at most, or use a badge."
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -143,22 +143,23 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
     username, password = visit.form.get("username", ""), visit.form.get("password", "")[: passwords.PASSWORD_MAX]
     limit = throttle.of(desk.settings, district.id, username, visit.address)
     with desk.database.read() as connection:
-        is_throttled = throttle.is_exceeded(connection, limit)
-        candidates = [] if is_throttled else credentials.by_username(connection, district.number, username)
+        is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
+        is_familiar = is_slowed and throttle.is_familiar(connection, limit)
         active = people.whole(connection, district.number)
-        candidates = [one for one in candidates if people.get(connection, active, one.user_id)]
-    if is_throttled:
+        known = credentials.by_username(connection, district.number, username)
+        candidates = [one for one in known if people.get(connection, active, one.user_id)]
+    if is_shut or (is_slowed and not is_familiar and not _take_turn(desk, limit)):
         return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
     if len({credential.user_id for credential, _ in fitting}) != 1:
-        return _refuse_password(desk, visit, district, limit)
+        return _refuse_password(desk, visit, district, limit, needs_turn=is_familiar)
     credential, digest = fitting[0]
     strong = passwords.strong(digest) if credential.password is None else None
     with desk.database.write() as connection:
         # Comparing takes its time, and a sync may have changed it meanwhile.
         is_good = credentials.is_good(connection, district.number, credential)
         if is_good:
-            throttle.forget(connection, limit)
+            throttle.succeed(connection, limit)
             if strong:
                 credentials.strengthen(connection, district.number, credential, strong)
             person = (credential.user_id, credential.role)
@@ -166,10 +167,19 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
     return _welcome(desk, visit, district, secret) if is_good else _refuse_password(desk, visit, district, limit)
 
 
-def _refuse_password(desk: Desk, visit: Visit, district: District, limit: Limit) -> Response:
+def _take_turn(desk: Desk, limit: Limit) -> bool:
     with desk.database.write(is_durable=False) as connection:
+        return throttle.take_turn(connection, limit)
+
+
+def _refuse_password(desk: Desk, visit: Visit, district: District, limit: Limit, *, needs_turn: bool = False) -> Response:
+    """Count the failure. Where turns are taken, an account that needs none is answered like the others: nobody learns which."""
+    with desk.database.write(is_durable=False) as connection:
+        has_turn = not needs_turn or throttle.take_turn(connection, limit)
         throttle.count(connection, limit)
         audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
+    if not has_turn:
+        return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
 
 
@@ -241,7 +251,7 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
     with desk.database.read() as connection:
         # A good badge works on while others' attempts from the same school are held back.
         holder = credentials.badge_holder(connection, code)
-        is_throttled = holder is None and throttle.is_exceeded(connection, limit)
+        is_throttled = holder is None and throttle.is_shut(connection, limit)
         person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
         district = districts.by_number(connection, holder[0]) if holder else None
     if is_throttled:
