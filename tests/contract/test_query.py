@@ -21,6 +21,7 @@ from rollbook.contract.query import (
     parse_unpaged,
     record_links,
 )
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.errors import BadParameter, TooLarge
 
 ROWS = {row.path: row for row in ENDPOINTS}
@@ -117,7 +118,7 @@ def test_a_parameter_may_be_written_as_a_list(form: str) -> None:
 def test_a_list_of_kinds_may_be_indexed(form: str) -> None:
     asked = f"{form.format('record_type')}=users&{form.replace('0', '1').format('record_type')}=sections"
     assert Query(record_types=("users", "sections")) == parse(EVENTS[0], asked)
-    assert Query(since_snapshot=4) == parse(EVENTS[0], f"{form.format(SINCE_SNAPSHOT)}=4")
+    assert Query(since_snapshot=SnapshotName(4, "")) == parse(EVENTS[0], f"{form.format(SINCE_SNAPSHOT)}=4")
 
 
 @pytest.mark.parametrize("raw", ["role[]=student&role[]=teacher", "role[0]=student&role[1]=teacher", "limit[]=1&limit[]=2"])

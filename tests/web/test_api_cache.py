@@ -38,19 +38,23 @@ def test_the_least_used_answer_gives_way() -> None:
     assert held(kept, "a", "b", "c", "d") == ["a", "c", "d"]
 
 
-def test_an_answer_that_is_too_large_is_not_kept() -> None:
+def test_of_an_answer_that_is_too_large_only_the_cursors_are_kept() -> None:
     kept = Kept(KEPT_ANSWER_BYTES_MAX * 4)
-    kept.put("large", b"x" * (KEPT_ANSWER_BYTES_MAX + 1), False)
-    assert held(kept, "large") == []
-    small = Kept(ENTRY_BYTES + 100)
-    small.put("a", b"x" * 101, False)
+    cursors = (("starting_after", "a" * 24),)
+    made = kept.put("large", b"x" * (KEPT_ANSWER_BYTES_MAX + 1), False, cursors)
+    found = kept.get("large", False)
+    assert made.body
+    assert found
+    assert (found.body, found.cursors) == (None, cursors)
+    small = Kept(ENTRY_BYTES - 1)
+    small.put("a", b"x", False)
     assert held(small, "a") == []
 
 
 def test_without_memory_nothing_is_kept() -> None:
     kept = Kept(0)
-    body, _ = kept.put("a", b"x", False)
-    assert (body, held(kept, "a")) == (b"x", [])
+    made = kept.put("a", b"x", False)
+    assert (made.body, held(kept, "a")) == (b"x", [])
 
 
 def test_the_same_answer_kept_twice_counts_once() -> None:

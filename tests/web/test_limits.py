@@ -13,6 +13,7 @@ import pytest
 
 from rollbook.contract.access import Access
 from rollbook.contract.query import Query
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
 from rollbook.web.shared import SLOTS
@@ -149,8 +150,8 @@ def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_li
     pins, access = Pins(tmp_path / "limits"), Access(1, "d", 1, 1, "c", ())
     buckets = [f"token {number}" for number in range(50)]
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {2}
-    for number in range(SLOTS * 2):
-        pins.begin(access, f"/v3.0/users/{number}/sections", Query(), 1)
+    for number in range(SLOTS["limits"] * 2):
+        pins.note(access, f"/v3.0/users/{number}/sections", Query(), [("starting_after", "x")], SnapshotName(1, "0badcafe"))
     pins.close()
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {1}
 

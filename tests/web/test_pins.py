@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.query import Query
-from rollbook.store import applications, districts
+from rollbook.contract.snapshots import SnapshotName
+from rollbook.store import applications, districts, records
 from rollbook.store.database import Database, open_database
 from rollbook.store.districts import District
 from rollbook.store.keys import Sealer
@@ -65,12 +67,24 @@ class World:
         body: dict[str, Any] = answer.json()
         return body
 
-    def answer(self, uri: str) -> httpx.Response:
+    def answer(self, uri: str, tag: str = "") -> httpx.Response:
         api = self.app.data
         path, _, query = uri.partition("?")
         segments = tuple(part for part in path.split("/") if part)
-        made = api.answer(Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False))
+        made = api.answer(Request("GET", path, segments, query, f"Bearer {self.token}", tag, takes_gzip=False))
         return httpx.Response(made.status, headers=list(made.headers), content=made.body)
+
+    def note(self, path: str, cursor: str, run: int) -> None:
+        """Note that a pull goes on from a cursor with the state after a run."""
+        access = _access(self)
+        with self.database.read() as connection:
+            name = records.named(connection, access, run)
+        assert name
+        self.app.data._pins.note(access, path, Query(), [("starting_after", cursor)], name)
+
+    def restart(self) -> None:
+        """Another server over the same files."""
+        self.app = App(self.database, self.settings, limits=self.folder / "shared")
 
     def pull(self, uri: str, limit: int, between: Callable[[int], None] = lambda page: None) -> list[dict[str, Any]]:
         """The whole list by following `next`; `between` is called after each page."""
@@ -149,19 +163,20 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
     access = world.app.data._tokens.resolve
     with world.database.read() as connection:
         reader = access(connection, f"Bearer {world.token}")
-    pins.begin(reader, "/v3.0/users", Query(limit=5), run=3)
-    assert pins.run(reader, "/v3.0/users", Query(limit=9, after="x"), head=7) == 3
-    assert pins.run(reader, "/v3.0/sections", Query(limit=5), head=7) == 7
-    assert pins.run(reader, "/v3.0/users", Query(role="student"), head=7) == 7
-    assert pins.run(reader, "/v3.0/users", Query(primary=True), head=7) == 7
+    third = SnapshotName(3, "0badcafe")
+    pins.note(reader, "/v3.0/users", Query(limit=5), [("starting_after", "x")], third)
+    assert pins.snapshot(reader, "/v3.0/users", Query(limit=9, after="x")) == third
+    others = (Query(after="y"), Query(before="x"), Query(), Query(after="x", role="student"), Query(after="x", primary=True))
+    assert not [query for query in others if pins.snapshot(reader, "/v3.0/users", query)]
+    assert pins.snapshot(reader, "/v3.0/sections", Query(after="x")) is None
     now[0] += PIN_SECONDS
-    assert pins.run(reader, "/v3.0/users", Query(limit=5), head=7) == 7
+    assert pins.snapshot(reader, "/v3.0/users", Query(after="x")) is None
 
 
 @given(limits=st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_pages_of_any_size_make_up_the_pinned_state(tmp_path_factory: pytest.TempPathFactory, limits: list[int]) -> None:
     world, whole = _changed_world(tmp_path_factory)
-    world.app.data._pins.begin(_access(world), "/v3.0/users", Query(), run=1)
+    world.note("/v3.0/users", "0" * 24, run=1)
     found: list[dict[str, Any]] = []
     for turn in range(len(whole) + 1):
         after = found[-1]["data"]["id"] if found else "0" * 24
@@ -193,6 +208,10 @@ def _sqlite(folder: Path) -> Database:
     return database
 
 
+def _next(page: dict[str, Any]) -> str:
+    return str(next(link["uri"] for link in page["links"] if link["rel"] == "next"))
+
+
 def _access(world: World) -> Any:
     with world.database.read() as connection:
         return world.app.data._tokens.resolve(connection, f"Bearer {world.token}")
@@ -200,7 +219,7 @@ def _access(world: World) -> Any:
 
 @pytest.mark.parametrize("name", ["Reader", "Other"])
 def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, name: str) -> None:
-    world.get("/v3.0/users?limit=5")
+    cursor = world.get("/v3.0/users?limit=5")["data"][-1]["data"]["id"]
     # On SQLite the number of a connection that has ended is given again.
     reader = applications.find(world.database, "Reader")
     applications.disconnect(world.database, reader, world.district)
@@ -208,15 +227,16 @@ def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, na
     follower = reader if name == "Reader" else applications.create(world.database, name)[0]
     view = sync.view_of(world.database, world.district, Spec(), world.settings)
     world.token = applications.connect(world.database, Sealer(world.folder / "key"), follower, world.district, view)
-    page = world.get(f"/v3.0/users?limit=5&starting_after={'0' * 24}")
-    assert page["data"] == world.get("/v3.0/users?limit=5")["data"]
+    page = world.get(f"/v3.0/users?limit=5&starting_after={cursor}")
+    assert page["data"] == [each for each in world.pull("/v3.0/users", 10_000) if each["data"]["id"] > cursor][:5]
 
 
 def test_no_pull_goes_on_with_a_run_from_before_its_connection(tmp_path: Path, world: World) -> None:
     pins, reader = Pins(tmp_path / "pins"), _access(world)
-    pins.begin(reader, "/v3.0/users", Query(), run=3)
-    assert pins.run(reader, "/v3.0/users", Query(), head=7) == 3
-    assert pins.run(replace(reader, connected_since=5), "/v3.0/users", Query(), head=7) == 7
+    third = SnapshotName(3, "0badcafe")
+    pins.note(reader, "/v3.0/users", Query(), [("starting_after", "x")], third)
+    assert pins.snapshot(reader, "/v3.0/users", Query(after="x")) == third
+    assert pins.snapshot(replace(reader, connected_since=5), "/v3.0/users", Query(after="x")) is None
 
 
 def test_each_token_and_connection_has_a_bucket_of_its_own(world: World) -> None:
@@ -232,18 +252,77 @@ def test_each_token_and_connection_has_a_bucket_of_its_own(world: World) -> None
 
 
 def test_parameters_that_an_endpoint_does_not_know_make_no_pull_of_their_own(world: World) -> None:
-    first = world.get("/v3.0/users?limit=5&x=1")
+    whole = world.pull("/v3.0/users?x=1", 10_000)
+    cursor = world.get("/v3.0/users?limit=5&x=1")["data"][-1]["data"]["id"]
     world.day(400)
-    whole = world.pull("/v3.0/users?x=2", 10_000)
-    world.app.data._pins.begin(_access(world), "/v3.0/users", Query(), run=1)
-    pinned = world.get(f"/v3.0/users?limit=5&x=3&starting_after={'0' * 24}")
-    assert pinned["data"] == first["data"] != whole[:5]
+    pinned = world.get(f"/v3.0/users?limit=5&x=3&starting_after={cursor}")
+    now = [each for each in world.pull("/v3.0/users?x=2", 10_000) if each["data"]["id"] > cursor]
+    assert pinned["data"] == whole[5:10] != now[:5]
 
 
 def test_a_list_that_is_not_there_is_not_noted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[str] = []
-    monkeypatch.setattr(world.app.data._pins, "begin", lambda _access, path, _query, _run: begun.append(path))
+    noted: list[str] = []
+    monkeypatch.setattr(world.app.data._pins, "note", lambda _access, path, *_: noted.append(path))
     school = world.get("/v3.0/schools")["data"][0]["data"]["id"]
     for id_ in (school, "f" * 24):
         world.answer(f"/v3.0/schools/{id_}/users")
-    assert begun == ["/v3.0/schools", f"/v3.0/schools/{school}/users"]
+    assert noted == ["/v3.0/schools", f"/v3.0/schools/{school}/users"]
+
+
+def test_a_pull_goes_on_while_the_same_token_begins_the_list_again(world: World) -> None:
+    before = world.pull("/v3.0/users", 10_000)
+    first = world.get("/v3.0/users?limit=7")
+    second = world.get(_next(first))
+    world.day(400)
+    after = world.pull("/v3.0/users", 10_000)
+    again = world.get("/v3.0/users?limit=11")
+    assert first["data"] + world.follow(second) == before
+    assert world.follow(again) == after != before
+
+
+def test_a_pull_survives_a_restart_of_the_server(world: World) -> None:
+    before = world.pull("/v3.0/users", 10_000)
+    page = world.get("/v3.0/users?limit=7")
+    world.restart()
+    world.day(400)
+    world.restart()
+    assert world.follow(page) == before
+
+
+def test_a_page_that_a_client_has_already_goes_on_with_its_state(world: World) -> None:
+    before = world.pull("/v3.0/users", 10_000)
+    page = world.get("/v3.0/users?limit=7")
+    tag = world.answer("/v3.0/users?limit=7").headers["etag"]
+    (world.folder / "shared").unlink()
+    world.restart()
+    assert world.answer("/v3.0/users?limit=7", tag).status_code == 304
+    world.day(400)
+    assert world.follow(page) == before
+
+
+def test_links_carry_nothing_of_our_own(world: World) -> None:
+    page = world.get(_next(world.get("/v3.0/users?limit=7")))
+    assert {part.partition("=")[0] for link in page["links"] for part in link["uri"].partition("?")[2].split("&")} == {
+        "limit",
+        "starting_after",
+        "ending_before",
+    }
+
+
+def test_a_run_of_another_history_takes_no_pull_over(tmp_path: Path) -> None:
+    world = World(_sqlite(tmp_path), tmp_path)
+    saved = tmp_path / "saved.db"
+    world.database.settle()
+    shutil.copy(tmp_path / "rollbook.db", saved)
+    world.day(400)
+    page = world.get("/v3.0/users?limit=7")
+    world.database.close()
+    for name in ("rollbook.db", "rollbook.db-wal", "rollbook.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    shutil.copy(saved, tmp_path / "rollbook.db")
+    world.database = _sqlite(tmp_path)
+    world.restart()
+    world.day(30)
+    world.day(401)
+    now = [each for each in world.pull("/v3.0/users", 10_000) if each["data"]["id"] > page["data"][-1]["data"]["id"]]
+    assert world.follow(world.get(_next(page))) == now

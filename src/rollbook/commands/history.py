@@ -10,6 +10,7 @@ import orjson
 from rollbook import sync
 from rollbook.commands import past, report
 from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.contract import snapshots
 from rollbook.errors import BadSetting
 from rollbook.roster.guard import NAMED_PERCENT, Threshold
 from rollbook.store import catchup, districts, history, thresholds
@@ -149,13 +150,17 @@ def events() -> None:
 
 @events.command()
 @click.argument("district")
-@click.argument("snapshot", type=int)
+@click.argument("snapshot")
 @database_option
-def since(district: str, snapshot: int, database: str | None) -> None:
-    """Print the full difference from SNAPSHOT (a sync's number, see `rollbook history`) to now, one event a line.
+def since(district: str, snapshot: str, database: str | None) -> None:
+    """Print the full difference from SNAPSHOT to now, one event a line.
 
-    For whoever slept longer than events are kept: the same events as in the feed, one for each record that differs.
+    SNAPSHOT is a sync's number (see `rollbook history`), or what an answer's header `x-rollbook-snapshot` said. The events are
+    those of the feed, one for each record that differs, also for a time whose events are no longer kept.
     """
+    name = snapshots.parse(snapshot)
+    if name is None:
+        raise click.BadParameter(f"expected a sync's number, or a name such as 41-9f86d081; got {snapshot!r}")
     with opened(read_settings(database=database)) as store:
-        for line in catchup.since(store, districts.find(store, district), snapshot):
+        for line in catchup.since(store, districts.find(store, district), name):
             click.echo(line)

@@ -60,6 +60,8 @@ class Access:
     of the district: the store holds every view as records of its own, so a read cannot reach beyond it. `connection` numbers
     the pair of application and district; `holder` says whether a district or a person holds the token.
 
+    `view_mark` is drawn for the view: a restored database may give its number to another one.
+
     `shown_since` is the run that last changed what is shared; no state before it is shown. `connected_since` is the run after
     which the connection began: nothing that was gone before is told of. Its events are those with ids above `events_after`; None
     while they are off.
@@ -85,6 +87,7 @@ class Access:
     shown_since: int = 0
     connected_since: int = 0
     events_after: str | None = None
+    view_mark: str = ""
 
     @property
     def bucket(self) -> str:

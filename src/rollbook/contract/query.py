@@ -11,8 +11,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from urllib.parse import unquote_plus
 
+from rollbook.contract import snapshots
 from rollbook.contract.endpoints import LINKS, USER_LINKS, Endpoint
 from rollbook.contract.kinds import KIND, ROLE
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.errors import BadParameter, TooLarge
 
 LIMIT_DEFAULT = 100
@@ -27,6 +29,8 @@ _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
 # Parameters that hold a position.
 CURSORS = ("starting_after", "ending_before")
+# A parameter that holds a position, and the id in it.
+Cursor = tuple[str, str]
 # What follows the name of a list where clients write one as `role[]` (PHP, axios) or `role[0]` (Typhoeus).
 _INDEX = re.compile(r"\[[0-9]*\]")
 
@@ -43,7 +47,14 @@ class Query:
     primary: bool = False
     school: str | None = None
     record_types: tuple[str, ...] = ()
-    since_snapshot: int | None = None
+    since_snapshot: SnapshotName | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The cursor that the query goes on with; None at an end of the list."""
+        if self.after:
+            return "starting_after", self.after
+        return ("ending_before", self.before) if self.before and self.before != LAST else None
 
 
 _PLAIN = Query()
@@ -140,10 +151,13 @@ def _cursor(name: str, text: str | None) -> str | None:
     return text.lower()
 
 
-def _snapshot(text: str | None) -> int | None:
-    if text is not None and not (_DIGITS.fullmatch(text) and len(text) < 10):
-        raise BadParameter(f"{SINCE_SNAPSHOT}: expected the number of a snapshot, got {text[:40]!r}")
-    return int(text) if text else None
+def _snapshot(text: str | None) -> SnapshotName | None:
+    if text is None:
+        return None
+    name = snapshots.parse(text)
+    if name is None:
+        raise BadParameter(f"{SINCE_SNAPSHOT}: expected what x-rollbook-snapshot said, such as 41-9f86d081, got {text[:40]!r}")
+    return name
 
 
 def _school(text: str | None) -> str | None:
@@ -201,6 +215,12 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
         if has_more and last:
             links.append(link("next", f"{base}starting_after={last}"))
     return f"[{','.join(links)}]"
+
+
+def cursors(query: Query, first: str | None, last: str | None) -> tuple[Cursor, ...]:
+    """The cursors with which a client may go on from a page, by its links or by its ends; arguments as for `page_links`."""
+    ends = (("ending_before", first or query.after), ("starting_after", last or query.before))
+    return tuple((name, id_) for name, id_ in ends if id_ and id_ != LAST)
 
 
 def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozenset[str] = frozenset()) -> str:

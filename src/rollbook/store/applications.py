@@ -502,14 +502,14 @@ def views_of(database: Database, district: District) -> dict[str, int]:
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark"
         " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after = found
+    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark = found
     return Access(
         district,
         district_id,
@@ -522,6 +522,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
         shown_since=edited,
         connected_since=since,
         events_after=events_after,
+        view_mark=mark,
     )
 
 

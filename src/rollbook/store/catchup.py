@@ -1,77 +1,163 @@
-"""The full difference from any kept snapshot to now, for whoever slept longer than events are kept.
+"""The full difference from any kept snapshot to now, for an application that slept longer than events are kept.
 
 It is made from the versions of records: what was in force after the snapshot's run, against what is in force now. A snapshot is
-kept as long as `history_days` says.
+kept as long as `history_days` says. Which records differ is worked out once for each snapshot (`Difference`); a page then reads
+the records of its own events alone.
 """
 
 from __future__ import annotations
 
+from array import array
+from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rollbook.contract.access import Access
 from rollbook.contract.events import rank
+from rollbook.contract.kinds import KIND
 from rollbook.contract.query import Query
-from rollbook.errors import NotFound, Unknown
-from rollbook.store import districts, events, views
+from rollbook.contract.snapshots import SnapshotName
+from rollbook.errors import BadParameter, NotFound, Unknown
+from rollbook.store import districts, events, records, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District, IdBatch
-from rollbook.store.records import EMPTY, Page
+from rollbook.store.records import EMPTY, ID_LENGTH, Page
 from rollbook.store.views import View
 
-Difference = tuple[int, str, str]
+# Records in all differences that a server remembers; each takes 28 bytes.
+REMEMBERED_RECORDS_MAX = 4_000_000
 
 
-def since(database: Database, district: District, snapshot: int) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records of one kind that differ in the same way: their ids, which ascend, without separators, and for each the run that
+    replaced what was in force at the snapshot (0: nothing was).
+    """
+
+    kind: str
+    ids: bytearray
+    replaced_by: array[int]
+
+    def __len__(self) -> int:
+        return len(self.replaced_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Which records of a view differ between a snapshot and the present, in the order of publishing."""
+
+    view: View
+    snapshot: int
+    ids: IdBatch
+    parts: tuple[Part, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def begin(self, after: str | None) -> int:
+        """The place behind a cursor. A cursor of an earlier run lies before all of these ids: the difference begins anew."""
+        if not after or after < self.ids.id(0):
+            return 0
+        return int(after[-8:], 16) + 1 if after <= self.ids.id(len(self)) else len(self)
+
+    def records(self, start: int) -> Iterator[tuple[int, str, str, int]]:
+        """(place, kind, id, run that replaced it) of each record from a place on."""
+        place = 0
+        for part in self.parts:
+            for at in range(max(start - place, 0), len(part)):
+                yield place + at, part.kind, part.ids[at * ID_LENGTH : (at + 1) * ID_LENGTH].decode(), part.replaced_by[at]
+            place += len(part)
+
+
+class Differences:
+    """The differences that were asked for last."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[object, ...], Difference] = OrderedDict()
+
+    def page(self, connection: Connection, access: Access, prefix: str, query: Query, since: SnapshotName) -> Page:
+        """One page of a difference: see `page`. The first one reads all that differs. One thread at a time may ask."""
+        return page(connection, access, prefix, query, self._difference(connection, access, since))
+
+    def _difference(self, connection: Connection, access: Access, since: SnapshotName) -> Difference:
+        district = districts.by_number(connection, access.district)
+        head = records.head(connection, access)
+        _check_asked(connection, access, district, since)
+        key = (access.district_id, head, access.view, access.view_mark, since.run)
+        found = self._found.pop(key, None) or _difference(
+            connection, views.by_number(connection, access.view), since.run, _ids(connection, district)
+        )
+        self._found[key] = found
+        while len(self._found) > 1 and sum(map(len, self._found.values())) > REMEMBERED_RECORDS_MAX:
+            self._found.popitem(last=False)
+        return found
+
+
+def since(database: Database, district: District, snapshot: SnapshotName) -> Iterator[str]:
     """Every difference since a sync as one event of JSON. Errors: Unknown for a snapshot that is not kept."""
     with database.read() as connection:
         current = districts.reread(connection, district)
         _check(connection, current, snapshot)
         view = views.list_all(connection, current.number)[0]
-        ids = _ids(connection, current)
-        for counter, (_, kind, id_) in enumerate(_differences(connection, view.number, snapshot)):
-            made = _event(connection, view, snapshot, ids.id(counter), kind, id_)
+        difference = _difference(connection, view, snapshot.run, _ids(connection, current))
+        for record in difference.records(0):
+            made = _event(connection, difference, record)
             if made:
-                yield made
+                yield made[3]
 
 
-def page(connection: Connection, access: Access, prefix: str, query: Query, snapshot: int) -> Page:
+def page(connection: Connection, access: Access, prefix: str, query: Query, difference: Difference) -> Page:
     """One page of the difference, by ids that end where the feed goes on: a client follows the links, then polls as always.
 
-    A snapshot from before the connection began is not its to ask for; since one from before its share was edited, what left is
-    told by its id alone, and a role that left by its name. Errors: NotFound for a snapshot that is not kept.
+    Since a snapshot from before the share was edited, what left is told by its id alone, and a role that left by its name.
+    Errors: BadParameter for a page backwards.
     """
-    district = districts.by_number(connection, access.district)
-    try:
-        if snapshot < access.connected_since:
-            raise Unknown(f"snapshot {snapshot} is from before this connection began, with {access.connected_since}")
-        _check(connection, district, snapshot)
-    except Unknown as error:
-        raise NotFound(str(error)) from None
-    ids, view = _ids(connection, district), views.by_number(connection, access.view)
-    elements: list[tuple[str, str]] = []
-    for counter, (_, kind, id_) in enumerate(_differences(connection, access.view, snapshot)):
-        event_id = ids.id(counter)
-        if query.after and event_id <= query.after:
+    if query.before:
+        raise BadParameter("ending_before: a difference is read forwards; expected starting_after or nothing")
+    is_bare = difference.snapshot < access.shown_since
+    shown: list[tuple[str, str]] = []
+    for record in difference.records(difference.begin(query.after)):
+        if query.record_types and record[1] not in query.record_types:
             continue
-        made = _event(connection, view, snapshot, event_id, kind, id_, is_bare=snapshot < access.shown_since)
-        if made:
-            elements.append((event_id, made))
-        if len(elements) > query.limit:
-            break
-    has_more, shown = len(elements) > query.limit, elements[: query.limit]
+        made = _event(connection, difference, record, is_bare=is_bare)
+        if made is None or (query.school and f" {query.school} " not in made[2]):
+            continue
+        if len(shown) == query.limit:
+            return _page(prefix, shown, has_more=True)
+        shown.append((made[0], made[3]))
+    return _page(prefix, shown, has_more=False)
+
+
+def _page(prefix: str, shown: list[tuple[str, str]], *, has_more: bool) -> Page:
     if not shown:
         return EMPTY
-    joined = ",".join(f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown)
+    joined = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown])
     return Page((joined.encode(),), shown[0][0], shown[-1][0], has_more)
 
 
-def _check(connection: Connection, district: District, snapshot: int) -> None:
-    found = connection.row("SELECT 1 FROM syncs WHERE district = ? AND sync = ?", (district.number, snapshot))
+def _check_asked(connection: Connection, access: Access, district: District, since: SnapshotName) -> None:
+    """Errors: NotFound for a snapshot that is not kept, or from before the connection began."""
+    try:
+        _check(connection, district, since)
+        if since.run < access.connected_since:
+            raise Unknown(f"snapshot {since} is from before this connection began, with {access.connected_since}")
+    except Unknown as error:
+        raise NotFound(str(error)) from None
+
+
+def _check(connection: Connection, district: District, snapshot: SnapshotName) -> None:
+    found = connection.row("SELECT mark FROM syncs WHERE district = ? AND sync = ?", (district.number, snapshot.run))
+    if snapshot.mark and (found is None or found[0] != snapshot.mark):
+        raise Unknown(
+            f"snapshot {snapshot} of {district.name!r} belongs to another history: the database was restored from a backup;"
+            " read everything anew"
+        )
     oldest = connection.row(
-        "SELECT min(until) FROM versions v JOIN views w ON w.number = v.view WHERE w.district = ?", (district.number,)
+        "SELECT min((SELECT min(until) FROM versions WHERE view = views.number)) FROM views WHERE district = ?",
+        (district.number,),
     )
     kept_from = oldest[0] - 1 if oldest and oldest[0] is not None else 0
-    if found is None or snapshot < kept_from:
+    if found is None or snapshot.run < kept_from:
         raise Unknown(f"snapshot {snapshot} of {district.name!r} is not kept; kept are {max(kept_from, 1)} to {district.head}")
 
 
@@ -82,32 +168,40 @@ def _ids(connection: Connection, district: District) -> IdBatch:
     return IdBatch(f"{second:08x}{'0' * 8}")
 
 
-def _differences(connection: Connection, view: int, snapshot: int) -> list[Difference]:
-    """(rank, kind, id) of every record that differs from what was in force at the snapshot, in the order of publishing."""
-    rows = connection.rows(
-        "SELECT kind, id, max(was), max(now), max(roles) FROM ("
-        " SELECT kind, id, 1 AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
-        " WHERE view = ? AND since <= ? AND until > ?"
-        " UNION ALL"
-        " SELECT kind, id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND since > ?"
-        ") AS changed WHERE kind NOT LIKE '%.%' GROUP BY kind, id",
-        (view, snapshot, snapshot, view, snapshot),
-    )
-    verbs = {(0, 1): "created", (1, 1): "updated", (1, 0): "deleted"}
-    return sorted((rank(kind, roles, verbs[was, now]), kind, id_) for kind, id_, was, now, roles in rows)
+def _difference(connection: Connection, view: View, snapshot: int, ids: IdBatch) -> Difference:
+    parts: dict[tuple[int, str], Part] = {}
+    verbs = {(False, True): "created", (True, True): "updated", (True, False): "deleted"}
+    for kind in KIND:
+        changed = connection.rows(
+            "SELECT id, max(was), max(now), max(roles) FROM ("
+            " SELECT id, until AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
+            " WHERE view = ? AND kind = ? AND since <= ? AND until > ?"
+            " UNION ALL"
+            " SELECT id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND kind = ? AND since > ?"
+            ") AS changed GROUP BY id ORDER BY id",
+            (view.number, kind, snapshot, snapshot, view.number, kind, snapshot),
+        )
+        for id_, was, now, roles in changed:
+            place = (rank(kind, roles, verbs[was > 0, now > 0]), kind)
+            part = parts.setdefault(place, Part(kind, bytearray(), array("I")))
+            part.ids.extend(id_.encode())
+            part.replaced_by.append(was)
+    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)))
 
 
 def _event(
-    connection: Connection, view: View, snapshot: int, event_id: str, kind: str, id_: str, *, is_bare: bool = False
-) -> str | None:
-    """One difference as an event; a bare one says of a record or a role that is gone no more than its id and its roles' names."""
+    connection: Connection, difference: Difference, record: tuple[int, str, str, int], *, is_bare: bool = False
+) -> tuple[str, str, str, str] | None:
+    """One difference as `events.event` makes it; a bare one says of a record or a role that is gone no more than its id and its
+    roles' names.
+    """
+    place, kind, id_, replaced_by = record
+    view = difference.view
     before = connection.row(
-        "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until > ?",
-        (view.number, kind, id_, snapshot, snapshot),
+        "SELECT body FROM versions WHERE view = ? AND kind = ? AND until = ? AND id = ?", (view.number, kind, replaced_by, id_)
     )
     after = connection.row("SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_))
     was = before[0] if before else None
     if was and is_bare and after is None:
         was = events.bare(was)
-    made = events.event(event_id, kind, was, after[0] if after else None, view.spec.hidden, is_edit=is_bare)
-    return made[3] if made else None
+    return events.event(difference.ids.id(place), kind, was, after[0] if after else None, view.spec.hidden, is_edit=is_bare)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.contract.events import rank
+from rollbook.contract.snapshots import new_mark
 from rollbook.errors import Busy, Unknown
 from rollbook.roster import diff
 from rollbook.store import districts, events, views
@@ -172,7 +173,7 @@ def commit(
             events.publish(connection, view, ids, number)
         _move_in(connection, number)
         connection.run(
-            "INSERT INTO syncs (district, sync, cause, state, created, report, last_event) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO syncs (district, sync, cause, state, created, report, last_event, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 district.number,
                 number,
@@ -181,6 +182,7 @@ def commit(
                 districts.timestamp(outcome.moment),
                 json.dumps(outcome.report),
                 ids.id(LAST_OF_BATCH),
+                new_mark(),
             ),
         )
         _drop_snapshots(connection, district)

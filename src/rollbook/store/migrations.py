@@ -253,6 +253,12 @@ def sign_in_attempts(connection: Connection) -> None:
         _run(connection, sql)
 
 
+def history_marks(connection: Connection) -> None:
+    """Random marks of runs and views: after a restore their numbers are given again. Blank: from before there were marks."""
+    _run(connection, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+    _run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -264,4 +270,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     district_rules,
     session_proof,
     sign_in_attempts,
+    history_marks,
 )

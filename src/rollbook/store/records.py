@@ -17,6 +17,7 @@ from rollbook.contract.access import Access
 from rollbook.contract.endpoints import Endpoint, Hop, Ids, Route
 from rollbook.contract.kinds import masks_with
 from rollbook.contract.query import LAST, Query
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.errors import NotFound
 from rollbook.store.database import Connection
 
@@ -72,10 +73,20 @@ class Moment:
         return Moment(run, tuple(range(run + 1, head + 1))) if run < head else None
 
 
-def head(connection: Connection, access: Access) -> int:
-    """The last committed sync of the caller's district."""
-    found = connection.row("SELECT head FROM districts WHERE number = ?", (access.district,))
-    return int(found[0]) if found else 0
+def head(connection: Connection, access: Access) -> SnapshotName:
+    """The last run of the caller's district; number 0 before the first."""
+    found = connection.row(
+        "SELECT d.head, s.mark FROM districts d LEFT JOIN syncs s ON s.district = d.number AND s.sync = d.head"
+        " WHERE d.number = ?",
+        (access.district,),
+    )
+    return SnapshotName(found[0], found[1] or "") if found else SnapshotName(0, "")
+
+
+def named(connection: Connection, access: Access, run: int) -> SnapshotName | None:
+    """A run of the caller's district; None when it is not there."""
+    found = connection.row("SELECT mark FROM syncs WHERE district = ? AND sync = ?", (access.district, run))
+    return SnapshotName(run, found[0]) if found else None
 
 
 def get(connection: Connection, access: Access, kind: str, id_: str) -> Record:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollbook.contract.snapshots import new_mark
 from rollbook.errors import BadSetting, Unknown
 from rollbook.roster import sharing
 from rollbook.roster.sharing import Share
@@ -65,7 +66,7 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
     found = connection.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
     if found:
         return View(found[0], spec), False
-    made = connection.row("INSERT INTO views (district, spec) VALUES (?, ?) RETURNING number", asked)
+    made = connection.row("INSERT INTO views (district, spec, mark) VALUES (?, ?, ?) RETURNING number", (*asked, new_mark()))
     return View(made[0] if made else 0, spec), True
 
 
@@ -107,7 +108,8 @@ def own(connection: Connection, district: int, owner: int) -> View:
     if found:
         return found
     made = connection.row(
-        "INSERT INTO views (district, owner, spec) VALUES (?, ?, ?) RETURNING number", (district, owner, _as_text(NOTHING))
+        "INSERT INTO views (district, owner, spec, mark) VALUES (?, ?, ?, ?) RETURNING number",
+        (district, owner, _as_text(NOTHING), new_mark()),
     )
     return View(made[0] if made else 0, NOTHING)
 

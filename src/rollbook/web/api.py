@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from isal import igzip
 
 from rollbook.auth.tokens import Tokens
@@ -23,6 +23,7 @@ from rollbook.contract import query as queries
 from rollbook.contract import versions
 from rollbook.contract.access import Access
 from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized, UnknownVersion
 from rollbook.settings import Settings
 from rollbook.store import catchup, events, records
@@ -75,13 +76,17 @@ class DataApi:
         self._rate_limit = rate_limit
         self._pins = pins
         self._kept = Kept(settings.page_cache_bytes)
-        # A demo that was made anew has the ids and runs that it had before, and may show something else under them.
-        self._made = f"{secrets.token_hex(8)} " if tokens.in_demo else ""
+        self._differences = catchup.Differences()
+        self._catching_up = CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = _request(scope)
         try:
-            answer = await work.done(self._database, self.answer, request)
+            if queries.SINCE_SNAPSHOT in request.query:
+                # It reads long: one at a time, in a thread of its own, so that no other request waits for it.
+                answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
+            else:
+                answer = await work.done(self._database, self.answer, request)
         except Exception:
             logging.getLogger(__name__).exception("no answer to %s %s", request.method, request.path)
             answer = failure(ApiError("Internal error"), request.method, request.path, self._settings.wrong_token)
@@ -138,46 +143,52 @@ class DataApi:
     ) -> Answer:
         path = "/" + "/".join(request.segments)
         if endpoint in EVENTS:
-            body = _events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query, self._events_floor())
+            body = self._events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query)
             return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
         head = records.head(connection, access)
         is_pull = endpoint.has_paging and not query.count
-        is_first = is_pull and not query.after and query.before in (None, queries.LAST)
-        # The last run, but for pages that go on with a pull begun earlier.
-        run = self._pins.run(access, path, query, head) if is_pull and not is_first else head
-        named = f"{self._made}{access.district_id} {run} {access.view} {path}?{request.query}"
+        snapshot = self._shown(connection, access, path, query, head) if is_pull else head
+        named = f"{access.district_id} {snapshot} {access.view} {access.view_mark} {path}?{request.query}"
         key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
         etag = (b"etag", b'W/"%s"' % key.encode())
-        if _matches(request.if_none_match, etag[1]):
-            if is_first:
-                self._pins.begin(access, path, query, head)
+        is_known = _matches(request.if_none_match, etag[1])
+        if is_known and not is_pull:
             return Answer(304, (etag, VARY), b"")
         kept = self._kept.get(key, request.takes_gzip)
-        if kept is None:
-            prefix, moment = f"/{request.segments[0]}", records.Moment.after(run, head)
-            body = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
-            kept = self._kept.put(key, body, request.takes_gzip)
-        if is_first:  # of a list that is there: only those are noted
-            self._pins.begin(access, path, query, head)
-        body, encoding = kept
-        return Answer(200, (JSON, etag, (SNAPSHOT, b"%d" % run), *encoding), body)
+        if kept is None or (kept.body is None and not is_known):
+            prefix, moment = f"/{request.segments[0]}", records.Moment.after(snapshot.run, head.run)
+            body, cursors = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
+            kept = self._kept.put(key, body, request.takes_gzip, cursors)
+        if is_pull:  # of a list that is there: only those are noted
+            self._pins.note(access, path, query, kept.cursors, snapshot)
+        if is_known:
+            return Answer(304, (etag, VARY), b"")
+        return Answer(200, (JSON, etag, (SNAPSHOT, str(snapshot).encode()), *kept.headers), kept.body or b"")
 
+    def _events(
+        self, connection: Connection, access: Access, prefix: str, path: str, id_: str, query: queries.Query, raw: str
+    ) -> bytes:
+        """The caller's feed, or one event of it. Without parameters the list's own link ends in a stray `?`, as recorded."""
+        floor = self._events_floor()
+        if id_:
+            body = events.get(connection, access, id_.lower(), floor)
+            return f'{{"data":{body},"links":{queries.record_links(prefix, "events", id_.lower(), 0)}}}'.encode()
+        if query.since_snapshot is None:
+            page = events.page(connection, access, prefix, query, floor)
+        else:
+            page = self._differences.page(connection, access, prefix, query, query.since_snapshot)
+        links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
+        if not raw:
+            links = links.replace(f'"{path}"', f'"{path}?"', 1)
+        return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), b"}"))
 
-def _events(
-    connection: Connection, access: Access, prefix: str, path: str, id_: str, query: queries.Query, raw: str, floor: str
-) -> bytes:
-    """The caller's feed, or one event of it. Without parameters the list's own link ends in a stray `?`, as recorded."""
-    if id_:
-        body = events.get(connection, access, id_.lower(), floor)
-        return f'{{"data":{body},"links":{queries.record_links(prefix, "events", id_.lower(), 0)}}}'.encode()
-    if query.since_snapshot is None:
-        page = events.page(connection, access, prefix, query, floor)
-    else:
-        page = catchup.page(connection, access, prefix, query, query.since_snapshot)
-    links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
-    if not raw:
-        links = links.replace(f'"{path}"', f'"{path}?"', 1)
-    return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), b"}"))
+    def _shown(self, connection: Connection, access: Access, path: str, query: queries.Query, head: SnapshotName) -> SnapshotName:
+        """The snapshot that a page of a list shows: the last run's, but for pages that go on with a pull begun earlier."""
+        pinned = self._pins.snapshot(access, path, query)
+        if pinned is None or pinned.run >= head.run:
+            return head
+        # A restored database may have given the number to another run.
+        return pinned if records.named(connection, access, pinned.run) == pinned else head
 
 
 def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Answer:
@@ -188,7 +199,7 @@ def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: s
         return Answer(200, (JSON,), narrow.me(access, prefix))
     parse = queries.parse_unpaged if access.holder == "user" else queries.parse
     query = parse(endpoint, request.query)
-    body = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
+    body, _ = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
     return Answer(200, (JSON,), narrow.cut(access, endpoint, body))
 
 
@@ -220,17 +231,18 @@ def _body(
     query: queries.Query,
     raw: str,
     moment: records.Moment | None = None,
-) -> bytes:
+) -> tuple[bytes, Cursors]:
+    """An answer's body, and the cursors of its links."""
     if endpoint.shape == "get":
         record = records.get(connection, access, endpoint.source, id_)
-        return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles))
+        return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles)), ()
     if endpoint.shape == "one":
         record = records.one(connection, access, endpoint, id_)
         # A to-one path answers with the target and a link to the target's own path, as recorded.
-        return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]")
+        return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]"), ()
     if query.count:
         total = records.count(connection, access, endpoint.source, query.role)
-        return f'{{"count":{total},"links":[{queries.link("self", f"{path}?{raw}")}]}}'.encode()
+        return f'{{"count":{total},"links":[{queries.link("self", f"{path}?{raw}")}]}}'.encode(), ()
     if endpoint.shape == "list":
         page = records.page(connection, access, prefix, endpoint.source, query, moment)
     else:
@@ -238,7 +250,8 @@ def _body(
     links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
     # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
-    return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), also, b"}"))
+    body = b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), also, b"}"))
+    return body, queries.cursors(query, page.first, page.last)
 
 
 def _record(record: records.Record, links: str) -> bytes:
@@ -253,7 +266,20 @@ def _matches(if_none_match: str, etag: bytes) -> bool:
     return any(candidate.strip().removeprefix("W/") == opaque for candidate in if_none_match.split(","))
 
 
-Encoded = tuple[bytes, tuple[Header, ...]]
+Cursors = tuple[queries.Cursor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer kept ready, and the cursors of its links; of a large one the cursors alone, without `body`."""
+
+    body: bytes | None
+    headers: tuple[Header, ...]
+    cursors: Cursors
+
+    @property
+    def size(self) -> int:
+        return len(self.body or b"") + ENTRY_BYTES
 
 
 class Kept:
@@ -262,32 +288,31 @@ class Kept:
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._answers: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, bool], Ready] = OrderedDict()
         self._changing = threading.Lock()
 
-    def get(self, key: str, takes_gzip: bool) -> Encoded | None:
+    def get(self, key: str, takes_gzip: bool) -> Ready | None:
         with self._changing:
             found = self._answers.get((key, takes_gzip))
             if found is not None:
                 self._answers.move_to_end((key, takes_gzip))
             return found
 
-    def put(self, key: str, body: bytes, takes_gzip: bool) -> Encoded:
-        """Encode an answer as the client takes it, and keep it when it is small enough."""
-        encoded = _encode(body, takes_gzip)
-        size = len(encoded[0]) + ENTRY_BYTES
-        if size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
+    def put(self, key: str, body: bytes, takes_gzip: bool, cursors: Cursors = ()) -> Ready:
+        """Encode an answer as the client takes it, and keep it, when it is large its cursors alone."""
+        made = Ready(*_encode(body, takes_gzip), cursors)
+        kept = made if made.size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max) else replace(made, body=None)
+        if kept.size <= self._bytes_max:
             with self._changing:
                 replaced = self._answers.pop((key, takes_gzip), None)
-                self._answers[key, takes_gzip] = encoded
-                self._bytes += size - (len(replaced[0]) + ENTRY_BYTES if replaced else 0)
+                self._answers[key, takes_gzip] = kept
+                self._bytes += kept.size - (replaced.size if replaced else 0)
                 while self._bytes > self._bytes_max:
-                    _, (dropped, _) = self._answers.popitem(last=False)
-                    self._bytes -= len(dropped) + ENTRY_BYTES
-        return encoded
+                    self._bytes -= self._answers.popitem(last=False)[1].size
+        return made
 
 
-def _encode(body: bytes, takes_gzip: bool) -> Encoded:
+def _encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
     if not takes_gzip or len(body) < GZIP_FROM_BYTES:
         return body, (VARY,)
     compressed = igzip.compress(body, GZIP_LEVEL)

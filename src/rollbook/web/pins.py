@@ -1,47 +1,63 @@
-"""A pull that cannot tear: a list that a client began to read goes on showing the state in which it began.
+"""A pull that cannot tear: the pages of a list that a client reads one after the other show one state.
 
-A first page notes the district's last run under (connection, list); pages with a cursor are read as of that run, for an hour. A
-fresh first page begins anew. Nothing of this shows on the wire; the notes are shared by all workers and gone with the server.
+Each page notes its snapshot under the cursors that lead on from it, for an hour. A page asked for by such a cursor is read as of
+that snapshot; a first page shows the present. Nothing of this shows on the wire. All workers share the notes, and they outlive
+the server. Two pulls of one token that stand at the same id of the same list cannot be told apart: the later one is followed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rollbook.contract.access import Access
-from rollbook.contract.query import Query
+from rollbook.contract.query import Cursor, Query
+from rollbook.contract.snapshots import SnapshotName
 from rollbook.web.shared import SharedTable
 
 PIN_SECONDS = 3600
+# A note that holds for so long is not written again: many clients ask for the same pages.
+FRESH_SECONDS = 3000
+_MARK_BITS = 32
 
 
 class Pins:
-    """Which run each pull began with."""
+    """Which snapshot each pull shows."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._table = SharedTable(path, "pins")
         self._clock = clock
 
-    def begin(self, access: Access, path: str, query: Query, run: int) -> None:
-        """Note that a pull of a list begins with the state after a run."""
-        end = self._clock() + PIN_SECONDS
-        self._table.change(_key(access, path, query), lambda _until, _run: (end, run))
+    def note(self, access: Access, path: str, query: Query, cursors: Iterable[Cursor], snapshot: SnapshotName) -> None:
+        """Note that pages of a list that begin at these cursors go on with a snapshot."""
+        now, number = self._clock(), _number(snapshot)
+        for cursor in cursors:
+            key = _key(access, path, query, cursor)
+            until, noted = self._table.read(key)
+            if noted != number or until < now + FRESH_SECONDS:
+                self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
 
-    def run(self, access: Access, path: str, query: Query, head: int) -> int:
-        """The run that a pull goes on with: the one it began with, or the last one when it began too long ago, or never.
+    def snapshot(self, access: Access, path: str, query: Query) -> SnapshotName | None:
+        """The snapshot that a page goes on with; None for a first page, and when its cursor was handed out too long ago or never.
 
         A pull that began before its share was edited, or before its connection, is torn: what is not shared is not shown.
         """
-        end, run = self._table.read(_key(access, path, query))
+        if query.cursor is None:
+            return None
+        until, number = self._table.read(_key(access, path, query, query.cursor))
+        found = SnapshotName(number >> _MARK_BITS, f"{number & (1 << _MARK_BITS) - 1:08x}")
         since = max(access.shown_since, access.connected_since)
-        return run if end > self._clock() and since <= run <= head else head
+        return found if until > self._clock() and found.run >= since else None
 
     def close(self) -> None:
         self._table.close()
 
 
-def _key(access: Access, path: str, query: Query) -> str:
-    """What the pages of a pull have in common: of the query only what an endpoint knows, or anybody could fill the table."""
-    return f"{access.bucket} {path.lower()} {query.role} {query.primary}"
+def _number(snapshot: SnapshotName) -> int:
+    return snapshot.run << _MARK_BITS | int(snapshot.mark or "0", 16)
+
+
+def _key(access: Access, path: str, query: Query, cursor: Cursor) -> str:
+    """A cursor of a list: of the query only what an endpoint knows, or anybody could fill the table."""
+    return f"{access.bucket} {path.lower()} {query.role} {query.primary} {' '.join(cursor)}"

@@ -21,7 +21,7 @@ from rollbook.store.database import open_database
 from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
 from rollbook.web.protocol import Protocol
-from rollbook.web.shared import new_table
+from rollbook.web.shared import let_go, table_file
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
@@ -49,7 +49,7 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     """Serve until interrupted, or told to end; `when_ready` is called once requests are taken."""
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    limits = new_table()
+    limits = table_file(settings)
     for name in (DEMO_TOKEN, DEMO_BASIC, DEMO_DISTRICT):
         os.environ.pop(name, None)  # nothing but `rollbook demo` makes a server a demo
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
@@ -62,7 +62,7 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     try:
         uvicorn.run("rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings))
     finally:
-        limits.unlink(missing_ok=True)
+        let_go(limits)
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

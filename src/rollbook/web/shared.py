@@ -17,12 +17,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-SLOTS = 1 << 14
+from rollbook.settings import Settings
+from rollbook.store.keys import key_path
+
+# One file holds all tables of a server, each with its slots: a page of a pull takes two, for an hour.
+SLOTS = {"limits": 1 << 14, "pins": 1 << 18}
 PROBES = 8
-# One file holds all tables of a server. They stand apart: what is kept for an hour must not push out what is kept for a minute.
-PARTS = ("limits", "pins")
+TEMPORARY = "rollbook-shared-"
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
-_PART_BYTES = SLOTS * _SLOT.size
+_BYTES = sum(SLOTS.values()) * _SLOT.size
 
 Entry = tuple[float, int]
 
@@ -32,15 +35,20 @@ class SharedTable:
 
     def __init__(self, path: Path, part: str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, len(PARTS) * _PART_BYTES)
-        self._table = mmap.mmap(self._file, len(PARTS) * _PART_BYTES)
-        self._start = PARTS.index(part) * _PART_BYTES
+        if os.fstat(self._file).st_size != _BYTES:
+            # New, or of a version with other tables. What is not written takes no room on the disk.
+            os.ftruncate(self._file, 0)
+            os.ftruncate(self._file, _BYTES)
+        self._table = mmap.mmap(self._file, _BYTES)
+        parts = list(SLOTS)
+        self._start = sum(SLOTS[name] for name in parts[: parts.index(part)]) * _SLOT.size
+        self._slots = SLOTS[part]
         # A file's locks are its process's: between threads they keep nobody out.
         self._changing = threading.Lock()
 
     def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
         """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the new entry."""
-        digest, first = _place(key)
+        digest, first = self._place(key)
         span = (PROBES * _SLOT.size, self._start + first * _SLOT.size)
         with self._changing:
             fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
@@ -53,7 +61,7 @@ class SharedTable:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
 
     def read(self, key: str) -> Entry:
-        digest, first = _place(key)
+        digest, first = self._place(key)
         _, until, number = self._find(digest, first)
         return until, number
 
@@ -69,18 +77,29 @@ class SharedTable:
                 oldest, oldest_until = at, until
         return oldest, 0.0, 0
 
+    def _place(self, key: str) -> tuple[bytes, int]:
+        digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+        return digest, int.from_bytes(digest, "little") % (self._slots - PROBES)
+
     def close(self) -> None:
         self._table.close()
         os.close(self._file)
 
 
-def _place(key: str) -> tuple[bytes, int]:
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return digest, int.from_bytes(digest, "little") % (SLOTS - PROBES)
+def table_file(settings: Settings) -> Path:
+    """The file for a server's tables: beside its key, so that it outlives the server; a temporary one where none can be made."""
+    key = key_path(settings)
+    path = key.with_name(f"{key.name}.shared")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY)
+        os.close(handle)
+        return Path(name)
+    return path
 
 
-def new_table() -> Path:
-    """A file for the tables of one server, to be shared by its workers and removed by the one that made it."""
-    handle, name = tempfile.mkstemp(prefix="rollbook-shared-")
-    os.close(handle)
-    return Path(name)
+def let_go(path: Path) -> None:
+    """Remove the file of a server that has ended, if it was a temporary one."""
+    if path.name.startswith(TEMPORARY):
+        path.unlink(missing_ok=True)
