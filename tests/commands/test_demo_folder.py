@@ -11,8 +11,10 @@ import pytest
 from rollbook.commands import demo_folder
 from rollbook.commands.demo_folder import DATABASE, FILES, KEY, MARKER, READY
 from rollbook.errors import Refused
+from rollbook.settings import Settings
 from rollbook.store.sqlite import inspected
 from rollbook.synthetic import writer
+from rollbook.web.shared import table_file
 from tests import demos
 from tests.demos import Demo
 from tests.journeys import program
@@ -79,6 +81,8 @@ def test_a_folder_is_marked_before_anything_else_is_in_it(tmp_path: Path) -> Non
 
 
 def test_what_a_demo_made_is_removed_whole(demo: Demo) -> None:
+    # What a server of it leaves, too.
+    table_file(Settings(database=str(demo.folder / DATABASE)))
     demo.move("1")
     demo_folder.clear(demo.folder)
     assert entries(demo.folder) == {}
@@ -86,7 +90,7 @@ def test_what_a_demo_made_is_removed_whole(demo: Demo) -> None:
     demo_folder.clear(demo.folder / "not there")
 
 
-@pytest.mark.parametrize("last", [0, 1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("last", range(len(demo_folder.MADE) + 1))
 def test_a_demo_that_was_removed_in_part_is_removed_to_its_end(demo: Demo, last: int) -> None:
     for name in demo_folder.MADE[:last]:
         (demo.folder / name).unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from rollbook.errors import BadSetting, Refused
 from rollbook.store import keys, story
 from rollbook.store.sqlite import inspected
 from rollbook.synthetic import writer
+from rollbook.web.shared import SHARED
 
 MARKER = ".rollbook-demo"
 READY = "ready"
@@ -25,7 +26,7 @@ DATABASE = "rollbook.db"
 KEY = f"{DATABASE}.key"
 FILES = "files"
 # What a demo makes, in the order in which it is removed: what is left after a break is still known as the demo's.
-MADE = (READY, "advance.lock", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE)
+MADE = (READY, "advance.lock", f"{KEY}{SHARED}", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE)
 
 
 def is_ready(folder: Path) -> bool:

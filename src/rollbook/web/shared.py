@@ -23,6 +23,8 @@ from rollbook.store.keys import key_path
 # One file holds all tables of a server, each with its slots: a page of a pull takes two, for an hour.
 SLOTS = {"limits": 1 << 14, "pins": 1 << 18}
 PROBES = 8
+# What the file's name has behind the name of the key.
+SHARED = ".shared"
 TEMPORARY = "rollbook-shared-"
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
 _BYTES = sum(SLOTS.values()) * _SLOT.size
@@ -89,7 +91,7 @@ class SharedTable:
 def table_file(settings: Settings) -> Path:
     """The file for a server's tables: beside its key, so that it outlives the server; a temporary one where none can be made."""
     key = key_path(settings)
-    path = key.with_name(f"{key.name}.shared")
+    path = key.with_name(f"{key.name}{SHARED}")
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError:
