@@ -143,7 +143,7 @@ def test_a_demo_of_an_impossible_size_is_told(place: Path) -> None:
     ],
 )
 def test_a_database_that_is_none_is_told_in_one_line(place: Path, database: str, expected: str) -> None:
-    line = told(place, "district", "list", "--database", database)
+    line = told(place, "district", "create", "E", "--database", database)
     assert line.startswith("database: ")
     assert expected in line
     assert "hunter2" not in line

@@ -61,7 +61,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Register an application called NAME; its client secret is printed this once."""
-    with opened(read_settings(database=database)) as store:
+    with opened(read_settings(database=database), may_begin=True) as store:
         made, secret = applications.create(
             store,
             name,

@@ -32,7 +32,7 @@ def clone(url: str, token: str, name: str | None, fresh: bool, database: str | N
     clone takes over what changed, and makes events of it. A clone that breaks off goes on where it stopped.
     """
     settings = read_settings(database=database)
-    with opened(settings) as store, _bar() as bar:
+    with opened(settings, may_begin=True) as store, _bar() as bar:
         done = copy.run(store, url, token, settings, name=name, is_fresh=fresh, progress=_Shown(bar).tell)
     report.show(done, as_json=as_json)
 

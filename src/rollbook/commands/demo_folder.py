@@ -57,13 +57,12 @@ def begin(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove a demo, also one that was never finished.
+    """Remove a demo, also one that was never finished; a folder that is not there is made.
 
-    Errors: Refused when the folder holds anything that a demo did not make; nothing is removed then.
+    Errors: Refused when the folder cannot be used, or holds anything that a demo did not make; nothing is removed then.
     """
     try:
-        if not folder.exists():
-            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in _foreign(folder):
             raise _refused(folder, name)
         for name in MADE:

@@ -27,7 +27,7 @@ def district() -> None:
 def create(name: str, database: str | None, as_json: bool) -> None:
     """Create an empty district called NAME and print its id."""
     settings = read_settings(database=database)
-    with opened(settings) as store:
+    with opened(settings, may_begin=True) as store:
         made = standing.of(store, districts.create(store, name))
     click.echo(orjson.dumps(standings.as_json(made, settings)) if as_json else f"{made.district.id}  {made.district.name}")
 

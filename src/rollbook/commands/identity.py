@@ -18,7 +18,7 @@ from rollbook.settings import Settings, base_url
 from rollbook.store import applications, audit, credentials, districts, logins, people
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.keys import sealer
 from rollbook.store.logins import Grant, Session
 from rollbook.store.own_record import keep_true
 from rollbook.web import badges
@@ -196,7 +196,7 @@ def set_provider(
         with store.write() as connection:
             credentials.set_provider(
                 connection,
-                Sealer(key_path(settings)),
+                sealer(store, settings),
                 owner.number,
                 name=name,
                 issuer=issuer.rstrip("/"),
@@ -241,7 +241,7 @@ def rotate(overlap_hours: int, database: str | None) -> None:
     """Sign with a new key from now on; tokens that the old one signed can be verified for a while."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        made = oidc.rotate(store, Sealer(key_path(settings)), overlap_seconds=overlap_hours * 3600)
+        made = oidc.rotate(store, sealer(store, settings), overlap_seconds=overlap_hours * 3600)
     click.echo(f"signing with {made}")
 
 

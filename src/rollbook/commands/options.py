@@ -13,14 +13,12 @@ from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.roster.listing import ROWS_MAX
 from rollbook.roster.rules import SWITCHES
-from rollbook.settings import Settings
-from rollbook.store import facts
-from rollbook.store.database import Database, open_database
-from rollbook.store.keys import Sealer, key_path
-from rollbook.store.migrations import migrate
+from rollbook.settings import Settings, masked
+from rollbook.store import keys
+from rollbook.store.database import Database, not_begun, open_database
+from rollbook.store.migrations import is_begun, migrate
 
 PORT_MAX = 65_535
-KEY_MARK = "key_mark"
 
 database_option = click.option(
     "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
@@ -58,25 +56,17 @@ def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Database]:
-    """The database of the settings, with its schema up to date."""
-    database = open_database(settings.database)
+def opened(settings: Settings, *, may_begin: bool = False) -> Iterator[Database]:
+    """The database of the settings, with its schema up to date, held to its key.
+
+    `may_begin`: the command begins something, and makes the database if there is none. Errors: BadSetting.
+    """
+    database = open_database(settings.database, may_make=may_begin)
     try:
+        if not (may_begin or is_begun(database)):
+            raise not_begun(str(masked(settings)["database"]), "holds nothing of Rollbook")
         migrate(database)
-        is_known = _check_key(database, settings)
+        keys.settle(database, settings)
         yield database
-        if not is_known:
-            _check_key(database, settings)  # the command may have made the first key
     finally:
         database.close()
-
-
-def _check_key(database: Database, settings: Settings) -> bool:
-    """Go on with the key that the database was used with, and no other; whether there is one yet. Errors: BadSetting."""
-    with database.read() as connection:
-        known = None if settings.key_lost else facts.read(connection, KEY_MARK)
-    mark = Sealer(key_path(settings)).check(known) or ("" if settings.key_lost else None)
-    if mark is not None and mark != known:
-        with database.write() as connection:
-            facts.write(connection, KEY_MARK, mark)
-    return bool(mark)

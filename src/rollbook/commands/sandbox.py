@@ -25,7 +25,7 @@ from rollbook.store import applications, districts, events, facts, logins, peopl
 from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, digest, key_path
+from rollbook.store.keys import digest, sealer
 from rollbook.store.logins import Grant
 from rollbook.store.own_record import change_record
 from rollbook.store.people import Person
@@ -48,7 +48,7 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
     """Make the demo in a folder: SIS files, two synced districts, and an application of each tier; `base` is its address."""
     demo_folder.begin(folder)
     settings = setting_rows.read({}, database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY))
-    with opened(settings) as database:
+    with opened(settings, may_begin=True) as database:
         districts.fix_ids(database, f"{students} {seed}", BEGIN)
         with database.write() as connection:
             story.own(connection, (district_name, SECOND_DISTRICT))
@@ -95,8 +95,7 @@ def _register(database: Database, settings: Settings, first: District, second: D
         (published.SSO, first, published.SSO_TOKEN),
     ):
         view = sync.view_of(database, district, made[client].asks, settings)
-        sealer = Sealer(key_path(settings))
-        applications.connect(database, sealer, made[client], district, view, token=token, is_demo=True)
+        applications.connect(database, sealer(database, settings), made[client], district, view, token=token, is_demo=True)
     # Only now, so that the feed begins empty.
     application = made[published.APPLICATION]
     events.switch(database, applications.change(database, application, has_events=True).number, on=True)

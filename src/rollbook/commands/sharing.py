@@ -18,7 +18,7 @@ from rollbook.store import applications, districts, events, people, views
 from rollbook.store.applications import Application, PastShare
 from rollbook.store.database import Database
 from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.keys import sealer
 from rollbook.store.views import Spec
 from rollbook.sync import How, Sync
 
@@ -57,15 +57,16 @@ def connect(
     Connecting again prints the same token, and changes what it sees only when a share is given.
     """
     settings = read_settings(database=database)
-    share, sealer = _share(shared) if shared else None, Sealer(key_path(settings))
+    share = _share(shared) if shared else None
     with opened(settings) as store:
+        own = sealer(store, settings)
         reader, owner = applications.find(store, application), districts.find(store, district)
         _check_schools(store, owner, share)
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
         begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())
-        token = applications.connect(store, sealer, reader, owner, sync.view_of(store, owner, begin, settings))
+        token = applications.connect(store, own, reader, owner, sync.view_of(store, owner, begin, settings))
         if new_token:
-            token = applications.renew_token(store, sealer, reader, owner)
+            token = applications.renew_token(store, own, reader, owner)
         if shared or freezes is not None:
             now = sync.seen(store, owner, reader).spec
             sync.share(store, owner, reader, replace(now, share=share if shared else now.share), settings, freezes=freezes)

@@ -69,8 +69,18 @@ def is_held(connection: Connection, select: str, values: Values) -> bool:
     return connection.row(select + (" FOR KEY SHARE" if connection.dialect == "postgresql" else ""), values) is not None
 
 
-def open_database(address: str) -> Database:
-    """Open a database by file path or postgresql:// URL. Errors: BadSetting when it cannot be opened.
+def not_begun(where: str, what: str) -> BadSetting:
+    """A database that has to be there, and is not."""
+    return BadSetting(
+        f"database: {where} {what}. Name the right one with --database or ROLLBOOK_DATABASE, or put it back from a backup;"
+        " to begin a new one: `rollbook district create NAME`"
+    )
+
+
+def open_database(address: str, *, may_make: bool = True) -> Database:
+    """Open a database by file path or postgresql:// URL; `may_make`: make a file that is not there.
+
+    Errors: BadSetting when it cannot be opened.
 
     A driver is loaded only when its database is used: PostgreSQL's takes 20 MB that a laptop's sandbox need not spend.
     """
@@ -78,5 +88,5 @@ def open_database(address: str) -> Database:
     if colon and scheme not in ("postgresql", "postgres"):
         raise BadSetting(f"database: expected a file path or a postgresql:// URL, got {scheme}://...")
     driver = "postgresql" if colon else "sqlite"
-    opener: Callable[[str], Database] = getattr(import_module(f"rollbook.store.{driver}"), f"open_{driver}")
-    return opener(address)
+    opener: Callable[..., Database] = getattr(import_module(f"rollbook.store.{driver}"), f"open_{driver}")
+    return opener(address, may_make=may_make)

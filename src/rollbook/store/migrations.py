@@ -32,12 +32,23 @@ def migrate(database: Database) -> None:
             _take(database, step, function)
 
 
-def _steps_done(database: Database) -> set[int]:
+def is_begun(database: Database) -> bool:
+    """Whether the database has tables of Rollbook."""
+    return bool(_steps_noted(database))
+
+
+def _steps_noted(database: Database) -> set[int] | None:
+    """The steps taken; None for a new database."""
     try:
         with database.read() as connection:
             return {step for (step,) in connection.rows("SELECT step FROM migrations")}
-    except BadSetting:  # a new database
-        pass
+    except BadSetting:
+        return None
+
+
+def _steps_done(database: Database) -> set[int]:
+    if (noted := _steps_noted(database)) is not None:
+        return noted
     try:
         with database.write() as connection:
             _run(connection, "CREATE TABLE IF NOT EXISTS migrations (step {number} PRIMARY KEY, name {text} NOT NULL)")

@@ -25,7 +25,7 @@ _CONFLICTS = (
 )
 
 
-def open_postgresql(address: str) -> PostgreSQL:
+def open_postgresql(address: str, *, may_make: bool = True) -> PostgreSQL:  # noqa: ARG001 - a server is never made
     return PostgreSQL(address)
 
 

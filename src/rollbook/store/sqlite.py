@@ -13,7 +13,7 @@ from weakref import WeakSet
 import apsw
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
-from rollbook.store.database import Row, Values
+from rollbook.store.database import Row, Values, not_begun
 
 BUSY_SECONDS = 30
 PAGE_BYTES = 16 * 1024  # a record of 750 bytes fits many times into a page, so that no row spills
@@ -21,8 +21,8 @@ MAPPED_BYTES = 1 << 30
 LOG_PAGES = 1000
 
 
-def open_sqlite(address: str) -> SQLite:
-    return SQLite(Path(address))
+def open_sqlite(address: str, *, may_make: bool = True) -> SQLite:
+    return SQLite(Path(address), may_make=may_make)
 
 
 class SQLiteConnection:
@@ -76,17 +76,21 @@ class SQLite:
 
     is_local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_make: bool = True) -> None:
         self._path = path
         self._own = _Own()
         # A thread's reader goes with its thread, and closes its files.
         self._all: WeakSet[apsw.Connection] = WeakSet()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
+                if not may_make:
+                    raise not_begun(str(path.absolute()), "is not there")
+                path.parent.mkdir(parents=True, exist_ok=True)
                 # Pupils' data: a new file is its owner's alone, and SQLite gives the files beside it the same mode.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writer = self._connect()
+            if not (may_make or self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone()):
+                raise not_begun(str(path.absolute()), "holds nothing of Rollbook")
             _use_wal(self._writer)
         except (apsw.Error, OSError) as error:
             raise BadSetting(f"database: {path} cannot be opened as a SQLite database: {error}") from None
@@ -95,7 +99,8 @@ class SQLite:
 
     def _connect(self) -> apsw.Connection:
         # Connections are closed by close(), which may run in another thread than the one that opened them; apsw allows it.
-        connection = apsw.Connection(str(self._path))
+        # A file that has vanished meanwhile is not made anew.
+        connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)

@@ -16,7 +16,7 @@ from rollbook.store import credentials as logins
 from rollbook.store.database import Database
 from rollbook.store.districts import District
 from rollbook.store.history import Outcome
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.keys import sealer
 from rollbook.sync.pauses import refuse_while_paused, reread
 from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.stages import COMPARED, Work, compare, conclude
@@ -51,7 +51,7 @@ def run(
     refuse_while_paused(database, district, how)
     with workplace(settings) as folder:
         tell("reading the files")
-        keys = logins.keys(Sealer(key_path(settings)), district.id)
+        keys = logins.keys(sealer(database, settings), district.id)
         try:
             opened = files.open_all(
                 source,

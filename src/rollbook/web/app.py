@@ -12,7 +12,7 @@ from rollbook.auth.tokens import Tokens
 from rollbook.contract import versions
 from rollbook.settings import Settings
 from rollbook.store.database import Database
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.keys import sealer as sealer_of
 from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
 from rollbook.web.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.desk import Desk
@@ -43,7 +43,7 @@ class App:
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
         self._faults = Faults(settings.rate_limit) if demo else None
-        sealer = Sealer(key_path(settings))
+        sealer = sealer_of(database, settings).hold()
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
             routes=[
@@ -54,7 +54,7 @@ class App:
                 *signin.routes(desk),
                 *provider.routes(desk),
                 *(arrived.routes(desk, demo.district_name) if demo else ()),
-                *(Storyboard(database, settings, demo.token, self._faults).routes() if demo and self._faults else ()),
+                *(Storyboard(database, settings, sealer, demo.token, self._faults).routes() if demo and self._faults else ()),
                 *_pages(demo, database, settings),
                 *(Route(path, oauth.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],

@@ -102,4 +102,4 @@ def create_app() -> App:
     demo = None
     if DEMO_TOKEN in os.environ:
         demo = Demo(os.environ[DEMO_TOKEN], os.environ[DEMO_BASIC], os.environ[DEMO_DISTRICT])
-    return App(open_database(settings.database), settings, limits=Path(os.environ[LIMITS]), demo=demo)
+    return App(open_database(settings.database, may_make=False), settings, limits=Path(os.environ[LIMITS]), demo=demo)

@@ -34,7 +34,7 @@ from rollbook.settings import PREFIX, Settings, base_url
 from rollbook.store import districts, events, story
 from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.keys import Sealer
 from rollbook.store.story import Move, State
 from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
@@ -87,9 +87,10 @@ class Scene:
 class Storyboard:
     """The pages of one demo; `token` is the published one."""
 
-    def __init__(self, database: Database, settings: Settings, token: str, faults: Faults) -> None:
+    def __init__(self, database: Database, settings: Settings, sealer: Sealer, token: str, faults: Faults) -> None:
         self._database = database
         self._settings = settings
+        self._sealer = sealer
         self._token = token
         self._faults = faults
         self._is_moving = False
@@ -155,7 +156,7 @@ class Storyboard:
     @property
     def jar(self) -> Jar:
         if self._jar is None:
-            key = Sealer(key_path(self._settings)).derive("forms")
+            key = self._sealer.derive("forms")
             self._jar = Jar(key, is_secure=base_url(self._settings).startswith("https:"))
         return self._jar
 

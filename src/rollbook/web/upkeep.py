@@ -22,7 +22,7 @@ def begin(settings: Settings) -> None:
 
 
 def _go_on(settings: Settings) -> None:
-    database, rounds, waiting = open_database(settings.database), 0, threading.Event()
+    database, rounds, waiting = open_database(settings.database, may_make=False), 0, threading.Event()
     while True:
         once(database, settings, sweeps=rounds % SWEEP_ROUNDS == 0)
         rounds += 1
