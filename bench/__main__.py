@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import demo, history, pages, sharing, sso, syncs, tables
+from bench import demo, history, hostile, pages, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(options.seconds, options.repeats),
@@ -20,9 +20,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "sharing": lambda options: sharing.measure(options.seconds, options.repeats),
     "sso": lambda options: sso.measure(options.seconds, options.repeats),
     "demo": lambda options: demo.measure(options.repeats),
+    "hostile": lambda options: hostile.measure(options.seconds),
     "sync-million": lambda _: syncs.measure(syncs.MILLION, repeats=1),
 }
-DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo")
+DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo", "hostile")
 
 
 def main() -> None:

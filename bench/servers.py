@@ -39,6 +39,7 @@ class Server:
     port: int
     meters: tuple[Meter, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    pid: int = 0
 
 
 @contextlib.contextmanager
@@ -50,7 +51,7 @@ def serving(ready: Ready, settings: Mapping[str, str]) -> Iterator[Server]:
         wait_for(port, pid)
         own: Meter = lambda: cpu_seconds(family(pid))  # noqa: E731
         meters = (own, _backends) if "://" in ready.database else (own,)
-        yield Server(port, meters, {"Authorization": f"Bearer {ready.token}"})
+        yield Server(port, meters, {"Authorization": f"Bearer {ready.token}"}, pid)
 
 
 @contextlib.contextmanager

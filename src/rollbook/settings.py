@@ -74,6 +74,27 @@ class Settings:
     login_wait_seconds: int = row(900, "How long failed sign-ins count.", least=1)
     rate_limit: int = row(1200, "Requests per token and window; 0 switches the limit off.", least=0)
     rate_window_seconds: int = row(60, "Length of a rate limit window, opened by its first request.", least=1)
+    head_bytes_max: int = row(32 * 1024, "Size of a request's path and headers.", least=1024)
+    headers_max: int = row(100, "Headers of a request.", least=10)
+    body_bytes_max: int = row(1024 * 1024, "Size of a request's body.", least=1024)
+    head_seconds: int = row(10, "How long a client may take for a request's path and headers, from the connection on.", least=1)
+    body_seconds: int = row(30, "How long a client may take for a request's body.", least=1)
+    idle_seconds: int = row(75, "How long a connection stays open without a request.", least=1)
+    unread_seconds: int = row(
+        60, "How long a client may leave an answer unread; each 16 KB that it takes begin the time anew.", least=1
+    )
+    unread_bytes_max: int = row(
+        256 * 1024 * 1024,
+        "Size of all answers that clients have not read yet, and of requests sent ahead of them, per worker.",
+        least=1,
+    )
+    connections_max: int = row(
+        1000, "Open connections per worker; a new one takes the place of those that keep the server waiting longest.", least=1
+    )
+    connections_address_max: int = row(
+        500, "The same for the connections of one address, which may be a whole school's or a proxy's.", least=1
+    )
+    stop_seconds: int = row(10, "How long a server that is told to end waits for requests under way.", least=1)
     wrong_token: str = row("html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json"))
     page_cache_bytes: int = row(32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0)
     history_days: int = row(100, "How long superseded versions of records are kept.", least=1)

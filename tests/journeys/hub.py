@@ -69,9 +69,13 @@ class Hub:
 
     def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:
         """A client of this server under changed settings; without a token it sends no Authorization header."""
+        return self._open.enter_context(Client(self.app(demo, **settings), token))
+
+    def app(self, demo: Demo | None = None, **settings: Any) -> App:
+        """This server under changed settings."""
         app = App(self.database, replace(self.settings, **settings), limits=self.folder / "limits", demo=demo)
         self._open.callback(app.rate_limit.close)
-        return self._open.enter_context(Client(app, token))
+        return app
 
     def close(self) -> None:
         self._open.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ import uvicorn
 from rollbook.settings import Settings
 from rollbook.web import server
 from rollbook.web.api import Receive, Scope, Send
+from rollbook.web.app import App
 
 # How long a test waits for what must come; far more than it ever takes.
 PATIENCE_SECONDS = 30
@@ -28,9 +30,14 @@ class Wire:
     port: int = 0
     read: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[bytes, bytes]] = field(default_factory=list)
+    begun: int = 0
+    answer: bytes | None = None  # in place of the path and body
+    pause: threading.Event = field(default_factory=threading.Event)
+    server: uvicorn.Server | None = None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the whole request, and answer its path and body."""
+        self.begun += 1
         body = b""
         while True:
             message = await receive()
@@ -41,7 +48,9 @@ class Wire:
                 break
         self.read.append((scope["method"], scope["path"], body))
         self.headers.append(dict(scope["headers"]))
-        answer = b"%s <%s>" % (scope["path"].encode(), body)
+        while not self.pause.is_set():
+            await asyncio.sleep(0.01)
+        answer = b"%s <%s>" % (scope["path"].encode(), body) if self.answer is None else self.answer
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]})
         await send({"type": "http.response.body", "body": answer})
 
@@ -58,8 +67,13 @@ class Wire:
                 pass
             return answers(read_all(connection))
 
-    def connect(self) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
+    def connections(self) -> set[Any]:
+        """The connections that are open now."""
+        assert self.server
+        return set(self.server.server_state.connections)
+
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS, (source, 0))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -98,13 +112,14 @@ def sentence(body: str) -> str:
 
 
 @contextmanager
-def serving(**settings: Any) -> Iterator[Wire]:
-    """A server as `rollbook serve` runs it, with another application in it."""
+def serving(app: App | None = None, /, **settings: Any) -> Iterator[Wire]:
+    """A server as `rollbook serve` runs it, with this application or one that tells what it read."""
     wire = Wire()
+    wire.pause.set()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wire.port = listening.getsockname()[1]
         options = server.uvicorn_options(replace(Settings(), **settings))
-        running = uvicorn.Server(uvicorn.Config(wire.app, **options))
+        running = wire.server = uvicorn.Server(uvicorn.Config(app or wire.app, **options))
         thread = threading.Thread(target=running.run, args=([listening],), daemon=True)
         thread.start()
         _wait(lambda: running.started)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
@@ -24,6 +26,8 @@ from rollbook.web.storyboard import Storyboard
 
 # What pages of other sites may call as they call the Data API, beside it.
 FOR_PROGRAMS = ("/oauth/tokens", "/oauth/tokeninfo", "/userinfo", "/.well-known/openid-configuration", "/oauth/certs")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,10 @@ class App:
             if scope["path"] == ME or versions.of_path(scope["path"]):
                 await self.data(scope, receive, send)
                 return
-        await self._pages(scope, receive, send)
+        try:
+            await self._pages(scope, receive, send)
+        except ClientDisconnect:
+            _log.debug("the client of %s %s hung up before its request was read", scope["method"], scope["path"])
 
 
 def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[BaseRoute]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rollbook.settings import PREFIX, Settings
 from rollbook.store.database import open_database
 from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
+from rollbook.web.connections import Connections, allow_files
 from rollbook.web.protocol import Protocol
 from rollbook.web.shared import let_go, table_file
 
@@ -56,6 +58,7 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     os.environ[LIMITS] = str(limits)
     if demo:
         os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
+    allow_files(settings)
     upkeep.begin(settings)
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
@@ -72,7 +75,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "interface": "asgi3",
         "loop": "uvloop",
-        "http": Protocol,
+        "http": partial(Protocol, connections=Connections(settings)),
         "ws": "none",
         "lifespan": "off",
         "access_log": False,
@@ -81,7 +84,8 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are counted.
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": settings.trusted_proxies or None,
-        "timeout_keep_alive": 75,
+        # Connections end themselves before this; what is left then are requests that the server does not get done.
+        "timeout_graceful_shutdown": settings.stop_seconds + 1,
     }
 
 

@@ -1,0 +1,226 @@
+"""What one client may take from a server: bytes, headers, connections and time, each with a bound."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pytest
+
+from tests.journeys.hub import Hub
+from tests.web.wire import PATIENCE_SECONDS, answers, pieces, read_all, serving
+
+GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = b"POST /form HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+TOO_LONG = (431, "The path and headers of a request have at most 2048 bytes.")
+
+
+@pytest.mark.parametrize("size", [16, 5000], ids=["many segments", "one segment"])
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        (b"GET /", b"a"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"a"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n"),
+        (b"GET /?", b"%41"),
+    ],
+    ids=["path", "header", "headers", "query"],
+)
+def test_a_head_without_end_is_refused(head: bytes, rest: bytes, size: int) -> None:
+    with serving(head_bytes_max=2048) as wire:
+        assert wire.say(*pieces(head + rest * 5000, size)[:200]) == [TOO_LONG]
+        assert wire.say(*pieces(GET + head + rest * 5000, size)[:200]) == [(200, "/next <>"), TOO_LONG]
+
+
+def test_a_head_as_long_as_may_be_is_read() -> None:
+    with serving(head_bytes_max=2048) as wire:
+        fitting = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (2048 - 32) + b"\r\n\r\n"
+        assert len(fitting) == 2048
+        assert wire.say(fitting) == [(200, "/ <>")]
+        assert wire.say(fitting.replace(b"X: ", b"X: a")) == [TOO_LONG]
+
+
+@pytest.mark.parametrize("rest", [b"5;", b"0\r\nX: "], ids=["extension", "trailer"])
+def test_what_stands_between_the_pieces_of_a_body_has_a_bound(rest: bytes) -> None:
+    with serving(head_bytes_max=2048) as wire:
+        assert [status for status, _ in wire.say(CHUNKED, rest, *[b"a" * 1000] * 10)] == [431]
+        assert wire.read == []
+
+
+def test_too_many_headers_are_refused() -> None:
+    with serving(headers_max=10) as wire:
+        assert wire.say(GET.replace(b"\r\n\r\n", b"\r\nX: a" * 9 + b"\r\n\r\n")) == [(200, "/next <>")]
+        assert wire.say(GET.replace(b"\r\n\r\n", b"\r\nX: a" * 10 + b"\r\n\r\n")) == [(431, "A request has at most 10 headers.")]
+
+
+def test_a_long_body_in_many_pieces_is_no_long_head() -> None:
+    with serving(head_bytes_max=2048) as wire:
+        body = b"".join(b"400\r\n" + b"a" * 1024 + b"\r\n" for _ in range(100)) + b"0\r\n\r\n"
+        for size in (1000, 4096, 200_000):
+            assert wire.say(*pieces(CHUNKED + body, size)) == [(200, f"/form <{'a' * 102_400}>")]
+
+
+@pytest.mark.parametrize(
+    ("bound", "sent"),
+    [
+        ("head_seconds", b""),
+        ("head_seconds", b"GET / HT"),
+        ("head_seconds", GET + b"GET / HT"),
+        ("body_seconds", CHUNKED + b"3\r\nab"),
+        ("body_seconds", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"),
+        ("idle_seconds", GET),
+    ],
+)
+def test_a_client_that_lets_the_server_wait_is_cut_off(bound: str, sent: bytes) -> None:
+    with serving(**{bound: 1}) as wire, closing(wire.connect()) as connection:
+        connection.sendall(sent)
+        told = answers(read_all(connection))
+    assert told == ([(200, "/next <>")] if sent.startswith(GET) else [])
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nX: ", CHUNKED], ids=["head", "body"])
+def test_a_client_that_drips_is_cut_off_all_the_same(sent: bytes) -> None:
+    """Each byte does not begin the time anew."""
+    with serving(head_seconds=1, body_seconds=1) as wire, closing(wire.connect()) as connection:
+        connection.sendall(sent)
+        ended = threading.Event()
+
+        def read() -> None:
+            read_all(connection)
+            ended.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        while not ended.wait(0.05):
+            try:
+                connection.sendall(b"1\r\na\r\n" if sent is CHUNKED else b"a")
+            except OSError:
+                break
+        reader.join(PATIENCE_SECONDS)
+        assert ended.is_set()
+
+
+def test_requests_in_time_are_answered_however_long_the_connection_lasts() -> None:
+    with serving(head_seconds=1, body_seconds=1, idle_seconds=2) as wire, closing(wire.connect()) as connection:
+        for _ in range(5):
+            connection.sendall(GET)
+            assert answers(connection.recv(65536)) == [(200, "/next <>")]
+            time.sleep(0.7)
+
+
+def test_an_answer_that_nobody_reads_is_given_up() -> None:
+    with serving(unread_seconds=1, head_seconds=60, idle_seconds=60) as wire:
+        wire.answer = b"a" * 20_000_000
+        with closing(wire.connect()) as connection:
+            connection.sendall(GET)
+            _wait_until(lambda: not wire.connections())
+            wire.answer = None
+            assert wire.say(GET) == [(200, "/next <>")]
+
+
+def test_answers_that_nobody_reads_have_a_bound_together() -> None:
+    with serving(unread_bytes_max=50_000_000) as wire, ExitStack() as stack:
+        wire.answer = b"a" * 20_000_000
+        for _ in range(10):
+            stack.enter_context(closing(wire.connect())).sendall(GET)
+        _wait_until(lambda: len(wire.read) == 10 and len(wire.connections()) < 5)
+
+
+def test_a_client_that_reads_slowly_gets_its_whole_answer() -> None:
+    with serving(unread_seconds=1) as wire, closing(wire.connect()) as connection:
+        wire.answer = b"a" * 8_000_000
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        got = 0
+        while more := connection.recv(65536):
+            got += len(more)
+            time.sleep(0.03)
+        assert got > 8_000_000
+
+
+def test_requests_sent_ahead_wait_outside_of_the_server() -> None:
+    """What the kernel holds of them has an end, too: then nothing more can be sent."""
+    with serving() as wire, closing(wire.connect()) as connection:
+        wire.answer = b"a" * 1000
+        connection.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            connection.sendall(GET * 1_000_000)
+        assert sum(held.held_bytes() for held in wire.connections()) < 1_000_000
+        wire.answer = None
+        assert wire.say(GET) == [(200, "/next <>")]
+
+
+@pytest.mark.parametrize("sent", [b"", GET, b"GET / HT", CHUNKED], ids=["nothing", "a request", "half a head", "half a body"])
+@pytest.mark.parametrize("bound", ["connections_max", "connections_address_max"])
+def test_a_new_connection_takes_the_place_of_one_that_keeps_the_server_waiting(bound: str, sent: bytes) -> None:
+    with serving(**{bound: 5}) as wire, ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(closing(wire.connect())).sendall(sent)
+        assert wire.say(GET) == [(200, "/next <>")]
+        assert len(wire.connections()) <= 5
+
+
+def test_connections_that_wait_for_answers_are_not_cut_off_for_new_ones() -> None:
+    with serving(connections_max=2) as wire, ExitStack() as stack:
+        wire.pause.clear()
+        waiting = [stack.enter_context(closing(wire.connect())) for _ in range(2)]
+        for connection in waiting:
+            connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        _wait_until(lambda: len(wire.read) == 2)
+        assert wire.say(GET) == [(503, "The server has too many connections; try again.")]
+        wire.pause.set()
+        assert [answers(read_all(connection)) for connection in waiting] == [[(200, "/next <>")]] * 2
+
+
+def test_connections_of_one_address_leave_room_for_those_of_others() -> None:
+    with serving(connections_max=6, connections_address_max=4) as wire, ExitStack() as stack:
+        kept = stack.enter_context(closing(wire.connect(source="127.0.0.2")))
+        for _ in range(20):
+            stack.enter_context(closing(wire.connect()))
+        kept.sendall(GET)
+        assert answers(kept.recv(65536)) == [(200, "/next <>")]
+
+
+@pytest.mark.parametrize("sent", [CHUNKED + b"3\r\nab", GET, b"GET / HT", b""], ids=["body", "idle", "head", "nothing"])
+def test_a_server_that_is_told_to_end_does_so_in_time(sent: bytes) -> None:
+    with serving(stop_seconds=1) as wire:
+        connection = wire.connect()
+        connection.sendall(sent)
+        _wait_until(lambda: len(wire.connections()) == 1)
+    connection.close()  # `serving` has seen the server end
+
+
+def test_a_server_that_is_told_to_end_answers_what_is_under_way() -> None:
+    with serving(stop_seconds=PATIENCE_SECONDS) as wire:
+        connection = wire.connect()
+        connection.sendall(b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")
+        _wait_until(lambda: wire.begun == 1)
+        threading.Timer(0.5, connection.sendall, [b"c"]).start()
+    with closing(connection):
+        assert answers(read_all(connection)) == [(200, "/form <abc>")]
+
+
+@pytest.mark.parametrize("path", ["/oauth/tokens", "/userinfo", "/v3.0/users", "/login"])
+def test_a_client_that_hangs_up_within_its_request_leaves_no_error(
+    small_hub: Hub, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na="
+    with serving(small_hub.app()) as wire:
+        for _ in range(3):
+            with closing(wire.connect()) as connection:
+                connection.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\n".encode() + form)
+                _wait_until(wire.connections)
+        _wait_until(lambda: not wire.connections())
+    assert [line for line in caplog.records if line.levelno > logging.DEBUG] == []
+
+
+def _wait_until(is_so: Any) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < end, "what was waited for did not come"
+        time.sleep(0.01)
