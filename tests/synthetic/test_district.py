@@ -211,7 +211,6 @@ def features(district: dict[str, Rows]) -> Iterator[tuple[str, bool]]:
     yield "siblings with a contact without id", any(len(f) > 1 for (i, name, m), f in by_contact.items() if name and m and not i)
     yield "contact without email", any(row["Contact_name"] and not row["Contact_email"] for row in district["students.csv"])
     yield "contact without phone", any(row["Contact_name"] and not row["Contact_phone"] for row in district["students.csv"])
-    yield "phone with extension", any(" x" in row["Contact_phone"] for row in district["students.csv"])
     yield "student without email", any(not row["Student_email"] for row in rows)
     yield "teacher without email", any(not row["Teacher_email"] for row in district["teachers.csv"])
     yield "hyphen", any("-" in row["First_name"] + row["Last_name"] for row in rows)
@@ -239,7 +238,7 @@ def features(district: dict[str, Rows]) -> Iterator[tuple[str, bool]]:
         yield f"{column} of some", 0 < sum(bool(row[column]) for row in rows) < len(rows)
     yield "genders", {row["Gender"] for row in rows} == {"F", "M", "X", ""}
     yield "races", {row["Race"] for row in rows} == {"W", "B", "A", "I", "M", "P", ""}
-    yield "meals", {row["Frl_status"] for row in rows} == {"Free", "Reduced", "Paid", ""}
+    yield "meals", {row["Frl_status"] for row in rows} == {"F", "R", "N", ""}
     yield "languages", len({row["Home_language"] for row in rows}) > 15
     yield (
         "resources for each role",

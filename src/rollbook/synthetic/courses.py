@@ -75,28 +75,28 @@ PRIMARY_SLOTS = (
         "homeroom",
         1,
         False,
-        _graded("Homeroom", "HR", "homeroom/advisory", range(6)) | {PREK: (NO_COURSE,)},
+        _graded("Homeroom", "HR", "Homeroom/advisory", range(6)) | {PREK: (NO_COURSE,)},
     ),
-    Slot("homeroom", 1, False, _graded("Reading, Writing and Spelling", "RW", "Reading", range(6))),
-    Slot("homeroom", 1, False, _graded("Mathematics", "MA", "math", range(6))),
+    Slot("homeroom", 1, False, _graded("Reading, Writing and Spelling", "RW", "English/language arts", range(6))),
+    Slot("homeroom", 1, False, _graded("Mathematics", "MA", "Math", range(6))),
     Slot(
         "arts",
         2,
         False,
-        _for_all(range(6), Course("Art", "ART1", "arts and music"), Course("Music", "MUS1", "")),
+        _for_all(range(6), Course("Art", "ART1", "Arts and music"), Course("Music", "MUS1", "")),
     ),
     Slot("PE", 1, False, _for_all(_PRIMARY, Course("Physical Education", "PE1", "PE and health"))),
 )
 
-_MIDDLE_ENGLISH = Slot("english", 1, False, _graded("English Language Arts", "ELA", "english/language arts", _MIDDLE))
+_MIDDLE_ENGLISH = Slot("english", 1, False, _graded("English Language Arts", "ELA", "English/language arts", _MIDDLE))
 _MIDDLE_MATH = Slot(
     "math",
     1,
     False,
     {
-        6: (Course("Mathematics 6", "MA06", "math"), Course("Mathematics 6 Accelerated", "MA06A", "math")),
-        7: (Course("Mathematics 7", "MA07", "math"), Course("Pre-Algebra", "MA07A", "Mathematics")),
-        8: (Course("Mathematics 8", "MA08", "math"), Course("Algebra I", "MA09", "Algebra")),
+        6: (Course("Mathematics 6", "MA06", "Math"), Course("Mathematics 6 Accelerated", "MA06A", "Math")),
+        7: (Course("Mathematics 7", "MA07", "Math"), Course("Pre-Algebra", "MA07A", "Math")),
+        8: (Course("Mathematics 8", "MA08", "Math"), Course("Algebra I", "MA09", "Math")),
     },
 )
 _MIDDLE_SCIENCE = Slot(
@@ -104,9 +104,9 @@ _MIDDLE_SCIENCE = Slot(
     1,
     False,
     {
-        6: (Course("Earth Science", "SC06", "science"),),
-        7: (Course("Life Science", "SC07", "science"),),
-        8: (Course("Physical Science", "SC08", "science"),),
+        6: (Course("Earth Science", "SC06", "Science"),),
+        7: (Course("Life Science", "SC07", "Science"),),
+        8: (Course("Physical Science", "SC08", "Science"),),
     },
 )
 _MIDDLE_SOCIAL = Slot(
@@ -114,9 +114,9 @@ _MIDDLE_SOCIAL = Slot(
     1,
     False,
     {
-        6: (Course("World Regions", "SS06", "social studies"),),
-        7: (Course("State History", "SS07", "social studies"),),
-        8: (Course("U.S. History to 1877", "SS08", "Social Studies"),),
+        6: (Course("World Regions", "SS06", "Social studies"),),
+        7: (Course("State History", "SS07", "Social studies"),),
+        8: (Course("U.S. History to 1877", "SS08", "Social studies"),),
     },
 )
 _MIDDLE_PE = Slot(
@@ -128,9 +128,9 @@ _MIDDLE_WHEEL = Slot(
     False,
     _for_all(
         _MIDDLE,
-        Course("Studio Art", "ART2", "arts and music"),
-        Course("Choir", "MUS2", "arts and music"),
-        Course("Robotics", "TEC2", "technology and engineering"),
+        Course("Studio Art", "ART2", "Arts and music"),
+        Course("Choir", "MUS2", "Arts and music"),
+        Course("Robotics", "TEC2", "Technology and engineering"),
         Course("Drama", "DRA2", ""),
     ),
 )
@@ -140,9 +140,9 @@ _MIDDLE_LANGUAGE = Slot(
     True,
     _for_all(
         _MIDDLE,
-        Course("Spanish Exploratory", "LG20", "language"),
-        Course("French Exploratory", "LG21", "language"),
-        Course("Reading Intervention", "INT2", "interventions/online learning"),
+        Course("Spanish Exploratory", "LG20", "Language"),
+        Course("French Exploratory", "LG21", "Language"),
+        Course("Reading Intervention", "INT2", "Interventions/online learning"),
     ),
 )
 # An advisory period has no course in many timetables: the section goes by its own name.
@@ -165,10 +165,22 @@ HIGH_SLOTS = (
         1,
         False,
         {
-            9: (Course("English 9", "EN09", "English"), Course("English 9 Honors", "EN09H", "English")),
-            10: (Course("English 10", "EN10", "English"), Course("English 10 Honors", "EN10H", "English")),
-            11: (Course("English 11", "EN11", "English"), Course("AP Language and Composition", "EN11A", "English")),
-            12: (Course("English 12", "EN12", "English"), Course("Creative Writing", "EN12C", "Writing")),
+            9: (
+                Course("English 9", "EN09", "English/language arts"),
+                Course("English 9 Honors", "EN09H", "English/language arts"),
+            ),
+            10: (
+                Course("English 10", "EN10", "English/language arts"),
+                Course("English 10 Honors", "EN10H", "English/language arts"),
+            ),
+            11: (
+                Course("English 11", "EN11", "English/language arts"),
+                Course("AP Language and Composition", "EN11A", "English/language arts"),
+            ),
+            12: (
+                Course("English 12", "EN12", "English/language arts"),
+                Course("Creative Writing", "EN12C", "English/language arts"),
+            ),
         },
     ),
     Slot(
@@ -176,10 +188,10 @@ HIGH_SLOTS = (
         1,
         False,
         {
-            9: (Course("Algebra I", "MA09", "Algebra"), Course("Geometry", "MA10", "math")),
-            10: (Course("Geometry", "MA10", "math"), Course("Algebra II", "MA11", "Algebra")),
-            11: (Course("Algebra II", "MA11", "Algebra"), Course("Precalculus", "MA12", "math")),
-            12: (Course("Statistics", "MA13", "math"), Course("Calculus", "MA14", "Calc")),
+            9: (Course("Algebra I", "MA09", "Math"), Course("Geometry", "MA10", "Math")),
+            10: (Course("Geometry", "MA10", "Math"), Course("Algebra II", "MA11", "Math")),
+            11: (Course("Algebra II", "MA11", "Math"), Course("Precalculus", "MA12", "Math")),
+            12: (Course("Statistics", "MA13", "Math"), Course("Calculus", "MA14", "Math")),
         },
     ),
     Slot(
@@ -187,10 +199,10 @@ HIGH_SLOTS = (
         1,
         False,
         {
-            9: (Course("Biology", "SC09", "science"),),
-            10: (Course("Chemistry", "SC10", "science"), Course("Environmental Science", "SC10E", "science")),
-            11: (Course("Physics", "SC11", "science"), Course("Astronomy", "SC11A", "")),
-            12: (Course("Anatomy and Physiology", "SC12", "science"), Course("Forensic Science", "SC12F", "science")),
+            9: (Course("Biology", "SC09", "Science"),),
+            10: (Course("Chemistry", "SC10", "Science"), Course("Environmental Science", "SC10E", "Science")),
+            11: (Course("Physics", "SC11", "Science"), Course("Astronomy", "SC11A", "")),
+            12: (Course("Anatomy and Physiology", "SC12", "Science"), Course("Forensic Science", "SC12F", "Science")),
         },
     ),
     Slot(
@@ -198,10 +210,10 @@ HIGH_SLOTS = (
         1,
         False,
         {
-            9: (Course("World History", "SS09", "social studies"),),
-            10: (Course("Geography", "SS10", "social studies"), Course("Civics", "SS10C", "")),
-            11: (Course("U.S. History since 1877", "SS11", "social studies"),),
-            12: (Course("Government", "SS12", "Social Studies"), Course("Economics", "SS12E", "social studies")),
+            9: (Course("World History", "SS09", "Social studies"),),
+            10: (Course("Geography", "SS10", "Social studies"), Course("Civics", "SS10C", "")),
+            11: (Course("U.S. History since 1877", "SS11", "Social studies"),),
+            12: (Course("Government", "SS12", "Social studies"), Course("Economics", "SS12E", "Social studies")),
         },
     ),
     Slot(
@@ -213,10 +225,10 @@ HIGH_SLOTS = (
         True,
         _for_all(
             _HIGH,
-            Course("Spanish I", "LG31", "language"),
-            Course("French I", "LG41", "language"),
+            Course("Spanish I", "LG31", "Language"),
+            Course("French I", "LG41", "Language"),
             Course("Spanish II", "LG32", ""),
-            Course("Mandarin I", "LG51", "language"),
+            Course("Mandarin I", "LG51", "Language"),
         ),
     ),
     Slot(
@@ -225,11 +237,11 @@ HIGH_SLOTS = (
         True,
         _for_all(
             _HIGH,
-            Course("Ceramics", "EL31", "arts and music"),
-            Course("Web Design", "EL32", "technology and engineering"),
-            Course("Concert Band", "EL33", "Music"),
+            Course("Ceramics", "EL31", "Arts and music"),
+            Course("Web Design", "EL32", "Technology and engineering"),
+            Course("Concert Band", "EL33", "Arts and music"),
             Course("Culinary Arts", "EL34", "other"),
-            Course("Computer Science Principles", "EL35", "technology and engineering"),
+            Course("Computer Science Principles", "EL35", "Technology and engineering"),
             Course("Personal Finance", "EL36", ""),
         ),
     ),

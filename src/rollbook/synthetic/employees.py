@@ -85,6 +85,7 @@ class Employees:
             school.name,
             f"{school.number + 1:03d}",
             f"{chance.scrambled(school.number, 10**6, self.plan.seed):06d}",
+            nces_id(self.plan.seed, school.number),
             grade_text(school.low),
             grade_text(school.high),
             f"{principal.first.text} {principal.last.text}",
@@ -174,7 +175,6 @@ class Employees:
             f"S{chance.scrambled(who.number, 10**9, self.plan.seed):09d}",
             person.email,
             person.first.text,
-            person.middle,
             person.last.text,
             post.department,
             post.title,
@@ -198,7 +198,6 @@ def staff_of_teacher(teacher: Teacher, title: str) -> Staff:
         f"S{teacher.teacher_id[1:]}",
         teacher.teacher_email,
         teacher.first_name,
-        teacher.middle_name,
         teacher.last_name,
         "Instruction",
         title,
@@ -212,6 +211,11 @@ def staff_of_teacher(teacher: Teacher, title: str) -> Staff:
 def school_id(index: int) -> str:
     """The School_id of a school; the zeros in front matter."""
     return f"{index + 1:04d}"
+
+
+def nces_id(seed: int, index: int) -> str:
+    """The twelve digits of a school: state, district, school. No state has the number 99, so it is nobody's."""
+    return f"99{chance.key(seed, 43) % 10**5:05d}{index + 1:05d}"
 
 
 def _school_index(place: int) -> int:

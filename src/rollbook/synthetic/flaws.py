@@ -60,7 +60,12 @@ NEW_ADMIN = {"Admin_id": "X{}", "Admin_email": "x{}@example.org"}
 NO_CONTACT = {column: "" for column in COLUMNS["students.csv"] if column.startswith("Contact_")}
 NO_SCHOOL = {"School_id": "NO-SUCH-SCHOOL"}
 
+# Spellings that the specification does not have and a sync reads all the same, without a word.
+OTHER_SPELLING = "other-spelling"
+
 FLAWS: tuple[Flaw, ...] = (
+    Flaw("schools.csv", OTHER_SPELLING, "Phone with its punctuation", False, _set(School_phone="(303) 555-0142")),
+    Flaw("schools.csv", OTHER_SPELLING, "Grade in short", False, _set(Low_grade="KG")),
     Flaw("schools.csv", "duplicate-id", "School_id used twice", True, _set(School_name="Another School {}")),
     Flaw("schools.csv", "missing-value", "School without a name", True, _set(**NEW_SCHOOL, School_name="")),
     Flaw("schools.csv", "bad-phone", "Phone that is no number", False, _set(School_phone="see website")),
@@ -81,6 +86,12 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw("students.csv", "bad-phone", "Phone that is no number", False, _set(Contact_phone="call the office"), "Contact_name"),
     Flaw("students.csv", "incomplete-contact", "Contact without a name", False, _set(Contact_name=""), "Contact_name"),
     Flaw("students.csv", "incomplete-contact", "Contact without a type", False, _set(Contact_type=""), "Contact_name"),
+    Flaw("students.csv", OTHER_SPELLING, "Lunch in words", False, _set(Frl_status="Free Lunch"), SINGLE_ROW),
+    Flaw("students.csv", OTHER_SPELLING, "Race in words", False, _set(Race="Two or more races"), SINGLE_ROW),
+    Flaw("students.csv", OTHER_SPELLING, "Date with a time", False, _set(DOB="8/1/2016 12:00:00 AM"), SINGLE_ROW),
+    Flaw("students.csv", OTHER_SPELLING, "Language as a code", False, _set(Home_language="ger"), SINGLE_ROW),
+    Flaw("students.csv", OTHER_SPELLING, "Phone type in other words", False, _set(Contact_phone_type="Mobile"), "Contact_name"),
+    Flaw("students.csv", "bad-phone", "Phone with an extension", False, _set(Contact_phone="303-555-0142 x204"), "Contact_name"),
     Flaw("teachers.csv", "duplicate-id", "Teacher_id used twice", True, _set(First_name="Another")),
     Flaw("teachers.csv", "missing-value", "Teacher without a last name", True, _set(**NEW_TEACHER, Last_name="")),
     Flaw("teachers.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_TEACHER, **NO_SCHOOL)),

@@ -111,7 +111,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         ),
         "W*10 M*3 B I *5",
         0.95,
-        "Spanish*16 English*12 Quechua",
+        "Spanish*16 English*12 Spanish",
     ),
     (
         "european",
@@ -135,7 +135,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         ),
         "W*8 M",
         0.05,
-        "English*14 Polish Portuguese French German Turkish Bosnian Czech",
+        "English*14 Polish Portuguese French German Turkish Bosnian Polish",
     ),
     (
         "vietnamese",
@@ -219,7 +219,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         ),
         "A*7 M",
         0.0,
-        "Hindi Hindi Nepali English Gujarati",
+        "Hindi Hindi Nepali English Hindi",
     ),
     (
         "korean",
@@ -268,7 +268,7 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         ),
         "W",
         0.0,
-        "Greek English English",
+        "English English English",
     ),
 )
 

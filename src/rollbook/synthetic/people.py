@@ -35,7 +35,7 @@ DISABILITIES = (
 )
 
 # A row of a family's contacts: relationship, type and the names it is drawn from (girls' or boys'), in order of
-# calling. Files mix the API's words with the words of the enrolment form.
+# calling. Any words are right here: files mix the API's words with those of the enrolment form.
 CONTACT_ROWS = (
     ("Mother", "Primary", True),
     ("Parent", "Parent/Guardian", True),
@@ -48,9 +48,10 @@ CONTACT_ROWS = (
     ("Other", "Other", True),
 )
 FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS[2:4], CONTACT_ROWS[4:]
-PHONE_STYLES = ("({}) 555-{}",) * 20 + ("{}-555-{}",) * 12 + ("{}.555.{}", "{}555{}", "1-{}-555-{}") * 2 + ("({}) 555-{} x204",)
-PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "Mobile", "Other", "")
-MEALS = ("Free", "Free", "Free", "Reduced", "Paid", "Paid", "Paid", "Paid", "Paid", "")
+# The file specification asks for 10 or 11 digits; `flaws` has what people type.
+PHONE_STYLES = ("{}555{}",) * 9 + ("1{}555{}",)
+PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "")
+MEALS = ("F", "F", "F", "R", "N", "N", "N", "N", "N", "")
 TITLES = {"F": ("Ms.", "Ms.", "Ms.", "Mrs.", "Dr.", ""), "M": ("Mr.", "Mr.", "Mr.", "Dr.", "")}
 
 
@@ -236,7 +237,7 @@ class People:
         return self._address(rng.random(), rng.random(), rng.random())
 
     def phone(self, first: float, second: float, style: float) -> str:
-        """A phone number that is kept free for fiction, as somebody typed it."""
+        """A phone number that is kept free for fiction."""
         line = f"{100 + int(second * 100):04d}"
         return _pick(PHONE_STYLES, style).format(_pick(self.around.area_codes, first), line)
 

@@ -14,6 +14,7 @@ class School(NamedTuple):
     school_name: str
     school_number: str
     state_id: str
+    nces_id: str
     low_grade: str
     high_grade: str
     principal: str
@@ -131,7 +132,6 @@ class Staff(NamedTuple):
     staff_id: str
     staff_email: str
     first_name: str
-    middle_name: str
     last_name: str
     department: str
     title: str
