@@ -73,6 +73,8 @@ def rollbook() -> None:
 
 def main() -> None:
     """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for what is held)."""
+    # Pupils' data: whatever the program and its children make is their owner's alone.
+    os.umask(os.umask(0o077) | 0o077)
     try:
         rollbook(prog_name="rollbook")
     except RollbookError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,19 @@ def read_settings(**options: object) -> Settings:
     if settings.port > PORT_MAX:
         raise BadSetting(f"port: expected at most {PORT_MAX}, got {settings.port}")
     return settings
+
+
+def warn_of_readers(settings: Settings) -> None:
+    """Name the database and the key if other accounts of this machine may read them; SQLite's other files have its mode."""
+    database = [] if "://" in settings.database else [settings.database]
+    for path in map(Path, [*database, str(keys.key_path(settings))]):
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0
+        if mode & 0o044:
+            click.echo(
+                f"rollbook: warning: other accounts of this machine may read {path} (mode {mode:o});"
+                f" make it its owner's alone: chmod 600 {shlex.quote(str(path))}",
+                err=True,
+            )
 
 
 def read_choices(wanted: Iterable[str]) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rollbook.commands.options import database_option, opened, read_settings
+from rollbook.commands.options import database_option, opened, read_settings, warn_of_readers
 from rollbook.web import server
 
 
@@ -18,6 +18,6 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
     settings = read_settings(host=host, port=port, workers=workers, database=database)
     server.check_port(settings)
     with opened(settings):
-        pass
+        warn_of_readers(settings)
     click.echo(f"Rollbook serves http://{settings.host}:{settings.port} (stop with Ctrl+C)")
     server.run(settings)

@@ -9,7 +9,14 @@ from rich.console import Console
 
 from rollbook import sync as syncs
 from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, problems_option, read_settings
+from rollbook.commands.options import (
+    database_option,
+    json_option,
+    opened,
+    problems_option,
+    read_settings,
+    warn_of_readers,
+)
 from rollbook.errors import SourceRejected
 from rollbook.roster import listing
 from rollbook.store import applications, choices, districts
@@ -44,6 +51,7 @@ def sync(
     """
     settings = read_settings(database=database)
     with opened(settings) as store, listing.opened(problems_file) as listed, Console(stderr=True).status("starting") as status:
+        warn_of_readers(settings)
         owner = districts.find(store, district)
         how = How(is_plan=plan, is_approved=approve)
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -42,11 +44,19 @@ def opened(path: Path | None) -> Iterator[Listing | None]:
         yield None
         return
     try:
-        file = path.open("w", newline="", encoding="utf-8")
+        file = os.fdopen(_open_private(path), "w", newline="", encoding="utf-8")
     except OSError as error:
         raise BadSetting(f"problems: {path} cannot be written: {error.strerror}") from None
     with file:
         yield Listing(file)
+
+
+def _open_private(path: Path) -> int:
+    """Begin a file for its owner alone, also one that others could read before: pupils' values will stand in it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def _plain(cell: str | None) -> str:
