@@ -1,4 +1,4 @@
-"""A district's contact is a person: no view names one that it does not show, or says more of them than it shows."""
+"""A district's contact is a person who was named to be contacted: every application reads them, whatever is shared with it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import json
 import pytest
 
 from rollbook.contract.access import SECURE_SYNC
-from rollbook.store import districts
-from rollbook.store.own_record import keep_true
+from rollbook.store.own_record import change_record, keep_true
 from tests import world
-from tests.sharing.desk import Desk, Json, Reader, of_files
+from tests.sharing.desk import CopyDesk, Desk, Json, Reader, of_a_clone, of_files
 
 TEACHERS = {"rules": [{"kind": "teacher", "where": []}]}
 STUDENTS = {"rules": [{"kind": "student", "where": []}]}
-ADMINS = {"rules": [{"kind": "admin", "where": []}]}
 
 
 @pytest.fixture
@@ -40,50 +38,49 @@ def told(reader: Reader) -> str:
     return json.dumps([event for event in reader.feed() if event["type"] == "districts.updated"])
 
 
-def test_a_contact_is_named_only_to_whom_the_person_is_shown(desk: Desk, reader: Reader) -> None:
-    grace = user(reader, "grace@south.example")
+def test_every_application_reads_the_contact_whatever_is_shared_with_it(desk: Desk, reader: Reader) -> None:
     blind = desk.connect("Blind", tuple(scope for scope in SECURE_SYNC if scope != "read:district_admins"))
     blind.listen()
-    blind.share(STUDENTS)
+    blind.share(STUDENTS, withheld=("student.email",))
+    assert "district_contact" not in record(blind)
+    grace = user(reader, "grace@south.example")
     desk.name_contact(grace)
-    assert record(reader)["district_contact"] == {
+    named = {
         "district": desk.district.id,
         "email": "grace@south.example",
         "id": grace,
         "name": {"first": "Grace", "last": "Hopper"},
         "title": "Superintendent",
     }
-    assert "district_contact" not in record(blind)
-    late = desk.connect("Late", ("read:students", "read:schools"))
-    assert "district_contact" not in record(late)
+    late = desk.connect("Late", ("read:schools",))
+    nothing = desk.connect("Nothing")
+    nothing.share({"rules": []})
+    for each in (reader, blind, late, nothing):
+        assert record(each)["district_contact"] == named
     assert "Hopper" in told(reader)
-    assert "Hopper" not in told(blind)
+    assert "Hopper" in told(blind)
+    assert grace not in {one["id"] for one in blind.pull("/v3.0/users")}
 
 
-def test_a_contact_is_told_as_the_view_shows_the_person(desk: Desk, reader: Reader) -> None:
-    desk.name_contact(user(reader, "grace@south.example"))
+def test_a_share_changes_nothing_of_the_contact(desk: Desk, reader: Reader) -> None:
+    desk.name_contact(user(reader, "emmy@north.example"))
+    whole, feed = record(reader), told(reader)
     reader.share(TEACHERS)
-    assert record(reader)["district_contact"]["title"] == ""
-    assert "Superintendent" not in told(reader)
-    reader.share(ADMINS)
-    assert record(reader)["district_contact"]["title"] == "Superintendent"
-    desk.name_contact(user(desk.connect("Whole"), "emmy@north.example"))
+    assert record(reader)["district_contact"] == whole["district_contact"]
     reader.share(STUDENTS, withheld=("student.email",))
-    assert record(reader)["district_contact"]["email"] == ""
-    assert record(reader)["district_contact"]["name"] == {"first": "Emmy", "last": "Noether"}
+    assert record(reader)["district_contact"]["email"] == "emmy@north.example"
+    assert told(reader) == feed
 
 
-def test_a_share_without_the_contact_takes_them_out_of_all_that_was_published(desk: Desk, reader: Reader) -> None:
-    grace = user(reader, "grace@south.example")
-    desk.name_contact(grace)
-    assert grace in told(reader)
-    reader.share(STUDENTS)
+@of_files
+def test_nobody_is_a_contact_without_being_named(desk: Desk, reader: Reader) -> None:
+    desk.name_contact(user(reader, "grace@south.example"))
+    change_record(desk.database, desk.now, "contact", {"contact": None})
     assert "district_contact" not in record(reader)
-    last = [event for event in reader.feed() if event["type"] == "districts.updated"][-1]
-    assert last["data"]["previous_attributes"] == {"district_contact": {}}
-    assert all(text not in told(reader) for text in (grace, "Hopper", "grace@south.example"))
-    reader.share()
-    assert record(reader)["district_contact"]["id"] == grace
+    assert "Hopper" not in told(reader)
+    assert [event for event in reader.feed() if event["type"] == "districts.updated"][-1]["data"]["previous_attributes"] == {
+        "district_contact": {}
+    }
 
 
 def test_a_contact_who_leaves_the_roster_is_gone_with_the_same_sync(desk: Desk, reader: Reader) -> None:
@@ -112,15 +109,28 @@ def test_a_contact_who_changes_is_told_anew_with_the_same_sync(desk: Desk, reade
 @of_files
 def test_records_of_an_earlier_version_are_mended_by_upkeep(desk: Desk, reader: Reader) -> None:
     desk.name_contact(user(reader, "grace@south.example"))
-    whole = json.dumps(record(reader))
+    whole = record(reader)
+    without = json.dumps({name: value for name, value in whole.items() if name != "district_contact"})
     reader.share(STUDENTS)
     with desk.database.write() as connection:
-        connection.run("UPDATE records SET body = ? WHERE kind = 'districts'", (whole,))
-    assert "district_contact" in record(reader)
-    assert keep_true(desk.database) == 1
+        connection.run("UPDATE records SET body = ? WHERE kind = 'districts'", (without,))
     assert "district_contact" not in record(reader)
+    assert keep_true(desk.database) == 1
+    assert record(reader) == whole
     assert keep_true(desk.database) == 0
-    assert districts.find(desk.database, desk.district.id).contact
+
+
+@of_a_clone
+def test_a_copys_contact_is_whom_its_source_names_also_where_the_copy_does_not_have_the_person(
+    desk: CopyDesk, reader: Reader
+) -> None:
+    desk.name_contact(user(reader, "grace@south.example"))
+    reader.share({"rules": []})
+    shown, source = record(reader)["district_contact"], record(desk.source)["district_contact"]
+    assert shown == source
+    desk.source.share(STUDENTS)
+    desk.clone()
+    assert record(reader)["district_contact"] == source
 
 
 def test_a_contact_whom_a_copy_does_not_have_is_not_named(desk: Desk, reader: Reader) -> None:

@@ -219,20 +219,8 @@ def expected(town: Town, spec: Spec, ids: Allowed) -> dict[str, dict[str, Json]]
             shown["users"][id_] = {**undated(user), "roles": {role: _role(spec, ids, role, held) for role, held in roles.items()}}
             if f"{next(iter(roles))}.email" in (*spec.withheld, *spec.unasked):
                 shown["users"][id_]["email"] = ""
-    shown["districts"] = {id_: _district(record, shown["users"]) for id_, record in town.records["districts"].items()}
+    shown["districts"] = {id_: undated(record) for id_, record in town.records["districts"].items()}
     return shown
-
-
-def _district(record: Json, users: dict[str, Json]) -> Json:
-    """The district's record, which names its contact only where the person is shown, and says no more of them than is shown."""
-    left = {name: value for name, value in undated(record).items() if name != "district_contact"}
-    contact = record.get("district_contact", {})
-    person = users.get(contact.get("id", ""))
-    if person is None:
-        return left
-    titles = [held["title"] for held in person["roles"].values() if held.get("title")]
-    title = titles[0] if titles else ""
-    return {**left, "district_contact": {**contact, "email": person["email"], "title": title}}
 
 
 def _role(spec: Spec, ids: Allowed, role: str, held: Json) -> Json:
@@ -267,7 +255,6 @@ def sweep(town: Town, spec: Spec) -> None:
         {kind: dict(of_kind) for kind, of_kind in expected(town, replace(spec, keeps_ids=False), ids).items()},
         {id_: courses & set(records["courses"]) for id_, courses in town.courses_of.items() if id_ in records["resources"]},
     )
-    _same_contact(records["districts"], {user["id"]: user for user in reader.pull("/v3.0/users")})
     for kind in KINDS:
         found = {record["id"]: undated(record) for record in reader.pull(f"/v3.0/{kind}", limit=17)}
         wanted = {id_: undated(record) for id_, record in records[kind].items()}
@@ -306,14 +293,6 @@ def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) ->
             assert found[id_]["email"] == town.records["users"][id_]["email"]
 
 
-def _same_contact(wanted: dict[str, Json], people: dict[str, Json]) -> None:
-    """The contact has the name that the person has in the view."""
-    for district in wanted.values():
-        if contact := district.get("district_contact"):
-            name = people[contact["id"]]["name"]
-            district["district_contact"] = {**contact, "name": {part: name.get(part, "") for part in ("first", "last")}}
-
-
 def _same_list(
     town: Town, linked: Roster, records: dict[str, Any], row: str, id_: str, path: str, role: str | None, primary: bool
 ) -> None:
@@ -334,7 +313,7 @@ def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> Non
 
 
 def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
-    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who is shown now."""
+    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who is named now."""
     contact = town.reader.pull("/v3.0/districts")[0].get("district_contact")
     for event in town.reader.feed():
         assert event["data"]["object"].get("district_contact", contact) == contact

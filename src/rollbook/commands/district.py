@@ -84,7 +84,7 @@ def show(district: str, database: str | None, as_json: bool) -> None:
 def contact(district: str, user: str, database: str | None) -> None:
     """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody` takes it back.
 
-    An application that sees this person finds name, email and title in the district's own record, too; others find nobody there.
+    Every connected application reads name, email and title of this person in the district's own record, whatever it is shared.
     """
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)

@@ -22,7 +22,7 @@ def as_json(standing: Standing, settings: Settings) -> dict[str, object]:
         "is_clone": district.given is not None,
         "sign_in_page": sign_in_page(district, settings),
         "state": standing.state,
-        "error": district.error,
+        "error": standing.error,
         "committed_syncs": glance.committed,
         "last_committed": district.last_sync,
         "last_sync": _run(glance.last) if glance.last else None,

@@ -172,7 +172,7 @@ SHAPES: dict[str, tuple[Field, ...]] = {
             "district_contact",
             "object",
             of="DistrictContact",
-            help="Owner of the district's account; absent without one, and where that person is not shared.",
+            help="Owner of the district's account; absent without one. Every application reads it.",
         ),
         Field("mdr_number", promise=N),
         Field("nces_id", promise=N),

@@ -12,7 +12,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ import orjson
 from rollbook.contract.events import CONTACT
 from rollbook.contract.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
+from rollbook.roster import notices
 from rollbook.store import facts, views
 from rollbook.store.database import Connection, Database
 from rollbook.store.views import View
@@ -39,8 +40,9 @@ class District:
     """A district: `number` is the store's own, `id` the one on the wire.
 
     `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is running, pending
-    (the district can mend it) or paused, `error` what is wrong, for people. Pauses are days, YYYY-MM-DD. `given` is the record
-    as another server gave it, for a district that was cloned. `contact` is the id of the person whom applications may turn to.
+    (the district can mend it) or paused, `error` what is wrong, as every application reads it (see `roster.notices`). Pauses are
+    days, YYYY-MM-DD. `given` is the record as another server gave it, for a district that was cloned. `contact` is the id of the
+    person whom applications may turn to.
     """
 
     number: int
@@ -50,7 +52,7 @@ class District:
     head: int = 0
     snapshot: int = 0
     state: str = "pending"
-    error: str = "No files have been synced yet."
+    error: str = notices.NO_FILES
     last_sync: str | None = None
     pause_start: str | None = None
     pause_end: str | None = None
@@ -279,48 +281,35 @@ def update(connection: Connection, district: District, **columns: object) -> Dis
 
 
 def insert_record(connection: Connection, district: District, view: View, sync: int) -> None:
-    """Put the district's own record into a new view, beside the people there."""
-    body = bodies(connection, district, [view], contacts(connection, district))[view.number]
+    """Put the district's own record into a new view."""
     connection.run(
         "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (view.number, district.id, sync, body),
+        (view.number, district.id, sync, body(connection, district)),
     )
 
 
-def contacts(connection: Connection, district: District, table: str = "records") -> dict[int, str | None]:
-    """What each view (by its number) shows of the person whom applications may turn to, as JSON; views without them are left out.
+def body(connection: Connection, district: District, people: Iterable[str] = ("records",)) -> str:
+    """The district's own record as JSON: every application reads the same one.
 
-    In the table `incoming` of a commit it is None where they leave.
+    Its contact is the person as the last of the tables `people` that knows them has them; in the table `incoming` of a commit
+    they may leave.
     """
-    contact = _contact_id(district)
-    if not contact:
-        return {}
-    among = "view IN (SELECT number FROM views WHERE district = ?)"
-    rows = connection.rows(
-        f"SELECT view, body FROM {table} WHERE kind = 'users' AND id = ? AND {among}", (contact, district.number)
-    )
-    return dict(rows)
+    if district.given:
+        return _given(district.given)
+    record, contact = _record(connection, district), _contact(connection, district, people)
+    return orjson.dumps({**record, CONTACT: contact} if contact else record).decode()
 
 
-def bodies(connection: Connection, district: District, seen: Iterable[View], shown: Mapping[int, str | None]) -> dict[int, str]:
-    """The district's own record as JSON, by the number of each view; `shown` is what `contacts` tells.
-
-    All else is the same in every view, but the contact is a person: where they are not shown they are not named either.
-    """
-    record = orjson.loads(district.given) if district.given else _record(connection, district)
-    return {view.number: _body(district, record, shown.get(view.number)) for view in seen}
-
-
-def _body(district: District, record: dict[str, Any], person: str | None) -> str:
-    contact = _contact(district, person) if person else None
-    if district.given and record.get(CONTACT) in (None, contact):
-        return district.given
-    without = {name: value for name, value in record.items() if name != CONTACT}
-    return orjson.dumps({**without, CONTACT: contact} if contact else without).decode()
+def _given(text: str) -> str:
+    """What a clone's source gave, byte for byte, but for an error in words of its own, which may quote cells."""
+    record = orjson.loads(text)
+    error = record.get("error") or ""
+    told = notices.of_source(error)
+    return text if told == error else orjson.dumps({**record, "error": told}).decode()
 
 
 def _record(connection: Connection, district: District) -> dict[str, Any]:
-    """The district as the API shows it but for its contact, unless it was given."""
+    """The district as the API shows it, but for its contact."""
     shown: dict[str, Any] = {
         "id": district.id,
         "name": district.name,
@@ -362,16 +351,18 @@ def base_address(connection: Connection) -> str:
     return facts.read(connection, BASE_ADDRESS) or ""
 
 
-def _contact_id(district: District) -> str | None:
-    """The person whom applications may turn to: of a cloned district, whom its source names."""
-    if not district.given:
-        return district.contact
-    given = orjson.loads(district.given).get(CONTACT)
-    return str(given.get("id", "")) if isinstance(given, dict) else None
-
-
-def _contact(district: District, body: str) -> dict[str, Any]:
-    """The contact as a view shows that person (a record as JSON)."""
+def _contact(connection: Connection, district: District, people: Iterable[str]) -> dict[str, Any] | None:
+    """The person whom applications may turn to, as long as the roster has them, whatever else an application may see."""
+    if not district.contact:
+        return None
+    whole = "(SELECT min(number) FROM views WHERE district = ?)"
+    body: str | None = None
+    for table in people:
+        query = f"SELECT body FROM {table} WHERE kind = 'users' AND id = ? AND view = {whole}"
+        for (found,) in connection.rows(query, (district.contact, district.number)):
+            body = found
+    if body is None:
+        return None
     person = orjson.loads(body)
     name, roles = person.get("name") or {}, (person.get("roles") or {}).values()
     return {

@@ -203,7 +203,7 @@ def withdraw(
 
 def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
     """Where a view's own record of the district (as JSON) tells its contact no longer as before, take it out of what the view has
-    published: whoever was shared, and is not, stands in no old event.
+    published: a person who is the contact no longer stands in no old event.
     """
     was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
     if not was or was == now:

@@ -16,7 +16,7 @@ from typing import Any
 from rollbook.contract.events import rank
 from rollbook.contract.snapshots import new_mark
 from rollbook.errors import Busy, Unknown
-from rollbook.roster import diff
+from rollbook.roster import diff, notices
 from rollbook.store import districts, events, views
 from rollbook.store.database import Connection, Database, Row
 from rollbook.store.districts import District
@@ -265,13 +265,13 @@ def _keep_files(connection: Connection, district: District, number: int, files: 
 def _take_in_district(connection: Connection, district: District, seen: Iterable[View]) -> None:
     """Add the district's own record to `incoming`, as a change of every view in which it differs.
 
-    Its contact is the person as `incoming` leaves them; whom a view's record names no longer is in none of its events either.
+    Its contact is the person as `incoming` leaves them; a contact who is named no longer is in no event either.
     """
-    people = {**districts.contacts(connection, district), **districts.contacts(connection, district, "incoming")}
-    now = districts.bodies(connection, district, seen, people)
-    before = {view: present_body(connection, view, "districts", district.id) for view in now}
-    rows = [(view, _DISTRICT_RANK, "districts", district.id, None, body) for view, body in now.items() if before[view] != body]
-    for view, *_, body in rows:
+    body = districts.body(connection, district, ("records", "incoming"))
+    # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
+    before = {view.number: present_body(connection, view.number, "districts", district.id) for view in seen}
+    rows = [(view, _DISTRICT_RANK, "districts", district.id, None, body) for view, was in before.items() if was != body]
+    for view, *_ in rows:
         events.forget_contact(connection, view, before[view], body)
     connection.insert("incoming", INCOMING, rows)
 
@@ -349,7 +349,9 @@ def _forget_examples(connection: Connection, district: District, oldest: int) ->
     for number, text in found:
         report = json.loads(text)
         groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
-        short = {**report, "samples": [], "problems": [], "problem_groups": groups, "is_short": True}
+        message = notices.UNUSABLE if report.get("message") else ""
+        gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
+        short = {**report, **gone, "is_short": True}
         connection.run(
             "UPDATE syncs SET report = ? WHERE district = ? AND sync = ?", (json.dumps(short), district.number, number)
         )

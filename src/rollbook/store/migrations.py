@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
+from rollbook.store import scrubbing
 from rollbook.store.database import Connection, Database
 
 WORDS = {
@@ -270,6 +271,15 @@ def history_marks(connection: Connection) -> None:
     _run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
 
 
+def scrubbed_texts(connection: Connection) -> None:
+    """No cell of a district's files, and no count of its people, in what applications read; no password in reports."""
+    if connection.dialect == "sqlite":
+        # What is replaced is overwritten in the file, too.
+        connection.run("PRAGMA secure_delete = ON")
+    scrubbing.errors(connection)
+    scrubbing.reports(connection)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -282,4 +292,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     session_proof,
     sign_in_attempts,
     history_marks,
+    scrubbed_texts,
 )

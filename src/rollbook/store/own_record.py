@@ -48,7 +48,7 @@ def keep_true(database: Database, base: str | None = None) -> int:
     """Bring the record of every district up to date; returns how many were not.
 
     `base` is the address under which people reach the server; None leaves the one that was told last. A district that a sync is
-    changing right now is left for the next time; of a cloned one, which is as its source says, only the contact may differ.
+    changing right now is left for the next time; a cloned one is as its source says.
     """
     if base is not None:
         _note_address(database, base)
@@ -75,7 +75,7 @@ def _due(database: Database, district: District) -> dict[str, object] | None:
         columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"
     with database.read() as connection:
         wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
-        seen = views.list_all(connection, district.number)
-        bodies = districts.bodies(connection, wanted, seen, districts.contacts(connection, wanted))
-        is_true = all(history.present_body(connection, view, "districts", district.id) == body for view, body in bodies.items())
+        body = districts.body(connection, wanted)
+        seen = [view.number for view in views.list_all(connection, district.number)]
+        is_true = all(history.present_body(connection, view, "districts", district.id) == body for view in seen)
     return None if is_true else columns

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from rollbook.errors import Refused, SourceRejected
-from rollbook.roster import checks, cloned, credentials, files, listing, normalize, snapshot
+from rollbook.roster import checks, cloned, credentials, files, listing, normalize, notices, snapshot
 from rollbook.roster.listing import Listing
 from rollbook.roster.rules import Rules
 from rollbook.settings import Settings
@@ -103,7 +103,9 @@ def _note_failure(database: Database, district: District, error: SourceRejected,
     before = history.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
     report = {**failed(district, error).as_json(), "note": how.note}
-    outcome = Outcome("files", moment, report, {"state": "pending", "error": str(error)}, "failed", None)
+    # The report, which quotes cells, is for the operator; every application reads the notice.
+    notice = notices.of_stops(error.problems)
+    outcome = Outcome("files", moment, report, {"state": "pending", "error": notice}, "failed", None)
     error.noted = history.commit(database, district, before, outcome), districts.timestamp(moment)
 
 

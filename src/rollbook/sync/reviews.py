@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rollbook.errors import BadSetting, Busy, Refused
+from rollbook.roster import notices
 from rollbook.settings import Settings
 from rollbook.store import history
 from rollbook.store.database import Database
@@ -14,7 +15,7 @@ from rollbook.store.history import Run
 from rollbook.store.own_record import change_record, healthy
 from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
-from rollbook.sync.stages import COMPARED, HELD, Work, compare, conclude, restore
+from rollbook.sync.stages import COMPARED, Work, compare, conclude, restore
 from rollbook.sync.workplace import engine_in, workplace
 
 
@@ -36,7 +37,7 @@ def discard(database: Database, district: District) -> int:
     number = history.held(database, district).number
     district = reread(database, district)
     # What failed since then is still to be mended.
-    columns: dict[str, object] = {"state": healthy(district), "error": ""} if district.error.startswith(HELD) else {}
+    columns: dict[str, object] = {"state": healthy(district), "error": ""} if district.error == notices.HELD else {}
     change_record(database, district, "discard", columns, {"discards": number}, held_becomes="discarded")
     return number
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster import cloned, credentials, diff, guard, identity, snapshot
+from rollbook.roster import cloned, credentials, diff, guard, identity, notices, snapshot
 from rollbook.roster.findings import Problems
 from rollbook.roster.guard import Counts, Reason
 from rollbook.settings import Settings
@@ -24,7 +24,6 @@ from rollbook.sync.result import How, Sync
 DAY_SECONDS = 86_400
 # The ids of a plan: none of them is ever given, and they are greater than all that are.
 PLANNED_IDS = "f" * 16
-HELD = "Held for approval: "
 # Runs that are held when they look wrong. All others do what somebody has looked at, or what their source decided already.
 GUARDED = ("files", "undo")
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
@@ -137,8 +136,8 @@ def _write(work: Work, cause: str, state: str, done: Sync, how: How, frozen: Map
     kept = {name: diff.write(work.engine, name, work.folder) for name in names}
     report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
     if state == "held":
-        error = f"{HELD}{'; '.join(str(reason) for reason in done.reasons)}."
-        outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": error}, state)
+        # Every application reads this, and may see nothing of the kinds that the report counts.
+        outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": notices.HELD}, state)
         return history.commit(work.database, work.district, work.before, outcome, files=kept)
     columns = {
         "snapshot": THIS_RUN,

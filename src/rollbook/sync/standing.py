@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from rollbook.roster import notices
 from rollbook.store import overview
 from rollbook.store.database import Database
 from rollbook.store.districts import District, timestamp
 from rollbook.store.overview import Glance
 from rollbook.store.own_record import is_paused
-from rollbook.sync.stages import HELD
 
 STATES = ("running", "paused", "held", "failed", "empty")
 HOUR_SECONDS = 3600
@@ -33,6 +33,13 @@ class Standing:
     @property
     def district(self) -> District:
         return self.glance.district
+
+    @property
+    def error(self) -> str:
+        """What is wrong, for the operator: why the last files could not be used, else what the API tells."""
+        last = self.glance.last
+        failed = self.district.error and last is not None and last.state == "failed"
+        return str(last.report.get("message", "")) if last and failed else self.district.error
 
 
 def of(database: Database, district: District) -> Standing:
@@ -81,8 +88,8 @@ def _held(standing: Standing) -> Iterator[str]:
 def _failed(standing: Standing) -> Iterator[str]:
     if standing.glance.last is None and standing.state != "paused":
         yield "nothing was synced yet"
-    elif standing.glance.last and standing.district.error and not standing.district.error.startswith(HELD):
-        yield f"sync {standing.glance.last.number} failed: {standing.district.error}"
+    elif standing.glance.last and standing.district.error and standing.district.error != notices.HELD:
+        yield f"sync {standing.glance.last.number} failed: {standing.error}"
 
 
 def _frozen(standing: Standing) -> Iterator[str]:
