@@ -108,8 +108,8 @@ class World:
         applications.connect(self.database, self.sealer, application, self.district, view)
 
     def club(self, name: str, redirect_uri: str, **more: Any) -> Club:
-        """A new application that reads the whole district."""
-        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,), **more)
+        """A new application that reads the whole district, with OpenID Connect unless it is said otherwise."""
+        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more})
         self.connect(made)
         return Club(made, secret)
 
@@ -200,9 +200,10 @@ def build(database: Database, address: str, folder: Path) -> World:
     files = world.write(folder / "files", FILES)
     sync.run(database, district, files, settings)
     sealer = Sealer(key_path(settings))
-    reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER)))
-    door = Club(*applications.create(database, "Badge Door", redirect_uris=(BACK,), tier="sso", user_types=("teacher", "staff")))
-    shelf = Club(*applications.create(database, "Shelf", redirect_uris=(BACK,), tier="library"))
+    reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER), has_oidc=True))
+    asked: Any = {"redirect_uris": (BACK,), "has_oidc": True}
+    door = Club(*applications.create(database, "Badge Door", **asked, tier="sso", user_types=("teacher", "staff")))
+    shelf = Club(*applications.create(database, "Shelf", **asked, tier="library"))
     made = World(database, settings, sealer, district, folder, reader, door, shelf)
     for club in (reader, door):
         made.connect(club.application)

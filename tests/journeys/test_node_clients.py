@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 
+from rollbook.store import applications
 from tests.journeys import node, program
 from tests.journeys.node import Site
 from tests.journeys.program import Server
@@ -116,6 +117,29 @@ def test_openid_client_refuses_a_login_whose_end_was_changed(
     with relying_party(club, sso_server) as site:
         outcome = site.callback(changed(person.log_in(site.login(), "lund"), name, value))
     assert outcome == {"code": code, "reason": reason}
+
+
+AUTH_JS = {
+    "@auth/core": "http://site.example/auth/callback/rollbook",
+    "next-auth": "http://site.example/api/auth/callback/rollbook",
+}
+
+
+@pytest.mark.parametrize("library", AUTH_JS)
+@pytest.mark.parametrize(("provider", "has_oidc"), [("oauth", None), ("oidc", True)])
+def test_auth_js_logs_in_with_the_defaults_of_its_providers(
+    sso_world: World, sso_server: str, person: Browser, library: str, provider: str, has_oidc: bool | None
+) -> None:
+    back = AUTH_JS[library]
+    switched: Any = {} if has_oidc is None else {"has_oidc": has_oidc}
+    made, secret = applications.create(
+        sso_world.database, f"{library} {provider} {sso_server}", redirect_uris=(back,), **switched
+    )
+    sso_world.connect(made)
+    settings = {"SERVER": sso_server, "CLIENT_ID": made.client_id, "CLIENT_SECRET": secret, "REDIRECT_URI": back}
+    with node.site("authjs.mjs", **settings, LIBRARY=library, PROVIDER=provider) as site:
+        outcome = site.callback(person.log_in(site.login(), "lund"))
+    assert outcome == {"user": {"name": "Lars", "email": "lund@example.org"}, "problems": []}
 
 
 @pytest.mark.parametrize("strategy", ["clever-passport", "passport-clever"])

@@ -29,7 +29,9 @@ NAME = "#DEMO <Willow> & Sons"
 def told(base: str) -> Handout:
     district = District(1, "6a82a360ccfc7fac00000000", NAME, "2026-08-17T06:00:00.000Z")
     client = published.APPLICATION
-    entrance = Entrance(client, ("http://localhost:3000/back",), f"{base}oauth/authorize?a=b&c=d", "/oauth/authorize?a=b&c=d")
+    entrance = Entrance(
+        client, ("http://localhost:3000/back",), False, f"{base}oauth/authorize?a=b&c=d", "/oauth/authorize?a=b&c=d"
+    )
     keys = (Key(TOKEN, f"all of {NAME}", district, client.client_id), Key("ilc_A", "Amy", district, client.client_id, "student"))
     return Handout(base, "rollbook-demo/rollbook.db", (entrance,), keys)
 

@@ -271,12 +271,40 @@ def test_max_age_asks_again_when_the_sign_in_is_older(world: World, monkeypatch:
     assert third["auth_time"] == second["auth_time"]
 
 
-def test_an_application_without_openid_connect_gets_no_id_token(world: World, browser: Browser) -> None:
-    made, secret = applications.create(world.database, "Plain", redirect_uris=(BACK,), has_oidc=False)
+def _told(world: World, club: sso.Club) -> tuple[list[str], list[str]]:
+    """What a login to the application carries: in the address, and in the answer to its code."""
+    browser = world.browser()
+    sent = browser.arrive(club, "gil", state="s")
+    return sorted(sent), sorted(browser.exchange(club, sent["code"]).json())
+
+
+PLAIN = (["code", "scope", "state"], ["access_token", "token_type"])
+OIDC = (["code", "iss", "scope", "state"], ["access_token", "id_token", "token_type"])
+
+
+def test_an_application_speaks_openid_connect_when_it_is_asked_for(world: World) -> None:
+    made, secret = applications.create(world.database, "Plain", redirect_uris=(BACK,))
     world.connect(made)
     club = sso.Club(made, secret)
-    code = browser.arrive(club, "gil")["code"]
-    assert sorted(browser.exchange(club, code).json()) == ["access_token", "token_type"]
+    assert _told(world, club) == PLAIN
+    for has_oidc, told in ((True, OIDC), (False, PLAIN)):
+        applications.change(world.database, made, has_oidc=has_oidc)
+        assert _told(world, club) == told
+
+
+@pytest.mark.parametrize("has_oidc", [True, False])
+def test_an_application_of_before_keeps_what_it_had_until_it_is_switched(world: World, has_oidc: bool) -> None:
+    club = world.club(f"Before {has_oidc}", BACK)
+    with world.database.write() as connection:
+        switches = (int(has_oidc), int(not has_oidc), club.application.number)
+        connection.run("UPDATE applications SET has_oidc = ?, names_issuer = ? WHERE number = ?", switches)
+    before = (OIDC if not has_oidc else PLAIN)[0], (OIDC if has_oidc else PLAIN)[1]
+    assert _told(world, club) == before
+    kept = applications.find(world.database, club.client_id)
+    applications.change(world.database, kept, redirect_uris=(BACK, BACK + "/2"))
+    assert _told(world, club) == before
+    applications.change(world.database, kept, has_oidc=True)
+    assert _told(world, club) == OIDC
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -70,9 +70,8 @@ def test_a_state_comes_back_with_blanks_that_every_client_reads(world: World, br
     assert "state=a%20b%2Bc&" in location
 
 
-def test_an_application_that_cannot_bear_the_issuer_does_not_get_it(world: World, browser: Browser) -> None:
-    club = world.club("Without Issuer", BACK)
-    applications.change(world.database, club.application, names_issuer=False)
+def test_an_application_without_openid_connect_does_not_get_the_issuer(world: World, browser: Browser) -> None:
+    club = world.club("Without Issuer", BACK, has_oidc=False)
     assert sorted(browser.arrive(club, "amy", state="s")) == ["code", "scope", "state"]
     assert answer(browser.ask(club, prompt="none login", state="s")) == {"error": "invalid_request", "state": "s"}
 
@@ -430,7 +429,7 @@ def test_a_server_that_is_no_demo_lets_nobody_choose_who_to_be(world: World) -> 
 
 def _club(world: World, name: str) -> Club:
     try:
-        return Club(*applications.create(world.database, name, redirect_uris=(BACK,)))
+        return Club(*applications.create(world.database, name, redirect_uris=(BACK,), has_oidc=True))
     except Conflict:
         found = applications.find(world.database, name)
         return Club(found, applications.rotate_secret(world.database, found, overlap_seconds=0))

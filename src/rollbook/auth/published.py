@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An application of a demo; `tier` says how much it may see."""
+    """An application of a demo; `tier` says how much it may see, `has_oidc` whether it speaks OpenID Connect."""
 
     name: str
     tier: str
     client_id: str
     secret: str
+    has_oidc: bool = False
 
     @property
     def basic(self) -> str:
@@ -27,7 +28,7 @@ class Client:
 
 CLIENTS = (
     Client("Demo application", "secure_sync", "095b82cbbd8c68714d1c", "4b338489ceb4bec362461a7c96e3aa609efff049"),
-    Client("Demo SSO application", "sso", "1b440a84a54301d1f08c", "a678ba23b1586a25c14b6f273a74632f9f206d70"),
+    Client("Demo SSO application", "sso", "1b440a84a54301d1f08c", "a678ba23b1586a25c14b6f273a74632f9f206d70", has_oidc=True),
     Client("Demo Library application", "library", "9b5b341d7e1e35762f5f", "580eca4bcf4ea6f9bda5492435c28c0e4b77e57f"),
 )
 APPLICATION, SSO, LIBRARY = CLIENTS

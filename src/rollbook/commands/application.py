@@ -36,7 +36,12 @@ _fields_asked = click.option(
     help="A field it asks for, as required:student.grade or optional:student.dob, or does not want, as refused:section.ext; may"
     " be repeated. Of a role that has none listed, it asks for all; `all` lists none.",
 )
-_oidc = click.option("--oidc/--no-oidc", "has_oidc", default=None, help="Whether logins come with an id token; default: yes.")
+_oidc = click.option(
+    "--oidc/--no-oidc",
+    "has_oidc",
+    default=None,
+    help="Whether the application speaks OpenID Connect: logins come with an id token, and return with `iss`; default: no.",
+)
 
 
 @application.command()
@@ -69,7 +74,7 @@ def create(
             tier=tier,
             scopes=_words(scopes),
             user_types=_words(user_types),
-            has_oidc=has_oidc is not False,
+            has_oidc=has_oidc is True,
             fields=_fields(fields),
         )
     _print_secret(made, secret, as_json=as_json)
@@ -82,12 +87,6 @@ def create(
 @_user_types
 @_oidc
 @_events
-@click.option(
-    "--issuer/--no-issuer",
-    "names_issuer",
-    default=None,
-    help="Whether logins return with `iss`, which a few clients that know of no issuer refuse; default: yes.",
-)
 @click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
 @_fields_asked
 @database_option
@@ -99,7 +98,6 @@ def change(
     user_types: str,
     has_oidc: bool | None,
     has_events: bool | None,
-    names_issuer: bool | None,
     is_live: bool | None,
     fields: tuple[str, ...],
     database: str | None,
@@ -119,7 +117,6 @@ def change(
             has_oidc=has_oidc,
             has_events=has_events,
             is_live=is_live,
-            names_issuer=names_issuer,
             fields=_fields(fields) if fields else None,
         )
         wanted = applications.changed(found, **given)

@@ -103,7 +103,13 @@ def _register(database: Database, settings: Settings, first: District, second: D
 
 def _application(database: Database, client: Client) -> Application:
     made, _ = applications.create(
-        database, client.name, tier=client.tier, client_id=client.client_id, secret=client.secret, is_demo=True
+        database,
+        client.name,
+        tier=client.tier,
+        client_id=client.client_id,
+        secret=client.secret,
+        has_oidc=client.has_oidc,
+        is_demo=True,
     )
     return made
 

@@ -34,7 +34,8 @@ class Application:
     """A vendor's program. Its secret is only known to its vendor.
 
     `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign in to it.
-    `names_issuer`: logins return with `iss` (RFC 9207), which a few clients that know of no issuer refuse.
+    `has_oidc`: logins come with an id token. `names_issuer`: they return with `iss` (RFC 9207). Both are one switch, as a
+    client that was told of no issuer refuses either; applications of before that was so keep what they had.
     `fields`: what it asks for, as `{"required": [...], "optional": [...]}`; of a role that it lists nothing of, all. What it does
     not want in any case is listed as `refused`.
     """
@@ -96,7 +97,7 @@ def create(
     scopes: tuple[str, ...] = (),
     tier: str = "secure_sync",
     user_types: tuple[str, ...] = (),
-    has_oidc: bool = True,
+    has_oidc: bool = False,
     fields: Mapping[str, list[str]] | None = None,
     client_id: str | None = None,
     secret: str | None = None,
@@ -117,8 +118,8 @@ def create(
             raise Conflict(f"an application named {name!r} exists already" if name.strip() else "an application needs a name")
         made = connection.row(
             "INSERT INTO applications"
-            " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, fields, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, names_issuer, fields, is_demo)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
             (
                 client_id,
                 name,
@@ -127,6 +128,7 @@ def create(
                 timestamp(),
                 tier,
                 " ".join(user_types),
+                int(has_oidc),
                 int(has_oidc),
                 json.dumps(dict(fields or {})),
                 int(is_demo),
@@ -192,13 +194,14 @@ class Change(TypedDict, total=False):
     has_oidc: bool | None
     has_events: bool | None
     is_live: bool | None
-    names_issuer: bool | None
     fields: Mapping[str, list[str]] | None
 
 
 def changed(application: Application, **given: Unpack[Change]) -> Application:
     """The application as it is to be; nothing is written. Errors: BadSetting for a value that cannot be used."""
     kept = {name: value for name, value in given.items() if value is not None}
+    if "has_oidc" in kept:
+        kept["names_issuer"] = kept["has_oidc"]
     wanted: Application = replace(application, **kept)  # type: ignore[arg-type]
     _check(wanted.scopes, wanted.user_types, wanted.redirect_uris, wanted.tier, is_live=wanted.is_live)
     _check_fields(wanted.fields)

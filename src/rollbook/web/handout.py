@@ -45,6 +45,7 @@ class Entrance:
 
     client: Client
     redirect_uris: tuple[str, ...]
+    has_oidc: bool
     sign_in: str
     sign_in_path: str
 
@@ -96,6 +97,7 @@ class Handout:
                 {
                     "name": each.client.name,
                     "tier": each.client.tier,
+                    "oidc": each.has_oidc,
                     **_entrance_as_json(each),
                     "district_tokens": [key.token for key in self.district_keys if key.client_id == each.client.client_id],
                 }
@@ -142,7 +144,7 @@ def _entrance(connection: Connection, client: Client, base: str, keys: tuple[Key
         return None
     asked = {"response_type": "code", "client_id": client.client_id, "district_id": keys[0].district.id}
     path = f"/oauth/authorize?{urlencode(asked)}"
-    return Entrance(client, (*application.redirect_uris, f"{base}{ARRIVED}"), f"{base}{path}", path)
+    return Entrance(client, (*application.redirect_uris, f"{base}{ARRIVED}"), application.has_oidc, f"{base}{path}", path)
 
 
 def _entrance_as_json(entrance: Entrance) -> dict[str, object]:
