@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
 from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.kinds import KIND
 from tests.journeys import program
 from tests.journeys.program import Server
 
@@ -62,9 +63,13 @@ def client(generated: ModuleType, demo: Server) -> Iterator[Any]:
 
 def call(client: Any, row: Endpoint, **arguments: Any) -> Any:
     """The generated function of a row, called with what it takes."""
+    return operation(row).sync(client=client, **arguments)
+
+
+def operation(row: Endpoint) -> Any:
+    """The module that the generator makes of a row."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", row.operation).lower()
-    operation = importlib.import_module(f"rollbook_client.api.{row.source}.{name}")
-    return operation.sync(client=client, **arguments)
+    return importlib.import_module(f"rollbook_client.api.{row.source}.{name}")
 
 
 def follow(client: Any, row: Endpoint, **arguments: Any) -> Iterator[Any]:
@@ -137,8 +142,17 @@ def test_filters_and_counts_have_their_arguments(client: Any, generated: ModuleT
     models = importlib.import_module("rollbook_client.models")
     students = list(follow(client, users, limit=1000, role=models.GetUsersRole.STUDENT))
     assert elements(students) == plain(demo, "/v3.0/users?role=student&limit=10000")
-    counted = call(client, users, count=models.GetUsersCount.TRUE, role=models.GetUsersRole.STUDENT)
-    assert counted.count == sum(len(page.data) for page in students)
+    # A count is read beside the operation, whose one good answer is a page.
+    asked = client.get_httpx_client().get("/v3.0/users", params={"count": "true", "role": "student"})
+    assert models.CountResponse.from_dict(asked.json()).count == sum(len(page.data) for page in students)
+
+
+@lists
+def test_a_list_has_one_type_of_good_answer(generated: ModuleType, row: Endpoint) -> None:
+    models = importlib.import_module(f"{generated.__name__}.models")
+    failures = {models.BadRequest, models.InternalError, models.TooLarge, models.Unauthorized, type(None), str, Any}
+    found = set(get_args(get_type_hints(operation(row).sync)["return"])) - failures
+    assert [kind.__name__ for kind in found] == [f"{KIND[row.source].shape}sResponse"]
 
 
 def test_an_error_is_a_model_as_well(client: Any, generated: ModuleType, demo: Server) -> None:
