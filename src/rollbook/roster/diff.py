@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.events import ORDER, PLACES
 from rollbook.contract.kinds import ROLE, ROLES
+from rollbook.roster import parts
 from rollbook.roster.snapshot import DATES
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
@@ -29,7 +30,9 @@ SOURCE_ROLES = {
 DIGESTS = "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR, modified VARCHAR"
 CHANGES = "view BIGINT, rank BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
 
-WINDOW_ROWS = 20_000
+# The engine's memory for each record that is read out in order, and how many of them are handed on at once.
+RECORD_BYTES = 5000
+BATCH_ROWS = 2_000
 
 _FIRST_ROLE = " ".join(f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items())
 # How many records of each source a view had before, and appear, change and vanish; users count under their first role.
@@ -196,11 +199,12 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     They are read in windows of ids, so that memory does not grow with the roster.
     """
     window = _window("''" if is_whole else _ending())
-    starts = connection.execute(_WINDOWS, [WINDOW_ROWS]).fetchall()
-    ends = [*starts[1:], (None, None, None)]
-    for (view, kind, low), (next_view, next_kind, next_low) in zip(starts, ends, strict=False):
-        high = next_low if (next_view, next_kind) == (view, kind) else None
-        yield from connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high}).fetchall()
+    for view, kind in connection.execute("SELECT DISTINCT view, kind FROM changes ORDER BY view, kind").fetchall():
+        changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
+        for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES):
+            found = connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high})
+            while batch := found.fetchmany(BATCH_ROWS):
+                yield from batch
 
 
 def _ending() -> str:
@@ -212,12 +216,6 @@ def _ending() -> str:
     return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
 
 
-# Where each window begins: at every so many changed ids of a view and kind.
-_WINDOWS = """
-    SELECT view, kind, id FROM (
-        SELECT view, kind, id, row_number() OVER (PARTITION BY view, kind ORDER BY id) AS place FROM changes
-    ) WHERE place % ? = 1 ORDER BY view, kind, id
-"""
 _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
 
 

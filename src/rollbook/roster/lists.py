@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rollbook.roster import parts
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
@@ -12,34 +15,49 @@ HOMED = {"student": "students", "teacher": "teachers"}
 SCHOOLED = {**HOMED, "staff": "staff"}
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored list: the edge that it is read from, the columns of its owner and of the ids in it, and which rows count."""
+
+    edge: str
+    owner: str
+    id: str
+    condition: str = "true"
+
+
 def add(connection: duckdb.DuckDBPyConnection, view: int) -> None:
     """Add a view's lists to `after`, from the edges that `sharing.narrow` left."""
-    for name, select in selects().items():
-        connection.execute(
-            f"INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id)"
-            f" FROM (SELECT DISTINCT owner, id FROM ({select}) WHERE owner IS NOT NULL AND id IS NOT NULL) GROUP BY owner"
-        )
+    for name, stored in selects().items():
+        for _ in parts.each(connection, f"all_{stored.edge}", stored.owner):
+            connection.execute(
+                f"""
+                INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id) FROM (
+                    SELECT DISTINCT {stored.owner} AS owner, {stored.id} AS id FROM {stored.edge}
+                    WHERE {stored.condition} AND within({stored.owner}) AND {stored.id} IS NOT NULL
+                ) GROUP BY owner
+                """
+            )
 
 
-def selects() -> dict[str, str]:
-    """SQL for (owner, id) of every stored list of `contract.endpoints.LISTS`."""
+def selects() -> dict[str, Stored]:
+    """Every stored list of `contract.endpoints.LISTS`."""
     found = {
-        "students.sections": "SELECT student AS owner, section AS id FROM section_students",
-        "teachers.sections": "SELECT teacher AS owner, section AS id FROM section_teachers",
-        "students.contacts": "SELECT student AS owner, contact AS id FROM contact_students",
-        "courses.resources": "SELECT course AS owner, resource AS id FROM resource_courses",
-        "resources.courses": "SELECT resource AS owner, course AS id FROM resource_courses",
+        "students.sections": Stored("section_students", "student", "section"),
+        "teachers.sections": Stored("section_teachers", "teacher", "section"),
+        "students.contacts": Stored("contact_students", "student", "contact"),
+        "courses.resources": Stored("resource_courses", "course", "resource"),
+        "resources.courses": Stored("resource_courses", "resource", "course"),
     }
     for role, source in SCHOOLED.items():
-        found[f"schools.{source}"] = f"SELECT school AS owner, user AS id FROM user_schools WHERE role = '{role}'"
+        found[f"schools.{source}"] = Stored("user_schools", "school", "user", f"role = '{role}'")
     for role, source in HOMED.items():
-        found[f"schools.home_{source}"] = f"SELECT school AS owner, user AS id FROM home_schools WHERE role = '{role}'"
-        mapped = f"FROM resource_courses WHERE list_contains(roles, '{role}')"
-        found[f"courses.{role}_resources"] = f"SELECT course AS owner, resource AS id {mapped}"
-        found[f"resources.{role}_courses"] = f"SELECT resource AS owner, course AS id {mapped}"
+        found[f"schools.home_{source}"] = Stored("home_schools", "school", "user", f"role = '{role}'")
+        mapped = f"list_contains(roles, '{role}')"
+        found[f"courses.{role}_resources"] = Stored("resource_courses", "course", "resource", mapped)
+        found[f"resources.{role}_courses"] = Stored("resource_courses", "resource", "course", mapped)
     for kind, column in (("schools", "school"), ("terms", "term"), ("courses", "course")):
-        found[f"{kind}.sections"] = f"SELECT {column} AS owner, id FROM section_places"
+        found[f"{kind}.sections"] = Stored("section_places", column, "id")
     for kind, column in (("terms", "term"), ("courses", "course")):
-        found[f"schools.{kind}"] = f"SELECT school AS owner, {column} AS id FROM section_places"
-        found[f"{kind}.schools"] = f"SELECT {column} AS owner, school AS id FROM section_places"
+        found[f"schools.{kind}"] = Stored("section_places", "school", column)
+        found[f"{kind}.schools"] = Stored("section_places", column, "school")
     return found

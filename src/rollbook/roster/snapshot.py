@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES
 from rollbook.contract.kinds import ROLE, ROLES
-from rollbook.roster import lists, sharing
-from rollbook.roster.identity import SOURCES
+from rollbook.roster import lists, parts, sharing
+from rollbook.roster.identity import MERGING, SOURCES
 from rollbook.roster.lists import HOMED, SCHOOLED
 from rollbook.roster.sharing import ASKABLE, SENSITIVE_FIELDS, Share
 
@@ -137,10 +137,16 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
     """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the view shows."""
     sharing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     values = {"district": f"'\"{district_id}\"'"}
-    people = (_single("student", values, shown), _single("contact", values, shown), _merging(values, shown))
-    schools, sections = _schools(values, shown), _sections(values, shown)
-    for select in (schools, _terms(values), _courses(values), _resources(values), sections, *people):
+    for select in (_schools(values, shown), _terms(values), _courses(values), _resources(values)):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+    for table, id_, select in (
+        ("all_section_students", "section", _sections(values, shown)),
+        ("all_students_id", "id", _single("student", values, shown)),
+        ("all_contact_students", "contact", _single("contact", values, shown)),
+        (_MERGING_IDS, "id", _merging(values, shown)),
+    ):
+        for _ in parts.each(connection, table, id_):
+            connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
     lists.add(connection, view)
     sharing.hide_kinds(connection, view, shown.scopes)
 
@@ -226,12 +232,13 @@ def _sections(values: Mapping[str, str], shown: Shown) -> str:
         "ext": _EXT,
     }
     return f"""
-        WITH m AS (SELECT section, {_id_array("student", "student")} AS students FROM section_students GROUP BY section),
+        WITH m AS (SELECT section, {_id_array("student", "student")} AS students
+                   FROM section_students WHERE within(section) GROUP BY section),
              p AS (SELECT section, {_id_array("teacher", "position")} AS teachers, arg_min(teacher, position) AS teacher
-                   FROM section_teachers GROUP BY section)
+                   FROM section_teachers WHERE within(section) GROUP BY section)
         SELECT 'sections', i.id, NULL, {_core("Section", members, without=shown.hidden_of("section"))}
         FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
-        LEFT JOIN m ON m.section = s.id LEFT JOIN p ON p.section = s.id
+        LEFT JOIN m ON m.section = s.id LEFT JOIN p ON p.section = s.id WHERE within(s.id)
     """
 
 
@@ -243,15 +250,17 @@ def _id_array(column: str, order: str) -> str:
 # What parts of people need beside their own columns.
 _PEOPLE = f"""
     WITH school_lists AS (
-        SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools GROUP BY role, user
+        SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools WHERE within(user) GROUP BY role, user
     ), relationships AS (
         -- A district that does not send the column of one part still says who belongs to whom.
         SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
             '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ','
             ORDER BY student, position) || ']' AS relationships
-        FROM contact_students GROUP BY contact
+        FROM contact_students WHERE within(contact) GROUP BY contact
     )
 """
+# Everybody of the roles that merge into one person.
+_MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for source in MERGING)})"
 _PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
 
 
@@ -331,7 +340,7 @@ def _part(name: str, shown: Shown) -> str:
     email = "NULL::VARCHAR" if shown.hides(name, "email") else "t.email"
     return f"""
         SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
-        FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins}
+        FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins} WHERE within(i.id)
     """
 
 

@@ -14,11 +14,10 @@ from typing import Any, Final
 
 import duckdb
 
-from rollbook.roster import findings
+from rollbook.roster import findings, parts
 
 # Each thread pins its share of the memory: a sync of a million students failed in 512 MB with 8 threads, and not with 4.
 _THREAD_BYTES: Final = 120 * 1024**2
-_BYTES: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,11 @@ def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         },
     )
     _limit_threads(connection)
+    parts.begin(connection)
     return connection
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:
     """Use no more threads than there is memory for."""
-    ((limit, threads),) = connection.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchall()
-    number, unit = limit.split()
-    connection.execute(f"SET threads = {max(1, min(threads, int(float(number) * _BYTES[unit]) // _THREAD_BYTES))}")
+    ((threads,),) = connection.execute("SELECT current_setting('threads')").fetchall()
+    connection.execute(f"SET threads = {max(1, min(threads, parts.memory_bytes(connection) // _THREAD_BYTES))}")

@@ -88,7 +88,8 @@ class SQLite:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Pupils' data: a new file is its owner's alone, and SQLite gives the files beside it the same mode.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._writer = self._connect()
+            # A commit goes through a whole district: mapped pages would count as its memory.
+            self._writer = self._connect(mapped_bytes=0)
             if not (may_make or self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone()):
                 raise not_begun(str(path.absolute()), "holds nothing of Rollbook")
             _use_wal(self._writer)
@@ -97,14 +98,14 @@ class SQLite:
         self._writing = threading.RLock()
         self._waits_for_disk = True
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, mapped_bytes: int = MAPPED_BYTES) -> apsw.Connection:
         # Connections are closed by close(), which may run in another thread than the one that opened them; apsw allows it.
         # A file that has vanished meanwhile is not made anew.
         connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
-        connection.pragma("mmap_size", MAPPED_BYTES)
+        connection.pragma("mmap_size", mapped_bytes)
         connection.pragma("cache_size", -16 * 1024)
         # Plans do not depend on bound values: else SQLite parses and plans a statement anew each time that one is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

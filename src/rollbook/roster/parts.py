@@ -1,0 +1,69 @@
+"""Heavy stages in parts: a query that would gather too many rows at once runs once for each range of ids.
+
+An aggregate that orders its rows cannot spill, so its memory grows with them. A query that says `within(id)` reads the ids of the
+present part only. The results are the same for any number of parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
+
+# The engine's memory for each row of a part: an ordered aggregate takes about 350 bytes, and as much again is in use beside it.
+ROW_BYTES: Final = 1000
+_UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+# From so many rows the ends of the parts are told; parts of a few percent more or less do no harm.
+_SAMPLE_ROWS: Final = 10_000
+
+Range = tuple[str, str | None]
+ALL: Final[Range] = ("", None)
+
+
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let queries say `within(id)`; without a part it is true of every id."""
+    connection.execute(
+        "CREATE MACRO within(id) AS id >= getvariable('low') AND (getvariable('high') IS NULL OR id < getvariable('high'))"
+    )
+    _set(connection, ALL)
+
+
+def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:
+    """Run the loop's body once for each part of a table, by its column of ids; `within` is true of the part's ids meanwhile."""
+    try:
+        for part in ranges(connection, table, id_, ROW_BYTES):
+            _set(connection, part)
+            yield
+    finally:
+        _set(connection, ALL)
+
+
+def ranges(connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int) -> list[Range]:
+    """Ranges of ids of a table or query, each from its first id until before its second one.
+
+    Rows that take `row_bytes` each, of about one range, fill the engine's memory.
+    """
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    number = -(-count * row_bytes // memory_bytes(connection))
+    if number <= 1:
+        return [ALL]
+    ends = ", ".join(str(place / number) for place in range(1, number))
+    ((found,),) = connection.execute(
+        f"SELECT quantile_disc({id_}, [{ends}]) FROM {table} USING SAMPLE {max(_SAMPLE_ROWS, 100 * number)} ROWS"
+    ).fetchall()
+    starts = sorted({end for end in found or () if end})
+    return list(zip(("", *starts), (*starts, None), strict=True))
+
+
+def memory_bytes(connection: duckdb.DuckDBPyConnection) -> int:
+    """How much memory the engine may use."""
+    ((limit,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    number, unit = limit.split()
+    return int(float(number) * _UNITS[unit])
+
+
+def _set(connection: duckdb.DuckDBPyConnection, part: Range) -> None:
+    for name, value in zip(("low", "high"), part, strict=True):
+        connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
