@@ -9,13 +9,15 @@ import stat
 import struct
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from rollbook.errors import SourceRejected
-from rollbook.roster import files, folder, layout
+from rollbook.roster import diff, files, folder, layout
 from rollbook.roster.problems import Problem
 from tests.roster.world import FILES, TEACHERS, Found, outcome, read, write
 
@@ -53,16 +55,33 @@ def test_every_missing_file_is_named(tmp_path: Path) -> None:
     assert found(stops(tmp_path)) == [("schools.csv", None, "missing-file"), ("enrollments.csv", None, "missing-file")]
 
 
-def test_a_file_name_in_other_letters_is_missing_and_said_so(tmp_path: Path) -> None:
-    write(tmp_path, {"schools.csv": None, "Schools.csv": FILES["schools.csv"]})
-    (stop,) = stops(tmp_path)
-    assert (stop.file, stop.code) == ("schools.csv", "missing-file")
-    assert "found 'Schools.csv', and names must be lower case" in str(stop)
+def test_a_file_name_in_other_letters_is_read_with_a_warning(tmp_path: Path) -> None:
+    write(tmp_path, {"schools.csv": None, "Schools.CSV": FILES["schools.csv"]})
+    world = read(tmp_path)
+    assert (world.found, len(world.tables["schools"])) == ([("schools.csv", None, "other-spelling")], 2)
+    assert str(world.problems[0]) == "schools.csv is not there; Schools.CSV was read as schools.csv"
+
+
+def test_a_file_name_in_other_letters_is_read_in_a_zip_file_too(tmp_path: Path) -> None:
+    entries = {name.capitalize() if name == "students.csv" else name: content for name, content in FILES.items()}
+    world = read(archive(tmp_path / "d.zip", entries))
+    assert (world.found, len(world.tables["students"])) == ([("students.csv", None, "other-spelling")], 4)
+
+
+@pytest.mark.parametrize("name", ["students.csv", "staff.csv"])
+def test_two_spellings_without_the_exact_one_stop_since_nobody_can_know_which_is_current(name: str, tmp_path: Path) -> None:
+    two = {name.capitalize(): FILES["students.csv"], name.upper(): FILES["students.csv"]}
+    write(tmp_path / "files", {name: None, **two})
+    packed = archive(tmp_path / "d.zip", {key: content for key, content in FILES.items() if key != name} | two)
+    for source in (tmp_path / "files", packed):
+        (stop,) = stops(source)
+        assert (stop.file, stop.code) == (name, "two-spellings")
+        assert f"found {name.upper()!r} and {name.capitalize()!r}" in str(stop)
 
 
 def test_other_csv_files_are_ignored_with_a_warning_and_anything_else_in_silence(tmp_path: Path) -> None:
-    world = outcome(tmp_path, {"contacts.csv": "x", "Staff.csv": "x", "readme.txt": "x", "notes": "x"})
-    assert world.found == [("Staff.csv", None, "ignored-file"), ("contacts.csv", None, "ignored-file")]
+    world = outcome(tmp_path, {"contacts.csv": "x", "Schools.csv": "x", "readme.txt": "x", "notes": "x"})
+    assert world.found == [("Schools.csv", None, "ignored-file"), ("contacts.csv", None, "ignored-file")]
 
 
 def test_a_folder_with_a_files_name_stops(tmp_path: Path) -> None:
@@ -105,9 +124,94 @@ def test_a_link_to_the_folder_itself_and_links_inside_it_are_read(tmp_path: Path
     assert len(read(tmp_path / "current").tables["students"]) == 4
 
 
+@pytest.mark.parametrize(
+    "target", ["old/students.txt", "./old/../old/students.txt", "{folder}/old/students.txt", "again", "new/students.txt"]
+)
+def test_links_that_stay_in_the_folder_are_followed(target: str, tmp_path: Path) -> None:
+    write(tmp_path, {"students.csv": None})
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "students.txt").write_text(FILES["students.csv"])
+    (tmp_path / "new").symlink_to("old")
+    (tmp_path / "again").symlink_to("old/students.txt")
+    (tmp_path / "students.csv").symlink_to(target.format(folder=tmp_path))
+    assert len(read(tmp_path).tables["students"]) == 4
+
+
+@pytest.mark.parametrize(
+    "target", ["../secret.csv", "old/../../secret.csv", "{folder}/../secret.csv", "out/secret.csv", "/", ".."]
+)
+def test_links_that_leave_the_folder_stop(target: str, tmp_path: Path) -> None:
+    mine = write(tmp_path / "mine", {"students.csv": None})
+    (mine / "old").mkdir()
+    (mine / "out").symlink_to(tmp_path)
+    (tmp_path / "secret.csv").write_text(FILES["students.csv"])
+    (mine / "students.csv").symlink_to(target.format(folder=mine))
+    (stop,) = stops(mine)
+    assert (stop.file, stop.code, stop.value) == ("students.csv", "unreadable-file", "a link that leads out of it")
+
+
+def test_a_link_swapped_in_after_a_file_was_opened_shows_nothing_of_another_district(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = write(tmp_path / "mine")
+    (tmp_path / "secret.csv").write_text(FILES["students.csv"].replace("Amy", "Eve"))
+    find: Any = folder.find
+
+    def find_and_swap(*arguments: Any) -> Any:
+        found = find(*arguments)
+        (mine / "students.csv").unlink()
+        (mine / "students.csv").symlink_to(tmp_path / "secret.csv")
+        return found
+
+    monkeypatch.setattr(folder, "find", find_and_swap)
+    assert read(mine).column("students", "first")["amy"] == "Amy"
+
+
+def test_a_file_that_is_moved_away_after_it_was_opened_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = write(tmp_path / "mine")
+    find: Any = folder.find
+
+    def find_and_move(*arguments: Any) -> Any:
+        found = find(*arguments)
+        (mine / "students.csv").rename(tmp_path / "done.csv")
+        return found
+
+    monkeypatch.setattr(folder, "find", find_and_move)
+    assert len(read(mine).tables["students"]) == 4
+
+
+def test_a_zip_file_that_is_a_link_out_of_its_folder_stops(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "d.zip").symlink_to(archive(tmp_path / "other.zip", FILES))
+    assert found(stops(tmp_path / "mine" / "d.zip")) == [("d.zip", None, "unreadable-file")]
+
+
+def test_no_copy_of_a_districts_files_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    names: list[str] = []
+    scan: Any = layout.scan
+
+    def look(name: str, path: Path) -> Any:
+        names.extend(path.name for path in work.rglob("*.csv"))
+        return scan(name, path)
+
+    monkeypatch.setattr(layout, "scan", look)
+    path = archive(tmp_path / "d.zip", {**FILES, "teachers.csv": TEACHERS.replace("\n", "\r")})
+    files.open_all(path, memory_limit="256MB", temporary=work).close()
+    assert names == []
+
+
 def test_a_file_without_permission_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path)
-    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "students.csv")  # root may read everything
+    is_open = os.open
+
+    def refuse(path: Any, flags: int, *rest: Any, **more: Any) -> int:  # root may read everything
+        if Path(path).name == "students.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_open(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
     assert found(stops(tmp_path)) == [("students.csv", None, "unreadable-file")]
 
 
@@ -259,3 +363,29 @@ def test_admins_csv_is_ignored_beside_staff_csv(tmp_path: Path) -> None:
     world = outcome(tmp_path, {"staff.csv": staff, "admins.csv": "nonsense"})
     assert world.found == [("admins.csv", None, "ignored-file")]
     assert [row["key"] for row in world.tables["staff"]] == ["9"]
+
+
+def test_the_engine_reaches_nothing_but_its_folder_once_the_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("secret\n")
+    with closing(files.open_all(write(tmp_path / "files"), memory_limit="256MB")) as tables:
+        for statement in (
+            f"SELECT * FROM read_text('{tmp_path / 'secret.csv'}')",
+            f"SELECT * FROM read_text('{tables.folder}/../../../../../../../../etc/hostname')",
+            f"COPY (SELECT 1) TO '{tmp_path / 'out.parquet'}'",
+            "SET enable_external_access = true",
+            "SET memory_limit = '1TB'",
+            f"ATTACH '{tmp_path / 'other.db'}'",
+        ):
+            with pytest.raises(duckdb.Error):
+                tables.connection.execute(statement)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "secret.csv"]
+
+
+@pytest.mark.parametrize("name", ["it's", 'quo"te', "a[b]*c?d", "sp ace; DROP"])
+def test_a_temporary_folder_of_any_name_serves(name: str, tmp_path: Path) -> None:
+    work = tmp_path / name
+    work.mkdir()
+    source = write(tmp_path / "files", {"teachers.csv": TEACHERS.replace("\n", "\r")})
+    with closing(files.open_all(source, memory_limit="256MB", temporary=work)) as tables:
+        assert diff.write(tables.connection, "problems", work).exists()
+        assert tables.count("teachers.csv") == 2

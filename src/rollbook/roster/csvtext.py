@@ -21,21 +21,27 @@ from rollbook.roster.problems import (
     EmptyFile,
     FieldCount,
     InnerQuotes,
+    MoreFieldCounts,
     OpenQuote,
     Problem,
     RowTooLong,
+    SeparatorRow,
     StrayQuote,
     TooManyColumns,
 )
 
-_PLAIN: Final = re.compile(rb"[^,\n]*")
+# A cell of a spreadsheet that is to stay text, ="0012, B", may hold commas, and goes on as it is.
+_PLAIN: Final = re.compile(rb'[ \t]*="(?:[^"\n]|"")*"[ \t]*(?=,|\n|\Z)|[^,\n]*')
+_FORMULA: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OPENING: Final = re.compile(rb'[ \t]*"')
 _ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
 # A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the line.
 _LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
 
-# The first quotes of a file that were not doubled are named; more of them would not help.
-_INNER_QUOTES_NAMED: Final = 100
+# The first rows that cannot be read, and the first quotes that were not doubled, are named; more of them would not help.
+NAMED_MAX: Final = 100
+# What lines between rows are drawn with.
+RULES: Final = b"-=_+*~#|:. \t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +61,60 @@ def header_row(name: str, path: Path) -> tuple[int, list[str]]:
     for row in rows(name, path):
         if len(row.cells) > COLUMNS_MAX:
             raise Unusable(TooManyColumns(name, row=row.number, value=str(len(row.cells)), expected=str(COLUMNS_MAX)))
-        return row.number, [cell.decode("utf-8", "replace") for cell in row.cells]
+        return row.number, [_without_formula(cell.decode("utf-8", "replace").strip()) for cell in row.cells]
     raise Unusable(EmptyFile(name))
+
+
+def _without_formula(cell: str) -> str:
+    formula = _FORMULA.fullmatch(cell)
+    return formula[1].replace('""', '"') if formula else cell
+
+
+def first_line(path: Path) -> str:
+    """The first line that is not blank, or as much of it as a header may have."""
+    for block in unified_blocks(path):
+        for line in block[:ROW_BYTES_MAX].split(b"\n"):
+            if line.strip():
+                return line.decode("utf-8", "replace")
+    return ""
 
 
 def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Problem, ...]]:
     """Write every row of data as strict CSV, its row number before it; return how many, and warnings.
 
-    Rows whose cells are all blank are left out. Errors: Unusable at the first row that cannot be read, or that does not fit the
-    header.
+    Rows whose cells are all blank are left out, and so are lines of dashes. Errors: Unusable with every row that does not fit
+    the header: the first ones named, all of them counted. Reading ends at a row whose end cannot be found.
     """
-    count = 0
+    count = misfits = 0
+    stops: list[Problem] = []
     warnings: list[Problem] = []
-    data = rows(name, path)
-    next(data)  # the header
     with to.open("wb") as clean:
-        for row in data:
-            if len(row.cells) != width:
-                raise Unusable(_misfit(name, row, width))
-            if row.inner is not None and len(warnings) < _INNER_QUOTES_NAMED:
-                warnings.append(InnerQuotes(name, row=row.number, value=row.inner.decode("utf-8")))
-            clean.write(b"%d,%b\n" % (row.number, b",".join(map(_quoted, row.cells))))
-            count += 1
+        try:
+            for row in _data(name, path):
+                if len(row.cells) == width:
+                    clean.write(b"%d,%b\n" % (row.number, b",".join(map(_quoted, row.cells))))
+                    count += 1
+                elif not b"".join(row.cells).translate(None, RULES):
+                    warnings.append(SeparatorRow(name, row=row.number))
+                else:
+                    misfits += 1
+                    stops += [_misfit(name, row, width)] if misfits <= NAMED_MAX else []
+                if row.inner is not None and len(warnings) < NAMED_MAX:
+                    warnings.append(InnerQuotes(name, row=row.number, value=row.inner.decode("utf-8")))
+        except Unusable as error:
+            raise Unusable(*stops, *error.problems) from None
+    if misfits > NAMED_MAX:
+        stops.append(MoreFieldCounts(name, value=f"{misfits - NAMED_MAX:,}", expected=str(width)))
+    if stops:
+        raise Unusable(*stops)
     return count, tuple(warnings)
+
+
+def _data(name: str, path: Path) -> Iterator[Row]:
+    """Every row that is not blank, but for the header."""
+    data = rows(name, path)
+    next(data)
+    return data
 
 
 def rows(name: str, path: Path) -> Iterator[Row]:
@@ -91,7 +128,11 @@ def rows(name: str, path: Path) -> Iterator[Row]:
 def _misfit(name: str, row: Row, width: int) -> Problem:
     if row.inner is not None:
         return StrayQuote(name, row=row.number, value=row.inner.decode("utf-8"))
-    return FieldCount(name, row=row.number, value=str(len(row.cells)), expected=str(width))
+    further = len(row.cells) - width
+    found = str(len(row.cells))
+    if further > 0 and not any(map(bytes.strip, row.cells[width:])):
+        found += f", of which the last {'one is' if further == 1 else f'{further} are'} blank"
+    return FieldCount(name, row=row.number, value=found, expected=str(width))
 
 
 def _quoted(cell: bytes) -> bytes:

@@ -15,6 +15,7 @@ from rollbook.contract.events import ORDER, PLACES
 from rollbook.contract.kinds import ROLE, ROLES
 from rollbook.roster import parts
 from rollbook.roster.snapshot import DATES
+from rollbook.roster.tables import text
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
@@ -176,7 +177,7 @@ def label(record: dict[str, Any]) -> str:
 def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
     """Write a table of the engine into a Parquet file."""
     path = folder / f"{name}.parquet"
-    connection.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY {name} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     return path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +17,29 @@ import duckdb
 
 from rollbook.contract.columns import BLANKS, FILES, PASSWORD, File, columns_of
 from rollbook.errors import SourceRejected
-from rollbook.roster import credentials, csvtext, findings, folder, header, layout, tables
+from rollbook.roster import credentials, csvtext, descriptors, findings, folder, header, layout, nodata, tables
 from rollbook.roster.folder import Unusable
-from rollbook.roster.problems import HeaderOnly, Problem, UnreadableFile, Windows1252
-from rollbook.roster.tables import Tables
+from rollbook.roster.problems import (
+    EmptyFile,
+    EndMark,
+    ForeignRows,
+    FormulaCells,
+    HeaderOnly,
+    NoRows,
+    Problem,
+    UnnamedColumn,
+    UnnamedValue,
+    UnreadableFile,
+    Windows1252,
+)
+from rollbook.roster.tables import Tables, text
 
 # Spaces alone are trimmed in half the time; other blanks only in files that have some, and only from the values that need it.
 _TRIM_SPACES: Final = "trim({0})"
 _TRIM_ALL: Final = f"CASE WHEN regexp_matches({{0}}, '^[{BLANKS}]|[{BLANKS}]$') THEN trim({{0}}, '{BLANKS}') ELSE {{0}} END"
+# A spreadsheet's way to keep a text as it is: ="0012".
+_IS_FORMULA: Final = """({0} LIKE '="%"')"""
+_PLAIN: Final = """CASE WHEN {0} LIKE '="%"' THEN replace(substr({0}, 3, length({0}) - 3), '""', '"') ELSE {0} END"""
 
 
 def open_all(
@@ -35,12 +51,13 @@ def open_all(
     `lenient` ignores unknown headers. `password_key` is what passwords are digested with. Errors: SourceRejected with every
     file-level stop that was found.
     """
-    into = Path(tempfile.mkdtemp(prefix="rollbook-", dir=temporary))
+    into = Path(tempfile.mkdtemp(prefix="rollbook-", dir=temporary)).absolute()
     opened = tables.new(into, memory_limit, password_key)
     try:
-        found, warnings = folder.find(source, into)
+        found, warnings = folder.find(source, into, opened.opened)
         findings.record(opened.connection, warnings)
         _read_all(opened, found, lenient=lenient)
+        tables.lock(opened.connection, temporary or into, into)
     except Unusable as error:
         opened.close()
         raise SourceRejected(_summary(error.problems), error.problems) from None
@@ -65,7 +82,11 @@ def _read_all(opened: Tables, found: dict[str, Path], *, lenient: bool) -> None:
             else:
                 _make_view(opened, file, None)
         except Unusable as error:
-            stops += error.problems
+            if not file.required and {type(problem) for problem in error.problems} <= {EmptyFile, HeaderOnly}:
+                findings.record(opened.connection, [NoRows(file.name)])
+                _make_view(opened, file, None)
+            else:
+                stops += error.problems
         except OSError as error:
             if folder.is_full_disk(error):
                 raise
@@ -75,52 +96,87 @@ def _read_all(opened: Tables, found: dict[str, Path], *, lenient: bool) -> None:
 
 
 def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
-    before = path.stat()
-    found = layout.scan(file.name, path)
-    readable = path
-    if not found.is_clean:
-        readable = opened.folder / f"{file.table}-utf8.csv"
-        layout.copy_clean(path, found, readable)
-    row, cells = csvtext.header_row(file.name, readable)
-    matched = header.match(file, cells, lenient=lenient)
-    findings.record(opened.connection, [*_encoding_warning(file, found), *matched.warnings])
-    is_numbered = not (row == 1 and found.is_tame and _load_as_is(opened, file, readable, matched, found))
-    if is_numbered:
-        _load_rewritten(opened, file, readable, matched)
-    _make_view(opened, file, matched, is_numbered=is_numbered)
-    if readable != path:
-        readable.unlink()
-    after = path.stat()
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise Unusable(UnreadableFile(file.name, expected="a finished upload", value="a file that changed while it was read"))
+    with ExitStack() as copies:
+        before = path.stat()
+        found = layout.scan(file.name, path)
+        readable = path
+        if not found.is_clean:
+            readable = descriptors.scratch(opened.folder, f"{file.table}-utf8.csv", copies)
+            layout.copy_clean(path, readable)
+        header.refuse_other_separators(file, csvtext.first_line(readable))
+        row, cells = csvtext.header_row(file.name, readable)
+        matched = header.match(file, cells, lenient=lenient)
+        findings.record(opened.connection, [*_layout_warnings(file, found), *matched.warnings])
+        is_numbered = not (row == 1 and found.is_tame and _load_as_is(opened, file, readable, matched, found))
+        if is_numbered:
+            _load_rewritten(opened, file, readable, matched, found)
+        _judge_columns(opened, file, matched, found, is_numbered=is_numbered)
+        _make_view(opened, file, matched, is_numbered=is_numbered)
+        if _state(path) != (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns):
+            found_it = "a file that changed while it was read"
+            raise Unusable(UnreadableFile(file.name, expected="a finished upload", value=found_it))
 
 
-def _encoding_warning(file: File, found: layout.Layout) -> list[Problem]:
-    return [] if found.foreign_row is None else [Windows1252(file.name, row=found.foreign_row)]
+def _state(path: Path) -> tuple[int, int, int, int]:
+    now = path.stat()
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def _layout_warnings(file: File, found: layout.Layout) -> list[Problem]:
+    warnings: list[Problem] = [EndMark(file.name)] if found.has_end_mark else []
+    if found.encoding == "windows-1252":
+        warnings.append(Windows1252(file.name, row=found.foreign_rows[0]))
+    elif found.encoding == "mixed":
+        more = found.foreign_count - len(found.foreign_rows)
+        rows = ", ".join(map(str, found.foreign_rows))
+        value = f"{rows} and {more:,} more" if more else rows
+        warnings.append(ForeignRows(file.name, row=found.foreign_rows[0], value=value))
+    return warnings
+
+
+def _judge_columns(opened: Tables, file: File, matched: header.Header, found: layout.Layout, *, is_numbered: bool) -> None:
+    """Drop columns without a name that are blank, and count the cells that were formulas. Errors: Unusable."""
+    row = '"row"' if is_numbered else "rowid + 2"
+    stops: list[Problem] = []
+    for position in matched.unnamed:
+        (first,) = opened.one(f"SELECT min({row}) FROM read_{file.table} WHERE {_name(_unnamed(position))} <> ''")
+        if first is not None:
+            stops.append(UnnamedValue(file.name, row=first, value=str(position + 1)))
+    if stops:
+        raise Unusable(*stops)
+    findings.record(opened.connection, [UnnamedColumn(file.name, value=str(position + 1)) for position in matched.unnamed])
+    if found.has_formulas:
+        first, cells = opened.one(f"SELECT min({row}), sum(formulas)::BIGINT FROM read_{file.table} WHERE formulas > 0")
+        findings.record(opened.connection, [FormulaCells(file.name, row=first, value=f"{cells:,}")] if cells else [])
+
+
+def _unnamed(position: int) -> str:
+    """What a column without a name is called; a header never is."""
+    return f"column {position}"
 
 
 def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> bool:
     """Let the engine read the file; False when it refuses, or finds other rows than the bytes say."""
     try:
         trim = _TRIM_ALL if found.has_odd_blanks else _TRIM_SPACES
-        count = _load(opened, file, path, matched, trim, is_parallel=not found.has_breaks_in_quotes)
+        count = _load(opened, file, path, matched, found, trim, is_parallel=not found.has_breaks_in_quotes)
     except duckdb.InvalidInputException:
         return False
     return count == found.rows - 1 and not (found.has_breaks_in_quotes and _has_long_cell(opened, file))
 
 
-def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Header) -> None:
+def _load_rewritten(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> None:
     """Read the file by our own grammar into a strict copy, and let the engine read that."""
-    strict = opened.folder / f"{file.table}-strict.csv"
-    written, warnings = csvtext.rewrite(file.name, path, strict, matched.width)
-    if not written:
-        raise Unusable(HeaderOnly(file.name))
-    findings.record(opened.connection, warnings)
-    try:
-        count = _load(opened, file, strict, matched, _TRIM_ALL, is_numbered=True)
-    except duckdb.InvalidInputException:
-        count = -1
-    strict.unlink()
+    with ExitStack() as copies:
+        strict = descriptors.scratch(opened.folder, f"{file.table}-strict.csv", copies)
+        written, warnings = csvtext.rewrite(file.name, path, strict, matched.width)
+        if not written:
+            raise Unusable(HeaderOnly(file.name))
+        findings.record(opened.connection, warnings)
+        try:
+            count = _load(opened, file, strict, matched, found, _TRIM_ALL, is_numbered=True)
+        except duckdb.InvalidInputException:
+            count = -1
     if count != written:
         raise Unusable(UnreadableFile(file.name, expected="rows that can be read", value="rows the engine refuses"))
 
@@ -130,6 +186,7 @@ def _load(
     file: File,
     path: Path,
     matched: header.Header,
+    found: layout.Layout,
     trim: str,
     *,
     is_parallel: bool = False,
@@ -141,8 +198,13 @@ def _load(
     """
     shift = 1 if is_numbered else 0
     fields = [f"c{position}" for position in range(matched.width + shift)]
+    trimmed = [trim.format(field) for field in fields[shift:]]
+    cells = [trim.format(f"({_PLAIN.format(f'({cell})')})") if found.has_formulas else cell for cell in trimmed]
     wanted = {**matched.columns, **{f"ext.{name}": position for name, position in matched.extensions.items()}}
-    chosen = [f"{_cell(opened, name, trim.format(f'c{position + shift}'))} AS {_name(name)}" for name, position in wanted.items()]
+    chosen = [f"{_cell(opened, name, cells[position])} AS {_name(name)}" for name, position in wanted.items()]
+    chosen += [f"{cells[position]} AS {_name(_unnamed(position))}" for position in matched.unnamed]
+    if found.has_formulas:
+        chosen.append(" + ".join(f"{_IS_FORMULA.format(f'({cell})')}::INTEGER" for cell in trimmed) + " AS formulas")
     if is_numbered:
         chosen.append('c0::BIGINT AS "row"')
     opened.connection.execute(
@@ -175,14 +237,17 @@ def _make_view(opened: Tables, file: File, matched: header.Header | None, *, is_
         nothing = ", ".join(f"NULL::VARCHAR AS {_name(name)}" for name in (*_contract_names(file), "ext"))
         opened.connection.execute(f'CREATE VIEW {file.table} AS SELECT NULL::BIGINT AS "row", {nothing} WHERE false')
         return
+    cells = [_name(name) if name in matched.columns else f"NULL::VARCHAR AS {_name(name)}" for name in _contract_names(file)]
+    row = '"row"' if is_numbered else "rowid + 2"
+    left = nodata.leave_out(opened, file, matched, row)
+    if not left:
+        raise Unusable(HeaderOnly(file.name))
     opened.columns[file.name] = tuple(matched.columns)
     opened.extensions[file.name] = tuple(matched.extensions)
-    cells = [_name(name) if name in matched.columns else f"NULL::VARCHAR AS {_name(name)}" for name in _contract_names(file)]
     opened.connection.execute(
         f"""
         CREATE VIEW {file.table} AS
-        SELECT {'"row"' if is_numbered else 'rowid + 2 AS "row"'}, {", ".join(cells)}, {_ext(matched)} AS ext
-        FROM read_{file.table} {_without_blank_rows(opened, file, matched)}
+        SELECT {row} AS "row", {", ".join(cells)}, {_ext(matched)} AS ext FROM read_{file.table} {left}
         """
     )
 
@@ -190,20 +255,8 @@ def _make_view(opened: Tables, file: File, matched: header.Header | None, *, is_
 def _ext(matched: header.Header) -> str:
     if not matched.extensions:
         return "NULL::VARCHAR"
-    pairs = (f"{_text(name)}, {_name(f'ext.{name}')}" for name in matched.extensions)
+    pairs = (f"{text(name)}, {_name(f'ext.{name}')}" for name in matched.extensions)
     return f"json_object({', '.join(pairs)})::VARCHAR"
-
-
-def _without_blank_rows(opened: Tables, file: File, matched: header.Header) -> str:
-    """A condition that leaves out rows whose cells are all blank, where there are any: spreadsheets leave them behind."""
-    names = (*matched.columns, *(f"ext.{name}" for name in matched.extensions))
-    is_blank = " AND ".join(f"{_name(name)} = ''" for name in names)
-    (blank,) = opened.one(f"SELECT count(*) FROM read_{file.table} WHERE {is_blank}")
-    if not blank:
-        return ""
-    if opened.one(f"SELECT count(*) FROM read_{file.table}")[0] == blank:
-        raise Unusable(HeaderOnly(file.name))
-    return f"WHERE NOT ({is_blank})"
 
 
 def _contract_names(file: File) -> tuple[str, ...]:
@@ -213,8 +266,3 @@ def _contract_names(file: File) -> tuple[str, ...]:
 def _name(column: str) -> str:
     """A column's name as SQL writes it."""
     return '"' + column.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"

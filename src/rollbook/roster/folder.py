@@ -8,13 +8,26 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from rollbook.contract.columns import FILES
-from rollbook.roster.problems import BadArchive, DeprecatedFile, IgnoredFile, MissingFile, MissingSource, Problem, UnreadableFile
+from rollbook.roster import descriptors
+from rollbook.roster.descriptors import LeadsOut
+from rollbook.roster.problems import (
+    BadArchive,
+    DeprecatedFile,
+    IgnoredFile,
+    MissingFile,
+    MissingSource,
+    OtherSpelling,
+    Problem,
+    TwoSpellings,
+    UnreadableFile,
+)
 
 MIB: Final = 1024 * 1024
 ENTRIES_MAX: Final = 1_000
@@ -41,8 +54,8 @@ class Unusable(Exception):
         self.problems = problems
 
 
-def find(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    """The known files by name, and warnings about the others; a zip file is unpacked to `into`.
+def find(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+    """The known files by name, open until `opened` ends, and warnings about the others; a zip file is unpacked to `into`.
 
     Errors: Unusable, when the source or a required file is not there, or something is not what it should be.
     """
@@ -51,69 +64,103 @@ def find(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]
     except (OSError, ValueError) as error:
         raise Unusable(MissingSource(source.name, value=_reason(error))) from None
     if stat.S_ISDIR(kind):
-        return _in_folder(source)
+        return _in_folder(source, opened)
     if stat.S_ISREG(kind) and source.suffix.lower() == ".zip":
-        return _in_archive(source, into)
+        return _in_archive(source, into, opened)
     raise Unusable(MissingSource(source.name, value="something else"))
 
 
-def _in_folder(folder: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+def _in_folder(folder: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise Unusable(MissingSource(folder.name, value=_reason(error))) from None
-    stops = [*_missing(names), *(stop for name in names if name in _KNOWN for stop in _not_plain(folder, name))]
+    spelled = _spelled(names)
+    stops = [*_ambiguous(names), *_missing(names)]
+    paths: dict[str, Path] = {}
+    for name, there in spelled.items():
+        try:
+            paths[name] = _opened(folder, there, opened)
+        except Unusable as error:
+            stops += error.problems
     if stops:
         raise Unusable(*stops)
-    return {name: folder / name for name in _wanted(names)}, tuple(_remarks(names))
+    return {name: paths[name] for name in _wanted(paths)}, tuple(_remarks(names, spelled))
 
 
-def _not_plain(folder: Path, name: str) -> Iterator[Problem]:
-    """A stop unless it is a plain file that may be read; a link must stay in the folder, or it could show others' files."""
-    path = folder / name
+def _opened(folder: Path, name: str, opened: ExitStack) -> Path:
+    """Open a file once and for all. It must be a plain one; a link must stay in the folder, or it could show others' files."""
     try:
-        resolved = path.resolve(strict=True)
-        if not stat.S_ISREG(resolved.stat().st_mode):
-            yield UnreadableFile(name, expected="a plain file", value="a folder or a device")
-        elif folder.resolve() not in resolved.parents:
-            yield UnreadableFile(name, expected="a file in the folder", value="a link that leads out of it")
-        elif not os.access(resolved, os.R_OK):
-            yield UnreadableFile(name, expected="a file that the server may read", value="no permission")
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        yield UnreadableFile(name, expected="a plain file", value=_reason(error))
+        descriptor = descriptors.open_within(folder, name)
+    except LeadsOut:
+        raise Unusable(UnreadableFile(name, expected="a file in the folder", value="a link that leads out of it")) from None
+    except PermissionError:
+        raise Unusable(UnreadableFile(name, expected="a file that the server may read", value="no permission")) from None
+    except OSError as error:
+        raise Unusable(UnreadableFile(name, expected="a plain file", value=_reason(error))) from None
+    opened.callback(os.close, descriptor)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise Unusable(UnreadableFile(name, expected="a plain file", value="a folder or a device"))
+    return descriptors.path_of(descriptor, folder / name)
 
 
-def _missing(names: list[str]) -> Iterator[Problem]:
+def _spelled(names: Iterable[str]) -> dict[str, str]:
+    """The known files that are there, and how their names are spelled: exactly, or in the one other way that is there."""
+    spellings = _spellings(names)
+    return {name: there[0] for name, there in spellings.items() if len(there) == 1}
+
+
+def _spellings(names: Iterable[str]) -> dict[str, list[str]]:
+    names = list(names)
+    return {
+        known: [known] if known in names else alike
+        for known in _KNOWN
+        if (alike := sorted(name for name in names if name.lower() == known))
+    }
+
+
+def _ambiguous(names: Iterable[str]) -> Iterator[Problem]:
+    for name, there in _spellings(names).items():
+        if len(there) > 1:
+            yield TwoSpellings(name, value=" and ".join(repr(other) for other in there))
+
+
+def _missing(names: Iterable[str]) -> Iterator[Problem]:
     for name in _REQUIRED:
-        if name not in names:
-            alike = [other for other in names if other.lower() == name]
-            hint = f"; found {alike[0]!r}, and names must be lower case" if alike else ""
-            yield MissingFile(name, expected=f"the five files {', '.join(_REQUIRED)}", value=hint)
+        if name not in _spellings(names):
+            yield MissingFile(name, expected=f"the five files {', '.join(_REQUIRED)}")
 
 
-def _wanted(names: Container[str]) -> Iterator[str]:
+def _wanted(known: Mapping[str, object]) -> Iterator[str]:
     """The known files; admins.csv is the old form of staff.csv, and counts only without it."""
-    return (name for name in _KNOWN if name in names and not (name == "admins.csv" and "staff.csv" in names))
+    return (name for name in _KNOWN if name in known and not (name == "admins.csv" and "staff.csv" in known))
 
 
-def _remarks(names: list[str]) -> Iterator[Problem]:
-    if "admins.csv" in names and "staff.csv" in names:
-        yield IgnoredFile("admins.csv", value="; staff.csv is there")
-    elif "admins.csv" in names:
+def _remarks(names: Iterable[str], spelled: Mapping[str, str]) -> Iterator[Problem]:
+    wanted = set(_wanted(spelled))
+    for name in wanted:
+        if spelled[name] != name:
+            yield OtherSpelling(name, value=spelled[name])
+    if "admins.csv" in spelled and "staff.csv" in spelled:
+        yield IgnoredFile(spelled["admins.csv"], value="; staff.csv is there")
+    elif "admins.csv" in spelled:
         yield DeprecatedFile("admins.csv", expected="staff.csv")
-    others = (name for name in names if name.lower().endswith(".csv") and name not in _KNOWN)
+    others = (name for name in names if name.lower().endswith(".csv") and name not in spelled.values())
     for name in islice(others, ENTRIES_MAX):
-        yield IgnoredFile(name, value="; names must be lower case" if name.lower() in _KNOWN else "")
+        yield IgnoredFile(name, value=f"; {name.lower()} is there" if name.lower() in spelled else "")
 
 
-def _in_archive(source: Path, into: Path) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+def _in_archive(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
+    packed = _opened(source.parent, source.name, opened)
     try:
-        with zipfile.ZipFile(source) as archive:
+        with zipfile.ZipFile(packed) as archive:
             members = _members(archive, source.name)
-            stops = tuple(_missing(sorted(members)))
+            stops = (*_ambiguous(sorted(members)), *_missing(sorted(members)))
             if stops:
                 raise Unusable(*stops)
-            return _unpack(archive, members, into, source.name), tuple(_remarks(sorted(members)))
+            spelled = _spelled(members)
+            known = {name: members[there] for name, there in spelled.items()}
+            return _unpack(archive, known, into, source.name, opened), tuple(_remarks(sorted(members), spelled))
     except _ZIP_ERRORS as error:
         if is_full_disk(error):
             raise
@@ -148,11 +195,13 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
     return members
 
 
-def _unpack(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], into: Path, name: str) -> dict[str, Path]:
+def _unpack(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], into: Path, name: str, opened: ExitStack
+) -> dict[str, Path]:
     left = UNZIPPED_BYTES_MAX
     paths: dict[str, Path] = {}
     for wanted in _wanted(members):
-        paths[wanted] = into / wanted
+        paths[wanted] = descriptors.scratch(into, wanted, opened)
         left -= _copy(archive, members[wanted], paths[wanted], left, name)
     return paths
 

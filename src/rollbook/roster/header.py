@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,20 +19,38 @@ from rollbook.roster.problems import (
     Problem,
     StandInHeader,
     UnknownHeader,
+    WrongSeparator,
 )
 
 COLUMNS_MAX: Final = 1_000
 # One dot and no spaces (documented for custom fields).
 _EXTENSION: Final = re.compile(r"ext\.[^.\s]+", re.IGNORECASE)
+# What other programs write between columns, and what the message calls it; None splits at any run of blanks.
+_SEPARATORS: Final[tuple[tuple[str | None, str], ...]] = (
+    ("\t", "tabs"),
+    (";", "semicolons"),
+    ("|", "vertical bars"),
+    (":", "colons"),
+    ("^", "carets"),
+    ("~", "tildes"),
+    (None, "spaces"),
+)
+# How alike two headers must be for one to be named in a message about the other.
+_LIKENESS_MIN: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where each column that is read stands in the file, by position from 0; `extensions` are named without `ext.`."""
+    """Where each column that is read stands in the file, by position from 0; `extensions` are named without `ext.`.
+
+    `unnamed` are the positions of columns without a name; `keys` are what a header row has in each position.
+    """
 
     width: int
     columns: dict[str, int]
     extensions: dict[str, int]
+    unnamed: tuple[int, ...]
+    keys: tuple[str, ...]
     warnings: tuple[Problem, ...]
 
 
@@ -44,14 +63,17 @@ def match(file: File, cells: list[str], *, lenient: bool) -> Header:
     places: dict[str, list[int]] = {}
     for position, cell in enumerate(cells):
         places.setdefault(header_key(cell), []).append(position)
-    if not places.keys() & known.keys():
+    unnamed = places.pop("", [])
+    near = {key: nearest for key in places if key not in known and (nearest := _nearest(key, known))}
+    # A row of data has no cells like headers; a header in another spelling has mostly such.
+    if not places.keys() & known.keys() and 2 * len(near) <= len(places):
         raise Unusable(NoHeader(file.name, row=1, value=",".join(cells)[:80], expected=_listed(known.values())))
     own = {key for key, at in places.items() if file.own_columns and _EXTENSION.fullmatch(trimmed(cells[at[0]]))}
     unknown = [key for key in places if key not in known and key not in own]
     stops = [
-        *_missing(file, known, places),
+        *_missing(file, known, {*places, *(() if lenient else near.values())}),
         *_repeated(file, cells, [at for key, at in places.items() if key not in unknown]),
-        *_unknown(file, cells, [at[0] for key, at in places.items() if key in unknown], lenient=lenient),
+        *_unknown(file, [(cells[at[0]], at[0], near.get(key)) for key, at in places.items() if key in unknown], lenient=lenient),
     ]
     if stops:
         raise Unusable(*stops)
@@ -59,8 +81,10 @@ def match(file: File, cells: list[str], *, lenient: bool) -> Header:
         width=len(cells),
         columns={column.name: places[key][0] for key, column in known.items() if key in places and column.read},
         extensions={trimmed(cells[at[0]])[len(EXTENSION_PREFIX) :]: at[0] for key, at in places.items() if key in own},
+        unnamed=tuple(unnamed),
+        keys=tuple(map(header_key, cells)),
         warnings=(
-            *(IgnoredHeader(file.name, column=cells[places[key][0]]) for key in unknown),
+            *(IgnoredHeader(file.name, column=cells[places[key][0]], value=_header(known, near.get(key))) for key in unknown),
             *(
                 StandInHeader(file.name, column=column.header, value=column.stand_in)
                 for key, column in known.items()
@@ -70,9 +94,41 @@ def match(file: File, cells: list[str], *, lenient: bool) -> Header:
     )
 
 
-def _missing(file: File, known: dict[str, Column], places: dict[str, list[int]]) -> Iterator[Problem]:
+def refuse_other_separators(file: File, line: str) -> None:
+    """Stop when something other than commas separates the columns of the header's first line.
+
+    Errors: Unusable, when the line has at least two columns of the file if it is split at another separator, and none at commas.
+    """
+    known = {_squeezed(header_key(column.header)) for column in columns_of(file.name)}
+
+    def hits(separator: str | None) -> int:
+        return sum(_squeezed(header_key(cell.strip("'\" "))) in known for cell in line.split(separator))
+
+    if hits(",") == 0:
+        for separator, words in _SEPARATORS:
+            if hits(separator) > 1:
+                raise Unusable(WrongSeparator(file.name, row=1, value=words))
+
+
+def _nearest(key: str, known: dict[str, Column]) -> str | None:
+    """The key of the known column that is spelled most alike; underscores make no difference."""
+    squeezed = {_squeezed(other): other for other in known}
+    found = difflib.get_close_matches(_squeezed(key)[:100], squeezed, n=1, cutoff=_LIKENESS_MIN)
+    return squeezed[found[0]] if found else None
+
+
+def _squeezed(key: str) -> str:
+    return key.replace("_", "")
+
+
+def _header(known: dict[str, Column], key: str | None) -> str | None:
+    return known[key].header if key else None
+
+
+def _missing(file: File, known: dict[str, Column], there: set[str]) -> Iterator[Problem]:
+    """The required columns that are not there, and that no other column's message will name."""
     for key, column in known.items():
-        if column.required and key not in places:
+        if column.required and key not in there:
             yield MissingHeader(file.name, column=column.header, expected=_listed(c for c in known.values() if c.required))
 
 
@@ -83,17 +139,18 @@ def _repeated(file: File, cells: list[str], places: Iterable[list[int]]) -> Iter
             yield DuplicateHeader(file.name, row=1, column=cells[at[0]], value=found)
 
 
-def _unknown(file: File, cells: list[str], positions: Iterable[int], *, lenient: bool) -> Iterator[Problem]:
-    for position in positions:
-        cell = trimmed(cells[position])
-        if not cell:
-            yield BadHeader(file.name, row=1, column=cell, value=str(position + 1), expected="a name")
-        elif cell.lower().startswith(EXTENSION_PREFIX) and file.own_columns:
+def _unknown(file: File, found: Iterable[tuple[str, int, str | None]], *, lenient: bool) -> Iterator[Problem]:
+    """Columns that cannot be used: the cell, its position, and the key of the nearest known column."""
+    known = {header_key(column.header): column for column in columns_of(file.name)}
+    for cell, position, near in found:
+        column = trimmed(cell)
+        if column.lower().startswith(EXTENSION_PREFIX) and file.own_columns:
             expected = "ext. and a name without dots and spaces"
-            yield BadHeader(file.name, row=1, column=cell, value=str(position + 1), expected=expected)
+            yield BadHeader(file.name, row=1, column=column, value=str(position + 1), expected=expected)
         elif not lenient:
-            expected = _listed(columns_of(file.name)) + (", ext.NAME" if file.own_columns else "")
-            yield UnknownHeader(file.name, row=1, column=cell, expected=expected)
+            expected = f"{known[near].header}, the nearest known column" if near else _listed(known.values())
+            expected += ", ext.NAME" if file.own_columns and not near else ""
+            yield UnknownHeader(file.name, row=1, column=column, expected=expected)
 
 
 def _listed(columns: Iterable[Column]) -> str:

@@ -7,9 +7,10 @@ whether the engine can read the file as it is, and how many rows it must find.
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,11 @@ ROW_BYTES_MAX: Final = 1024 * 1024
 
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
-# Bytes that mean nothing in Windows-1252.
-_NOT_IN_WINDOWS_1252: Final = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+# What old programs write behind the last row, and how far before the end of the file it is looked for.
+_END_MARK: Final = b"\x1a"
+_END_BYTES: Final = 4096
+# How many rows in another encoding are named.
+_FOREIGN_NAMED: Final = 20
 _NOT_QUOTE_OR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b'"\n')
 
 
@@ -34,22 +38,26 @@ class Layout:
     """What a file's bytes say.
 
     `rows` counts line ends outside quotes up to the last line that is not empty; it includes the header, and is right only
-    for a file with well-formed quotes and no blank lines between. `foreign_row` is the row of the first byte that is not UTF-8.
+    for a file with well-formed quotes and no blank lines between. `foreign_rows` are the first rows that are not UTF-8, and
+    `foreign_count` says how many there are.
     """
 
-    encoding: str
-    foreign_row: int | None
+    encoding: str  # "utf-8", "windows-1252", or "mixed": UTF-8 with some rows in Windows-1252
+    foreign_rows: tuple[int, ...]
+    foreign_count: int
+    has_end_mark: bool
     line_ends: str  # "\n", "\r\n", or "mixed": anything else
     rows: int
     has_breaks_in_quotes: bool
     has_long_lines: bool
     ends_in_quotes: bool
     has_odd_blanks: bool  # anything but spaces that is trimmed
+    has_formulas: bool  # cells such as ="0012"
 
     @property
     def is_clean(self) -> bool:
-        """Whether the text is UTF-8 with line ends of one kind."""
-        return self.encoding == "utf-8" and self.line_ends != "mixed"
+        """Whether the text is UTF-8 with line ends of one kind, and nothing behind it."""
+        return self.encoding == "utf-8" and self.line_ends != "mixed" and not self.has_end_mark
 
     @property
     def is_tame(self) -> bool:
@@ -102,17 +110,18 @@ class _LineLengths:
         self._open = len(block) - (end + 1 if end >= 0 else start)
 
 
-class _OddBlanks:
-    """Whether there are blanks other than spaces and line ends."""
+class _Search:
+    """Whether any of some short pieces of text (of at most 3 bytes) is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *pieces: bytes) -> None:
         self.found = False
+        self._pieces = pieces
         self._before = b""
 
     def feed(self, block: bytes) -> None:
         if not self.found:
-            joined = self._before + block  # a letter of several bytes may begin in the block before
-            self.found = any(blank in joined for blank in _ODD_BLANKS)
+            joined = self._before + block  # a piece may begin in the block before
+            self.found = any(piece in joined for piece in self._pieces)
             self._before = block[-2:]
 
 
@@ -144,7 +153,7 @@ class _LineEnds:
 
 
 class _Encoding:
-    """Where the first byte is that is not UTF-8."""
+    """Whether all bytes are UTF-8."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -154,15 +163,24 @@ class _Encoding:
         """Whether the file ended in the middle of a letter."""
         return bool(self._decoder.getstate()[0])
 
-    def first_foreign(self, raw: bytes) -> int | None:
-        """The place in `raw`, or None when all of it may be UTF-8."""
+    def is_foreign(self, raw: bytes) -> bool:
+        """Whether a byte of `raw` cannot be UTF-8."""
         if raw.isascii() and not self.is_cut_off:
-            return None
+            return False
         try:
             self._decoder.decode(raw)
-        except UnicodeDecodeError as error:
-            return max(0, error.start - (len(error.object) - len(raw)))
-        return None
+        except UnicodeDecodeError:
+            return True
+        return False
+
+
+@dataclass
+class _Foreign:
+    """The lines that are not UTF-8: the rows of the first ones, how many, and whether the file has letters in UTF-8 as well."""
+
+    has_utf_8: bool = False
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
 
 
 class _Tail:
@@ -184,44 +202,45 @@ def scan(name: str, path: Path) -> Layout:
     Errors: Unusable for an empty file, NUL bytes, UTF-16, and bytes that are text in neither UTF-8 nor Windows-1252.
     """
     rows, lengths, line_ends, tail, encoding = _RowCounter(), _LineLengths(), _LineEnds(), _Tail(), _Encoding()
-    odd_blanks = _OddBlanks()
-    foreign_row: int | None = None
+    odd_blanks, formulas = _Search(*_ODD_BLANKS), _Search(b'="')
+    is_foreign = False
     for raw in _blocks(path):
         if not tail.has_text and raw.startswith(_UTF16_BOMS):
             raise Unusable(NotText(name, value="the file is UTF-16", expected="UTF-8"))
         nul = raw.find(b"\0")
         if nul >= 0:
             raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:nul])))
-        foreign = encoding.first_foreign(raw) if foreign_row is None else None
-        if foreign is not None:
-            foreign_row = _row_at(rows, line_ends, raw[:foreign])
+        is_foreign = is_foreign or encoding.is_foreign(raw)
         block = line_ends.unify(raw)
-        for part in (rows, lengths, tail, odd_blanks):
+        for part in (rows, lengths, tail, odd_blanks, formulas):
             part.feed(block)
     if not tail.has_text:
         raise Unusable(EmptyFile(name))
-    if foreign_row is not None:
-        _require_windows_1252(name, path)
-    elif encoding.is_cut_off:
+    if not is_foreign and encoding.is_cut_off:
         raise Unusable(NotText(name, value="the file ends in the middle of a letter", expected="UTF-8, whole"))
+    foreign = _foreign(name, path) if is_foreign else _Foreign()
     return Layout(
-        encoding="utf-8" if foreign_row is None else "windows-1252",
-        foreign_row=foreign_row,
+        encoding="utf-8" if not is_foreign else "mixed" if foreign.has_utf_8 else "windows-1252",
+        foreign_rows=tuple(foreign.rows),
+        foreign_count=foreign.count,
+        has_end_mark=_size(path) < path.stat().st_size,
         line_ends=line_ends.kind,
         rows=rows.rows - tail.breaks + 1,
         has_breaks_in_quotes=rows.has_breaks_in_quotes,
         has_long_lines=lengths.has_long_lines,
         ends_in_quotes=rows.is_inside,
         has_odd_blanks=odd_blanks.found or rows.has_breaks_in_quotes,
+        has_formulas=formulas.found,
     )
 
 
-def copy_clean(path: Path, layout: Layout, to: Path) -> None:
-    """Write the file again as UTF-8 with LF line ends."""
+def copy_clean(path: Path, to: Path) -> None:
+    """Write the file again as UTF-8 with LF line ends: letters that are UTF-8 stay, all other bytes are Windows-1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")(_AS_WINDOWS_1252)
     with to.open("wb") as clean:
         for block in unified_blocks(path):
-            # Both encodings agree on quotes, commas and line ends, so that blocks can be cut anywhere.
-            clean.write(block if layout.encoding == "utf-8" else block.decode("cp1252").encode("utf-8"))
+            clean.write(decoder.decode(block).encode())
+        clean.write(decoder.decode(b"", final=True).encode())
 
 
 def unified_blocks(path: Path) -> Iterator[bytes]:
@@ -230,13 +249,84 @@ def unified_blocks(path: Path) -> Iterator[bytes]:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """The file in pieces, without its byte order mark, and an empty piece at the end, for those who hold something back."""
+    """The file in pieces, without its byte order mark and what stands behind an end mark, and an empty piece at the end, for
+    those who hold something back.
+    """
+    left = _size(path)
     with path.open("rb") as stream:
-        if first := stream.read(CHUNK_BYTES).removeprefix(codecs.BOM_UTF8):
+        first = stream.read(min(CHUNK_BYTES, left))
+        left -= len(first)
+        if first := first.removeprefix(codecs.BOM_UTF8):
             yield first
-        while block := stream.read(CHUNK_BYTES):
+        while left and (block := stream.read(min(CHUNK_BYTES, left))):
+            left -= len(block)
             yield block
     yield b""
+
+
+def _size(path: Path) -> int:
+    """Where the text ends: at the first end mark behind which there are only blanks and further ones, or at the file's end."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - _END_BYTES))
+        last = stream.read(_END_BYTES)
+    behind = last[len(last.rstrip(_END_MARK + b" \t\r\n")) :]
+    mark = behind.find(_END_MARK)
+    return size if mark < 0 else size - len(behind) + mark
+
+
+def _foreign(name: str, path: Path) -> _Foreign:
+    """Look at every line that has other letters than ASCII. Errors: Unusable for a byte that no encoding explains."""
+    found, rows, rest = _Foreign(), _RowCounter(), b""
+    neither: int | None = None
+    for block in unified_blocks(path):
+        text = rest + block
+        end = text.rfind(b"\n") + 1 if block else len(text)
+        text, rest = text[:end], text[end:]
+        at = 0
+        for line in () if text.isascii() else text.splitlines(keepends=True):
+            if not line.isascii() and not _is_utf_8(line):
+                found.count += 1
+                if len(found.rows) < _FOREIGN_NAMED:
+                    found.rows.append(_row_at(rows, _LineEnds(), text[:at]))
+                if neither is None and not _is_readable(line):
+                    neither = _row_at(rows, _LineEnds(), text[:at])
+                found.has_utf_8 = found.has_utf_8 or not line.decode("utf-8", "ignore").isascii()
+            elif not line.isascii():
+                found.has_utf_8 = True
+            at += len(line)
+        rows.feed(text)
+    if neither is not None:
+        raise Unusable(NotText(name, row=neither, value="neither UTF-8 nor Windows-1252", expected="UTF-8"))
+    return found
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_readable(line: bytes) -> bool:
+    """Whether every byte that is no UTF-8 has a meaning in Windows-1252."""
+    try:
+        line.decode("utf-8", _AS_WINDOWS_1252)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """What the bytes mean that cannot be UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252"), error.end
+
+
+_AS_WINDOWS_1252: Final = "as-windows-1252"
+codecs.register_error(_AS_WINDOWS_1252, _as_windows_1252)
 
 
 def _row_at(rows: _RowCounter, line_ends: _LineEnds, before: bytes) -> int:
@@ -244,9 +334,3 @@ def _row_at(rows: _RowCounter, line_ends: _LineEnds, before: bytes) -> int:
     rows, line_ends = copy(rows), copy(line_ends)
     rows.feed(line_ends.unify(before + b" ")[:-1])
     return rows.rows + 1
-
-
-def _require_windows_1252(name: str, path: Path) -> None:
-    for raw in _blocks(path):
-        if len(raw.translate(None, _NOT_IN_WINDOWS_1252)) < len(raw):
-            raise Unusable(NotText(name, value="neither UTF-8 nor Windows-1252", expected="UTF-8"))

@@ -28,6 +28,8 @@ class Problem:
     severity: ClassVar[Severity]
     left_out: ClassVar[LeftOut]
     mend: ClassVar[str]
+    # What follows the message when a field is known: the field's name, and the text.
+    hint: ClassVar[tuple[str, str]] = ("value", "")
 
     file: str
     row: int | None = None
@@ -42,9 +44,9 @@ class Problem:
                 object.__setattr__(self, name, text[:VALUE_CHARACTERS_MAX])
 
     def __str__(self) -> str:
-        return self.message.format(
-            file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected
-        )
+        field, hint = self.hint
+        message = self.message + (hint if getattr(self, field) else "")
+        return message.format(file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected)
 
     def as_json(self) -> dict[str, object]:
         """As every report, of a success or of a failure, shows it to programs."""
@@ -143,6 +145,7 @@ class NulByte(FileStop):
 class NotText(FileStop):
     code, title = "not-text", "File is not text that can be read"
     message = "{file}: {value}; expected CSV in {expected}"
+    hint = ("row", "; the first such place is in row {row}")
     mend = "Save the file as `CSV UTF-8`."
 
 
@@ -206,6 +209,7 @@ class NoHeader(FileStop):
 class MissingHeader(FileStop):
     code, title = "missing-header", "Required column missing"
     message = "{file}: column {column} is missing; expected {expected}"
+    hint = ("value", "; {value!r} may be meant for it")
     mend = "Add the column to the export."
 
 
@@ -219,6 +223,7 @@ class IgnoredHeader(FileWarning):
     code, title = "ignored-header", "Column ignored"
     left_out = "value"
     message = "{file}: column {column!r} is not known, and was ignored"
+    hint = ("value", "; {value} is the nearest column that is known")
     mend = "Rename or leave out the column; a district's own field is called ext.NAME."
 
 
@@ -240,6 +245,93 @@ class BadHeader(FileStop):
     mend = "Give every column a name, and take extra commas out of the header."
 
 
+# --- what programs leave in their files --------------------------------------------------------------------------------------
+
+
+class OtherSpelling(FileWarning):
+    code, title = "other-spelling", "File name in other letters"
+    message = "{file} is not there; {value} was read as {file}"
+    mend = "Name the file in lower case: students.csv, not Students.csv."
+
+
+class TwoSpellings(FileStop):
+    code, title = "two-spellings", "One file under two names"
+    message = "{file} is not there; found {value}, and the server cannot know which one is current"
+    mend = "Keep the current file, and name it in lower case."
+
+
+class NoRows(FileWarning):
+    code, title = "no-rows", "Optional file without rows"
+    message = "{file} has no rows of data; the sync goes on as if the file held nobody and nothing"
+    mend = "Export the file again if it should have rows; otherwise leave the file out."
+
+
+class EndMark(FileWarning):
+    code, title = "end-mark", "Control character at the end"
+    message = "{file}: the control character 0x1A (Ctrl+Z) at the end of the file was dropped"
+    mend = "Export the file without an end mark; some old programs write it."
+
+
+class ForeignRows(FileWarning):
+    code, title = "foreign-rows", "Rows in another encoding"
+    message = "{file} row {row}: not UTF-8 like the rest of the file; rows read as Windows-1252: {value}"
+    mend = "Export every row as UTF-8, so that no letter can be mistaken."
+
+
+class WrongSeparator(FileStop):
+    code, title = "wrong-separator", "Columns not separated by commas"
+    message = "{file} row {row}: {value} separate the columns; expected commas"
+    mend = "Export the file as CSV with commas between the columns."
+
+
+class UnnamedColumn(FileWarning):
+    code, title = "unnamed-column", "Blank column without a name"
+    message = "{file}: column {value} has no name and no values, and was dropped"
+    mend = "Take the comma at the end out of the header and of every row."
+
+
+class UnnamedValue(FileStop):
+    code, title = "unnamed-value", "Value in a column without a name"
+    message = "{file} row {row}: column {value} has a value here, and no name in the header; expected a name for each column"
+    mend = "Give the column its name, or take the value and the extra comma out."
+
+
+class FormulaCells(FileWarning):
+    code, title = "formula-cells", "Cells written as formulas"
+    message = '{file} row {row}: cells are written as formulas of a spreadsheet (="..."), {value} in all; read without the ="..."'
+    mend = "Export plain values."
+
+
+class SecondHeader(FileStop):
+    code, title = "second-header", "Another header among the rows"
+    message = "{file} row {row}: a header in another order than in row 1; the rows after it cannot be read by the first one"
+    mend = "Export one file with one header; two exports were probably joined."
+
+
+class RepeatedHeader(RowError):
+    code, title = "repeated-header", "Header row again"
+    message = "{file} row {row}: the header row again; the row was left out"
+    mend = "Export the file with one header row."
+
+
+class SeparatorRow(RowError):
+    code, title = "separator-row", "Row of dashes"
+    message = "{file} row {row}: only dashes and the like; the row was left out"
+    mend = "Export the file without lines between the rows."
+
+
+class MoreFieldCounts(FileStop):
+    code, title = "more-field-counts", "More rows with too few or too many commas"
+    message = "{file}: {value} more rows have too few or too many commas; expected {expected} fields as in the header"
+    mend = "Put values that hold a comma into quotes, and write all commas of blank cells."
+
+
+class RewrittenId(RowError):
+    code, title = "rewritten-id", "Id rewritten by a spreadsheet"
+    message = "{file} row {row}: a spreadsheet has rewritten the {column} {value!r}; its last digits are lost"
+    mend = "Export from the SIS again, and do not save the file in a spreadsheet; or format the id columns as text first."
+
+
 # --- rows left out --------------------------------------------------------------------------------------------------------
 
 
@@ -258,24 +350,28 @@ class DuplicateId(RowError):
 class UnknownSchool(RowError):
     code, title = "unknown-school", "School not in schools.csv"
     message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
+    hint = ("expected", "; schools.csv has {expected!r}, which differs only in zeros, .0 or letter case")
     mend = "Add the school to schools.csv, or leave out what belongs to it."
 
 
 class UnknownTeacher(RowError):
     code, title = "unknown-teacher", "Teacher not in teachers.csv"
     message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in"
+    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, .0 or letter case")
     mend = "Add the teacher to teachers.csv; a section needs one."
 
 
 class UnknownStudent(RowError):
     code, title = "unknown-student", "Student not in students.csv"
     message = "{file} row {row}: {column} {value!r} is no student of students.csv that went in"
+    hint = ("expected", "; students.csv has {expected!r}, which differs only in zeros, .0 or letter case")
     mend = "Add the student to students.csv, or take the enrollment out."
 
 
 class UnknownSection(RowError):
     code, title = "unknown-section", "Section not in sections.csv"
     message = "{file} row {row}: {column} {value!r} is no section of sections.csv that went in"
+    hint = ("expected", "; sections.csv has {expected!r}, which differs only in zeros, .0 or letter case")
     mend = "Add the section to sections.csv, or take the enrollment out."
 
 
@@ -351,6 +447,7 @@ class BlankSchoolNumber(RowWarning):
 class UnknownCoTeacher(RowWarning):
     code, title = "unknown-co-teacher", "Co-teacher not in teachers.csv"
     message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the co-teacher was dropped"
+    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, .0 or letter case")
     mend = "Add the teacher to teachers.csv, or clear the co-teacher."
 
 
@@ -405,6 +502,20 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     StandInHeader,
     DuplicateHeader,
     BadHeader,
+    OtherSpelling,
+    TwoSpellings,
+    NoRows,
+    EndMark,
+    ForeignRows,
+    WrongSeparator,
+    UnnamedColumn,
+    UnnamedValue,
+    FormulaCells,
+    SecondHeader,
+    RepeatedHeader,
+    SeparatorRow,
+    MoreFieldCounts,
+    RewrittenId,
     MissingValue,
     DuplicateId,
     UnknownSchool,

@@ -7,6 +7,7 @@ and nothing else: a column that the file does not have is NULL in every row, a b
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ class Tables:
     """The database, and which files and columns the district sent.
 
     `columns` maps each file that is there to the names of its columns; `extensions` to its own `ext.` names, without `ext.`.
+    `opened` holds the files open while they are read.
     `password_key` (hex) is what passwords are digested with as they are read; without one they are not read.
     """
 
@@ -33,6 +35,7 @@ class Tables:
     password_key: str = ""
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     extensions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
 
     def has(self, file: str, column: str) -> bool:
         """Whether the district sent this column."""
@@ -50,6 +53,7 @@ class Tables:
     def close(self) -> None:
         """Give back the memory and the temporary files."""
         self.connection.close()
+        self.opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Tables:
@@ -60,7 +64,7 @@ class Tables:
 
 
 def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
-    """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
+    """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`, not locked yet."""
     connection = connect(folder, memory_limit)
     findings.create_table(connection)
     return Tables(connection, folder, password_key)
@@ -81,6 +85,22 @@ def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     _limit_threads(connection)
     parts.begin(connection)
     return connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection, *reaches: Path) -> None:
+    """Let the engine reach no files any more but those in the folders `reaches`, whatever stands in a district's files."""
+    listed = ", ".join(text(str(path.absolute())) for path in reaches)
+    for statement in (
+        f"SET allowed_directories = [{listed}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+
+
+def text(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:

@@ -91,7 +91,7 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
     how = How(is_approved=True)
     district = reread(database, district)
     refuse_while_paused(database, district, how)
-    with workplace(settings) as folder, engine_in(settings, folder) as engine:
+    with workplace(settings) as folder, engine_in(settings, folder, *{page.parent for page in pages}) as engine:
         cloned.read(engine, pages)
         before = history.snapshot(database, district, folder, COMPARED)
         moment = compare(engine, database, district, before, settings, how)

@@ -12,7 +12,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from rollbook.errors import BadSetting, MachineTrouble
-from rollbook.roster.tables import connect
+from rollbook.roster.tables import connect, lock
 from rollbook.settings import Settings
 
 MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
@@ -29,7 +29,7 @@ def workplace(settings: Settings) -> Iterator[Path]:
         raise BadSetting(f"temporary: no file can be made in {settings.temporary or 'the system'!r}: {error.strerror}") from None
     with place as name:
         try:
-            yield Path(name)
+            yield Path(name).absolute()
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             reason = str(error).partition("\n")[0]
             raise MachineTrouble(
@@ -40,6 +40,8 @@ def workplace(settings: Settings) -> Iterator[Path]:
 
 
 @contextmanager
-def engine_in(settings: Settings, folder: Path) -> Iterator[DuckDBPyConnection]:
+def engine_in(settings: Settings, folder: Path, *reaches: Path) -> Iterator[DuckDBPyConnection]:
+    """An engine that reaches files in the folder, and in the folders `reaches`."""
     with connect(folder, settings.sync_memory) as engine:
+        lock(engine, folder, *reaches)
         yield engine

@@ -1,0 +1,78 @@
+"""Rows that are no data: blank ones, the header again, lines of dashes; they are left out before anything looks at them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from rollbook.contract.columns import PASSWORD, File, columns_of, header_key
+from rollbook.roster.csvtext import RULES
+from rollbook.roster.folder import Unusable
+from rollbook.roster.header import Header
+from rollbook.roster.problems import RepeatedHeader, SecondHeader, SeparatorRow
+from rollbook.roster.tables import Tables, text
+
+_BLANK: Final = "blank"
+_RULES: Final = text(f"[{re.escape(RULES.decode())}]*")
+
+
+def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
+    """The condition that leaves out all rows of `read_FILE` that are no data, by the expression `row`; named, but for blank ones.
+
+    It is blank when nothing is left. Errors: Unusable for another header among the rows.
+    """
+    query, found = _query(file, matched, row), f"no_data_{file.table}"
+    # No grouping, which takes memory of its own.
+    count, second = opened.one(f"""SELECT count(*), min("row") FILTER (what = '{SecondHeader.code}') FROM ({query})""")
+    if second is not None:
+        raise Unusable(SecondHeader(file.name, row=second))
+    if not count:
+        return "WHERE true"
+    if count == opened.one(f"SELECT count(*) FROM read_{file.table}")[0]:
+        return ""
+    opened.connection.execute(f"CREATE TABLE {found} AS {query}")
+    opened.connection.execute(
+        f"""
+        INSERT INTO problems SELECT what, '{file.name}', "row", NULL, NULL, NULL FROM {found} WHERE what <> '{_BLANK}'
+        """
+    )
+    return f"""WHERE {row} NOT IN (SELECT "row" FROM {found})"""
+
+
+def _query(file: File, matched: Header, row: str) -> str:
+    """The rows that are no data, each with what it is; most rows are passed over by their first cell alone."""
+    places = {**matched.columns, **{f"ext.{name}": place for name, place in matched.extensions.items()}}
+    cells = {_name(name): matched.keys[place] for name, place in places.items()}
+    # A password is a digest by now, and tells nothing.
+    seen = {name: key for name, key in cells.items() if name != _name(PASSWORD)}
+    known = {*matched.keys, *(header_key(column.header) for column in columns_of(file.name))} - {""}
+    # A required column, if there is one: it is seldom blank.
+    first = next((_name(c.name) for c in columns_of(file.name) if c.required and c.name in places), next(iter(seen)))
+    # Regular expressions are made once, while a list of texts takes memory for each cell that it is compared with.
+    return f"""
+        SELECT "row", what FROM (
+            SELECT {row} AS "row", CASE
+                WHEN {_all(f"{name} = ''" for name in cells)} THEN '{_BLANK}'
+                WHEN {_all(f"regexp_full_match({name}, {_RULES})" for name in seen)} THEN '{SeparatorRow.code}'
+                WHEN {_all(_is_header(name, (key,)) for name, key in seen.items())} THEN '{RepeatedHeader.code}'
+                WHEN {_all(_is_header(name, known) for name in seen)} THEN '{SecondHeader.code}'
+                END AS what
+            FROM read_{file.table}
+            WHERE regexp_full_match({first}, {_RULES}) OR {_is_header(first, known)}
+        ) WHERE what IS NOT NULL
+    """
+
+
+def _all(conditions: Iterable[str]) -> str:
+    return " AND ".join(conditions)
+
+
+def _is_header(name: str, keys: Iterable[str]) -> str:
+    """SQL for whether a cell is blank, or would be one of these headers."""
+    spelled = "|".join(re.escape(key).replace("_", "[ _-]") for key in sorted(keys))
+    return f"regexp_full_match({name}, {text(f'({spelled})?')}, 'i')"
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
