@@ -11,6 +11,7 @@ import pytest
 from rollbook.contract.fields import DISABILITIES, GENDERS, GRADES, LANGUAGES, RACES
 from rollbook.roster.problems import Problem
 from rollbook.roster.rules import Rules
+from rollbook.roster.vocabulary import ADMIN_ROLES
 from tests.roster.world import Outcome, outcome
 
 Case = tuple[str, str, str, bool]  # header, input, meaning, and whether the input is known
@@ -264,6 +265,12 @@ def test_lenient_grades_read_a_leading_zero(tmp_path: Path) -> None:
     assert [place for place in world.found if place[2] == "unknown-value"] == [("students.csv", 6, "unknown-value")]
 
 
+def test_lenient_grades_read_a_range_with_leading_zeros(tmp_path: Path) -> None:
+    schools = "School_id,School_name,School_number,Low_grade\nash,Ash,1,06-08\nbirch,Birch,2,12 - 09\n"
+    world = outcome(tmp_path, {"schools.csv": schools}, Rules(lenient_grades=True))
+    assert world.column("schools", "low_grade") == {"ash": "6", "birch": "9"}
+
+
 def test_blank_and_absent_columns_are_told_apart(tmp_path: Path) -> None:
     students = "School_id,Student_id,First_name,Last_name,Grade,Gender\nash,amy,Amy,Adams,,\n"
     world = outcome(tmp_path, {"students.csv": students, "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,amy\n"})
@@ -351,8 +358,21 @@ def test_every_spelling_of_a_tech_lead_counts_and_each_other_word_is_named_once(
     ]
 
 
-@pytest.mark.parametrize("roles", ["student,teacher", "teacher, student", "student;teacher", "Student ; Teacher", ""])
-def test_roles_of_a_resource_have_commas_or_semicolons_between(roles: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ADMIN_ROLES)
+def test_every_spelling_of_an_administrators_role_is_read_in_any_letter_case(role: str, tmp_path: Path) -> None:
+    spellings = [case(word) for word in (role, *ADMIN_ROLES[role]) for case in (str, str.upper, str.lower, str.title)]
+    admins = "Admin_id,Admin_email,First_name,Last_name,Title,Role\n" + "".join(
+        f"{number},{number}@x.org,A,B,T,{spelling}\n" for number, spelling in enumerate(spellings)
+    )
+    world = outcome(tmp_path, {"administrators.csv": admins})
+    assert [row["role"] for row in world.tables["district_admins"]] == [role] * len(spellings)
+    assert world.found == []
+
+
+@pytest.mark.parametrize(
+    "roles", ["student,teacher", "teacher, student", "Student ; Teachers", "students/teachers", "TEACHER|STUDENT", ""]
+)
+def test_roles_of_a_resource_have_any_usual_mark_between(roles: str, tmp_path: Path) -> None:
     world = outcome(tmp_path, {"resources.csv": f'Resource_id,Title,Roles\n1,Atlas,"{roles}"\n2,Desk,teacher\n'})
     assert [row["roles"] for row in world.tables["resources"]] == [["student", "teacher"], ["teacher"]]
     assert world.found == []

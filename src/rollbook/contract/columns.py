@@ -309,7 +309,7 @@ _RESOURCES = _column(
     "resources.csv",
     ("Resource_id*", "resources.key", "The application's own id of the resource."),
     ("Title*", "resources.title", "The name people see."),
-    ("Roles", "resources.roles", "Who may use it: `student`, `teacher`, or both with `,` or `;` between."),
+    ("Roles", "resources.roles", "Who may use it: `student`, `teacher`, or both with `,`, `;`, `/` or `|` between."),
     ("Course_name", "resource_courses.course", "Name of a course that uses it."),
     ("Course_number", "resource_courses.course", "Number of that course."),
 )

@@ -48,8 +48,12 @@ _ERRORS: Final = ", ".join(f"'{problem.code}'" for problem in PROBLEMS if proble
 _BEFORE: Final = (
     # One part of a key, with its length before it.
     "CREATE MACRO part(piece) AS length(coalesce(piece, '')) || ':' || coalesce(piece, '') || ' '",
-    # The roles that a resource names, with commas or semicolons between.
-    "CREATE MACRO role_words(roles) AS string_split_regex(replace(lower(coalesce(roles, '')), ' ', ''), '[,;]')",
+    # The roles that a resource names, with any of the usual marks between; `students` is `student`.
+    """
+    CREATE MACRO role_words(roles) AS list_transform(
+        string_split_regex(replace(lower(coalesce(roles, '')), ' ', ''), '[,;/|]'), lambda word: rtrim(word, 's')
+    )
+    """,
     # The rows of each file without an error so far.
     *(
         f"""

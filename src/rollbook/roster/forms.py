@@ -36,9 +36,12 @@ def _rows(column: Column) -> str:
 
 def _report(tables: Tables, rows: str, columns: list[Column]) -> None:
     """One pass over the rows for all of their columns."""
-    others = [f"{column.name} <> '' AND NOT ({FORMS[column.values].format(column.name)})" for column in columns]
-    counted = ", ".join(f'count(*) FILTER ({other}), min("row") FILTER ({other})' for other in others)
-    found = tables.one(f"SELECT {counted} FROM {rows}")
+    others = ", ".join(
+        f"""if({column.name} <> '' AND NOT ({FORMS[column.values].format(column.name)}), "row", NULL) AS other{number}"""
+        for number, column in enumerate(columns)
+    )
+    counted = ", ".join(f"count(other{number}), min(other{number})" for number in range(len(columns)))
+    found = tables.one(f"SELECT {counted} FROM (SELECT {others} FROM {rows})")
     for number, column in enumerate(columns):
         count, row = found[2 * number : 2 * number + 2]
         if count:
