@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rollbook.web.connections import network
 from tests.journeys.hub import Hub
 from tests.web.wire import PATIENCE_SECONDS, answers, pieces, read_all, serving
 
@@ -183,6 +184,14 @@ def test_connections_of_one_address_leave_room_for_those_of_others() -> None:
             stack.enter_context(closing(wire.connect()))
         kept.sendall(GET)
         assert answers(kept.recv(65536)) == [(200, "/next <>")]
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("fe80::1%eth0", "fe80::/64"), ("::1", "::/64")],
+)
+def test_all_addresses_that_one_client_may_choose_count_as_one(address: str, counted: str) -> None:
+    assert network(address) == counted
 
 
 @pytest.mark.parametrize("sent", [CHUNKED + b"3\r\nab", GET, b"GET / HT", b""], ids=["body", "idle", "head", "nothing"])

@@ -46,6 +46,8 @@ PAGES = {
     "address over plain http": {"redirect_uri": BACK.replace("https", "http")},
     "address with a traversal": {"redirect_uri": "https://reader.example/back/../evil"},
     "address with a trailing slash": {"redirect_uri": BACK + "/"},
+    "address with a NUL at its end": {"redirect_uri": BACK + "\0"},
+    "address with a NUL within": {"redirect_uri": BACK[:-2] + "\0" + BACK[-2:]},
     "address with a port": {"redirect_uri": "https://reader.example:444/back"},
     "too long": {"state": "x" * 3000},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 import time
@@ -66,6 +67,13 @@ class Wire:
             except OSError:  # the server has refused the first part, and closed
                 pass
             return answers(read_all(connection))
+
+    def statuses(self, request: bytes) -> list[int]:
+        """Send bytes, then end; the status of each answer, whatever its body is."""
+        with closing(self.connect()) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return [int(status) for status in re.findall(rb"(?:^|[^\n\r]|\r\n\r\n)HTTP/1\.1 (\d{3}) ", read_all(connection))]
 
     def connections(self) -> set[Any]:
         """The connections that are open now."""

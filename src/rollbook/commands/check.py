@@ -18,7 +18,7 @@ from rollbook.sync.inspection import Inspection
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.argument("source", type=click.Path(path_type=Path, readable=False), metavar="FOLDER")
 @click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning instead of stopping.")
 @rules_option
 @problems_option

@@ -35,7 +35,13 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for w
 @click.option("--port", type=int, help="Port to listen on; default 8400.")
 @click.option("--students", type=int, help=f"How many students a new demo's district has; default {STUDENTS}.")
 @click.option("--seed", type=int, help=f"The same seed gives the same new demo, ids included; default {SEED}.")
-@click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True, help="Where it is kept.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, readable=False),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where it is kept.",
+)
 @click.option("--fresh", is_flag=True, help="Start over with a new demo.")
 @click.option(
     "--redirect-uri",

@@ -13,7 +13,7 @@ from rollbook.synthetic import writer
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path, readable=False))
 @click.option("--students", type=int, default=1000, show_default=True, help="How many students, 50 to 1,000,000.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same district.")
 @click.option("--day", type=int, default=0, show_default=True, help="The same district that many days on.")

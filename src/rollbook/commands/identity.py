@@ -87,7 +87,7 @@ def badge() -> None:
 
 @badge.command("print")
 @click.argument("district")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @click.option("--school", default="", help="Only people of this school, by its SIS id, name or id.")
 @click.option("--role", type=click.Choice(LOGIN_ROLES), default="student", show_default=True, help="Only people of this role.")
 @click.option("--user", "users", multiple=True, help="Only these people, by id, SIS id, username or email; may be repeated.")

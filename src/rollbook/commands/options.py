@@ -27,7 +27,7 @@ database_option = click.option(
 problems_option = click.option(
     "--problems",
     "problems_file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE.csv",
     help=f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, severity, message.",
 )

@@ -25,7 +25,7 @@ from rollbook.sync import How
 
 @click.command()
 @click.argument("district")
-@click.argument("source", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.argument("source", type=click.Path(path_type=Path, readable=False), metavar="FOLDER")
 @click.option("--plan", is_flag=True, help="Only show what would change, for the district and each application.")
 @click.option("--approve", is_flag=True, help="Apply also what would be held for looking wrong.")
 @click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.")

@@ -16,6 +16,8 @@ Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 HTML: Header = (b"content-type", b"text/html; charset=utf-8")
 NO_STORE: Header = (b"cache-control", b"no-store")
+# A browser must not take text in a record for a page or a script.
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 CORS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET,PATCH,POST,DELETE"),
@@ -37,7 +39,7 @@ class Answer:
 
 def every_answer() -> list[Header]:
     """The headers of every API answer."""
-    return [*CORS, NO_STORE, (b"x-request-id", str(uuid4()).encode())]
+    return [*CORS, NO_STORE, NOSNIFF, (b"x-request-id", str(uuid4()).encode())]
 
 
 def rate_headers(allowance: Allowance | None) -> tuple[Header, ...]:
@@ -71,5 +73,4 @@ def _html_404(method: str, path: str) -> Answer:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'
         f"<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
     )
-    guards = ((b"content-security-policy", b"default-src 'none'"), (b"x-content-type-options", b"nosniff"))
-    return Answer(404, (HTML, *guards), page.encode())
+    return Answer(404, (HTML, (b"content-security-policy", b"default-src 'none'")), page.encode())

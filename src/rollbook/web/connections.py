@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Protocol
 
 from rollbook.settings import Settings
@@ -154,6 +155,13 @@ class Connections:
         _log.debug("closed a connection of %s: %s", connection.address, why)
         self.leave(connection)
         connection.abort()
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 the first half, as the second one is a client's own to choose (RFC 4291, 2.5.4)."""
+    if ":" not in address:
+        return address
+    return str(ip_network((address.partition("%")[0], 64), strict=False))
 
 
 def allow_files(settings: Settings) -> None:

@@ -35,6 +35,7 @@ from rollbook.web import work
 from rollbook.web.pages import environment, safety
 
 FORM_BYTES_MAX = 64 * 1024
+NUL_SHOWN = "\ufffd"
 # Argon2id takes 19 MiB and a core for each attempt; another server may let us wait. Neither may take all threads.
 COSTLY_MAX = 4
 # In a demo: a page that stands for the application of a developer who has none yet.
@@ -258,13 +259,13 @@ def onward(ask: str, slug: str) -> str:
 
 async def _visit(request: Request) -> Visit:
     body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
-    # No form of ours holds a NUL, and PostgreSQL takes none.
-    form = {name: value.replace("\0", "") for name, value in parse_qsl(body)}
+    # PostgreSQL takes no NUL. It is replaced, never dropped: without it, a value would be another one, which may be known.
+    form = {name: value.replace("\0", NUL_SHOWN) for name, value in parse_qsl(body)}
     return Visit(
         method=request.method,
         path=request.url.path,
         parts=request.path_params,
-        query=[(name, value.replace("\0", "")) for name, value in parse_qsl(request.url.query, keep_blank_values=True)],
+        query=[(name, value.replace("\0", NUL_SHOWN)) for name, value in parse_qsl(request.url.query, keep_blank_values=True)],
         form=form,
         cookies=request.cookies,
         address=address_of(request),

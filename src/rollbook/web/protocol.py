@@ -15,12 +15,13 @@ import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from rollbook.web.connections import Connections, Waits
+from rollbook.web.answers import NOSNIFF
+from rollbook.web.connections import Connections, Waits, network
 
 # What a head ends with, and the body of a chunked message with all its trailers.
 END = b"\r\n\r\n"
 # The names that say where a message ends, or whom it is for: two of one name have two readings (RFC 9112, 3.2 and 6.3).
-SINGLE = (b"host", b"content-length", b"transfer-encoding", b"authorization")
+SINGLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization"))
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow: Flow = Flow(transport)
-        self.address = self.client[0] if self.client else ""
+        self.address = network(self.client[0]) if self.client else ""
         self.since = self.loop.time()
         self.unread = 0
         self._ahead = b""
@@ -165,8 +166,10 @@ class Protocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_in_body:  # a trailer is no header (RFC 9110, 6.5.1)
             return
-        super().on_header(name, value)
-        name = self.headers[-1][0]
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
         if name in SINGLE:
             if name in self._single:
                 raise self._refused(HTTPStatus.BAD_REQUEST, f"The header {name.decode()} must not be repeated.")
@@ -292,7 +295,12 @@ class Protocol(HttpToolsProtocol):
                 self.transport.close() if self.cycle.response_complete else self.transport.abort()
                 return
         body = orjson.dumps({"message": sentence, "error": sentence})
-        lines = [b"content-type: application/json; charset=utf-8", b"content-length: %d" % len(body), b"connection: close"]
+        lines = [
+            b"content-type: application/json; charset=utf-8",
+            b"content-length: %d" % len(body),
+            b"connection: close",
+            b": ".join(NOSNIFF),
+        ]
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             lines.append(b"retry-after: 1")
         self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + END + body)
