@@ -41,7 +41,7 @@ class Settings:
     """What is in force. Sizes are in bytes, times in seconds unless the name says days."""
 
     database: str = row("rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True)
-    host: str = row("127.0.0.1", "Address the server listens on.")
+    host: str = row("127.0.0.1", "Address the server listens on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6.")
     port: int = row(8400, "Port the server listens on.", least=1)
     workers: int = row(1, "Server processes.", least=1)
     key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
@@ -104,9 +104,14 @@ class Settings:
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
 
 
+def listening_address(settings: Settings) -> str:
+    """Where the server listens, as an address to open; one of IPv6 stands in brackets (RFC 3986, 3.2.2)."""
+    return f"http://[{settings.host}]:{settings.port}" if ":" in settings.host else f"http://{settings.host}:{settings.port}"
+
+
 def base_url(settings: Settings) -> str:
     """The address under which people and applications reach the server, without a trailing slash: also the issuer."""
-    return (settings.issuer or settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    return (settings.issuer or settings.public_url or listening_address(settings)).rstrip("/")
 
 
 def api_base_url(settings: Settings) -> str:

@@ -98,7 +98,20 @@ def test_a_missing_or_impossible_argument_is_named(place: Path, arguments: str, 
         (["serve", "--port", "0"], "port: expected at least 1, got 0"),
         (["serve", "--port", "70000"], "port: expected at most 65535, got 70000"),
         (["serve", "--workers", "0"], "workers: expected at least 1, got 0"),
-        (["serve", "--host", "nowhere.invalid"], "on nowhere.invalid cannot be used"),
+        (
+            ["serve", "--host", "nowhere.invalid"],
+            "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got",
+        ),
+        (
+            ["serve", "--host", "[::1]"],
+            "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got '[::1]'",
+        ),
+        (["serve", "--host", ""], "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got ''"),
+        (["serve", "--host", "2001:db8::1"], "on 2001:db8::1 cannot be used: Cannot assign requested address"),
+        (
+            ["demo", "--host", "a..b"],
+            "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got 'a..b'",
+        ),
         (["demo", "--port", "70000"], "port: expected at most 65535, got 70000"),
         (["demo", "--folder", "text"], "folder: text cannot be used: File exists; choose another one with --folder"),
         (["demo", "--folder", "text/below"], "folder: text/below cannot be used"),
@@ -201,3 +214,21 @@ def test_nothing_of_all_this_changed_the_district(place: Path) -> None:
     shown = program.done("district", "show", "D", "--json", folder=place)
     assert '"users": 6' in shown
     assert '"committed_syncs": 1' in shown
+
+
+@pytest.mark.parametrize("command", [["check", "files"], ["sync", "D", "files"]], ids=" ".join)
+def test_a_folder_that_may_not_be_read_is_told_as_any_bad_source(
+    place: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """As the system does for a person who is not root."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("ROLLBOOK_DATABASE", str(place / "rollbook.db"))
+
+    def refuse(path: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    monkeypatch.setattr("os.listdir", refuse)
+    refused = CliRunner().invoke(rollbook, command, prog_name="rollbook")
+    assert refused.exit_code == 1, refused.output
+    assert "Permission denied" in refused.output + str(refused.exception)

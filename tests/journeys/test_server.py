@@ -201,3 +201,26 @@ def test_a_server_tells_the_district_where_its_people_sign_in(folder: Path, toke
             portal = httpx.get(f"{server.base}/v3.0/districts", headers=bearer).json()["data"][0]["data"]["portal_url"]
             time.sleep(0.05)
     assert portal.startswith("https://roster.example/in/springfield")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("host", "printed", "reached"),
+    [
+        ("::1", "http://[::1]", ["[::1]"]),
+        ("::", "http://[::]", ["[::1]", "127.0.0.1"]),
+        ("127.0.0.1", "http://127.0.0.1", ["127.0.0.1"]),
+    ],
+)
+def test_a_server_listens_on_addresses_of_both_kinds(
+    folder: Path, token: str, host: str, printed: str, reached: list[str], workers: int
+) -> None:
+    port = program.free_port()
+    with program.serving("serve", "--host", host, "--workers", workers, folder=folder, port=port, wait=False) as server:
+        assert server.printed_at_once() == f"Rollbook serves {printed}:{port} (stop with Ctrl+C)\n"
+        for address in reached:
+            server.base = f"http://{address}:{port}"
+            server.wait_until_it_answers()
+            discovered = httpx.get(f"{server.base}/.well-known/openid-configuration").json()
+            assert discovered["issuer"] == f"{printed}:{port}"
+        assert server.printed.count("\n") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rollbook.commands.options import database_option, opened, read_settings, warn_of_readers
+from rollbook.settings import listening_address
 from rollbook.web import server
 
 
@@ -19,5 +20,5 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
     server.check_port(settings)
     with opened(settings):
         warn_of_readers(settings)
-    click.echo(f"Rollbook serves http://{settings.host}:{settings.port} (stop with Ctrl+C)")
+    click.echo(f"Rollbook serves {listening_address(settings)} (stop with Ctrl+C)")
     server.run(settings)

@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
@@ -30,21 +32,48 @@ LIMITS = PREFIX + "LIMITS_FILE"
 DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
 DEMO_BASIC = PREFIX + "DEMO_BASIC"
 DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
+ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
 # How often it is looked whether the server takes requests yet.
 READY_SECONDS = 0.02
 
 
 def check_port(settings: Settings) -> None:
     """Errors: BadSetting when the address cannot be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for listening in _listen(settings):
+        listening.close()
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """A socket for each address that the host stands for. Errors: BadSetting when there is none, or one cannot be used."""
+    opened: list[socket.socket] = []
+    for family, host in _addresses(settings.host):
+        listening = socket.socket(family)
+        opened.append(listening)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # else clients of IPv4 would have addresses of another form here
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            listening.bind((host, settings.port))
         except OSError as error:
+            for other in opened:
+                other.close()
             reason = error.strerror or str(error)
-            raise BadSetting(
-                f"port {settings.port} on {settings.host} cannot be used: {reason}; choose another one with --port"
-            ) from None
+            raise BadSetting(f"port {settings.port} on {host} cannot be used: {reason}; choose another one with --port") from None
+        listening.set_inheritable(True)
+    return opened
+
+
+def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    """The addresses to listen on, each with its family."""
+    if host == ANY_IPV6:
+        return [(socket.AF_INET6, host), (socket.AF_INET, ANY_IPV4)]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        found = []
+    if not host or not found:
+        raise BadSetting(f"host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got {host!r}")
+    return list(dict.fromkeys((family, str(place[0])) for family, _, _, _, place in found))
 
 
 def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[], None] | None = None) -> None:
@@ -63,16 +92,26 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
-        uvicorn.run("rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings))
+        _serve(settings)
     finally:
         let_go(limits)
+
+
+def _serve(settings: Settings) -> None:
+    """Listen, and take requests in this process or in workers. As `uvicorn.run`, which takes one address only."""
+    sockets = _listen(settings)
+    config = uvicorn.Config("rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings))
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        if settings.workers > 1:
+            Multiprocess(config, sockets=sockets).run()
+        else:
+            server.run(sockets)
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """How each worker process listens and reads requests."""
     return {
-        "host": settings.host,
-        "port": settings.port,
         "interface": "asgi3",
         "loop": "uvloop",
         "http": partial(Protocol, connections=Connections(settings)),
