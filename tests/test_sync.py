@@ -125,6 +125,18 @@ def test_only_what_changed_is_modified(hub: Hub) -> None:
             assert after[path] == [new.get(record["id"], record) for record in records]
 
 
+def test_rows_of_one_contact_that_change_places_change_nothing(hub: Hub) -> None:
+    headers = "School_id,Student_id,Last_name,First_name,Contact_name,Contact_type,Contact_phone,Contact_sis_id\n"
+    rows = [
+        "N,emmy,Noether,Emmy,Max Noether,Family,2025550101,P1\n",
+        "N,emmy,Noether,Emmy,Max Noether,Emergency,2025550102,P1\n",
+        "N,alan,Turing,Alan,Max Noether,Other,2025550103,P1\n",
+    ]
+    files = {**SMALLER, "students.csv": headers + "".join(rows)}
+    hub.sync(files)
+    assert counted(hub.sync({**files, "students.csv": headers + "".join(reversed(rows))})) == {}
+
+
 def test_moves_show_in_every_list_that_they_touch(hub: Hub) -> None:
     hub.sync(world.FILES)
     client = hub.client(hub.connect())

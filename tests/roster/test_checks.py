@@ -254,7 +254,7 @@ def test_the_rest_goes_in_when_rows_are_left_out(tmp_path: Path) -> None:
         },
     )
     assert world.found == [
-        ("students.csv", 6, "duplicate-id"),
+        ("students.csv", 6, "shared-id"),
         ("students.csv", 7, "unknown-school"),
         ("enrollments.csv", 7, "unknown-student"),
     ]
@@ -286,7 +286,7 @@ def test_errors_are_counted_by_what_the_files_feed(tmp_path: Path) -> None:
         tmp_path,
         {
             "schools.csv": SCHOOLS + ",Cedar,3\n",
-            "students.csv": CONTACTS + STUDENTS_WITH_BLANKS + "ash,,,,,,,,,\nash,amy,Amy,Adams,4,,Primary,,,\n",
+            "students.csv": CONTACTS + STUDENTS_WITH_BLANKS + "ash,,,,,,,,,\nash,amy,Amy,Adams,4,,Primary,p@x.org,,\n",
             "staff.csv": STAFF + "cedar,7,,Fay,Fox,\n",
             "enrollments.csv": ENROLLMENTS + "x,x,x\nash,algebra,x\n",
         },

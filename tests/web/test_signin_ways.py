@@ -6,9 +6,10 @@ import pytest
 from httpx import Response
 
 from rollbook.auth import passwords
+from rollbook.roster.rules import Rules
 from rollbook.store import audit, credentials, people
 from rollbook.store.database import Connection
-from rollbook.sync import run
+from rollbook.sync import How, inspection, run
 from tests.roster import world as files
 from tests.sso import FILES, STUDENTS, Browser, World
 
@@ -158,6 +159,11 @@ def _change_password_of_ben(world: World, password: str) -> None:
     run(world.database, world.district, files.write(world.folder / password, changed), world.settings)
 
 
+def _send(world: World, name: str, students: str) -> None:
+    source = files.write(world.folder / name, {**FILES, "students.csv": students})
+    assert run(world.database, world.district, source, world.settings, how=How(is_approved=True)).state == "committed"
+
+
 def _badge(connection: Connection, world: World, person: str) -> str:
     code = credentials.new_badge()
     credentials.give_badges(connection, world.district.number, {world.ids[person]: code})
@@ -174,3 +180,46 @@ def test_everybody_has_one_row_for_each_role(world: World) -> None:
         found = credentials.by_email(connection, world.district.number, "OKOYE@example.org")
         person = people.find(connection, people.whole(connection, world.district.number), "okoye@example.org")
     assert found == [(person.id, "teacher"), (person.id, "staff")]
+
+
+@pytest.mark.parametrize("word", ["NULL", "n/a", "None", "-", "unknown"])
+def test_a_word_for_nothing_opens_no_account_by_name_email_or_password(word: str, world: World, browser: Browser) -> None:
+    students = (
+        "School_id,Student_id,First_name,Last_name,Grade,Student_email,Username,Password\n"
+        f"ash,amy,Amy,Adams,4,{word},amya,{word}\nash,ben,Ben,Baker,4,{word},{word},banana 2\n"
+        f"birch,cem,Cem,Celik,5,cem@example.org,{word},cherry 3\n"
+    )
+    _send(world, "words", students)
+    for username, password in (("amya", word), (word, "banana 2"), (word, "cherry 3"), (word, word), (word.lower(), word)):
+        assert _sign_in(browser, username, password).status_code == 401
+    with world.database.read() as connection:
+        assert credentials.by_email(connection, world.district.number, word) == []
+    assert _sign_in(browser, "cem@example.org", "cherry 3").status_code == 303
+
+
+def test_a_username_of_several_people_opens_the_account_of_the_password_and_none_if_that_is_shared_too(world: World) -> None:
+    students = (
+        "School_id,Student_id,First_name,Last_name,Grade,Username,Password\n"
+        "ash,amy,Amy,Adams,4,moss,apple 1\nash,ben,Ben,Baker,4,moss,banana 2\nbirch,cem,Cem,Celik,5,twin,pear\n"
+        "birch,dot,Dot,Diaz,5,twin,pear\n"
+    )
+    _send(world, "shared", students)
+    ben = world.browser()
+    assert "Ben Baker" in ben.follow(_sign_in(ben, "moss", "banana 2")).text
+    assert _sign_in(world.browser(), "twin", "pear").status_code == 401
+
+
+def test_the_report_counts_words_as_passwords_and_passwords_that_many_have_and_shows_none(world: World) -> None:
+    headers = "School_id,Student_id,First_name,Last_name,Grade,Username,Password\n"
+    rows = "".join(f"ash,s{number},A{number},B,4,user{number},{'letmein' if number < 4 else 'NULL'}\n" for number in range(6))
+    changed = {"students.csv": headers + rows, "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,s0\n"}
+    source = files.write(world.folder / "equal", {**FILES, **changed})
+    done = run(world.database, world.district, source, world.settings, how=How(is_plan=True))
+    looked = inspection.inspect(source, world.settings, Rules())
+    for problems in (done.problems, looked.problems):
+        told = [(p.row, p.column, p.value, p.expected) for p in problems if "password" in p.code or p.column == "Password"]
+        assert told == [
+            (2, "Password", None, "4 people (1 passwords that at least 3 have, one of them 4)"),
+            (6, "Password", "2", None),
+        ]
+        assert "letmein" not in "".join(map(str, problems))

@@ -14,16 +14,18 @@ class Check:
     """One rule: a query for the rows of a file that break it, which selects `row, value, expected`.
 
     `header` is the column that is wrong, and without it in the file there is nothing to check; None when the query itself selects
-    it, as `column_name`.
+    it, as `column_name`. `file` is None for a rule over several files, whose query selects `file`, too.
     """
 
     problem: type[Problem]
-    file: str
+    file: str | None
     header: str | None
     query: str
 
     def applies_to(self, tables: Tables) -> bool:
         """Whether the district sent what the rule is about."""
+        if self.file is None:
+            return True
         return self.file in tables.columns if self.header is None else tables.has(self.file, self.header.lower())
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from rollbook.contract.columns import FILES
-from rollbook.roster import meanings
+from rollbook.roster import meanings, nothing, repeats
 from rollbook.roster.checking import Check
 from rollbook.roster.findings import Problems
 from rollbook.roster.levels import levels
@@ -34,10 +34,12 @@ def check(tables: Tables, rules: Rules) -> Problems:
 
 
 def _run(connection: DuckDBPyConnection, rule: Check) -> None:
+    file = "file" if rule.file is None else f"'{rule.file}'"
+    header = "column_name" if rule.header is None else f"'{rule.header}'"
     connection.execute(
         f"""
         INSERT INTO problems
-        SELECT '{rule.problem.code}', '{rule.file}', "row", {f"'{rule.header}'" if rule.header else "column_name"},
+        SELECT '{rule.problem.code}', {file}, "row", {header},
             left(value, {VALUE_CHARACTERS_MAX}), left(expected, {VALUE_CHARACTERS_MAX})
         FROM ({rule.query})
         """
@@ -48,6 +50,8 @@ _ERRORS: Final = ", ".join(f"'{problem.code}'" for problem in PROBLEMS if proble
 _BEFORE: Final = (
     # One part of a key, with its length before it.
     "CREATE MACRO part(piece) AS length(coalesce(piece, '')) || ':' || coalesce(piece, '') || ' '",
+    *nothing.MACROS,
+    *repeats.MACROS,
     # The roles that a resource names, with any of the usual marks between; `students` is `student`.
     """
     CREATE MACRO role_words(roles) AS list_transform(

@@ -12,7 +12,11 @@ from typing import Final
 
 import duckdb
 
+from rollbook.roster.nothing import is_nothing
+
 TABLE: Final = "roster_credentials"
+# What stands in place of a password that is a word for nothing: no digest, and it opens nothing.
+NO_PASSWORD: Final = "nothing"  # noqa: S105 - says that there is no password
 _BATCH: Final = 10_000
 # Role, the rows that are kept, the columns of username, email and password, and the ids by key.
 _SOURCES: Final = (
@@ -25,14 +29,21 @@ _SOURCES: Final = (
 
 def digest(cell: str, key: str) -> str:
     """SQL for the first step of a password's digest; blank for a blank cell, and when there is no key."""
-    return f"CASE WHEN {cell} = '' THEN '' ELSE sha256('{key}' || nfc_normalize({cell})) END" if key else f"left({cell}, 0)"
+    if not key:
+        return f"left({cell}, 0)"
+    return f"""CASE WHEN {cell} = '' THEN '' WHEN {is_nothing(cell)} THEN '{NO_PASSWORD}'
+        ELSE sha256('{key}' || nfc_normalize({cell})) END"""
 
 
 def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
-    """Create `roster_credentials` (role, key, username, email, verifier) of the kept rows: one row a person and role."""
+    """Create `roster_credentials` (role, key, username, email, verifier) of the kept rows: one row a person and role.
+
+    A word for nothing is nobody's username, email or password.
+    """
     parts = (
-        f"""SELECT '{role}' AS role, key, lower(coalesce(arg_min({username}, "row"), '')) AS username,
-                lower(coalesce(arg_min({email}, "row"), '')) AS email, coalesce(arg_min({password}, "row"), '') AS first_digest
+        f"""SELECT '{role}' AS role, key, lower(said(coalesce(arg_min({username}, "row"), ''))) AS username,
+                lower(said(coalesce(arg_min({email}, "row"), ''))) AS email,
+                replace(coalesce(arg_min({password}, "row"), ''), '{NO_PASSWORD}', '') AS first_digest
             FROM {table} GROUP BY key"""
         for role, table, username, email, password, _ in _SOURCES
     )

@@ -11,9 +11,9 @@ from rollbook.roster.findings import record
 from rollbook.roster.problems import OtherForm
 from rollbook.roster.tables import Tables
 
-# What a value must be, as SQL for the column `{0}`.
+# What a value must be, as SQL for the column `{0}`; words for nothing are told of by `uniqueness`.
 FORMS: Final = {
-    "email": "{0} LIKE '%_@_%._%' AND NOT contains({0}, ' ') AND length({0}) - length(replace({0}, '@', '')) = 1",
+    "email": "is_nothing({0}) OR is_email({0})",
     "state": "regexp_full_match({0}, '[A-Za-z]{{2}}')",
     "zip": "regexp_full_match({0}, '[A-Za-z0-9]{{5}}([A-Za-z0-9]{{4}})?')",
 }

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from rollbook.contract.columns import PASSWORD, columns_of
+from rollbook.roster import contacts
 from rollbook.roster.checking import Check, Level, conflicts, duplicates, missing_values, unknown_reference
 from rollbook.roster.problems import (
     BlankSchoolNumber,
-    ConflictingContact,
-    IncompleteContact,
     NoStudents,
     OtherSchool,
     Problem,
@@ -26,8 +25,10 @@ from rollbook.roster.problems import (
     UnknownTeacher,
     UnknownValue,
 )
+from rollbook.roster.repeats import shared_ids
 from rollbook.roster.rules import Rules
 from rollbook.roster.tables import Tables
+from rollbook.roster.uniqueness import ACCOUNTS, told_once, words_as_ids
 from rollbook.roster.vocabulary import ADMIN_ROLES
 
 # Words that staff may write instead of a school's id (documented); an id of schools.csv goes before them.
@@ -44,8 +45,11 @@ def levels(tables: Tables, rules: Rules) -> tuple[Level, ...]:
         _SCHOOLS,
         _UNIQUE_SCHOOLS,
         _people(rules),
+        Level(shared_ids(tables), keep=(contacts.NAMED,)),
         _UNIQUE_PEOPLE,
+        Level((contacts.shared_ids(tables),)),
         _kept_people(tables),
+        Level(told_once()),
         _SECTIONS,
         _UNIQUE_SECTIONS,
         _ENROLLMENTS,
@@ -60,6 +64,7 @@ _KEPT_SCHOOLS: Final = "SELECT key FROM kept_schools"
 
 _SCHOOLS: Final = Level(
     (
+        *words_as_ids(),
         *missing_values("schools.csv", "School_id", "School_name"),
         Check(
             BlankSchoolNumber,
@@ -118,13 +123,10 @@ def _unknown_admin_roles(rules: Rules) -> Check:
     )
 
 
-_CONTACT_COLUMNS: Final = tuple(c.name for c in columns_of("students.csv") if c.name.startswith("contact_"))
-_CONTACT: Final = f"concat({', '.join(_CONTACT_COLUMNS)})"
-
 _UNIQUE_PEOPLE: Final = Level(
     (
         # A further row of a student is there for a further contact; without one it is a duplicate.
-        duplicates("students.csv", "Student_id", when=f"{_CONTACT} = ''"),
+        duplicates("students.csv", "Student_id", when='"row" NOT IN (SELECT "row" FROM contact_rows)'),
         duplicates("teachers.csv", "Teacher_id"),
         # A further row of a staff member is there for a further school.
         duplicates("staff.csv", "Staff_id", "school_id"),
@@ -136,11 +138,11 @@ _UNIQUE_PEOPLE: Final = Level(
 def _kept_people(tables: Tables) -> Level:
     return Level(
         (
-            conflicts(tables, "students.csv", "student_id", PASSWORD, *_CONTACT_COLUMNS),
+            conflicts(tables, "students.csv", "student_id", PASSWORD, *contacts.COLUMNS),
             conflicts(tables, "staff.csv", "staff_id", "school_id", "role", PASSWORD),
             conflicts(tables, "admins.csv", "staff_id", "school_id", "role", PASSWORD),
             conflicts(tables, "administrators.csv", "admin_id", "role"),
-            _INCOMPLETE_CONTACTS,
+            contacts.INCOMPLETE,
         ),
         keep=(
             """
@@ -151,48 +153,24 @@ def _kept_people(tables: Tables) -> Level:
             "CREATE TABLE kept_teachers AS SELECT *, teacher_id AS key FROM usable_teachers",
             """
             CREATE TABLE kept_staff AS
-            SELECT "row", school_id, staff_id AS key, staff_email AS email, first_name AS first, middle_name AS middle,
-                last_name AS last, department, title, username AS district_username, role, ext, password
+            SELECT 'staff.csv' AS file, "row", school_id, staff_id AS key, staff_email AS email, first_name AS first,
+                middle_name AS middle, last_name AS last, department, title, username AS district_username, role, ext, password
             FROM usable_staff
             UNION ALL
-            SELECT "row", school_id, staff_id, admin_email, first_name, NULL, last_name, NULL, admin_title, username, role, ext,
-                password
+            SELECT 'admins.csv', "row", school_id, staff_id, admin_email, first_name, NULL, last_name, NULL, admin_title,
+                username, role, ext, password
             FROM usable_admins
             """,
             "CREATE TABLE kept_administrators AS SELECT *, admin_id AS key FROM usable_administrators",
-            _KEPT_CONTACTS,
+            *(
+                f'CREATE VIEW first_{people} AS SELECT key, min("row") AS "row" FROM kept_{people} GROUP BY key'
+                for people in ("staff", "administrators")
+            ),
+            ACCOUNTS,
+            *contacts.KEPT,
         ),
     )
 
-
-_INCOMPLETE_CONTACTS: Final = Check(
-    IncompleteContact,
-    "students.csv",
-    None,
-    f"""
-    SELECT "row", if(coalesce(contact_name, '') = '', 'Contact_name', 'Contact_type') AS column_name,
-        concat_ws(', ', nullif(contact_name, ''), nullif(contact_type, ''), nullif(contact_email, '')) AS value,
-        'Contact_name and Contact_type' AS expected
-    FROM usable_students
-    WHERE {_CONTACT} <> '' AND (coalesce(contact_name, '') = '' OR coalesce(contact_type, '') = '')
-    """,
-)
-
-# Identity of a contact: its own id, else name and email, else name and phone, else all that is said of it (documented). Exact
-# text, and each part with its length before it, so that no two contacts come out equal by chance.
-_KEPT_CONTACTS: Final = f"""
-    CREATE TABLE kept_contacts AS
-    SELECT "row", student_id, {", ".join(_CONTACT_COLUMNS)},
-        CASE
-            WHEN contact_sis_id <> '' THEN 'sis:' || contact_sis_id
-            WHEN contact_email <> '' THEN 'email:' || part(contact_name) || part(contact_email)
-            WHEN contact_phone <> '' THEN 'phone:' || part(contact_name) || part(contact_phone)
-            ELSE 'words:' || part(contact_name) || part(contact_type) || part(contact_relationship)
-                || part(contact_phone_type) || part(student_id)
-        END AS key
-    FROM usable_students
-    WHERE {_CONTACT} <> '' AND contact_name <> '' AND contact_type <> ''
-"""
 
 # --- sections and enrollments ---------------------------------------------------------------------------------------------
 
@@ -201,20 +179,7 @@ _SECTIONS: Final = Level(
         *missing_values("sections.csv"),
         unknown_reference(UnknownSchool, "sections.csv", "School_id", _KEPT_SCHOOLS),
         unknown_reference(UnknownTeacher, "sections.csv", "Teacher_id", "SELECT key FROM kept_teachers"),
-        *(
-            Check(
-                ConflictingContact,
-                "students.csv",
-                header,
-                f"""
-                SELECT later."row", later.{header.lower()} AS value, first.{header.lower()} AS expected
-                FROM (SELECT key, min("row") AS first_row FROM kept_contacts GROUP BY key HAVING count(*) > 1)
-                JOIN kept_contacts later USING (key) JOIN kept_contacts first ON first."row" = first_row
-                WHERE later.{header.lower()} <> first.{header.lower()}
-                """,
-            )
-            for header in ("Contact_name", "Contact_email", "Contact_phone", "Contact_phone_type")
-        ),
+        *contacts.CONFLICTING,
     )
 )
 _UNIQUE_SECTIONS: Final = Level(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.contract.fields import GRADES
+from rollbook.contract.fields import GRADES, RELATIONSHIPS
 from rollbook.roster import subjects
 from rollbook.roster.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE, OFFICE_NAME
 from rollbook.roster.rules import Rules
@@ -219,17 +219,21 @@ _DISTRICT_ADMINS: Final = f"""
 _CONTACTS: Final = (
     f"""
     CREATE TABLE roster_contacts AS
-    SELECT key, "row", contact_name AS name, contact_email AS email, contact_phone_means.meaning AS phone,
+    SELECT first.key, first."row", contact_name AS name, contact_email AS email, contact_phone_means.meaning AS phone,
         contact_phone_type_means.meaning AS phone_type, contact_sis_id AS sis_id
-    FROM kept_contacts contact JOIN (SELECT min("row") AS "row" FROM kept_contacts GROUP BY key) USING ("row")
+    FROM first_contacts first JOIN kept_contacts contact ON contact."row" = chosen
     {_joins("contact", {"contact_phone": "phone", "contact_phone_type": "phone_type"})}
     """,
+    # One entry for a contact, student and type: an export repeats a contact for each phone and email.
     f"""
     CREATE TABLE roster_contact_students AS
-    SELECT key AS contact, student_id AS student, contact_relationship_means.meaning AS relationship,
-        contact_type_means.meaning AS type, "row" AS position
+    SELECT key AS contact, student_id AS student,
+        arg_min(contact_relationship_means.meaning, list_position({list(RELATIONSHIPS)}, contact_relationship_means.meaning))
+            AS relationship,
+        contact_type_means.meaning AS type, min("row") AS position
     FROM kept_contacts contact
     {_joins("contact", {"contact_relationship": "relationship", "contact_type": "contact_type"})}
+    GROUP BY ALL
     """,
 )
 

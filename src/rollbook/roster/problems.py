@@ -347,6 +347,18 @@ class DuplicateId(RowError):
     mend = "Give each record its own id, and send one row for each."
 
 
+class SharedId(RowError):
+    code, title = "shared-id", "Id of two people"
+    message = "{file} row {row}: {column} {value!r}: {expected}; this row was left out, with what it says of a contact"
+    mend = "Give each person an id of their own in the SIS."
+
+
+class WordAsId(RowError):
+    code, title = "word-as-id", "Word for nothing as an id"
+    message = "{file} row {row}: {column} is {value!r}, a word for nothing; expected an id"
+    mend = "Fill in the id in the SIS, or leave the row out of the export."
+
+
 class UnknownSchool(RowError):
     code, title = "unknown-school", "School not in schools.csv"
     message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
@@ -392,6 +404,13 @@ class IncompleteContact(RowError):
     left_out = "contact"
     message = "{file} row {row}: a contact is given, and {column} is blank; the contact was left out, the student went in"
     mend = "Fill in Contact_name and Contact_type for every contact."
+
+
+class SharedContactId(RowError):
+    code, title = "shared-contact-id", "Id of two contacts"
+    left_out = "contact"
+    message = "{file} row {row}: {column} {value!r}: {expected}; this contact was left out, the student went in"
+    mend = "Give each contact an id of their own, or leave Contact_sis_id out of the export."
 
 
 # --- values changed or dropped --------------------------------------------------------------------------------------------
@@ -459,7 +478,7 @@ class ConflictingRepeat(RowWarning):
 
 class ConflictingContact(RowWarning):
     code, title = "conflicting-contact", "Rows of one contact disagree"
-    message = "{file} row {row}: {column} is {value!r}, and {expected!r} where the contact first appears; the first was kept"
+    message = "{file} row {row}: {column} is {value!r}, and {expected!r} in the contact's fullest row; that one was kept"
     mend = "Give each contact one Contact_sis_id, and the same name, email and phone everywhere."
 
 
@@ -468,6 +487,50 @@ class OtherSchool(RowWarning):
     left_out = "nothing"
     message = "{file} row {row}: {column} is not the section's, here first, {value} in all; the section's school was used"
     mend = "Nothing, if they name the student's school; else write the section's School_id."
+
+
+class WordForNothing(RowWarning):
+    code, title = "word-for-nothing", "Words for nothing"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} holds words for nothing, here first, {value} in all; none of them tells who it is"
+    mend = "Leave the cell blank where there is no value."
+
+
+class SharedEmail(RowWarning):
+    code, title = "shared-email", "Email of several people"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} {value!r} stands for {expected}; it joins no roles, and they cannot sign in by it"
+    mend = "Give each person an address of their own, or leave the cell blank."
+
+
+class SharedUsername(RowWarning):
+    code, title = "shared-username", "Username of several people"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} {value!r} stands for {expected}; where their passwords are equal, nobody gets in"
+    mend = "Give each person a username of their own."
+
+
+class SharedNumber(RowWarning):
+    code, title = "shared-number", "Number of several people"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} {value!r} stands for {expected}; expected a number for each person; all went in"
+    mend = "Give each person a number of their own."
+
+
+class SharedPassword(RowWarning):
+    code, title = "shared-password", "Password of many people"
+    left_out = "nothing"
+    message = "{file} row {row}: {column} is the same for {expected}; one who knows their own knows all"
+    mend = "Give each person a password of their own."
+
+
+class MergedNames(RowWarning):
+    code, title = "merged-names", "One email, two names"
+    left_out = "nothing"
+    message = (
+        "{file} row {row}: {column} {value!r} is also the email of {expected}; they became one person, and neither name agrees"
+    )
+    mend = "Give each person an address of their own, if they are two people."
 
 
 class UnknownCourse(RowWarning):
@@ -517,6 +580,8 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     MoreFieldCounts,
     RewrittenId,
     MissingValue,
+    SharedId,
+    WordAsId,
     DuplicateId,
     UnknownSchool,
     UnknownTeacher,
@@ -525,6 +590,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     NoStudents,
     UnknownAdminRole,
     IncompleteContact,
+    SharedContactId,
     UnknownValue,
     OtherWords,
     OtherForm,
@@ -536,6 +602,12 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ConflictingRepeat,
     ConflictingContact,
     OtherSchool,
+    WordForNothing,
+    SharedEmail,
+    SharedUsername,
+    SharedNumber,
+    SharedPassword,
+    MergedNames,
     UnknownCourse,
 )
 PROBLEM: Final[dict[str, type[Problem]]] = {problem.code: problem for problem in PROBLEMS}

@@ -255,7 +255,8 @@ _PEOPLE = f"""
         -- A district that does not send the column of one part still says who belongs to whom.
         SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
             '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ','
-            ORDER BY student, position) || ']' AS relationships
+            -- Not by the place of the rows: where they change places, nothing is published.
+            ORDER BY student, type, relationship, position) || ']' AS relationships
         FROM contact_students WHERE within(contact) GROUP BY contact
     )
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,14 @@ def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | No
     """Verify and check a folder or a zip file; `listed` takes every problem. Errors: MachineTrouble."""
     with workplace(settings) as folder:
         try:
-            opened = files.open_all(source, memory_limit=settings.sync_memory, temporary=folder, lenient=rules.lenient_headers)
+            opened = files.open_all(
+                source,
+                memory_limit=settings.sync_memory,
+                temporary=folder,
+                lenient=rules.lenient_headers,
+                # Nothing is kept; equal passwords are found by any key.
+                password_key=secrets.token_hex(32),
+            )
         except SourceRejected as error:
             return _stopped(error, listed)
         with closing(opened) as tables:

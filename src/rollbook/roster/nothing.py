@@ -1,0 +1,48 @@
+"""Words that say nothing (`NULL`, `N/A`, `-`), as SQL: nobody is known, joined or signed in by one of them.
+
+Exports write such words where the SIS has no value. What a value means otherwise is left to `vocabulary`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SEPARATORS: Final = r"[^\p{L}\p{N}]"
+# Each may stand alone or several times, in any letter case, with brackets, dashes or blanks around it: `(null)`, `NULL NULL`.
+_WORDS: Final = (
+    *("null", "nil", "none", "nan", "nothing", "undefined", "unknown", "unk", "blank", "empty", "missing", "void", "tbd", "tba"),
+    rf"n{_SEPARATORS}*a",
+    rf"not{_SEPARATORS}+(?:available|applicable|provided|given|known|on{_SEPARATORS}+file|set|entered)",
+    rf"no{_SEPARATORS}*(?:e{_SEPARATORS}*)?mail",
+    rf"no{_SEPARATORS}+(?:contact|data|id|name|password|phone|username|value)",
+)
+_NOTHING: Final = rf"{_SEPARATORS}*(?:(?:{'|'.join(_WORDS)})(?:{_SEPARATORS}+|$))*"
+# An address that an office fills in for everybody who has none; `na@` may be a person's initials.
+_PLACEHOLDER: Final = (
+    r"(?:null|nil|none|undefined|unknown|(?:no|fake|dummy|not?[-_.]?valid|invalid)[-_.]?(?:e[-_.]?)?mail|no[-_.]?reply)@.*"
+)
+_EMAIL: Final = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
+
+
+def is_nothing(cell: str) -> str:
+    """SQL: whether a cell holds a word for nothing; a blank cell does not."""
+    return f"({cell} <> '' AND regexp_full_match(lower({cell}), '{_NOTHING}'))"
+
+
+def is_email(cell: str) -> str:
+    """SQL: whether a cell has the form of an email, x@y.z (documented)."""
+    return f"regexp_full_match({cell}, '{_EMAIL}')"
+
+
+def tells_who(email: str) -> str:
+    """SQL: whether an email can tell who somebody is: it has the form, and is no address for everybody who has none."""
+    return f"({is_email(email)} AND NOT regexp_full_match(lower({email}), '{_PLACEHOLDER}'))"
+
+
+MACROS: Final = (
+    f"CREATE MACRO is_nothing(cell) AS {is_nothing('cell')}",
+    # A cell, blank where it holds a word for nothing.
+    "CREATE MACRO said(cell) AS CASE WHEN is_nothing(cell) THEN '' ELSE cell END",
+    f"CREATE MACRO is_email(cell) AS {is_email('cell')}",
+    f"CREATE MACRO tells_who(cell) AS {tells_who('cell')}",
+)

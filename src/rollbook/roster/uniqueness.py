@@ -1,0 +1,193 @@
+"""Values that only one person should have, and words that say nothing: all rows go in, and an operator is told with a count.
+
+An address, username or password that several people have makes nobody out of two, and opens no account of another person.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rollbook.contract.columns import PASSWORD, columns_of
+from rollbook.roster.checking import Check, table_of
+from rollbook.roster.credentials import NO_PASSWORD
+from rollbook.roster.problems import (
+    MergedNames,
+    Problem,
+    SharedEmail,
+    SharedNumber,
+    SharedPassword,
+    SharedUsername,
+    WordAsId,
+    WordForNothing,
+)
+
+# From so many people on, an equal password is no chance.
+PASSWORD_PEOPLE_MIN: Final = 3
+
+# Keys of files; a word for nothing as one would join what has no id.
+_KEYS: Final = (
+    *(("schools.csv", "School_id"), ("students.csv", "Student_id"), ("teachers.csv", "Teacher_id"), ("staff.csv", "Staff_id")),
+    *(("admins.csv", "Staff_id"), ("administrators.csv", "Admin_id"), ("sections.csv", "Section_id")),
+    ("resources.csv", "Resource_id"),
+)
+_PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
+# Columns of people by which they are known, joined or signed in.
+_EMAILS: Final = tuple((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name.endswith("email"))
+_TELLING: Final = (
+    *_EMAILS,
+    *((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name == "username"),
+    *(("students.csv", f"Contact_{part}") for part in ("name", "type", "sis_id")),
+)
+_NUMBERS: Final = (("students.csv", "Student_number"), ("teachers.csv", "Teacher_number"))
+
+
+def words_as_ids() -> tuple[Check, ...]:
+    """An id is a word for nothing; `NA` may be a school's."""
+    return tuple(
+        Check(
+            WordAsId,
+            file,
+            header,
+            f"""
+            SELECT "row", {header.lower()} AS value, 'an id' AS expected FROM {table_of(file)}
+            WHERE is_nothing({header.lower()}) AND NOT ('{file}' = 'schools.csv' AND lower({header.lower()}) = 'na')
+            """,
+        )
+        for file, header in _KEYS
+    )
+
+
+def told_once() -> tuple[Check, ...]:
+    """What is told once for a column, or once for a value, about the people that went in."""
+    return (
+        *(_words(*place, "is_nothing({})") for place in _TELLING),
+        # A phone without a digit or a letter is a blank one.
+        _words("students.csv", "Contact_phone", r"is_nothing({0}) AND regexp_matches({0}, '\p{{L}}')"),
+        *(_words(file, "Password", f"{{}} = '{NO_PASSWORD}'") for file in _PEOPLE[:-1]),
+        *(_shared_number(*place) for place in _NUMBERS),
+        _shared(SharedEmail, "email", "max_of_one_file > 1 OR (has_student AND has_other)"),
+        _shared(SharedUsername, "username", "people > 1"),
+        *(_shared_password(file) for file in _PEOPLE[:-1]),
+        _MERGED_NAMES,
+    )
+
+
+def _words(file: str, header: str, condition: str) -> Check:
+    """The cells of a column that meet a condition, told once with their number."""
+    return Check(
+        WordForNothing,
+        file,
+        header,
+        f"""
+        SELECT min("row") AS "row", count(*)::VARCHAR AS value, NULL AS expected
+        FROM {table_of(file)} WHERE {condition.format(header.lower())} HAVING count(*) > 0
+        """,
+    )
+
+
+def _shared_number(file: str, header: str) -> Check:
+    column = header.lower()
+    return Check(
+        SharedNumber,
+        file,
+        header,
+        f"""
+        WITH twice AS (
+            SELECT hash({column}) AS hashed FROM kept_{table_of(file)} WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1
+        )
+        SELECT min("row") AS "row", {column} AS value, count(*) || ' people, the next in row ' || min("row", 2)[2] AS expected
+        FROM kept_{table_of(file)} WHERE {column} <> '' AND NOT is_nothing({column}) AND hash({column}) IN (FROM twice)
+        GROUP BY {column} HAVING count(*) > 1
+        """,
+    )
+
+
+# Whoever may sign in, one row a person and file: in the first of several rows, as `credentials` has them.
+ACCOUNTS: Final = """
+    CREATE VIEW accounts AS
+    SELECT 'students.csv' AS file, 'Student_email' AS email_header, 1 AS place, "row", key, student_email AS email,
+        username, password FROM kept_students
+    UNION ALL SELECT 'teachers.csv', 'Teacher_email', 2, "row", key, teacher_email, username, password FROM kept_teachers
+    UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 3, "row", key, email, district_username, password
+        FROM kept_staff JOIN first_staff USING ("row", key)
+    UNION ALL SELECT 'administrators.csv', 'Admin_email', 4, "row", key, admin_email, NULL, NULL
+        FROM kept_administrators JOIN first_administrators USING ("row", key)
+"""
+
+
+def _shared(problem: type[Problem], column: str, condition: str) -> Check:
+    """An email or a username that several people have, over all files, in any letter case.
+
+    Teacher, staff and administrator of one email are one person.
+    """
+    header = "first.email_header" if column == "email" else "'Username'"
+    return Check(
+        problem,
+        None,
+        None,
+        f"""
+        WITH twice AS (
+            SELECT hash(lower({column})) AS hashed FROM accounts WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1
+        ),
+        theirs AS MATERIALIZED (
+            SELECT *, lower({column}) AS said, place = 1 AS is_student,
+                if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person
+            FROM accounts WHERE {column} <> '' AND NOT is_nothing({column}) AND hash(lower({column})) IN (FROM twice)
+        ),
+        of_a_file AS (SELECT said, place, count(*) AS people FROM theirs GROUP BY ALL),
+        shared AS (
+            SELECT said, bool_or(is_student) AS has_student, bool_or(NOT is_student) AS has_other,
+                count(DISTINCT person) AS people, count(*) AS rows, max(of_a_file.people) AS max_of_one_file
+            FROM theirs JOIN of_a_file USING (said, place) GROUP BY said
+        )
+        SELECT first.file, first."row", {header} AS column_name, first.said AS value,
+            if({column == "email"}, rows, people) || ' people' AS expected
+        FROM (SELECT said, arg_min(theirs, (place, "row")) AS first FROM theirs GROUP BY said) JOIN shared USING (said)
+        WHERE {condition}
+        """,
+    )
+
+
+def _shared_password(file: str) -> Check:
+    return Check(
+        SharedPassword,
+        file,
+        "Password",
+        f"""
+        WITH counted AS (
+            SELECT hash({PASSWORD}) AS hashed, count(*) AS people, min("row") AS first_row FROM accounts
+            WHERE file = '{file}' AND {PASSWORD} <> '' AND {PASSWORD} <> '{NO_PASSWORD}'
+            GROUP BY hashed HAVING count(*) >= {PASSWORD_PEOPLE_MIN}
+        )
+        SELECT min(first_row) AS "row", NULL AS value,
+            format('{{:,}} people ({{:,}} passwords that at least {PASSWORD_PEOPLE_MIN} have, one of them {{:,}})',
+                sum(people)::BIGINT, count(*), max(people)) AS expected
+        FROM counted HAVING count(*) > 0
+        """,
+    )
+
+
+_MERGED_NAMES: Final = Check(
+    MergedNames,
+    None,
+    None,
+    """
+    WITH theirs AS (
+        SELECT 'teachers.csv' AS file, 'Teacher_email' AS header, 1 AS place, "row", teacher_email AS email,
+            folded(first_name) AS first, folded(last_name) AS last FROM kept_teachers
+        UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 2, "row", email, folded(first), folded(last)
+        FROM kept_staff JOIN first_staff USING ("row", key)
+        UNION ALL SELECT 'administrators.csv', 'Admin_email', 3, "row", admin_email, folded(first_name), folded(last_name)
+        FROM kept_administrators JOIN first_administrators USING ("row", key)
+    ),
+    merging AS (
+        FROM (SELECT *, count(*) OVER (PARTITION BY place, email) AS people FROM theirs WHERE tells_who(email))
+        QUALIFY max(people) OVER (PARTITION BY email) = 1
+    )
+    SELECT later.file, later."row", later.header AS column_name, later.email AS value,
+        'row ' || first."row" || ' of ' || first.file AS expected
+    FROM merging later JOIN merging first ON first.email = later.email AND first.place < later.place
+    WHERE NOT is_same_name(later.first, first.first) AND NOT is_same_name(later.last, first.last)
+        AND NOT (later.first = first.last AND later.last = first.first)
+    """,
+)
