@@ -32,6 +32,9 @@ from rollbook.roster.cloned import MAPPING, RECORD_BYTES_MAX
 LISTS = ("schools", "terms", "courses", "resources", "users", "sections")
 PREFIX = "rollbook-clone-"
 KEPT_SECONDS = 3600.0
+# More than any district has: a source that goes on for ever is no district.
+RECORDS_MAX = 20_000_000
+RELATED_MAX = 100_000
 READINGS = 3
 
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -150,6 +153,8 @@ def _read_list(remote: Remote, into: Path, reading: Reading, name: str, tell: Pr
         if rows:
             _write_rows(into / f"{name}-{state.pages:06d}.jsonl.gz", rows)
             state.pages, state.records, state.last = state.pages + 1, state.records + len(rows), max(row[1] for row in rows)
+        if state.records > RECORDS_MAX:
+            raise RemoteTrouble(f"{remote.address}: {name} has more than {RECORDS_MAX:,} records, and goes on")
         state.next, state.is_begun = page.next, True
         _keep(into, reading)
         tell(name, state.records, state.total)
@@ -177,8 +182,12 @@ def _read_mapping(remote: Remote, into: Path, reading: Reading, tell: Progress) 
 def _related(remote: Remote, id_: str) -> Iterator[bytes]:
     page: Page = remote.first_page(f"{VERSION}/resources/{id_}/courses")
     seen: set[str] = set()
+    count = 0
     while True:
         yield from page.records
+        count += len(page.records)
+        if count > RELATED_MAX:
+            raise RemoteTrouble(f"{remote.address}: resource {id_} has more than {RELATED_MAX:,} courses, and goes on")
         if page.next is None:
             return
         if page.next in seen:

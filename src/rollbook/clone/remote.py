@@ -1,22 +1,26 @@
 """Another server that speaks this API, read politely: its rate limit kept, its hiccups waited out, no answer believed unchecked.
 
-Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no other host.
+Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no other host. The other
+server may be hostile: each answer has a deadline and a largest size, packed and unpacked.
 """
 
 from __future__ import annotations
 
+import codecs
+import math
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 import msgspec
 
-from rollbook import __version__
+from rollbook import __version__, addresses
 from rollbook.errors import BadSetting, RemoteTrouble
+from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Reply
 
 VERSION = "/v3.0"
 # Asked for first is the largest page; a server with a smaller maximum refuses it.
@@ -25,8 +29,11 @@ PAGE_SIZES = (10_000, 1_000, 100)
 RETRIES = 5
 # A window is a minute; a clock that differs must not make us wait for hours.
 WINDOW_SECONDS_MAX = 90.0
-ANSWER_BYTES_MAX = 512 * 1024 * 1024
-TIMEOUT = httpx.Timeout(180.0, connect=20.0)
+# A page of 10,000 long records; a larger answer is asked for in smaller pages.
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+# For a whole answer: a large page may take minutes to make, and to come.
+ANSWER_SECONDS = 600.0
+PIECE_BYTES = 1024 * 1024
 
 Wait = Callable[[float], None]
 
@@ -61,10 +68,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `listed` is there when its status is 200."""
+    """One answer; `listed` is there when its status is 200. Status 0: it is too large, and was not read to its end."""
 
     status: int
-    body: bytes
+    body: bytearray
     listed: Listed | None = None
 
 
@@ -80,20 +87,20 @@ class Remote:
         self._sizes: tuple[int, ...] = PAGE_SIZES
         if not token.isascii() or not token.isprintable() or not token.strip():
             raise BadSetting("token: expected a district token, in plain characters")
-        headers = {
+        self._headers = {
             "authorization": f"Bearer {token.strip()}",
             "user-agent": f"rollbook/{__version__}",
             "accept": "application/json",
         }
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT)
+        self._caller = Caller(self.address)
 
     def close(self) -> None:
-        self._client.close()
+        self._caller.close()
 
     def first_page(self, path: str) -> Page:
         """The first page of a list, as large as the server allows; what it refused once is not asked again."""
         answer = self._answer(f"{path}?limit={self._sizes[0]}")
-        while answer.status in (400, 413) and len(self._sizes) > 1:
+        while answer.status in (0, 400, 413) and len(self._sizes) > 1:
             self._sizes = self._sizes[1:]
             answer = self._answer(f"{path}?limit={self._sizes[0]}")
         return self._page(path, answer)
@@ -140,40 +147,35 @@ class Remote:
     def _ask(self, path: str) -> Answer:
         """One request. Errors: _Passing when it may be asked again."""
         self._seconds_owed = 0.0
+        asked = f"{self._origin}{self._prefix}{path}"
+        seconds, bytes_max = ANSWER_SECONDS, ANSWER_BYTES_MAX
         try:
-            with self._client.stream("GET", f"{self._origin}{self._prefix}{path}") as response:
-                body = self._body(response)
-        except httpx.RequestError as error:
+            reply = self._caller.ask("GET", asked, headers=self._headers, seconds=seconds, bytes_max=bytes_max)
+        except AnswerTooLarge:
+            return Answer(0, bytearray())
+        except FAILURES as error:
             raise self._broken(error) from None
         self._was_reached = True
-        self._seconds_owed = _seconds_to_wait(response.headers, response.status_code)
-        if response.status_code == 429:
+        self._seconds_owed = _seconds_to_wait(reply.headers, reply.status)
+        if reply.status == 429:
             raise _Passing("the rate limit stays used up, by somebody else, too")
-        if response.status_code >= 500 and response.status_code != 501:
-            raise _Passing(f"{path} was answered with {response.status_code}")
-        return Answer(response.status_code, body, self._listed(path, response, body) if response.status_code == 200 else None)
+        if reply.status >= 500 and reply.status != 501:
+            raise _Passing(f"{path} was answered with {reply.status}")
+        return Answer(reply.status, reply.body, self._listed(path, reply) if reply.status == 200 else None)
 
-    def _body(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > ANSWER_BYTES_MAX:
-                raise self._trouble(f"an answer is larger than {ANSWER_BYTES_MAX:,} bytes")
-        return bytes(body)
-
-    def _listed(self, path: str, response: httpx.Response, body: bytes) -> Listed:
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    def _listed(self, path: str, reply: Reply) -> Listed:
+        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind.startswith("text/"):
             raise self._trouble(f"{path} is answered with {kind} and not with JSON; is this the address of the API?")
         try:
-            body.decode()
-            return msgspec.json.decode(body, type=Listed)
+            _check_letters(reply.body)
+            return msgspec.json.decode(reply.body, type=Listed)
         except msgspec.ValidationError as error:
             raise self._trouble(f"{path} does not have the form of this API: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _Passing(f"{path} is answered with JSON that cannot be read") from None
 
-    def _broken(self, error: httpx.RequestError) -> Exception:
+    def _broken(self, error: Exception) -> Exception:
         """What a failed request means: nothing to wait for when TLS fails, or when the server was never reached."""
         reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
         if reason is not None:
@@ -182,11 +184,13 @@ class Remote:
                 f"the server's certificate or TLS cannot be used: {why}; a private authority goes into SSL_CERT_FILE"
             )
         text = str(error) or type(error).__name__
-        if not self._was_reached and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        if not self._was_reached and isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.ProxyError):
             return self._trouble(f"no server can be reached there: {text}")
         return _Passing(f"the connection broke: {text}")
 
     def _refusal(self, path: str, answer: Answer) -> RemoteTrouble:
+        if answer.status == 0:
+            return self._trouble(f"{path}: the answer is larger than {ANSWER_BYTES_MAX:,} bytes")
         if answer.status == 401:
             return self._trouble("the server does not know this token (401)")
         if answer.status == 403:
@@ -239,19 +243,22 @@ def opened(address: str, token: str, *, wait: Wait = time.sleep) -> Iterator[Rem
 
 def checked_address(address: str) -> str:
     """The base address: scheme, host and, behind some proxies, a path; without the version. Errors: BadSetting."""
-    try:
-        parts = urlsplit(address.strip())
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and (parts.port or 1)
-        httpx.URL(address.strip())
-    except (ValueError, httpx.InvalidURL):
-        is_usable = None
-    if not is_usable or parts.query or parts.fragment:
+    parts = addresses.parts(address.strip())
+    if parts is None or "@" in parts.netloc or parts.query or parts.fragment:
         raise BadSetting(f"url: expected an address such as https://api.example.org, got {address!r}")
     path = parts.path.rstrip("/").removesuffix(VERSION).rstrip("/")
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
-def _seconds_to_wait(headers: httpx.Headers, status: int) -> float:
+def _check_letters(body: bytearray) -> None:
+    """That all of it is UTF-8, looked at in pieces. Errors: UnicodeDecodeError."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), PIECE_BYTES):
+        decoder.decode(body[start : start + PIECE_BYTES])
+    decoder.decode(b"", final=True)
+
+
+def _seconds_to_wait(headers: Mapping[str, str], status: int) -> float:
     """As `Retry-After` says, or until the rate limit's window ends when it is used up; 0 when there is no need."""
     after = headers.get("retry-after", "")
     if status in (429, 503) and after.isascii() and after.isdigit():
@@ -259,6 +266,8 @@ def _seconds_to_wait(headers: httpx.Headers, status: int) -> float:
     try:
         remaining, reset = int(headers["x-ratelimit-remaining"]), float(headers["x-ratelimit-reset"])
     except (KeyError, ValueError):
+        return 0.0
+    if not math.isfinite(reset):
         return 0.0
     return min(max(reset - time.time() + 0.5, 0.0), WINDOW_SECONDS_MAX) if remaining <= 0 else 0.0
 
@@ -269,7 +278,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _message(body: bytes) -> str:
+def _message(body: bytearray) -> str:
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
