@@ -8,39 +8,46 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import demo, history, hostile, pages, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "pages": lambda options: pages.measure(options.seconds, options.repeats),
-    "sync": lambda options: syncs.measure(syncs.STUDENTS, options.repeats),
-    "history": lambda options: history.measure(options.seconds, options.repeats),
-    "sharing": lambda options: sharing.measure(options.seconds, options.repeats),
-    "sso": lambda options: sso.measure(options.seconds, options.repeats),
-    "demo": lambda options: demo.measure(options.repeats),
-    "hostile": lambda options: hostile.measure(options.seconds),
-    "sync-million": lambda _: syncs.measure(syncs.MILLION, repeats=1),
+    "pages": lambda options: pages.measure(options.seconds, options.repeats, options.students or pages.STUDENTS),
+    "sync": lambda options: syncs.measure(options.students or syncs.STUDENTS, options.repeats),
+    "history": lambda options: history.measure(options.seconds, options.repeats, options.students or history.STUDENTS),
+    "sharing": lambda options: sharing.measure(options.seconds, options.repeats, _sizes(options) or sharing.STUDENTS),
+    "sso": lambda options: sso.measure(options.seconds, options.repeats, options.students or sso.STUDENTS),
+    "demo": lambda options: demo.measure(options.repeats, options.students or demo.STUDENTS),
+    "hostile": lambda options: hostile.measure(options.seconds, options.students or hostile.STUDENTS, options.connections),
+    "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
 DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo", "hostile")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last")
-    parser.add_argument("--seconds", type=int, default=2, help="how long each row of pages is asked for, in each repeat")
+    parser.add_argument("--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat")
     parser.add_argument("--repeats", type=int, default=3, help="how often everything is measured; medians are shown")
-    options = parser.parse_args()
+    parser.add_argument("--students", type=int, help="another size of the districts, from 50; default: each part's own")
+    parser.add_argument("--connections", type=int, default=hostile.CONNECTIONS, help="of a hostile client")
+    options = parser.parse_args(arguments)
     parts = options.parts or DEFAULT
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"no part is called {unknown[0]!r}; expected some of {', '.join(PARTS)}")
     if not Path("/proc/self/stat").exists():
         sys.exit("The benchmark reads CPU and memory from /proc: it runs on Linux only.")
-    tables.show_machine(f"python -m bench {' '.join(sys.argv[1:])}".strip())
+    given = sys.argv[1:] if arguments is None else arguments
+    tables.show_machine(f"python -m bench {' '.join(given)}".strip())
     for part in parts:
         print(f"\n## {part}")
         PARTS[part](options)
+
+
+def _sizes(options: argparse.Namespace) -> tuple[int, ...]:
+    return (options.students,) if options.students else ()
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ changed, once after a new school year, in which nearly every record is another. 
 from __future__ import annotations
 
 import http.client
-import os
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,13 +34,12 @@ SIZES = {"/users?limit=100": PAGE, "/users?limit=10000": LARGE_PAGE}
 Rates = dict[tuple[str, str], float]
 
 
-def measure(seconds: float, repeats: int) -> None:
+def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
     """Print the tables of this part."""
-    files = material.generated(STUDENTS)
+    files = material.generated(students)
     changed = material.variant(files, "changed", change)
     year_on = material.variant(files, "year-on", _year_on)
-    with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name, ExitStack() as stack:
-        os.environ["ROLLBOOK_KEY_FILE"] = f"{name}/key"
+    with material.place() as name, ExitStack() as stack:
         ready = material.ready(f"{name}/rollbook.db", files)
         rollbook_prints("application", "set", APPLICATION, "--events", "--database", ready.database)
         server = stack.enter_context(servers.serving(ready, {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}))
@@ -97,7 +94,7 @@ def _rate(server: Server, asks: Sequence[Ask], seconds: float, repeats: int) -> 
 def _event_pages(server: Server) -> list[Ask]:
     """Full pages from anywhere in the feed."""
     ids = [event["id"] for event in sample.records(_load(server), "events")]
-    return [Ask(f"/v3.0/events?limit={PAGE}&starting_after={id_}") for id_ in ids[:-PAGE:37]]
+    return [Ask(f"/v3.0/events?limit={PAGE}&starting_after={id_}") for id_ in ids[:-PAGE:37] or ids[:1]]
 
 
 def _show_pages(rates: Rates) -> None:

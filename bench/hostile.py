@@ -6,13 +6,11 @@ Each attack is a process of its own at another address, and needs no token. The 
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
@@ -38,8 +36,7 @@ LARGE = "/static/swagger-ui-5.35.0/swagger-ui-bundle.js"
 def measure(seconds: float, students: int = STUDENTS, connections: int = CONNECTIONS) -> None:
     """Print the table of this part."""
     files = material.generated(students)
-    with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
-        os.environ["ROLLBOOK_KEY_FILE"] = f"{name}/key"
+    with material.place() as name:
         ready = material.ready(f"{name}/rollbook.db", files)
         with servers.serving(ready, {}) as server:
             rows = [_row(server, attack, seconds, connections) for attack in ("nobody", *ATTACKS)]

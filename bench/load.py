@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.processes import TICKS_PER_SECOND
+
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
 GRACE_SECONDS = 30
@@ -44,7 +46,8 @@ def rates(load: Load, seconds: float, seed: int, meters: Sequence[Callable[[], f
     """Answers per second of CPU by each meter, which tells the CPU seconds that a server used so far."""
     before = [meter() for meter in meters]
     answers = drive(load, seconds, seed)
-    return [answers / (meter() - start) for meter, start in zip(meters, before, strict=True)]
+    # A meter counts in ticks, and what was too short for one is taken for one.
+    return [answers / max(meter() - start, 1 / TICKS_PER_SECOND) for meter, start in zip(meters, before, strict=True)]
 
 
 def drive(load: Load, seconds: float, seed: int) -> int:
@@ -76,7 +79,7 @@ def _by_wrk(load: Load, seconds: float, seed: int) -> tuple[int, int]:
         lines.writelines(f"{ask.path}\t{ask.etag}\n" for ask in load.asks)
         lines.flush()
         headers = [f"-H{name}: {value}" for name, value in load.headers.items()]
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}", f"-s{SCRIPT}", *headers]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, seconds):.0f}", f"-s{SCRIPT}", *headers]
         address = f"http://127.0.0.1:{load.port}"
         done = subprocess.run(
             [*command, address, "--", lines.name, str(seed)],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import rollbook
 from bench.processes import rollbook_prints
 
 SEED = 1
+KEY_FILE = "ROLLBOOK_KEY_FILE"
 DISTRICT, APPLICATION = "Measured", "Measuring"
 
 
@@ -29,6 +32,20 @@ class Ready:
 def folder() -> Path:
     """Where generated files are kept from run to run."""
     return Path(tempfile.gettempdir()) / "rollbook-bench"
+
+
+@contextlib.contextmanager
+def place() -> Iterator[str]:
+    """A folder for one part's databases, and their key in it: the next part has another key."""
+    with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
+        before = os.environ.get(KEY_FILE)
+        os.environ[KEY_FILE] = f"{name}/key"
+        try:
+            yield name
+        finally:
+            os.environ.pop(KEY_FILE)
+            if before is not None:
+                os.environ[KEY_FILE] = before
 
 
 def generated(students: int) -> Path:

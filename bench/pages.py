@@ -6,10 +6,8 @@ database; those named "kept" go to few addresses, whose answers are kept ready. 
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -43,11 +41,10 @@ class Row:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure(seconds: float, repeats: int) -> None:
+def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
     """Print the tables of this part."""
-    files = material.generated(STUDENTS)
-    with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name, ExitStack() as stack:
-        os.environ["ROLLBOOK_KEY_FILE"] = f"{name}/key"
+    files = material.generated(students)
+    with material.place() as name, ExitStack() as stack:
         in_file = material.ready(f"{name}/rollbook.db", files)
         in_server = material.ready(stack.enter_context(servers.postgresql()), files)
         running = {

@@ -28,8 +28,8 @@ class Sample:
     students: dict[str, list[str]]
 
     def user_pages(self, limit: int) -> list[Ask]:
-        """Full pages of users from anywhere in the list."""
-        cursors = _some(self.users[:-limit])
+        """Full pages of users from anywhere in the list; of a small district the one page that there is."""
+        cursors = _some(self.users[:-limit] or self.users[:1])
         return [Ask(f"/v3.0/users?limit={limit}&starting_after={cursor}") for cursor in cursors]
 
     def single_users(self) -> list[Ask]:
@@ -40,7 +40,7 @@ class Sample:
 
     def school_students(self) -> list[Ask]:
         """Full pages of a school's students from anywhere in the list."""
-        cursors = [(school, id_) for school, ids in self.students.items() for id_ in ids[:-PAGE]]
+        cursors = [(school, id_) for school, ids in self.students.items() for id_ in ids[:-PAGE] or ids[:1]]
         path = "/v3.0/schools/{}/users?role=student&limit=" + str(PAGE) + "&starting_after={}"
         return [Ask(path.format(school, cursor)) for school, cursor in _some(cursors)]
 

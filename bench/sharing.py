@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import statistics
-import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +23,11 @@ WITHHELD = ("student.dob", "student.race", "student.gender", "student.location",
 MOST = {SCHOOL: Target("at most", 1.3), FIELDS: Target("at most", 4)}
 
 
-def measure(seconds: float, repeats: int) -> None:
+def measure(seconds: float, repeats: int, sizes: Sequence[int] = STUDENTS) -> None:
     """Print the tables of this part."""
-    for students in STUDENTS:
+    for students in sizes:
         files = material.generated(students)
-        with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name, ExitStack() as stack:
-            os.environ["ROLLBOOK_KEY_FILE"] = f"{name}/key"
+        with material.place() as name, ExitStack() as stack:
             whole = material.ready(f"{name}/rollbook.db", files)
             edits: dict[str, float] = {}
             ready = {WHOLE: whole, **{share: _shared(whole, files, share, edits) for share in MOST}}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
-import tempfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ PARSE = """
 import sys, time, duckdb
 start = time.perf_counter()
 engine = duckdb.connect()
+engine.execute("SET enable_progress_bar = false")  # it is drawn on stdout, before the figure
 for number, path in enumerate(sys.argv[1:]):
     engine.execute(f"CREATE TABLE file_{number} AS FROM read_csv(?, all_varchar = true, header = true)", [path])
 print(time.perf_counter() - start)
@@ -55,7 +55,7 @@ def measure(students: int, repeats: int) -> None:
     changed = material.variant(files, "changed", change)
     steps = {name: Step() for name in (PARSED, FIRST, SAME, CHANGED)}
     for _ in range(repeats):
-        with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
+        with material.place() as name:
             database = f"{name}/rollbook.db"
             rollbook_prints("district", "create", DISTRICT, "--database", database)
             for step, folder in ((FIRST, files), (SAME, files), (CHANGED, changed)):

@@ -1,0 +1,43 @@
+"""Every part of the benchmark runs from start to end, at its smallest size, and prints its tables."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import material
+from bench.__main__ import PARTS, main
+
+TABLES = {
+    "pages": ["Answers per CPU-second of the server, from the store", "/users?limit=100 beside nginx", "What the last page"],
+    "sync": ["Syncing"],
+    "history": ["What a page costs", "Answers to one reader"],
+    "sharing": ["/users?limit=100 under a share"],
+    "sso": ["Single sign-on"],
+    "demo": ["rollbook demo"],
+    "hostile": ["A normal client beside hostile ones"],
+    "sync-million": ["Syncing"],
+}
+SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connections", "20")
+
+
+@pytest.mark.parametrize("parts", [("pages", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")])
+def test_parts_run_one_after_the_other_and_print_their_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], parts: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(material, "folder", lambda: tmp_path / "files")
+    before = dict(os.environ)
+    main([*parts, *SMALLEST])
+    assert dict(os.environ) == before
+    printed = re.split(r"^## (.+)$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert printed[1::2] == list(parts)
+    for part, text in zip(parts, printed[2::2], strict=True):
+        titles = re.findall(r"^### (.+)\n\n\|.+\n\|---.+\n\|.+\d", text, re.MULTILINE)
+        assert [title[: len(begin)] for title, begin in zip(titles, TABLES[part], strict=True)] == TABLES[part]
+
+
+def test_every_part_is_run_by_the_tests() -> None:
+    assert [*PARTS] == [*TABLES]
