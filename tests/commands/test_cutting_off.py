@@ -270,3 +270,18 @@ def test_the_trail_of_a_removed_application_is_nobody_elses(place: Path) -> None
 def test_the_database_is_its_owners_alone(place: Path) -> None:
     for name in ("rollbook.db", "rollbook.db.key"):
         assert stat.S_IMODE((place / name).stat().st_mode) == 0o600, name
+
+
+def test_a_token_for_somebody_who_may_not_enter_is_refused_with_what_to_do(place: Path) -> None:
+    del place
+    said("application", "create", "Only teachers", "--user-types", "teacher")
+    said("application", "create", "Library", "--tier", "library")
+    unconnected = "Alan Turing may not enter 'A': it is not connected to 'D'; run `rollbook connect A D`"
+    assert unconnected == refused("token", "A", "alan")
+    assert refused("token", "Only teachers", "alan") == (
+        "Alan Turing (student) may not enter 'Only teachers': the application is for teachers only;"
+        " `rollbook application set 'Only teachers' --user-types 'teacher student'` lets them in"
+    )
+    asks = refused("token", "Library", "grace@south.example")
+    assert "may not enter 'Library' yet: they allow it themselves when they sign in" in asks
+    assert asks.endswith("; `rollbook connect Library D` lets all of 'D' in")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
 import orjson
 
 from rollbook.auth import oidc
-from rollbook.auth.entry import enter
+from rollbook.auth.entry import PEOPLE, Entry, enter
 from rollbook.commands.options import database_option, json_option, opened, read_settings
 from rollbook.contract.access import Access
 from rollbook.contract.tiers import LOGIN_ROLES
 from rollbook.errors import Refused, Unknown
 from rollbook.settings import Settings, base_url
 from rollbook.store import applications, audit, credentials, districts, logins, people
+from rollbook.store.applications import Application
 from rollbook.store.database import Connection, Database
 from rollbook.store.districts import District
 from rollbook.store.keys import sealer
 from rollbook.store.logins import Grant, Session
 from rollbook.store.own_record import keep_true
+from rollbook.store.people import Person
 from rollbook.web import badges
 
 
@@ -43,13 +46,40 @@ def token(application: str, user: str, district: str | None, database: str | Non
             session = Session("", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now())
             decided = enter(connection, found, session)
             if decided.outcome != "allowed":
-                raise Refused(f"{person.name} may not enter {found.name}: {decided.outcome}")
+                raise Refused(_why_not(connection, person, found, owner, decided))
             grant = Grant(found.number, owner.number, person.id, decided.role, decided.authorized_by, "", session.created)
             minted = logins.mint(connection, grant, seconds=settings.user_token_seconds, by="operator")
     if as_json:
         click.echo(orjson.dumps({"access_token": minted, "user": person.id, "role": decided.role}))
         return
     click.echo(f"user token  {minted}\nfor         {person.name} ({decided.role})")
+
+
+def _why_not(connection: Connection, person: Person, application: Application, owner: District, decided: Entry) -> str:
+    """Why a person may not enter an application, and what an operator or a teacher does about it."""
+    roles = " and ".join(role.replace("_", " ") for role in person.roles)
+    name, district = shlex.quote(application.name), shlex.quote(owner.name)
+    if decided.outcome == "wrong type":
+        wanted = ", ".join(PEOPLE[role] for role in application.user_types)
+        types = shlex.quote(" ".join(dict.fromkeys((*application.user_types, *person.roles))))
+        return (
+            f"{person.name} ({roles}) may not enter {application.name!r}: the application is for {wanted} only;"
+            f" `rollbook application set {name} --user-types {types}` lets them in"
+        )
+    if decided.outcome == "ask":
+        return (
+            f"{person.name} ({roles}) may not enter {application.name!r} yet: they allow it themselves when they sign in;"
+            f" `rollbook connect {name} {district}` lets all of {owner.name!r} in"
+        )
+    if not logins.access_to(connection, application.number, owner.number):
+        return (
+            f"{person.name} may not enter {application.name!r}: it is not connected to {owner.name!r};"
+            f" run `rollbook connect {name} {district}`"
+        )
+    return (
+        f"{person.name} may not enter {application.name!r}: {owner.name!r} does not share them with it;"
+        f" look at `rollbook shares {district}`, and share them with `rollbook share {name} {district}`"
+    )
 
 
 def _only(store: Database, district: str | None) -> District:
