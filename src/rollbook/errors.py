@@ -19,6 +19,7 @@
         ├── NoSuchEndpoint       404, as HTML: no such path, or the wrong kind of token for it
         ├── UnknownVersion       404, as JSON: a version of the API that this server does not speak
         ├── TooLarge             413
+        ├── Unavailable          503, with Retry-After
         └── TooManyRequests      429, with an empty body
 
 A finding about a row or a file is no exception: see `rollbook.roster.problems`.
@@ -143,6 +144,12 @@ class TooLarge(ApiError):
     """`limit` is above the largest page."""
 
     status = 413
+
+
+class Unavailable(ApiError):
+    """The database is away for the moment; the same request can be sent again."""
+
+    status = 503
 
 
 class TooManyRequests(ApiError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import select
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
@@ -15,6 +17,11 @@ from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.database import Row, Values
 
 CONNECT_SECONDS = 10
+# How long a request waits while the server is away, and how many do so; others are told at once.
+WAIT_SECONDS = 3.0
+WAITING_MAX = 24
+# The pool tries again as soon as it is asked, not minutes after the server is back.
+RECONNECT_SECONDS = 1.0
 # Whoever writes has looked first, so what is in the way now was written at the same moment.
 _CONFLICTS = (
     errors.SerializationFailure,
@@ -66,16 +73,40 @@ class PostgreSQL:
             psycopg.connect(address, connect_timeout=CONNECT_SECONDS).close()
         except psycopg.Error as error:
             raise BadSetting(f"database: the PostgreSQL server cannot be reached: {_line(error, address)}") from None
-        self._pool = ConnectionPool(address, min_size=1, max_size=16, open=True, configure=_configure)
+        # It warns of each attempt; what matters is told by those who wanted a connection.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        self._pool = ConnectionPool(
+            address,
+            min_size=1,
+            max_size=16,
+            open=True,
+            configure=_configure,
+            timeout=WAIT_SECONDS,
+            max_waiting=WAITING_MAX,
+            reconnect_timeout=RECONNECT_SECONDS,
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[Row]]:
+        raw = self._pool.getconn()
+        while not _is_alive(raw):
+            raw.close()
+            self._pool.putconn(raw)  # which drops it
+            raw = self._pool.getconn()
+        try:
+            with raw:
+                yield raw
+        finally:
+            self._pool.putconn(raw)
 
     @contextmanager
     def read(self) -> Iterator[PostgreSQLConnection]:
-        with _telling(), self._pool.connection() as raw:
+        with _telling(), self._transaction() as raw:
             yield PostgreSQLConnection(raw)
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
-        with _telling(), self._pool.connection() as raw:
+        with _telling(), self._transaction() as raw:
             if not is_durable:
                 raw.execute("SET LOCAL synchronous_commit = off")
             yield PostgreSQLConnection(raw)
@@ -97,7 +128,7 @@ def _telling() -> Iterator[None]:
         yield
     except _CONFLICTS as error:
         raise Busy("another transaction changed the same rows; nothing was written, try again") from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise MachineTrouble(f"database: the PostgreSQL server cannot be reached or used: {_line(error)}") from error
     except psycopg.Error as error:
         raise BadSetting(f"database: PostgreSQL refuses: {_line(error)}") from error
@@ -107,6 +138,19 @@ def _line(error: psycopg.Error, address: str = "") -> str:
     """An error on one line, without the address: a password may stand in it."""
     text = " ".join(str(error).split())
     return text.replace(address, "postgresql://...") if address else text
+
+
+def _is_alive(raw: psycopg.Connection[Row]) -> bool:
+    """Whether the server still holds an idle connection. Only if it has sent something, mostly a goodbye, it is asked."""
+    looked = select.poll()
+    try:
+        looked.register(raw.fileno(), select.POLLIN)
+        if looked.poll(0):
+            raw.execute("SELECT 1")
+            raw.rollback()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _configure(raw: psycopg.Connection[Row]) -> None:

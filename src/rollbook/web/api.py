@@ -24,12 +24,13 @@ from rollbook.contract import versions
 from rollbook.contract.access import Access
 from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.snapshots import SnapshotName
-from rollbook.errors import ApiError, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized, UnknownVersion
+from rollbook.errors import ApiError, MachineTrouble, NoSuchEndpoint, NotFound, TooManyRequests, Unauthorized, UnknownVersion
 from rollbook.settings import Settings
 from rollbook.store import catchup, events, records
 from rollbook.store.database import Connection, Database
 from rollbook.web import narrow, work
 from rollbook.web.answers import JSON, Answer, Header, every_answer, failure, rate_headers
+from rollbook.web.away import Away
 from rollbook.web.limits import RateLimit
 from rollbook.web.pins import Pins
 
@@ -69,7 +70,9 @@ class Request:
 class DataApi:
     """The ASGI application for everything under a version's path."""
 
-    def __init__(self, database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, pins: Pins) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, tokens: Tokens, rate_limit: RateLimit, pins: Pins, away: Away
+    ) -> None:
         self._database = database
         self._settings = settings
         self._tokens = tokens
@@ -77,6 +80,7 @@ class DataApi:
         self._pins = pins
         self._kept = Kept(settings.page_cache_bytes)
         self._differences = catchup.Differences()
+        self._away = away
         self._catching_up = CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
@@ -87,6 +91,8 @@ class DataApi:
                 answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
             else:
                 answer = await work.done(self._database, self.answer, request)
+        except MachineTrouble as trouble:
+            answer = self._away.answer(trouble, request.method, request.path)
         except Exception:
             logging.getLogger(__name__).exception("no answer to %s %s", request.method, request.path)
             answer = failure(ApiError("Internal error"), request.method, request.path, self._settings.wrong_token)

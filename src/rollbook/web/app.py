@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract import versions
+from rollbook.errors import MachineTrouble
 from rollbook.settings import Settings
 from rollbook.store.database import Database
 from rollbook.store.keys import sealer as sealer_of
 from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
 from rollbook.web.api import ME, DataApi, Receive, Scope, Send
+from rollbook.web.away import Away
 from rollbook.web.desk import Desk
 from rollbook.web.exchange import Exchange
 from rollbook.web.faults import Faults
@@ -45,7 +47,8 @@ class App:
     def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
-        self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits))
+        away = Away()
+        self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits), away)
         self._faults = Faults(settings.rate_limit) if demo else None
         sealer = sealer_of(database, settings).hold()
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
@@ -62,7 +65,10 @@ class App:
                 *_pages(demo, database, settings),
                 *(Route(path, oauth.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
-            exception_handlers=dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
+            exception_handlers={
+                **dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
+                MachineTrouble: lambda request, trouble: oauth.plain(away.answer(trouble, request.method, request.url.path)),
+            },
         )
 
         # Slashes are dropped before a path is looked up; a redirect would be to whatever host a client names.
