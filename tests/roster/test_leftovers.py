@@ -251,3 +251,53 @@ def test_a_folder_is_left_with_no_file_open(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     outcome(tmp_path, {"teachers.csv": HEAD.replace(b"\n", b"\r") + LUND_ROW})
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# --- ids that a spreadsheet or a number format has changed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id_", ["1.23457E+11", "1E+05", "2,5e+12", "9.99E+101"])
+def test_ids_that_a_spreadsheet_has_rewritten_are_left_out_everywhere_and_said_so(id_: str, tmp_path: Path) -> None:
+    cell = f'"{id_}"'
+    world = outcome(
+        tmp_path,
+        {
+            "students.csv": FILES["students.csv"] + f"ash,{cell},Eve,Evans,4\nash,{cell},Fay,Fox,4\n",
+            "enrollments.csv": FILES["enrollments.csv"] + f"ash,algebra,{cell}\n",
+        },
+    )
+    code = "rewritten-id"
+    assert world.found == [("students.csv", 6, code), ("students.csv", 7, code), ("enrollments.csv", 7, code)]
+    assert {row["key"] for row in world.tables["students"]} == {"amy", "ben", "cem", "dot"}
+    assert "a spreadsheet has rewritten the Student_id" in str(world.problems[0])
+
+
+def test_ids_that_only_look_a_little_like_numbers_stay_ids(tmp_path: Path) -> None:
+    students = "".join(f"ash,{id_},Eve,E{id_},4\n" for id_ in ("1E5", "12E+10", "E+11", "1.5", "A1E+11", "1E+5"))
+    assert outcome(tmp_path, {"students.csv": FILES["students.csv"] + students}).found == []
+
+
+@pytest.mark.parametrize(
+    ("known", "sent"), [("9001", "9001.0"), ("000451", "451"), ("451", "000451"), ("S7", "s7"), ("0", "0.00")]
+)
+def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_zeros_or_letter_case(
+    known: str, sent: str, tmp_path: Path
+) -> None:
+    world = outcome(
+        tmp_path,
+        {
+            "students.csv": FILES["students.csv"] + f"ash,{known},Eve,Evans,4\n",
+            "teachers.csv": FILES["teachers.csv"] + f"ash,{known},Tom,Tate,tate@example.org\n",
+            "schools.csv": FILES["schools.csv"] + f"{known},Elm School,3\n",
+            "sections.csv": FILES["sections.csv"] + f"ash,{known},{sent},,S,,,,,,\nash,co,lund,{sent},S,,,,,,\n",
+            "enrollments.csv": FILES["enrollments.csv"] + f"{sent},algebra,ben\nash,{sent},ben\nash,co,{sent}\nash,co,ben\n",
+        },
+    )
+    assert [(problem.code, problem.expected) for problem in world.problems if problem.value == sent] == [
+        ("unknown-teacher", known),
+        ("unknown-school", known),
+        ("unknown-section", None),  # that section was left out itself
+        ("unknown-student", known),
+        ("unknown-co-teacher", known),
+    ]
+    assert f"students.csv has {known!r}" in str(next(one for one in world.problems if one.code == "unknown-student"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollbook.contract.columns import columns_of
-from rollbook.roster.problems import ConflictingRepeat, DuplicateId, MissingValue, Problem
+from rollbook.roster.problems import ConflictingRepeat, DuplicateId, MissingValue, Problem, RewrittenId
 from rollbook.roster.tables import Tables
 
 
@@ -56,18 +56,41 @@ def missing_values(file: str, *headers: str) -> tuple[Check, ...]:
     )
 
 
+def rewritten_ids(file: str) -> tuple[Check, ...]:
+    """An id such as 1.23457E+11 has lost its digits: it belongs to nobody, and rows that share it are not one."""
+    return tuple(
+        Check(
+            RewrittenId,
+            file,
+            column.header,
+            f"""SELECT "row", {column.name} AS value, NULL AS expected FROM {table_of(file)} WHERE is_rewritten({column.name})""",
+        )
+        for column in columns_of(file)
+        if column.required and column.name.endswith("_id")
+    )
+
+
 def unknown_reference(problem: type[Problem], file: str, header: str, keys: str) -> Check:
     """A value is not among the keys (a query for `key`) that the levels above kept."""
     column = header.lower()
-    return Check(
-        problem,
-        file,
-        header,
-        f"""
-        SELECT "row", {column} AS value, NULL AS expected
-        FROM {table_of(file)} ANTI JOIN ({keys}) AS known ON known.key = {column} WHERE {column} <> ''
-        """,
-    )
+    unknown = f"""
+        SELECT "row", {column} AS value
+        FROM {table_of(file)} ANTI JOIN ({keys}) AS known ON known.key = {column}
+        WHERE {column} <> '' AND NOT is_rewritten({column})
+    """
+    return Check(problem, file, header, with_nearest(unknown, keys))
+
+
+def with_nearest(unknown: str, keys: str) -> str:
+    """Unknown values (a query for `row` and `value`), each with the key that is `alike`, if there is one."""
+    return f"""
+        WITH unknown AS MATERIALIZED ({unknown}),
+        sought AS (SELECT DISTINCT alike(value) AS form FROM unknown),
+        nearest AS (
+            SELECT alike(key) AS form, min(key) AS expected FROM ({keys}) SEMI JOIN sought ON form = alike(key) GROUP BY ALL
+        )
+        SELECT "row", value, expected FROM unknown LEFT JOIN nearest ON form = alike(value)
+    """
 
 
 def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:

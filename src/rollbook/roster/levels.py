@@ -10,7 +10,16 @@ from typing import Final
 
 from rollbook.contract.columns import PASSWORD, columns_of
 from rollbook.roster import contacts
-from rollbook.roster.checking import Check, Level, conflicts, duplicates, missing_values, unknown_reference
+from rollbook.roster.checking import (
+    Check,
+    Level,
+    conflicts,
+    duplicates,
+    missing_values,
+    rewritten_ids,
+    unknown_reference,
+    with_nearest,
+)
 from rollbook.roster.problems import (
     BlankSchoolNumber,
     NoStudents,
@@ -66,6 +75,7 @@ _SCHOOLS: Final = Level(
     (
         *words_as_ids(),
         *missing_values("schools.csv", "School_id", "School_name"),
+        *rewritten_ids("schools.csv"),
         Check(
             BlankSchoolNumber,
             "schools.csv",
@@ -95,7 +105,7 @@ _STAFF_SCHOOLS: Final = f"""
 def _people(rules: Rules) -> Level:
     return Level(
         (
-            *(rule for file in _PEOPLE for rule in missing_values(file)),
+            *(rule for file in _PEOPLE for rule in (*missing_values(file), *rewritten_ids(file))),
             unknown_reference(UnknownSchool, "students.csv", "School_id", _KEPT_SCHOOLS),
             unknown_reference(UnknownSchool, "teachers.csv", "School_id", _KEPT_SCHOOLS),
             unknown_reference(UnknownSchool, "staff.csv", "School_id", _STAFF_SCHOOLS),
@@ -177,6 +187,7 @@ def _kept_people(tables: Tables) -> Level:
 _SECTIONS: Final = Level(
     (
         *missing_values("sections.csv"),
+        *rewritten_ids("sections.csv"),
         unknown_reference(UnknownSchool, "sections.csv", "School_id", _KEPT_SCHOOLS),
         unknown_reference(UnknownTeacher, "sections.csv", "Teacher_id", "SELECT key FROM kept_teachers"),
         *contacts.CONFLICTING,
@@ -200,28 +211,25 @@ _UNIQUE_SECTIONS: Final = Level(
 )
 
 
-def _unlinked(problem: type[Problem], header: str, link: str) -> Check:
+def _unlinked(problem: type[Problem], header: str, link: str, known: str) -> Check:
     """An enrollment names something that no level above kept."""
     column = header.lower()
-    return Check(
-        problem,
-        "enrollments.csv",
-        header,
-        f"""
-        SELECT "row", enrollments.{column} AS value, NULL AS expected
+    unknown = f"""
+        SELECT "row", enrollments.{column} AS value
         FROM enrollments JOIN (SELECT "row" FROM enrollment_links WHERE {link} IS NULL) USING ("row")
-        WHERE enrollments.{column} <> ''
-        """,
-    )
+        WHERE enrollments.{column} <> '' AND NOT is_rewritten(enrollments.{column})
+    """
+    return Check(problem, "enrollments.csv", header, with_nearest(unknown, f"SELECT key FROM {known}"))
 
 
 _LINKED: Final = "school IS NOT NULL AND section IS NOT NULL AND student IS NOT NULL"
 _ENROLLMENTS: Final = Level(
     (
         *missing_values("enrollments.csv"),
-        _unlinked(UnknownSchool, "School_id", "school"),
-        _unlinked(UnknownSection, "Section_id", "section"),
-        _unlinked(UnknownStudent, "Student_id", "student"),
+        *rewritten_ids("enrollments.csv"),
+        _unlinked(UnknownSchool, "School_id", "school", "kept_schools"),
+        _unlinked(UnknownSection, "Section_id", "section", "first_sections"),
+        _unlinked(UnknownStudent, "Student_id", "student", "first_students"),
         Check(
             OtherSchool,
             "enrollments.csv",
@@ -259,11 +267,14 @@ _RESOURCES: Final = Level(
                 UnknownCoTeacher,
                 "sections.csv",
                 header,
-                f"""
-                SELECT "row", {header.lower()} AS value, NULL AS expected
-                FROM kept_sections ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = {header.lower()}
-                WHERE {header.lower()} <> ''
-                """,
+                with_nearest(
+                    f"""
+                    SELECT "row", {header.lower()} AS value
+                    FROM kept_sections ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = {header.lower()}
+                    WHERE {header.lower()} <> ''
+                    """,
+                    "SELECT key FROM kept_teachers",
+                ),
             )
             for header in CO_TEACHERS
         ),
