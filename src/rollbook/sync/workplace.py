@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from rollbook.errors import BadSetting, MachineTrouble
+from rollbook.roster import workfolder
 from rollbook.roster.tables import connect, lock
 from rollbook.settings import Settings
+from rollbook.sync.ending import by_signals
 
 MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Path]:
-    """A folder for a run's files; what goes wrong in it with memory or disk is told in one line."""
+    """A folder for a run's files, which signals do not leave behind; what goes wrong with memory or disk is told in one line."""
     if not MEMORY.fullmatch(settings.sync_memory):
         raise BadSetting(f"sync_memory: expected a size such as 512MB or 2GB, got {settings.sync_memory!r}")
-    try:
-        place = tempfile.TemporaryDirectory(prefix="rollbook-", dir=settings.temporary or None)
-    except OSError as error:
-        raise BadSetting(f"temporary: no file can be made in {settings.temporary or 'the system'!r}: {error.strerror}") from None
-    with place as name:
+    parent = workfolder.parent_of(settings.temporary)
+    workfolder.remove_dead(parent)
+    with ExitStack() as held:
         try:
-            yield Path(name).absolute()
+            folder = held.enter_context(workfolder.made(parent))
+        except OSError as error:
+            where = settings.temporary or "the system"
+            raise BadSetting(f"temporary: no file can be made in {where!r}: {error.strerror}") from None
+        try:
+            with by_signals(folder):
+                yield folder
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             reason = str(error).partition("\n")[0]
             raise MachineTrouble(
                 f"memory or disk did not suffice (see sync_memory and temporary in the settings): {reason}"
             ) from None
         except OSError as error:
-            raise MachineTrouble(f"the disk refused: {error.strerror}: {error.filename or name}") from None
+            raise MachineTrouble(f"the disk refused: {error.strerror}: {error.filename or folder}") from None
 
 
 @contextmanager

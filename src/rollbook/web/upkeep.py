@@ -6,6 +6,7 @@ import logging
 import threading
 
 from rollbook.errors import RollbookError
+from rollbook.roster import workfolder
 from rollbook.settings import Settings, base_url
 from rollbook.store import logins
 from rollbook.store.database import Database, open_database
@@ -31,6 +32,8 @@ def _go_on(settings: Settings) -> None:
 
 def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
     """One round. What goes wrong is for the operator to know, and for the next round to try again."""
+    if sweeps:
+        workfolder.remove_dead(workfolder.parent_of(settings.temporary))
     try:
         keep_true(database, base_url(settings))
         database.settle()

@@ -1,0 +1,76 @@
+"""Signals that end a run: it stops where it is, leaves no files behind, and exits with 128 and the signal's number."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The engine may be busy for long, and lets nothing through meanwhile.
+GRACE_SECONDS: Final = 5.0
+
+
+class _Ending:
+    """The first signal that came; later ones change nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.number: int | None = None
+        self._folder = folder
+        self._gone = threading.Event()
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        self._before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._watcher = threading.Thread(target=self._watch, name="ending", daemon=True)
+        self._watcher.start()
+
+    def on_signal(self, number: int, _: FrameType | None) -> None:
+        if self.number is None:
+            self.number = number
+            raise SystemExit(128 + number)
+
+    def _watch(self) -> None:
+        """Python sees a signal only between two calls into the engine; this thread is told at once."""
+        while number := os.read(self._reading, 1)[0]:
+            if number in SIGNALS and not self._gone.wait(GRACE_SECONDS):
+                shutil.rmtree(self._folder, ignore_errors=True)
+                os._exit(128 + number)
+
+    def close(self) -> None:
+        self._gone.set()
+        signal.set_wakeup_fd(self._before)
+        os.write(self._writing, b"\0")
+        self._watcher.join()
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+@contextmanager
+def by_signals(folder: Path) -> Iterator[None]:
+    """Let signals end the program in the way of this module, where nothing else is set for them; only in the main thread.
+
+    After the grace period the program ends wherever it is, as by kill -9: a transaction is then old or new, never between.
+    """
+    own = [number for number in SIGNALS if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
+    if threading.current_thread() is not threading.main_thread() or not own:
+        yield
+        return
+    ending = _Ending(folder)
+    before = {number: signal.signal(number, ending.on_signal) for number in own}
+    try:
+        yield
+    except Exception:
+        if ending.number is None:
+            raise
+        # The engine, the database or a library made an error of its own of the signal.
+        raise SystemExit(128 + ending.number) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        ending.close()
