@@ -46,8 +46,9 @@ def place(tmp_path: Path) -> Path:
 
 
 def upload(place: Path, *scenarios: str, marker: bool) -> None:
-    writer.write(place / "drop", students=60, scenarios=scenarios)
-    (place / "drop" / writer.MARKER).unlink()  # a SIS has none
+    writer.write(place / "sis", students=60, scenarios=scenarios)
+    for path in (place / "sis").glob("*.csv"):
+        shutil.copy(path, place / "drop")
     if marker:
         (place / "drop" / "complete").touch()
 
