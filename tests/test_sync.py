@@ -518,3 +518,64 @@ def test_a_contact_belongs_to_its_students_also_without_a_column_for_the_relatio
     ]
     assert [user["id"] for user in client.records(f"/v3.0/users/{byron['id']}/mystudents")] == [emmy, alan]
     assert client.records(f"/v3.0/users/{emmy}/mycontacts") == [byron]
+
+
+# --- one person from night to night ---------------------------------------------------------------------------------------
+
+TEACHERS = "School_id,Teacher_id,First_name,Last_name,Teacher_email\n"
+STAFF = "School_id,Staff_id,Staff_email,First_name,Last_name\n"
+ADA, GRACE = "N,t-ada,Ada,Lovelace,ada@north.example\n", "N,t-grace,Grace,Hopper,grace@south.example\n"
+ADA_AS_STAFF = "N,s-ada,ada@north.example,Ada,Lovelace\n"
+
+
+def employees(teachers: str, staff: str = "") -> dict[str, str]:
+    """The smaller world, whose sections Grace teaches, with other teachers and staff."""
+    sections = {"sections.csv": SMALLER["sections.csv"].replace("t-ada", "t-grace"), "teachers.csv": TEACHERS + teachers + GRACE}
+    return {**SMALLER, **sections, **({"staff.csv": STAFF + staff} if staff else {})}
+
+
+def test_a_teacher_who_becomes_staff_and_comes_back_keeps_the_id_and_is_never_deleted(hub: Hub) -> None:
+    hub.sync(employees(ADA))
+    client = hub.client(hub.connect())
+    ada = ids(client)["teacher t-ada"]
+    for teachers, staff in ((ADA, ADA_AS_STAFF), ("", ADA_AS_STAFF), (ADA, ADA_AS_STAFF), (ADA, "")):
+        done = hub.sync(employees(teachers, staff))
+        found = {name: id_ for name, id_ in ids(client).items() if name in ("teacher t-ada", "staff s-ada")}
+        assert set(found.values()) == {ada}
+        assert len(found) == bool(teachers) + bool(staff)
+        assert all(counts.deleted == counts.created == 0 for counts in done.kinds.values())
+
+
+def test_a_staff_row_in_place_of_a_teachers_row_is_the_same_user_also_after_undoing_it(hub: Hub) -> None:
+    hub.sync(employees(ADA))
+    client = hub.client(hub.connect())
+    ada = ids(client)["teacher t-ada"]
+    hub.sync(employees("", ADA_AS_STAFF))
+    assert ids(client)["staff s-ada"] == ada
+    sync.undo(hub.database, hub.district, hub.settings, How(is_approved=True, name=hub.district.name))
+    assert ids(client)["teacher t-ada"] == ada
+    sync.undo(hub.database, hub.district, hub.settings, How(is_approved=True, name=hub.district.name))
+    assert ids(client)["staff s-ada"] == ada
+
+
+def test_people_who_merge_part_or_change_roles_do_not_vanish_and_hold_nothing(hub: Hub, tmp_path: Path) -> None:
+    def night(teachers: str, staff: str) -> Sync:
+        return sync.run(hub.database, hub.district, world.write(tmp_path / "night", employees(teachers, staff)), hub.settings)
+
+    names = [f"P{number}" for number in range(6)]
+    teachers = "".join(f"N,t{name},{name},L,{name}@x.org\n" for name in names)
+    apart = "".join(f"N,s{name},own.{name}@x.org,{name},L\n" for name in names)
+    together = "".join(f"N,s{name},{name}@x.org,{name},L\n" for name in names)
+    assert night(teachers, apart).state == "committed"
+    merged = night(teachers, together)
+    # All records of staff are gone, and none of the people: it is the many updates that may hold it.
+    assert merged.kinds["staff"].deleted == 0
+    assert [reason.verb for reason in merged.reasons if reason.verb == "deleted"] == []
+    hub.sync(employees(teachers, together))
+    parted = night(teachers, apart)
+    assert [reason.verb for reason in parted.reasons if reason.verb == "deleted"] == []
+    hub.sync(employees(teachers, together))
+    moved = night("", together)
+    assert [reason.verb for reason in moved.reasons if reason.verb == "deleted"] == []
+    gone = night("", "")
+    assert "deleted" in [reason.verb for reason in gone.reasons]

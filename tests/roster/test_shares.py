@@ -67,7 +67,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     with closing(files.open_all(folder, memory_limit="256MB")) as tables:
         checks.check(tables, Rules())
         normalize.roster(tables, Rules())
-        identity.load(tables.connection, None)
+        identity.load(tables.connection, {})
         identity.assign(
             tables.connection, prefix="6" * 16, now="2026-01-01T00:00:00.000Z", forget_before="2020-01-01T00:00:00.000Z"
         )

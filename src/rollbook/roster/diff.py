@@ -36,16 +36,23 @@ RECORD_BYTES = 5000
 BATCH_ROWS = 2_000
 
 _FIRST_ROLE = " ".join(f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items())
-# How many records of each source a view had before, and appear, change and vanish; users count under their first role.
+# How many records of each source a view had before, and appear, change and vanish; users count under the first role they had. A
+# user whose roles go on under another id has merged with somebody, and does not vanish.
 _COUNTS = f"""
     SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
            count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
     FROM (
         SELECT CASE {_FIRST_ROLE} ELSE kind END AS source, what
         FROM (
-            SELECT view, kind, roles, 'before' AS what FROM digests_before UNION ALL SELECT view, kind, roles, verb FROM changes
+            SELECT kind, roles, 'before' AS what FROM digests_before WHERE view = $view
+            UNION ALL
+            SELECT kind, coalesce(had.roles, changed.roles), verb
+            FROM (FROM changes WHERE view = $view AND NOT (verb = 'deleted' AND id IN (SELECT id FROM merged_users))) changed
+            LEFT JOIN (
+                SELECT id, roles FROM digests_before WHERE view = $view AND kind = 'users'
+            ) had ON had.id = changed.id AND changed.kind = 'users' AND verb = 'updated'
         )
-        WHERE view = ? AND NOT contains(kind, '.')
+        WHERE NOT contains(kind, '.')
     ) GROUP BY source
 """
 
@@ -70,6 +77,8 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path 
         """
     )
     connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
+    # Made by `identity.assign`, where ids are given.
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS merged_users (id VARCHAR)")
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
@@ -143,7 +152,7 @@ def losing(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, list[s
 
 def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:
     """For each source: how many records a view had before, and how many appear, change and vanish."""
-    rows = connection.execute(_COUNTS, [view]).fetchall()
+    rows = connection.execute(_COUNTS, {"view": view}).fetchall()
     return {source: (existing, created, updated, deleted) for source, existing, created, updated, deleted in rows}
 
 

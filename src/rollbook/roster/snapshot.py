@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from rollbook.contract.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
 from rollbook.contract.fields import FRL, LANGUAGES, SHAPES
 from rollbook.contract.kinds import ROLE, ROLES
-from rollbook.roster import lists, parts, sharing
-from rollbook.roster.identity import MERGING, SOURCES
+from rollbook.roster import lists, merging, parts, sharing
+from rollbook.roster.identity import SOURCES
 from rollbook.roster.lists import HOMED, SCHOOLED
 from rollbook.roster.sharing import ASKABLE, SENSITIVE_FIELDS, Share
 
@@ -261,7 +261,7 @@ _PEOPLE = f"""
     )
 """
 # Everybody of the roles that merge into one person.
-_MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for source in MERGING)})"
+_MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for source in merging.SOURCES)})"
 _PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
 
 

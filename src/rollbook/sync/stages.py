@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster import cloned, credentials, diff, guard, identity, notices, snapshot
+from rollbook.roster import cloned, credentials, diff, guard, identity, merging, notices, snapshot
 from rollbook.roster.findings import Problems
 from rollbook.roster.guard import Counts, Reason
 from rollbook.settings import Settings
@@ -27,7 +27,8 @@ PLANNED_IDS = "f" * 16
 # Runs that are held when they look wrong. All others do what somebody has looked at, or what their source decided already.
 GUARDED = ("files", "undo")
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
-COMPARED = ("identity", "digests")
+KEPT = ("identity", "digests")
+COMPARED = (*KEPT, *merging.TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def compare(
     moment = districts.moment_after(database, before.created, how.moment)
     if not cloned.is_in(engine):
         prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
-        identity.load(engine, before.files.get("identity"), home.get("identity"))
+        identity.load(engine, before.files, home)
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
         identity.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
@@ -132,7 +133,7 @@ def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int,
 
 def _write(work: Work, cause: str, state: str, done: Sync, how: How, frozen: Mapping[int, list[Reason]]) -> int:
     is_cloned = cloned.is_in(work.engine)
-    names = ("digests", cloned.TABLE) if is_cloned else (*COMPARED, *snapshot.tables())
+    names = ("digests", cloned.TABLE) if is_cloned else (*KEPT, *snapshot.tables())
     kept = {name: diff.write(work.engine, name, work.folder) for name in names}
     report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
     if state == "held":
