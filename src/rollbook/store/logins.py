@@ -51,6 +51,11 @@ class Grant:
     wants_auth_time: bool = False
 
 
+# Clocks of several servers differ by less. What was made in a later future was made before the clock was set back, and would be
+# good for as long as the clock was wrong.
+SKEW_SECONDS = 300
+
+
 def now() -> int:
     return int(time.time())
 
@@ -93,8 +98,8 @@ def session(connection: Connection, secret: str, *, idle_seconds: int) -> Sessio
     moment = now()
     found = connection.row(
         "SELECT s.hash, s.district, s.user_id, s.role, s.method, s.created, s.seen FROM sessions s"
-        f" WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND {_IS_PROVEN}",
-        (digest(secret), moment, moment - idle_seconds),
+        f" WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND s.created <= ? AND {_IS_PROVEN}",
+        (digest(secret), moment, moment - idle_seconds, moment + SKEW_SECONDS),
     )
     return Session(*found) if found else None
 
@@ -149,13 +154,17 @@ def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
     return code
 
 
-def grant_of(connection: Connection, code: str) -> tuple[Grant, bool, str | None] | None:
-    """What a code stands for, whether its time is over, and the hash of the token it was already exchanged for."""
+def grant_of(connection: Connection, code: str, *, seconds: int | None = None) -> tuple[Grant, bool, str | None] | None:
+    """What a code stands for, whether its time is over, and the hash of the token it was already exchanged for.
+
+    `seconds` is how long a new code is good.
+    """
     found = connection.row(f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?", (digest(code),))
     if found is None:
         return None
     *values, wants_auth_time, expires, token_hash = found
-    return Grant(*(*values, bool(wants_auth_time))), expires <= now(), token_hash
+    is_of_later = seconds is not None and token_hash is None and expires > now() + seconds + SKEW_SECONDS
+    return Grant(*(*values, bool(wants_auth_time))), expires <= now() or is_of_later, token_hash
 
 
 def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> bool:
@@ -256,8 +265,8 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     hashed = digest(token)
     found = connection.row(
         f"{_ACCESS}, t.user_id, t.role, t.authorized_by FROM user_tokens t{_CONNECTED.format(of='t')}"
-        " WHERE t.hash = ? AND t.expires > ? AND (t.is_demo = 0 OR ? = 1)",
-        (hashed, now(), int(in_demo)),
+        " WHERE t.hash = ? AND t.expires > ? AND t.created <= ? AND (t.is_demo = 0 OR ? = 1)",
+        (hashed, now(), now() + SKEW_SECONDS, int(in_demo)),
     )
     if found is None:
         return None

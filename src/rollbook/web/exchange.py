@@ -97,7 +97,7 @@ class Exchange:
 
         None for a code that was exchanged already. What was taken from the application since the code was made is not given.
         """
-        found = logins.grant_of(connection, code)
+        found = logins.grant_of(connection, code, seconds=self.settings.code_seconds)
         if found is None or found[0].application != application.number:
             raise _INVALID_CODE
         grant, is_over, token_hash = found
