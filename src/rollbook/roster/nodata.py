@@ -22,7 +22,10 @@ def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
 
     It is blank when nothing is left. Errors: Unusable for another header among the rows.
     """
-    query, found = _query(file, matched, row), f"no_data_{file.table}"
+    seldom, query = _queries(file, matched, row)
+    if not opened.one(f"SELECT count(*) FROM read_{file.table} WHERE {seldom}")[0]:
+        return "WHERE true"
+    found = f"no_data_{file.table}"
     # No grouping, which takes memory of its own.
     count, second = opened.one(f"""SELECT count(*), min("row") FILTER (what = '{SecondHeader.code}') FROM ({query})""")
     if second is not None:
@@ -40,8 +43,11 @@ def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
     return f"""WHERE {row} NOT IN (SELECT "row" FROM {found})"""
 
 
-def _query(file: File, matched: Header, row: str) -> str:
-    """The rows that are no data, each with what it is; most rows are passed over by their first cell alone."""
+def _queries(file: File, matched: Header, row: str) -> tuple[str, str]:
+    """A condition on one cell that only a few rows of data fulfil, and a query for the rows that are no data, with what each is.
+
+    The query costs more to plan than to run, so that it is only made for files with such cells.
+    """
     places = {**matched.columns, **{f"ext.{name}": place for name, place in matched.extensions.items()}}
     cells = {_name(name): matched.keys[place] for name, place in places.items()}
     # A password is a digest by now, and tells nothing.
@@ -49,8 +55,12 @@ def _query(file: File, matched: Header, row: str) -> str:
     known = {*matched.keys, *(header_key(column.header) for column in columns_of(file.name))} - {""}
     # A required column, if there is one: it is seldom blank.
     first = next((_name(c.name) for c in columns_of(file.name) if c.required and c.name in places), next(iter(seen)))
+    # Most ids begin with a digit, and no header does, so that few cells are compared with all headers.
+    seldom = f"(regexp_full_match({first}, {_RULES}) OR (ascii({first}) > {ord('9')} AND {_is_header(first, known)}))"
     # Regular expressions are made once, while a list of texts takes memory for each cell that it is compared with.
-    return f"""
+    return (
+        seldom,
+        f"""
         SELECT "row", what FROM (
             SELECT {row} AS "row", CASE
                 WHEN {_all(f"{name} = ''" for name in cells)} THEN '{_BLANK}'
@@ -59,9 +69,10 @@ def _query(file: File, matched: Header, row: str) -> str:
                 WHEN {_all(_is_header(name, known) for name in seen)} THEN '{SecondHeader.code}'
                 END AS what
             FROM read_{file.table}
-            WHERE regexp_full_match({first}, {_RULES}) OR {_is_header(first, known)}
+            WHERE {seldom}
         ) WHERE what IS NOT NULL
-    """
+    """,
+    )
 
 
 def _all(conditions: Iterable[str]) -> str:
