@@ -248,6 +248,18 @@ def test_another_key_than_the_one_that_was_used_is_refused(place: Path, monkeypa
     assert students(place, reads)
 
 
+def test_a_new_token_needs_no_old_one_to_be_opened(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = token("A", "D")
+    (place / "rollbook.db.key").unlink()
+    monkeypatch.setenv("ROLLBOOK_KEY_LOST", "yes")
+    said("district", "list")
+    monkeypatch.delenv("ROLLBOOK_KEY_LOST")
+    assert "is not the key with which the stored tokens were sealed" in refused("connect", "A", "D")
+    new = json.loads(said("connect", "A", "D", "--new-token", "--json"))["access_token"]
+    assert new != old
+    assert students(place, new)
+
+
 def test_scopes_that_cannot_be_put_in_force_are_not_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = token("A", "D")
     monkeypatch.setenv("ROLLBOOK_TEMPORARY", "/nonexistent")

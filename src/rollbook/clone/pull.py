@@ -31,6 +31,7 @@ from rollbook.roster.cloned import MAPPING, RECORD_BYTES_MAX
 # Parents first, so that what a list names has been read.
 LISTS = ("schools", "terms", "courses", "resources", "users", "sections")
 PREFIX = "rollbook-clone-"
+KEY_BYTES = 12
 KEPT_SECONDS = 3600.0
 # More than any district has: a source that goes on for ever is no district.
 RECORDS_MAX = 20_000_000
@@ -88,7 +89,7 @@ def folder(parent: Path, address: str, token: str, *, is_fresh: bool) -> Iterato
 
     Errors: Busy when another run uses it.
     """
-    key = hashlib.blake2b(f"{address}\0{token}".encode(), digest_size=12).hexdigest()
+    key = hashlib.blake2b(f"{address}\0{token}".encode(), digest_size=KEY_BYTES).hexdigest()
     path = parent / f"{PREFIX}{key}"
     with _locked(path):
         if is_fresh or not _is_recent(path):
@@ -99,7 +100,7 @@ def folder(parent: Path, address: str, token: str, *, is_fresh: bool) -> Iterato
 def forget(path: Path) -> None:
     """Drop a pull that has been taken in, and others that nobody went on with."""
     shutil.rmtree(path, ignore_errors=True)
-    for other in path.parent.glob(f"{PREFIX}*"):
+    for other in path.parent.glob(f"{PREFIX}{'[0-9a-f]' * 2 * KEY_BYTES}"):
         if other.is_dir() and not _is_recent(other):
             with suppress(Busy, OSError), _locked(other):
                 shutil.rmtree(other, ignore_errors=True)

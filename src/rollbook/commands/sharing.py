@@ -64,9 +64,11 @@ def connect(
         _check_schools(store, owner, share)
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
         begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())
-        token = applications.connect(store, own, reader, owner, sync.view_of(store, owner, begin, settings))
-        if new_token:
+        if new_token and owner.number in applications.districts_of(store, reader):
+            # The old token is not opened: the key that it was sealed with may be lost.
             token = applications.renew_token(store, own, reader, owner)
+        else:
+            token = applications.connect(store, own, reader, owner, sync.view_of(store, owner, begin, settings))
         if shared or freezes is not None:
             now = sync.seen(store, owner, reader).spec
             sync.share(store, owner, reader, replace(now, share=share if shared else now.share), settings, freezes=freezes)
