@@ -100,7 +100,9 @@ class Settings:
     history_days: int = row(100, "How long superseded versions of records are kept.", least=1)
     event_days: int = row(30, "How long events are kept.", least=1)
     identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)
-    sync_memory: str = row("512MB", "Memory that a sync's engine may use before it spills to disk.")
+    sync_memory: str = row(
+        "512MB", "Memory that a sync's engine may use before it spills to disk; the process takes up to 500 MB more."
+    )
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
 
 

@@ -206,7 +206,7 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     """The changes as rows of (view, rank, kind, id, roles, body), ordered by view, kind and id; body is None for what is gone.
 
     `is_whole`: the records in `after` have their ends already, dates included, as those of a cloned district do.
-    They are read in windows of ids, so that memory does not grow with the roster.
+    They are read in ranges of ids, so that memory does not grow with the roster.
     """
     window = _window("''" if is_whole else _ending())
     for view, kind in connection.execute("SELECT DISTINCT view, kind FROM changes ORDER BY view, kind").fetchall():

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
 
-# The engine's memory for each row of a part: an ordered aggregate takes about 350 bytes, and as much again is in use beside it.
-ROW_BYTES: Final = 1000
+# The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and as much again is in use beside it.
+ROW_BYTES: Final = 750
 _UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 # From so many rows the ends of the parts are told; parts of a few percent more or less do no harm.
 _SAMPLE_ROWS: Final = 10_000
