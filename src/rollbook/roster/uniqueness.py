@@ -21,8 +21,9 @@ from rollbook.roster.problems import (
     WordForNothing,
 )
 
-# From so many people on, an equal password is no chance.
+# From so many people on, and such a part of all, an equal password is no chance: passwords of two short words come twice.
 PASSWORD_PEOPLE_MIN: Final = 3
+PASSWORD_PERCENT_MIN: Final = 1
 
 # Keys of files; a word for nothing as one would join what has no id.
 _KEYS: Final = (
@@ -155,13 +156,14 @@ def _shared_password(file: str) -> Check:
         "Password",
         f"""
         WITH counted AS (
-            SELECT hash({PASSWORD}) AS hashed, count(*) AS people, min("row") AS first_row FROM accounts
-            WHERE file = '{file}' AND {PASSWORD} <> '' AND {PASSWORD} <> '{NO_PASSWORD}'
-            GROUP BY hashed HAVING count(*) >= {PASSWORD_PEOPLE_MIN}
+            SELECT hash({PASSWORD}) AS hashed, count(*) AS people, min("row") AS first_row,
+                sum(count(*)) OVER () * {PASSWORD_PERCENT_MIN} / 100 AS part
+            FROM accounts WHERE file = '{file}' AND {PASSWORD} <> '' AND {PASSWORD} <> '{NO_PASSWORD}' GROUP BY hashed
+            QUALIFY people >= greatest({PASSWORD_PEOPLE_MIN}, part)
         )
         SELECT min(first_row) AS "row", NULL AS value,
-            format('{{:,}} people ({{:,}} passwords that at least {PASSWORD_PEOPLE_MIN} have, one of them {{:,}})',
-                sum(people)::BIGINT, count(*), max(people)) AS expected
+            format('{{:,}} people', sum(people)::BIGINT)
+                || if(count(*) = 1, '', format(', with {{:,}} passwords', count(*))) AS expected
         FROM counted HAVING count(*) > 0
         """,
     )
