@@ -382,7 +382,7 @@ def _sections(sis: Sis, sent: list[str]) -> list[Row]:
                 "Teacher_id": row["teacher"],
                 "Teacher_2_id": row["co_teacher"],
                 "Name": row["name"],
-                "Grade": "3",
+                "Grade": _own_grade(sis, key),
                 "Subject": "other",
                 "Course_name": course[0],
                 "Course_number": course[1],
@@ -431,6 +431,20 @@ def predicted(sis: Sis, *, with_ell: bool) -> dict[Name, Json]:
     return shown
 
 
+def _own_grade(sis: Sis, key: str) -> str:
+    return "3" if key == min(sis.sections) else "4"
+
+
+def _grade(sis: Sis, key: str) -> str:
+    """The section's own grade; if all have the same one, that of most students, of equally many the lowest."""
+    kept = [name for name, row in sis.sections.items() if row["students"]]
+    if "students.Grade" not in sis.columns or len({_own_grade(sis, name) for name in kept}) > 1:
+        return _own_grade(sis, key)
+    counted = Counter(sis.students[name]["grade"] for name in sis.sections[key]["students"])
+    first: str = min(counted, key=lambda grade: (-counted[grade], grade))
+    return first
+
+
 def _section_shown(sis: Sis, key: str, row: Row) -> Json:
     teachers = list(dict.fromkeys(name for name in (row["teacher"], row["co_teacher"]) if name))
     period = row["period"] if "sections.Period" in sis.columns else ""
@@ -439,7 +453,7 @@ def _section_shown(sis: Sis, key: str, row: Row) -> Json:
         "school": ("schools", row["school"]),
         "name": " - ".join(course) or row["name"],
         "sis_id": key,
-        "grade": "3",
+        "grade": _grade(sis, key),
         "subject": "other",
         "teacher": ("teacher", teachers[0]),
         "teachers": [("teacher", name) for name in teachers],
