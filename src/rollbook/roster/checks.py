@@ -7,7 +7,7 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 
 from rollbook.contract.columns import FILES
-from rollbook.roster import meanings, nothing, repeats
+from rollbook.roster import discretion, meanings, nothing, repeats
 from rollbook.roster.checking import Check
 from rollbook.roster.findings import Problems
 from rollbook.roster.levels import levels
@@ -30,6 +30,7 @@ def check(tables: Tables, rules: Rules) -> Problems:
         for statement in level.keep:
             tables.connection.execute(statement)
     meanings.build(tables, rules)
+    discretion.hide(tables)
     return Problems(tables.connection, rules.problems_max)
 
 

@@ -17,7 +17,7 @@ import duckdb
 
 from rollbook.contract.columns import BLANKS, FILES, PASSWORD, File, columns_of
 from rollbook.errors import SourceRejected
-from rollbook.roster import credentials, csvtext, descriptors, findings, folder, header, layout, nodata, tables
+from rollbook.roster import credentials, csvtext, descriptors, discretion, findings, folder, header, layout, nodata, tables
 from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import (
     EmptyFile,
@@ -60,7 +60,8 @@ def open_all(
         tables.lock(opened.connection, temporary or into, into)
     except Unusable as error:
         opened.close()
-        raise SourceRejected(_summary(error.problems), error.problems) from None
+        stops = tuple(discretion.discreet(error.problems))
+        raise SourceRejected(_summary(stops), stops) from None
     except BaseException:
         opened.close()
         raise

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rollbook.contract.columns import EXTENSION_PREFIX, Column, File, columns_of, header_key, trimmed
+from rollbook.roster import discretion
 from rollbook.roster.folder import Unusable
 from rollbook.roster.problems import (
     BadHeader,
@@ -55,6 +56,20 @@ class Header:
 
 
 def match(file: File, cells: list[str], *, lenient: bool) -> Header:
+    """Find the file's columns in its header row; what may be a person's row is not quoted.
+
+    Errors: Unusable with every header that is missing, given twice, not known or not usable.
+    """
+    if file.name not in discretion.PEOPLE or discretion.is_header(file.name, cells):
+        return _match(file, cells, lenient=lenient)
+    try:
+        found = _match(file, cells, lenient=lenient)
+    except Unusable as error:
+        raise Unusable(*(problem.without_cells() for problem in error.problems)) from None
+    return replace(found, warnings=tuple(problem.without_cells() for problem in found.warnings))
+
+
+def _match(file: File, cells: list[str], *, lenient: bool) -> Header:
     """Find the file's columns in its header row.
 
     Errors: Unusable with every header that is missing, given twice, not known or not usable.

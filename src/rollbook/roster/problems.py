@@ -16,6 +16,17 @@ Severity = Literal["stop", "error", "warning"]
 LeftOut = Literal["sync", "file", "row", "contact", "value", "nothing"]
 
 VALUE_CHARACTERS_MAX: Final = 200
+# Stands in the place of a cell of a file that may hold passwords (see `discretion`).
+NOT_SHOWN: Final = "(not shown)"
+
+
+class _NotShown(str):
+    """Words of ours in the place of a cell: a message does not put them into quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,22 @@ class Problem:
             text = getattr(self, name)
             if text is not None and len(text) > VALUE_CHARACTERS_MAX:
                 object.__setattr__(self, name, text[:VALUE_CHARACTERS_MAX])
+        for name in self.cells():
+            if getattr(self, name) == NOT_SHOWN:
+                object.__setattr__(self, name, _NotShown(NOT_SHOWN))
+
+    @classmethod
+    def cells(cls) -> tuple[str, ...]:
+        """The fields that hold what stands in a file: the message puts them into quotes."""
+        return tuple(name for name in ("column", "value", "expected") if f"{{{name}!r}}" in cls.message + cls.hint[1])
+
+    def without_cells(self) -> Problem:
+        """The same problem, without what stands in the file."""
+        hidden = {name for name in self.cells() if getattr(self, name)}
+        column, value, expected = (
+            NOT_SHOWN if name in hidden else getattr(self, name) for name in ("column", "value", "expected")
+        )
+        return type(self)(self.file, self.row, column, value, expected)
 
     def __str__(self) -> str:
         field, hint = self.hint
@@ -237,6 +264,10 @@ class DuplicateHeader(FileStop):
     code, title = "duplicate-header", "Column given twice"
     message = "{file}: columns {value} are the same column; expected each column once"
     mend = "Leave one of them out; case, spaces, dashes and underscores make no difference."
+
+    @classmethod
+    def cells(cls) -> tuple[str, ...]:
+        return ("column", "value")
 
 
 class BadHeader(FileStop):
