@@ -15,7 +15,7 @@ from rollbook.contract.events import ORDER, PLACES
 from rollbook.contract.kinds import ROLE, ROLES
 from rollbook.roster import parts
 from rollbook.roster.snapshot import DATES
-from rollbook.roster.tables import text
+from rollbook.roster.sql_text import text
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb

@@ -32,7 +32,8 @@ from rollbook.roster.problems import (
     UnreadableFile,
     Windows1252,
 )
-from rollbook.roster.tables import Tables, text
+from rollbook.roster.sql_text import text
+from rollbook.roster.tables import Tables
 
 # Spaces alone are trimmed in half the time; other blanks only in files that have some, and only from the values that need it.
 _TRIM_SPACES: Final = "trim({0})"

@@ -11,7 +11,8 @@ from rollbook.roster.csvtext import RULES
 from rollbook.roster.folder import Unusable
 from rollbook.roster.header import Header
 from rollbook.roster.problems import RepeatedHeader, SecondHeader, SeparatorRow
-from rollbook.roster.tables import Tables, text
+from rollbook.roster.sql_text import text
+from rollbook.roster.tables import Tables
 
 _BLANK: Final = "blank"
 _RULES: Final = text(f"[{re.escape(RULES.decode())}]*")

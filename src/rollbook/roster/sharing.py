@@ -17,6 +17,7 @@ from rollbook.contract.access import SECURE_SYNC
 from rollbook.contract.columns import COLUMNS, EXTENSION_PREFIX
 from rollbook.contract.fields import SHAPES, Promise
 from rollbook.errors import BadSetting
+from rollbook.roster import sql_text
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
@@ -373,12 +374,8 @@ def _narrow_schools_of_people(connection: duckdb.DuckDBPyConnection) -> None:
 # Conditions as SQL -----------------------------------------------------------------------------------
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _listed(values: Sequence[str]) -> str:
-    return ", ".join(_text(value) for value in values)
+    return ", ".join(sql_text.text(value) for value in values)
 
 
 def _equals(column: str, values: Sequence[str]) -> str:
@@ -426,7 +423,7 @@ def _test(condition: Condition, kind: str, source: str) -> str:
     if condition.field.startswith(EXTENSION_PREFIX):
         # A JSON pointer (RFC 6901): in a path some names are patterns.
         pointer = "/" + condition.field.removeprefix(EXTENSION_PREFIX).replace("~", "~0").replace("/", "~1")
-        return operator(f"coalesce(json_extract_string(t.ext, {_text(pointer)}), '')", condition.values)
+        return operator(f"coalesce(json_extract_string(t.ext, {sql_text.text(pointer)}), '')", condition.values)
     return operator(f"coalesce(t.{_quoted(FIELDS[kind][condition.field])}, '')", condition.values)
 
 

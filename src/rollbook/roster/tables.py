@@ -16,6 +16,7 @@ from typing import Any, Final
 import duckdb
 
 from rollbook.roster import findings, parts
+from rollbook.roster.sql_text import text
 
 # Each thread pins its share of the memory: a sync of a million students failed in 512 MB with 8 threads, and not with 4.
 _THREAD_BYTES: Final = 120 * 1024**2
@@ -96,11 +97,6 @@ def lock(connection: duckdb.DuckDBPyConnection, *reaches: Path) -> None:
         "SET lock_configuration = true",
     ):
         connection.execute(statement)
-
-
-def text(value: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:
