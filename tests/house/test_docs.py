@@ -34,7 +34,7 @@ def test_the_front_page_names_pages_that_exist() -> None:
 
 def test_known_clients_have_the_versions_that_are_driven() -> None:
     page = (ROOT / "docs" / "guide" / "applications.md").read_text("utf-8")
-    known = dict(re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|", page, re.MULTILINE))
+    known = dict(re.findall(r"^\| ([\w@/-]+) \| ([\d.]+) \|", page, re.MULTILINE))
     python = re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "requirements" / "dev.txt").read_text("utf-8"), re.MULTILINE)
     node = json.loads((ROOT / "tests" / "node" / "package.json").read_text("utf-8"))["dependencies"]
     driven = dict(python) | node
