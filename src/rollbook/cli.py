@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from rollbook import __version__, settings
+from rollbook.commands import screen
 from rollbook.errors import RollbookError, SyncHeld
 
 # The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to decide.
@@ -75,11 +76,12 @@ def main() -> None:
     """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for what is held)."""
     # Pupils' data: whatever the program and its children make is their owner's alone.
     os.umask(os.umask(0o077) | 0o077)
-    try:
-        rollbook(prog_name="rollbook")
-    except RollbookError as error:
-        click.echo(f"rollbook: {error}", err=True)
-        sys.exit(HELD if isinstance(error, SyncHeld) else 1)
-    except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
-        click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
-        sys.exit(1)
+    with screen.guarded():
+        try:
+            rollbook(prog_name="rollbook")
+        except RollbookError as error:
+            click.echo(f"rollbook: {error}", err=True)
+            sys.exit(HELD if isinstance(error, SyncHeld) else 1)
+        except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
+            click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
+            sys.exit(1)
