@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -19,15 +19,20 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from rollbook import sync
 from rollbook.contract.access import SECURE_SYNC, SENSITIVE
 from rollbook.contract.endpoints import ENDPOINTS
 from rollbook.contract.events import schools_of
+from rollbook.errors import SourceRejected
 from rollbook.roster import sharing
 from rollbook.store.database import Database, open_database
 from rollbook.store.migrations import migrate
 from rollbook.store.views import Spec
+from rollbook.sync import How
+from tests import world
 from tests.journeys.oracle import Roster
 from tests.sharing.desk import KINDS, CopyDesk, Desk, Json, Reader, ids_in
+from tests.sharing.test_failed_uploads import BROKEN, MARK, marked
 
 STUDENTS = 50
 MISSING = "f" * 24
@@ -453,6 +458,15 @@ def test_no_answer_shows_more_or_less_than_is_shared(town: Town) -> None:
             raise
 
 
+def _upload_what_is_not_taken_in(desk: Desk) -> None:
+    """Files that cannot be used, then files that are held; every cell of them is marked."""
+    for files in ({**marked(), "students.csv": BROKEN["no header"](marked()["students.csv"])}, marked()):
+        with suppress(SourceRejected):
+            source = world.write(desk.folder / "not-taken-in", files)
+            done = sync.run(desk.database, desk.now, source, desk.settings, how=How(moment=desk.moment()))
+            assert done.state == "held"
+
+
 def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
     """Edit the share, name another contact at times, go on to a day, if any, and look at all that is to be seen then."""
     was = town.reader.everything()
@@ -465,6 +479,9 @@ def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
         town.desk.name_contact(chance.choice(sorted(town.records["users"])))
         town.reread()
         before |= ids_in(json.dumps(town.reader.everything()))
+    if not isinstance(town.desk, CopyDesk):
+        _upload_what_is_not_taken_in(town.desk)
+        town.reread()
     if day is not None:
         town.desk.day(day, students=STUDENTS, seed=town.seed)
         town.reread()
@@ -472,4 +489,5 @@ def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
     news = town.reader.feed()[heard:]
     may = before | ids_in(json.dumps(town.reader.everything())) | {event["id"] for event in news}
     assert ids_in(json.dumps(news)) <= may
+    assert MARK not in json.dumps([news, town.reader.everything(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")])
     _nothing_hidden_is_told(town, spec)
