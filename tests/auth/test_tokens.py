@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,7 +17,7 @@ from rollbook.auth.tokens import Tokens, basic, bearer
 from rollbook.contract.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Unauthorized
 from rollbook.store import applications
-from rollbook.store.database import Database, open_database
+from rollbook.store.database import Connection, Database, open_database
 from rollbook.store.keys import Sealer
 from tests.journeys.hub import Hub
 
@@ -195,3 +197,34 @@ def test_a_folder_or_an_unwritable_place_is_no_key_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "file" / "key", tmp_path / "none" / "key"):
         with pytest.raises(BadSetting, match=r"^key_file: "):
             Sealer(path).seal("token")
+
+
+class Counting:
+    """A connection that counts the commits of others from a number of its own, as SQLite's do."""
+
+    def __init__(self, connection: Connection, version: int) -> None:
+        self._connection = connection
+        self._version = version
+
+    def version(self) -> int:
+        return self._version
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+def test_each_thread_forgets_by_its_own_reader(small_hub: Hub) -> None:
+    token, tokens = small_hub.connect(name="Reader"), Tokens(in_demo=False)
+
+    def is_known() -> bool:
+        with small_hub.database.read() as connection:
+            try:
+                tokens.resolve(cast("Connection", Counting(connection, 4)), f"Bearer {token}")
+            except Unauthorized:
+                return False
+        return True
+
+    assert is_known()
+    applications.disconnect(small_hub.database, applications.find(small_hub.database, "Reader"), small_hub.district)
+    with ThreadPoolExecutor(1) as other:
+        assert not other.submit(is_known).result()

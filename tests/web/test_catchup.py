@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -149,6 +150,35 @@ def test_a_page_is_read_where_no_other_request_waits_for_it(reader: Reader, monk
     reader.pull(f"/v3.0/events?since_snapshot={since}&limit=2")
     assert len(in_loop) > 1
     assert not any(in_loop)
+
+
+@pytest.mark.parametrize("name", ["since_snapshot", "since%5Fsnapshot", "since_snapshot[]", "%73ince_snapshot"])
+def test_a_difference_is_known_however_its_parameter_is_written(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    begin(reader.store, 2)
+    since = reader.snapshot()
+    threads: list[threading.Thread] = []
+    plain = catchup.page
+
+    def looking(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return plain(*given)
+
+    monkeypatch.setattr(catchup, "page", looking)
+    assert reader.get(f"/v3.0/events?{name}={since}").status_code == 200
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_page_looks_at_no_more_records_than_its_bound(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catchup, "LOOKED_MAX", 3)
+    begin(reader.store, 2)
+    since = reader.snapshot()
+    made = [("created", "sections", {"id": id_(70 + number), "school": id_(number == 9)}) for number in range(10)]
+    reader.store.commit(*made)
+    uri = f"/v3.0/events?since_snapshot={since}&school={id_(1)}"
+    assert reader.get(uri).json()["data"] == []
+    assert [event["data"]["object"]["id"] for event in reader.pull(uri)] == [id_(79)]
 
 
 def test_filters_hold_for_a_difference_too(reader: Reader) -> None:

@@ -309,6 +309,15 @@ def test_links_carry_nothing_of_our_own(world: World) -> None:
     }
 
 
+def test_a_pull_that_began_before_runs_had_marks_goes_on(world: World) -> None:
+    before = world.pull("/v3.0/users", 10_000)
+    with world.database.write() as connection:
+        connection.run("UPDATE syncs SET mark = ''")
+    page = world.get("/v3.0/users?limit=7")
+    world.day(400)
+    assert world.follow(page) == before
+
+
 def test_a_run_of_another_history_takes_no_pull_over(tmp_path: Path) -> None:
     world = World(_sqlite(tmp_path), tmp_path)
     saved = tmp_path / "saved.db"

@@ -124,6 +124,7 @@ LIES: dict[str, dict[str, Any]] = {
     "an end that never comes": {"exp": float("inf")},
     "an end before the beginning": {"exp": int(time.time()) - 30, "iat": int(time.time())},
     "not yet": {"nbf": int(time.time()) + 10_000},
+    "a time beyond all numbers": {"exp": 10**400},
     "a subject that is a number": {"sub": 1},
     "an empty subject": {"sub": ""},
     "a long subject": {"sub": "x" * 256},

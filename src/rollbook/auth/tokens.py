@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 from urllib.parse import unquote_plus
 
 from rollbook.contract.access import Access
@@ -19,8 +20,11 @@ from rollbook.store.database import Connection
 REMEMBERED_MAX = 10_000
 
 
-class Tokens:
-    """Resolves bearer tokens; `in_demo` says whether published test tokens are known here."""
+class Tokens(threading.local):
+    """Resolves bearer tokens; `in_demo` says whether published test tokens are known here.
+
+    Each thread remembers for itself: a database's version tells of commits within one connection, and each thread has its own.
+    """
 
     def __init__(self, *, in_demo: bool) -> None:
         self.in_demo = in_demo

@@ -109,6 +109,11 @@ def name_of(part: str) -> str:
     return unquote_plus(part.partition("=")[0]).partition("[")[0]
 
 
+def names(raw: str, name: str) -> bool:
+    """Whether a raw query string names a parameter, however its letters are encoded."""
+    return bool(raw) and any(name_of(part) == name for part in raw.split("&"))
+
+
 def values_of(raw: str, known: Collection[str]) -> dict[str, list[str]]:
     """The values of each known parameter, in their order; empty ones are left out.
 

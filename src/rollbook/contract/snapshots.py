@@ -26,8 +26,8 @@ class SnapshotName:
 
 
 def new_mark() -> str:
-    """A mark for a run or a view, at random."""
-    return secrets.token_hex(MARK_BYTES)
+    """A mark for a run or a view, at random; never all zeros, which stand for no mark where marks are packed into numbers."""
+    return f"{1 + secrets.randbelow((1 << 8 * MARK_BYTES) - 1):0{2 * MARK_BYTES}x}"
 
 
 def parse(text: str) -> SnapshotName | None:

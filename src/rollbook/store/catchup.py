@@ -26,6 +26,8 @@ from rollbook.store.views import View
 
 # Records in all differences that a server remembers; each takes 28 bytes.
 REMEMBERED_RECORDS_MAX = 4_000_000
+# Records that one page looks at, at the most.
+LOOKED_MAX = 10_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,10 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, diff
         raise BadParameter("ending_before: a difference is read forwards; expected starting_after or nothing")
     is_bare = difference.snapshot < access.shown_since
     shown: list[tuple[str, str]] = []
-    for record in difference.records(difference.begin(query.after)):
+    for looked, record in enumerate(difference.records(difference.begin(query.after))):
+        if looked == LOOKED_MAX:
+            # A filter that few records meet: the page ends here, and its link leads on from the last one looked at.
+            return _page(prefix, shown, has_more=True, last=difference.ids.id(record[0] - 1))
         if query.record_types and record[1] not in query.record_types:
             continue
         made = _event(connection, difference, record, is_bare=is_bare)
@@ -128,11 +133,11 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, diff
     return _page(prefix, shown, has_more=False)
 
 
-def _page(prefix: str, shown: list[tuple[str, str]], *, has_more: bool) -> Page:
+def _page(prefix: str, shown: list[tuple[str, str]], *, has_more: bool, last: str | None = None) -> Page:
     if not shown:
-        return EMPTY
+        return Page((), last, last, has_more) if last else EMPTY
     joined = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown])
-    return Page((joined.encode(),), shown[0][0], shown[-1][0], has_more)
+    return Page((joined.encode(),), shown[0][0], last or shown[-1][0], has_more)
 
 
 def _check_asked(connection: Connection, access: Access, district: District, since: SnapshotName) -> None:

@@ -86,7 +86,7 @@ class DataApi:
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = _request(scope)
         try:
-            if queries.SINCE_SNAPSHOT in request.query:
+            if _reads_long(request):
                 # It reads long: one at a time, in a thread of its own, so that no other request waits for it.
                 answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
             else:
@@ -323,6 +323,12 @@ def _encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
         return body, (VARY,)
     compressed = igzip.compress(body, GZIP_LEVEL)
     return compressed, (VARY, (b"content-encoding", b"gzip"))
+
+
+def _reads_long(request: Request) -> bool:
+    """Whether a difference is asked for, however the letters of the parameter are encoded."""
+    is_feed = len(request.segments) > 1 and request.segments[1].lower() == "events"
+    return is_feed and queries.names(request.query, queries.SINCE_SNAPSHOT)
 
 
 def _request(scope: Scope) -> Request:

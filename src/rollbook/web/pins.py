@@ -46,7 +46,8 @@ class Pins:
         if query.cursor is None:
             return None
         until, number = self._table.read(_key(access, path, query, query.cursor))
-        found = SnapshotName(number >> _MARK_BITS, f"{number & (1 << _MARK_BITS) - 1:08x}")
+        mark = number & (1 << _MARK_BITS) - 1
+        found = SnapshotName(number >> _MARK_BITS, f"{mark:08x}" if mark else "")
         since = max(access.shown_since, access.connected_since)
         return found if until > self._clock() and found.run >= since else None
 

@@ -37,9 +37,8 @@ class SharedTable:
 
     def __init__(self, path: Path, part: str) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if os.fstat(self._file).st_size != _BYTES:
-            # New, or of a version with other tables. What is not written takes no room on the disk.
-            os.ftruncate(self._file, 0)
+        if os.fstat(self._file).st_size < _BYTES:
+            # Never cut: another worker may have mapped it. What is not written takes no room on the disk.
             os.ftruncate(self._file, _BYTES)
         self._table = mmap.mmap(self._file, _BYTES)
         parts = list(SLOTS)
