@@ -264,7 +264,7 @@ def test_an_email_of_more_names_than_a_household_has_joins_no_contacts(tmp_path:
     [
         *("NULL", "null", "None", "N/A", "n/a", "#N/A", "NA", "n.a.", "-", "--", "\u2014", ".", "?", "(null)", "<NULL>", "nil"),
         *("unknown", "UNKNOWN", "undefined", "NaN", "not available", "Not Applicable", "no email", "no-email", "NULL NULL"),
-        *("none, none", "tbd", "[none]", "not provided"),
+        *("none, none", "tbd", "[none]", "not provided", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "########"),
     ],
 )
 def test_a_word_for_nothing_is_told_once_for_each_column_with_a_count(word: str, tmp_path: Path) -> None:
@@ -275,14 +275,16 @@ def test_a_word_for_nothing_is_told_once_for_each_column_with_a_count(word: str,
     assert set(world.column("teachers", "email").values()) == {word}
 
 
-@pytest.mark.parametrize("text", ["Null Nadia", "nadia", "no", "n", "0", "anna@x.org", "na@x.org", "nullmann", "Unknowne"])
+@pytest.mark.parametrize(
+    "text", ["Null Nadia", "nadia", "no", "n", "0", "anna@x.org", "na@x.org", "nullmann", "Unknowne", "#name", "Value!"]
+)
 def test_what_only_begins_like_a_word_for_nothing_is_none(text: str, tmp_path: Path) -> None:
     headers = "School_id,Teacher_id,First_name,Last_name,Username\n"
     world = outcome(tmp_path, {"teachers.csv": headers + f"ash,lund,Lars,Lund,{text}\nbirch,okoye,Oba,Okoye,\n"})
     assert world.found == []
 
 
-@pytest.mark.parametrize("word", ["NULL", "n/a", "-", "Unknown"])
+@pytest.mark.parametrize("word", ["NULL", "n/a", "-", "Unknown", "#REF!"])
 def test_an_id_that_is_a_word_for_nothing_is_an_error_in_every_file(word: str, tmp_path: Path) -> None:
     found = checked(
         tmp_path,

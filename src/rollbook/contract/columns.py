@@ -15,10 +15,11 @@ from rollbook.contract.column_values import VALUE
 PASSWORD: Final = "password"  # noqa: S105 - the name of a column
 # Headers of a district's own fields begin with this; allowed only in files with `own_columns`.
 EXTENSION_PREFIX: Final = "ext."
-# What is trimmed from the ends of headers and values: all of Unicode's spaces, tabs and line ends, and the zero-width space and
-# byte order mark that spreadsheets leave behind.
+# What is trimmed from the ends of headers and values: all of Unicode's spaces, tabs and line ends, and marks without a width that
+# spreadsheets and web pages leave behind: byte order marks, zero-width spaces, joiners, and marks of the writing direction.
 SPACES: Final = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-BLANKS: Final = SPACES + "\t\n\v\f\r\u200b\ufeff"
+_DIRECTIONS: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+BLANKS: Final = SPACES + "\t\n\v\f\r\u200b\u200c\u200d\u2060\ufeff" + _DIRECTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Words that say nothing (`NULL`, `N/A`, `-`), as SQL: nobody is known, joined or signed in by one of them.
+"""Words that say nothing (`NULL`, `N/A`, `-`, `#REF!`), as SQL: nobody is known, joined or signed in by one of them.
 
 Exports write such words where the SIS has no value. What a value means otherwise is left to `vocabulary`.
 """
@@ -16,7 +16,9 @@ _WORDS: Final = (
     rf"no{_SEPARATORS}*(?:e{_SEPARATORS}*)?mail",
     rf"no{_SEPARATORS}+(?:contact|data|id|name|password|phone|username|value)",
 )
-_NOTHING: Final = rf"{_SEPARATORS}*(?:(?:{'|'.join(_WORDS)})(?:{_SEPARATORS}+|$))*"
+# What a spreadsheet shows in a cell whose formula fails; `#N/A` and `#NULL!` are words above.
+_FAILED_FORMULA: Final = r"#(?:ref!|value!|name[?]|div/0!|num!|spill!|calc!|error!|getting_data)"
+_NOTHING: Final = rf"(?:{_SEPARATORS}*(?:(?:{'|'.join(_WORDS)})(?:{_SEPARATORS}+|$))*|{_FAILED_FORMULA})"
 # An address that an office fills in for everybody who has none; `na@` may be a person's initials.
 _PLACEHOLDER: Final = (
     r"(?:null|nil|none|undefined|unknown|(?:no|fake|dummy|not?[-_.]?valid|invalid)[-_.]?(?:e[-_.]?)?mail|no[-_.]?reply)@.*"
