@@ -11,6 +11,7 @@ from rollbook.roster.layout import CHUNK_BYTES
 from tests.roster.test_files import HEAD, LUND, OKOYE, Row, found, read, stopped, stops
 from tests.roster.world import FILES, outcome, write
 
+LF = b"\n"
 LUND_ROW = b"ash,lund,Lars,Lund\n"
 OKOYE_ROW = b"birch,okoye,Oba,Okoye\n"
 
@@ -27,6 +28,14 @@ NO_DATA = {
     "other lines": (b"====,+---+,*****,_____\n", "separator-row"),
     "a line of dashes without commas": (b"----------------------\n", "separator-row"),
     "a line of dashes with crosses": (b"-----+-----+----+-----\n", "separator-row"),
+    "a total in one cell": (b"Total: 2,,,\n", "total-row"),
+    "a total in two cells": (b"TOTAL,2,,\n", "total-row"),
+    "a total in other cells": (b',,Grand Total,"1,234"\n', "total-row"),
+    "totals of several columns": (b"Totals,2,2,2\n", "total-row"),
+    "a total without its commas": (b"Total records: 1,234\n", "total-row"),
+    "a total with a comma less": (b"Total,2,\n", "total-row"),
+    "what databases write below the rows": (b"(2 rows affected)\n", "total-row"),
+    "what other databases write below the rows": (b"2 rows selected.\n", "total-row"),
 }
 
 
@@ -55,6 +64,19 @@ def test_a_header_in_another_order_among_the_rows_stops_since_the_rows_after_it_
 def test_dashes_and_words_like_headers_in_a_row_of_data_are_data(tmp_path: Path) -> None:
     expected: list[Row] = [(2, "-", "Grade", "Title"), (3, "teacher_id", "A", "A")]
     assert read(tmp_path, HEAD + b"ash,-,Grade,Title\nash,teacher_id,A,A\n") == (expected, [])
+
+
+def test_a_row_with_a_word_like_a_total_is_data(tmp_path: Path) -> None:
+    expected: list[Row] = [(2, "Total", "A", "Count"), (3, "Total: 2", "2", "B")]
+    assert read(tmp_path, HEAD + b"ash,Total,A,Count\nash,Total: 2,2,B\n") == (expected, [])
+
+
+def test_a_total_of_schools_is_no_school(tmp_path: Path) -> None:
+    world = outcome(tmp_path, {"schools.csv": FILES["schools.csv"] + "Total,2,\n"})
+    assert (world.tables["schools"], world.found) == (
+        outcome(tmp_path / "plain").tables["schools"],
+        [("schools.csv", 4, "total-row")],
+    )
 
 
 def test_a_repeated_header_in_every_file_creates_nothing(tmp_path: Path) -> None:
@@ -102,6 +124,42 @@ def test_another_separator_is_named(words: str, quote: bytes, tmp_path: Path) ->
         head = b",".join(quote + cell + quote for cell in HEAD.strip().split(b","))
     (stop,) = stopped(tmp_path, (head + b"\n" + LUND_ROW).replace(b",", SEPARATORS[words]))
     assert str(stop) == f"teachers.csv row 1: {words} separate the columns; expected commas"
+
+
+# --- what stands above the header -----------------------------------------------------------------------------------------
+
+SEPARATOR_LINES = {
+    "comma": b"sep=,\n",
+    "comma in CRLF": b"sep=,\r\n",
+    "in quotes": b'"sep=,"\n',
+    "in capitals, behind a blank line": b"\nSEP=,\n",
+    "another separator than the file's": b"sep=;\n",
+    "saved again with commas": b'"sep=,",,,\n',
+}
+
+
+@pytest.mark.parametrize("name", SEPARATOR_LINES)
+def test_a_line_that_tells_a_spreadsheet_the_separator_is_passed_over_with_a_warning(name: str, tmp_path: Path) -> None:
+    line = SEPARATOR_LINES[name]
+    row = line.count(b"\n")
+    expected: list[Row] = [(row + 2, *LUND[1:]), (row + 3, *OKOYE[1:])]
+    assert read(tmp_path, line + HEAD + LUND_ROW + OKOYE_ROW) == (expected, [("teachers.csv", row, "separator-line")])
+
+
+def test_the_separator_below_such_a_line_is_named_with_its_row(tmp_path: Path) -> None:
+    (stop,) = stopped(tmp_path, b"sep=;\n" + (HEAD + LUND_ROW).replace(b",", b";"))
+    assert str(stop) == "teachers.csv row 2: semicolons separate the columns; expected commas"
+
+
+def test_only_the_first_line_tells_a_separator(tmp_path: Path) -> None:
+    assert found(stopped(tmp_path, HEAD + LUND_ROW + b"sep=;\n")) == [("teachers.csv", 3, "field-count")]
+
+
+@pytest.mark.parametrize("above", [b"Teachers of Ash,,,\n", b"# exported 8/1/2026\n", b"Staff\n\nas of,8/1/2026\n"])
+def test_a_header_below_other_rows_is_named_with_its_row(above: bytes, tmp_path: Path) -> None:
+    (stop,) = stopped(tmp_path, above + HEAD + LUND_ROW)
+    expected = f"the header of row {1 + above.count(LF)} as the first row"
+    assert (stop.code, stop.row, stop.expected) == ("no-header", 1, expected)
 
 
 # --- headers in another spelling ------------------------------------------------------------------------------------------

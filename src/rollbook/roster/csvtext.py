@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -28,20 +29,34 @@ from rollbook.roster.problems import (
     SeparatorRow,
     StrayQuote,
     TooManyColumns,
+    TotalRow,
 )
 
 # A cell of a spreadsheet that is to stay text, ="0012, B", may hold commas, and goes on as it is.
 _PLAIN: Final = re.compile(rb'[ \t]*="(?:[^"\n]|"")*"[ \t]*(?=,|\n|\Z)|[^,\n]*')
 _FORMULA: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OPENING: Final = re.compile(rb'[ \t]*"')
+# The first line with which a file tells a spreadsheet what separates its columns: sep=;
+_SEPARATOR_LINE: Final = re.compile(r'[ \t]*"?sep=.?"?[, \t]*', re.IGNORECASE)
 _ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
 # A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the line.
 _LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
 
 # The first rows that cannot be read, and the first quotes that were not doubled, are named; more of them would not help.
 NAMED_MAX: Final = 100
+# How many rows may stand above the header for a message to name it.
+_ROWS_ABOVE_MAX: Final = 20
 # What lines between rows are drawn with.
 RULES: Final = b"-=_+*~#|:. \t"
+# What exporters write below the last row: a word for all rows and their number, in one cell or two; or "(4 rows affected)".
+_KINDS: Final = "count|number|of|records|rows|students|teachers|staff|sections|enrollments|schools"
+_NUMBER: Final = r"[0-9]+(?:[,. ][0-9]{3})*"
+TOTAL: Final = rf"(?:(?:grand|sub)[ -]?)?(?:totals?|(?:record|row) count|count)(?: (?:{_KINDS}))*[ :=]*(?:{_NUMBER})?"
+TOTAL_OR_NUMBER: Final = rf"(?:{TOTAL}|{_NUMBER})?"
+_COUNTED: Final = re.compile(
+    rf"{TOTAL}[,]*(?:{_NUMBER})?|[(]?{_NUMBER} (?:rows?|records?)(?: (?:affected|selected|returned|exported))?[.)]*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +69,28 @@ class Row:
 
 
 def header_row(name: str, path: Path) -> tuple[int, list[str]]:
-    """The number and the cells of the first row that is not blank.
+    """The number and the cells of the first row that is not blank, and no line for a spreadsheet.
 
     Errors: Unusable when there is none, or it is too long or has too many columns to be a header.
     """
     for row in rows(name, path):
         if len(row.cells) > COLUMNS_MAX:
             raise Unusable(TooManyColumns(name, row=row.number, value=str(len(row.cells)), expected=str(COLUMNS_MAX)))
-        return row.number, [_without_formula(cell.decode("utf-8", "replace").strip()) for cell in row.cells]
+        return row.number, _texts(row)
     raise Unusable(EmptyFile(name))
+
+
+def rows_below(name: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows after the first one, as `header_row` returns it, as far as a header is looked for and a row can be read."""
+    try:
+        for row in islice(_data(name, path), _ROWS_ABOVE_MAX):
+            yield row.number, _texts(row)
+    except Unusable:
+        return
+
+
+def _texts(row: Row) -> list[str]:
+    return [_without_formula(cell.decode("utf-8", "replace").strip()) for cell in row.cells]
 
 
 def _without_formula(cell: str) -> str:
@@ -70,13 +98,21 @@ def _without_formula(cell: str) -> str:
     return formula[1].replace('""', '"') if formula else cell
 
 
-def first_line(path: Path) -> str:
-    """The first line that is not blank, or as much of it as a header may have."""
+def first_line(path: Path) -> tuple[int, str, int | None]:
+    """The first line that is not blank, or as much of it as a header may have, and its number.
+
+    A line that tells a spreadsheet the separator is passed over; its number comes last.
+    """
+    number, told = 0, None
     for block in unified_blocks(path):
         for line in block[:ROW_BYTES_MAX].split(b"\n"):
-            if line.strip():
-                return line.decode("utf-8", "replace")
-    return ""
+            number += 1
+            text = line.decode("utf-8", "replace")
+            if told is None and _SEPARATOR_LINE.fullmatch(text):
+                told = number
+            elif text.strip():
+                return number, text, told
+    return number, "", told
 
 
 def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Problem, ...]]:
@@ -94,8 +130,8 @@ def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Pro
                 if len(row.cells) == width:
                     clean.write(b"%d,%b\n" % (row.number, b",".join(map(_quoted, row.cells))))
                     count += 1
-                elif not b"".join(row.cells).translate(None, RULES):
-                    warnings.append(SeparatorRow(name, row=row.number))
+                elif remark := _no_data(name, row):
+                    warnings.append(remark)
                 else:
                     misfits += 1
                     stops += [_misfit(name, row, width)] if misfits <= NAMED_MAX else []
@@ -118,11 +154,22 @@ def _data(name: str, path: Path) -> Iterator[Row]:
 
 
 def rows(name: str, path: Path) -> Iterator[Row]:
-    """Every row that is not blank, in order."""
+    """Every row that is not blank, in order, but for a first one that tells a spreadsheet the separator."""
     reader = _Reader(name, path)
+    is_first = True
     while (row := reader.next_row()) is not None:
         if any(map(bytes.strip, row.cells)):
-            yield row
+            if not (is_first and _SEPARATOR_LINE.fullmatch(b",".join(row.cells).decode("utf-8", "replace"))):
+                yield row
+            is_first = False
+
+
+def _no_data(name: str, row: Row) -> Problem | None:
+    """Why a row that does not fit the header holds no data: a line of dashes, or one that counts the rows."""
+    if not b"".join(row.cells).translate(None, RULES):
+        return SeparatorRow(name, row=row.number)
+    line = b",".join(cell.strip() for cell in row.cells).strip(b",")
+    return TotalRow(name, row=row.number) if _COUNTED.fullmatch(line.decode("utf-8", "replace")) else None
 
 
 def _misfit(name: str, row: Row, width: int) -> Problem:

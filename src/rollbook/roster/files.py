@@ -27,6 +27,7 @@ from rollbook.roster.problems import (
     HeaderOnly,
     NoRows,
     Problem,
+    SeparatorLine,
     UnnamedColumn,
     UnnamedValue,
     UnreadableFile,
@@ -105,10 +106,13 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
         if not found.is_clean:
             readable = descriptors.scratch(opened.folder, f"{file.table}-utf8.csv", copies)
             layout.copy_clean(path, readable)
-        header.refuse_other_separators(file, csvtext.first_line(readable))
+        number, line, separator_line = csvtext.first_line(readable)
+        header.refuse_other_separators(file, number, line)
         row, cells = csvtext.header_row(file.name, readable)
-        matched = header.match(file, cells, lenient=lenient)
+        matched = header.match(file, row, cells, csvtext.rows_below(file.name, readable), lenient=lenient)
         findings.record(opened.connection, [*_layout_warnings(file, found), *matched.warnings])
+        if separator_line is not None:
+            findings.record(opened.connection, [SeparatorLine(file.name, row=separator_line)])
         is_numbered = not (row == 1 and found.is_tame and _load_as_is(opened, file, readable, matched, found))
         if is_numbered:
             _load_rewritten(opened, file, readable, matched, found)

@@ -55,21 +55,22 @@ class Header:
     warnings: tuple[Problem, ...]
 
 
-def match(file: File, cells: list[str], *, lenient: bool) -> Header:
+def match(file: File, row: int, cells: list[str], below: Iterable[tuple[int, list[str]]], *, lenient: bool) -> Header:
     """Find the file's columns in its header row; what may be a person's row is not quoted.
 
-    Errors: Unusable with every header that is missing, given twice, not known or not usable.
+    `below` are the next rows, in which a header is looked for when this row is none. Errors: Unusable with every header that is
+    missing, given twice, not known or not usable.
     """
     if file.name not in discretion.PEOPLE or discretion.is_header(file.name, cells):
-        return _match(file, cells, lenient=lenient)
+        return _match(file, row, cells, below, lenient=lenient)
     try:
-        found = _match(file, cells, lenient=lenient)
+        found = _match(file, row, cells, below, lenient=lenient)
     except Unusable as error:
         raise Unusable(*(problem.without_cells() for problem in error.problems)) from None
     return replace(found, warnings=tuple(problem.without_cells() for problem in found.warnings))
 
 
-def _match(file: File, cells: list[str], *, lenient: bool) -> Header:
+def _match(file: File, row: int, cells: list[str], below: Iterable[tuple[int, list[str]]], *, lenient: bool) -> Header:
     """Find the file's columns in its header row.
 
     Errors: Unusable with every header that is missing, given twice, not known or not usable.
@@ -82,7 +83,7 @@ def _match(file: File, cells: list[str], *, lenient: bool) -> Header:
     near = {key: nearest for key in places if key not in known and (nearest := _nearest(key, known))}
     # A row of data has no cells like headers; a header in another spelling has mostly such.
     if not places.keys() & known.keys() and 2 * len(near) <= len(places):
-        raise Unusable(NoHeader(file.name, row=1, value=",".join(cells)[:80], expected=_listed(known.values())))
+        raise Unusable(NoHeader(file.name, row=row, value=",".join(cells)[:80], expected=_a_header(file, known, below)))
     own = {key for key, at in places.items() if file.own_columns and _EXTENSION.fullmatch(trimmed(cells[at[0]]))}
     unknown = [key for key in places if key not in known and key not in own]
     stops = [
@@ -109,7 +110,15 @@ def _match(file: File, cells: list[str], *, lenient: bool) -> Header:
     )
 
 
-def refuse_other_separators(file: File, line: str) -> None:
+def _a_header(file: File, known: dict[str, Column], below: Iterable[tuple[int, list[str]]]) -> str:
+    """What is expected in the place of a row without a known name: a header, or the one that stands below it."""
+    for row, cells in below:
+        if discretion.is_header(file.name, cells):
+            return f"the header of row {row} as the first row"
+    return f"a header row with {_listed(known.values())}"
+
+
+def refuse_other_separators(file: File, row: int, line: str) -> None:
     """Stop when something other than commas separates the columns of the header's first line.
 
     Errors: Unusable, when the line has at least two columns of the file if it is split at another separator, and none at commas.
@@ -122,7 +131,7 @@ def refuse_other_separators(file: File, line: str) -> None:
     if hits(",") == 0:
         for separator, words in _SEPARATORS:
             if hits(separator) > 1:
-                raise Unusable(WrongSeparator(file.name, row=1, value=words))
+                raise Unusable(WrongSeparator(file.name, row=row, value=words))
 
 
 def _nearest(key: str, known: dict[str, Column]) -> str | None:

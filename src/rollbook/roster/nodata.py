@@ -1,4 +1,4 @@
-"""Rows that are no data: blank ones, the header again, lines of dashes; they are left out before anything looks at them."""
+"""Rows that are no data (blank ones, the header again, dashes, totals): they are left out before anything looks at them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from rollbook.contract.columns import PASSWORD, File, columns_of, header_key
-from rollbook.roster.csvtext import RULES
+from rollbook.roster.csvtext import RULES, TOTAL, TOTAL_OR_NUMBER
 from rollbook.roster.folder import Unusable
 from rollbook.roster.header import Header
-from rollbook.roster.problems import RepeatedHeader, SecondHeader, SeparatorRow
+from rollbook.roster.problems import RepeatedHeader, SecondHeader, SeparatorRow, TotalRow
 from rollbook.roster.sql_text import text
 from rollbook.roster.tables import Tables
 
@@ -57,7 +57,7 @@ def _queries(file: File, matched: Header, row: str) -> tuple[str, str]:
     # A required column, if there is one: it is seldom blank.
     first = next((_name(c.name) for c in columns_of(file.name) if c.required and c.name in places), next(iter(seen)))
     # Most ids begin with a digit, and no header does, so that few cells are compared with all headers.
-    seldom = f"(regexp_full_match({first}, {_RULES}) OR (ascii({first}) > {ord('9')} AND {_is_header(first, known)}))"
+    seldom = f"(regexp_full_match({first}, {_RULES}) OR (ascii({first}) > {ord('9')} AND {_is_header(first, known, TOTAL)}))"
     # Regular expressions are made once, while a list of texts takes memory for each cell that it is compared with.
     return (
         seldom,
@@ -68,6 +68,8 @@ def _queries(file: File, matched: Header, row: str) -> tuple[str, str]:
                 WHEN {_all(f"regexp_full_match({name}, {_RULES})" for name in seen)} THEN '{SeparatorRow.code}'
                 WHEN {_all(_is_header(name, (key,)) for name, key in seen.items())} THEN '{RepeatedHeader.code}'
                 WHEN {_all(_is_header(name, known) for name in seen)} THEN '{SecondHeader.code}'
+                WHEN {_all(_is(name, TOTAL_OR_NUMBER) for name in seen)} AND ({_any(_is(name, TOTAL) for name in seen)})
+                    THEN '{TotalRow.code}'
                 END AS what
             FROM read_{file.table}
             WHERE {seldom}
@@ -80,10 +82,18 @@ def _all(conditions: Iterable[str]) -> str:
     return " AND ".join(conditions)
 
 
-def _is_header(name: str, keys: Iterable[str]) -> str:
-    """SQL for whether a cell is blank, or would be one of these headers."""
-    spelled = "|".join(re.escape(key).replace("_", "[ _-]") for key in sorted(keys))
-    return f"regexp_full_match({name}, {text(f'({spelled})?')}, 'i')"
+def _any(conditions: Iterable[str]) -> str:
+    return " OR ".join(conditions)
+
+
+def _is_header(name: str, keys: Iterable[str], *patterns: str) -> str:
+    """SQL for whether a cell is blank, or would be one of these headers or patterns."""
+    spelled = "|".join((*(re.escape(key).replace("_", "[ _-]") for key in sorted(keys)), *patterns))
+    return _is(name, f"({spelled})?")
+
+
+def _is(name: str, pattern: str) -> str:
+    return f"regexp_full_match({name}, {text(pattern)}, 'i')"
 
 
 def _name(column: str) -> str:

@@ -229,7 +229,7 @@ class InnerQuotes(FileWarning):
 
 class NoHeader(FileStop):
     code, title = "no-header", "No header row"
-    message = "{file} row 1: no known column name; found {value!r}, expected a header row with {expected}"
+    message = "{file} row {row}: no known column name; found {value!r}, expected {expected}"
     mend = "Write the column names into the first row, with commas between them."
 
 
@@ -349,6 +349,18 @@ class SeparatorRow(RowError):
     code, title = "separator-row", "Row of dashes"
     message = "{file} row {row}: only dashes and the like; the row was left out"
     mend = "Export the file without lines between the rows."
+
+
+class TotalRow(RowError):
+    code, title = "total-row", "Row with a total"
+    message = "{file} row {row}: a total of the rows, and no data; the row was left out"
+    mend = "Export the file without a line of totals."
+
+
+class SeparatorLine(FileWarning):
+    code, title = "separator-line", "Line for a spreadsheet above the header"
+    message = "{file} row {row}: the line that tells a spreadsheet the separator (sep=,) was passed over"
+    mend = "Export the file without this line."
 
 
 class MoreFieldCounts(FileStop):
@@ -608,6 +620,8 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     SecondHeader,
     RepeatedHeader,
     SeparatorRow,
+    TotalRow,
+    SeparatorLine,
     MoreFieldCounts,
     RewrittenId,
     MissingValue,
