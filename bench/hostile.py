@@ -30,6 +30,7 @@ PAUSE_SECONDS = 0.01
 CONNECTIONS = 1_500
 PIECE = b"a" * 16_384
 POST = b"POST /oauth/tokens HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 LARGE = "/static/swagger-ui-5.35.0/swagger-ui-bundle.js"
 
 
@@ -160,8 +161,10 @@ ATTACKS: dict[str, Callable[[int, int], None]] = {
     "a header without end": _endless(b"GET / HTTP/1.1\r\nHost: a\r\nX: ", PIECE),
     "a path without end": _endless(b"GET /", PIECE),
     "headers without end": _endless(b"GET / HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n" * 2_000),
-    "a body without end": _endless(POST + b"Transfer-Encoding: chunked\r\n\r\n", b"4000\r\n" + PIECE + b"\r\n"),
-    "a trailer without end": _endless(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", PIECE),
+    "a body without end": _endless(CHUNKED, b"4000\r\n" + PIECE + b"\r\n"),
+    "a chunk of line ends": _endless(b"", CHUNKED + b"100000\r\n" + b"\r\n" * 0x80000 + b"\r\n0\r\n\r\n"),
+    "chunks of one byte": _endless(b"", CHUNKED + b"1\r\na\r\n" * 200_000 + b"0\r\n\r\n"),
+    "a trailer without end": _endless(CHUNKED + b"0\r\nX: ", PIECE),
     "pipelined requests, unread": _unread(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 1_000),
     "large answers, unread": _unread(GET),
     "idle connections": _silent(b"", b""),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rollbook.web.connections import network
+from rollbook.web.protocol import CHUNKS_MAX, Protocol
 from tests.journeys.hub import Hub
 from tests.web.wire import PATIENCE_SECONDS, answers, pieces, read_all, serving
 
@@ -50,6 +51,52 @@ def test_what_stands_between_the_pieces_of_a_body_has_a_bound(rest: bytes) -> No
     with serving(head_bytes_max=2048) as wire:
         assert [status for status, _ in wire.say(CHUNKED, rest, *[b"a" * 1000] * 10)] == [431]
         assert wire.read == []
+
+
+@pytest.mark.parametrize("size", [1000, 10**6], ids=["many segments", "one segment"])
+def test_a_body_has_no_more_chunks_than_its_bound(size: int) -> None:
+    with serving() as wire:
+        fitting = b"1\r\na\r\n" * CHUNKS_MAX
+        said = wire.say(*pieces(CHUNKED + fitting + b"0\r\n\r\n" + GET, size))
+        assert said == [(200, f"/form <{'a' * CHUNKS_MAX}>"), (200, "/next <>")]
+        said = wire.say(*pieces(CHUNKED + fitting + b"1\r\na\r\n" + b"0\r\n\r\n" + GET, size))
+        assert said == [(413, f"A body has at most {CHUNKS_MAX} chunks.")]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 10**6])
+@pytest.mark.parametrize("content", [b"\r\n", b"0\r\n\r\n", b"0\r\nX: a\r\n\r\n", b"3\r\nabc\r\n"])
+def test_content_that_looks_like_the_end_of_a_body_is_content(content: bytes, size: int) -> None:
+    """Before the chunk, within it, and behind it stand the same bytes; each is read as what it is."""
+    body = content * 20
+    message = CHUNKED + b"00%X;a=b\r\n" % len(body) + body + b"\r\n%x\r\n" % len(body) + body + b"\r\n000;c\r\nX: a\r\n\r\n"
+    with serving() as wire:
+        assert [status for status, _ in wire.say(*pieces(message + GET, size))] == [200, 200]
+        assert wire.read == [("POST", "/form", body * 2), ("GET", "/next", b"")]
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        CHUNKED + b"10000\r\n" + b"\r\n" * 0x8000 + b"\r\n0\r\n\r\n",
+        CHUNKED + b"10000\r\n" + b"0\r\n\r\n" * 0x3333 + b"a\r\n0\r\n\r\n",
+        CHUNKED + b"1\r\na\r\n" * 1000 + b"0\r\n\r\n",
+        b"\r\n" * 10_000 + GET,
+    ],
+    ids=["a chunk of line ends", "a chunk of last chunks", "small chunks", "empty lines"],
+)
+def test_no_bytes_make_many_pieces(request_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a segment costs does not grow with the line ends in it."""
+    parsed: list[int] = []
+    parse = Protocol._parse
+
+    def noted(self: Protocol, piece: bytes) -> None:
+        parsed.append(len(piece))
+        parse(self, piece)
+
+    monkeypatch.setattr(Protocol, "_parse", noted)
+    with serving() as wire:
+        assert [status for status, _ in wire.say(request_bytes)] == [200]
+    assert len(parsed) < 50
 
 
 def test_too_many_headers_are_refused() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +23,12 @@ from rollbook.web.connections import Connections, Waits, network
 END = b"\r\n\r\n"
 # The names that say where a message ends, or whom it is for: two of one name have two readings (RFC 9112, 3.2 and 6.3).
 SINGLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization"))
+# Empty lines before a request, which are ignored (RFC 9112, 2.2).
+EMPTY_LINES = re.compile(rb"[\r\n]+")
+# The line before a chunk: its size, and perhaps extensions (RFC 9112, 7.1).
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*)?\r\n")
+# Each chunk is a step of its own, however small it is. Clients send chunks of kilobytes.
+CHUNKS_MAX = 1_024
 
 _log = logging.getLogger(__name__)
 
@@ -58,11 +65,14 @@ class Protocol(HttpToolsProtocol):
         # None for a chunked body, which says itself where it ends.
         self._body_left: int | None = 0
         self._body_bytes = 0
+        # Of a chunked body: bytes of the current chunk that are not parsed yet, chunks so far, and whether the last one has come.
+        self._chunk_left = self._chunks = 0
+        self._is_in_trailer = False
         self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not HTTP/1.1 by the book.")
         self._is_refused = False
         self._has_ended = False
         self._is_queued = False
-        # Bytes of the head so far, or of what stands between the pieces of a chunked body: extensions and trailers.
+        # Bytes of the head so far, or of what stands between the chunks of a body: sizes, extensions and trailers.
         self._head_bytes = 0
         if not self._connections.enter(self, self.loop):
             self._refused(HTTPStatus.SERVICE_UNAVAILABLE, "The server has too many connections; try again.")
@@ -91,11 +101,17 @@ class Protocol(HttpToolsProtocol):
             if self._is_answering():
                 self._hold()
                 return
+            if not self._is_in_body and not self._head_bytes:
+                empty = EMPTY_LINES.match(self._ahead, self._at)
+                self._at = empty.end() if empty else self._at
             end = self._end_of_piece()
+            if end == self._at:  # the line before a chunk has not come whole or was refused, or there were only empty lines
+                return
             piece = self._ahead[self._at : end]
             self._at = end
             self._tail = b"" if piece.endswith(END) else (self._tail + piece[-3:])[-3:]
-            if self._is_within(len(piece)):
+            has_content = self._is_in_body and not self._is_in_trailer
+            if has_content or self._is_within(len(piece)):
                 self._parse(piece)
 
     def _hold(self) -> None:
@@ -114,14 +130,10 @@ class Protocol(HttpToolsProtocol):
 
     def _is_within(self, size: int) -> bool:
         """Count bytes that bring no content, and refuse too many: what they cost grows with the square of their number."""
-        if self._is_in_body and self._body_left is not None:
-            return True
         if not self._is_in_body and not self._head_bytes and self.cycle is not None:
             self.since = self.loop.time()
-        is_first = not self._head_bytes
         self._head_bytes += size
-        # Pieces of a chunked body have content, which is seen when they are parsed; two without any in a row are looked at.
-        if self._head_bytes <= self._bounds.head_bytes_max or (self._is_in_body and is_first):
+        if self._head_bytes <= self._bounds.head_bytes_max:
             return True
         sentence = f"The path and headers of a request have at most {self._bounds.head_bytes_max} bytes."
         self._refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence)
@@ -135,12 +147,39 @@ class Protocol(HttpToolsProtocol):
         """Where to stop, at the latest where the message may end: further bytes may be the next request."""
         if self._is_in_body and self._body_left is not None:
             return min(self._at + self._body_left, len(self._ahead))
+        if self._is_in_body and not self._is_in_trailer:
+            end = self._end_of_chunks()
+            if not self._is_in_trailer:
+                return end
         if self._tail:
             seam = (self._tail + self._ahead[self._at : self._at + 3]).find(END)
             if seam >= 0:
                 return self._at + seam + len(END) - len(self._tail)
         found = self._ahead.find(END, self._at)
         return len(self._ahead) if found < 0 else found + len(END)
+
+    def _end_of_chunks(self) -> int:
+        """Where to stop in a chunked body: before its last chunk, and before a line that has not come whole.
+
+        No message ends within the chunks until there, whatever their content looks like.
+        """
+        at, line = self._at + self._chunk_left, None
+        while self._chunks <= CHUNKS_MAX and (line := CHUNK_LINE.match(self._ahead, at)) and int(line[1], 16):
+            self._chunks += 1
+            self._head_bytes += line.end() - at
+            at = line.end() + int(line[1], 16) + len(b"\r\n")
+        end = min(at, len(self._ahead))
+        self._chunk_left = at - end
+        begun = len(self._ahead) - end if line is None and end == self._at else 0
+        if self._chunks > CHUNKS_MAX:
+            self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {CHUNKS_MAX} chunks.")
+            self._refuse()
+        elif begun and self._ahead.find(b"\n", end) >= 0:
+            self._refuse()  # a line came whole, and is not one that stands before a chunk
+        elif self._is_within(begun):
+            self._head_bytes -= begun  # it is counted once it has come whole
+            self._is_in_trailer = line is not None and end == self._at
+        return self._at if self._is_refused else end
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -184,7 +223,6 @@ class Protocol(HttpToolsProtocol):
         self.since = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
-        self._head_bytes = 0
         self._body_bytes += len(body)
         if self._body_left is not None:
             self._body_left -= len(body)
@@ -272,7 +310,8 @@ class Protocol(HttpToolsProtocol):
         if length > self._bounds.body_bytes_max:
             raise self._too_large()
         self._body_left = None if coding is not None else length
-        self._body_bytes = 0
+        self._body_bytes = self._chunk_left = self._chunks = 0
+        self._is_in_trailer = False
 
     def _too_large(self) -> ValueError:
         return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {self._bounds.body_bytes_max} bytes.")
