@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import apsw
 import pytest
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
-from rollbook.store import sqlite
+from rollbook.store import postgresql, sqlite
 from rollbook.store.database import Connection, Database, open_database
 
 
@@ -320,3 +321,18 @@ def test_a_postgresql_server_that_goes_away_is_told(postgresql_address: str) -> 
             connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
         with opened.read() as connection:
             assert connection.row("SELECT 1") == (1,)
+
+
+@pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
+def test_reads_wait_for_a_connection_and_none_fails(database_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool begins with one connection, and has fewer than there are reads, which take longer than one wait in it."""
+    monkeypatch.setattr(postgresql, "WAIT_SECONDS", 0.5)
+    together = threading.Barrier(60)
+
+    def read(database: Database) -> bool:
+        together.wait()
+        with database.read() as connection:
+            return connection.row("SELECT pg_sleep(0.6)") is not None
+
+    with closing(open_database(database_address)) as database, ThreadPoolExecutor(60) as threads:
+        assert [*threads.map(read, [database] * 60)] == [True] * 60

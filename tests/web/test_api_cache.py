@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from rollbook.store.database import Database
+import pytest
+
+from rollbook.store.database import Connection, Database
+from rollbook.web import api
+from rollbook.web.answers import Header
 from rollbook.web.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from tests import world
+from tests.journeys.hub import Hub
 from tests.sharing.desk import Desk
 
 
@@ -105,3 +112,28 @@ def test_what_is_kept_does_not_grow_with_what_was_asked(small_database: Database
         for number in range(3):
             reader.read(f"/v3.0/districts/{desk.district.id}?x={number}{'A' * 50_000}")
         assert {len(key) for key, _ in desk.app.data._kept._answers} == {30}
+
+
+def test_an_answer_is_packed_after_the_connection_was_given_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else large answers keep others waiting for a connection, of which there are few."""
+    hub.sync(world.FILES)
+    reading: list[bool] = []
+    seen: list[bool] = []
+    read, encode = hub.database.read, api._encode
+
+    @contextmanager
+    def noted() -> Iterator[Connection]:
+        with read() as connection:
+            reading.append(True)
+            yield connection
+            reading.pop()
+
+    def packed(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
+        seen.append(bool(reading))
+        return encode(body, takes_gzip)
+
+    client = hub.client(hub.connect())
+    monkeypatch.setattr(hub.database, "read", noted)
+    monkeypatch.setattr(api, "_encode", packed)
+    assert [client.get(path).status_code for path in ("/v3.0/users", "/v3.0/events")] == [200, 200]
+    assert seen == [False, False]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import select
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.database import Row, Values
@@ -20,6 +21,8 @@ CONNECT_SECONDS = 10
 # How long a request waits while the server is away, and how many do so; others are told at once.
 WAIT_SECONDS = 3.0
 WAITING_MAX = 24
+# How long a request waits for those before it, while the server is there.
+BUSY_SECONDS = 60.0
 # The pool tries again as soon as it is asked, not minutes after the server is back.
 RECONNECT_SECONDS = 1.0
 # Whoever writes has looked first, so what is in the way now was written at the same moment.
@@ -79,25 +82,51 @@ class PostgreSQL:
             address,
             min_size=1,
             max_size=16,
-            open=True,
-            configure=_configure,
+            open=False,
+            configure=self._configure,
             timeout=WAIT_SECONDS,
-            max_waiting=WAITING_MAX,
             reconnect_timeout=RECONNECT_SECONDS,
         )
+        # How many tries to connect had failed when something last went well.
+        self._failed_before = 0
+        self._pool.open()
+
+    def _configure(self, raw: psycopg.Connection[Row]) -> None:
+        raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._failed_before = self._failed()
+
+    def _failed(self) -> int:
+        return self._pool.get_stats().get("connections_errors", 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[Row]]:
-        raw = self._pool.getconn()
+        raw = self._free()
         while not _is_alive(raw):
             raw.close()
             self._pool.putconn(raw)  # which drops it
-            raw = self._pool.getconn()
+            raw = self._free()
         try:
             with raw:
                 yield raw
+            self._failed_before = self._failed()
         finally:
             self._pool.putconn(raw)
+
+    def _free(self) -> psycopg.Connection[Row]:
+        """A connection of the pool, once there is one. All of them may be in use; only a server that is away is told soon."""
+        until = time.monotonic() + BUSY_SECONDS
+        if self._is_away() and self._pool.get_stats().get("requests_waiting", 0) >= WAITING_MAX:
+            raise TooManyRequests(f"{WAITING_MAX} requests wait for it")
+        while True:
+            try:
+                return self._pool.getconn()
+            except PoolTimeout:
+                if self._is_away() or time.monotonic() >= until:
+                    raise
+
+    def _is_away(self) -> bool:
+        """Whether the last try to connect failed, and no transaction has gone well since."""
+        return self._failed() > self._failed_before
 
     @contextmanager
     def read(self) -> Iterator[PostgreSQLConnection]:
@@ -151,10 +180,6 @@ def _is_alive(raw: psycopg.Connection[Row]) -> bool:
     except psycopg.Error:
         return False
     return True
-
-
-def _configure(raw: psycopg.Connection[Row]) -> None:
-    raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
 
 def _without_nul(values: Values) -> Values:

@@ -54,6 +54,9 @@ _GETS = {endpoint.source: endpoint for endpoint in (*ENDPOINTS, *EVENTS) if endp
 _RELATED = {(endpoint.source, endpoint.tail): endpoint for endpoint in ENDPOINTS if endpoint.shape in ("one", "many")}
 
 
+Finish = Callable[[], Answer]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What of a request matters: `segments` are the parts of its path, without empty ones; `query` is raw."""
@@ -122,9 +125,10 @@ class DataApi:
                     raise NotFound("Resource not found")
                 if access.is_whole and endpoint is not narrow.ME:
                     query = queries.parse(endpoint, request.query)
-                    answer = self._read(connection, access, endpoint, id_, query, request)
+                    finish = self._read(connection, access, endpoint, id_, query, request)
                 else:
-                    answer = _narrowed(connection, access, endpoint, id_, request)
+                    finish = _narrowed(connection, access, endpoint, id_, request)
+            answer = finish()  # without the connection, which others may wait for
         except ApiError as error:
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
@@ -146,11 +150,12 @@ class DataApi:
 
     def _read(
         self, connection: Connection, access: Access, endpoint: Endpoint, id_: str, query: queries.Query, request: Request
-    ) -> Answer:
+    ) -> Finish:
+        """Read what the answer needs from the database, and return what makes the answer of it."""
         path = "/" + "/".join(request.segments)
         if endpoint in EVENTS:
             body = self._events(connection, access, f"/{request.segments[0]}", path, id_, query, request.query)
-            return Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
+            return lambda: Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
         head = records.head(connection, access)
         is_pull = endpoint.has_paging and not query.count
         snapshot = self._shown(connection, access, path, query, head) if is_pull else head
@@ -158,18 +163,24 @@ class DataApi:
         key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
         etag = (b"etag", b'W/"%s"' % key.encode())
         is_known = _matches(request.if_none_match, etag[1])
+        unchanged = Answer(304, (etag, VARY), b"")
         if is_known and not is_pull:
-            return Answer(304, (etag, VARY), b"")
+            return lambda: unchanged
         kept = self._kept.get(key, request.takes_gzip)
-        if kept is None or (kept.body is None and not is_known):
+        body, cursors = b"", Cursors()
+        if is_new := kept is None or (kept.body is None and not is_known):
             prefix, moment = f"/{request.segments[0]}", records.Moment.after(snapshot.run, head.run)
             body, cursors = _body(connection, access, prefix, path, endpoint, id_, query, request.query, moment)
-            kept = self._kept.put(key, body, request.takes_gzip, cursors)
-        if is_pull:  # of a list that is there: only those are noted
-            self._pins.note(access, path, query, kept.cursors, snapshot)
-        if is_known:
-            return Answer(304, (etag, VARY), b"")
-        return Answer(200, (JSON, etag, (SNAPSHOT, str(snapshot).encode()), *kept.headers), kept.body or b"")
+
+        def finish() -> Answer:
+            ready = self._kept.put(key, body, request.takes_gzip, cursors) if kept is None or is_new else kept
+            if is_pull:  # of a list that is there: only those are noted
+                self._pins.note(access, path, query, ready.cursors, snapshot)
+            if is_known:
+                return unchanged
+            return Answer(200, (JSON, etag, (SNAPSHOT, str(snapshot).encode()), *ready.headers), ready.body or b"")
+
+        return finish
 
     def _events(
         self, connection: Connection, access: Access, prefix: str, path: str, id_: str, query: queries.Query, raw: str
@@ -197,16 +208,16 @@ class DataApi:
         return pinned if records.named(connection, access, pinned.run) == pinned else head
 
 
-def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Answer:
+def _narrowed(connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request) -> Finish:
     """The answer to a token that reaches only a part; its records are few, and it is not kept."""
     narrow.check(connection, access, endpoint, id_)
     prefix, path = f"/{request.segments[0]}", "/" + "/".join(request.segments)
     if endpoint is narrow.ME:
-        return Answer(200, (JSON,), narrow.me(access, prefix))
+        return lambda: Answer(200, (JSON,), narrow.me(access, prefix))
     parse = queries.parse_unpaged if access.holder == "user" else queries.parse
     query = parse(endpoint, request.query)
     body, _ = _body(connection, access, prefix, path, endpoint, id_, query, request.query)
-    return Answer(200, (JSON,), narrow.cut(access, endpoint, body))
+    return lambda: Answer(200, (JSON,), narrow.cut(access, endpoint, body))
 
 
 def route(request: Request) -> tuple[Endpoint, str] | None:
