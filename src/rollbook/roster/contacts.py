@@ -7,7 +7,7 @@ from typing import Final
 from rollbook.contract.columns import columns_of
 from rollbook.roster.checking import Check
 from rollbook.roster.problems import ConflictingContact, IncompleteContact, SharedContactId
-from rollbook.roster.repeats import Mark, columns_for, differing, is_other, others, selected
+from rollbook.roster.repeats import EMAIL_FORM, Mark, columns_for, differing, is_other, others, selected
 from rollbook.roster.tables import Tables
 
 COLUMNS: Final = tuple(c.name for c in columns_of("students.csv") if c.name.startswith("contact_"))
@@ -33,8 +33,9 @@ INCOMPLETE: Final = Check(
 )
 
 _MARKS: Final = (
-    Mark("Contact_email", is_unique=True),
-    Mark("Contact_phone", "digits({})", is_unique=True),
+    Mark("Contact_email", EMAIL_FORM),
+    # A phone of one digit all over (000 000 0000) is a filler.
+    Mark("Contact_phone", "regexp_replace(digits({}), '^(0*|1*|9*)$', '')"),
 )
 
 
@@ -43,8 +44,6 @@ def shared_ids(tables: Tables) -> Check:
     sent = [mark for mark in _MARKS if tables.has("students.csv", mark.header.lower())]
     columns = {"words": "name_words(contact_name)", **columns_for(sent)}
     has_other_name = "NOT (list_has_all(words, its_words) OR list_has_all(its_words, words))"
-    has_far_name = """(NOT list_has_any(words, its_words)
-        AND is_far(array_to_string(words, ' '), array_to_string(its_words, ' ')))"""
     named = {"Contact_name": "words <> its_words", **differing(sent)}
     query = f"""
         WITH disagreeing AS (
@@ -55,7 +54,7 @@ def shared_ids(tables: Tables) -> Check:
             SELECT "row", key, {selected(columns)} FROM contact_rows JOIN disagreeing ON key = contact_sis_id
             WHERE contact_name <> ''
         )
-        {others(columns, is_other(sent, has_other_name, has_far_name), named, "two contacts share this id")}
+        {others(columns, is_other(sent, has_other_name, "has_far_words(words, its_words)"), named, "two contacts share this id")}
     """
     return Check(SharedContactId, "students.csv", "Contact_sis_id", query)
 
