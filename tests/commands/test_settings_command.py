@@ -14,6 +14,7 @@ from tests.journeys import program
 
 @pytest.mark.parametrize("command", ["settings", "district list", "status"])
 def test_a_variable_that_is_no_setting_is_told_once_at_any_command(tmp_path: Path, command: str) -> None:
+    program.done("application", "create", "A", folder=tmp_path)
     outcome = program.run(*command.split(), folder=tmp_path, rate_limits=5, zebra=1, port=8500)
     assert (outcome.returncode, outcome.stderr.splitlines()) == (
         0,
@@ -25,6 +26,7 @@ def test_a_variable_that_is_no_setting_is_told_once_at_any_command(tmp_path: Pat
 
 
 def test_it_does_not_disturb_what_a_program_reads(tmp_path: Path) -> None:
+    program.done("application", "create", "A", folder=tmp_path)
     outcome = program.run("district", "list", "--json", folder=tmp_path, rate_limits=5)
     assert outcome.stdout == "[]\n"
 

@@ -120,6 +120,7 @@ def test_programs_read_one_shape_for_every_district(terminal: Terminal) -> None:
 
 
 def test_a_hub_without_districts_is_well(small_terminal: Terminal) -> None:
+    small_terminal.done("application", "create", "A", "--database", "other.db")
     outcome = small_terminal.done("status", "--database", "other.db")
     assert outcome.lines[-1] == "all is well"
 

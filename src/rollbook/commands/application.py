@@ -8,7 +8,7 @@ import click
 import orjson
 
 from rollbook import sync
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.contract.tiers import TIER
 from rollbook.errors import BadSetting
 from rollbook.store import applications, events
@@ -138,7 +138,7 @@ def list_applications(database: str | None, as_json: bool) -> None:
         found = applications.list_all(store)
     if as_json:
         shown = [{"name": one.name, "client_id": one.client_id, "tier": one.tier, "districts": names} for one, names in found]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for one, names in found:
         click.echo(f"{one.client_id}  {one.tier:11}  {one.name}: {', '.join(names) or 'no district'}")
@@ -209,7 +209,7 @@ def _print_secret(made: Application, secret: str, *, as_json: bool) -> None:
 def _print(found: Application, *, as_json: bool) -> None:
     shown = {name: value for name, value in asdict(found).items() if name not in ("number", "is_demo")}
     if as_json:
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for name, value in shown.items():
         words = " ".join(value) if isinstance(value, tuple) else value

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from rollbook.commands import report
-from rollbook.commands.options import json_option, problems_option, read_choices, read_settings, rules_option
+from rollbook.commands.options import json_option, problems_option, read_choices, read_settings, rules_option, show_json
 from rollbook.errors import SourceRejected
 from rollbook.roster import listing
 from rollbook.roster.rules import Rules
@@ -36,7 +36,7 @@ def check(
     with listing.opened(problems_file) as listed, Console(stderr=True).status("reading and checking the files"):
         found = inspection.inspect(source, settings, rules, listed)
     if as_json:
-        report.show_json(found.as_json())
+        show_json(found.as_json())
     else:
         report.say(_lines(found))
         if listed:

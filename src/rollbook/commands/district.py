@@ -6,7 +6,7 @@ import click
 import orjson
 
 from rollbook.commands import report, standings
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.store import choices, districts, people
 from rollbook.store.own_record import change_record
 from rollbook.sync import standing
@@ -41,7 +41,7 @@ def list_all(database: str | None, as_json: bool) -> None:
     with opened(settings) as store:
         found = standing.of_all(store)
     if as_json:
-        report.show_json([standings.as_json(each, settings) for each in found])
+        show_json([standings.as_json(each, settings) for each in found])
         return
     for each in found:
         syncs = each.glance.committed
@@ -65,7 +65,7 @@ def show(district: str, database: str | None, as_json: bool) -> None:
         rules = choices.read(store, found)
     if as_json:
         counts = {"records": records, "users_by_role": roles}
-        report.show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
+        show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
         return
     click.echo(found.name)
     report.say(f"  {label:{LABEL_CHARACTERS}} {value}" for label, value in standings.lines(stands, settings))

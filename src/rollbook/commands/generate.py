@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import orjson
 
-from rollbook.commands.options import json_option
+from rollbook.commands.options import json_option, show_json
 from rollbook.synthetic import writer
 
 
@@ -27,7 +26,7 @@ def generate(
     """Write the SIS files of an invented district into FOLDER: the same files for the same arguments."""
     summary = writer.write(folder, students=students, seed=seed, day=day, problems=problems, scenarios=scenarios)
     if as_json:
-        click.echo(orjson.dumps(asdict(summary), option=orjson.OPT_INDENT_2))
+        show_json(asdict(summary))
         return
     for name, rows in summary.rows.items():
         click.echo(f"{name:20} {rows:>10,} rows")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import click
-import orjson
 
 from rollbook import sync
 from rollbook.commands import past, report
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.contract import snapshots
 from rollbook.errors import BadSetting
 from rollbook.roster.guard import NAMED_PERCENT, Threshold
@@ -134,7 +133,7 @@ def show_thresholds(
             raise BadSetting(f"kind: expected one of {', '.join(limits)}, to say whose limits to set")
     if as_json:
         shown = {name: {"updated": limit.updated, "deleted": limit.deleted} for name, limit in limits.items()}
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for name, limit in limits.items():
         from_ = f"from {limit.updated:>3} %" if limit.updated else NEVER

@@ -11,7 +11,7 @@ import orjson
 
 from rollbook.auth import oidc
 from rollbook.auth.entry import PEOPLE, Entry, enter
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.contract.access import Access
 from rollbook.contract.tiers import LOGIN_ROLES
 from rollbook.errors import Refused, Unknown
@@ -290,7 +290,7 @@ def show_audit(limit: int, district: str | None, application: str | None, user: 
         with store.read() as connection:
             found = audit.latest(connection, limit, district=owner, application=reader, user_id=user)
     if as_json:
-        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+        show_json(found)
         return
     for entry in found:
         told = {"application": entry.application, "district": entry.district, "person": entry.user_id, "from": entry.address}

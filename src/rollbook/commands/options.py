@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -84,3 +86,8 @@ def opened(settings: Settings, *, may_begin: bool = False) -> Iterator[Database]
         yield database
     finally:
         database.close()
+
+
+def show_json(told: object) -> None:
+    """Print JSON for a program to read. A path may hold bytes that are no text: each is shown as `?`."""
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False, default=asdict).encode("utf-8", "replace"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rollbook.commands import report
+from rollbook.commands.options import show_json
 from rollbook.store.history import Run
 
 VERBS = ("created", "updated", "deleted")
@@ -14,7 +15,7 @@ VERBS = ("created", "updated", "deleted")
 def show_list(runs: Sequence[Run], *, as_json: bool) -> None:
     """Print runs, a line each."""
     if as_json:
-        report.show_json([brief(run) for run in runs])
+        show_json([brief(run) for run in runs])
         return
     report.say(f"{run.number:>6}  {run.created}  {run.cause:9} {run.state:10} {summary(run)}".rstrip() for run in runs)
 
@@ -23,7 +24,7 @@ def show_one(district: str, run: Run, *, as_json: bool) -> None:
     """Print one run's whole report, as the run itself printed it, with the examples that it kept."""
     told = _whole(run)
     if as_json:
-        report.show_json(told)
+        show_json(told)
         return
     first, *rest = report.lines(district, told, has_samples=True)
     report.say((first, *([] if told.get("kinds") else [summary(run)]), *rest))

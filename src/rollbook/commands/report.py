@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
+from rollbook.commands.options import show_json
 from rollbook.errors import SyncHeld
 from rollbook.roster.guard import Counts
 from rollbook.roster.listing import Listing
@@ -42,10 +42,6 @@ def say(told: Iterable[str]) -> None:
     """Print lines as they are; what stands in a district's files cannot break one, or steer a terminal."""
     for line in told:
         click.echo("".join(letter if letter.isprintable() else "?" for letter in line))
-
-
-def show_json(told: object) -> None:
-    click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
 def raise_if_held(done: Sync, what: str, advice: str) -> None:

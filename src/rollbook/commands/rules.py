@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, read_choices, read_settings, rules_option
+from rollbook.commands.options import database_option, json_option, opened, read_choices, read_settings, rules_option, show_json
 from rollbook.roster.rules import DEFAULTS, SWITCHES
 from rollbook.store import choices, districts
 
@@ -25,7 +24,7 @@ def show_rules(district: str, wanted: tuple[str, ...], database: str | None, as_
         owner = districts.find(store, district)
         rules = choices.write(store, owner, changed) if changed else choices.read(store, owner)
     if as_json:
-        report.show_json(rules.switches())
+        show_json(rules.switches())
         return
     for name, is_on in rules.switches().items():
         mark = " " if is_on == DEFAULTS[name] else "*"

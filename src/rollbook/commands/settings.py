@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import click
-import orjson
 
-from rollbook.commands.options import database_option, json_option, read_settings
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.settings import PREFIX, masked
 
 
@@ -16,7 +15,7 @@ def settings(database: str | None, as_json: bool) -> None:
     """Print every setting that is in force, secrets masked; each is set by ROLLBOOK_ and its name in capitals."""
     shown = masked(read_settings(database=database))
     if as_json:
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for name, value in shown.items():
         click.echo(f"{PREFIX}{name.upper()}={value}")

@@ -11,7 +11,7 @@ import orjson
 
 from rollbook import sync
 from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.roster import sharing
 from rollbook.store import applications, districts, events, people, views
@@ -166,7 +166,7 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
         for name, view in seen.items()
     }
     if as_json:
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for name, view in seen.items():
         click.echo(f"{name}: {'everything' if view.spec.share is None else _in_words(view.spec.share)}")
@@ -199,7 +199,7 @@ def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
         shown = [
             {"number": number, "created": one.created, "held": one.is_held, **one.told} for number, one in enumerate(past, 1)
         ]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        show_json(shown)
         return
     for number, one in enumerate(past, 1):
         parts = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from rollbook.commands import report, standings
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 
@@ -31,7 +31,7 @@ def status(context: click.Context, hours_max: float | None, database: str | None
     troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
     if as_json:
         shown = [{**standings.as_json(each, settings), "troubles": troubles[name]} for name, each in found.items()]
-        report.show_json({"is_well": not any(troubles.values()), "districts": shown})
+        show_json({"is_well": not any(troubles.values()), "districts": shown})
     else:
         report.say(_lines(found, troubles))
     context.exit(1 if any(troubles.values()) else 0)
