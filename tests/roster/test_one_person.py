@@ -284,6 +284,39 @@ def test_what_only_begins_like_a_word_for_nothing_is_none(text: str, tmp_path: P
     assert world.found == []
 
 
+REWRITTEN = "1.20256E+11"
+
+
+@pytest.mark.parametrize("place", ["Contact_sis_id", "Contact_phone"])
+def test_a_number_of_contacts_that_a_spreadsheet_rewrote_joins_no_families(place: str, tmp_path: Path) -> None:
+    headers = f"School_id,Student_id,First_name,Last_name,Contact_name,Contact_type,{place}\n"
+    rows = f"ash,amy,Amy,Adams,Maria Garcia,guardian,{REWRITTEN}\nash,ben,Ben,Baker,Maria Garcia,guardian,{REWRITTEN}\n"
+    world = outcome(tmp_path, {"students.csv": headers + rows + "birch,cem,Cem,Celik,,,\nbirch,dot,Dot,Diaz,,,\n"})
+    assert len(world.tables["contacts"]) == 2
+    assert [(found.row, found.code, found.column, found.value) for found in world.problems] == [
+        (2, "rewritten-number", place, "2")
+    ]
+
+
+def test_numbers_that_a_spreadsheet_rewrote_are_told_once_for_each_column_and_shown(tmp_path: Path) -> None:
+    headers = "School_id,Teacher_id,First_name,Last_name,Teacher_number,Username\n"
+    rows = f"ash,lund,Lars,Lund,{REWRITTEN},{REWRITTEN}\nbirch,okoye,Oba,Okoye,{REWRITTEN},{REWRITTEN}\n"
+    world = outcome(tmp_path, {"teachers.csv": headers + rows})
+    assert [(found.code, found.column, found.value) for found in world.problems] == [
+        ("rewritten-number", "Teacher_number", "2"),
+        ("rewritten-number", "Username", "2"),
+    ]
+    assert set(world.column("teachers", "teacher_number").values()) == {REWRITTEN}
+
+
+def test_a_number_that_a_spreadsheet_rewrote_makes_no_two_children_one(tmp_path: Path) -> None:
+    headers = "School_id,Student_id,First_name,Last_name,Student_number,Contact_name,Contact_type\n"
+    rows = f"ash,amy,Amy,Adams,{REWRITTEN},Ann,guardian\nash,amy,Zoltan,Quill,{REWRITTEN},Zed,guardian\n"
+    world = outcome(tmp_path, {"students.csv": headers + rows})
+    assert ("students.csv", 3, "shared-id") in world.found
+    assert len(world.tables["contacts"]) == 1
+
+
 @pytest.mark.parametrize("word", ["NULL", "n/a", "-", "Unknown", "#REF!"])
 def test_an_id_that_is_a_word_for_nothing_is_an_error_in_every_file(word: str, tmp_path: Path) -> None:
     found = checked(

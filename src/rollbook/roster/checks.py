@@ -61,8 +61,6 @@ _BEFORE: Final = (
     """,
     # What two ids have in common that a spreadsheet or a number format has parted: zeros before, `.0` behind, letter case.
     "CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0+$', ''), '0')",
-    # An id that a spreadsheet took for a large number and shortened; the sign alone is found faster than the whole form.
-    "CREATE MACRO is_rewritten(id) AS contains(id, '+') AND regexp_full_match(id, '[0-9]([.,][0-9]+)?[eE][+][0-9]{2,3}')",
     # The rows of each file without an error so far.
     *(
         f"""

@@ -539,6 +539,16 @@ class WordForNothing(RowWarning):
     mend = "Leave the cell blank where there is no value."
 
 
+class RewrittenNumber(RowWarning):
+    code, title = "rewritten-number", "Numbers rewritten by a spreadsheet"
+    left_out = "nothing"
+    message = (
+        "{file} row {row}: {column} has numbers that a spreadsheet has rewritten (1.2E+11), here first, {value} in all; "
+        "none of them tells who it is"
+    )
+    mend = "Export from the SIS again, and do not save the file in a spreadsheet; or format such columns as text first."
+
+
 class SharedEmail(RowWarning):
     code, title = "shared-email", "Email of several people"
     left_out = "nothing"
@@ -648,6 +658,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ConflictingContact,
     OtherSchool,
     WordForNothing,
+    RewrittenNumber,
     SharedEmail,
     SharedUsername,
     SharedNumber,

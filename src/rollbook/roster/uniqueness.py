@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.contract.columns import PASSWORD, columns_of
+from rollbook.contract.columns import FILES, PASSWORD, columns_of
 from rollbook.roster.checking import Check, table_of
 from rollbook.roster.credentials import NO_PASSWORD
 from rollbook.roster.problems import (
     MergedNames,
     Problem,
+    RewrittenNumber,
     SharedEmail,
     SharedNumber,
     SharedPassword,
@@ -39,6 +40,13 @@ _TELLING: Final = (
     *((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name == "username"),
     *(("students.csv", f"Contact_{part}") for part in ("name", "type", "sis_id")),
 )
+# Columns of numbers that no row needs: where a spreadsheet rewrote one, the row goes in.
+_REWRITTEN: Final = tuple(
+    (file.name, c.header)
+    for file in FILES
+    for c in columns_of(file.name)
+    if c.read and not c.required and c.name.endswith(("_id", "_number", "username", "_phone"))
+)
 _NUMBERS: Final = (("students.csv", "Student_number"), ("teachers.csv", "Teacher_number"))
 
 
@@ -64,6 +72,7 @@ def told_once() -> tuple[Check, ...]:
         *(_words(*place, "is_nothing({})") for place in _TELLING),
         # A phone without a digit or a letter is a blank one.
         _words("students.csv", "Contact_phone", r"is_nothing({0}) AND regexp_matches({0}, '\p{{L}}')"),
+        *(_words(*place, "is_rewritten({})", RewrittenNumber) for place in _REWRITTEN),
         *(_words(file, "Password", f"{{}} = '{NO_PASSWORD}'") for file in _PEOPLE[:-1]),
         *(_shared_number(*place) for place in _NUMBERS),
         _shared(SharedEmail, "email", "max_of_one_file > 1 OR (has_student AND has_other)"),
@@ -73,10 +82,10 @@ def told_once() -> tuple[Check, ...]:
     )
 
 
-def _words(file: str, header: str, condition: str) -> Check:
+def _words(file: str, header: str, condition: str, problem: type[Problem] = WordForNothing) -> Check:
     """The cells of a column that meet a condition, told once with their number."""
     return Check(
-        WordForNothing,
+        problem,
         file,
         header,
         f"""
@@ -97,7 +106,7 @@ def _shared_number(file: str, header: str) -> Check:
             SELECT hash({column}) AS hashed FROM kept_{table_of(file)} WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1
         )
         SELECT min("row") AS "row", {column} AS value, count(*) || ' people, the next in row ' || min("row", 2)[2] AS expected
-        FROM kept_{table_of(file)} WHERE {column} <> '' AND NOT is_nothing({column}) AND hash({column}) IN (FROM twice)
+        FROM kept_{table_of(file)} WHERE said({column}) <> '' AND hash({column}) IN (FROM twice)
         GROUP BY {column} HAVING count(*) > 1
         """,
     )
@@ -133,7 +142,7 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
         theirs AS MATERIALIZED (
             SELECT *, lower({column}) AS said, place = 1 AS is_student,
                 if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person
-            FROM accounts WHERE {column} <> '' AND NOT is_nothing({column}) AND hash(lower({column})) IN (FROM twice)
+            FROM accounts WHERE said({column}) <> '' AND hash(lower({column})) IN (FROM twice)
         ),
         of_a_file AS (SELECT said, place, count(*) AS people FROM theirs GROUP BY ALL),
         shared AS (
