@@ -84,6 +84,14 @@ def test_a_problem_of_a_row_names_row_and_column_and_no_value(terminal: Terminal
     assert "students.csv row 2: " in text
 
 
+def test_a_contact_that_is_left_out_is_in_no_report(small_terminal: Terminal) -> None:
+    contact = {"Contact_name": MARK, "Contact_type": "", "Contact_email": f"{MARK}@example.org", "Password": "x"}
+    students = rewritten(world.FILES["students.csv"], lambda row: {**row, **contact})
+    _, text = told(small_terminal, {**world.FILES, "students.csv": students})
+    assert "incomplete-contact" in text
+    assert MARK not in text
+
+
 def test_quotes_that_swallow_a_password_are_told_without_it(small_terminal: Terminal) -> None:
     students = world.FILES["students.csv"].splitlines()
     rows = [f'{row},"{MARK}"x"' for row in students[1:]]

@@ -59,8 +59,13 @@ class Problem:
 
     @classmethod
     def cells(cls) -> tuple[str, ...]:
-        """The fields that hold what stands in a file: the message puts them into quotes."""
-        return tuple(name for name in ("column", "value", "expected") if f"{{{name}!r}}" in cls.message + cls.hint[1])
+        """The fields that hold what stands in a file: the message puts them into quotes, or leaves out the value.
+
+        Reports show programs all fields, also those that the message leaves out.
+        """
+        said = cls.message + cls.hint[1]
+        quoted = tuple(name for name in ("column", "value", "expected") if f"{{{name}!r}}" in said)
+        return quoted if "{value" in said else (*quoted, "value")
 
     def without_cells(self) -> Problem:
         """The same problem, without what stands in the file."""
