@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -113,6 +114,28 @@ def test_requests_are_told_that_the_database_is_away_and_answered_once_it_is_bac
         assert [line.levelno for line in caplog.records if line.levelno > logging.WARNING or line.exc_info] == []
         cable.plug_in()
         assert before == [httpx.get(base + path, headers=bearer, timeout=60).status_code for path in paths]
+
+
+@pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
+def test_a_person_who_signs_in_meanwhile_gets_a_page_and_a_program_json(
+    cable: Cable, served: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    base, _ = served
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    with httpx.Client(base_url=base, headers=browser, timeout=60) as person:
+        form = re.search(r'name="form" value="([^"]+)"', person.get("/badge").text)
+        assert form is not None
+        cable.pull_out()
+        sent = person.post("/badge", data={"form": form[1], "code": "ABCD"})
+    assert (sent.status_code, "cannot reach its database" in sent.text) == (503, True)
+    shown = [
+        httpx.get(base + path, headers=browser, timeout=60) for path in ("/login", "/oauth/authorize?client_id=1", "/v3.0/me")
+    ]
+    assert [(got.status_code, got.headers["retry-after"]) for got in shown] == [(503, "2")] * 3
+    assert ["cannot reach its database" in got.text for got in shown] == [True, True, False]
+    assert shown[2].json()["message"] == "The database is away; try again in a few seconds."
+    assert "default-src" in shown[0].headers["content-security-policy"]
+    assert [line.levelno for line in caplog.records if line.levelno > logging.WARNING or line.exc_info] == []
 
 
 @pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)

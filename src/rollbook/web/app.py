@@ -67,7 +67,7 @@ class App:
             ],
             exception_handlers={
                 **dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
-                MachineTrouble: lambda request, trouble: oauth.plain(away.answer(trouble, request.method, request.url.path)),
+                MachineTrouble: nowhere.waiting(away, in_demo=tokens.in_demo),
             },
         )
 

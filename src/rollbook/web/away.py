@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from rollbook.errors import MachineTrouble, Unavailable
+from rollbook.errors import Unavailable
 from rollbook.web.answers import Answer, failure
 
 EVERY_SECONDS = 1.0
@@ -21,7 +21,7 @@ class Away:
         self._told_at = float("-inf")
         self._untold = 0
 
-    def answer(self, trouble: MachineTrouble, method: str, path: str) -> Answer:
+    def answer(self, trouble: Exception, method: str, path: str) -> Answer:
         now = time.monotonic()
         if now - self._told_at < EVERY_SECONDS:
             self._untold += 1

@@ -23,7 +23,7 @@ from rollbook.auth.oauth import VENDOR
 from rollbook.auth.oidc import Signer
 from rollbook.auth.services import Services
 from rollbook.auth.sessions import Cookie, Jar
-from rollbook.errors import Busy, RollbookError, SignInStopped
+from rollbook.errors import Busy, MachineTrouble, RollbookError, SignInStopped
 from rollbook.settings import Settings, base_url
 from rollbook.store import districts, logins, people
 from rollbook.store.applications import Application
@@ -139,7 +139,7 @@ class Desk:
             return response
         except SignInStopped as error:
             return self._stopped(visit, error)
-        except Busy:
+        except (Busy, MachineTrouble):
             raise
         except RollbookError:
             logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
