@@ -351,6 +351,15 @@ def test_half_a_file_is_held(office: Office) -> None:
     assert before == office.state()
 
 
+def test_an_optional_file_that_lost_its_rows_is_held(empty: Office) -> None:
+    header = "School_id,Staff_id,Staff_email,First_name,Last_name\n"
+    empty.send({**roll(), "staff.csv": header + "ash,frost,frost@example.org,Fay,Frost\n"})
+    before = empty.state()
+    for staff in (header, ""):
+        assert held_because(empty.send({**roll(), "staff.csv": staff})) == [("staff", "deleted", 1)]
+        assert before == empty.state()
+
+
 def test_a_file_cut_off_within_a_row_is_stopped_with_a_sentence(office: Office) -> None:
     files = roll()
     before = office.state()
