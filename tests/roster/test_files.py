@@ -284,6 +284,8 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
     "a million columns": (b"School_id," * 1_000_000 + b"Teacher_id\n", [("teachers.csv", 1, "row-too-long")]),
     "two thousand columns": (b",".join(b"c%d" % n for n in range(2000)) + b"\n", [("teachers.csv", 1, "too-many-columns")]),
     "no line end in 3 MB": (b"x" * 3_000_000, [("teachers.csv", 1, "row-too-long")]),
+    # The line is given up before its last byte, which has no meaning in any encoding, is looked at.
+    "a line of 4 MB that is not UTF-8": (HEAD + b"\xe9" + b"x" * 4_000_000 + b"\x81", [("teachers.csv", 2, "row-too-long")]),
 }
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from rollbook.contract.columns import BLANKS, SPACES
 from rollbook.roster.folder import Unusable
-from rollbook.roster.problems import EmptyFile, NotText, NulByte
+from rollbook.roster.problems import EmptyFile, NotText, NulByte, RowTooLong
 
 CHUNK_BYTES: Final = 1024 * 1024
 # The longest cell and row that a roster may hold; the longest real ones are addresses and names.
@@ -276,7 +276,10 @@ def _size(path: Path) -> int:
 
 
 def _foreign(name: str, path: Path) -> _Foreign:
-    """Look at every line that has other letters than ASCII. Errors: Unusable for a byte that no encoding explains."""
+    """Look at every line that has other letters than ASCII.
+
+    Errors: Unusable for a byte that no encoding explains, and for a line that no row may have.
+    """
     found, rows, rest = _Foreign(), _RowCounter(), b""
     neither: int | None = None
     for block in unified_blocks(path):
@@ -296,6 +299,8 @@ def _foreign(name: str, path: Path) -> _Foreign:
                 found.has_utf_8 = True
             at += len(line)
         rows.feed(text)
+        if len(rest) > ROW_BYTES_MAX:
+            raise Unusable(RowTooLong(name, row=rows.rows + 1, expected=f"{ROW_BYTES_MAX:,} bytes"))
     if neither is not None:
         raise Unusable(NotText(name, row=neither, value="neither UTF-8 nor Windows-1252", expected="UTF-8"))
     return found
