@@ -180,10 +180,22 @@ def test_a_file_that_is_moved_away_after_it_was_opened_is_read(tmp_path: Path, m
     assert len(read(mine).tables["students"]) == 4
 
 
-def test_a_zip_file_that_is_a_link_out_of_its_folder_stops(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "d.zip").symlink_to(archive(tmp_path / "other.zip", FILES))
-    assert found(stops(tmp_path / "mine" / "d.zip")) == [("d.zip", None, "unreadable-file")]
+def test_a_zip_file_that_an_operator_names_by_a_link_is_read(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "real").mkdir()
+    archive(tmp_path / "real" / "x.zip", FILES)
+    (tmp_path / "in" / "latest.zip").symlink_to("../real/x.zip")
+    assert len(read(tmp_path / "in" / "latest.zip").tables["students"]) == 4
+
+
+@pytest.mark.parametrize("target", [".", "./", "{folder}", "old", "old/."])
+def test_a_file_that_is_a_link_to_a_folder_stops(target: str, tmp_path: Path) -> None:
+    mine = write(tmp_path / "mine")
+    (mine / "old").mkdir()
+    (mine / "resources.csv").symlink_to(target.format(folder=mine))
+    (stop,) = stops(mine)
+    assert (stop.file, stop.code) == ("resources.csv", "unreadable-file")
+    assert stop.value in ("a folder or a device", "a link that leads out of it")
 
 
 def test_no_copy_of_a_districts_files_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,8 @@ def open_within(folder: Path, name: str) -> int:
         root = _open(opened, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         above, ahead, links = [root], [name], 0
         while True:
+            if not ahead:  # a link to `.`
+                return os.dup(above[-1])
             part = ahead.pop(0)
             if part == "..":
                 above.pop()

@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -90,8 +90,13 @@ def _in_folder(folder: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[
 
 def _opened(folder: Path, name: str, opened: ExitStack) -> Path:
     """Open a file once and for all. It must be a plain one; a link must stay in the folder, or it could show others' files."""
+    return _opened_by(lambda: descriptors.open_within(folder, name), folder / name, opened)
+
+
+def _opened_by(open_it: Callable[[], int], path: Path, opened: ExitStack) -> Path:
+    name = path.name
     try:
-        descriptor = descriptors.open_within(folder, name)
+        descriptor = open_it()
     except LeadsOut:
         raise Unusable(UnreadableFile(name, expected="a file in the folder", value="a link that leads out of it")) from None
     except PermissionError:
@@ -101,7 +106,7 @@ def _opened(folder: Path, name: str, opened: ExitStack) -> Path:
     opened.callback(os.close, descriptor)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise Unusable(UnreadableFile(name, expected="a plain file", value="a folder or a device"))
-    return descriptors.path_of(descriptor, folder / name)
+    return descriptors.path_of(descriptor, path)
 
 
 def _spelled(names: Iterable[str]) -> dict[str, str]:
@@ -151,7 +156,8 @@ def _remarks(names: Iterable[str], spelled: Mapping[str, str]) -> Iterator[Probl
 
 
 def _in_archive(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    packed = _opened(source.parent, source.name, opened)
+    # The operator names this path, so a link is followed wherever it leads.
+    packed = _opened_by(lambda: os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), source, opened)
     try:
         with zipfile.ZipFile(packed) as archive:
             members = _members(archive, source.name)
