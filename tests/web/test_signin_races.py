@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from httpx import Response
 
-from rollbook.auth import entry, passwords
-from rollbook.store import credentials, districts, logins, people
+from rollbook.auth import entry, passwords, throttle
+from rollbook.store import attempts, credentials, districts, keys, logins, people
 from rollbook.store.database import Connection, Database, open_database
 from rollbook.store.districts import timestamp
 from tests.sso import Browser, World, answer
 
 Change = Callable[[Connection], object]
+ADDRESS = "192.0.2.9"
 
 
 @pytest.fixture
@@ -124,6 +125,70 @@ def test_a_password_that_a_sync_changes_while_its_session_is_written_opens_nothi
     monkeypatch.setattr(credentials, "is_good", Once(credentials.is_good, doing(elsewhere, new_passwords(world))))
     by_password(browser)
     assert not is_signed_in(browser)
+
+
+def of_amy(world: World) -> throttle.Limit:
+    return throttle.of(world.settings, world.district.id, "amya", ADDRESS)
+
+
+@two_writers
+@pytest.mark.usefixtures("keeping_passwords")
+def test_a_person_who_signs_in_twice_at_once_gets_in_twice(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = doing(elsewhere, lambda connection: attempts.remember(connection, of_amy(world).account, seconds=60))
+    monkeypatch.setattr(throttle, "succeed", Once(throttle.succeed, other, is_before=True))
+    browser = world.browser(world.app(is_demo=False), address=ADDRESS)
+    assert by_password(browser).status_code == 303
+    assert is_signed_in(browser)
+
+
+@two_writers
+@pytest.mark.usefixtures("keeping_passwords")
+@pytest.mark.parametrize("way", ["password", "badge"])
+def test_failures_of_one_address_at_the_same_moment_all_count(
+    world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    bucket = of_amy(world).address if way == "password" else throttle.of_address(world.settings, ADDRESS).address
+    other = doing(elsewhere, lambda connection: add(connection, bucket, window_seconds=900))
+    add = attempts.add_failure
+
+    def counted(connection: Connection, counting: str, *, window_seconds: int) -> None:
+        if counting == bucket and not connection.row("SELECT 1 FROM failures WHERE bucket = ?", (keys.digest(bucket),)):
+            other()
+        add(connection, counting, window_seconds=window_seconds)
+
+    monkeypatch.setattr(attempts, "add_failure", counted)
+    browser = world.browser(world.app(is_demo=False), address=ADDRESS)
+    if way == "password":
+        got = browser.press(browser.follow(browser.get("/login")), username="amya", password="a guess")
+    else:
+        got = browser.press(browser.get("/badge"), code="no badge")
+    assert got.status_code == 401
+    with world.database.read() as connection:
+        assert attempts.failures(connection, bucket, window_seconds=900) == 2
+
+
+def test_what_has_ended_is_in_nobody_s_way(world: World, elsewhere: Database) -> None:
+    """Rows of others whose end is past stay until the upkeep drops them, so two at once write no row of the other."""
+    with world.database.write() as connection:
+        attempts.remember(connection, "ended", seconds=-1)
+        attempts.add_failure(connection, "ended", window_seconds=-1)
+    with world.database.write() as connection:
+        assert not attempts.is_remembered(connection, "ended")
+        if connection.dialect == "postgresql":  # another one writes at the same moment
+            with elsewhere.write() as beside:
+                attempts.remember(beside, "one", seconds=60)
+                attempts.add_failure(beside, "one", window_seconds=60)
+        attempts.remember(connection, "other", seconds=60)
+        attempts.add_failure(connection, "other", window_seconds=60)
+        attempts.add_failure(connection, "ended", window_seconds=60)
+        assert attempts.failures(connection, "ended", window_seconds=60) == 1
+    with world.database.write() as connection:
+        logins.sweep(connection)
+        assert connection.row("SELECT count(*) FROM familiar WHERE bucket = ?", (keys.digest("ended"),)) == (0,)
+        connection.run("DELETE FROM failures")
+        connection.run("DELETE FROM familiar")
 
 
 # Badges ----------------------------------------------------------------------------------------------

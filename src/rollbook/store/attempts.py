@@ -1,7 +1,8 @@
 """Failed sign-ins as they are counted, the turns of an address that is slowed, and who has signed in from where before.
 
-A bucket says what is counted, and is kept as a hash. Every row has an end, and each table a largest size, whatever comes. A row
-that ends later than one made now would is from before the clock was set back: it counts no more.
+A bucket says what is counted, and is kept as a hash. Every row has an end, and each table a largest size, whatever comes. The
+upkeep drops the rows whose end is past: a sign-in writes only rows of its own, so that another one at once need not begin anew.
+A row that ends later than one made now would is from before the clock was set back: it counts no more.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ def failures(connection: Connection, bucket: str, *, window_seconds: int) -> int
 
 def add_failure(connection: Connection, bucket: str, *, window_seconds: int) -> None:
     moment, hashed = now(), digest(bucket)
-    connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
-    connection.run("DELETE FROM failures WHERE bucket = ? AND expires > ?", (hashed, moment + window_seconds))
+    counts = "failures.expires > ? AND failures.expires <= excluded.expires"
     connection.run(
-        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?)"
-        " ON CONFLICT (bucket) DO UPDATE SET attempts = failures.attempts + 1",
-        (hashed, moment + window_seconds),
+        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?) ON CONFLICT (bucket) DO UPDATE SET"
+        f" attempts = CASE WHEN {counts} THEN failures.attempts + 1 ELSE 1 END,"
+        f" expires = CASE WHEN {counts} THEN failures.expires ELSE excluded.expires END",
+        (hashed, moment + window_seconds, moment, moment),
     )
     _make_room(connection, "failures", hashed, FAILURES_MAX)
 
@@ -61,7 +62,6 @@ def remember(connection: Connection, bucket: str, *, seconds: int) -> None:
         "INSERT INTO familiar (bucket, expires) VALUES (?, ?) ON CONFLICT (bucket) DO UPDATE SET expires = excluded.expires",
         (hashed, end),
     )
-    connection.run("DELETE FROM familiar WHERE expires <= ?", (now(),))
     _make_room(connection, "familiar", hashed, FAMILIAR_MAX)
 
 

@@ -180,10 +180,11 @@ def spend_code(connection: Connection, code: str, token: str, *, remember_second
 
 
 def sweep(connection: Connection) -> None:
-    """Drop codes, tokens, sessions and counts of failures whose end is past."""
+    """Drop codes, tokens, sessions, counts of failures and notes of successes whose end is past."""
     moment = now()
     connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
-    connection.run("DELETE FROM failures WHERE expires < ?", (moment,))
+    connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
+    connection.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
     connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
     connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment,))
 

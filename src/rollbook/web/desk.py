@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from anyio import CapacityLimiter, to_thread
@@ -38,6 +39,8 @@ FORM_BYTES_MAX = 64 * 1024
 NUL_SHOWN = "\ufffd"
 # Argon2id takes 19 MiB and a core for each attempt; another server may let us wait. Neither may take all threads.
 COSTLY_MAX = 4
+# How often a write begins, where others change the same rows at the same moment; each time at least one of them gets done.
+WRITES_MAX = 10
 # In a demo: a page that stands for the application of a developer who has none yet.
 ARRIVED = "/demo/arrived"
 
@@ -75,6 +78,7 @@ class Who:
 
 
 Handler = Callable[["Desk", Visit], Response]
+Result = TypeVar("Result")
 
 
 class Desk:
@@ -156,6 +160,17 @@ class Desk:
             return
         if not self.jar.is_ours(visit.form_cookie, visit.form.get("form", "")):
             raise SignInStopped("This form has expired.", "you can: go back, reload the page, and send it again", 403)
+
+    def write(self, work: Callable[[Connection], Result], *, is_durable: bool = True) -> Result:
+        """Do `work` in a transaction that writes; it changes nothing else, as it may begin anew.
+
+        Of two transactions at once PostgreSQL refuses one; when it begins anew, it sees what the other one has done.
+        """
+        for _ in range(WRITES_MAX - 1):
+            with suppress(*(() if self.database.is_local else (Busy,))), self.database.write(is_durable=is_durable) as connection:
+                return work(connection)
+        with self.database.write(is_durable=is_durable) as connection:
+            return work(connection)
 
     # Answers ---------------------------------------------------------------------------------------
 

@@ -155,41 +155,48 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
         return _refuse_password(desk, visit, district, limit, needs_turn=is_familiar)
     credential, digest = fitting[0]
     strong = passwords.strong(digest) if credential.password is None else None
-    with desk.database.write() as connection:
+
+    def enter(connection: Connection) -> str:
         # Comparing takes its time, and a sync may have changed it meanwhile.
-        is_good = credentials.is_good(connection, district.number, credential)
-        if is_good:
-            throttle.succeed(connection, limit)
-            if strong:
-                credentials.strengthen(connection, district.number, credential, strong)
-            person = (credential.user_id, credential.role)
-            secret = _new_session(desk, visit, connection, district, *person, "password", credential.verifier)
-    return _welcome(desk, visit, district, secret) if is_good else _refuse_password(desk, visit, district, limit)
+        if not credentials.is_good(connection, district.number, credential):
+            return ""
+        throttle.succeed(connection, limit)
+        if strong:
+            credentials.strengthen(connection, district.number, credential, strong)
+        person = (credential.user_id, credential.role)
+        return _new_session(desk, visit, connection, district, *person, "password", credential.verifier)
+
+    secret = desk.write(enter)
+    return _welcome(desk, visit, district, secret) if secret else _refuse_password(desk, visit, district, limit)
 
 
 def _take_turn(desk: Desk, limit: Limit) -> bool:
-    with desk.database.write(is_durable=False) as connection:
-        return throttle.take_turn(connection, limit)
+    return desk.write(lambda connection: throttle.take_turn(connection, limit), is_durable=False)
 
 
 def _refuse_password(desk: Desk, visit: Visit, district: District, limit: Limit, *, needs_turn: bool = False) -> Response:
     """Count the failure. Where turns are taken, an account that needs none is answered like the others: nobody learns which."""
-    with desk.database.write(is_durable=False) as connection:
+
+    def count(connection: Connection) -> bool:
         has_turn = not needs_turn or throttle.take_turn(connection, limit)
         throttle.count(connection, limit)
         audit.record(connection, "sign-in failed", district=district.number, address=visit.address, method="password")
-    if not has_turn:
+        return has_turn
+
+    if not desk.write(count, is_durable=False):
         return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
 
 
 def open_session(desk: Desk, visit: Visit, district: District, user_id: str, role: str, method: str) -> Response:
     """Sign in a person for whom another service, or a demo's list, stands. Errors: SignInStopped when she is gone meanwhile."""
-    with desk.database.write() as connection:
+
+    def enter(connection: Connection) -> str:
         if people.get(connection, people.whole(connection, district.number), user_id) is None:
             raise SignInStopped("Your account is not there any more.", f"an administrator of {district.name}", 403)
-        secret = _new_session(desk, visit, connection, district, user_id, role, method)
-    return _welcome(desk, visit, district, secret)
+        return _new_session(desk, visit, connection, district, user_id, role, method)
+
+    return _welcome(desk, visit, district, desk.write(enter))
 
 
 def _new_session(
@@ -258,19 +265,24 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
         return _badge_page(desk, visit, message=WAIT, status=429)
     if person is None or district is None:
         return _refuse_badge(desk, visit, code, limit)
-    with desk.database.write() as connection:
-        # It may have been revoked meanwhile.
-        is_good = credentials.badge_holder(connection, code) == holder
-        if is_good:
-            proof = credentials.badge_hash(code)
-            secret = _new_session(desk, visit, connection, district, person.id, person.roles[0], "badge", proof)
-    return _welcome(desk, visit, district, secret) if is_good else _refuse_badge(desk, visit, code, limit)
+
+    def enter(connection: Connection) -> str:
+        if credentials.badge_holder(connection, code) != holder:  # it was revoked meanwhile
+            return ""
+        proof = credentials.badge_hash(code)
+        return _new_session(desk, visit, connection, district, person.id, person.roles[0], "badge", proof)
+
+    secret = desk.write(enter)
+    return _welcome(desk, visit, district, secret) if secret else _refuse_badge(desk, visit, code, limit)
 
 
 def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response:
-    with desk.database.write(is_durable=False) as connection:
+
+    def count(connection: Connection) -> None:
         throttle.count(connection, limit)
         audit.record(connection, "sign-in failed", address=visit.address, method="badge")
+
+    desk.write(count, is_durable=False)
     return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
 
 
