@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -33,6 +34,8 @@ DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
 DEMO_BASIC = PREFIX + "DEMO_BASIC"
 DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
 ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
+# A machine, or a container, may know addresses of a family that it does not have: `localhost` is often ::1, too.
+MISSING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 # How often it is looked whether the server takes requests yet.
 READY_SECONDS = 0.02
 
@@ -44,23 +47,35 @@ def check_port(settings: Settings) -> None:
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    """A socket for each address that the host stands for. Errors: BadSetting when there is none, or one cannot be used."""
+    """A socket for each address of the host that the machine has. Errors: BadSetting if there is none, or one is taken."""
     opened: list[socket.socket] = []
-    for family, host in _addresses(settings.host):
-        listening = socket.socket(family)
-        opened.append(listening)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # else clients of IPv4 would have addresses of another form here
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    addresses = _addresses(settings.host)
+    for number, (family, host) in enumerate(addresses, 1):
         try:
-            listening.bind((host, settings.port))
+            opened.append(_bound(family, host, settings.port))
         except OSError as error:
+            if error.errno in MISSING and (opened or number < len(addresses)):
+                continue
             for other in opened:
                 other.close()
             reason = error.strerror or str(error)
             raise BadSetting(f"port {settings.port} on {host} cannot be used: {reason}; choose another one with --port") from None
-        listening.set_inheritable(True)
     return opened
+
+
+def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    """A socket at an address. Errors: OSError."""
+    bound = socket.socket(family)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # else clients of IPv4 would have addresses of another form here
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+        bound.set_inheritable(True)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
@@ -129,14 +144,17 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 def _wait_until_ready(settings: Settings, then: Callable[[], None]) -> None:
-    while True:
-        try:
-            socket.create_connection((settings.host, settings.port)).close()
-        except OSError:
-            time.sleep(READY_SECONDS)
-            continue
-        then()
-        return
+    while not any(_answers(host, settings.port) for _, host in _addresses(settings.host)):
+        time.sleep(READY_SECONDS)
+    then()
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def create_app() -> App:
