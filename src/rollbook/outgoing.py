@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -85,7 +87,7 @@ class Caller:
         self._line.deadline = time.monotonic() + seconds
         if self._check:  # the proxy looks the name up again, so this is as good as it gets
             with suppress(httpcore.ConnectError):
-                _look_up(urlsplit(address).hostname or "", 0, self._check)
+                _look_up(urlsplit(address).hostname or "", 0, self._check, seconds)
         sent = {"accept-encoding": "gzip", **(headers or {})}
         with self._pool.stream(method, address, headers=list(sent.items()), content=body) as response:
             found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
@@ -147,7 +149,7 @@ class _Line(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         failed: Exception = httpcore.ConnectError("the name has no address")
-        addresses = _look_up(host, port, self._check)
+        addresses = _look_up(host, port, self._check, self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout))
         for number, address in enumerate(addresses):
             # Time is left for the others: the first one may be of a network that is not there, as IPv6 often is.
             seconds = self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout) / (len(addresses) - number)
@@ -186,12 +188,26 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _look_up(host: str, port: int, check: Check | None) -> list[str]:
-    """The addresses of a name, all of which are fine by `check`."""
+def _look_up(host: str, port: int, check: Check | None, seconds: float) -> list[str]:
+    """The addresses of a name, all of which are fine by `check`.
+
+    The system's look-up knows no deadline, and a name server may drip: it runs in a thread, which ends by itself later.
+    """
+    answer: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
+        found = answer.get(timeout=seconds)
+    except Empty:
+        raise httpcore.ConnectTimeout("its name is looked up for too long") from None
+    if isinstance(found, Exception):
+        raise httpcore.ConnectError(str(found)) from found
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if check:
         for address in addresses:

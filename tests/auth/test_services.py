@@ -7,17 +7,19 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from httpcore import ConnectError
+from httpcore import ConnectError, ConnectTimeout
 
 from rollbook import addresses
 from rollbook import settings as setting_rows
 from rollbook.auth import services
 from rollbook.auth.services import Services
 from rollbook.errors import BadSetting, SignInStopped
+from rollbook.outgoing import Caller
 from rollbook.store.credentials import Provider
 from tests.auth.hostile import Hostile, Send, drip, hostile, ok
 
@@ -206,6 +208,24 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("rollbook.outgoing.httpcore.SyncBackend.connect_tcp", connect)
     return made
+
+
+def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, connected: list[str]
+) -> None:
+    answered = threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(30)
+        answered.set()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
+
+    monkeypatch.setattr("rollbook.outgoing.socket.getaddrinfo", look_up)
+    with closing(Caller("https://slow.example")) as caller, pytest.raises(ConnectTimeout, match="its name is looked up"):
+        caller.ask("GET", "https://slow.example/", seconds=0.2, bytes_max=1000)
+    assert not answered.is_set()
+    assert connected == []
+    answered.set()
 
 
 @pytest.mark.parametrize("leads_to", INNER)
