@@ -14,7 +14,7 @@ FORMS = {
     "School_zip": (["44101", "441011234", "K1A0B", "k1a0b1234"], ["44101-12", "44101-1234", "4410", "SW1A 1AA"]),
     "Principal_email": (
         ["a@example.org", "a.b+c@mail.example.org"],
-        ["none", "a@b", "a@example.org; b@example.org", "a b@x.org", "@x.org", "x.org"],
+        ["pat", "a@b", "a@example.org; b@example.org", "a b@x.org", "@x.org", "x.org"],
     ),
 }
 
@@ -35,13 +35,13 @@ def test_values_of_another_form_are_counted_and_shown_as_they_are(header: str, t
 
 def test_every_column_with_a_form_is_looked_at(tmp_path: Path) -> None:
     students = STUDENTS.replace("Grade", "Grade,Student_email,Student_state,Student_zip,Contact_name,Contact_type,Contact_email")
-    people = "School_id,Staff_id,Staff_email,First_name,Last_name\nash,1,none,A,A\n"
-    admins = "Admin_id,Admin_email,First_name,Last_name,Title,Role\n1,none,A,A,T,CA\n"
+    people = "School_id,Staff_id,Staff_email,First_name,Last_name\nash,1,pat,A,A\n"
+    admins = "Admin_id,Admin_email,First_name,Last_name,Title,Role\n1,pat,A,A,T,CA\n"
     changes = {
-        "students.csv": students.replace("\n", ",none,Ohio,1,Pat,family,none\n").replace(
-            "email,none,Ohio,1,Pat,family,none", "email"
+        "students.csv": students.replace("\n", ",pat,Ohio,1,Pat,family,pat\n").replace(
+            "email,pat,Ohio,1,Pat,family,pat", "email"
         ),
-        "teachers.csv": "School_id,Teacher_id,First_name,Last_name,Teacher_email\nash,lund,L,L,none\nbirch,okoye,O,O,\n",
+        "teachers.csv": "School_id,Teacher_id,First_name,Last_name,Teacher_email\nash,lund,L,L,pat\nbirch,okoye,O,O,\n",
         "staff.csv": people,
         "administrators.csv": admins,
     }
@@ -59,6 +59,13 @@ def test_every_column_with_a_form_is_looked_at(tmp_path: Path) -> None:
 
 
 def test_emails_of_the_old_form_of_staff_are_looked_at(tmp_path: Path) -> None:
-    admins = "School_id,Staff_id,Admin_email,First_name,Last_name\nash,1,none,A,A\n"
+    admins = "School_id,Staff_id,Admin_email,First_name,Last_name\nash,1,pat,A,A\n"
     found = outcome(tmp_path, {"admins.csv": admins}).problems
     assert ("admins.csv", 2, "other-form") in [(problem.file, problem.row, problem.code) for problem in found]
+
+
+def test_a_word_for_nothing_is_told_once(tmp_path: Path) -> None:
+    teachers = "School_id,Teacher_id,First_name,Last_name,Teacher_email\nash,lund,L,L,none\nbirch,okoye,O,O,\n"
+    found = outcome(tmp_path, {"teachers.csv": teachers}).problems
+    told = [(problem.code, problem.value) for problem in found if problem.column == "Teacher_email"]
+    assert told == [("word-for-nothing", "1")]
