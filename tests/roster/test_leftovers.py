@@ -336,9 +336,13 @@ def test_ids_that_only_look_a_little_like_numbers_stay_ids(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("known", "sent"), [("9001", "9001.0"), ("000451", "451"), ("451", "000451"), ("S7", "s7"), ("0", "0.00")]
+    ("known", "sent"),
+    [
+        *(("9001", "9001.0"), ("000451", "451"), ("451", "000451"), ("S7", "s7"), ("0", "0.00")),
+        *(("1001", "1,001"), ("1001", "1001."), ("S 1", "S\u00a01"), ("S1", "S \u200b1")),
+    ],
 )
-def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_zeros_or_letter_case(
+def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_how_it_is_written(
     known: str, sent: str, tmp_path: Path
 ) -> None:
     world = outcome(
@@ -347,8 +351,9 @@ def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_zeros
             "students.csv": FILES["students.csv"] + f"ash,{known},Eve,Evans,4\n",
             "teachers.csv": FILES["teachers.csv"] + f"ash,{known},Tom,Tate,tate@example.org\n",
             "schools.csv": FILES["schools.csv"] + f"{known},Elm School,3\n",
-            "sections.csv": FILES["sections.csv"] + f"ash,{known},{sent},,S,,,,,,\nash,co,lund,{sent},S,,,,,,\n",
-            "enrollments.csv": FILES["enrollments.csv"] + f"{sent},algebra,ben\nash,{sent},ben\nash,co,{sent}\nash,co,ben\n",
+            "sections.csv": FILES["sections.csv"] + f'ash,{known},"{sent}",,S,,,,,,\nash,co,lund,"{sent}",S,,,,,,\n',
+            "enrollments.csv": FILES["enrollments.csv"]
+            + f'"{sent}",algebra,ben\nash,"{sent}",ben\nash,co,"{sent}"\nash,co,ben\n',
         },
     )
     assert [(problem.code, problem.expected) for problem in world.problems if problem.value == sent] == [

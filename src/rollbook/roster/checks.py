@@ -59,8 +59,9 @@ _BEFORE: Final = (
         string_split_regex(replace(lower(coalesce(roles, '')), ' ', ''), '[,;/|]'), lambda word: rtrim(word, 's')
     )
     """,
-    # What two ids have in common that a spreadsheet or a number format has parted: zeros before, `.0` behind, letter case.
-    "CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0+$', ''), '0')",
+    # What two ids have in common that a spreadsheet or a number format has parted: zeros before, `.0` or a dot behind, commas
+    # between thousands, blanks and marks without a width, letter case.
+    r"CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0*$|[\s,\p{Z}\p{Cf}]', '', 'g'), '0')",
     # The rows of each file without an error so far.
     *(
         f"""

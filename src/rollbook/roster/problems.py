@@ -410,28 +410,28 @@ class WordAsId(RowError):
 class UnknownSchool(RowError):
     code, title = "unknown-school", "School not in schools.csv"
     message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
-    hint = ("expected", "; schools.csv has {expected!r}, which differs only in zeros, .0 or letter case")
+    hint = ("expected", "; schools.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
     mend = "Add the school to schools.csv, or leave out what belongs to it."
 
 
 class UnknownTeacher(RowError):
     code, title = "unknown-teacher", "Teacher not in teachers.csv"
     message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in"
-    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, .0 or letter case")
+    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
     mend = "Add the teacher to teachers.csv; a section needs one."
 
 
 class UnknownStudent(RowError):
     code, title = "unknown-student", "Student not in students.csv"
     message = "{file} row {row}: {column} {value!r} is no student of students.csv that went in"
-    hint = ("expected", "; students.csv has {expected!r}, which differs only in zeros, .0 or letter case")
+    hint = ("expected", "; students.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
     mend = "Add the student to students.csv, or take the enrollment out."
 
 
 class UnknownSection(RowError):
     code, title = "unknown-section", "Section not in sections.csv"
     message = "{file} row {row}: {column} {value!r} is no section of sections.csv that went in"
-    hint = ("expected", "; sections.csv has {expected!r}, which differs only in zeros, .0 or letter case")
+    hint = ("expected", "; sections.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
     mend = "Add the section to sections.csv, or take the enrollment out."
 
 
@@ -514,7 +514,7 @@ class BlankSchoolNumber(RowWarning):
 class UnknownCoTeacher(RowWarning):
     code, title = "unknown-co-teacher", "Co-teacher not in teachers.csv"
     message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the co-teacher was dropped"
-    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, .0 or letter case")
+    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
     mend = "Add the teacher to teachers.csv, or clear the co-teacher."
 
 
