@@ -13,10 +13,11 @@ from rollbook.roster.tables import Tables
 COLUMNS: Final = tuple(c.name for c in columns_of("students.csv") if c.name.startswith("contact_"))
 # What makes a contact of a row; the others are often the same in every row of an export.
 _NAMING: Final = tuple(f"said(contact_{part})" for part in ("name", "email", "phone", "sis_id"))
+_SAYS: Final = {"contact_name": "said_name(contact_name, contact_email, contact_phone)"}
 # The rows that name a contact, with its columns; a word for nothing is blank.
 NAMED: Final = f"""
     CREATE TABLE contact_rows AS
-    SELECT "row", student_id, {", ".join(f"said({column}) AS {column}" for column in COLUMNS)}
+    SELECT "row", student_id, {", ".join(f"{_SAYS.get(column, f'said({column})')} AS {column}" for column in COLUMNS)}
     FROM usable_students WHERE concat({", ".join(_NAMING)}) <> ''
 """
 

@@ -41,7 +41,8 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
     A word for nothing is nobody's username, email or password.
     """
     parts = (
-        f"""SELECT '{role}' AS role, key, lower(said(coalesce(arg_min({username}, "row"), ''))) AS username,
+        f"""SELECT '{role}' AS role, key,
+                lower(said_name(coalesce(arg_min({username}, "row"), ''), arg_min({email}, "row"), '')) AS username,
                 lower(said(coalesce(arg_min({email}, "row"), ''))) AS email,
                 replace(coalesce(arg_min({password}, "row"), ''), '{NO_PASSWORD}', '') AS first_digest
             FROM {table} GROUP BY key"""

@@ -47,6 +47,12 @@ MACROS: Final = (
     "CREATE MACRO is_rewritten(cell) AS contains(cell, '+') AND regexp_full_match(cell, '[0-9]([.,][0-9]+)?[eE][+][0-9]{2,3}')",
     # A cell, blank where it holds a word for nothing, or a number that many others have become, too.
     "CREATE MACRO said(cell) AS CASE WHEN is_nothing(cell) OR is_rewritten(cell) THEN '' ELSE cell END",
+    # Nan and Na are names, too: of somebody whose email or phone says something, where neither is a word for nothing.
+    """CREATE MACRO is_no_name(name, email, phone) AS is_nothing(name) AND NOT (
+        lower(name) IN ('nan', 'na') AND concat(email, phone) <> ''
+        AND NOT is_nothing(coalesce(email, '')) AND NOT is_nothing(coalesce(phone, '')))""",
+    """CREATE MACRO said_name(name, email, phone) AS
+        CASE WHEN is_no_name(name, email, phone) OR is_rewritten(name) THEN '' ELSE name END""",
     f"CREATE MACRO is_email(cell) AS {is_email('cell')}",
     f"CREATE MACRO tells_who(cell) AS {tells_who('cell')}",
 )

@@ -37,8 +37,12 @@ _PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "ad
 _EMAILS: Final = tuple((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name.endswith("email"))
 _TELLING: Final = (
     *_EMAILS,
-    *((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name == "username"),
-    *(("students.csv", f"Contact_{part}") for part in ("name", "type", "sis_id")),
+    *(("students.csv", f"Contact_{part}") for part in ("type", "sis_id")),
+)
+# Files with usernames, and the email that says whether `Nan` is one.
+_USERNAMES: Final = (
+    *(("students.csv", "student_email"), ("teachers.csv", "teacher_email")),
+    *(("staff.csv", "staff_email"), ("admins.csv", "admin_email")),
 )
 # Columns of numbers that no row needs: where a spreadsheet rewrote one, the row goes in.
 _REWRITTEN: Final = tuple(
@@ -70,6 +74,8 @@ def told_once() -> tuple[Check, ...]:
     """What is told once for a column, or once for a value, about the people that went in."""
     return (
         *(_words(*place, "is_nothing({})") for place in _TELLING),
+        _words("students.csv", "Contact_name", "is_no_name({}, contact_email, contact_phone)"),
+        *(_words(file, "Username", f"is_no_name({{}}, {email}, '')") for file, email in _USERNAMES),
         # A phone without a digit or a letter is a blank one.
         _words("students.csv", "Contact_phone", r"is_nothing({0}) AND regexp_matches({0}, '\p{{L}}')"),
         *(_words(*place, "is_rewritten({})", RewrittenNumber) for place in _REWRITTEN),
@@ -131,6 +137,7 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
     Teacher, staff and administrator of one email are one person.
     """
     header = "first.email_header" if column == "email" else "'Username'"
+    said = "said(email)" if column == "email" else "said_name(username, email, '')"
     return Check(
         problem,
         None,
@@ -142,7 +149,7 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
         theirs AS MATERIALIZED (
             SELECT *, lower({column}) AS said, place = 1 AS is_student,
                 if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person
-            FROM accounts WHERE said({column}) <> '' AND hash(lower({column})) IN (FROM twice)
+            FROM accounts WHERE {said} <> '' AND hash(lower({column})) IN (FROM twice)
         ),
         of_a_file AS (SELECT said, place, count(*) AS people FROM theirs GROUP BY ALL),
         shared AS (
