@@ -15,12 +15,18 @@ class Check:
 
     `header` is the column that is wrong, and without it in the file there is nothing to check; None when the query itself selects
     it, as `column_name`. `file` is None for a rule over several files, whose query selects `file`, too.
+
+    Most rules find nothing in most districts, and the engine spends more on preparing a long query than on running a short one.
+    So the query only runs if `sign`, a condition, is true of a row of the file (one pass looks for all signs of a file), and if
+    `suspects`, a short query, finds rows, which the query reads as the table `suspects`.
     """
 
     problem: type[Problem]
     file: str | None
     header: str | None
     query: str
+    suspects: str = ""
+    sign: str = ""
 
     def applies_to(self, tables: Tables) -> bool:
         """Whether the district sent what the rule is about."""
@@ -51,6 +57,7 @@ def missing_values(file: str, *headers: str) -> tuple[Check, ...]:
             file,
             header,
             f"""SELECT "row", '' AS value, NULL AS expected FROM {table_of(file)} WHERE {header.lower()} = ''""",
+            sign=f"{header.lower()} = ''",
         )
         for header in required
     )
@@ -64,6 +71,7 @@ def rewritten_ids(file: str) -> tuple[Check, ...]:
             file,
             column.header,
             f"""SELECT "row", {column.name} AS value, NULL AS expected FROM {table_of(file)} WHERE is_rewritten({column.name})""",
+            sign=f"contains({column.name}, '+')",
         )
         for column in columns_of(file)
         if column.required and column.name.endswith("_id")
@@ -78,18 +86,17 @@ def unknown_reference(problem: type[Problem], file: str, header: str, keys: str)
         FROM {table_of(file)} ANTI JOIN ({keys}) AS known ON known.key = {column}
         WHERE {column} <> '' AND NOT is_rewritten({column})
     """
-    return Check(problem, file, header, with_nearest(unknown, keys))
+    return Check(problem, file, header, with_nearest(keys), suspects=unknown)
 
 
-def with_nearest(unknown: str, keys: str) -> str:
-    """Unknown values (a query for `row` and `value`), each with the key that is `alike`, if there is one."""
+def with_nearest(keys: str) -> str:
+    """The suspects (`row` and `value`), unknown values, each with the key that is `alike`, if there is one."""
     return f"""
-        WITH unknown AS MATERIALIZED ({unknown}),
-        sought AS (SELECT DISTINCT alike(value) AS form FROM unknown),
+        WITH sought AS (SELECT DISTINCT alike(value) AS form FROM suspects),
         nearest AS (
             SELECT alike(key) AS form, min(key) AS expected FROM ({keys}) SEMI JOIN sought ON form = alike(key) GROUP BY ALL
         )
-        SELECT "row", value, expected FROM unknown LEFT JOIN nearest ON form = alike(value)
+        SELECT "row", value, expected FROM suspects LEFT JOIN nearest ON form = alike(value)
     """
 
 
@@ -97,6 +104,7 @@ def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
     """A key (with the columns `also`) was used in an earlier row that is still there."""
     table, column = f"usable_{table_of(file)}", header.lower()
     key = ", ".join((column, *also))
+    twice = f"""SELECT {key}, min("row") AS first_row FROM {table} GROUP BY ALL HAVING count(*) > 1"""
     return Check(
         DuplicateId,
         file,
@@ -104,9 +112,10 @@ def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
         f"""
         SELECT "row", {column} AS value, NULL AS expected
         FROM {table}
-        JOIN (SELECT {key}, min("row") AS first_row FROM {table} GROUP BY ALL HAVING count(*) > 1) USING ({key})
+        JOIN suspects USING ({key})
         WHERE "row" > first_row AND {when}
         """,
+        suspects=twice,
     )
 
 
@@ -124,17 +133,18 @@ def conflicts(tables: Tables, file: str, key: str, *apart: str) -> Check:
     )
     firsts = ", ".join(f'arg_min({column}, "row") AS first_{column}' for column in headers)
     said = ", ".join(headers)
+    disagreeing = f"""
+        SELECT {key} FROM (SELECT {key}, hash({said}) AS said FROM usable_{table_of(file)})
+        GROUP BY {key} HAVING min(said) <> max(said)
+    """
     return Check(
         ConflictingRepeat,
         file,
         None,
         f"""
-        WITH disagreeing AS (
-            SELECT {key} FROM (SELECT {key}, hash({said}) AS said FROM usable_{table_of(file)})
-            GROUP BY {key} HAVING min(said) <> max(said)
-        ),
-        theirs AS MATERIALIZED (SELECT "row", {key}, {said} FROM usable_{table_of(file)} SEMI JOIN disagreeing USING ({key})),
+        WITH theirs AS MATERIALIZED (SELECT "row", {key}, {said} FROM usable_{table_of(file)} SEMI JOIN suspects USING ({key})),
         rows AS MATERIALIZED (SELECT * FROM theirs JOIN (SELECT {key}, {firsts} FROM theirs GROUP BY {key}) USING ({key}))
         {differing or "SELECT NULL"}
         """,
+        suspects=disagreeing,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from duckdb import DuckDBPyConnection
 
 from rollbook.contract.columns import FILES
 from rollbook.roster import discretion, meanings, nothing, repeats
-from rollbook.roster.checking import Check
+from rollbook.roster.checking import Check, table_of
 from rollbook.roster.findings import Problems
 from rollbook.roster.levels import levels
 from rollbook.roster.problems import PROBLEMS, VALUE_CHARACTERS_MAX
@@ -21,17 +23,33 @@ def check(tables: Tables, rules: Rules) -> Problems:
 
     The problems stand in the table `problems` of the connection, beside those that reading the files left there.
     """
+    nothing.find(tables)
     for statement in _BEFORE:
         tables.connection.execute(statement)
     for level in levels(tables, rules):
-        for rule in level.checks:
-            if rule.applies_to(tables):
-                _run(tables.connection, rule)
+        for rule in _promising(tables, level.checks):
+            _run(tables.connection, rule)
         for statement in level.keep:
             tables.connection.execute(statement)
     meanings.build(tables, rules)
     discretion.hide(tables)
     return Problems(tables.connection, rules.problems_max)
+
+
+def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
+    """The rules that may find something, those with signs first: one pass over each file tells of all of its signs."""
+    sent = sorted((rule for rule in rules if rule.applies_to(tables)), key=lambda rule: (not rule.sign, rule.file or ""))
+    for (has_sign, _), together in groupby(sent, lambda rule: (bool(rule.sign), rule.file)):
+        of_file = list(together)
+        if has_sign and (table := of_file[0].file):
+            found = tables.one(f"SELECT {', '.join(f'bool_or({rule.sign})' for rule in of_file)} FROM {table_of(table)}")
+            of_file = [rule for rule, is_there in zip(of_file, found, strict=True) if is_there]
+        yield from (rule for rule in of_file if not rule.suspects or _finds(tables, rule.suspects))
+
+
+def _finds(tables: Tables, suspects: str) -> bool:
+    """Make the table of a rule's suspects; the engine answers with how many there are."""
+    return bool(tables.one(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")[0])
 
 
 def _run(connection: DuckDBPyConnection, rule: Check) -> None:

@@ -18,7 +18,7 @@ _SAYS: Final = {"contact_name": "said_name(contact_name, contact_email, contact_
 NAMED: Final = f"""
     CREATE TABLE contact_rows AS
     SELECT "row", student_id, {", ".join(f"{_SAYS.get(column, f'said({column})')} AS {column}" for column in COLUMNS)}
-    FROM usable_students WHERE concat({", ".join(_NAMING)}) <> ''
+    FROM usable_students WHERE {" OR ".join(f"{cell} <> ''" for cell in _NAMING)}
 """
 
 INCOMPLETE: Final = Check(
@@ -46,32 +46,43 @@ def shared_ids(tables: Tables) -> Check:
     columns = {"words": "name_words(contact_name)", **columns_for(sent)}
     has_other_name = "NOT (list_has_all(words, its_words) OR list_has_all(its_words, words))"
     named = {"Contact_name": "words <> its_words", **differing(sent)}
+    disagreeing = """
+        SELECT contact_sis_id AS key FROM contact_rows WHERE contact_sis_id <> '' AND contact_name <> ''
+        GROUP BY key HAVING min(contact_name) <> max(contact_name)
+    """
     query = f"""
-        WITH disagreeing AS (
-            SELECT contact_sis_id AS key FROM contact_rows WHERE contact_sis_id <> '' AND contact_name <> ''
-            GROUP BY key HAVING min(contact_name) <> max(contact_name)
-        ),
-        theirs AS MATERIALIZED (
-            SELECT "row", key, {selected(columns)} FROM contact_rows JOIN disagreeing ON key = contact_sis_id
+        WITH theirs AS MATERIALIZED (
+            SELECT "row", key, {selected(columns)} FROM contact_rows JOIN suspects ON key = contact_sis_id
             WHERE contact_name <> ''
         )
         {others(columns, is_other(sent, has_other_name, "has_far_words(words, its_words)"), named, "two contacts share this id")}
     """
-    return Check(SharedContactId, "students.csv", "Contact_sis_id", query)
+    return Check(SharedContactId, "students.csv", "Contact_sis_id", query, suspects=disagreeing)
 
 
 # An address or a phone of more people by name than a household has is the office's own, or a filler.
 _HOUSEHOLD_MAX: Final = 4
 
 
-def _everybodys(column: str) -> str:
-    """SQL for the values of a column that contacts of more names have than a household holds."""
+def _named(column: str) -> str:
+    """SQL for the names of each value of a column that more rows have than a household holds."""
     return f"""
-        SELECT {column} FROM contact_rows WHERE hash({column}) IN (
+        SELECT DISTINCT '{column}' AS header, {column} AS value, contact_name FROM contact_rows WHERE hash({column}) IN (
             SELECT hash({column}) FROM contact_rows WHERE {column} <> '' GROUP BY 1 HAVING count(*) > {_HOUSEHOLD_MAX}
         )
-        GROUP BY {column} HAVING count(DISTINCT folded(contact_name)) > {_HOUSEHOLD_MAX}
     """
+
+
+_EVERYBODYS: Final = f"""
+    CREATE TEMP TABLE everybodys AS
+    WITH named AS MATERIALIZED ({_named("contact_email")} UNION ALL {_named("contact_phone")})
+    SELECT header, value FROM named GROUP BY header, value HAVING count(DISTINCT folded(contact_name)) > {_HOUSEHOLD_MAX}
+"""
+
+
+def _everybodys(column: str) -> str:
+    """SQL for the values of a column that contacts of more names have than a household holds."""
+    return f"SELECT value FROM everybodys WHERE header = '{column}'"
 
 
 # Identity of a contact: its own id, else name and email, else name and phone, else all that is said of it (documented). Exact
@@ -110,7 +121,7 @@ _CHOSEN: Final = f"""
     SELECT key, min("row"), arg_min("row", ({_BLANKS}, {", ".join(_SAID)}, "row")), true
     FROM kept_contacts SEMI JOIN (FROM counted WHERE differ) USING (key) GROUP BY key
 """
-KEPT: Final = (_IDENTIFIED, "DROP TABLE contact_rows", _CHOSEN)
+KEPT: Final = (_EVERYBODYS, _IDENTIFIED, "DROP TABLE contact_rows", _CHOSEN)
 
 CONFLICTING: Final = tuple(
     Check(
@@ -119,10 +130,11 @@ CONFLICTING: Final = tuple(
         header,
         f"""
         SELECT other."row", other.{header.lower()} AS value, its.{header.lower()} AS expected
-        FROM (FROM first_contacts WHERE differ) one
+        FROM suspects one
         JOIN kept_contacts other USING (key) JOIN kept_contacts its ON its."row" = one.chosen
         WHERE other.{header.lower()} <> its.{header.lower()}
         """,
+        suspects="FROM first_contacts WHERE differ",
     )
     for header in ("Contact_name", "Contact_email", "Contact_phone", "Contact_phone_type")
 )

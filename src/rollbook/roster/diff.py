@@ -209,9 +209,10 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     They are read in ranges of ids, so that memory does not grow with the roster.
     """
     window = _window("''" if is_whole else _ending())
-    for view, kind in connection.execute("SELECT DISTINCT view, kind FROM changes ORDER BY view, kind").fetchall():
+    counted = connection.execute("SELECT view, kind, count(*) FROM changes GROUP BY view, kind ORDER BY view, kind").fetchall()
+    for view, kind, count in counted:
         changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
-        for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES):
+        for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES, count):
             found = connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high})
             while batch := found.fetchmany(BATCH_ROWS):
                 yield from batch

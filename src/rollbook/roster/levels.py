@@ -219,7 +219,7 @@ def _unlinked(problem: type[Problem], header: str, link: str, known: str) -> Che
         FROM enrollments JOIN (SELECT "row" FROM enrollment_links WHERE {link} IS NULL) USING ("row")
         WHERE enrollments.{column} <> '' AND NOT is_rewritten(enrollments.{column})
     """
-    return Check(problem, "enrollments.csv", header, with_nearest(unknown, f"SELECT key FROM {known}"))
+    return Check(problem, "enrollments.csv", header, with_nearest(f"SELECT key FROM {known}"), unknown)
 
 
 _LINKED: Final = "school IS NOT NULL AND section IS NOT NULL AND student IS NOT NULL"
@@ -267,14 +267,12 @@ _RESOURCES: Final = Level(
                 UnknownCoTeacher,
                 "sections.csv",
                 header,
-                with_nearest(
-                    f"""
-                    SELECT "row", {header.lower()} AS value
-                    FROM kept_sections ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = {header.lower()}
-                    WHERE {header.lower()} <> ''
-                    """,
-                    "SELECT key FROM kept_teachers",
-                ),
+                with_nearest("SELECT key FROM kept_teachers"),
+                f"""
+                SELECT "row", {header.lower()} AS value
+                FROM kept_sections ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = {header.lower()}
+                WHERE {header.lower()} <> ''
+                """,
             )
             for header in CO_TEACHERS
         ),

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -64,7 +65,7 @@ _FOREVER: Final = date(2099, 12, 31)
 _GRADES: Final = ("grade", "grade_range")
 
 # How a value is spelled before it is looked up: letters and digits alone, or a range with one dash between its ends.
-_LOOSE: Final = r"trim(regexp_replace(lower({}), '[^\pL\pN]+', ' ', 'g'))"
+_LOOSE: Final = r"trim(regexp_replace(lower(value), '[^\pL\pN]+', ' ', 'g'))"
 _RANGE: Final = r"regexp_replace(lower({}), '\s*(-|‐|‑|‒|–|—|―|−|\bto\b|\bthrough\b|\bthru\b)\s*', '-', 'g')"
 
 # A value with a letter, # or ; has an extension or a second number in it. Eleven digits that do not begin with 1 have no form
@@ -123,17 +124,64 @@ _DATE: Final = f"""
 def build(tables: Tables, rules: Rules) -> None:
     """Make the table of every reading, and report the values that are not known."""
     connection = tables.connection
+    _gather(tables)
     for vocabulary in VOCABULARIES:
         _build_words(connection, vocabulary, rules)
     _build(connection, "phone", _PHONE)
     _build(connection, "birth_date", _DATE, {"form": "%-m/%-d/%Y", "latest": rules.today})
     _build(connection, "term_date", _DATE, {"form": "%Y-%m-%d", "latest": _FOREVER})
-    for reading, sources in READ.items():
-        for source in sources:
+    for reading in _with_unknown(connection):
+        for source in READ[reading]:
             if reading not in _SILENT and tables.has(source.file, source.column):
                 _report(connection, reading, source)
     _find_same_grade(connection, rules)
     forms.report(tables)
+
+
+def _gather(tables: Tables) -> None:
+    """Create `found_values`: the distinct values of all columns with readings, in one pass over each table of rows.
+
+    `loose_values` has the loose spelling of those that need it: a statement with a class of letters is dear to prepare.
+    """
+    columns: dict[str, list[str]] = {}
+    for source in dict.fromkeys(source for sources in READ.values() for source in sources):
+        if tables.has(source.file, source.column) and source.column not in columns.setdefault(source.rows, []):
+            columns[source.rows].append(source.column)
+    tables.connection.execute("CREATE TEMP TABLE found_values (place VARCHAR, value VARCHAR)")
+    for rows, names in columns.items():
+        listed, sets = ", ".join(names), ", ".join(f"({name})" for name in names)
+        # The engine sets a bit for each column that a row does not stand for, the first column's the highest.
+        places = " ".join(
+            f"WHEN {(1 << len(names)) - 1 - (1 << place)} THEN '{rows}.{name}'" for place, name in enumerate(reversed(names))
+        )
+        tables.connection.execute(
+            f"""
+            INSERT INTO found_values
+            FROM (
+                SELECT CASE grouping({listed}) {places} END AS place, coalesce({listed}) AS value
+                FROM {rows} GROUP BY GROUPING SETS ({sets})
+            ) WHERE value IS NOT NULL
+            """
+        )
+    loose = (source for vocabulary in VOCABULARIES if vocabulary.is_loose for source in READ[vocabulary.name])
+    tables.connection.execute(
+        f"""
+        CREATE TEMP TABLE loose_values AS
+        SELECT value, {_LOOSE} AS spelled FROM (SELECT DISTINCT value FROM found_values WHERE place IN ({_places(loose)}))
+        """
+    )
+
+
+def _places(sources: Iterable[Source]) -> str:
+    return ", ".join(f"'{source.rows}.{source.column}'" for source in sources)
+
+
+def _with_unknown(connection: DuckDBPyConnection) -> list[str]:
+    """The readings that do not know a value, in the order in which to report them."""
+    found = connection.execute(
+        " UNION ALL ".join(f"SELECT '{reading}' FROM meaning_{reading} HAVING NOT bool_and(is_known)" for reading in READ)
+    ).fetchall()
+    return sorted((reading for (reading,) in found), key=list(READ).index)
 
 
 def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:
@@ -143,8 +191,10 @@ def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: 
         words = {**words, **PADDED_GRADES}
     if vocabulary.name == "grade_range":
         words = {**grade_ranges(words), **words}
-    spelled = _RANGE if vocabulary.name == "grade_range" else _LOOSE if vocabulary.is_loose else "lower({})"
-    parameters: dict[str, object] = {"words": list(words), "means": list(words.values()), "blank": vocabulary.blank}
+    spelled = _RANGE if vocabulary.name == "grade_range" else "spelled" if vocabulary.is_loose else "lower({})"
+    spell = _spell_loose if vocabulary.is_loose else str.lower
+    own = "word" if vocabulary.name != "grade_range" else spelled.format("word")
+    parameters: dict[str, object] = {"words": list(map(spell, words)), "means": list(words.values()), "blank": vocabulary.blank}
     cases = []
     for number, (pattern, meaning) in enumerate(vocabulary.patterns):
         cases.append(f"WHEN regexp_matches(lower(value), $pattern{number}) THEN $meaning{number}")
@@ -152,13 +202,18 @@ def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: 
     matched = f"CASE {' '.join(cases)} END" if cases else "NULL"
     query = f"""
         SELECT value, CASE WHEN value = '' THEN $blank ELSE coalesce(means, {matched}) END AS meaning
-        FROM found
+        FROM {"found JOIN loose_values USING (value)" if vocabulary.is_loose else "found"}
         LEFT JOIN (
-            SELECT DISTINCT {spelled.format("word")} AS word, means
+            SELECT DISTINCT {own} AS word, means
             FROM (SELECT unnest($words) AS word, unnest($means) AS means)
         ) ON word = {spelled.format("value")}
     """
     _build(connection, vocabulary.name, query, parameters, otherwise=vocabulary.otherwise)
+
+
+def _spell_loose(word: str) -> str:
+    """What `_LOOSE` makes of a word."""
+    return re.sub(r"[\W_]+", " ", word.lower()).strip()
 
 
 def _build(
@@ -170,11 +225,10 @@ def _build(
     otherwise: str = "",
 ) -> None:
     """Run `query` over the distinct values `found`; where it gives NULL, the value is not known and means `otherwise`."""
-    found = " UNION ".join(f"SELECT {source.column} AS value FROM {source.rows}" for source in READ[reading])
     connection.execute(
         f"""
         CREATE TABLE meaning_{reading} AS
-        WITH found AS (SELECT DISTINCT value FROM ({found}) WHERE value IS NOT NULL)
+        WITH found AS (SELECT DISTINCT value FROM found_values WHERE place IN ({_places(READ[reading])}))
         SELECT value, coalesce(meaning, $otherwise) AS meaning, meaning IS NOT NULL AS is_known FROM ({query})
         """,
         {"otherwise": otherwise, **(parameters or {})},

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # a server that only serves need not load the engine
 # The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and as much again is in use beside it.
 ROW_BYTES: Final = 750
 _UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+# With less memory the engine could not read the files at all, so that it is not asked how much it has.
+_LEAST_BYTES: Final = 16 * 1024**2
 # From so many rows the ends of the parts are told; parts of a few percent more or less do no harm.
 _SAMPLE_ROWS: Final = 10_000
 
@@ -32,20 +34,27 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:
     """Run the loop's body once for each part of a table, by its column of ids; `within` is true of the part's ids meanwhile."""
+    found = ranges(connection, table, id_, ROW_BYTES)
+    if found == [ALL]:
+        yield
+        return
     try:
-        for part in ranges(connection, table, id_, ROW_BYTES):
+        for part in found:
             _set(connection, part)
             yield
     finally:
         _set(connection, ALL)
 
 
-def ranges(connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int) -> list[Range]:
-    """Ranges of ids of a table or query, each from its first id until before its second one.
+def ranges(connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int, count: int | None = None) -> list[Range]:
+    """Ranges of ids of a table or query of `count` rows, each from its first id until before its second one.
 
     Rows that take `row_bytes` each, of about one range, fill the engine's memory.
     """
-    ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    if count is None:
+        ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    if count * row_bytes <= _LEAST_BYTES:
+        return [ALL]
     number = -(-count * row_bytes // memory_bytes(connection))
     if number <= 1:
         return [ALL]

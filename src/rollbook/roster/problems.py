@@ -8,7 +8,7 @@ line breaks does not begin a new row, and a blank line is a row.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Literal
 
 Severity = Literal["stop", "error", "warning"]
@@ -82,7 +82,12 @@ class Problem:
 
     def as_json(self) -> dict[str, object]:
         """As every report, of a success or of a failure, shows it to programs."""
-        return {"code": self.code, "severity": self.severity, **asdict(self), "message": str(self)}
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "message": str(self),
+        }
 
 
 class FileStop(Problem):

@@ -120,18 +120,18 @@ def _shared_id(tables: Tables, file: str, people: str, key: str, marks: Sequence
     is_another = f"""{is_other(sent, _HAS_OTHER_NAME, has_far_name)} OR ({has_far_names} AND NOT {_agreeing(sent, unique)})
         OR {_count(sent)} >= {_MARKS_ENOUGH}"""
     named = {"First_name": "first <> its_first", "Last_name": "last <> its_last", **differing(sent)}
+    disagreeing = f"""
+        SELECT key FROM (SELECT {key.lower()} AS key, hash({", ".join(headers).lower()}) AS said FROM usable_{table_of(file)})
+        WHERE key <> '' GROUP BY key HAVING min(said) <> max(said)
+    """
     query = f"""
-        WITH disagreeing AS (
-            SELECT key FROM (SELECT {key.lower()} AS key, hash({", ".join(headers).lower()}) AS said FROM usable_{table_of(file)})
-            WHERE key <> '' GROUP BY key HAVING min(said) <> max(said)
-        ),
-        theirs AS MATERIALIZED (
+        WITH theirs AS MATERIALIZED (
             SELECT "row", key, {selected(columns)}
-            FROM usable_{table_of(file)} JOIN disagreeing ON key = {key.lower()}
+            FROM usable_{table_of(file)} JOIN suspects ON key = {key.lower()}
         )
         {others(columns, is_another, named, f"two {people} share this id")}
     """
-    return Check(SharedId, file, key, query)
+    return Check(SharedId, file, key, query, suspects=disagreeing)
 
 
 def is_other(marks: Sequence[Mark], has_other_name: str, has_far_name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from rollbook.contract.columns import FILES, PASSWORD, columns_of
+from rollbook.roster import nothing
 from rollbook.roster.checking import Check, table_of
 from rollbook.roster.credentials import NO_PASSWORD
 from rollbook.roster.problems import (
@@ -26,12 +27,6 @@ from rollbook.roster.problems import (
 PASSWORD_PEOPLE_MIN: Final = 3
 PASSWORD_PERCENT_MIN: Final = 1
 
-# Keys of files; a word for nothing as one would join what has no id.
-_KEYS: Final = (
-    *(("schools.csv", "School_id"), ("students.csv", "Student_id"), ("teachers.csv", "Teacher_id"), ("staff.csv", "Staff_id")),
-    *(("admins.csv", "Staff_id"), ("administrators.csv", "Admin_id"), ("sections.csv", "Section_id")),
-    ("resources.csv", "Resource_id"),
-)
 _PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
 # Columns of people by which they are known, joined or signed in.
 _EMAILS: Final = tuple((file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name.endswith("email"))
@@ -66,7 +61,7 @@ def words_as_ids() -> tuple[Check, ...]:
             WHERE is_nothing({header.lower()}) AND NOT ('{file}' = 'schools.csv' AND lower({header.lower()}) = 'na')
             """,
         )
-        for file, header in _KEYS
+        for file, header in nothing.KEYS
     )
 
 
@@ -77,8 +72,8 @@ def told_once() -> tuple[Check, ...]:
         _words("students.csv", "Contact_name", "is_no_name({}, contact_email, contact_phone)"),
         *(_words(file, "Username", f"is_no_name({{}}, {email}, '')") for file, email in _USERNAMES),
         # A phone without a digit or a letter is a blank one.
-        _words("students.csv", "Contact_phone", r"is_nothing({0}) AND regexp_matches({0}, '\p{{L}}')"),
-        *(_words(*place, "is_rewritten({})", RewrittenNumber) for place in _REWRITTEN),
+        _words("students.csv", "Contact_phone", "is_nothing({0}) AND regexp_matches(lower({0}), '[a-z]')"),
+        *(_words(*place, "is_rewritten({})", RewrittenNumber, "contains({}, '+')") for place in _REWRITTEN),
         *(_words(file, "Password", f"{{}} = '{NO_PASSWORD}'") for file in _PEOPLE[:-1]),
         *(_shared_number(*place) for place in _NUMBERS),
         _shared(SharedEmail, "email", "max_of_one_file > 1 OR (has_student AND has_other)"),
@@ -88,7 +83,7 @@ def told_once() -> tuple[Check, ...]:
     )
 
 
-def _words(file: str, header: str, condition: str, problem: type[Problem] = WordForNothing) -> Check:
+def _words(file: str, header: str, condition: str, problem: type[Problem] = WordForNothing, sign: str = "") -> Check:
     """The cells of a column that meet a condition, told once with their number."""
     return Check(
         problem,
@@ -98,23 +93,23 @@ def _words(file: str, header: str, condition: str, problem: type[Problem] = Word
         SELECT min("row") AS "row", count(*)::VARCHAR AS value, NULL AS expected
         FROM {table_of(file)} WHERE {condition.format(header.lower())} HAVING count(*) > 0
         """,
+        sign=(sign or condition).format(header.lower()),
     )
 
 
 def _shared_number(file: str, header: str) -> Check:
     column = header.lower()
+    twice = f"SELECT hash({column}) AS hashed FROM kept_{table_of(file)} WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1"
     return Check(
         SharedNumber,
         file,
         header,
         f"""
-        WITH twice AS (
-            SELECT hash({column}) AS hashed FROM kept_{table_of(file)} WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1
-        )
         SELECT min("row") AS "row", {column} AS value, count(*) || ' people, the next in row ' || min("row", 2)[2] AS expected
-        FROM kept_{table_of(file)} WHERE said({column}) <> '' AND hash({column}) IN (FROM twice)
+        FROM kept_{table_of(file)} WHERE said({column}) <> '' AND hash({column}) IN (FROM suspects)
         GROUP BY {column} HAVING count(*) > 1
         """,
+        suspects=twice,
     )
 
 
@@ -138,30 +133,29 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
     """
     header = "first.email_header" if column == "email" else "'Username'"
     said = "said(email)" if column == "email" else "said_name(username, email, '')"
+    twice = f"SELECT hash(lower({column})) AS hashed FROM accounts WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1"
     return Check(
         problem,
         None,
         None,
         f"""
-        WITH twice AS (
-            SELECT hash(lower({column})) AS hashed FROM accounts WHERE {column} <> '' GROUP BY hashed HAVING count(*) > 1
+        WITH theirs AS MATERIALIZED (
+            SELECT *, lower({column}) AS said, place = 1 AS is_student
+            FROM accounts WHERE {said} <> '' AND hash(lower({column})) IN (FROM suspects)
         ),
-        theirs AS MATERIALIZED (
-            SELECT *, lower({column}) AS said, place = 1 AS is_student,
-                if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person
-            FROM accounts WHERE {said} <> '' AND hash(lower({column})) IN (FROM twice)
-        ),
+        persons AS (SELECT *, if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person FROM theirs),
         of_a_file AS (SELECT said, place, count(*) AS people FROM theirs GROUP BY ALL),
         shared AS (
             SELECT said, bool_or(is_student) AS has_student, bool_or(NOT is_student) AS has_other,
                 count(DISTINCT person) AS people, count(*) AS rows, max(of_a_file.people) AS max_of_one_file
-            FROM theirs JOIN of_a_file USING (said, place) GROUP BY said
+            FROM persons JOIN of_a_file USING (said, place) GROUP BY said
         )
         SELECT first.file, first."row", {header} AS column_name, first.said AS value,
             if({column == "email"}, rows, people) || ' people' AS expected
         FROM (SELECT said, arg_min(theirs, (place, "row")) AS first FROM theirs GROUP BY said) JOIN shared USING (said)
         WHERE {condition}
         """,
+        suspects=twice,
     )
 
 
@@ -190,22 +184,30 @@ _MERGED_NAMES: Final = Check(
     None,
     None,
     """
-    WITH theirs AS (
-        SELECT 'teachers.csv' AS file, 'Teacher_email' AS header, 1 AS place, "row", teacher_email AS email,
-            folded(first_name) AS first, folded(last_name) AS last FROM kept_teachers
-        UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 2, "row", email, folded(first), folded(last)
+    WITH theirs AS MATERIALIZED (
+        SELECT 'teachers.csv' AS file, 'Teacher_email' AS header, 1 AS place, "row", teacher_email AS email, first_name AS first,
+            last_name AS last FROM kept_teachers
+        UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 2, "row", email, first, last
         FROM kept_staff JOIN first_staff USING ("row", key)
-        UNION ALL SELECT 'administrators.csv', 'Admin_email', 3, "row", admin_email, folded(first_name), folded(last_name)
+        UNION ALL SELECT 'administrators.csv', 'Admin_email', 3, "row", admin_email, first_name, last_name
         FROM kept_administrators JOIN first_administrators USING ("row", key)
     ),
-    merging AS (
-        FROM (SELECT *, count(*) OVER (PARTITION BY place, email) AS people FROM theirs WHERE tells_who(email))
-        QUALIFY max(people) OVER (PARTITION BY email) = 1
+    merging AS MATERIALIZED (
+        SELECT file, header, place, "row", email, folded(first) AS first, folded(last) AS last FROM (
+            FROM (SELECT *, count(*) OVER (PARTITION BY place, email) AS people FROM theirs SEMI JOIN suspects USING (email))
+            QUALIFY max(people) OVER (PARTITION BY email) = 1
+        ) WHERE tells_who(email)
     )
     SELECT later.file, later."row", later.header AS column_name, later.email AS value,
         'row ' || first."row" || ' of ' || first.file AS expected
     FROM merging later JOIN merging first ON first.email = later.email AND first.place < later.place
     WHERE NOT is_same_name(later.first, first.first) AND NOT is_same_name(later.last, first.last)
         AND NOT (later.first = first.last AND later.last = first.first)
+    """,
+    suspects="""
+    SELECT email FROM (
+        SELECT 1 AS place, teacher_email AS email FROM kept_teachers UNION ALL SELECT 2, email FROM kept_staff
+        UNION ALL SELECT 3, admin_email FROM kept_administrators
+    ) WHERE email <> '' GROUP BY email HAVING count(DISTINCT place) > 1
     """,
 )
