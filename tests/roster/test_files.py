@@ -355,6 +355,11 @@ def test_the_engine_has_no_more_threads_than_there_is_memory_for(memory: str, th
         assert tables.one("SELECT current_setting('threads')")[0] in threads
 
 
+def test_the_engine_draws_no_progress_on_stdout(tmp_path: Path) -> None:
+    with closing(files.open_all(write(tmp_path), memory_limit="256MB")) as tables:
+        assert tables.one("SELECT current_setting('enable_progress_bar')") == (False,)
+
+
 @pytest.mark.parametrize("name", ["a[b]*c?d", "it's", 'quo"te', "sp ace", "über"])
 def test_folders_of_any_name_are_read(name: str, tmp_path: Path) -> None:
     assert read(tmp_path / name, GOOD["plain"])[0] == [LUND, OKOYE]

@@ -83,6 +83,8 @@ def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": "false",
         },
     )
+    # It would be drawn on stdout, in the middle of the JSON that a program reads there.
+    connection.execute("SET enable_progress_bar = false")
     _limit_threads(connection)
     parts.begin(connection)
     return connection
