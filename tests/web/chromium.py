@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+# A slow machine is no failure: what is expected of a page is waited for this long.
+expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from calling home.
 ARGUMENTS = [

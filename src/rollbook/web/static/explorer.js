@@ -73,7 +73,7 @@ function open(place) {
     tryItOutEnabled: true,
     displayRequestDuration: true,
     defaultModelRendering: "model",
-    defaultModelExpandDepth: 7, // deep enough to show the marks of a record's own fields inside a page
+    defaultModelExpandDepth: 6, // deep enough to show the marks of a record's own fields inside a page
     defaultModelsExpandDepth: 0,
     validatorUrl: null,
     onComplete: () => opened(place, ui),
