@@ -106,7 +106,7 @@ class Story:
         return subprocess.Popen(
             [sys.executable, "-c", DYING, *arguments],
             cwd=self.hub.folder,
-            env={**program.environment(), "LAST_STEP": str(last_step)},
+            env={**program.environment(key_file=self.hub.settings.key_file), "LAST_STEP": str(last_step)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
