@@ -16,7 +16,7 @@ from rollbook.errors import BadSetting
 
 PREFIX = "ROLLBOOK_"
 # Names in the environment that are no settings: the token of `rollbook clone`, and how a server tells its worker processes.
-OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
+OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "PULLS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
 # How alike a wrong name and the one that may be meant are, from 0 to 1.
 LIKENESS = 0.75
 

@@ -14,7 +14,7 @@ from rollbook.errors import Refused
 from rollbook.settings import Settings
 from rollbook.store.sqlite import inspected
 from rollbook.synthetic import writer
-from rollbook.web.shared import table_file
+from rollbook.web.shared import lasting_file
 from tests import demos
 from tests.demos import Demo
 from tests.journeys import program
@@ -82,7 +82,7 @@ def test_a_folder_is_marked_before_anything_else_is_in_it(tmp_path: Path) -> Non
 
 def test_what_a_demo_made_is_removed_whole(demo: Demo) -> None:
     # What a server of it leaves, too.
-    table_file(Settings(database=str(demo.folder / DATABASE)))
+    lasting_file(Settings(database=str(demo.folder / DATABASE)))
     demo.move("1")
     demo_folder.clear(demo.folder)
     assert entries(demo.folder) == {}

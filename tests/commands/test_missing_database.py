@@ -111,6 +111,7 @@ def small_bare(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: 
 def test_a_server_makes_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLBOOK_DATABASE", str(tmp_path / "rollbook.db"))
     monkeypatch.setenv("ROLLBOOK_LIMITS_FILE", str(tmp_path / "limits"))
+    monkeypatch.setenv("ROLLBOOK_PULLS_FILE", str(tmp_path / "pulls"))
     with pytest.raises(BadSetting, match=r"rollbook\.db is not there"):
         server.create_app()
     assert list(tmp_path.iterdir()) == []

@@ -32,7 +32,7 @@ def test_it_does_not_disturb_what_a_program_reads(tmp_path: Path) -> None:
 
 
 def test_what_a_server_tells_its_workers_and_a_clones_token_are_known() -> None:
-    own = (server.LIMITS, server.DEMO_TOKEN, server.DEMO_BASIC, server.DEMO_DISTRICT, "ROLLBOOK_CLONE_TOKEN")
+    own = (server.LIMITS, server.PULLS, server.DEMO_TOKEN, server.DEMO_BASIC, server.DEMO_DISTRICT, "ROLLBOOK_CLONE_TOKEN")
     every = [f"ROLLBOOK_{name.upper()}" for name in settings.names()]
     assert settings.unknown(dict.fromkeys([*own, *every, "ROLLBOOKS", "PATH"], "")) == {}
 

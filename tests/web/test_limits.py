@@ -14,9 +14,8 @@ import pytest
 from rollbook.contract.access import Access
 from rollbook.contract.query import Query
 from rollbook.contract.snapshots import SnapshotName
-from rollbook.web.limits import RateLimit
+from rollbook.web.limits import SLOTS, RateLimit
 from rollbook.web.pins import Pins
-from rollbook.web.shared import SLOTS
 from tests import world
 from tests.journeys.hub import Client, Hub
 
@@ -147,10 +146,10 @@ def test_processes_share_one_window_to_the_request(tmp_path: Path) -> None:
 
 def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_limit: RateLimit) -> None:
     # A pull notes where it began; a client that reads the lists of everybody in a large district leaves very many such notes.
-    pins, access = Pins(tmp_path / "limits"), Access(1, "d", 1, 1, "c", ())
+    pins, access = Pins(tmp_path / "pulls"), Access(1, "d", 1, 1, "c", ())
     buckets = [f"token {number}" for number in range(50)]
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {2}
-    for number in range(SLOTS["limits"] * 2):
+    for number in range(SLOTS * 2):
         pins.note(access, f"/v3.0/users/{number}/sections", Query(), [("starting_after", "x")], SnapshotName(1, "0badcafe"))
     pins.close()
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {1}

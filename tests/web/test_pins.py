@@ -293,7 +293,7 @@ def test_a_page_that_a_client_has_already_goes_on_with_its_state(world: World) -
     before = world.pull("/v3.0/users", 10_000)
     page = world.get("/v3.0/users?limit=7")
     tag = world.answer("/v3.0/users?limit=7").headers["etag"]
-    (world.folder / "shared").unlink()
+    (world.folder / "shared.pulls").unlink()
     world.restart()
     assert world.answer("/v3.0/users?limit=7", tag).status_code == 304
     world.day(400)

@@ -44,11 +44,15 @@ class Demo:
 class App:
     """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults come before both."""
 
-    def __init__(self, database: Database, settings: Settings, *, limits: Path, demo: Demo | None = None) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, *, limits: Path, pulls: Path | None = None, demo: Demo | None = None
+    ) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         away = Away()
-        self.data = DataApi(database, settings, tokens, self.rate_limit, Pins(limits), away)
+        self.data = DataApi(
+            database, settings, tokens, self.rate_limit, Pins(pulls or limits.with_name(f"{limits.name}.pulls")), away
+        )
         self._faults = Faults(settings.rate_limit) if demo else None
         sealer = sealer_of(database, settings).hold()
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rollbook.web.shared import SharedTable
 
+SLOTS = 1 << 14
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -27,7 +29,7 @@ class RateLimit:
     """Counts requests; `limit` 0 counts nothing and allows everything."""
 
     def __init__(self, path: Path, limit: int, window_seconds: int, clock: Callable[[], float] = time.time) -> None:
-        self._table = SharedTable(path, "limits")
+        self._table = SharedTable(path, SLOTS)
         self._limit = limit
         self._window_seconds = window_seconds
         self._clock = clock

@@ -19,6 +19,8 @@ from rollbook.web.shared import SharedTable
 PIN_SECONDS = 3600
 # A note that holds for so long is not written again: many clients ask for the same pages.
 FRESH_SECONDS = 3000
+# A page takes two, for an hour.
+SLOTS = 1 << 18
 _MARK_BITS = 32
 
 
@@ -26,7 +28,7 @@ class Pins:
     """Which snapshot each pull shows."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._table = SharedTable(path, "pins")
+        self._table = SharedTable(path, SLOTS)
         self._clock = clock
 
     def note(self, access: Access, path: str, query: Query, cursors: Iterable[Cursor], snapshot: SnapshotName) -> None:

@@ -26,10 +26,11 @@ from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
 from rollbook.web.connections import Connections, allow_files
 from rollbook.web.protocol import Protocol
-from rollbook.web.shared import let_go, table_file
+from rollbook.web.shared import lasting_file, new_file
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
+PULLS = PREFIX + "PULLS_FILE"
 DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
 DEMO_BASIC = PREFIX + "DEMO_BASIC"
 DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
@@ -95,11 +96,14 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     """Serve until interrupted, or told to end; `when_ready` is called once requests are taken."""
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    limits = table_file(settings)
+    limits = new_file()
+    pulls, made = lasting_file(settings), [limits]
+    if pulls is None:
+        made.append(pulls := new_file())
     for name in (DEMO_TOKEN, DEMO_BASIC, DEMO_DISTRICT):
         os.environ.pop(name, None)  # nothing but `rollbook demo` makes a server a demo
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
-    os.environ[LIMITS] = str(limits)
+    os.environ.update({LIMITS: str(limits), PULLS: str(pulls)})
     if demo:
         os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
     allow_files(settings)
@@ -109,7 +113,8 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
     try:
         _serve(settings)
     finally:
-        let_go(limits)
+        for path in made:
+            path.unlink(missing_ok=True)
 
 
 def _serve(settings: Settings) -> None:
@@ -163,4 +168,10 @@ def create_app() -> App:
     demo = None
     if DEMO_TOKEN in os.environ:
         demo = Demo(os.environ[DEMO_TOKEN], os.environ[DEMO_BASIC], os.environ[DEMO_DISTRICT])
-    return App(open_database(settings.database, may_make=False), settings, limits=Path(os.environ[LIMITS]), demo=demo)
+    return App(
+        open_database(settings.database, may_make=False),
+        settings,
+        limits=Path(os.environ[LIMITS]),
+        pulls=Path(os.environ[PULLS]),
+        demo=demo,
+    )

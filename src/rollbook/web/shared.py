@@ -1,6 +1,6 @@
 """A small table that all workers of a server share: for a key, a number that holds until a moment.
 
-It is a part of a file that each worker maps into memory. Slots are found by hash; when all that a key can use are taken, the one
+It is a file that each worker maps into memory. Slots are found by hash; when all that a key can use are taken, the one
 that ends first gives way, so the table never fills up and forgets only under pressure. A change locks the slots that its key can
 be in.
 """
@@ -20,14 +20,10 @@ from pathlib import Path
 from rollbook.settings import Settings
 from rollbook.store.keys import key_path
 
-# One file holds all tables of a server, each with its slots: a page of a pull takes two, for an hour.
-SLOTS = {"limits": 1 << 14, "pins": 1 << 18}
 PROBES = 8
-# What the file's name has behind the name of the key.
+# What the name of the file of pulls has behind the name of the key.
 SHARED = ".shared"
-TEMPORARY = "rollbook-shared-"
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
-_BYTES = sum(SLOTS.values()) * _SLOT.size
 
 Entry = tuple[float, int]
 
@@ -35,22 +31,21 @@ Entry = tuple[float, int]
 class SharedTable:
     """Keys and their entries: (until, number); a key that is not there has (0.0, 0)."""
 
-    def __init__(self, path: Path, part: str) -> None:
+    def __init__(self, path: Path, slots: int) -> None:
+        size = slots * _SLOT.size
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if os.fstat(self._file).st_size < _BYTES:
+        if os.fstat(self._file).st_size < size:
             # Never cut: another worker may have mapped it. What is not written takes no room on the disk.
-            os.ftruncate(self._file, _BYTES)
-        self._table = mmap.mmap(self._file, _BYTES)
-        parts = list(SLOTS)
-        self._start = sum(SLOTS[name] for name in parts[: parts.index(part)]) * _SLOT.size
-        self._slots = SLOTS[part]
+            os.ftruncate(self._file, size)
+        self._table = mmap.mmap(self._file, size)
+        self._slots = slots
         # A file's locks are its process's: between threads they keep nobody out.
         self._changing = threading.Lock()
 
     def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
         """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the new entry."""
         digest, first = self._place(key)
-        span = (PROBES * _SLOT.size, self._start + first * _SLOT.size)
+        span = (PROBES * _SLOT.size, first * _SLOT.size)
         with self._changing:
             fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
             try:
@@ -68,9 +63,9 @@ class SharedTable:
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
         """The key's slot, or the one that ends first, as if it were empty: (position, until, number)."""
-        oldest, oldest_until = self._start, float("inf")
+        oldest, oldest_until = 0, float("inf")
         for slot in range(first, first + PROBES):
-            at = self._start + slot * _SLOT.size
+            at = slot * _SLOT.size
             found, until, number = _SLOT.unpack_from(self._table, at)
             if found == digest:
                 return at, until, number
@@ -87,20 +82,19 @@ class SharedTable:
         os.close(self._file)
 
 
-def table_file(settings: Settings) -> Path:
-    """The file for a server's tables: beside its key, so that it outlives the server; a temporary one where none can be made."""
+def new_file() -> Path:
+    """A file for a table of one server, to be shared by its workers and removed by the one that made it."""
+    handle, name = tempfile.mkstemp(prefix="rollbook-shared-")
+    os.close(handle)
+    return Path(name)
+
+
+def lasting_file(settings: Settings) -> Path | None:
+    """A file that outlives the server, beside its key; None where none can be made."""
     key = key_path(settings)
     path = key.with_name(f"{key.name}{SHARED}")
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError:
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY)
-        os.close(handle)
-        return Path(name)
+        return None
     return path
-
-
-def let_go(path: Path) -> None:
-    """Remove the file of a server that has ended, if it was a temporary one."""
-    if path.name.startswith(TEMPORARY):
-        path.unlink(missing_ok=True)
