@@ -30,6 +30,7 @@ _END_MARK: Final = b"\x1a"
 _END_BYTES: Final = 4096
 # How many rows in another encoding are named.
 _FOREIGN_NAMED: Final = 20
+_ASCII: Final = bytes(range(128))
 _NOT_QUOTE_OR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b'"\n')
 
 
@@ -115,13 +116,16 @@ class _Search:
 
     def __init__(self, *pieces: bytes) -> None:
         self.found = False
-        self._pieces = pieces
+        self._plain = [piece for piece in pieces if piece.isascii()]
+        self._foreign = [piece for piece in pieces if not piece.isascii()]
         self._before = b""
 
     def feed(self, block: bytes) -> None:
         if not self.found:
             joined = self._before + block  # a piece may begin in the block before
-            self.found = any(piece in joined for piece in self._pieces)
+            # Most bytes are ASCII: without them little is left to look through for each of many letters.
+            foreign = joined.translate(None, _ASCII) if self._foreign and not joined.isascii() else b""
+            self.found = any(piece in joined for piece in self._plain) or any(piece in foreign for piece in self._foreign)
             self._before = block[-2:]
 
 
