@@ -224,7 +224,8 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
 
 def cursors(query: Query, first: str | None, last: str | None) -> tuple[Cursor, ...]:
     """The cursors with which a client may go on from a page, by its links or by its ends; arguments as for `page_links`."""
-    ends = (("ending_before", first or query.after), ("starting_after", last or query.before))
+    is_first = query.cursor is None and query.before is None  # nothing lies before it
+    ends = (("ending_before", None if is_first else first or query.after), ("starting_after", last or query.before))
     return tuple((name, id_) for name, id_ in ends if id_ and id_ != LAST)
 
 
