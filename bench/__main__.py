@@ -1,7 +1,7 @@
 """The benchmark: `make bench`, or `make bench BENCH=pages` for one part; prints Markdown tables.
 
-Everything runs on this machine, on 127.0.0.1. Figures are medians, and ratios are taken within one run. docs/benchmarks.md
-says what each row means.
+Everything runs on this machine, on 127.0.0.1. Figures are medians, and ratios are taken within one run.
+docs/benchmarks.md says what each row means.
 """
 
 from __future__ import annotations
@@ -14,24 +14,42 @@ from pathlib import Path
 from bench import demo, history, hostile, pages, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "pages": lambda options: pages.measure(options.seconds, options.repeats, options.students or pages.STUDENTS),
+    "pages": lambda options: pages.measure(
+        options.seconds, options.repeats, options.students or pages.STUDENTS
+    ),
     "sync": lambda options: syncs.measure(options.students or syncs.STUDENTS, options.repeats),
-    "history": lambda options: history.measure(options.seconds, options.repeats, options.students or history.STUDENTS),
-    "sharing": lambda options: sharing.measure(options.seconds, options.repeats, _sizes(options) or sharing.STUDENTS),
+    "history": lambda options: history.measure(
+        options.seconds, options.repeats, options.students or history.STUDENTS
+    ),
+    "sharing": lambda options: sharing.measure(
+        options.seconds, options.repeats, _sizes(options) or sharing.STUDENTS
+    ),
     "sso": lambda options: sso.measure(options.seconds, options.repeats, options.students or sso.STUDENTS),
     "demo": lambda options: demo.measure(options.repeats, options.students or demo.STUDENTS),
-    "hostile": lambda options: hostile.measure(options.seconds, options.students or hostile.STUDENTS, options.connections),
+    "hostile": lambda options: hostile.measure(
+        options.seconds, options.students or hostile.STUDENTS, options.connections
+    ),
     "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
 DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo", "hostile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last")
-    parser.add_argument("--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat")
-    parser.add_argument("--repeats", type=int, default=3, help="how often everything is measured; medians are shown")
-    parser.add_argument("--students", type=int, help="another size of the districts, from 50; default: each part's own")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md."
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="how often everything is measured; medians are shown"
+    )
+    parser.add_argument(
+        "--students", type=int, help="another size of the districts, from 50; default: each part's own"
+    )
     parser.add_argument("--connections", type=int, default=hostile.CONNECTIONS, help="of a hostile client")
     options = parser.parse_args(arguments)
     parts = options.parts or DEFAULT

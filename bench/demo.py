@@ -1,4 +1,5 @@
-"""The demo: how long from start to the first page, with and without a district to be made, and what it holds when idle."""
+"""The demo: how long from start to the first page, with and without a district to be made, and what it holds
+when idle."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from bench import load, tables
 from bench.load import Ask, Load
 from bench.processes import ROLLBOOK, START_SECONDS, family, free_port, resident_bytes, started
 from bench.tables import Target, number
-from rollbook.auth.published import DISTRICT_TOKEN
+from rollbook.demo.published import DISTRICT_TOKEN
 
 STUDENTS = 1_000
 IDLE_SECONDS = 2
@@ -43,10 +44,13 @@ def measure(repeats: int, students: int = STUDENTS) -> None:
 
 
 def _start(folder: str, students: int) -> tuple[float, int]:
-    """Start the demo; returns the seconds to its first page, and the bytes of memory that it holds after a while."""
+    """Start the demo; returns the seconds to its first page, and the bytes of memory that it holds after a
+    while."""
     port = free_port()
     start = time.perf_counter()
-    with started((ROLLBOOK, "demo", "--students", str(students), "--folder", folder, "--port", str(port))) as pid:
+    with started(
+        (ROLLBOOK, "demo", "--students", str(students), "--folder", folder, "--port", str(port))
+    ) as pid:
         _wait_for_page(Load(port, [], {"Authorization": f"Bearer {DISTRICT_TOKEN}"}))
         waited = time.perf_counter() - start
         time.sleep(IDLE_SECONDS)

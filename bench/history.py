@@ -1,7 +1,9 @@
-"""History: what a pinned page and a page of events cost beside a plain page, and reading while a sync commits.
+"""History: what a pinned page and a page of events cost beside a plain page, and reading while a sync
+commits.
 
-A pull is begun, then a sync is committed, so that the pages that follow show the state before it: once after 1 % of the students
-changed, once after a new school year, in which nearly every record is another. Events are those that the two syncs published.
+A pull is begun, then a sync is committed, so that the pages that follow show the state before it: once after
+1 % of the students changed, once after a new school year, in which nearly every record is another. Events are
+those that the two syncs published.
 """
 
 from __future__ import annotations
@@ -53,7 +55,10 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
         _sync(ready.database, year_on)
         _pages(server, drawn, ROLLED, seconds, repeats, rates)
         rates[PLAIN, EVENTS] = _rate(server, _event_pages(server), seconds, repeats)
-    print(f"\n{len(drawn.users):,} users; {repeats} repeats of {seconds:.0f} seconds for each row, medians; SQLite.")
+    print(
+        f"\n{len(drawn.users):,} users; {repeats} repeats of {seconds:.0f} seconds for "
+        "each row, medians; SQLite."
+    )
     _show_pages(rates)
     _show_latencies(quiet, busy)
 
@@ -61,7 +66,9 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
 def _year_on(before: Path, after: Path) -> None:
     """Write the files of the same district a school year later."""
     students = before.name.split("-")[0]
-    rollbook_prints("generate", str(after), "--students", students, "--seed", str(SEED), "--day", str(YEAR_ON))
+    rollbook_prints(
+        "generate", str(after), "--students", students, "--seed", str(SEED), "--day", str(YEAR_ON)
+    )
 
 
 def _sync(database: str, files: Path) -> None:
@@ -107,7 +114,9 @@ def _show_pages(rates: Rates) -> None:
         for cost in [rates[PLAIN, name] / rates[state, name]]
     ]
     cost = plain / rates[PLAIN, EVENTS]
-    rows.append((EVENTS, "the feed", number(rates[PLAIN, EVENTS]), f"{cost:.2f}", *tables.verdict(cost, events)))
+    rows.append(
+        (EVENTS, "the feed", number(rates[PLAIN, EVENTS]), f"{cost:.2f}", *tables.verdict(cost, events))
+    )
     tables.show(
         "What a page costs, a plain page of users being 1",
         ("request", "state", "answers per CPU-second", "costs", "target", "is"),
@@ -148,7 +157,16 @@ def _show_latencies(quiet: Sequence[float], busy: Sequence[float]) -> None:
     for name, taken in (("quiet", quiet), ("while a sync runs and commits", busy)):
         times = _p99(taken) / _p99(quiet)
         verdict = ("", "") if taken is quiet else tables.verdict(times, target)
-        rows.append((name, f"{len(taken):,}", f"{statistics.median(taken):.2f}", f"{_p99(taken):.2f}", f"{times:.2f}", *verdict))
+        rows.append(
+            (
+                name,
+                f"{len(taken):,}",
+                f"{statistics.median(taken):.2f}",
+                f"{_p99(taken):.2f}",
+                f"{times:.2f}",
+                *verdict,
+            )
+        )
     tables.show(
         "Answers to one reader, in milliseconds",
         ("reading", "answers", "median", "p99", "times the quiet p99", "target", "is"),

@@ -1,6 +1,7 @@
 """Hostile clients: what a normal client waits, and what memory the server takes, while each attack goes on.
 
-Each attack is a process of its own at another address, and needs no token. The normal client opens a connection for each page.
+Each attack is a process of its own at another address, and needs no token. The normal client opens a
+connection for each page.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def measure(seconds: float, students: int = STUDENTS, connections: int = CONNECT
         ready = material.ready(f"{name}/rollbook.db", files)
         with servers.serving(ready, {}) as server:
             rows = [_row(server, attack, seconds, connections) for attack in ("nobody", *ATTACKS)]
-    print(f"\nA page of 100 users by a normal client, for {number(seconds)} seconds of each attack; {connections:,} connections.")
+    print(
+        f"\nA page of 100 users by a normal client, for {number(seconds)} seconds of each "
+        f"attack; {connections:,} connections."
+    )
     tables.show(
         "A normal client beside hostile ones",
         ("attack", "p50, ms", "p99, ms", "answers", "failed", "MB", "target for p99", "is"),
@@ -58,7 +62,8 @@ def _row(server: Server, attack: str, seconds: float, connections: int) -> tuple
 
 
 def _ask(server: Server, seconds: float) -> tuple[list[float], int, int]:
-    """How long each request of a normal client took, how many failed, and the most memory that the server held meanwhile."""
+    """How long each request of a normal client took, how many failed, and the most memory that the server
+    held meanwhile."""
     times: list[float] = []
     failed, most, end = 0, 0, time.monotonic() + seconds
     pids = family(server.pid)
@@ -107,7 +112,8 @@ def _endless(head: bytes, piece: bytes) -> Callable[[int, int], None]:
 
 
 def _silent(head: bytes, drip: bytes) -> Callable[[int, int], None]:
-    """Many connections that have sent a beginning, and go on with a few bytes each second; closed ones are opened again."""
+    """Many connections that have sent a beginning, and go on with a few bytes each second; closed ones are
+    opened again."""
 
     def attack(port: int, connections: int) -> None:
         opened: list[socket.socket] = []

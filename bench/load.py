@@ -1,7 +1,8 @@
-"""Load on a server: the same requests over and over in random order, by wrk or, where it is not installed, by threads of our own.
+"""Load on a server: the same requests over and over in random order, by wrk or, where it is not installed, by
+threads of our own.
 
-A measurement is the number of answers by the server's own CPU seconds, so the client's speed does not matter; that the client
-keeps the server busy does, since an idle server would pay for waiting.
+A measurement is the number of answers by the server's own CPU seconds, so the client's speed does not matter;
+that the client keeps the server busy does, since an idle server would pay for waiting.
 """
 
 from __future__ import annotations
@@ -47,11 +48,15 @@ def rates(load: Load, seconds: float, seed: int, meters: Sequence[Callable[[], f
     before = [meter() for meter in meters]
     answers = drive(load, seconds, seed)
     # A meter counts in ticks, and what was too short for one is taken for one.
-    return [answers / max(meter() - start, 1 / TICKS_PER_SECOND) for meter, start in zip(meters, before, strict=True)]
+    return [
+        answers / max(meter() - start, 1 / TICKS_PER_SECOND)
+        for meter, start in zip(meters, before, strict=True)
+    ]
 
 
 def drive(load: Load, seconds: float, seed: int) -> int:
-    """Send requests for so many seconds; returns how many were answered. Errors: RuntimeError when one was refused."""
+    """Send requests for so many seconds; returns how many were answered. Errors: RuntimeError when one was
+    refused."""
     answered, failed = (_by_wrk if has_wrk() else _by_threads)(load, seconds, seed)
     if failed or not answered:
         raise RuntimeError(f"{failed} of {answered} requests like {load.asks[0].path} failed")
@@ -99,7 +104,10 @@ def _by_threads(load: Load, seconds: float, seed: int) -> tuple[int, int]:
     end = time.monotonic() + seconds
 
     def ask_until_end(number: int) -> None:
-        chance, connection = random.Random(f"{seed} {number}"), http.client.HTTPConnection("127.0.0.1", load.port)
+        chance, connection = (
+            random.Random(f"{seed} {number}"),
+            http.client.HTTPConnection("127.0.0.1", load.port),
+        )
         answered = failed = 0
         while time.monotonic() < end:
             status, _, _ = _exchange(connection, load, chance.choice(load.asks))

@@ -1,4 +1,5 @@
-"""What is measured on: generated files, kept from run to run, and databases with a district synced and an application let in."""
+"""What is measured on: generated files, kept from run to run, and databases with a district synced and an
+application let in."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def generated(students: int) -> Path:
 
 
 def variant(files: Path, name: str, change: Callable[[Path, Path], None]) -> Path:
-    """The files, changed by a function of their folder and a new one; they are made anew when it or the files have changed."""
+    """The files, changed by a function of their folder and a new one; they are made anew when it or the files
+    have changed."""
     source = files.name + inspect.getsource(change)
     return _kept(f"{files.name.rpartition('-')[0]}-{name}", source.encode(), lambda into: change(files, into))
 

@@ -1,7 +1,9 @@
-"""Reading: pages and records of a district of about 100,000 users, by one worker, on the full path of a request.
+"""Reading: pages and records of a district of about 100,000 users, by one worker, on the full path of a
+request.
 
-Requests go to random places of the district with the cache of answers switched off, so that each answer comes from the
-database; those named "kept" go to few addresses, whose answers are kept ready. nginx serves files of the same bytes.
+Requests go to random places of the district with the cache of answers switched off, so that each answer comes
+from the database; those named "kept" go to few addresses, whose answers are kept ready. nginx serves files of
+the same bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ FIRST, LAST = "/users, first page", "/users, last page"
 FIRST_STUDENTS, LAST_STUDENTS = "/users?role=student, first page", "/users?role=student, last page"
 SQLITE, POSTGRESQL, KEPT, NGINX = "SQLite", "PostgreSQL", "kept", "nginx"
 
-Rates = dict[tuple[str, str], list[list[float]]]  # by server and request: for each repeat, by each meter of the server
+Rates = dict[
+    tuple[str, str], list[list[float]]
+]  # by server and request: for each repeat, by each meter of the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,9 @@ def _load(server: Server, row: Row | None = None) -> Load:
     return Load(server.port, row.asks if row else [], {**server.headers, **(row.headers if row else {})})
 
 
-def _rates(running: Mapping[str, Server], jobs: Iterable[tuple[str, Row]], seconds: float, repeats: int) -> Rates:
+def _rates(
+    running: Mapping[str, Server], jobs: Iterable[tuple[str, Row]], seconds: float, repeats: int
+) -> Rates:
     """Measure every row once, then every row again: whatever else the machine does falls on all of them."""
     rates: Rates = {}
     for repeat in range(repeats):
@@ -92,7 +98,12 @@ def _rows(drawn: Sample, server: Server) -> list[Row]:
         Row(USERS, pages, Target("at least", 3_500)),
         Row(USERS_GZIP, pages, headers={"Accept-Encoding": "gzip"}),
         Row(USERS_UNCHANGED, _held(pages[:KEPT_ADDRESSES], server)),
-        Row("/users?limit=10000, records", drawn.user_pages(LARGE_PAGE), Target("at least", 700_000), records=LARGE_PAGE),
+        Row(
+            "/users?limit=10000, records",
+            drawn.user_pages(LARGE_PAGE),
+            Target("at least", 700_000),
+            records=LARGE_PAGE,
+        ),
         Row(FIRST, [Ask(f"/v3.0/users?limit={PAGE}")]),
         Row(LAST, [Ask(f"/v3.0/users?limit={PAGE}&ending_before=last")]),
         Row(FIRST_STUDENTS, [Ask(students)]),
@@ -105,7 +116,11 @@ def _rows(drawn: Sample, server: Server) -> list[Row]:
 
 def _kept_rows(drawn: Sample, server: Server) -> list[Row]:
     few = _few(drawn)
-    return [Row(USERS, few), Row(USERS_GZIP, few, headers={"Accept-Encoding": "gzip"}), Row(USERS_UNCHANGED, _held(few, server))]
+    return [
+        Row(USERS, few),
+        Row(USERS_GZIP, few, headers={"Accept-Encoding": "gzip"}),
+        Row(USERS_UNCHANGED, _held(few, server)),
+    ]
 
 
 def _few(drawn: Sample) -> list[Ask]:
@@ -152,14 +167,20 @@ def _show_beside_nginx(rates: Rates) -> None:
         f"{USERS} beside nginx that serves files of the same bytes",
         ("answers", "per CPU-second", "of nginx", "target", "is"),
         (
-            (name, number(_median(rates[server, request])), *_part(rates, (server, request), (NGINX, USERS), target))
+            (
+                name,
+                number(_median(rates[server, request])),
+                *_part(rates, (server, request), (NGINX, USERS), target),
+            )
             for name, server, request, target in rows
             if (server, request) in rates
         ),
     )
 
 
-def _part(rates: Rates, of: tuple[str, str], whole: tuple[str, str], target: Target | None) -> tuple[str, str, str]:
+def _part(
+    rates: Rates, of: tuple[str, str], whole: tuple[str, str], target: Target | None
+) -> tuple[str, str, str]:
     if whole not in rates:
         return "", str(target or ""), "not measured" if target else ""
     part = 100 * _median_ratio(rates[of], rates[whole])
@@ -178,7 +199,12 @@ def _show_last_pages(rates: Rates) -> None:
         "What the last page of a list costs, its first page being 1",
         ("list", "SQLite", "PostgreSQL", "target", "is"),
         (
-            (name, number(cost[name, SQLITE]), number(cost[name, POSTGRESQL]), *tables.verdict(cost[name, SQLITE], target))
+            (
+                name,
+                number(cost[name, SQLITE]),
+                number(cost[name, POSTGRESQL]),
+                *tables.verdict(cost[name, SQLITE], target),
+            )
             for name, *_ in lists
         ),
     )
@@ -195,4 +221,8 @@ def _median_ratio(some: Iterable[list[float]], others: Iterable[list[float]]) ->
 
 def _body_bytes(server: Server, row: Row) -> float:
     asks = [replace(ask, etag="") for ask in row.asks[:20]]
-    return 0 if "304" in row.name else statistics.mean(len(load.fetch(_load(server, row), ask)[0]) for ask in asks)
+    return (
+        0
+        if "304" in row.name
+        else statistics.mean(len(load.fetch(_load(server, row), ask)[0]) for ask in asks)
+    )

@@ -1,4 +1,5 @@
-"""Programs that are measured: started, watched through /proc, and stopped; what they do is left to the parts."""
+"""Programs that are measured: started, watched through /proc, and stopped; what they do is left to the
+parts."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     """CPU that the processes used so far, in user and system mode."""
     ticks = 0
     for pid in pids:
-        # The name of the program stands in parentheses and may hold blanks; utime and stime are fields 14 and 15.
+        # The name of the program stands in parentheses and may hold blanks; utime and stime are fields 14 and
+        # 15.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS_PER_SECOND

@@ -1,4 +1,5 @@
-"""Random places of a district to ask for, drawn through the API itself, so that both databases are asked for the same."""
+"""Random places of a district to ask for, drawn through the API itself, so that both databases are asked for
+the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The servers under load: Rollbook over SQLite or PostgreSQL, and nginx; each with meters of the CPU that it used."""
+"""The servers under load: Rollbook over SQLite or PostgreSQL, and nginx; each with meters of the CPU that it
+used."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ Meter = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under load; `meters` tell its CPU seconds, and those of its database where that is a server of its own."""
+    """A server under load; `meters` tell its CPU seconds, and those of its database where that is a server of
+    its own."""
 
     port: int
     meters: tuple[Meter, ...]
@@ -83,5 +85,7 @@ def postgresql() -> Iterator[str]:
 def _backends() -> float:
     """CPU seconds of the PostgreSQL processes that serve Rollbook."""
     with psycopg.connect(server_address()) as connection:
-        rows = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", (BACKENDS,)).fetchall()
+        rows = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = %s", (BACKENDS,)
+        ).fetchall()
     return cpu_seconds(pid for (pid,) in rows)

@@ -42,12 +42,16 @@ def measure(seconds: float, repeats: int, sizes: Sequence[int] = STUDENTS) -> No
                 for share, server in running.items():
                     asked = replace(loads[share], asks=drawn[share].user_pages(PAGE))
                     rates[share].append(load.rates(asked, seconds, repeat, server.meters)[0])
-            print(f"\n{len(drawn[WHOLE].users):,} users in {len(drawn[WHOLE].students)} schools; {repeats} repeats, medians.")
+            print(
+                f"\n{len(drawn[WHOLE].users):,} users in {len(drawn[WHOLE].students)} "
+                f"schools; {repeats} repeats, medians."
+            )
             _show(rates, edits, {share: len(one.users) for share, one in drawn.items()})
 
 
 def _shared(whole: Ready, files: Path, share: str, edits: dict[str, float]) -> Ready:
-    """An application of its own, whose share is edited from everything to this one; notes the seconds of the edit."""
+    """An application of its own, whose share is edited from everything to this one; notes the seconds of the
+    edit."""
     database = ("--database", whole.database)
     rollbook_prints("application", "create", share, *database)
     made = json.loads(rollbook_prints("connect", share, DISTRICT, *database, "--json"))

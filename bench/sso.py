@@ -1,4 +1,5 @@
-"""Single sign-on: codes exchanged for a token with an RS256 id token, and redirects of somebody who is signed in."""
+"""Single sign-on: codes exchanged for a token with an RS256 id token, and redirects of somebody who is signed
+in."""
 
 from __future__ import annotations
 
@@ -19,9 +20,11 @@ from bench import load, material, servers, tables
 from bench.load import CONNECTIONS
 from bench.servers import Server
 from bench.tables import Target
-from rollbook.store import applications, districts, logins, people
-from rollbook.store.database import Database, open_database
-from rollbook.store.logins import Grant
+from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts.logins import Grant
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.records import people
 
 # The codes are made before the server starts, which takes none that is good for longer than its own are.
 GOOD_LONG = {"ROLLBOOK_CODE_SECONDS": "3600"}
@@ -77,7 +80,9 @@ def _prepare(database: Database, repeat: int) -> Prepared:
     secret = applications.rotate_secret(database, application, overlap_seconds=0)
     district = districts.find(database, material.DISTRICT)
     with database.write() as connection:
-        students = people.everybody(connection, people.whole(connection, district.number), role="student", school="")
+        students = people.everybody(
+            connection, people.whole(connection, district.number), role="student", school=""
+        )
         grants = [
             Grant(application.number, district.number, student.id, "student", "district", BACK, logins.now())
             for student in students
@@ -87,7 +92,9 @@ def _prepare(database: Database, repeat: int) -> Prepared:
             for number in range(CODES_PER_STUDENT * len(grants))
         ]
         person = students[repeat]
-        cookie = logins.open_session(connection, district.number, person.id, "student", "bench", absolute_seconds=3_600)
+        cookie = logins.open_session(
+            connection, district.number, person.id, "student", "bench", absolute_seconds=3_600
+        )
     return Prepared(application.client_id, secret, codes, cookie)
 
 
@@ -116,18 +123,27 @@ def _exchange_all(server: Server, prepared: Prepared) -> float:
 def _exchange(connection: http.client.HTTPConnection, prepared: Prepared, code: str) -> bool:
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
     secrets = {"client_id": prepared.client_id, "client_secret": prepared.secret}
-    connection.request("POST", "/oauth/tokens", json.dumps(body | secrets), {"Content-Type": "application/json"})
+    connection.request(
+        "POST", "/oauth/tokens", json.dumps(body | secrets), {"Content-Type": "application/json"}
+    )
     answer = connection.getresponse()
     read = answer.read()
     return answer.status == 200 and b"id_token" in read
 
 
 def _redirects(server: Server, prepared: Prepared, seconds: float) -> float:
-    """Ask for a code over and over, as browsers do in which somebody is signed in; returns answers per second."""
+    """Ask for a code over and over, as browsers do in which somebody is signed in; returns answers per
+    second."""
     query = urlencode({"response_type": "code", "client_id": prepared.client_id, "state": "s", "nonce": "n"})
     if not load.has_wrk():
         return _redirects_by_threads(server, prepared, query, seconds)
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, seconds):.0f}", f"-HCookie: rollbook-session={prepared.cookie}"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{max(1, seconds):.0f}",
+        f"-HCookie: rollbook-session={prepared.cookie}",
+    ]
     address = f"http://127.0.0.1:{server.port}/oauth/authorize?{query}"
     _assert_code_comes(server, prepared, query)
     told = subprocess.run([*command, address], check=True, text=True, stdout=subprocess.PIPE).stdout
@@ -169,7 +185,9 @@ def _assert_code_comes(server: Server, prepared: Prepared, query: str) -> None:
 
 
 def _ask_for_code(connection: http.client.HTTPConnection, prepared: Prepared, query: str) -> None:
-    connection.request("GET", f"/oauth/authorize?{query}", headers={"Cookie": f"rollbook-session={prepared.cookie}"})
+    connection.request(
+        "GET", f"/oauth/authorize?{query}", headers={"Cookie": f"rollbook-session={prepared.cookie}"}
+    )
     answer = connection.getresponse()
     answer.read()
     location = answer.headers["location"] or ""

@@ -1,6 +1,8 @@
-"""Syncing: wall time and peak memory of a first sync, of the same files again and of files with 1 % of the students changed.
+"""Syncing: wall time and peak memory of a first sync, of the same files again and of files with 1 % of the
+students changed.
 
-Beside them stands DuckDB merely parsing the same files, as text, in a process of its own and in the same repeat.
+Beside them stands DuckDB merely parsing the same files, as text, in a process of its own and in the same
+repeat.
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ from bench.tables import Target, number
 
 STUDENTS, MILLION = 100_000, 1_000_000
 CHANGED_SHARE = 100  # one student in so many
-PARSED, FIRST, SAME, CHANGED = "DuckDB parses the files", "first sync", "the same files again", "1 % of the students changed"
+PARSED, FIRST, SAME, CHANGED = (
+    "DuckDB parses the files",
+    "first sync",
+    "the same files again",
+    "1 % of the students changed",
+)
 MB = 1_000_000
 
 PARSE = """
@@ -35,7 +42,8 @@ print(time.perf_counter() - start)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step took in each repeat: seconds, how many bare parses that is, and bytes of memory at its peak."""
+    """What one step took in each repeat: seconds, how many bare parses that is, and bytes of memory at its
+    peak."""
 
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: list[float] = field(default_factory=list)
@@ -67,7 +75,10 @@ def measure(students: int, repeats: int) -> None:
             stored_bytes = Path(database).stat().st_size
     lines = {path.name: _lines(path) for path in files.glob("*.csv")}
     files_bytes = sum(path.stat().st_size for path in files.glob("*.csv"))
-    print(f"\n{students:,} students, {lines['enrollments.csv']:,} enrollments, {sum(lines.values()):,} lines in all;")
+    print(
+        f"\n{students:,} students, {lines['enrollments.csv']:,} enrollments, "
+        f"{sum(lines.values()):,} lines in all;"
+    )
     print(f"files of {number(files_bytes / MB)} MB, a database of {number(stored_bytes / MB)} MB at the end;")
     print(f"{repeats} repeats, medians.")
     _show(steps, Target("at most", 1_500 if students >= MILLION else 1_000))
@@ -104,11 +115,15 @@ def _show(steps: dict[str, Step], megabytes: Target) -> None:
     parses = Target("at most", 15)
     rows = []
     for name, step in steps.items():
-        seconds, cpu_seconds, times, peak = map(statistics.median, (step.seconds, step.cpu_seconds, step.parses, step.peak_bytes))
+        seconds, cpu_seconds, times, peak = map(
+            statistics.median, (step.seconds, step.cpu_seconds, step.parses, step.peak_bytes)
+        )
         targets = (
             ("", "")
             if name == PARSED
             else (f"{parses}, {megabytes} MB", f"{parses.verdict(times)}, {megabytes.verdict(peak / MB)}")
         )
-        rows.append((name, f"{seconds:.2f}", f"{cpu_seconds:.2f}", f"{times:.1f}", number(peak / MB), *targets))
+        rows.append(
+            (name, f"{seconds:.2f}", f"{cpu_seconds:.2f}", f"{times:.1f}", number(peak / MB), *targets)
+        )
     tables.show("Syncing", ("step", "seconds", "CPU seconds", "bare parses", "peak MB", "target", "is"), rows)

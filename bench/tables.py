@@ -54,12 +54,18 @@ def show(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 def show_machine(script: str) -> None:
     """Print what the figures come from: script, seed, machine and versions."""
-    model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        "",
+    )
     memory = next(int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))
     rows = [
         ("script", script),
         ("seed", str(SEED)),
-        ("machine", f"{os.cpu_count()} cores ({model or platform.machine()}), {memory / 1024**2:.0f} GB of memory"),
+        (
+            "machine",
+            f"{os.cpu_count()} cores ({model or platform.machine()}), {memory / 1024**2:.0f} GB of memory",
+        ),
         ("load before the run", f"{os.getloadavg()[0]:.1f}"),
         ("Python", platform.python_version()),
         ("SQLite", f"{apsw.sqlite_lib_version()} (apsw {version('apsw')})"),
@@ -80,5 +86,7 @@ def _said(program: str, option: str) -> str:
     """The first line in which a program tells its version; blank when it is not installed."""
     if not shutil.which(program):
         return ""
-    told = subprocess.run((program, option), check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+    told = subprocess.run(
+        (program, option), check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ).stdout
     return told.splitlines()[0].partition(" [")[0].removeprefix("nginx version: ")

@@ -11,16 +11,19 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import migrate
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import migrate
 from tests import sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
 from tests.postgres import server_address
 
-# A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked at twice.
-settings.register_profile("rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked
+# at twice.
+settings.register_profile(
+    "rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("rollbook")
 
 
@@ -85,7 +88,9 @@ def small_hub(small_database: Database, tmp_path: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def module_database_address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def module_database_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The address of an empty database that a whole module's tests share."""
     if request.param == "sqlite":
         yield str(tmp_path_factory.mktemp("database") / "rollbook.db")
@@ -96,7 +101,8 @@ def module_database_address(request: pytest.FixtureRequest, tmp_path_factory: py
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A server with an invented district of 60 students, synced once, that tests only read; on each database."""
+    """A server with an invented district of 60 students, synced once, that tests only read; on each
+    database."""
     folder = tmp_path_factory.mktemp("town")
     town_files.write(folder / "files")
     with ExitStack() as stack:
@@ -142,7 +148,9 @@ def roster(town: Hub, reader: Client) -> Roster:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def sso_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sso.World]:
+def sso_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sso.World]:
     """The world in which people sign in, one for each test module and database."""
     folder = tmp_path_factory.mktemp("sso")
     with ExitStack() as stack:

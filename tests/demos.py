@@ -1,4 +1,5 @@
-"""A demo in a folder, moved on and read as an application reads it; and the law that its feed of events obeys."""
+"""A demo in a folder, moved on and read as an application reads it; and the law that its feed of events
+obeys."""
 
 from __future__ import annotations
 
@@ -15,13 +16,12 @@ import httpx
 import orjson
 
 from rollbook import settings as setting_rows
-from rollbook.auth import published
-from rollbook.commands import sandbox
-from rollbook.commands.advance import Moved, advance
-from rollbook.contract.events import shown
-from rollbook.contract.kinds import KINDS
+from rollbook.contract.clever.event_rows import shown
+from rollbook.demo import build, published
+from rollbook.demo.advance import Moved, advance
+from rollbook.domain.kinds import KINDS
 from rollbook.settings import Settings
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 from rollbook.web.app import App
 from rollbook.web.app import Demo as DemoFacts
 
@@ -36,13 +36,15 @@ Roster = dict[Key, dict[str, Any]]
 
 def make(folder: Path, *, seed: int = 1) -> Path:
     """A demo as `rollbook demo` makes it."""
-    sandbox.prepare(folder, NAME, STUDENTS, seed, "http://127.0.0.1:8400")
+    build.prepare(folder, NAME, STUDENTS, seed, "http://127.0.0.1:8400")
     (folder / "ready").touch()
     return folder
 
 
 def settings_of(folder: Path) -> Settings:
-    return setting_rows.read({}, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key"))
+    return setting_rows.read(
+        {}, database=str(folder / "rollbook.db"), key_file=str(folder / "rollbook.db.key")
+    )
 
 
 @contextmanager
@@ -61,7 +63,8 @@ def app_of(folder: Path, *, is_demo: bool = True) -> Iterator[App]:
 
 @dataclass
 class Demo:
-    """A demo of one's own, a copy of one that was made before. `feed` are all events that an application has read of it."""
+    """A demo of one's own, a copy of one that was made before. `feed` are all events that an application has
+    read of it."""
 
     folder: Path
     feed: list[dict[str, Any]] = field(default_factory=list)
@@ -96,7 +99,9 @@ class Demo:
 
     def _answer(self, path: str, headers: dict[str, str]) -> httpx.Response:
         async def ask(app: App) -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://demo.test") as client:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://demo.test"
+            ) as client:
                 return await client.get(path, headers=headers)
 
         with app_of(self.folder) as app:
@@ -118,7 +123,8 @@ class Demo:
 
 
 def replayed(before: Mapping[Key, dict[str, Any]], feed: list[dict[str, Any]]) -> Roster:
-    """What the events make of a roster. Each one must fit: nothing comes twice, and nothing that is not there goes or changes."""
+    """What the events make of a roster. Each one must fit: nothing comes twice, and nothing that is not there
+    goes or changes."""
     state = dict(before)
     created_later = _creations(feed)
     last = ""
@@ -138,7 +144,11 @@ def replayed(before: Mapping[Key, dict[str, Any]], feed: list[dict[str, Any]]) -
             continue
         state[key] = record
         present = {id_ for _, id_ in state}
-        early = [id_ for id_ in ID.findall(orjson.dumps(record).decode()) if id_ not in present and created_later.get(id_)]
+        early = [
+            id_
+            for id_ in ID.findall(orjson.dumps(record).decode())
+            if id_ not in present and created_later.get(id_)
+        ]
         assert early == [], f"{event['type']} {event['id']} names records that do not exist yet"
     return state
 
@@ -155,6 +165,8 @@ def _creations(feed: list[dict[str, Any]]) -> dict[str, list[str]]:
 def without_ids_and_dates(demo: Demo) -> str:
     """Roster and feed with ids replaced by their rank, and moments left out: what a break may not change."""
     text = orjson.dumps([list(demo.roster().values()), demo.feed]).decode()
-    text = re.sub(r'"(launch_date":"\d{4}-\d\d-\d\d|portal_url":"[^"]*|\d{4}-\d\d-\d\dT[\d:.]+Z)"', '"then"', text)
+    text = re.sub(
+        r'"(launch_date":"\d{4}-\d\d-\d\d|portal_url":"[^"]*|\d{4}-\d\d-\d\dT[\d:.]+Z)"', '"then"', text
+    )
     rank = {id_: f'"#{place}"' for place, id_ in enumerate(sorted({*ID.findall(text)}))}
     return ID.sub(lambda found: rank[found[1]], text)

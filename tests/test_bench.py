@@ -12,7 +12,11 @@ from bench import material
 from bench.__main__ import PARTS, main
 
 TABLES = {
-    "pages": ["Answers per CPU-second of the server, from the store", "/users?limit=100 beside nginx", "What the last page"],
+    "pages": [
+        "Answers per CPU-second of the server, from the store",
+        "/users?limit=100 beside nginx",
+        "What the last page",
+    ],
     "sync": ["Syncing"],
     "history": ["What a page costs", "Answers to one reader"],
     "sharing": ["/users?limit=100 under a share"],
@@ -24,9 +28,14 @@ TABLES = {
 SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connections", "20")
 
 
-@pytest.mark.parametrize("parts", [("pages", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")])
+@pytest.mark.parametrize(
+    "parts", [("pages", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")]
+)
 def test_parts_run_one_after_the_other_and_print_their_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], parts: tuple[str, ...]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    parts: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(material, "folder", lambda: tmp_path / "files")
     before = dict(os.environ)
@@ -36,7 +45,9 @@ def test_parts_run_one_after_the_other_and_print_their_tables(
     assert printed[1::2] == list(parts)
     for part, text in zip(parts, printed[2::2], strict=True):
         titles = re.findall(r"^### (.+)\n\n\|.+\n\|---.+\n\|.+\d", text, re.MULTILINE)
-        assert [title[: len(begin)] for title, begin in zip(titles, TABLES[part], strict=True)] == TABLES[part]
+        assert [title[: len(begin)] for title, begin in zip(titles, TABLES[part], strict=True)] == TABLES[
+            part
+        ]
 
 
 def test_every_part_is_run_by_the_tests() -> None:

@@ -1,4 +1,5 @@
-"""Runs that a signal ends: nothing of a district is left behind, and the next run or the server removes what kill -9 leaves."""
+"""Runs that a signal ends: nothing of a district is left behind, and the next run or the server removes what
+kill -9 leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import pytest
 
 from rollbook import settings as setting_rows
 from rollbook.roster import workfolder
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 from rollbook.sync.workplace import workplace
 from rollbook.web import upkeep
 from tests import world

@@ -10,14 +10,16 @@ import pytest
 
 from rollbook import sync
 from rollbook.errors import Busy, RollbookError
-from rollbook.store import districts, history
-from rollbook.store.history import Snapshot
+from rollbook.store.district import districts
+from rollbook.store.records import commits
+from rollbook.store.records.commits import Snapshot
 from rollbook.sync import How, Sync
 from tests import world
 from tests.journeys.canonical import canonical
 from tests.journeys.hub import Client, Hub
 
-# The world without all of South and those who belong to it alone, the resource, the contact, and the roles beside teaching.
+# The world without all of South and those who belong to it alone, the resource, the contact, and the roles
+# beside teaching.
 SMALLER = {
     **world.FILES,
     "schools.csv": "School_id,School_name,School_number\nN,North High,101\n",
@@ -126,7 +128,9 @@ def test_only_what_changed_is_modified(hub: Hub) -> None:
 
 
 def test_rows_of_one_contact_that_change_places_change_nothing(hub: Hub) -> None:
-    headers = "School_id,Student_id,Last_name,First_name,Contact_name,Contact_type,Contact_phone,Contact_sis_id\n"
+    headers = (
+        "School_id,Student_id,Last_name,First_name,Contact_name,Contact_type,Contact_phone,Contact_sis_id\n"
+    )
     rows = [
         "N,emmy,Noether,Emmy,Max Noether,Family,2025550101,P1\n",
         "N,emmy,Noether,Emmy,Max Noether,Emergency,2025550102,P1\n",
@@ -148,7 +152,9 @@ def test_moves_show_in_every_list_that_they_touch(hub: Hub) -> None:
             ("sections.csv", "N,homeroom,t-ada,,Room 12,,,,,,\n", ""),
         )
     )
-    alan, emmy, south, poetry = (known[name] for name in ("student alan", "student emmy", "schools S", "sections poetry"))
+    alan, emmy, south, poetry = (
+        known[name] for name in ("student alan", "student emmy", "schools S", "sections poetry")
+    )
 
     def found(path: str) -> set[str]:
         return {record["id"] for record in client.records(f"/v3.0{path}")}
@@ -168,7 +174,10 @@ def test_an_empty_district_has_lists_with_nothing_in_them(hub: Hub) -> None:
     assert (district["state"], district["error"]) == ("pending", "No files have been synced yet.")
     assert "last_sync" not in district
     for kind in ("schools", "terms", "courses", "sections", "users"):
-        assert client.read(f"/v3.0/{kind}") == {"data": [], "links": [{"rel": "self", "uri": f"/v3.0/{kind}"}]}
+        assert client.read(f"/v3.0/{kind}") == {
+            "data": [],
+            "links": [{"rel": "self", "uri": f"/v3.0/{kind}"}],
+        }
         assert client.read(f"/v3.0/{kind}?count=true")["count"] == 0
     assert client.read("/v3.0/resources")["resources"] == []
 
@@ -215,7 +224,9 @@ def test_a_changed_key_is_another_record(small_hub: Hub) -> None:
     before = ids(client)
     small_hub.sync(
         world.changed(
-            ("students.csv", "S,katherine", "S,kathy"), ("sections.csv", "MA1,Fall", "MA2,Fall"), ("resources.csv", "MA1", "MA2")
+            ("students.csv", "S,katherine", "S,kathy"),
+            ("sections.csv", "MA1,Fall", "MA2,Fall"),
+            ("resources.csv", "MA1", "MA2"),
         )
     )
     after = ids(client)
@@ -226,14 +237,27 @@ def test_a_changed_key_is_another_record(small_hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(("days", "come_back"), [(299.9, True), (300.1, False)])
-def test_what_comes_back_within_300_days_comes_back_as_who_it_was(small_hub: Hub, days: float, come_back: bool) -> None:
+def test_what_comes_back_within_300_days_comes_back_as_who_it_was(
+    small_hub: Hub, days: float, come_back: bool
+) -> None:
     small_hub.sync(world.FILES)
     client = small_hub.client(small_hub.connect())
     before = ids(client)
     small_hub.sync(SMALLER, days_on=1)
     gone = before.keys() - ids(client).keys()
     assert {name.rpartition(" ")[0] for name in gone} == {
-        *("schools", "sections", "terms", "courses", "resources", "student", "contact", "teacher", "staff", "district_admin"),
+        *(
+            "schools",
+            "sections",
+            "terms",
+            "courses",
+            "resources",
+            "student",
+            "contact",
+            "teacher",
+            "staff",
+            "district_admin",
+        ),
         *("legacy contact", "legacy teacher", "legacy staff", "legacy district_admin"),
     }
     small_hub.sync(SMALLER, days_on=100)
@@ -241,7 +265,8 @@ def test_what_comes_back_within_300_days_comes_back_as_who_it_was(small_hub: Hub
     after = ids(client)
     assert after.keys() == before.keys()
     for name in gone:
-        # Terms and courses are made from section rows, and are new ones when they return. Ada was there all the time.
+        # Terms and courses are made from section rows, and are new ones when they return. Ada was there all
+        # the time.
         is_kept = name == "staff s-ada" or (come_back and not name.startswith(("terms", "courses")))
         assert (name, is_kept) == (name, after[name] == before[name])
     assert {after[name] for name in before.keys() - gone} == {before[name] for name in before.keys() - gone}
@@ -287,7 +312,10 @@ def test_an_email_that_two_teachers_have_makes_neither_of_them_the_staff(small_h
     files = world.changed(("teachers.csv", "grace@south.example", "ada@north.example"))
     small_hub.sync(files)
     found = ids(small_hub.client(small_hub.connect()))
-    people = [found[name] for name in ("teacher t-ada", "teacher t-grace", "staff s-ada", "district_admin Superintendent")]
+    people = [
+        found[name]
+        for name in ("teacher t-ada", "teacher t-grace", "staff s-ada", "district_admin Superintendent")
+    ]
     assert len(set(people)) == 4
 
 
@@ -323,13 +351,18 @@ def superseded(hub: Hub) -> list[tuple[str, str, int, int]]:
     """Kind, name, since and until of every version that is kept, of records only."""
     with hub.database.read() as connection:
         found = connection.rows(
-            "SELECT kind, body, since, until FROM versions WHERE kind NOT LIKE '%.%' ORDER BY kind, until, body"
+            "SELECT kind, body, since, until FROM versions WHERE kind NOT LIKE '%.%' ORDER "
+            "BY kind, until, body"
         )
     return [(kind, _label(body), since, until) for kind, body, since, until in found if kind != "districts"]
 
 
 def _label(body: str) -> str:
-    found = [name for name in ("Katherine", "Mathison", '"M."', "South Elementary", "South Primary") if name in body]
+    found = [
+        name
+        for name in ("Katherine", "Mathison", '"M."', "South Elementary", "South Primary")
+        if name in body
+    ]
     return found[0] if found else body
 
 
@@ -338,7 +371,11 @@ def test_superseded_records_are_kept_as_versions_and_dropped_when_they_are_old(h
     hub.sync(world.FILES)
     hub.sync(world.FILES)
     assert superseded(hub) == []
-    hub.sync(world.changed(("students.csv", "Mathison", "M."), ("schools.csv", "South Elementary", "South Primary")))
+    hub.sync(
+        world.changed(
+            ("students.csv", "Mathison", "M."), ("schools.csv", "South Elementary", "South Primary")
+        )
+    )
     assert superseded(hub) == [("schools", "South Elementary", 1, 3), ("users", "Mathison", 1, 3)]
     hub.sync(world.changed(gone), days_on=1)
     kept = [
@@ -363,7 +400,13 @@ SENSITIVE = {
     "read:iep_status": ("IEP_status", "iep_status", {"Y", "N", ""}),
     "read:home_language": ("Home_language", "home_language", {"Spanish", "", "German"}),
 }
-HIDDEN_UNTIL_LATER = ("gifted_status", "section_504_status", "disability", "preferred_name", "home_language_code")
+HIDDEN_UNTIL_LATER = (
+    "gifted_status",
+    "section_504_status",
+    "disability",
+    "preferred_name",
+    "home_language_code",
+)
 
 
 def sensitive_files() -> dict[str, str]:
@@ -375,11 +418,20 @@ def sensitive_files() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("held", [(), *((scope,) for scope in SENSITIVE), tuple(SENSITIVE)], ids=" ".join)
-def test_a_view_shows_exactly_the_sensitive_fields_of_its_scopes(sensitive: Hub, held: tuple[str, ...]) -> None:
+def test_a_view_shows_exactly_the_sensitive_fields_of_its_scopes(
+    sensitive: Hub, held: tuple[str, ...]
+) -> None:
     students = sensitive.client(sensitive.connect(*held)).records("/v3.0/users?role=student")
-    shown = {field: {student["roles"]["student"].get(field) for student in students} for _, field, _ in SENSITIVE.values()}
-    assert shown == {field: values if scope in held else {None} for scope, (_, field, values) in SENSITIVE.items()}
-    assert not any(field in student["roles"]["student"] for student in students for field in HIDDEN_UNTIL_LATER)
+    shown = {
+        field: {student["roles"]["student"].get(field) for student in students}
+        for _, field, _ in SENSITIVE.values()
+    }
+    assert shown == {
+        field: values if scope in held else {None} for scope, (_, field, values) in SENSITIVE.items()
+    }
+    assert not any(
+        field in student["roles"]["student"] for student in students for field in HIDDEN_UNTIL_LATER
+    )
 
 
 @pytest.fixture
@@ -417,15 +469,15 @@ def test_a_view_that_is_made_while_a_sync_commits_misses_nothing(
 ) -> None:
     if not is_first:
         hub.sync(world.FILES)
-    read_snapshot = history.snapshot
+    read_snapshot = commits.snapshot
 
     def overtaken(*args: Any, **more: Any) -> Snapshot:
         found = read_snapshot(*args, **more)
-        monkeypatch.setattr(history, "snapshot", read_snapshot)
+        monkeypatch.setattr(commits, "snapshot", read_snapshot)
         hub.sync(SMALLER)
         return found
 
-    monkeypatch.setattr(history, "snapshot", overtaken)
+    monkeypatch.setattr(commits, "snapshot", overtaken)
     with pytest.raises(Busy, match="run it again"):
         hub.connect("read:ell_status")
     made, plain = hub.client(hub.connect("read:ell_status", name="Again")), hub.client(hub.connect())
@@ -437,22 +489,26 @@ def test_a_view_that_is_made_while_a_sync_commits_misses_nothing(
 # --- two at once ----------------------------------------------------------------------------------------------------------
 
 
-def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     hub.sync(world.FILES)
     sources = [world.write(tmp_path / "one", SMALLER), world.write(tmp_path / "two", sensitive_files())]
-    commit, both_ready = history.commit, threading.Barrier(2)
+    commit, both_ready = commits.commit, threading.Barrier(2)
 
     def at_once(*args: Any, **more: Any) -> int:
         both_ready.wait(timeout=60)
         return commit(*args, **more)
 
-    monkeypatch.setattr(history, "commit", at_once)
+    monkeypatch.setattr(commits, "commit", at_once)
     outcomes: dict[Path, Sync | RollbookError] = {}
 
     def work(source: Path) -> None:
         try:
             district = districts.find(hub.database, hub.district.id)
-            outcomes[source] = sync.run(hub.database, district, source, hub.settings, how=How(is_approved=True))
+            outcomes[source] = sync.run(
+                hub.database, district, source, hub.settings, how=How(is_approved=True)
+            )
         except RollbookError as error:
             outcomes[source] = error
 
@@ -461,7 +517,7 @@ def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(hub: Hub, monkeypat
         thread.start()
     for thread in threads:
         thread.join()
-    monkeypatch.setattr(history, "commit", commit)
+    monkeypatch.setattr(commits, "commit", commit)
     ((winner, _),) = [(source, done) for source, done in outcomes.items() if isinstance(done, Sync)]
     (refused,) = [done for done in outcomes.values() if not isinstance(done, Sync)]
     assert isinstance(refused, Busy)
@@ -474,15 +530,17 @@ def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(hub: Hub, monkeypat
         hub.sync(source)
 
 
-def test_syncs_of_two_districts_at_once_both_win(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_syncs_of_two_districts_at_once_both_win(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     hubs = [hub, hub.beside("Shelbyville")]
-    commit, both_ready = history.commit, threading.Barrier(2)
+    commit, both_ready = commits.commit, threading.Barrier(2)
 
     def at_once(*args: Any, **more: Any) -> int:
         both_ready.wait(timeout=60)
         return commit(*args, **more)
 
-    monkeypatch.setattr(history, "commit", at_once)
+    monkeypatch.setattr(commits, "commit", at_once)
     source, failures = world.write(tmp_path / "one"), []
 
     def work(one: Hub) -> None:
@@ -511,7 +569,11 @@ def test_a_contact_belongs_to_its_students_also_without_a_column_for_the_relatio
     assert hub.sync(files).problem_counts == {}
     client = hub.client(hub.connect())
     (byron,) = client.records("/v3.0/users?role=contact")
-    emmy, alan = (user["id"] for user in client.records("/v3.0/users?role=student") if user["name"]["first"] != "Katherine")
+    emmy, alan = (
+        user["id"]
+        for user in client.records("/v3.0/users?role=student")
+        if user["name"]["first"] != "Katherine"
+    )
     assert byron["roles"]["contact"]["student_relationships"] == [
         {"student": emmy, "type": "Primary"},
         {"student": alan, "type": "Emergency"},
@@ -530,7 +592,10 @@ ADA_AS_STAFF = "N,s-ada,ada@north.example,Ada,Lovelace\n"
 
 def employees(teachers: str, staff: str = "") -> dict[str, str]:
     """The smaller world, whose sections Grace teaches, with other teachers and staff."""
-    sections = {"sections.csv": SMALLER["sections.csv"].replace("t-ada", "t-grace"), "teachers.csv": TEACHERS + teachers + GRACE}
+    sections = {
+        "sections.csv": SMALLER["sections.csv"].replace("t-ada", "t-grace"),
+        "teachers.csv": TEACHERS + teachers + GRACE,
+    }
     return {**SMALLER, **sections, **({"staff.csv": STAFF + staff} if staff else {})}
 
 
@@ -558,9 +623,16 @@ def test_a_staff_row_in_place_of_a_teachers_row_is_the_same_user_also_after_undo
     assert ids(client)["staff s-ada"] == ada
 
 
-def test_people_who_merge_part_or_change_roles_do_not_vanish_and_hold_nothing(hub: Hub, tmp_path: Path) -> None:
+def test_people_who_merge_part_or_change_roles_do_not_vanish_and_hold_nothing(
+    hub: Hub, tmp_path: Path
+) -> None:
     def night(teachers: str, staff: str) -> Sync:
-        return sync.run(hub.database, hub.district, world.write(tmp_path / "night", employees(teachers, staff)), hub.settings)
+        return sync.run(
+            hub.database,
+            hub.district,
+            world.write(tmp_path / "night", employees(teachers, staff)),
+            hub.settings,
+        )
 
     names = [f"P{number}" for number in range(6)]
     teachers = "".join(f"N,t{name},{name},L,{name}@x.org\n" for name in names)

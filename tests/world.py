@@ -1,7 +1,9 @@
-"""The small world that tests read as a whole: two schools, three sections, six people with names one remembers.
+"""The small world that tests read as a whole: two schools, three sections, six people with names one
+remembers.
 
-Emmy learns in both schools, Katherine in no section; Ada teaches and is staff, Grace teaches and administers the district;
-Byron is a contact of two students. The resource Curve Plotter belongs to the course Algebra, and is for students only.
+Emmy learns in both schools, Katherine in no section; Ada teaches and is staff, Grace teaches and administers
+the district; Byron is a contact of two students. The resource Curve Plotter belongs to the course Algebra,
+and is for students only.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ plotter,Curve Plotter,student,Algebra,MA1
 
 
 def changed(*edits: tuple[str, str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
-    """The world's files after edits of (file, text, new text), without some files; a text that is not there is an error."""
+    """The world's files after edits of (file, text, new text), without some files; a text that is not there
+    is an error."""
     files = {name: text for name, text in FILES.items() if name not in without}
     for name, old, new in edits:
         if old not in files[name]:

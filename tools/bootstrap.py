@@ -1,6 +1,7 @@
 """Make a virtual environment and install pinned requirements into it, with nothing but Python itself.
 
-Debian's bare `python3` has no `ensurepip`, so pip comes from the wheel beside this file, which Python can run as it is.
+Debian's bare `python3` has no `ensurepip`, so pip comes from the wheel beside this file, which Python can run
+as it is.
 """
 
 import os
@@ -16,7 +17,8 @@ def main(folder: str, *requirements: str) -> None:
     """Install each requirements file (exact versions, hashes checked), then the project itself, editable."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what a too old Python runs first
         sys.exit(
-            f"Rollbook needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12"
+            f"Rollbook needs Python 3.11 or later; {sys.executable} is "
+            f"{sys.version.split()[0]}. Try: make PYTHON=python3.12"
         )
     python = Path(folder) / "bin" / "python"
     if not python.exists():

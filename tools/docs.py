@@ -1,4 +1,5 @@
-"""Writes the pages of docs/reference/ from the rows, so that they cannot say anything else than the program does.
+"""Writes the pages of docs/reference/ from the rows, so that they cannot say anything else than the program
+does.
 
 `docs.py` writes them; `docs.py --check` writes nothing, names the stale ones, and then exits with 1.
 """
@@ -15,14 +16,14 @@ from typing import Any
 import click
 
 from rollbook.cli import rollbook
-from rollbook.contract import openapi
-from rollbook.contract.column_values import VALUE, Values
-from rollbook.contract.columns import COLUMNS, FILES, Column, File, columns_of
-from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
-from rollbook.contract.fields import SHAPES, Field
-from rollbook.contract.kinds import Kind
+from rollbook.contract.clever import openapi
+from rollbook.contract.clever.column_values import VALUE, Values
+from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File, columns_of
+from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.fields import SHAPES, Field
+from rollbook.domain.kinds import Kind
+from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.roster.problems import PROBLEMS, Problem
-from rollbook.roster.rules import DEFAULTS, SWITCHES
 from rollbook.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -108,8 +109,15 @@ def endpoints() -> str:
     """Every path with its parameters and answer, then what each parameter means, and what goes wrong."""
     described: Any = openapi.document(version=VERSION)["components"]
     groups = (_group(kind) for kind in openapi.SERVED)
-    parameters = ((_code(name), _bounds(row["schema"]), row["description"]) for name, row in described["parameters"].items())
-    role = (_code("role"), "one of those named above", "Only users who have this role; they are shown with all their roles.")
+    parameters = (
+        (_code(name), _bounds(row["schema"]), row["description"])
+        for name, row in described["parameters"].items()
+    )
+    role = (
+        _code("role"),
+        "one of those named above",
+        "Only users who have this role; they are shown with all their roles.",
+    )
     failures = ((name, row["description"]) for name, row in described["responses"].items())
     return _page(
         "Paths of the API",
@@ -124,7 +132,9 @@ def endpoints() -> str:
 def _group(kind: Kind) -> str:
     rows = [row for row in (*ENDPOINTS, *EVENTS) if row.source == kind.name]
     paths = [(_code(row.path), _answer(row), _parameters(row), row.operation) for row in rows]
-    return f"## {kind.name.title()}\n\n{kind.help}\n\n" + _table("path | answer | parameters | operation", paths)
+    return f"## {kind.name.title()}\n\n{kind.help}\n\n" + _table(
+        "path | answer | parameters | operation", paths
+    )
 
 
 def _answer(row: Endpoint) -> str:
@@ -171,7 +181,14 @@ def fields() -> str:
 def _shape(shape: str) -> str:
     served = openapi.fields_of(shape, VERSION)
     rows = (
-        (_code(row.name), _type(row), ", ".join(openapi.marks(row)), _code(row.scope or ""), _from(shape, row), row.help)
+        (
+            _code(row.name),
+            _type(row),
+            ", ".join(openapi.marks(row)),
+            _code(row.scope or ""),
+            _from(shape, row),
+            row.help,
+        )
         for row in served
     )
     absent = ", ".join(f"`{row.name}`" for row in SHAPES[shape] if not row.is_on_wire)
@@ -192,12 +209,21 @@ def _type(field: Field) -> str:
     name = f"[{field.of}](#{field.of.lower()})" if field.of else field.format or "string"
     if field.type == "array":
         return f"list of {name}"
-    return "map of strings" if field.type == "object" and not field.of else name if field.type != "boolean" else field.type
+    return (
+        "map of strings"
+        if field.type == "object" and not field.of
+        else name
+        if field.type != "boolean"
+        else field.type
+    )
 
 
 def _from(shape: str, field: Field) -> str:
     sources = _sources(shape, field)
-    files = [(file, [column.header for column in columns]) for file, columns in groupby(sources, lambda column: column.file)]
+    files = [
+        (file, [column.header for column in columns])
+        for file, columns in groupby(sources, lambda column: column.file)
+    ]
     return "; ".join(f"{file}: {', '.join(headers)}" for file, headers in files)
 
 
@@ -214,7 +240,17 @@ def _sources(shape: str, field: Field) -> list[Column]:
 
 # Kinds of values whose words are worth a list: others show what is written.
 _LISTED = tuple(
-    VALUE[name] for name in ("gender", "race", "frl", "phone_type", "relationship", "contact_type", "staff_role", "subject")
+    VALUE[name]
+    for name in (
+        "gender",
+        "race",
+        "frl",
+        "phone_type",
+        "relationship",
+        "contact_type",
+        "staff_role",
+        "subject",
+    )
 )
 
 
@@ -225,13 +261,22 @@ def files() -> str:
         "CSV files in UTF-8 with a header row, in one folder or zip file. Names of files are exact; in headers, letter case does "
         "not matter, and space, dash and underscore are equal. Files that allow it may have columns of the district's own, "
         "named `ext.` and anything; they appear under `ext` as text.",
-        _table("file | needed | holds", ((f"[{file.name}](#{file.table}csv)", _need(file), file.help) for file in FILES)),
+        _table(
+            "file | needed | holds",
+            ((f"[{file.name}](#{file.table}csv)", _need(file), file.help) for file in FILES),
+        ),
         *(_file(file) for file in FILES),
         "## Words\n\nWords that the columns take, in any letter case, with what the API shows. Further spellings with one "
         "meaning are read as well, such as `KG` or `Free Lunch`; a word that is not known is reported.\n\n"
         + _table("values | words | shown as", (row for values in _LISTED for row in _accepted(values))),
-        "## Rules\n\nHow the files of a district are read; `rollbook rules DISTRICT --set NAME=on` switches one.\n\n"
-        + _table("rule | default | when it is on", ((_code(name), _on(DEFAULTS[name]), SWITCHES[name]) for name in SWITCHES)),
+        (
+            "## Rules\n\nHow the files of a district are read; `rollbook rules DISTRICT --set "
+            "NAME=on` switches one.\n\n"
+        )
+        + _table(
+            "rule | default | when it is on",
+            ((_code(name), _on(DEFAULTS[name]), SWITCHES[name]) for name in SWITCHES),
+        ),
     )
 
 
@@ -248,11 +293,19 @@ def _need(row: File | Column) -> str:
 def _file(file: File) -> str:
     goes_to = _targets()
     rows = (
-        (_code(row.header), _need(row), row.help, _holds(row), ", ".join(goes_to.get((row.file, row.header), ())))
+        (
+            _code(row.header),
+            _need(row),
+            row.help,
+            _holds(row),
+            ", ".join(goes_to.get((row.file, row.header), ())),
+        )
         for row in columns_of(file.name)
     )
     own = "\n\nMay have `ext.` columns." if file.own_columns else ""
-    return f"## {file.name}\n\n{file.help}{own}\n\n" + _table("column | needed | meaning | values | shown as", rows)
+    return f"## {file.name}\n\n{file.help}{own}\n\n" + _table(
+        "column | needed | meaning | values | shown as", rows
+    )
 
 
 def _holds(column: Column) -> str:
@@ -267,7 +320,11 @@ def _accepted(values: Values) -> Iterator[tuple[str, str, str]]:
     """Each thing that the API shows, with the words for it."""
     words = {**values.words, **values.glosses, **values.examples}
     for shown in dict.fromkeys(words.values()):
-        yield values.name.replace("_", " "), _values(word for word, meaning in words.items() if meaning == shown), _code(shown)
+        yield (
+            values.name.replace("_", " "),
+            _values(word for word, meaning in words.items() if meaning == shown),
+            _code(shown),
+        )
 
 
 def _targets() -> dict[tuple[str, str], list[str]]:
@@ -276,7 +333,9 @@ def _targets() -> dict[tuple[str, str], list[str]]:
     for shape in SHAPES:
         for field in openapi.fields_of(shape, VERSION):
             for column in _sources(shape, field):
-                found.setdefault((column.file, column.header), []).append(f"[{shape}](fields.md#{shape.lower()}).{field.name}")
+                found.setdefault((column.file, column.header), []).append(
+                    f"[{shape}](fields.md#{shape.lower()}).{field.name}"
+                )
     return found
 
 
@@ -312,19 +371,29 @@ def _problem(row: type[Problem]) -> tuple[str, ...]:
 def settings() -> str:
     """Every setting, with its default."""
     rows = (
-        (_code(PREFIX + row.name.upper()), _code(str(row.default)), _values(row.metadata["choices"]), row.metadata["help"])
+        (
+            _code(PREFIX + row.name.upper()),
+            _code(str(row.default)),
+            _values(row.metadata["choices"]),
+            row.metadata["help"],
+        )
         for row in rows_of(Settings)
     )
     return _page(
         "Settings",
-        "Read from the environment; an option of the command line goes before it. `rollbook settings` prints what is in force.",
+        (
+            "Read from the environment; an option of the command line goes before it. "
+            "`rollbook settings` prints what is in force."
+        ),
         _table("variable | default | values | meaning", rows),
     )
 
 
 def commands() -> str:
     """The help of every command, as the program prints it."""
-    return _page("Commands", *(f"## {path}\n\n```\n{text}\n```" for path, text in _help(rollbook, "rollbook", None)))
+    return _page(
+        "Commands", *(f"## {path}\n\n```\n{text}\n```" for path, text in _help(rollbook, "rollbook", None))
+    )
 
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""The command line: a table of commands, each loaded when it is called, so that `--help` and a small server stay light."""
+"""The command line: a table of commands, each loaded when it is called, so that `--help` and a small server
+stay light."""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ from importlib import import_module
 import click
 
 from rollbook import __version__, settings
-from rollbook.commands import screen
+from rollbook.commands import terminal_guard
 from rollbook.errors import RollbookError, SyncHeld
 
-# The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to decide.
+# The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to
+# decide.
 HELD = 3
 
 # Command -> the module and function it lives in.
@@ -69,19 +71,25 @@ class Commands(click.Group):
 def rollbook() -> None:
     """Rollbook: an open K-12 rostering server that speaks the Clever API v3.0."""
     for name, meant in settings.unknown(os.environ).items():
-        click.echo(f"rollbook: {name} is no setting and was ignored{f'; did you mean {meant}?' if meant else ''}", err=True)
+        click.echo(
+            f"rollbook: {name} is no setting and was ignored{f'; did you mean {meant}?' if meant else ''}",
+            err=True,
+        )
 
 
 def main() -> None:
-    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for what is held)."""
+    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for
+    what is held)."""
     # Pupils' data: whatever the program and its children make is their owner's alone.
     os.umask(os.umask(0o077) | 0o077)
-    with screen.guarded():
+    with terminal_guard.guarded():
         try:
             rollbook(prog_name="rollbook")
         except RollbookError as error:
             click.echo(f"rollbook: {error}", err=True)
             sys.exit(HELD if isinstance(error, SyncHeld) else 1)
-        except UnicodeEncodeError as error:  # an argument or a setting that is no text, which only a path may be
+        except (
+            UnicodeEncodeError
+        ) as error:  # an argument or a setting that is no text, which only a path may be
             click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
             sys.exit(1)

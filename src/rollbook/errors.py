@@ -1,26 +1,17 @@
 """Every error Rollbook raises on purpose, as one tree; a class is one sentence and, on the wire, one status.
 
-    RollbookError
-    ├── Refused                  the command or request cannot be carried out as given
-    │   ├── BadSetting           a setting or an option has a value that cannot be used
-    │   ├── Unknown              a district, an application or a snapshot that is not there
-    │   ├── Conflict             something of that name or state is there already
-    │   └── Busy                 another sync of the district is running
-    ├── MachineTrouble           memory or disk did not suffice; nothing was written
-    ├── SourceRejected           the files cannot be synced at all: a file-level stop, nothing was written
-    ├── RemoteTrouble            another server cannot be read: not there, not open to us, or not speaking this API
-    ├── SyncHeld                 the sync is complete but looks wrong: it waits for an approval
-    ├── SignInStopped            a sign-in cannot go on: a page that says who can fix it
-    ├── TokenRefused             the token endpoint's answer other than 200 (RFC 6749, 5.2)
-    └── ApiError                 an answer of the API other than 200
-        ├── BadParameter         400
-        ├── Unauthorized         401
-        ├── NotFound             404, as JSON
-        ├── NoSuchEndpoint       404, as HTML: no such path, or the wrong kind of token for it
-        ├── UnknownVersion       404, as JSON: a version of the API that this server does not speak
-        ├── TooLarge             413
-        ├── Unavailable          503, with Retry-After
-        └── TooManyRequests      429, with an empty body
+    RollbookError ├── Refused the command or request cannot be carried out as given │ ├── BadSetting a setting
+    or an option has a value that cannot be used │ ├── Unknown a district, an application or a snapshot that
+    is not there │ ├── Conflict something of that name or state is there already │ └── Busy another sync of
+    the district is running ├── MachineTrouble memory or disk did not suffice; nothing was written ├──
+    SourceRejected the files cannot be synced at all: a file-level stop, nothing was written ├── RemoteTrouble
+    another server cannot be read: not there, not open to us, or not speaking this API ├── SyncHeld the sync
+    is complete but looks wrong: it waits for an approval ├── SignInStopped a sign-in cannot go on: a page
+    that says who can fix it ├── TokenRefused the token endpoint's answer other than 200 (RFC 6749, 5.2) └──
+    ApiError an answer of the API other than 200 ├── BadParameter 400 ├── Unauthorized 401 ├── NotFound 404,
+    as JSON ├── NoSuchEndpoint 404, as HTML: no such path, or the wrong kind of token for it ├──
+    UnknownVersion 404, as JSON: a version of the API that this server does not speak ├── TooLarge 413 ├──
+    Unavailable 503, with Retry-After └── TooManyRequests 429, with an empty body
 
 A finding about a row or a file is no exception: see `rollbook.roster.problems`.
 """
@@ -59,9 +50,11 @@ class MachineTrouble(RollbookError):
 
 
 class SourceRejected(RollbookError):
-    """The files cannot be synced at all; nothing was written. `problems` names each file and what was expected.
+    """The files cannot be synced at all; nothing was written. `problems` names each file and what was
+    expected.
 
-    `noted` is the number and the moment of the run that tells of it in the district's history, once there is one.
+    `noted` is the number and the moment of the run that tells of it in the district's history, once there is
+    one.
     """
 
     def __init__(self, message: str, problems: tuple[object, ...] = ()) -> None:
@@ -71,7 +64,8 @@ class SourceRejected(RollbookError):
 
 
 class RemoteTrouble(RollbookError):
-    """Another server cannot be read: not there, not open to us, or not speaking this API; nothing was written."""
+    """Another server cannot be read: not there, not open to us, or not speaking this API; nothing was
+    written."""
 
 
 class SyncHeld(RollbookError):
@@ -81,12 +75,18 @@ class SyncHeld(RollbookError):
 class SignInStopped(RollbookError):
     """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status.
 
-    `ask` is the application's request, when somebody else might come back to it; `hints` are for whoever builds the application:
-    what, and the lines that say it.
+    `ask` is the application's request, when somebody else might come back to it; `hints` are for whoever
+    builds the application: what, and the lines that say it.
     """
 
     def __init__(
-        self, message: str, mender: str, status: int = 400, *, ask: str = "", hints: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        self,
+        message: str,
+        mender: str,
+        status: int = 400,
+        *,
+        ask: str = "",
+        hints: tuple[tuple[str, tuple[str, ...]], ...] = (),
     ) -> None:
         super().__init__(message)
         self.mender = mender
@@ -96,7 +96,8 @@ class SignInStopped(RollbookError):
 
 
 class TokenRefused(RollbookError):
-    """The token endpoint's answer other than 200 (RFC 6749, 5.2): a code for programs, a message for people."""
+    """The token endpoint's answer other than 200 (RFC 6749, 5.2): a code for programs, a message for
+    people."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -135,7 +136,8 @@ class NoSuchEndpoint(ApiError):
 
 
 class UnknownVersion(ApiError):
-    """A version of the API that this server does not speak; the message says which it speaks, and what to ask instead."""
+    """A version of the API that this server does not speak; the message says which it speaks, and what to ask
+    instead."""
 
     status = 404
 

@@ -1,8 +1,10 @@
-"""Requests to other servers, which may be hostile: bounded in time and in size, and to no address that the caller refuses.
+"""Requests to other servers, which may be hostile: bounded in time and in size, and to no address that the
+caller refuses.
 
-One deadline holds for a whole answer, however slowly it drips. An answer is bounded as it comes and as it is unpacked. A name is
-looked up once: the address that was checked is the one connected to, so a name that changes its address in between (DNS
-rebinding) leads nowhere. A redirect is an answer like any other; nobody follows it.
+One deadline holds for a whole answer, however slowly it drips. An answer is bounded as it comes and as it is
+unpacked. A name is looked up once: the address that was checked is the one connected to, so a name that
+changes its address in between (DNS rebinding) leads nowhere. A redirect is an answer like any other; nobody
+follows it.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ class Reply:
 
 
 class Caller:
-    """Asks one server. `check` is called with each name and address before it is connected to, and raises to refuse it.
+    """Asks one server. `check` is called with each name and address before it is connected to, and raises to
+    refuse it.
 
-    Not for several threads at once. Where the environment names a proxy, that is connected to, and it looks the name up.
+    Not for several threads at once. Where the environment names a proxy, that is connected to, and it looks
+    the name up.
     """
 
     def __init__(self, address: str, *, check: Check | None = None) -> None:
@@ -83,14 +87,17 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """One question and its whole answer. Errors: those in FAILURES, AnswerTooLarge, and what `check` raises."""
+        """One question and its whole answer. Errors: those in FAILURES, AnswerTooLarge, and what `check`
+        raises."""
         self._line.deadline = time.monotonic() + seconds
         if self._check:  # the proxy looks the name up again, so this is as good as it gets
             with suppress(httpcore.ConnectError):
                 _look_up(urlsplit(address).hostname or "", 0, self._check, seconds)
         sent = {"accept-encoding": "gzip", **(headers or {})}
         with self._pool.stream(method, address, headers=list(sent.items()), content=body) as response:
-            found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            found = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+            }
             unpacked = bytearray()
             for piece in _unpack(response.iter_stream(), found.get("content-encoding", ""), bytes_max):
                 unpacked += piece
@@ -149,10 +156,15 @@ class _Line(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         failed: Exception = httpcore.ConnectError("the name has no address")
-        addresses = _look_up(host, port, self._check, self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout))
+        addresses = _look_up(
+            host, port, self._check, self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout)
+        )
         for number, address in enumerate(addresses):
-            # Time is left for the others: the first one may be of a network that is not there, as IPv6 often is.
-            seconds = self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout) / (len(addresses) - number)
+            # Time is left for the others: the first one may be of a network that is not there, as IPv6 often
+            # is.
+            seconds = self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout) / (
+                len(addresses) - number
+            )
             try:
                 stream = self._plain.connect_tcp(address, port, seconds, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -191,7 +203,8 @@ class _Stream(httpcore.NetworkStream):
 def _look_up(host: str, port: int, check: Check | None, seconds: float) -> list[str]:
     """The addresses of a name, all of which are fine by `check`.
 
-    The system's look-up knows no deadline, and a name server may drip: it runs in a thread, which ends by itself later.
+    The system's look-up knows no deadline, and a name server may drip: it runs in a thread, which ends by
+    itself later.
     """
     answer: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
 
@@ -226,7 +239,8 @@ def _proxy(address: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _tls(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """Who is believed: the authorities of SSL_CERT_FILE or SSL_CERT_DIR, else those that come with the program."""
+    """Who is believed: the authorities of SSL_CERT_FILE or SSL_CERT_DIR, else those that come with the
+    program."""
     if file or folder:
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
     return ssl.create_default_context(cafile=certifi.where())

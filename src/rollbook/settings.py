@@ -1,7 +1,7 @@
 """Everything that can be set, as documented rows in one frozen class, read once and passed down.
 
-A setting is read from the environment (`ROLLBOOK_` and its name in capitals); options of the command line go before it.
-`rollbook settings` prints what is in force.
+A setting is read from the environment (`ROLLBOOK_` and its name in capitals); options of the command line go
+before it. `rollbook settings` prints what is in force.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
-from rollbook import addresses
+from rollbook import urls
 from rollbook.errors import BadSetting
 
 PREFIX = "ROLLBOOK_"
-# Names in the environment that are no settings: the token of `rollbook clone`, and how a server tells its worker processes.
+# Names in the environment that are no settings: the token of `rollbook clone`, and how a server tells its
+# worker processes.
 OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "PULLS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
 # How alike a wrong name and the one that may be meant are, from 0 to 1.
 LIKENESS = 0.75
@@ -40,11 +41,17 @@ def row(
 class Settings:
     """What is in force. Sizes are in bytes, times in seconds unless the name says days."""
 
-    database: str = row("rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True)
-    host: str = row("127.0.0.1", "Address the server listens on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6.")
+    database: str = row(
+        "rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True
+    )
+    host: str = row(
+        "127.0.0.1", "Address the server listens on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6."
+    )
     port: int = row(8400, "Port the server listens on.", least=1)
     workers: int = row(1, "Server processes.", least=1)
-    key_file: str = row("", "File that holds the server's key; empty: beside the database file, or ./rollbook.key.")
+    key_file: str = row(
+        "", "File that holds the server's key; empty: beside the database file, or ./rollbook.key."
+    )
     key_lost: str = row(
         "",
         "Set to yes, once, when the key file is lost for good: a new one is made. District tokens are to be renewed then, and"
@@ -54,9 +61,15 @@ class Settings:
     trusted_proxies: str = row(
         "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is believed; empty: nobody's."
     )
-    public_url: str = row("", "Address under which clients reach the server; empty: the listening address.", is_address=True)
-    issuer: str = row("", "Issuer of id tokens and base of the login addresses; empty: the public address.", is_address=True)
-    api_base: str = row("", "Base of the API's address in the discovery document; empty: the issuer.", is_address=True)
+    public_url: str = row(
+        "", "Address under which clients reach the server; empty: the listening address.", is_address=True
+    )
+    issuer: str = row(
+        "", "Issuer of id tokens and base of the login addresses; empty: the public address.", is_address=True
+    )
+    api_base: str = row(
+        "", "Base of the API's address in the discovery document; empty: the issuer.", is_address=True
+    )
     signin_networks: str = row(
         "",
         "Inner networks in which the endpoints of districts' sign-in services may be, separated by commas, such as 10.1.0.0/16;"
@@ -67,9 +80,13 @@ class Settings:
     user_token_seconds: int = row(86_400, "How long a user token is good.", least=1)
     session_idle_seconds: int = row(7_200, "A browser that was idle for so long is signed out.", least=60)
     session_seconds: int = row(43_200, "A browser is signed out after so long in any case.", least=60)
-    login_failures: int = row(10, "Failed sign-ins to one account from one address before both have to wait.", least=1)
+    login_failures: int = row(
+        10, "Failed sign-ins to one account from one address before both have to wait.", least=1
+    )
     login_failures_address: int = row(
-        200, "Failed sign-ins from one address, to whatever account, before attempts from it take turns.", least=1
+        200,
+        "Failed sign-ins from one address, to whatever account, before attempts from it take turns.",
+        least=1,
     )
     login_wait_seconds: int = row(900, "How long failed sign-ins count.", least=1)
     rate_limit: int = row(1200, "Requests per token and window; 0 switches the limit off.", least=0)
@@ -77,11 +94,15 @@ class Settings:
     head_bytes_max: int = row(32 * 1024, "Size of a request's path and headers.", least=1024)
     headers_max: int = row(100, "Headers of a request.", least=10)
     body_bytes_max: int = row(1024 * 1024, "Size of a request's body.", least=1024)
-    head_seconds: int = row(10, "How long a client may take for a request's path and headers, from the connection on.", least=1)
+    head_seconds: int = row(
+        10, "How long a client may take for a request's path and headers, from the connection on.", least=1
+    )
     body_seconds: int = row(30, "How long a client may take for a request's body.", least=1)
     idle_seconds: int = row(75, "How long a connection stays open without a request.", least=1)
     unread_seconds: int = row(
-        60, "How long a client may leave an answer unread; each 16 KB that it takes begin the time anew.", least=1
+        60,
+        "How long a client may leave an answer unread; each 16 KB that it takes begin the time anew.",
+        least=1,
     )
     unread_bytes_max: int = row(
         256 * 1024 * 1024,
@@ -89,30 +110,49 @@ class Settings:
         least=1,
     )
     connections_max: int = row(
-        1000, "Open connections per worker; a new one takes the place of those that keep the server waiting longest.", least=1
+        1000,
+        (
+            "Open connections per worker; a new one takes the place of those that keep the "
+            "server waiting longest."
+        ),
+        least=1,
     )
     connections_address_max: int = row(
-        500, "The same for the connections of one address, which may be a whole school's or a proxy's.", least=1
+        500,
+        "The same for the connections of one address, which may be a whole school's or a proxy's.",
+        least=1,
     )
-    stop_seconds: int = row(10, "How long a server that is told to end waits for requests under way.", least=1)
-    wrong_token: str = row("html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json"))
-    page_cache_bytes: int = row(32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0)
+    stop_seconds: int = row(
+        10, "How long a server that is told to end waits for requests under way.", least=1
+    )
+    wrong_token: str = row(
+        "html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json")
+    )
+    page_cache_bytes: int = row(
+        32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0
+    )
     history_days: int = row(100, "How long superseded versions of records are kept.", least=1)
     event_days: int = row(30, "How long events are kept.", least=1)
     identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)
     sync_memory: str = row(
-        "512MB", "Memory that a sync's engine may use before it spills to disk; the process takes up to 500 MB more."
+        "512MB",
+        "Memory that a sync's engine may use before it spills to disk; the process takes up to 500 MB more.",
     )
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
 
 
 def listening_address(settings: Settings) -> str:
     """Where the server listens, as an address to open; one of IPv6 stands in brackets (RFC 3986, 3.2.2)."""
-    return f"http://[{settings.host}]:{settings.port}" if ":" in settings.host else f"http://{settings.host}:{settings.port}"
+    return (
+        f"http://[{settings.host}]:{settings.port}"
+        if ":" in settings.host
+        else f"http://{settings.host}:{settings.port}"
+    )
 
 
 def base_url(settings: Settings) -> str:
-    """The address under which people and applications reach the server, without a trailing slash: also the issuer."""
+    """The address under which people and applications reach the server, without a trailing slash: also the
+    issuer."""
     return (settings.issuer or settings.public_url or listening_address(settings)).rstrip("/")
 
 
@@ -158,13 +198,15 @@ def _checked(name: str, type_: object, given: object, metadata: Mapping[str, Any
         raise BadSetting(f"{name}: expected at least {least}, got {value}")
     if choices and value not in choices:
         raise BadSetting(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
-    if metadata["is_address"] and value and (addresses.parts(str(value)) is None or {"?", "#"} & set(str(value))):
+    if metadata["is_address"] and value and (urls.parts(str(value)) is None or {"?", "#"} & set(str(value))):
         raise BadSetting(f"{name}: expected an address such as https://roll.example.org, got {value!r}")
     if metadata["is_networks"]:
         try:
-            addresses.networks(str(value))
+            urls.networks(str(value))
         except ValueError:
-            raise BadSetting(f"{name}: expected networks such as 10.1.0.0/16, separated by commas, got {value!r}") from None
+            raise BadSetting(
+                f"{name}: expected networks such as 10.1.0.0/16, separated by commas, got {value!r}"
+            ) from None
     return value
 
 
@@ -174,7 +216,10 @@ def _whole(given: object) -> int:
 
 def masked(settings: Settings) -> dict[str, object]:
     """The settings as name and value, with passwords inside database addresses masked."""
-    return {entry.name: _mask(getattr(settings, entry.name), entry.metadata["secret"]) for entry in fields(Settings)}
+    return {
+        entry.name: _mask(getattr(settings, entry.name), entry.metadata["secret"])
+        for entry in fields(Settings)
+    }
 
 
 def _mask(value: object, is_secret: bool) -> object:

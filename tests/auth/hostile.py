@@ -1,4 +1,5 @@
-"""A sign-in service that is slow, large or broken on purpose, over real sockets; the bytes for each path are given."""
+"""A sign-in service that is slow, large or broken on purpose, over real sockets; the bytes for each path are
+given."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ Send = Callable[[socket.socket], None]
 
 @dataclass
 class Hostile:
-    """`answers`: what is sent for a path, bytes or a function that sends them; `asked`: the paths, in order."""
+    """`answers`: what is sent for a path, bytes or a function that sends them; `asked`: the paths, in
+    order."""
 
     address: str
     answers: dict[str, bytes | Send] = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""Id tokens of other services: what is signed with keys too short, nested without end, or not signed is refused in words."""
+"""Id tokens of other services: what is signed with keys too short, nested without end, or not signed is
+refused in words."""
 
 from __future__ import annotations
 
@@ -41,7 +42,14 @@ def _signed(payload: str, bits: int = 2048, header: str = '{"alg":"RS256","kid":
 
 def _claims(**more: Any) -> str:
     now = int(time.time())
-    known = {"iss": EXPECTED["issuer"], "aud": "rollbook", "sub": "1", "nonce": "n", "iat": now, "exp": now + 60}
+    known = {
+        "iss": EXPECTED["issuer"],
+        "aud": "rollbook",
+        "sub": "1",
+        "nonce": "n",
+        "iat": now,
+        "exp": now + 60,
+    }
     return json.dumps(known | more)
 
 
@@ -52,12 +60,27 @@ def _refusal(token: object, keys: Any) -> str:
 
 
 def test_a_good_token_is_believed() -> None:
-    for more in ({}, {"azp": "rollbook"}, {"aud": ["rollbook"]}, {"aud": ["rollbook", "x"], "azp": "rollbook"}):
+    for more in (
+        {},
+        {"azp": "rollbook"},
+        {"aud": ["rollbook"]},
+        {"aud": ["rollbook", "x"], "azp": "rollbook"},
+    ):
         assert verified(_signed(_claims(**more)), {"keys": [_published(2048)]}, **EXPECTED)["sub"] == "1"
 
 
 def test_keys_that_cannot_be_used_are_passed_over() -> None:
-    odd = [None, 7, "x", {}, {"kty": 1}, {"kty": "RSA"}, {"kty": "EC", "crv": "P-0"}, {"kty": "later"}, _published(1024, kid="0")]
+    odd = [
+        None,
+        7,
+        "x",
+        {},
+        {"kty": 1},
+        {"kty": "RSA"},
+        {"kty": "EC", "crv": "P-0"},
+        {"kty": "later"},
+        _published(1024, kid="0"),
+    ]
     assert verified(_signed(_claims()), {"keys": [*odd, _published(2048)]}, **EXPECTED)["sub"] == "1"
 
 
@@ -79,14 +102,18 @@ UNREADABLE = {
     "words": "x.y.z",
     "another key": _signed(_claims(), 2048, '{"alg":"RS256","kid":"2"}'),
     "claims nested without end": _signed(f'{{"x":{"[" * 15_000}{"]" * 15_000}}}'),
-    "a header nested without end": _signed(_claims(), 2048, f'{{"alg":"RS256","x":{"[" * 15_000}{"]" * 15_000}}}'),
+    "a header nested without end": _signed(
+        _claims(), 2048, f'{{"alg":"RS256","x":{"[" * 15_000}{"]" * 15_000}}}'
+    ),
     "claims that are long": _signed(f'{{"x":{DEEP}}}'),
     "claims that are a list": _signed("[]"),
     "claims that are no JSON": _signed("{"),
     "a number without end": _signed(_claims().replace('"1"', "9" * 5000)),
     "no signature": f"{_text(b'{}')}.{_text(_claims().encode())}.",
     "no algorithm": f"{_text(json.dumps({'alg': 'none'}).encode())}.{_text(_claims().encode())}.",
-    "a header that must be understood": _signed(_claims(), 2048, '{"alg":"RS256","kid":"1","crit":["x"],"x":1}'),
+    "a header that must be understood": _signed(
+        _claims(), 2048, '{"alg":"RS256","kid":"1","crit":["x"],"x":1}'
+    ),
 }
 
 

@@ -1,4 +1,5 @@
-"""Districts' sign-in services that are slow, large, broken or hostile: over real sockets, and refused in words."""
+"""Districts' sign-in services that are slow, large, broken or hostile: over real sockets, and refused in
+words."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from typing import Any
 import pytest
 from httpcore import ConnectError, ConnectTimeout
 
-from rollbook import addresses
 from rollbook import settings as setting_rows
+from rollbook import urls
 from rollbook.auth import services
 from rollbook.auth.services import Services
 from rollbook.errors import BadSetting, SignInStopped
 from rollbook.outgoing import Caller
-from rollbook.store.credentials import Provider
+from rollbook.store.accounts.credentials import Provider
 from tests.auth.hostile import Hostile, Send, drip, hostile, ok
 
 DESCRIPTION = "/.well-known/openid-configuration"
@@ -38,7 +39,11 @@ def provider(issuer: str) -> Provider:
 
 def described(service: Hostile, **more: Any) -> bytes:
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-    return ok(json.dumps({"issuer": service.address, **{name: f"{service.address}/{name}" for name in names}, **more}).encode())
+    return ok(
+        json.dumps(
+            {"issuer": service.address, **{name: f"{service.address}/{name}" for name in names}, **more}
+        ).encode()
+    )
 
 
 def refusal(service: Hostile, asking: Services | None = None) -> str:
@@ -62,7 +67,9 @@ SLOW: dict[str, bytes | Send] = {
 
 
 @pytest.mark.parametrize("what", SLOW)
-def test_an_answer_that_drips_ends_at_the_deadline(service: Hostile, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_an_answer_that_drips_ends_at_the_deadline(
+    service: Hostile, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     monkeypatch.setattr(services, "ANSWER_SECONDS", 0.5)
     service.answers[DESCRIPTION] = SLOW[what]
     assert "does not answer" in refusal(service)
@@ -132,7 +139,10 @@ def test_one_slow_service_holds_up_no_other(service: Hostile, monkeypatch: pytes
     service.answers[DESCRIPTION] = wait
     monkeypatch.setattr(services, "PLACES", services.TURNS)
     asking = Services()
-    waiting = [threading.Thread(target=lambda: asking.metadata(provider(service.address))) for _ in range(services.TURNS)]
+    waiting = [
+        threading.Thread(target=lambda: asking.metadata(provider(service.address)))
+        for _ in range(services.TURNS)
+    ]
     for one in waiting:
         one.start()
     for _ in waiting:
@@ -165,33 +175,78 @@ def test_a_service_that_names_ever_new_addresses_of_its_keys_fills_nothing(servi
 
 
 INNER = (
-    *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-    *("100.100.100.200", "168.63.129.16", "192.0.0.192", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
-    *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "::ffff:127.0.0.1"),
-    *("::ffff:169.254.169.254", "::7f00:1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1"),
+    *(
+        "127.0.0.1",
+        "127.8.9.1",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+    ),
+    *(
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+    ),
+    *(
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fec0::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+    ),
+    *(
+        "::ffff:169.254.169.254",
+        "::7f00:1",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::a00:1",
+    ),
     "2001:0:4136:e378:8000:63bf:80ff:fffe",  # Teredo of 127.0.0.1
 )
-OUTER = ("8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
+OUTER = (
+    "8.8.8.8",
+    "1.1.1.1",
+    "93.184.216.34",
+    "2606:4700::1111",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    "2002:808:808::1",
+)
 
 
 @pytest.mark.parametrize("address", INNER)
 def test_inner_addresses_are_known_in_every_form(address: str) -> None:
-    assert addresses.is_inner(ip_address(address))
+    assert urls.is_inner(ip_address(address))
 
 
 @pytest.mark.parametrize("address", OUTER)
 def test_outer_addresses_are_not_inner(address: str) -> None:
-    assert not addresses.is_inner(ip_address(address))
+    assert not urls.is_inner(ip_address(address))
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What names lead to, in place of a name server: each look-up takes the next address, and the last one stays."""
+    """What names lead to, in place of a name server: each look-up takes the next address, and the last one
+    stays."""
     known: dict[str, list[str]] = {}
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
         left = known.get(host, [host])
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (left.pop(0) if len(left) > 1 else left[0], port))]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (left.pop(0) if len(left) > 1 else left[0], port))
+        ]
 
     monkeypatch.setattr("rollbook.outgoing.socket.getaddrinfo", look_up)
     return known
@@ -221,7 +276,10 @@ def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
 
     monkeypatch.setattr("rollbook.outgoing.socket.getaddrinfo", look_up)
-    with closing(Caller("https://slow.example")) as caller, pytest.raises(ConnectTimeout, match="its name is looked up"):
+    with (
+        closing(Caller("https://slow.example")) as caller,
+        pytest.raises(ConnectTimeout, match="its name is looked up"),
+    ):
         caller.ask("GET", "https://slow.example/", seconds=0.2, bytes_max=1000)
     assert not answered.is_set()
     assert connected == []
@@ -234,19 +292,25 @@ def test_an_endpoint_inside_this_servers_network_is_not_asked(
 ) -> None:
     names["inside.example"] = [leads_to]
     for issuer in ("https://login.example", "https://8.8.8.8"):
-        with pytest.raises(SignInStopped, match=r"names an address inside this server's network, inside\.example"):
+        with pytest.raises(
+            SignInStopped, match=r"names an address inside this server's network, inside\.example"
+        ):
             Services()._ask(provider(issuer), "GET", "https://inside.example/keys")
     assert connected == []
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "2130706433", "0x7f.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "2130706433", "0x7f.1"]
+)
 def test_a_literal_inner_address_is_not_asked(connected: list[str], host: str) -> None:
     with pytest.raises(SignInStopped, match="inside this server's network"):
         Services()._ask(provider("https://login.example"), "GET", f"https://{host}/keys")
     assert connected == []
 
 
-def test_the_address_that_was_checked_is_the_one_connected_to(names: dict[str, list[str]], connected: list[str]) -> None:
+def test_the_address_that_was_checked_is_the_one_connected_to(
+    names: dict[str, list[str]], connected: list[str]
+) -> None:
     names["moves.example"] = ["93.184.216.34", "127.0.0.1"]
     with pytest.raises(SignInStopped, match="does not answer"):
         Services()._ask(provider("https://login.example"), "GET", "https://moves.example/keys")
@@ -254,7 +318,12 @@ def test_the_address_that_was_checked_is_the_one_connected_to(names: dict[str, l
 
 
 OWN = {
-    "https://login.school.example": {"10.1.2.3": True, "fd12::1": True, "127.0.0.1": False, "169.254.169.254": False},
+    "https://login.school.example": {
+        "10.1.2.3": True,
+        "fd12::1": True,
+        "127.0.0.1": False,
+        "169.254.169.254": False,
+    },
     "http://localhost:9000": {"127.0.0.1": True, "::1": True},
     "https://10.1.2.3": {"10.1.2.3": True},
 }
@@ -271,20 +340,32 @@ def test_a_service_that_is_inside_is_asked_at_its_own_host_alone(
         connected.clear()
         with pytest.raises(SignInStopped) as caught:
             Services()._ask(provider(issuer), "GET", f"{issuer}/keys")
-        assert (address, connected, "inside" in str(caught.value)) == (address, [address] if is_asked else [], not is_asked)
+        assert (address, connected, "inside" in str(caught.value)) == (
+            address,
+            [address] if is_asked else [],
+            not is_asked,
+        )
         with pytest.raises(SignInStopped, match="inside this server's network"):
             Services()._ask(provider(issuer), "GET", "https://other.example/keys")
 
 
 def test_an_operator_allows_inner_networks(names: dict[str, list[str]], connected: list[str]) -> None:
     names["keys.example"] = ["10.1.2.3"]
-    for text, is_asked in {"10.1.0.0/16": True, "10.2.0.0/16, 10.1.2.3": True, "10.2.0.0/16": False, "fc00::/7": False}.items():
+    for text, is_asked in {
+        "10.1.0.0/16": True,
+        "10.2.0.0/16, 10.1.2.3": True,
+        "10.2.0.0/16": False,
+        "fc00::/7": False,
+    }.items():
         connected.clear()
-        asking = Services(addresses.networks(text))
+        asking = Services(urls.networks(text))
         with pytest.raises(SignInStopped):
             asking._ask(provider("https://login.example"), "GET", "https://keys.example/keys")
         assert (text, connected) == (text, ["10.1.2.3"] if is_asked else [])
-    assert setting_rows.read({"ROLLBOOK_SIGNIN_NETWORKS": "10.1.0.0/16,fc00::/7"}).signin_networks == "10.1.0.0/16,fc00::/7"
+    assert (
+        setting_rows.read({"ROLLBOOK_SIGNIN_NETWORKS": "10.1.0.0/16,fc00::/7"}).signin_networks
+        == "10.1.0.0/16,fc00::/7"
+    )
     with pytest.raises(BadSetting, match=r"^signin_networks: expected networks such as"):
         setting_rows.read({"ROLLBOOK_SIGNIN_NETWORKS": "10.1.2.3/16"})
 
@@ -303,6 +384,15 @@ def test_behind_a_proxy_inner_names_are_refused_as_well(
 
 
 def test_endpoints_of_a_service_with_https_have_https() -> None:
-    for address in ("http://localhost/token", "http://127.0.0.1/token", "http://login.example/token", "ftp://a", "", "https://"):
+    for address in (
+        "http://localhost/token",
+        "http://127.0.0.1/token",
+        "http://login.example/token",
+        "ftp://a",
+        "",
+        "https://",
+    ):
         with pytest.raises(SignInStopped, match="names no safe token_endpoint"):
-            services.endpoint({"token_endpoint": address}, "token_endpoint", provider("https://login.example"))
+            services.endpoint(
+                {"token_endpoint": address}, "token_endpoint", provider("https://login.example")
+            )

@@ -1,4 +1,5 @@
-"""The keys that sign id tokens: one is made by whoever comes first, and whatever is signed can be verified."""
+"""The keys that sign id tokens: one is made by whoever comes first, and whatever is signed can be
+verified."""
 
 from __future__ import annotations
 
@@ -12,14 +13,16 @@ import pytest
 
 from rollbook.auth.oidc import Signer
 from rollbook.errors import Busy
-from rollbook.store.database import Database
-from rollbook.store.keys import Sealer
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
 
 WORKERS = 2
 EACH = 3
 
 
-def test_of_all_who_come_first_none_signs_with_a_key_that_is_not_published(database: Database, tmp_path: Path) -> None:
+def test_of_all_who_come_first_none_signs_with_a_key_that_is_not_published(
+    database: Database, tmp_path: Path
+) -> None:
     """Threads of several workers at once, of which each has a signer of its own."""
     signers = [Signer(database, Sealer(tmp_path / "key")) for _ in range(WORKERS)]
     gate = Barrier(WORKERS * EACH)

@@ -1,4 +1,5 @@
-"""Who is asking: headers read to the letter, tokens remembered no longer than they are good; on both databases."""
+"""Who is asking: headers read to the letter, tokens remembered no longer than they are good; on both
+databases."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from typing import cast
 import pytest
 
 from rollbook import sync
-from rollbook.auth import published
 from rollbook.auth.tokens import Tokens, basic, bearer
-from rollbook.contract.access import SECURE_SYNC
+from rollbook.demo import published
+from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Unauthorized
-from rollbook.store import applications
-from rollbook.store.database import Connection, Database, open_database
-from rollbook.store.keys import Sealer
+from rollbook.store.accounts import applications
+from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.keys import Sealer
 from tests.journeys.hub import Hub
 
 
@@ -27,7 +28,9 @@ def test_a_bearer_header_holds_a_token(header: str) -> None:
     assert bearer(header) == "abc"
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc", "Bearer:abc", "Token abc"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc", "Bearer:abc", "Token abc"]
+)
 def test_any_other_header_holds_none(header: str) -> None:
     with pytest.raises(Unauthorized, match=r"^Unrecognized token string$"):
         bearer(header)
@@ -98,7 +101,9 @@ def test_a_token_is_good_from_its_connection_until_its_end(hub: Hub, database_ad
         assert resolved(tokens, hub.database, token) is None
 
 
-def test_no_more_is_remembered_than_there_is_room_for(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_remembered_than_there_is_room_for(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rollbook.auth.tokens.REMEMBERED_MAX", 2)
     given, tokens = [small_hub.connect(name=name) for name in "ABC"], Tokens(in_demo=False)
     assert None not in [resolved(tokens, small_hub.database, token) for token in given]
@@ -107,7 +112,9 @@ def test_no_more_is_remembered_than_there_is_room_for(small_hub: Hub, monkeypatc
 
 def test_a_token_is_remembered_once_however_its_header_is_spelled(small_hub: Hub) -> None:
     token, tokens = small_hub.connect(), Tokens(in_demo=False)
-    assert None not in [resolved(tokens, small_hub.database, f"{' ' * number}{token}") for number in range(50)]
+    assert None not in [
+        resolved(tokens, small_hub.database, f"{' ' * number}{token}") for number in range(50)
+    ]
     assert list(tokens._remembered) == [token]
 
 
@@ -172,7 +179,9 @@ def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> 
 def test_another_key_does_not_open_what_was_sealed(tmp_path: Path) -> None:
     sealed = Sealer(tmp_path / "key").seal("token")
     Sealer(tmp_path / "other").seal("x")
-    with pytest.raises(BadSetting, match=r"key_file: .*other is not the key with which the stored tokens were sealed"):
+    with pytest.raises(
+        BadSetting, match=r"key_file: .*other is not the key with which the stored tokens were sealed"
+    ):
         Sealer(tmp_path / "other").open(sealed)
 
 
@@ -225,6 +234,8 @@ def test_each_thread_forgets_by_its_own_reader(small_hub: Hub) -> None:
         return True
 
     assert is_known()
-    applications.disconnect(small_hub.database, applications.find(small_hub.database, "Reader"), small_hub.district)
+    applications.disconnect(
+        small_hub.database, applications.find(small_hub.database, "Reader"), small_hub.district
+    )
     with ThreadPoolExecutor(1) as other:
         assert not other.submit(is_known).result()

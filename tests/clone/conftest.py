@@ -1,4 +1,5 @@
-"""What the tests of cloning share: a small district on a stub, a database to copy it into, and a clock that does not run."""
+"""What the tests of cloning share: a small district on a stub, a database to copy it into, and a clock that
+does not run."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook.clone import copy
 from rollbook.settings import Settings
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import migrate
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import migrate
 from rollbook.sync import Sync
 from tests.clone.stub import TOKEN, Stub, serving, springfield
 

@@ -1,4 +1,5 @@
-"""A server that speaks the API and does as it is told: a district of its own, and answers that go wrong on purpose."""
+"""A server that speaks the API and does as it is told: a district of its own, and answers that go wrong on
+purpose."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Reply:
 
 
 class Stub:
-    """The server's state. `answer` may take a request over: it gets the number of requests before, and the path."""
+    """The server's state. `answer` may take a request over: it gets the number of requests before, and the
+    path."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -43,9 +45,21 @@ class Stub:
         self.zips = False
         self.courses_of: dict[str, list[str]] = {}
         self.records: dict[str, list[str]] = {
-            kind: [] for kind in ("districts", "schools", "terms", "courses", "resources", "users", "sections", "events")
+            kind: []
+            for kind in (
+                "districts",
+                "schools",
+                "terms",
+                "courses",
+                "resources",
+                "users",
+                "sections",
+                "events",
+            )
         }
-        self.put("districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-01T06:00:00.000Z"})
+        self.put(
+            "districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-01T06:00:00.000Z"}
+        )
 
     def put(self, kind: str, *records: dict[str, Any] | str) -> None:
         """Add records, or replace those of the same id; a text goes out to the letter."""
@@ -66,7 +80,11 @@ class Stub:
         _, _, kind, *rest = parts.path.split("/")
         if rest:
             wanted = self.courses_of.get(rest[0], [])
-            return self._page(parts.path, query, [text for text in self.records["courses"] if json.loads(text)["id"] in wanted])
+            return self._page(
+                parts.path,
+                query,
+                [text for text in self.records["courses"] if json.loads(text)["id"] in wanted],
+            )
         if query.get("count") == "true":
             return _json(f'{{"count":{len(self.records[kind])}}}')
         return self._page(parts.path, query, self.records[kind])
@@ -128,9 +146,12 @@ def serving(stub: Stub) -> Iterator[Stub]:
 
 
 def springfield(students: int = 6) -> Stub:
-    """A small district: one school, a term, two courses, a resource, a teacher, students, a contact, one section."""
+    """A small district: one school, a term, two courses, a resource, a teacher, students, a contact, one
+    section."""
     stub = Stub()
-    school, term, course, other, resource, teacher, section = (id_of(number) for number in (1, 2, 3, 4, 5, 10, 9_000))
+    school, term, course, other, resource, teacher, section = (
+        id_of(number) for number in (1, 2, 3, 4, 5, 10, 9_000)
+    )
     pupils = [id_of(1_000 + number) for number in range(students)]
     dates = {"created": "2026-08-01T00:00:00.000Z", "last_modified": "2026-08-01T00:00:00.000Z"}
     stub.put("schools", {"id": school, "district": DISTRICT, "name": "Springfield Elementary", **dates})
@@ -140,11 +161,24 @@ def springfield(students: int = 6) -> Stub:
     stub.put("resources", {"id": resource, "district": DISTRICT, "title": "Atlas", "roles": ["student"]})
     stub.courses_of[resource] = [course, other]
     role = {"school": school, "schools": [school]}
-    stub.put("users", {"id": teacher, "name": {"first": "Edna", "last": "Krabappel"}, "roles": {"teacher": role}, **dates})
+    stub.put(
+        "users",
+        {"id": teacher, "name": {"first": "Edna", "last": "Krabappel"}, "roles": {"teacher": role}, **dates},
+    )
     for id_ in pupils:
-        stub.put("users", {"id": id_, "name": {"first": "Pupil", "last": id_[-3:]}, "roles": {"student": role}, **dates})
+        stub.put(
+            "users",
+            {"id": id_, "name": {"first": "Pupil", "last": id_[-3:]}, "roles": {"student": role}, **dates},
+        )
     related = [{"student": pupils[0], "relationship": "Parent"}]
-    stub.put("users", {"id": id_of(5_000), "name": {"last": "Homer"}, "roles": {"contact": {"student_relationships": related}}})
+    stub.put(
+        "users",
+        {
+            "id": id_of(5_000),
+            "name": {"last": "Homer"},
+            "roles": {"contact": {"student_relationships": related}},
+        },
+    )
     taught = {"school": school, "course": course, "term_id": term, "teachers": [teacher], "students": pupils}
     stub.put("sections", {"id": section, "name": "4th grade", **taught, **dates})
     return stub

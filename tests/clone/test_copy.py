@@ -1,4 +1,5 @@
-"""What a clone leaves in the database: records to the byte, walks over them, events of what differs, and nothing half done."""
+"""What a clone leaves in the database: records to the byte, walks over them, events of what differs, and
+nothing half done."""
 
 from __future__ import annotations
 
@@ -12,16 +13,18 @@ from typing import Any
 import pytest
 
 from rollbook import sync
-from rollbook.contract.access import Access
-from rollbook.contract.endpoints import ENDPOINTS, LISTS
-from rollbook.contract.query import Query
+from rollbook.contract.clever.endpoints import ENDPOINTS, LISTS
+from rollbook.contract.clever.query import Query
+from rollbook.domain.access import Access
 from rollbook.errors import Conflict, Refused
-from rollbook.roster import lists
+from rollbook.roster.views import related_ids
 from rollbook.settings import Settings
-from rollbook.store import applications, districts, events, records
-from rollbook.store.database import Database
-from rollbook.store.keys import Sealer
-from rollbook.store.views import Spec
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.records import event_feed, record_pages
 from rollbook.sync import How
 from tests.clone.conftest import Copy
 from tests.clone.stub import DISTRICT, TOKEN, Stub, id_of
@@ -38,7 +41,7 @@ import os, sys
 from rollbook import settings
 from rollbook.clone import copy
 from rollbook.store import history
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 stage, path, address, token, temporary = sys.argv[1:]
 setattr(history, stage, lambda *_: os._exit(9))
 copy.run(open_database(path), address, token, settings.read({}, temporary=temporary))
@@ -50,7 +53,9 @@ def clone_into(database: Database, clone: Copy) -> Copy:
     return lambda **options: clone(into=database, **options)
 
 
-def bodies(database: Database, spec: Spec | None = None, settings: Settings | None = None) -> dict[tuple[str, str], str]:
+def bodies(
+    database: Database, spec: Spec | None = None, settings: Settings | None = None
+) -> dict[tuple[str, str], str]:
     """Every record and list of a view, the first one by default."""
     district = districts.find(database, DISTRICT)
     view = sync.view_of(database, district, spec or Spec(), settings or Settings())
@@ -70,7 +75,7 @@ def related(database: Database, path: str, id_: str) -> list[str]:
     (endpoint,) = [endpoint for endpoint in ENDPOINTS if endpoint.path == path]
     caller = access(database)
     with database.read() as connection:
-        page = records.related(connection, caller, "/v3.0", endpoint, id_, Query())
+        page = record_pages.related(connection, caller, "/v3.0", endpoint, id_, Query())
     return [element["data"]["id"] for element in json.loads(b"[%b]" % page.elements)]
 
 
@@ -85,14 +90,16 @@ def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
     application, _ = applications.create(database, "Reader")
     view = sync.view_of(database, district, application.asks, settings)
     applications.connect(database, Sealer(tmp_path / "key"), application, district, view)
-    events.switch(database, application.number, on=True)
+    event_feed.switch(database, application.number, on=True)
 
 
 def versions(database: Database) -> tuple[list[Any], list[Any]]:
     """When each record was written, and which have been superseded."""
     with database.read() as connection:
         current = connection.rows("SELECT view, kind, id, since FROM records ORDER BY view, kind, id")
-        old = connection.rows("SELECT view, kind, id, since, until FROM versions ORDER BY view, kind, id, until")
+        old = connection.rows(
+            "SELECT view, kind, id, since, until FROM versions ORDER BY view, kind, id, until"
+        )
     return current, old
 
 
@@ -101,7 +108,7 @@ def reads(source: Stub) -> list[str]:
 
 
 def test_every_list_that_a_path_walks_is_derived() -> None:
-    assert tuple(sorted(lists.selects())) == LISTS
+    assert tuple(sorted(related_ids.selects())) == LISTS
 
 
 def test_records_are_kept_to_the_byte(clone_into: Copy, database: Database, source: Stub) -> None:
@@ -117,10 +124,17 @@ def test_a_record_of_unknown_form_can_be_walked_and_published(
 ) -> None:
     clone_into()
     with_events(database, settings, tmp_path)
-    source.put("users", STRANGE, {"id": id_of(8_001), "roles": None}, {"id": id_of(8_002), "roles": {"x": {}}})
+    source.put(
+        "users", STRANGE, {"id": id_of(8_001), "roles": None}, {"id": id_of(8_002), "roles": {"x": {}}}
+    )
     source.put("sections", {"id": id_of(9_001), "school": None, "students": None, "teachers": [None]})
     clone_into()
-    for path in ("/users/{id}/schools", "/users/{id}/sections", "/users/{id}/mycontacts", "/users/{id}/resources"):
+    for path in (
+        "/users/{id}/schools",
+        "/users/{id}/sections",
+        "/users/{id}/mycontacts",
+        "/users/{id}/resources",
+    ):
         assert related(database, path, id_of(8_000)) == []
     assert related(database, "/sections/{id}/users", id_of(9_001)) == []
     assert [(event["type"], event["data"]["object"]["id"]) for event in feed(database)] == [
@@ -129,14 +143,20 @@ def test_a_record_of_unknown_form_can_be_walked_and_published(
         ("users.created", id_of(8_001)),
         ("users.created", id_of(8_002)),
     ]
-    source.put("users", STRANGE.replace("kept", "changed").replace('"teacher":null', '"teacher":{"ext":null}'))
+    source.put(
+        "users", STRANGE.replace("kept", "changed").replace('"teacher":null', '"teacher":{"ext":null}')
+    )
     clone_into()
-    assert feed(database)[-1]["data"]["previous_attributes"] == {"roles": {"student": {"new_in_v4": "kept"}, "teacher": {}}}
+    assert feed(database)[-1]["data"]["previous_attributes"] == {
+        "roles": {"student": {"new_in_v4": "kept"}, "teacher": {}}
+    }
 
 
 def test_related_paths_lead_where_the_records_say(clone_into: Copy, database: Database) -> None:
     clone_into()
-    school, term, course, other, resource, teacher, section = (id_of(number) for number in (1, 2, 3, 4, 5, 10, 9_000))
+    school, term, course, other, resource, teacher, section = (
+        id_of(number) for number in (1, 2, 3, 4, 5, 10, 9_000)
+    )
     first, contact = id_of(1_000), id_of(5_000)
     pupils = [id_of(1_000 + number) for number in range(6)]
     assert related(database, "/schools/{id}/users", school) == [teacher, *pupils]
@@ -150,12 +170,16 @@ def test_related_paths_lead_where_the_records_say(clone_into: Copy, database: Da
     assert related(database, "/users/{id}/resources", teacher) == []
 
 
-def test_an_unchanged_source_changes_nothing(clone_into: Copy, database: Database, settings: Settings, tmp_path: Path) -> None:
+def test_an_unchanged_source_changes_nothing(
+    clone_into: Copy, database: Database, settings: Settings, tmp_path: Path
+) -> None:
     clone_into()
     with_events(database, settings, tmp_path)
     before = versions(database)
     done = clone_into()
-    assert all((counts.created, counts.updated, counts.deleted) == (0, 0, 0) for counts in done.kinds.values())
+    assert all(
+        (counts.created, counts.updated, counts.deleted) == (0, 0, 0) for counts in done.kinds.values()
+    )
     assert versions(database) == before
     assert feed(database) == []
 
@@ -166,9 +190,13 @@ def test_a_second_clone_takes_over_what_changed_and_publishes_it(
     clone_into()
     with_events(database, settings, tmp_path)
     source.put("districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-02T06:00:00.000Z"})
-    source.put("schools", {"id": id_of(1), "name": "Springfield Upper", "last_modified": "2026-11-02T06:00:00.000Z"})
+    source.put(
+        "schools", {"id": id_of(1), "name": "Springfield Upper", "last_modified": "2026-11-02T06:00:00.000Z"}
+    )
     source.put("users", {"id": id_of(7_000), "roles": {"student": {}}})
-    source.records["users"] = [text for text in source.records["users"] if id_of(1_005) not in text or id_of(5_000) in text]
+    source.records["users"] = [
+        text for text in source.records["users"] if id_of(1_005) not in text or id_of(5_000) in text
+    ]
     clone_into()
     assert [(event["type"], event["data"]["object"]["id"]) for event in feed(database)] == [
         ("users.created", id_of(7_000)),
@@ -185,14 +213,18 @@ def test_a_change_of_dates_alone_is_taken_over_and_not_published(
 ) -> None:
     clone_into()
     with_events(database, settings, tmp_path)
-    changed = source.records["schools"][0].replace('"last_modified": "2026-08-01', '"last_modified": "2026-09-09')
+    changed = source.records["schools"][0].replace(
+        '"last_modified": "2026-08-01', '"last_modified": "2026-09-09'
+    )
     source.put("schools", changed)
     clone_into()
     assert bodies(database)["schools", id_of(1)] == changed
     assert feed(database) == []
 
 
-def test_undo_brings_the_copy_before_back(clone_into: Copy, database: Database, source: Stub, settings: Settings) -> None:
+def test_undo_brings_the_copy_before_back(
+    clone_into: Copy, database: Database, source: Stub, settings: Settings
+) -> None:
     clone_into()
     before = bodies(database)
     source.put("districts", {"id": DISTRICT, "name": "Shelbyville"})
@@ -204,7 +236,9 @@ def test_undo_brings_the_copy_before_back(clone_into: Copy, database: Database, 
     assert bodies(database) == before
 
 
-def test_undo_of_the_first_clone_leaves_the_district_empty(clone_into: Copy, database: Database, settings: Settings) -> None:
+def test_undo_of_the_first_clone_leaves_the_district_empty(
+    clone_into: Copy, database: Database, settings: Settings
+) -> None:
     clone_into()
     copied = districts.find(database, DISTRICT)
     sync.undo(database, copied, settings, How(is_approved=True, name=copied.name))
@@ -225,7 +259,9 @@ def test_a_district_of_files_is_not_cloned_over(clone: Copy, sqlite: Database, s
     assert reads(source) == []
 
 
-def test_a_name_that_is_taken_asks_for_another_before_anything_is_read(clone: Copy, sqlite: Database, source: Stub) -> None:
+def test_a_name_that_is_taken_asks_for_another_before_anything_is_read(
+    clone: Copy, sqlite: Database, source: Stub
+) -> None:
     districts.create(sqlite, "Springfield")
     with pytest.raises(Conflict, match="call the copy otherwise with --name"):
         clone()

@@ -1,4 +1,5 @@
-"""A source that is hostile: over real sockets it drips, floods, leads in circles and elsewhere, and is told in one line."""
+"""A source that is hostile: over real sockets it drips, floods, leads in circles and elsewhere, and is told
+in one line."""
 
 from __future__ import annotations
 
@@ -80,14 +81,18 @@ def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(
         b'{"data":[],"links":[{"rel":"next","uri":7}]}',
     ],
 )
-def test_json_that_is_nested_or_long_without_end_is_told_in_words(service: Hostile, waits: list[float], body: bytes) -> None:
+def test_json_that_is_nested_or_long_without_end_is_told_in_words(
+    service: Hostile, waits: list[float], body: bytes
+) -> None:
     service.answers[PATH] = ok(body)
     found = trouble(service, waits)
     assert "JSON that cannot be read" in found or "does not have the form of this API" in found
 
 
 @pytest.mark.parametrize("reset", ["nan", "inf", "-inf", "1e999", "9" * 5000])
-def test_a_window_that_ends_at_no_moment_makes_nobody_wait(service: Hostile, waits: list[float], reset: str) -> None:
+def test_a_window_that_ends_at_no_moment_makes_nobody_wait(
+    service: Hostile, waits: list[float], reset: str
+) -> None:
     service.answers[PATH] = ok(b'{"data":[]}', "x-ratelimit-remaining: 0", f"x-ratelimit-reset: {reset}")
     asking = Remote(service.address, "token", wait=waits.append)
     assert [asking.page(PATH).records for _ in range(2)] == [[], []]
@@ -95,9 +100,13 @@ def test_a_window_that_ends_at_no_moment_makes_nobody_wait(service: Hostile, wai
     assert waits == []
 
 
-@pytest.mark.parametrize("location", ["http://127.0.0.1:1/", "/v3.0/elsewhere", "file:///etc/passwd", "http://169.254.169.254/"])
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.1:1/", "/v3.0/elsewhere", "file:///etc/passwd", "http://169.254.169.254/"]
+)
 def test_a_redirect_is_never_followed(service: Hostile, waits: list[float], location: str) -> None:
-    service.answers[PATH] = f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n".encode()
+    service.answers[PATH] = (
+        f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n".encode()
+    )
     assert "answered with a redirect (302)" in trouble(service, waits)
     assert service.asked == [PATH]
 
@@ -109,21 +118,27 @@ def test_a_list_without_end_is_left(clone: Copy, source: Stub, monkeypatch: pyte
         if "/terms?" not in path or "count" in path:
             return None
         links = [{"rel": "next", "uri": f"/v3.0/terms?limit=1&starting_after={id_of(number)}"}]
-        return Reply(200, json.dumps({"data": [{"data": {"id": id_of(number)}}], "links": links}).encode(), JSON)
+        return Reply(
+            200, json.dumps({"data": [{"data": {"id": id_of(number)}}], "links": links}).encode(), JSON
+        )
 
     source.answer = endless
     with pytest.raises(RemoteTrouble, match="terms has more than 50 records, and goes on"):
         clone()
 
 
-def test_courses_of_a_resource_without_end_are_left(clone: Copy, source: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_courses_of_a_resource_without_end_are_left(
+    clone: Copy, source: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pull, "RELATED_MAX", 50)
 
     def endless(number: int, path: str) -> Reply | None:
         if "/resources/" not in path:
             return None
         links = [{"rel": "next", "uri": f"{path.partition('?')[0]}?starting_after={id_of(number)}"}]
-        return Reply(200, json.dumps({"data": [{"data": {"id": id_of(number)}}], "links": links}).encode(), JSON)
+        return Reply(
+            200, json.dumps({"data": [{"data": {"id": id_of(number)}}], "links": links}).encode(), JSON
+        )
 
     source.answer = endless
     with pytest.raises(RemoteTrouble, match="has more than 50 courses, and goes on"):

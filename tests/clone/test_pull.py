@@ -11,8 +11,8 @@ import pytest
 
 from rollbook.clone import pull
 from rollbook.errors import Busy, RemoteTrouble
-from rollbook.store import districts
-from rollbook.store.database import Database
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database
 from tests.clone.conftest import Copy
 from tests.clone.stub import DISTRICT, TOKEN, Reply, Stub, id_of
 
@@ -42,7 +42,11 @@ def folders(tmp_path: Path) -> list[Path]:
 
 def reads(source: Stub) -> list[str]:
     """The requests for records, without those that ask how things stand."""
-    return [path for path in source.requests if not any(part in path for part in ("/districts", "/events", "count=true"))]
+    return [
+        path
+        for path in source.requests
+        if not any(part in path for part in ("/districts", "/events", "count=true"))
+    ]
 
 
 @pytest.mark.parametrize("requests", [4, 7, 10, 13, 15, 17, 19, 21])
@@ -54,7 +58,11 @@ def test_a_broken_clone_goes_on_without_asking_for_the_pages_it_has(
     assert districts.list_all(sqlite) == []
     assert clone().kinds["students"].created == 356
     for name in pull.LISTS:
-        asked = [path for path in reads(source) if path.startswith(f"/v3.0/{name}?") and "limit=100" in path.split("&")[0]]
+        asked = [
+            path
+            for path in reads(source)
+            if path.startswith(f"/v3.0/{name}?") and "limit=100" in path.split("&")[0]
+        ]
         small = [path for path in asked if "limit=100&" in f"{path}&"]
         there = sum(page.startswith(f"{name}-") for page in kept)
         assert len(small) == (4 if name == "users" else 1) - there
@@ -84,13 +92,17 @@ def test_fresh_starts_over(broken: Broken, clone: Copy, source: Stub) -> None:
     assert reads(source)[0].startswith("/v3.0/schools")
 
 
-def test_another_token_does_not_go_on_with_what_this_one_may_see(broken: Broken, clone: Copy, source: Stub) -> None:
+def test_another_token_does_not_go_on_with_what_this_one_may_see(
+    broken: Broken, clone: Copy, source: Stub
+) -> None:
     broken(14)
     clone(token="another")
     assert reads(source)[0].startswith("/v3.0/schools")
 
 
-def test_what_cannot_be_read_any_more_is_dropped(broken: Broken, clone: Copy, source: Stub, tmp_path: Path) -> None:
+def test_what_cannot_be_read_any_more_is_dropped(
+    broken: Broken, clone: Copy, source: Stub, tmp_path: Path
+) -> None:
     broken(14)
     (folder,) = folders(tmp_path)
     (folder / "reading.json").write_bytes(b"{")
@@ -106,7 +118,10 @@ def test_leftovers_that_nobody_went_on_with_are_swept(broken: Broken, clone: Cop
 
 
 def test_two_clones_of_one_token_at_once_are_refused(clone: Copy, source: Stub, tmp_path: Path) -> None:
-    with pull.folder(tmp_path, source.address, TOKEN, is_fresh=False), pytest.raises(Busy, match="another clone"):
+    with (
+        pull.folder(tmp_path, source.address, TOKEN, is_fresh=False),
+        pytest.raises(Busy, match="another clone"),
+    ):
         clone()
 
 
@@ -114,7 +129,9 @@ def test_a_source_that_syncs_meanwhile_is_read_again(clone: Copy, source: Stub) 
     def sync_once(number: int, path: str) -> None:
         if path.startswith("/v3.0/sections?limit") and not moved:
             moved.append(number)
-            source.put("districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-02T06:00:00.000Z"})
+            source.put(
+                "districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-02T06:00:00.000Z"}
+            )
             source.put("users", {"id": id_of(7_000), "roles": {"student": {}}})
 
     moved: list[int] = []
@@ -133,10 +150,15 @@ def test_a_new_event_alone_says_that_the_source_has_moved(clone: Copy, source: S
     assert len([path for path in source.requests if path.startswith("/v3.0/users?limit")]) == 2
 
 
-def test_a_source_that_never_rests_is_told_after_three_readings(clone: Copy, source: Stub, sqlite: Database) -> None:
+def test_a_source_that_never_rests_is_told_after_three_readings(
+    clone: Copy, source: Stub, sqlite: Database
+) -> None:
     def sync_always(number: int, path: str) -> None:
         if path.startswith("/v3.0/users?limit"):
-            source.put("districts", {"id": DISTRICT, "name": "Springfield", "last_sync": f"2026-11-02T06:00:00.{number:03}Z"})
+            source.put(
+                "districts",
+                {"id": DISTRICT, "name": "Springfield", "last_sync": f"2026-11-02T06:00:00.{number:03}Z"},
+            )
 
     source.answer = sync_always
     with pytest.raises(RemoteTrouble, match="changed there during each of 3 readings"):
@@ -145,12 +167,16 @@ def test_a_source_that_never_rests_is_told_after_three_readings(clone: Copy, sou
     assert districts.list_all(sqlite) == []
 
 
-def test_a_resumed_clone_notices_that_the_source_moved_in_between(broken: Broken, clone: Copy, source: Stub) -> None:
+def test_a_resumed_clone_notices_that_the_source_moved_in_between(
+    broken: Broken, clone: Copy, source: Stub
+) -> None:
     broken(14)
     source.put("districts", {"id": DISTRICT, "name": "Springfield", "last_sync": "2026-11-02T06:00:00.000Z"})
     source.put("schools", {"id": id_of(1), "name": "Springfield Upper"})
     done = clone()
-    assert {sample["label"] for sample in done.samples if sample["kind"] == "schools"} == {"Springfield Upper"}
+    assert {sample["label"] for sample in done.samples if sample["kind"] == "schools"} == {
+        "Springfield Upper"
+    }
 
 
 def test_progress_tells_each_list_and_how_much_there_is(clone: Copy, source: Stub) -> None:

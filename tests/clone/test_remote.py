@@ -1,4 +1,5 @@
-"""Reading another server: what goes wrong is waited out or told in one line, and nothing goes to another host."""
+"""Reading another server: what goes wrong is waited out or told in one line, and nothing goes to another
+host."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import pytest
 
 from rollbook.clone.remote import checked_address
 from rollbook.errors import BadSetting, RemoteTrouble
-from rollbook.store import districts
-from rollbook.store.database import Database
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database
 from tests.clone.conftest import Copy
 from tests.clone.stub import TOKEN, Reply, Stub, id_of, serving, springfield
 
@@ -74,7 +75,8 @@ def test_a_server_without_tls_is_told_at_once(clone: Copy, source: Stub, waits: 
 
 
 @pytest.mark.parametrize(
-    "address", ["", "api.example.org", "ftp://a.example", "https://", "http://user:secret@a.example", "http://a/?b"]
+    "address",
+    ["", "api.example.org", "ftp://a.example", "https://", "http://user:secret@a.example", "http://a/?b"],
 )
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(BadSetting, match="expected an address such as"):
@@ -82,7 +84,8 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["https://A.example", "https://a.example/", "https://a.example/v3.0", "https://a.example/v3.0/"]
+    "address",
+    ["https://A.example", "https://a.example/", "https://a.example/v3.0", "https://a.example/v3.0/"],
 )
 def test_the_version_and_a_stroke_at_the_end_of_an_address_do_not_matter(address: str) -> None:
     assert checked_address(address) == "https://a.example"
@@ -105,27 +108,35 @@ def test_a_token_that_cannot_be_a_header_is_refused(clone: Copy) -> None:
         Reply(200, b'{"data":[],"links":[]}', JSON, is_cut=True),
     ],
 )
-def test_trouble_that_passes_is_waited_out(reply: Reply, clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_trouble_that_passes_is_waited_out(
+    reply: Reply, clone: Copy, source: Stub, waits: list[float]
+) -> None:
     source.answer = once("/users?limit", reply, reply, reply)
     assert clone().kinds["students"].created == 6
     assert waits == [1, 2, 4]
 
 
-def test_trouble_that_stays_is_told_after_five_more_tries(clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_trouble_that_stays_is_told_after_five_more_tries(
+    clone: Copy, source: Stub, waits: list[float]
+) -> None:
     source.answer = always("/sections?limit", Reply(502))
     with pytest.raises(RemoteTrouble, match=r"answered with 502 \(asked 6 times; run the command again"):
         clone()
     assert waits == [1, 2, 4, 8, 16]
 
 
-def test_a_used_up_rate_limit_is_waited_for_until_its_window_ends(clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_a_used_up_rate_limit_is_waited_for_until_its_window_ends(
+    clone: Copy, source: Stub, waits: list[float]
+) -> None:
     over = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 40)}
     source.answer = once("/users?limit", Reply(429, b"", over))
     clone()
     assert [38 < seconds < 42 for seconds in waits] == [True]
 
 
-def test_the_last_request_of_a_window_is_followed_by_a_wait(clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_the_last_request_of_a_window_is_followed_by_a_wait(
+    clone: Copy, source: Stub, waits: list[float]
+) -> None:
     usual = source._page("/v3.0/terms", {}, source.records["terms"])
     usual.headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 10)}
     source.answer = once("/terms?limit", usual)
@@ -133,7 +144,9 @@ def test_the_last_request_of_a_window_is_followed_by_a_wait(clone: Copy, source:
     assert [8 < seconds < 12 for seconds in waits] == [True]
 
 
-def test_a_clock_that_differs_makes_nobody_wait_for_hours(clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_a_clock_that_differs_makes_nobody_wait_for_hours(
+    clone: Copy, source: Stub, waits: list[float]
+) -> None:
     over = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 40_000)}
     source.answer = once("/users?limit", Reply(429, b"", over))
     clone()
@@ -146,7 +159,9 @@ def test_retry_after_is_kept_to(clone: Copy, source: Stub, waits: list[float]) -
     assert waits == [7]
 
 
-def test_without_a_word_about_the_window_the_waits_double(clone: Copy, source: Stub, waits: list[float]) -> None:
+def test_without_a_word_about_the_window_the_waits_double(
+    clone: Copy, source: Stub, waits: list[float]
+) -> None:
     source.answer = always("/users?limit", Reply(429))
     with pytest.raises(RemoteTrouble, match="rate limit"):
         clone()
@@ -210,19 +225,25 @@ def test_a_record_that_comes_twice_is_refused(clone: Copy, source: Stub, sqlite:
 
 
 def test_a_record_that_says_a_field_twice_is_refused(clone: Copy, source: Stub) -> None:
-    known = source.records["users"][-1].replace('"roles": {', '"roles": {"student": {}, "student": {"ell_status": "Y"}, ')
+    known = source.records["users"][-1].replace(
+        '"roles": {', '"roles": {"student": {}, "student": {"ell_status": "Y"}, '
+    )
     source.records["users"].append(known.replace(id_of(5_000), id_of(7_000)))
     with pytest.raises(RemoteTrouble, match="a record of users is no valid JSON: a field is said twice"):
         clone()
 
 
 def test_an_empty_list_of_resources_may_come_without_data(clone: Copy, source: Stub) -> None:
-    source.answer = lambda _, path: Reply(200, b'{"resources":[]}', JSON) if path.startswith("/v3.0/resources") else None
+    source.answer = lambda _, path: (
+        Reply(200, b'{"resources":[]}', JSON) if path.startswith("/v3.0/resources") else None
+    )
     assert "resources" not in clone().kinds
 
 
 def test_a_server_that_does_not_count_is_read_all_the_same(clone: Copy, source: Stub) -> None:
-    source.answer = lambda _, path: Reply(404, PAGE, HTML) if "count=true" in path or "/events" in path else None
+    source.answer = lambda _, path: (
+        Reply(404, PAGE, HTML) if "count=true" in path or "/events" in path else None
+    )
     assert clone().kinds["students"].created == 6
 
 

@@ -1,4 +1,5 @@
-"""A demo on its first day, made once and copied for each test; and a terminal, in which commands are typed."""
+"""A demo on its first day, made once and copied for each test; and a terminal, in which commands are
+typed."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def terminal(
 
 
 @pytest.fixture
-def small_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def small_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
     """A terminal with an empty district on SQLite alone, for what is only printed."""
     opened = Terminal(str(tmp_path / "rollbook.db"), tmp_path, capsys, monkeypatch)
     opened.done("district", "create", DISTRICT)

@@ -1,4 +1,5 @@
-"""The program as it is called from a terminal, within the test: `main` itself, with a database and a folder of its own."""
+"""The program as it is called from a terminal, within the test: `main` itself, with a database and a folder
+of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class Outcome:
 class Terminal:
     """One district, and the files that it sends."""
 
-    def __init__(self, address: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, address: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self.folder = folder
         self._capsys, self._monkeypatch = capsys, monkeypatch
         monkeypatch.chdir(folder)
@@ -66,7 +69,8 @@ class Terminal:
 
 
 def roll(students: int = 100, *, first: int = 0, prefix: str = "", last_name: str = "Ash") -> dict[str, str]:
-    """A district of one school, one teacher, one section and so many students, of whom one is in the section."""
+    """A district of one school, one teacher, one section and so many students, of whom one is in the
+    section."""
     names = [f"{prefix}s{number:04}" for number in range(first, first + students)]
     rows = "".join(f"{prefix}ash,{name},{last_name},Ann {name}\n" for name in names)
     return {

@@ -1,4 +1,5 @@
-"""Whatever is typed, set or found: one clear line and exit code 1, or the usage and exit code 2, and never a traceback."""
+"""Whatever is typed, set or found: one clear line and exit code 1, or the usage and exit code 2, and never a
+traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from tests.journeys import program
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a synced district D, an application A that reads it, and things that are not what they should be."""
+    """A folder with a synced district D, an application A that reads it, and things that are not what they
+    should be."""
     folder = tmp_path_factory.mktemp("place")
     world.write(folder / "files")
     program.done("district", "create", "D", folder=folder)
@@ -85,7 +87,10 @@ def test_a_missing_or_impossible_argument_is_named(place: Path, arguments: str, 
         (["connect", "A", "E"], "no district has the name or id 'E'"),
         (["application", "create", ""], "needs a name"),
         (["application", "create", "A"], "'A' exists already"),
-        (["application", "create", "B", "--scopes", "read:minds"], "'read:minds' is no scope; expected some of read:"),
+        (
+            ["application", "create", "B", "--scopes", "read:minds"],
+            "'read:minds' is no scope; expected some of read:",
+        ),
         (["undo", "E"], "no district has the name or id 'E'"),
         (["approve", "D"], "no sync of 'D' is held"),
         (["generate", "text"], "cannot write to text"),
@@ -106,25 +111,40 @@ def test_a_missing_or_impossible_argument_is_named(place: Path, arguments: str, 
             ["serve", "--host", "[::1]"],
             "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got '[::1]'",
         ),
-        (["serve", "--host", ""], "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got ''"),
-        (["serve", "--host", "2001:db8::1"], "on 2001:db8::1 cannot be used: Cannot assign requested address"),
+        (
+            ["serve", "--host", ""],
+            "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got ''",
+        ),
+        (
+            ["serve", "--host", "2001:db8::1"],
+            "on 2001:db8::1 cannot be used: Cannot assign requested address",
+        ),
         (
             ["demo", "--host", "a..b"],
             "host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got 'a..b'",
         ),
         (["demo", "--port", "70000"], "port: expected at most 65535, got 70000"),
-        (["demo", "--folder", "text"], "folder: text cannot be used: File exists; choose another one with --folder"),
+        (
+            ["demo", "--folder", "text"],
+            "folder: text cannot be used: File exists; choose another one with --folder",
+        ),
         (["demo", "--folder", "text/below"], "folder: text/below cannot be used"),
         (["demo", "--folder", "/proc/nowhere"], "folder: /proc/nowhere cannot be used"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_done_is_told_in_one_line(place: Path, arguments: list[str], expected: str) -> None:
-    more = ["--port", str(program.free_port())] if arguments[0] in ("serve", "demo") and "--port" not in arguments else []
+    more = (
+        ["--port", str(program.free_port())]
+        if arguments[0] in ("serve", "demo") and "--port" not in arguments
+        else []
+    )
     assert expected in told(place, *arguments, *more)
 
 
-def test_a_folder_without_files_is_told_in_one_line_and_all_that_is_missing_in_the_report(place: Path) -> None:
+def test_a_folder_without_files_is_told_in_one_line_and_all_that_is_missing_in_the_report(
+    place: Path,
+) -> None:
     outcome = program.run("sync", "D", "empty", folder=place)
     assert (outcome.returncode, outcome.stderr.count("\n")) == (1, 1)
     assert outcome.stderr.startswith("rollbook: schools.csv is missing; expected the five files")
@@ -134,8 +154,13 @@ def test_a_folder_without_files_is_told_in_one_line_and_all_that_is_missing_in_t
 
 
 def test_a_demo_of_an_impossible_size_is_told(place: Path) -> None:
-    outcome = program.run("demo", "--students", "3", "--folder", "tiny", "--port", str(program.free_port()), folder=place)
-    assert (outcome.returncode, outcome.stderr) == (1, "rollbook: students must be from 50 to 1000000, not 3\n")
+    outcome = program.run(
+        "demo", "--students", "3", "--folder", "tiny", "--port", str(program.free_port()), folder=place
+    )
+    assert (outcome.returncode, outcome.stderr) == (
+        1,
+        "rollbook: students must be from 50 to 1000000, not 3\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +175,10 @@ def test_a_demo_of_an_impossible_size_is_told(place: Path) -> None:
         ("broken.db", "broken.db cannot be"),
         ("other.db", "other.db cannot be used: table facts already exists"),
         ("mysql://user:hunter2@host/x", "expected a file path or a postgresql:// URL, got mysql://..."),
-        ("postgresql://user:hunter2@127.0.0.1:1/x", "the PostgreSQL server cannot be reached: connection failed"),
+        (
+            "postgresql://user:hunter2@127.0.0.1:1/x",
+            "the PostgreSQL server cannot be reached: connection failed",
+        ),
         ("postgresql://user:hunter2@[bad", "the PostgreSQL server cannot be reached"),
         ("postgresql://user:hunter2@/x?host=/nowhere", "the PostgreSQL server cannot be reached"),
     ],
@@ -176,17 +204,27 @@ def test_every_command_tells_it_in_the_same_words(place: Path, arguments: str, d
         ("settings", {"port": 70_000}, "port: expected at most 65535, got 70000"),
         ("settings", {"workers": -1}, "workers: expected at least 1, got -1"),
         ("settings", {"wrong_token": "xml"}, "wrong_token: expected one of html, json, got 'xml'"),
-        ("sync D files", {"sync_memory": "lots"}, "sync_memory: expected a size such as 512MB or 2GB, got 'lots'"),
+        (
+            "sync D files",
+            {"sync_memory": "lots"},
+            "sync_memory: expected a size such as 512MB or 2GB, got 'lots'",
+        ),
         ("sync D files", {"sync_memory": "1GB'; DROP"}, "sync_memory: expected a size"),
         ("sync D files", {"sync_memory": "1KB"}, "memory or disk did not suffice (see sync_memory"),
-        ("sync D files", {"temporary": "nowhere"}, "temporary: no file can be made in 'nowhere': No such file or directory"),
+        (
+            "sync D files",
+            {"temporary": "nowhere"},
+            "temporary: no file can be made in 'nowhere': No such file or directory",
+        ),
         ("connect A D", {"temporary": "text"}, "temporary: no file can be made in 'text': Not a directory"),
         ("connect A D", {"key_file": "text"}, "key_file: text holds no key"),
         ("connect A D", {"key_file": "empty"}, "key_file: empty holds no key"),
         ("connect A D", {"key_file": "nowhere"}, "key_file: nowhere is not there"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(place: Path, arguments: str, settings: dict[str, object], expected: str) -> None:
+def test_a_setting_that_cannot_be_used_is_named(
+    place: Path, arguments: str, settings: dict[str, object], expected: str
+) -> None:
     assert expected in told(place, *arguments.split(), **settings)
 
 
@@ -207,7 +245,10 @@ def test_a_port_that_is_taken_is_told_with_how_to_choose_another(place: Path) ->
         port = server.base.rpartition(":")[2]
         for command in ("serve", "demo"):
             line = told(place, command, "--port", port)
-            assert line == f"port {port} on 127.0.0.1 cannot be used: Address already in use; choose another one with --port"
+            assert line == (
+                f"port {port} on 127.0.0.1 cannot be used: Address already in use; choose "
+                "another one with --port"
+            )
 
 
 def test_nothing_of_all_this_changed_the_district(place: Path) -> None:

@@ -1,4 +1,5 @@
-"""`rollbook check`: files are looked at as a sync would, and nothing but a list that was asked for is written."""
+"""`rollbook check`: files are looked at as a sync would, and nothing but a list that was asked for is
+written."""
 
 from __future__ import annotations
 
@@ -34,7 +35,13 @@ def test_good_files_have_no_problems(office: Terminal) -> None:
     world.write(office.folder / "files", roll(20))
     assert [" ".join(line.split()) for line in office.done("check", "files").lines] == [
         "file rows left out",
-        *("schools.csv 1 0", "students.csv 20 0", "teachers.csv 1 0", "sections.csv 1 0", "enrollments.csv 1 0"),
+        *(
+            "schools.csv 1 0",
+            "students.csv 20 0",
+            "teachers.csv 1 0",
+            "sections.csv 1 0",
+            "enrollments.csv 1 0",
+        ),
         "no problems",
     ]
     assert sorted(path.name for path in office.folder.iterdir()) == ["files"]
@@ -46,7 +53,13 @@ def test_what_a_sync_would_leave_out_is_shown_and_has_an_exit_code(office: Termi
     assert (outcome.code, outcome.err) == (1, "")
     assert [" ".join(line.split()) for line in outcome.lines] == [
         "file rows left out",
-        *("schools.csv 1 0", "students.csv 21 1", "teachers.csv 1 0", "sections.csv 1 0", "enrollments.csv 3 2"),
+        *(
+            "schools.csv 1 0",
+            "students.csv 21 1",
+            "teachers.csv 1 0",
+            "sections.csv 1 0",
+            "enrollments.csv 3 2",
+        ),
         "3 errors, in the order in which to mend them:",
         "error: 1 x unknown-school in students.csv (School not in schools.csv)",
         "students.csv row 22: School_id 'birch' is no school of schools.csv that went in",
@@ -65,8 +78,13 @@ def test_what_a_sync_would_leave_out_is_shown_and_has_an_exit_code(office: Termi
 
 def test_warnings_alone_are_no_failure(office: Terminal) -> None:
     files = roll(5)
-    world.write(office.folder / "files", {**files, "schools.csv": files["schools.csv"].replace(",1\n", ",\n")})
-    assert "warning: 1 x blank-school-number in schools.csv (School number missing)" in office.done("check", "files").lines
+    world.write(
+        office.folder / "files", {**files, "schools.csv": files["schools.csv"].replace(",1\n", ",\n")}
+    )
+    assert (
+        "warning: 1 x blank-school-number in schools.csv (School number missing)"
+        in office.done("check", "files").lines
+    )
 
 
 def test_files_that_cannot_be_used_name_all_that_stops_them(office: Terminal) -> None:
@@ -74,7 +92,9 @@ def test_files_that_cannot_be_used_name_all_that_stops_them(office: Terminal) ->
     outcome = office.run("check", "files")
     assert outcome.code == 1
     assert [line.split()[1] for line in outcome.lines] == ["schools.csv", "students.csv"]
-    assert outcome.err == "rollbook: schools.csv is empty; expected a header row and rows of data (and 1 more)\n"
+    assert (
+        outcome.err == "rollbook: schools.csv is empty; expected a header row and rows of data (and 1 more)\n"
+    )
     missing = office.run("check", "nothing-there")
     assert (missing.code, missing.err.count("\n")) == (1, 1)
 
@@ -101,7 +121,10 @@ def test_it_finds_what_a_sync_finds(small_terminal: Terminal) -> None:
 
 
 def test_it_follows_a_districts_rules(office: Terminal) -> None:
-    files = {**world.FILES, "students.csv": world.FILES["students.csv"].replace(",5,", ",05,").replace("ext.bus", "Colour")}
+    files = {
+        **world.FILES,
+        "students.csv": world.FILES["students.csv"].replace(",5,", ",05,").replace("ext.bus", "Colour"),
+    }
     world.write(office.folder / "files", files)
     assert office.run("check", "files").code == 1
     assert "unknown-value" in office.done("check", "files", "--lenient").out

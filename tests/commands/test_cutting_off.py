@@ -1,4 +1,5 @@
-"""What an operator does when somebody must be kept out, and what a share, a badge and the trail say on the command line."""
+"""What an operator does when somebody must be kept out, and what a share, a badge and the trail say on the
+command line."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from click.testing import CliRunner
 
 from rollbook import settings as setting_rows
 from rollbook.cli import rollbook
-from rollbook.store import views
-from rollbook.store.database import open_database
+from rollbook.store.district import views
+from rollbook.store.engine.database import open_database
 from rollbook.web.app import App
 from tests import world
 from tests.journeys.hub import Client
@@ -32,7 +33,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: str) -> Any:
     done = CliRunner().invoke(rollbook, words)
-    assert done.exception is None or isinstance(done.exception, SystemExit) or done.exit_code == 1, done.exception
+    assert done.exception is None or isinstance(done.exception, SystemExit) or done.exit_code == 1, (
+        done.exception
+    )
     return done
 
 
@@ -58,7 +61,11 @@ def students(place: Path, token: str) -> list[dict[str, Any]]:
     app = App(database, setting_rows.read({}, database=str(place / "rollbook.db")), limits=place / "limits")
     with closing(database), closing(app.rate_limit), Client(app, token) as client:
         answer = client.get("/v3.0/users?role=student")
-        return [one["data"]["roles"]["student"] for one in answer.json()["data"]] if answer.status_code == 200 else []
+        return (
+            [one["data"]["roles"]["student"] for one in answer.json()["data"]]
+            if answer.status_code == 200
+            else []
+        )
 
 
 def test_an_edit_keeps_what_it_does_not_name(place: Path) -> None:
@@ -79,23 +86,31 @@ def test_what_an_application_requires_cannot_be_withheld_from_it(place: Path) ->
     said("application", "set", "A", "--field", "required:student.dob", "--field", "optional:student.grade")
     assert "requires student.dob" in refused("share", "A", "D", "everything", "--withhold", "student.dob")
     said("share", "A", "D", "everything", "--withhold", "student.grade")
-    assert "'student.shoe_size'" in refused("application", "set", "A", "--field", "required:student.shoe_size")
+    assert "'student.shoe_size'" in refused(
+        "application", "set", "A", "--field", "required:student.shoe_size"
+    )
 
 
 def test_a_share_names_schools_that_are_there(place: Path) -> None:
     token("A", "D")
-    assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", '{"schools": ["N", "Nope"]}')
+    assert "no school with the SIS id, name or id 'Nope'" in refused(
+        "share", "A", "D", '{"schools": ["N", "Nope"]}'
+    )
     some_staff = '{"rules": [{"kind": "staff", "with": ["N", "Nope"]}]}'
     assert "no school with the SIS id, name or id 'Nope'" in refused("share", "A", "D", some_staff)
     assert "no school with" in refused("connect", "B", "D", "--share", '{"schools": ["Nope"]}')
     nobody = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "Grade 1"]]}]}'
-    assert "A then sees nothing of it but the district's own record" in said("share", "A", "D", nobody, "--preview")
+    assert "A then sees nothing of it but the district's own record" in said(
+        "share", "A", "D", nobody, "--preview"
+    )
 
 
 def test_an_earlier_share_can_be_listed_and_applied_again(place: Path) -> None:
     reads = token("A", "D")
     said("share", "A", "D", "everything", "--withhold", "student.dob")
-    said("share", "A", "D", '{"rules": [{"kind": "teacher", "where": []}]}', "--withhold", "none", "--keep-ids")
+    said(
+        "share", "A", "D", '{"rules": [{"kind": "teacher", "where": []}]}', "--withhold", "none", "--keep-ids"
+    )
     assert students(place, reads) == []
     lines = [line[28:] for line in said("share", "A", "D", "--history").splitlines()]
     rules = '{"rules":[{"kind":"teacher","where":[],"with":[]}]}'
@@ -106,7 +121,11 @@ def test_an_earlier_share_can_be_listed_and_applied_again(place: Path) -> None:
     assert [role for role in students(place, reads) if "dob" in role] == []
     assert students(place, reads)
     told = json.loads(said("share", "A", "D", "--history", "--json"))
-    assert [(one["number"], one["withheld"], one["keeps_ids"]) for one in told][-1] == (4, ["student.dob"], False)
+    assert [(one["number"], one["withheld"], one["keeps_ids"]) for one in told][-1] == (
+        4,
+        ["student.dob"],
+        False,
+    )
     said("share", "A", "D", "--revert", "2", "--withhold", "none")
     assert all("dob" in role for role in students(place, reads))
 
@@ -182,7 +201,9 @@ def test_an_operator_signs_a_person_out_everywhere(place: Path) -> None:
     assert students(place, minted) == []
 
 
-def test_a_token_needs_a_district_when_there_is_not_just_one(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_needs_a_district_when_there_is_not_just_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token("A", "D")
     said("token", "A", "emmy")
     said("district", "create", "E")
@@ -221,17 +242,38 @@ def test_the_trail_names_who_and_what(place: Path) -> None:
     token("B", "D")
     said("share", "A", "D", "everything", "--withhold", "student.dob")
     said("badge", "print", "D", "badges.html")
-    said("provider", "set", "D", "--name", "G", "--issuer", "https://id.example", "--client-id", "x", "--client-secret", "y")
+    said(
+        "provider",
+        "set",
+        "D",
+        "--name",
+        "G",
+        "--issuer",
+        "https://id.example",
+        "--client-id",
+        "x",
+        "--client-secret",
+        "y",
+    )
     said("provider", "remove", "D")
     text = said("audit", "--application", "A")
     assert "share changed" in text
     assert "application A, district D" in text
     assert "application B" not in text
     actions = [row["action"] for row in json.loads(said("audit", "--district", "D", "--json"))]
-    assert actions == ["provider removed", "provider set", "badges given", "share changed", "connected", "connected"]
+    assert actions == [
+        "provider removed",
+        "provider set",
+        "badges given",
+        "share changed",
+        "connected",
+        "connected",
+    ]
 
 
-def test_another_key_than_the_one_that_was_used_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_than_the_one_that_was_used_is_refused(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads = token("A", "D")
     key = place / "rollbook.db.key"
     kept = key.read_bytes()
@@ -260,14 +302,24 @@ def test_a_new_token_needs_no_old_one_to_be_opened(place: Path, monkeypatch: pyt
     assert students(place, new)
 
 
-def test_scopes_that_cannot_be_put_in_force_are_not_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scopes_that_cannot_be_put_in_force_are_not_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads = token("A", "D")
     monkeypatch.setenv("ROLLBOOK_TEMPORARY", "/nonexistent")
     assert "temporary" in refused("application", "set", "A", "--scopes", "read:schools")
     assert "read:students" in json.loads(said("application", "show", "A", "--json"))["scopes"]
     assert len(students(place, reads)) == 3
     monkeypatch.delenv("ROLLBOOK_TEMPORARY")
-    said("application", "set", "A", "--scopes", "read:schools read:students", "--field", "required:student.grade")
+    said(
+        "application",
+        "set",
+        "A",
+        "--scopes",
+        "read:schools read:students",
+        "--field",
+        "required:student.grade",
+    )
     assert [role for role in students(place, reads) if "dob" in role] == []
 
 
@@ -276,7 +328,9 @@ def test_the_trail_of_a_removed_application_is_nobody_elses(place: Path) -> None
     said("disconnect", "A", "D")
     said("application", "remove", "A")
     said("application", "create", "A")
-    assert [row["action"] for row in json.loads(said("audit", "--application", "A", "--json"))] == ["application created"]
+    assert [row["action"] for row in json.loads(said("audit", "--application", "A", "--json"))] == [
+        "application created"
+    ]
 
 
 def test_the_database_is_its_owners_alone(place: Path) -> None:

@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from rollbook import sync
-from rollbook.auth import published
-from rollbook.commands import demo_folder, sandbox
-from rollbook.commands.advance import LOCK, Moved
+from rollbook.demo import build, demo_folder, published
+from rollbook.demo.advance import LOCK, Moved
 from rollbook.errors import BadSetting, Busy, Unknown
-from rollbook.store import applications, districts, people, story
-from rollbook.store.database import open_database
-from rollbook.store.story import State
+from rollbook.store.accounts import applications
+from rollbook.store.district import demo_state, districts
+from rollbook.store.district.demo_state import State
+from rollbook.store.engine.database import open_database
+from rollbook.store.records import people
 from tests import demos
 from tests.demos import Demo
 
@@ -38,7 +39,7 @@ def seconds(moment: str) -> float:
 def state_of(demo: Demo) -> State:
     database = open_database(str(demo.folder / "rollbook.db"))
     with database.read() as connection:
-        found = story.state(connection, 1)
+        found = demo_state.state(connection, 1)
     database.close()
     return found
 
@@ -79,7 +80,7 @@ def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo:
         for person in staff:
             if person.id not in several:
                 connection.run("DELETE FROM records WHERE id = ?", (person.id,))
-    sandbox.renew_user_tokens(database, access, districts.list_all(database)[0])
+    build.renew_user_tokens(database, access, districts.list_all(database)[0])
     database.close()
     assert demo.get("/v3.0/me", "ilc_DEMO_SCHOOL_ADMIN_TOKEN")["data"]["id"] in several
 
@@ -89,7 +90,13 @@ def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo:
 
 def test_a_new_demo_stands_on_day_0_with_an_empty_feed(demo: Demo) -> None:
     state = state_of(demo)
-    assert (state.day, state.date, state.students, state.seed, state.in_force) == (0, "2026-08-17", 200, 1, ())
+    assert (state.day, state.date, state.students, state.seed, state.in_force) == (
+        0,
+        "2026-08-17",
+        200,
+        1,
+        (),
+    )
     assert demo.pull() == []
 
 
@@ -104,7 +111,9 @@ def test_a_day_is_a_day_later_for_runs_records_and_events(demo: Demo) -> None:
             assert seconds(record["created"]) == pytest.approx(first + 30 * DAY_SECONDS, abs=1)
         if event["type"].endswith(".updated") and "last_modified" in record:
             assert seconds(record["created"]) < seconds(record["last_modified"])
-    assert seconds(demo.list("districts")[0]["last_sync"]) == pytest.approx(first + 30 * DAY_SECONDS, abs=0.01)
+    assert seconds(demo.list("districts")[0]["last_sync"]) == pytest.approx(
+        first + 30 * DAY_SECONDS, abs=0.01
+    )
     assert {"users.created", "users.updated", "users.deleted", "sections.updated"} <= types(demo.feed)
 
 
@@ -128,7 +137,10 @@ def test_a_term_and_a_year_replace_sections(demo: Demo) -> None:
     term = demo.move("term")[0].run
     assert term.state == "committed"
     rollover = demo.move("rollover")[0].run
-    assert (rollover.after.day if rollover.after else 0, rollover.after.date if rollover.after else "") == (365, "2027-08-17")
+    assert (rollover.after.day if rollover.after else 0, rollover.after.date if rollover.after else "") == (
+        365,
+        "2027-08-17",
+    )
     assert sections & {section["id"] for section in demo.list("sections?limit=10000")} == set()
 
 
@@ -152,9 +164,19 @@ def test_a_student_changes_school_and_stays_there(demo: Demo) -> None:
     updated = events_about(demo, id_)
     assert types(updated) == {"users.updated"}
     previous = updated[0]["data"]["previous_attributes"]["roles"]["student"]
-    assert {"school": old["school"], "schools": old["schools"]} == {name: previous[name] for name in ("school", "schools")}
-    left = [event for event in demo.feed if id_ in event["data"].get("previous_attributes", {}).get("students", ())]
-    joined = [event for event in demo.feed if event["type"] == "sections.updated" and id_ in event["data"]["object"]["students"]]
+    assert {"school": old["school"], "schools": old["schools"]} == {
+        name: previous[name] for name in ("school", "schools")
+    }
+    left = [
+        event
+        for event in demo.feed
+        if id_ in event["data"].get("previous_attributes", {}).get("students", ())
+    ]
+    joined = [
+        event
+        for event in demo.feed
+        if event["type"] == "sections.updated" and id_ in event["data"]["object"]["students"]
+    ]
     assert {event["data"]["object"]["school"] for event in left} == {old["school"]}
     assert {event["data"]["object"]["school"] for event in joined} == {new["school"]}
     demo.move("30")
@@ -181,7 +203,9 @@ def test_section_ids_that_are_reused_update_sections_instead_of_replacing_them(d
     after = {section["id"]: section for section in demo.list("sections?limit=10000")}
     assert (run.state, run.after.day if run.after else 0) == ("committed", 365)
     assert len(before.keys() & after.keys()) > 0.9 * len(before)
-    assert sum(before[same]["name"] != after[same]["name"] for same in before.keys() & after.keys()) > 0.8 * len(before)
+    assert sum(
+        before[same]["name"] != after[same]["name"] for same in before.keys() & after.keys()
+    ) > 0.8 * len(before)
     assert run.events["sections.updated"] > 0.9 * len(before)
 
 
@@ -237,7 +261,9 @@ def test_a_person_who_leaves_stays_away(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize(("days", "keeps_id", "start"), [(299, True, "200"), (301, False, "")])
-def test_a_person_comes_back_with_the_same_id_within_300_days(demo: Demo, days: int, keeps_id: bool, start: str) -> None:
+def test_a_person_comes_back_with_the_same_id_within_300_days(
+    demo: Demo, days: int, keeps_id: bool, start: str
+) -> None:
     if start:
         demo.move(start)
         demo.feed.clear()
@@ -247,8 +273,12 @@ def test_a_person_comes_back_with_the_same_id_within_300_days(demo: Demo, days: 
     assert person([gone]) == (sis_id, old, "")
     assert (before[sis_id]["id"], demo.people("student")[sis_id]["id"]) == (old, new)
     assert (old == new) is keeps_id
-    assert seconds(back.run.created) - seconds(gone.run.created) == pytest.approx(days * DAY_SECONDS, abs=0.01)
-    assert types(events_about(demo, new)) == ({"users.deleted", "users.created"} if keeps_id else {"users.created"})
+    assert seconds(back.run.created) - seconds(gone.run.created) == pytest.approx(
+        days * DAY_SECONDS, abs=0.01
+    )
+    assert types(events_about(demo, new)) == (
+        {"users.deleted", "users.created"} if keeps_id else {"users.created"}
+    )
 
 
 # Laws ----------------------------------------------------------------------------------------------
@@ -349,7 +379,9 @@ def test_a_kill_leaves_a_day_from_which_it_goes_on(demo: Demo, pause: float) -> 
     first = demo.roster()
     students = demo.folder / "files" / "students.csv"
     written = students.stat().st_mtime_ns
-    process = subprocess.Popen(command(demo.folder, "30"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(demo.folder, "30"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     until(lambda: students.stat().st_mtime_ns != written)
     time.sleep(pause)
     process.send_signal(signal.SIGKILL)
@@ -388,7 +420,9 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
-    return subprocess.run(command(folder, *arguments), capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        command(folder, *arguments), capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def test_the_command_makes_a_demo_that_is_not_there_and_moves_it(tmp_path: Path) -> None:
@@ -417,4 +451,6 @@ def test_the_command_says_what_happened_and_what_to_do(demo: Demo) -> None:
 def test_day_0_is_the_first_school_day_whenever_the_demo_was_made(demo: Demo) -> None:
     district = demo.list("districts")[0]
     assert (district["launch_date"], district["last_sync"]) == ("2026-08-17", "2026-08-17T06:00:00.000Z")
-    assert {record.get("created", district["last_sync"]) for record in demo.roster().values()} == {district["last_sync"]}
+    assert {record.get("created", district["last_sync"]) for record in demo.roster().values()} == {
+        district["last_sync"]
+    }

@@ -1,4 +1,5 @@
-"""A demo removes only what a demo made: a folder with anything else is refused, and nothing of it is touched."""
+"""A demo removes only what a demo made: a folder with anything else is refused, and nothing of it is
+touched."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.commands import demo_folder
-from rollbook.commands.demo_folder import DATABASE, FILES, KEY, MARKER, READY
+from rollbook.demo import demo_folder
+from rollbook.demo.demo_folder import DATABASE, FILES, KEY, MARKER, READY
 from rollbook.errors import Refused
 from rollbook.settings import Settings
-from rollbook.store.sqlite import inspected
+from rollbook.store.engine.shared_counters import lasting_file
+from rollbook.store.engine.sqlite import inspected
 from rollbook.synthetic import writer
-from rollbook.web.shared import lasting_file
 from tests import demos
 from tests.demos import Demo
 from tests.journeys import program
@@ -29,7 +30,9 @@ def entries(folder: Path) -> dict[str, Entry]:
 
 def _entry(path: Path) -> Entry:
     facts = path.lstat()
-    content = str(path.readlink()).encode() if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
+    content = (
+        str(path.readlink()).encode() if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
+    )
     return facts.st_mode, facts.st_mtime_ns, content
 
 
@@ -63,12 +66,16 @@ def test_a_demo_in_a_real_servers_folder_is_refused(hub: Path, options: tuple[st
 
 
 @pytest.mark.parametrize("marks", [(READY,), (MARKER,), (READY, MARKER)])
-def test_a_marker_in_a_real_servers_folder_opens_nothing(hub: Path, made: Path, marks: tuple[str, ...]) -> None:
+def test_a_marker_in_a_real_servers_folder_opens_nothing(
+    hub: Path, made: Path, marks: tuple[str, ...]
+) -> None:
     for name in marks:
         shutil.copy(made / name, hub / name)
     before = entries(hub)
     for options in ((), ("--fresh",), ("--advance", "1")):
-        outcome = program.run("demo", "--folder", hub, *options, "--port", str(program.free_port()), folder=hub)
+        outcome = program.run(
+            "demo", "--folder", hub, *options, "--port", str(program.free_port()), folder=hub
+        )
         assert (outcome.returncode, outcome.stdout, "nothing was touched" in outcome.stderr) == (1, "", True)
         assert entries(hub) == before
 
@@ -194,7 +201,9 @@ def test_a_demo_that_holds_something_else_is_not_removed(
 ) -> None:
     put(demo.folder, real)
     before, others = entries(demo.folder), entries(real)
-    with pytest.raises(Refused, match=f"^folder: .* holds {named}, which no demo made; nothing was touched\\."):
+    with pytest.raises(
+        Refused, match=f"^folder: .* holds {named}, which no demo made; nothing was touched\\."
+    ):
         demo_folder.clear(demo.folder)
     assert (entries(demo.folder), entries(real)) == (before, others)
 
@@ -203,7 +212,8 @@ def test_the_next_days_files_replace_only_files_that_were_written_before(demo: D
     a_link_to_sis_files(demo.folder, real)
     before = entries(real)
     with pytest.raises(
-        Refused, match=r"administrators\.csv was not written by Rollbook, or was changed since; nothing was written"
+        Refused,
+        match=r"administrators\.csv was not written by Rollbook, or was changed since; nothing was written",
     ):
         demo.move("1")
     assert entries(real) == before

@@ -1,4 +1,5 @@
-"""Nothing that stands in a name, a label, a file or an argument steers the operator's terminal, whichever command prints it."""
+"""Nothing that stands in a name, a label, a file or an argument steers the operator's terminal, whichever
+command prints it."""
 
 from __future__ import annotations
 
@@ -12,24 +13,28 @@ from pathlib import Path
 import pytest
 
 from rollbook.cli import COMMANDS
-from rollbook.commands import screen
+from rollbook.commands import terminal_guard
 from tests import world
 from tests.commands.terminal import Terminal
 
-# Colours, a title, the letter that begins a sequence in eight bits, a bell, and a mark that turns the reading direction.
+# Colours, a title, the letter that begins a sequence in eight bits, a bell, and a mark that turns the reading
+# direction.
 STEERING = "\x1b[31m\x1b]0;title\x07\x9b2J\u202e"
 TOWN, READER, LIBRARY = f"Town {STEERING}", f"Reader {STEERING}", f"Library {STEERING}"
 
 
 def files() -> dict[str, str]:
     """The world with sequences in every name and value, one bad row, and a file that is not known."""
-    students = world.FILES["students.csv"].replace("Noether", f"Noether{STEERING}").replace("3/23/2009", STEERING)
+    students = (
+        world.FILES["students.csv"].replace("Noether", f"Noether{STEERING}").replace("3/23/2009", STEERING)
+    )
     return {
         **world.FILES,
         "students.csv": students.replace("ext.bus", f"ext.bus{STEERING}"),
         "schools.csv": world.FILES["schools.csv"].replace("North High", f"North{STEERING}"),
         "teachers.csv": world.FILES["teachers.csv"].replace("Lovelace", f"Lovelace{STEERING}"),
-        "sections.csv": world.FILES["sections.csv"].replace("Room 12", STEERING) + f"{STEERING},x{STEERING},t-ada,,,,,,,,\n",
+        "sections.csv": world.FILES["sections.csv"].replace("Room 12", STEERING)
+        + f"{STEERING},x{STEERING},t-ada,,,,,,,,\n",
         f"more{STEERING}.csv": "x\n",
     }
 
@@ -111,7 +116,9 @@ def test_no_command_prints_what_steers_a_terminal(
     assert told > 20, "the sequences must have been in what was printed"
 
 
-def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_says_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     terminal = Terminal(str(tmp_path / "rollbook.db"), tmp_path, capsys, monkeypatch)
     terminal.done("district", "create", TOWN)
     assert [each["name"] for each in terminal.done("district", "list", "--json").json()] == [TOWN]
@@ -121,7 +128,7 @@ def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
 def test_the_guard_keeps_letters_and_escapes_the_rest(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding, errors="backslashreplace"))
-    with screen.guarded():
+    with terminal_guard.guarded():
         print("plain", json.dumps("x"))
         print(f"a{STEERING}\U000e0001b")
         sys.stdout.flush()
@@ -135,7 +142,9 @@ def test_the_guard_keeps_letters_and_escapes_the_rest(encoding: str, monkeypatch
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     program = [sys.executable, "-c", "from rollbook.cli import main; main()", "settings"]
     environment = {**os.environ, "ROLLBOOK_DATABASE": str(tmp_path / "rollbook.db")}
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path) as running:
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path
+    ) as running:
         assert running.stdout
         assert running.stderr
         running.stdout.close()

@@ -72,7 +72,10 @@ def test_one_runs_whole_report_is_what_the_run_printed(terminal: Terminal) -> No
     told = terminal.done("history", DISTRICT, "2")
     assert told.out == printed.out
     assert f"held: {BECAUSE}" in told.lines
-    assert "  enrollments.csv row 3: Student_id 'nobody' is no student of students.csv that went in" in told.lines
+    assert (
+        "  enrollments.csv row 3: Student_id 'nobody' is no student of students.csv that went in"
+        in told.lines
+    )
     assert any(line.startswith("  deleted  users ") and line.endswith("Ann s0050 Ash") for line in told.lines)
     terminal.done("discard", DISTRICT)
     assert f"was held: {BECAUSE}" in terminal.done("history", DISTRICT, "2").lines
@@ -89,10 +92,15 @@ def test_a_runs_whole_report_has_the_shape_of_a_syncs_in_json(terminal: Terminal
     printed = terminal.send(roll(), "--json").json()
     told = terminal.done("history", DISTRICT, "1", "--json").json()
     assert printed == {name: told[name] for name in printed}
-    assert {name: told[name] for name in told if name not in printed} == {"cause": "files", "needs_name": False}
+    assert {name: told[name] for name in told if name not in printed} == {
+        "cause": "files",
+        "needs_name": False,
+    }
 
 
-@pytest.mark.parametrize("arguments", [("pause", "--from", "2020-01-01"), ("undo", "--approve", "--confirm", DISTRICT)])
+@pytest.mark.parametrize(
+    "arguments", [("pause", "--from", "2020-01-01"), ("undo", "--approve", "--confirm", DISTRICT)]
+)
 def test_every_kind_of_run_has_a_report(terminal: Terminal, arguments: tuple[str, ...]) -> None:
     terminal.send(roll(5))
     command, *options = arguments
@@ -103,7 +111,10 @@ def test_every_kind_of_run_has_a_report(terminal: Terminal, arguments: tuple[str
 
 def test_a_run_that_is_not_there_is_told(small_terminal: Terminal) -> None:
     refused = small_terminal.run("history", DISTRICT, "7")
-    assert (refused.code, refused.err) == (1, f"rollbook: '{DISTRICT}' has no run 7; `rollbook history` lists them\n")
+    assert (refused.code, refused.err) == (
+        1,
+        f"rollbook: '{DISTRICT}' has no run 7; `rollbook history` lists them\n",
+    )
 
 
 def test_the_list_is_as_long_as_asked_for(small_terminal: Terminal) -> None:

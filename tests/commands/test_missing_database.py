@@ -1,4 +1,5 @@
-"""Only what begins something makes a database or a key; what has vanished is named, and never replaced by an empty one."""
+"""Only what begins something makes a database or a key; what has vanished is named, and never replaced by an
+empty one."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook.commands.options import opened
 from rollbook.errors import BadSetting
-from rollbook.store import keys
-from rollbook.store.database import open_database
-from rollbook.store.keys import Sealer
+from rollbook.store.engine import keys
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.keys import Sealer
 from rollbook.web import server
 from rollbook.web.app import App
 from tests import world
@@ -47,7 +48,9 @@ WHAT_TO_DO = (
 
 
 @pytest.fixture
-def bare(database_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def bare(
+    database_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
     """A terminal without a database, or on an empty schema."""
     return Terminal(database_address, tmp_path, capsys, monkeypatch)
 
@@ -57,7 +60,9 @@ def tables(address: str, folder: Path) -> list[str]:
     if "://" not in address:
         return sorted(path.name for path in folder.iterdir())
     with psycopg.connect(address) as connection:
-        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+        found = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        ).fetchall()
     return sorted(name for (name,) in found)
 
 
@@ -83,7 +88,9 @@ def test_a_command_that_goes_on_says_that_the_database_is_not_there(
 
 
 @pytest.mark.parametrize("arguments", BEGIN, ids=" ".join)
-def test_a_command_that_begins_makes_the_database_and_its_key(bare: Terminal, arguments: tuple[str, ...]) -> None:
+def test_a_command_that_begins_makes_the_database_and_its_key(
+    bare: Terminal, arguments: tuple[str, ...]
+) -> None:
     bare.done(*arguments)
     assert (bare.folder / "key").exists()
     bare.done("district", "list")
@@ -100,11 +107,16 @@ def test_a_file_without_our_tables_is_left_as_it_is(small_bare: Terminal, conten
     before = file.read_bytes()
     said = refused(small_bare.run("status"))
     assert said == f"database: {file} holds nothing of Rollbook. {WHAT_TO_DO}"
-    assert (file.read_bytes(), [path.name for path in small_bare.folder.iterdir()]) == (before, ["rollbook.db"])
+    assert (file.read_bytes(), [path.name for path in small_bare.folder.iterdir()]) == (
+        before,
+        ["rollbook.db"],
+    )
 
 
 @pytest.fixture
-def small_bare(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def small_bare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
     return Terminal(str(tmp_path / "rollbook.db"), tmp_path, capsys, monkeypatch)
 
 
@@ -140,7 +152,12 @@ def test_a_missing_key_is_named_and_not_made_anew(terminal: Terminal) -> None:
     token, key = connected(terminal), terminal.folder / "key"
     kept = key.read_bytes()
     key.unlink()
-    for arguments in (("status",), ("connect", "Reader", DISTRICT), ("sync", DISTRICT, terminal.folder / "files"), ("serve",)):
+    for arguments in (
+        ("status",),
+        ("connect", "Reader", DISTRICT),
+        ("sync", DISTRICT, terminal.folder / "files"),
+        ("serve",),
+    ):
         assert refused(terminal.run(*arguments)) == (
             f"key_file: {key} is not there; the database was used with one. Put the key back from its copy; if it is lost for"
             " good, set ROLLBOOK_KEY_LOST=yes once"
@@ -150,7 +167,9 @@ def test_a_missing_key_is_named_and_not_made_anew(terminal: Terminal) -> None:
     assert terminal.done("connect", "Reader", DISTRICT).out == token
 
 
-def test_a_database_of_an_earlier_version_is_asked_whether_it_needs_its_key(terminal: Terminal, database_address: str) -> None:
+def test_a_database_of_an_earlier_version_is_asked_whether_it_needs_its_key(
+    terminal: Terminal, database_address: str
+) -> None:
     connected(terminal)
     with closing(open_database(database_address)) as database, database.write() as connection:
         connection.run("DELETE FROM facts WHERE name = ?", (keys.MARK,))
@@ -159,7 +178,9 @@ def test_a_database_of_an_earlier_version_is_asked_whether_it_needs_its_key(term
     assert not (terminal.folder / "key").exists()
 
 
-def test_a_lost_key_is_replaced_when_an_operator_says_so(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_key_is_replaced_when_an_operator_says_so(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connected(terminal)
     key = terminal.folder / "key"
     key.unlink()

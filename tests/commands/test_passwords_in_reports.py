@@ -1,4 +1,5 @@
-"""No cell of a file that has a column for passwords is in any output, list or stored report: row and column say where to look."""
+"""No cell of a file that has a column for passwords is in any output, list or stored report: row and column
+say where to look."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from rollbook.roster.problems import NOT_SHOWN
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 from tests import world
 from tests.commands.terminal import DISTRICT, Outcome, Terminal
 from tests.sharing.test_failed_uploads import BROKEN, MARK, marked
@@ -65,18 +66,27 @@ def rewritten(text: str, change: Callable[[dict[str, str]], dict[str, str]]) -> 
 
 def spoiled(text: str, kept: tuple[str, ...] = KEPT) -> str:
     """A file whose every value but the kept ones is marked, with a password."""
-    return rewritten(text, lambda row: {**{k: v if k in kept else MARK + v for k, v in row.items()}, "Password": f"{MARK}!"})
+    return rewritten(
+        text,
+        lambda row: {**{k: v if k in kept else MARK + v for k, v in row.items()}, "Password": f"{MARK}!"},
+    )
 
 
 def repeated(text: str) -> str:
     """A file with each of its rows once more, where everything but the ids says something else."""
     header, *rows = text.splitlines()
-    _, *again = rewritten(text, lambda row: {k: v if k.endswith("_id") else MARK + v for k, v in row.items()}).splitlines()
+    _, *again = rewritten(
+        text, lambda row: {k: v if k.endswith("_id") else MARK + v for k, v in row.items()}
+    ).splitlines()
     return "\n".join([header, *rows, *again]) + "\n"
 
 
-@pytest.mark.parametrize("spoil", [spoiled, lambda text: spoiled(text, ()), lambda text: repeated(spoiled(text))])
-def test_a_problem_of_a_row_names_row_and_column_and_no_value(terminal: Terminal, spoil: Callable[[str], str]) -> None:
+@pytest.mark.parametrize(
+    "spoil", [spoiled, lambda text: spoiled(text, ()), lambda text: repeated(spoiled(text))]
+)
+def test_a_problem_of_a_row_names_row_and_column_and_no_value(
+    terminal: Terminal, spoil: Callable[[str], str]
+) -> None:
     files = {name: spoil(text) if name in PEOPLE else text for name, text in world.FILES.items()}
     synced, text = told(terminal, files)
     assert MARK not in text
@@ -85,7 +95,12 @@ def test_a_problem_of_a_row_names_row_and_column_and_no_value(terminal: Terminal
 
 
 def test_a_contact_that_is_left_out_is_in_no_report(small_terminal: Terminal) -> None:
-    contact = {"Contact_name": MARK, "Contact_type": "", "Contact_email": f"{MARK}@example.org", "Password": "x"}
+    contact = {
+        "Contact_name": MARK,
+        "Contact_type": "",
+        "Contact_email": f"{MARK}@example.org",
+        "Password": "x",
+    }
     students = rewritten(world.FILES["students.csv"], lambda row: {**row, **contact})
     _, text = told(small_terminal, {**world.FILES, "students.csv": students})
     assert "incomplete-contact" in text
@@ -95,16 +110,22 @@ def test_a_contact_that_is_left_out_is_in_no_report(small_terminal: Terminal) ->
 def test_quotes_that_swallow_a_password_are_told_without_it(small_terminal: Terminal) -> None:
     students = world.FILES["students.csv"].splitlines()
     rows = [f'{row},"{MARK}"x"' for row in students[1:]]
-    synced, text = told(small_terminal, {**world.FILES, "students.csv": "\n".join([f"{students[0]},Password", *rows]) + "\n"})
+    synced, text = told(
+        small_terminal, {**world.FILES, "students.csv": "\n".join([f"{students[0]},Password", *rows]) + "\n"}
+    )
     assert MARK not in text
-    assert f"students.csv row 2: quotes inside a quoted cell were not doubled; read as {NOT_SHOWN}" in synced.out
+    assert (
+        f"students.csv row 2: quotes inside a quoted cell were not doubled; read as {NOT_SHOWN}" in synced.out
+    )
 
 
 def test_a_column_of_passwords_by_another_name_is_not_trusted(small_terminal: Terminal) -> None:
     small_terminal.done("rules", DISTRICT, "--set", "lenient_headers=on")
     students = world.FILES["students.csv"].replace("3/23/2009", f"{MARK}").splitlines()
     rows = [f"{row},geheim" for row in students[1:]]
-    synced, _ = told(small_terminal, {**world.FILES, "students.csv": "\n".join([f"{students[0]},pwd", *rows]) + "\n"})
+    synced, _ = told(
+        small_terminal, {**world.FILES, "students.csv": "\n".join([f"{students[0]},pwd", *rows]) + "\n"}
+    )
     assert MARK not in synced.out + synced.err
     assert "column 'pwd' is not known, and was ignored" in synced.out
 
@@ -121,7 +142,9 @@ def test_a_name_in_a_header_is_quoted(small_terminal: Terminal, how: str) -> Non
     assert MARK in synced.err
 
 
-def test_a_first_row_that_is_a_person_is_not_quoted_though_a_password_is_a_columns_name(small_terminal: Terminal) -> None:
+def test_a_first_row_that_is_a_person_is_not_quoted_though_a_password_is_a_columns_name(
+    small_terminal: Terminal,
+) -> None:
     rows = [f"N,e{number},{MARK},{MARK},Password" for number in range(3)]
     synced, text = told(small_terminal, {**world.FILES, "students.csv": "\n".join(rows) + "\n"})
     assert synced.code == 1

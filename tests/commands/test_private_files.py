@@ -1,4 +1,5 @@
-"""What holds pupils' data is its owner's alone, however freely the shell would make files; others' reading is warned of."""
+"""What holds pupils' data is its owner's alone, however freely the shell would make files; others' reading is
+warned of."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def modes(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_database_its_key_lists_and_invented_files_are_their_owners_alone(small_terminal: Terminal) -> None:
+def test_the_database_its_key_lists_and_invented_files_are_their_owners_alone(
+    small_terminal: Terminal,
+) -> None:
     students = world.FILES["students.csv"].replace("\n", "\n,,,\n", 1)
     small_terminal.send({**world.FILES, "students.csv": students}, "--problems", "problems.csv")
     small_terminal.done("generate", "invented/district", "--students", "50")
@@ -46,7 +49,9 @@ def test_the_database_its_key_lists_and_invented_files_are_their_owners_alone(sm
     assert {mode for name, mode in found.items() if (small_terminal.folder / name).is_dir()} == {"0o700"}
 
 
-def test_a_list_of_problems_that_others_could_read_is_its_owners_alone_from_now_on(small_terminal: Terminal) -> None:
+def test_a_list_of_problems_that_others_could_read_is_its_owners_alone_from_now_on(
+    small_terminal: Terminal,
+) -> None:
     old = small_terminal.folder / "problems.csv"
     old.write_text("old")
     old.chmod(0o666)
@@ -82,7 +87,9 @@ def test_a_server_warns_of_what_others_may_read(tmp_path: Path) -> None:
     )
     assert server.stdout
     try:
-        assert server.stdout.readline().startswith("rollbook: warning: other accounts of this machine may read rollbook.db.key")
+        assert server.stdout.readline().startswith(
+            "rollbook: warning: other accounts of this machine may read rollbook.db.key"
+        )
     finally:
         server.terminate()
         server.communicate()
@@ -98,6 +105,8 @@ def test_the_guides_backup_and_restore_keep_everything_their_owners_alone(small_
     for block in ("umask 077     #", "umask 077\nrm -f"):
         (lines,) = re.findall(rf"^```\n({re.escape(block)}.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
         lines = lines.replace('"Springfield Unified"', f'"{DISTRICT}"')
-        subprocess.run(["sh", "-ec", lines], cwd=folder, env=environment, check=True, capture_output=True, umask=0o022)
+        subprocess.run(
+            ["sh", "-ec", lines], cwd=folder, env=environment, check=True, capture_output=True, umask=0o022
+        )
         assert {"backup.db", "the-other-place.key", "rollbook.db", "rollbook.db.key"} <= {*modes(folder)}
         assert {*modes(folder).values()} == {"0o600"}

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from rollbook.domain.reading_rules import DEFAULTS, SWITCHES, Rules
 from rollbook.errors import Refused
-from rollbook.roster.rules import DEFAULTS, SWITCHES, Rules
-from rollbook.store import choices, districts, migrations
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import STEPS, migrate
+from rollbook.store.district import choices, districts
+from rollbook.store.engine import migrations
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import STEPS, migrate
 from tests.commands.terminal import DISTRICT, Terminal, roll
 
-# Every rule makes a difference here: Amy of Ash learns mostly at Birch, where Mr Lund of Ash teaches most; two names have one
-# number, the section has a name and a grade of its own, and a grade has a leading zero.
+# Every rule makes a difference here: Amy of Ash learns mostly at Birch, where Mr Lund of Ash teaches most;
+# two names have one number, the section has a name and a grade of its own, and a grade has a leading zero.
 FILES = {
     "schools.csv": "School_id,School_name,School_number\nash,Ash School,1\nbirch,Birch School,2\n",
     "teachers.csv": "School_id,Teacher_id,First_name,Last_name\nash,lund,Lars,Lund\n",
@@ -38,7 +39,11 @@ CHANGES = {
 def changed(terminal: Terminal) -> set[str]:
     """The kinds that a sync of the same files would change now."""
     told = terminal.send(FILES, "--plan", "--json").json()
-    return {kind for kind, counts in told["kinds"].items() if any(counts[verb] for verb in ("created", "updated", "deleted"))}
+    return {
+        kind
+        for kind, counts in told["kinds"].items()
+        if any(counts[verb] for verb in ("created", "updated", "deleted"))
+    }
 
 
 def on(value: bool) -> str:
@@ -58,7 +63,9 @@ def test_every_rule_is_in_force_for_the_next_sync_until_it_is_switched_back(term
 def test_rules_are_shown_and_those_of_the_district_marked(terminal: Terminal) -> None:
     assert terminal.done("rules", DISTRICT, "--json").json() == dict(DEFAULTS)
     assert not any(line.startswith("*") for line in terminal.done("rules", DISTRICT).lines)
-    told = terminal.done("rules", DISTRICT, "--set", "lenient-grades=on", "--set", "derive_student_school=off")
+    told = terminal.done(
+        "rules", DISTRICT, "--set", "lenient-grades=on", "--set", "derive_student_school=off"
+    )
     assert [line.split()[1:3] for line in told.lines if line.startswith("* ")] == [
         ["lenient_grades", "on"],
         ["derive_student_school", "off"],
@@ -82,7 +89,9 @@ def test_rules_are_those_of_one_district(terminal: Terminal) -> None:
 
 def test_lenient_holds_for_one_run_and_the_rule_for_all(terminal: Terminal) -> None:
     files = roll(5)
-    files["schools.csv"] = files["schools.csv"].replace("number\n", "number,Colour\n").replace(",1\n", ",1,red\n")
+    files["schools.csv"] = (
+        files["schools.csv"].replace("number\n", "number,Colour\n").replace(",1\n", ",1,red\n")
+    )
 
     def warnings(outcome: Any) -> dict[str, int]:
         return dict(outcome.json()["problem_counts"])
@@ -94,11 +103,15 @@ def test_lenient_holds_for_one_run_and_the_rule_for_all(terminal: Terminal) -> N
     assert warnings(terminal.send(files, "--json")) == {"ignored-header": 1}
 
 
-@pytest.mark.parametrize("text", ["lenient=on", "lenient_grades", "lenient_grades=yes", "=on", "problems_max=on"])
+@pytest.mark.parametrize(
+    "text", ["lenient=on", "lenient_grades", "lenient_grades=yes", "=on", "problems_max=on"]
+)
 def test_a_rule_that_is_none_is_told_and_nothing_is_changed(small_terminal: Terminal, text: str) -> None:
     refused = small_terminal.run("rules", DISTRICT, "--set", "majority_grades=on", "--set", text)
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err.startswith("rollbook: set: expected NAME=on or NAME=off, NAME one of lenient_headers, ")
+    assert refused.err.startswith(
+        "rollbook: set: expected NAME=on or NAME=off, NAME one of lenient_headers, "
+    )
     assert refused.err.endswith(f"; got {text!r}\n")
     assert small_terminal.done("rules", DISTRICT, "--json").json() == dict(DEFAULTS)
 
@@ -110,14 +123,17 @@ def test_a_clone_has_no_rules_to_set(database: Database) -> None:
     assert choices.read(database, cloned).own() == {}
 
 
-def test_a_database_of_before_has_the_defaults(database_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_before_has_the_defaults(
+    database_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = STEPS[: [step.__name__ for step in STEPS].index("district_rules")]
     with closing(open_database(database_address)) as old:
         monkeypatch.setattr(migrations, "STEPS", before)
         migrate(old)
         with old.write() as connection:
             connection.run(
-                "INSERT INTO districts (id, name, created, state, error) VALUES ('5f0000000000000000000001', 'Old', '', '', '')"
+                "INSERT INTO districts (id, name, created, state, error) VALUES "
+                "('5f0000000000000000000001', 'Old', '', '', '')"
             )
         monkeypatch.undo()
         migrate(old)

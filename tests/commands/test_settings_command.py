@@ -32,7 +32,14 @@ def test_it_does_not_disturb_what_a_program_reads(tmp_path: Path) -> None:
 
 
 def test_what_a_server_tells_its_workers_and_a_clones_token_are_known() -> None:
-    own = (server.LIMITS, server.PULLS, server.DEMO_TOKEN, server.DEMO_BASIC, server.DEMO_DISTRICT, "ROLLBOOK_CLONE_TOKEN")
+    own = (
+        server.LIMITS,
+        server.PULLS,
+        server.DEMO_TOKEN,
+        server.DEMO_BASIC,
+        server.DEMO_DISTRICT,
+        "ROLLBOOK_CLONE_TOKEN",
+    )
     every = [f"ROLLBOOK_{name.upper()}" for name in settings.names()]
     assert settings.unknown(dict.fromkeys([*own, *every, "ROLLBOOKS", "PATH"], "")) == {}
 
@@ -40,7 +47,10 @@ def test_what_a_server_tells_its_workers_and_a_clones_token_are_known() -> None:
 def test_a_limit_that_is_off_holds_never(small_terminal: Terminal) -> None:
     small_terminal.done("thresholds", DISTRICT, "--kind", "sections", "--updated", "0", "--deleted", "50")
     small_terminal.done("thresholds", DISTRICT, "--kind", "terms", "--deleted", "100")
-    told = {line.split()[0]: " ".join(line.split()[1:]) for line in small_terminal.done("thresholds", DISTRICT).lines}
+    told = {
+        line.split()[0]: " ".join(line.split()[1:])
+        for line in small_terminal.done("thresholds", DISTRICT).lines
+    }
     assert told["students"] == "held when updated: from 75 % when deleted: above 10 %"
     assert told["sections"] == "held when updated: never when deleted: above 50 %"
     assert told["terms"] == "held when updated: from 75 % when deleted: never"

@@ -1,4 +1,5 @@
-"""`rollbook status`, `district list` and `district show`: how districts stand, for people, for programs and for a watchman."""
+"""`rollbook status`, `district list` and `district show`: how districts stand, for people, for programs and
+for a watchman."""
 
 from __future__ import annotations
 
@@ -47,7 +48,10 @@ def test_what_is_to_be_looked_at_has_a_line_and_an_exit_code(terminal: Terminal)
     assert outcome.code == 1
     assert rows(outcome)[1:3] == [f"{DISTRICT} failed 2 failed ... 0 0", f"sync 2 failed: {EMPTY}"]
     terminal.send(roll(50))
-    assert rows(terminal.run("status"))[1:3] == [f"{DISTRICT} held 3 held ... 0 0", f"sync 3 is held: {BECAUSE}"]
+    assert rows(terminal.run("status"))[1:3] == [
+        f"{DISTRICT} held 3 held ... 0 0",
+        f"sync 3 is held: {BECAUSE}",
+    ]
     terminal.send({**roll(), "students.csv": ""})
     assert rows(terminal.run("status"))[1:4] == [
         f"{DISTRICT} held 4 failed ... 0 0",
@@ -70,7 +74,11 @@ def test_a_pause_is_well_and_begins_and_ends_by_its_dates(terminal: Terminal) ->
     assert state(terminal) == "running"
     until = (today + timedelta(days=9)).isoformat()
     terminal.done("pause", DISTRICT, "--from", (today - timedelta(days=5)).isoformat(), "--until", until)
-    assert rows(terminal.done("status"))[1:] == [f"{DISTRICT} paused 1 committed ... 0 0", f"paused until {until}", "all is well"]
+    assert rows(terminal.done("status"))[1:] == [
+        f"{DISTRICT} paused 1 committed ... 0 0",
+        f"paused until {until}",
+        "all is well",
+    ]
     # It is over, and no run has noticed yet.
     terminal.done("pause", DISTRICT, "--from", "2020-01-01", "--until", "2020-02-01")
     assert state(terminal) == "running"
@@ -113,7 +121,12 @@ def test_programs_read_one_shape_for_every_district(terminal: Terminal) -> None:
     assert ash.keys() == birch.keys()
     assert (ash["name"], ash["state"], ash["troubles"]) == (DISTRICT, "held", [f"sync 2 is held: {BECAUSE}"])
     assert (ash["held"]["sync"], ash["held"]["because"]) == (2, [BECAUSE])
-    assert (birch["name"], birch["state"], birch["last_sync"], birch["held"]) == ("Birch", "empty", None, None)
+    assert (birch["name"], birch["state"], birch["last_sync"], birch["held"]) == (
+        "Birch",
+        "empty",
+        None,
+        None,
+    )
     assert terminal.done("district", "list", "--json").json() == [
         {name: value for name, value in each.items() if name != "troubles"} for each in (ash, birch)
     ]
@@ -150,10 +163,33 @@ def test_a_district_shows_how_it_stands_who_is_in_it_and_where_they_sign_in(
     shown = terminal.done("district", "show", DISTRICT)
     told = terminal.done("district", "show", DISTRICT, "--json").json()
     assert re.fullmatch(r"https://roster\.example/in/ash-district-[0-9a-f]{6}", told["sign_in_page"])
-    assert told["records"] == {"courses": 2, "resources": 1, "schools": 2, "sections": 3, "terms": 1, "users": 6}
-    assert told["users_by_role"] == {"student": 3, "teacher": 2, "staff": 1, "district_admin": 1, "contact": 1}
+    assert told["records"] == {
+        "courses": 2,
+        "resources": 1,
+        "schools": 2,
+        "sections": 3,
+        "terms": 1,
+        "users": 6,
+    }
+    assert told["users_by_role"] == {
+        "student": 3,
+        "teacher": 2,
+        "staff": 1,
+        "district_admin": 1,
+        "contact": 1,
+    }
     assert set(told) == {
-        *("id", "name", "created", "is_clone", "sign_in_page", "state", "error", "committed_syncs", "last_committed"),
+        *(
+            "id",
+            "name",
+            "created",
+            "is_clone",
+            "sign_in_page",
+            "state",
+            "error",
+            "committed_syncs",
+            "last_committed",
+        ),
         *("last_sync", "held", "pause", "frozen", "rules", "records", "users_by_role"),
     }
     assert rows(shown) == [

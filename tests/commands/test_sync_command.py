@@ -1,4 +1,5 @@
-"""What `rollbook sync` prints: every kind of problem, in the order in which to mend them, whole lines, and an exit code."""
+"""What `rollbook sync` prints: every kind of problem, in the order in which to mend them, whole lines, and an
+exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.roster import listing
+from rollbook.roster import problems_csv
 from tests.commands.terminal import DISTRICT, Terminal, roll
 from tests.journeys import program
 
@@ -22,15 +23,20 @@ def broken(enrollments: int = 500) -> dict[str, str]:
         **files,
         "schools.csv": files["schools.csv"] + "birch,,2\n",
         "students.csv": files["students.csv"] + "birch,eli,Eng,Eli\n",
-        "sections.csv": files["sections.csv"].replace("Name\n", "Name,Teacher_2_id\n").replace(",Algebra\n", ",Algebra,nobody\n"),
-        "enrollments.csv": files["enrollments.csv"] + "".join(f"ash,algebra,nobody{each}\n" for each in range(enrollments)),
+        "sections.csv": files["sections.csv"]
+        .replace("Name\n", "Name,Teacher_2_id\n")
+        .replace(",Algebra\n", ",Algebra,nobody\n"),
+        "enrollments.csv": files["enrollments.csv"]
+        + "".join(f"ash,algebra,nobody{each}\n" for each in range(enrollments)),
     }
 
 
 # Problems --------------------------------------------------------------------------------------------------
 
 
-def test_a_report_shows_a_few_of_each_problem_and_first_what_others_depend_on(small_terminal: Terminal) -> None:
+def test_a_report_shows_a_few_of_each_problem_and_first_what_others_depend_on(
+    small_terminal: Terminal,
+) -> None:
     outcome = small_terminal.send(broken())
     assert outcome.code == 0
     begin = outcome.lines.index("502 errors and 1 warning, in the order in which to mend them:")
@@ -45,15 +51,25 @@ def test_a_report_shows_a_few_of_each_problem_and_first_what_others_depend_on(sm
         "  enrollments.csv row 5: Student_id 'nobody2' is no student of students.csv that went in",
         "  and 497 more",
         "warning: 1 x unknown-co-teacher in sections.csv (Co-teacher not in teachers.csv)",
-        "  sections.csv row 2: Teacher_2_id 'nobody' is no teacher of teachers.csv that went in; the co-teacher was dropped",
+        (
+            "  sections.csv row 2: Teacher_2_id 'nobody' is no teacher of teachers.csv that "
+            "went in; the co-teacher was dropped"
+        ),
     ]
 
 
 def test_json_has_the_same_groups_and_the_first_problems_one_by_one(small_terminal: Terminal) -> None:
     told = small_terminal.send(broken(2_000), "--json").json()
     assert told["problems_by_severity"] == {"stop": 0, "error": 2_002, "warning": 1}
-    assert told["problem_counts"] == {"missing-value": 1, "unknown-co-teacher": 1, "unknown-school": 1, "unknown-student": 2_000}
-    shown = [(group["severity"], group["file"], group["code"], group["count"]) for group in told["problem_groups"]]
+    assert told["problem_counts"] == {
+        "missing-value": 1,
+        "unknown-co-teacher": 1,
+        "unknown-school": 1,
+        "unknown-student": 2_000,
+    }
+    shown = [
+        (group["severity"], group["file"], group["code"], group["count"]) for group in told["problem_groups"]
+    ]
     assert shown == [
         ("error", "schools.csv", "missing-value", 1),
         ("error", "students.csv", "unknown-school", 1),
@@ -92,16 +108,22 @@ def test_all_problems_are_listed_in_a_file(small_terminal: Terminal, options: tu
     assert [row["severity"] for row in rows] == ["error"] * 2_002 + ["warning"]
 
 
-def test_the_list_of_problems_has_a_documented_end(small_terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert f"the first {listing.ROWS_MAX:,}" in " ".join(small_terminal.done("sync", "--help").out.split())
-    monkeypatch.setattr(listing, "ROWS_MAX", 10)
+def test_the_list_of_problems_has_a_documented_end(
+    small_terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"the first {problems_csv.ROWS_MAX:,}" in " ".join(
+        small_terminal.done("sync", "--help").out.split()
+    )
+    monkeypatch.setattr(problems_csv, "ROWS_MAX", 10)
     outcome = small_terminal.send(broken(), "--problems", "all.csv")
     assert outcome.lines[-1] == "the first 10 of 503 problems are listed in all.csv"
     assert len((small_terminal.folder / "all.csv").read_text().splitlines()) == 11
 
 
 def test_files_without_a_problem_leave_a_list_with_nothing_in_it(small_terminal: Terminal) -> None:
-    assert small_terminal.send(roll(), "--problems", "all.csv").lines[-1] == "0 problems are listed in all.csv"
+    assert (
+        small_terminal.send(roll(), "--problems", "all.csv").lines[-1] == "0 problems are listed in all.csv"
+    )
     assert (small_terminal.folder / "all.csv").read_text() == "file,row,column,code,severity,message\n"
 
 
@@ -130,13 +152,20 @@ def test_a_list_that_cannot_be_written_is_told_before_anything_is_done(small_ter
 
 
 def test_all_that_stops_a_sync_is_printed(terminal: Terminal) -> None:
-    outcome = terminal.send({**roll(), "schools.csv": "", "sections.csv": "Name,Section_id,Teacher_id\nA,a,lund\n"})
+    outcome = terminal.send(
+        {**roll(), "schools.csv": "", "sections.csv": "Name,Section_id,Teacher_id\nA,a,lund\n"}
+    )
     assert outcome.code == 1
     assert outcome.lines[1:] == [
         "stop: schools.csv is empty; expected a header row and rows of data [empty-file]",
-        "stop: sections.csv: column School_id is missing; expected School_id, Section_id, Teacher_id [missing-header]",
+        (
+            "stop: sections.csv: column School_id is missing; expected School_id, Section_id, "
+            "Teacher_id [missing-header]"
+        ),
     ]
-    assert outcome.err == "rollbook: schools.csv is empty; expected a header row and rows of data (and 1 more)\n"
+    assert (
+        outcome.err == "rollbook: schools.csv is empty; expected a header row and rows of data (and 1 more)\n"
+    )
 
 
 def test_a_failure_has_the_shape_of_a_success_in_json_and_in_the_list(terminal: Terminal) -> None:
@@ -232,7 +261,10 @@ def test_a_plan_shows_examples_of_the_district_before_what_applications_would_se
     assert [(verb, " ".join(name)) for verb, _, _, *name in users if verb == "deleted"] == [
         ("deleted", f"Ann s{each:04} Ash") for each in range(3)
     ]
-    assert [" ".join(name) for verb, _, _, *name in users if verb == "created"] == ["Ann s0100 Ash", "Ann s0101 Ash"]
+    assert [" ".join(name) for verb, _, _, *name in users if verb == "created"] == [
+        "Ann s0100 Ash",
+        "Ann s0101 Ash",
+    ]
 
 
 def test_what_a_narrower_share_would_take_away_has_names(terminal: Terminal) -> None:

@@ -1,4 +1,5 @@
-"""`rollbook undo`: it says what it takes back, can be planned, and does not delete most of a district unasked."""
+"""`rollbook undo`: it says what it takes back, can be planned, and does not delete most of a district
+unasked."""
 
 from __future__ import annotations
 
@@ -34,11 +35,17 @@ def test_it_says_which_sync_is_taken_back_and_what_another_undo_does(terminal: T
     )
     assert students(terminal) == 100
     again = terminal.done("undo", DISTRICT, "--json").json()
-    assert (again["takes_back"]["sync"], again["takes_back"]["cause"], again["restores"]["sync"]) == (3, "undo", 2)
+    assert (again["takes_back"]["sync"], again["takes_back"]["cause"], again["restores"]["sync"]) == (
+        3,
+        "undo",
+        2,
+    )
     assert students(terminal) == 95
 
 
-def test_an_undo_that_would_delete_too_much_needs_an_approval_and_leaves_nothing_behind(terminal: Terminal) -> None:
+def test_an_undo_that_would_delete_too_much_needs_an_approval_and_leaves_nothing_behind(
+    terminal: Terminal,
+) -> None:
     terminal.send(roll(20))
     terminal.send(roll(100))
     history = terminal.done("history", DISTRICT).out
@@ -49,7 +56,10 @@ def test_an_undo_that_would_delete_too_much_needs_an_approval_and_leaves_nothing
     held = terminal.run("undo", DISTRICT)
     assert (held.code, held.err) == (
         3,
-        f"rollbook: nothing was changed: {because}. If that is right, run `rollbook undo '{DISTRICT}' --approve`\n",
+        (
+            f"rollbook: nothing was changed: {because}. If that is right, run `rollbook undo "
+            f"'{DISTRICT}' --approve`\n"
+        ),
     )
     assert f"held: {because}" in held.lines
     assert (students(terminal), terminal.done("history", DISTRICT).out) == (100, history)

@@ -1,9 +1,10 @@
-"""The rows of files and columns are held against the facts of the file specification: nothing missing, nothing extra."""
+"""The rows of files and columns are held against the facts of the file specification: nothing missing,
+nothing extra."""
 
 from __future__ import annotations
 
-from rollbook.contract.column_values import VALUE, VALUES
-from rollbook.contract.columns import COLUMNS, FILES, Column, File
+from rollbook.contract.clever.column_values import VALUE, VALUES
+from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File
 from tests.contract import facts
 from tests.contract.facts import ColumnFact, Word, differences
 
@@ -32,7 +33,14 @@ def _ours(file: File) -> list[ColumnFact]:
     return [
         ColumnFact(file.name, "*", _needed(file), "", "", ""),
         *(
-            ColumnFact(column.file, column.header, _needed(column), "unique" if column.unique else "", column.link, column.values)
+            ColumnFact(
+                column.file,
+                column.header,
+                _needed(column),
+                "unique" if column.unique else "",
+                column.link,
+                column.values,
+            )
             for column in COLUMNS
             if column.file == file.name and (column.file, column.header) not in LATER_COLUMNS
         ),
@@ -67,13 +75,24 @@ def test_accepted_words_and_their_glosses_are_those_of_the_specification() -> No
         Word(values.name, word, kind, shown)
         for values in VALUES
         if values.name in kinds
-        for kind, words in (("accepted", values.words), ("gloss", values.glosses), ("example", values.examples))
+        for kind, words in (
+            ("accepted", values.words),
+            ("gloss", values.glosses),
+            ("example", values.examples),
+        )
         for word, shown in words.items()
     ]
     # Words of help articles: the languages of v3.1, and what the API shows for free words.
-    later = {("phone_type", "Other"), *((name, word) for name in ("relationship", "contact_type") for word in VALUE[name].words)}
+    later = {
+        ("phone_type", "Other"),
+        *((name, word) for name in ("relationship", "contact_type") for word in VALUE[name].words),
+    }
     in_v3_0 = {fact.word for fact in facts.words() if fact.values == "language"}
-    ours = [row for row in ours if (row.values, row.word) not in later and (row.values != "language" or row.word in in_v3_0)]
+    ours = [
+        row
+        for row in ours
+        if (row.values, row.word) not in later and (row.values != "language" or row.word in in_v3_0)
+    ]
     assert differences(facts.words(), ours) == []
 
 

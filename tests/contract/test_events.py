@@ -1,4 +1,5 @@
-"""What an event says of a change: old values by the recorded rules, and a place in the batch that never runs ahead."""
+"""What an event says of a change: old values by the recorded rules, and a place in the batch that never runs
+ahead."""
 
 from __future__ import annotations
 
@@ -9,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook.contract import events
-from rollbook.contract.events import ORDER, TYPES, VERBS, previous_attributes, rank, schools_of, shown
-from rollbook.contract.kinds import ROLE, ROLES
-from rollbook.roster import diff
+from rollbook.contract.clever import event_rows
+from rollbook.contract.clever.event_rows import (
+    ORDER,
+    TYPES,
+    VERBS,
+    previous_attributes,
+    rank,
+    schools_of,
+    shown,
+)
+from rollbook.domain.kinds import ROLE, ROLES
+from rollbook.roster.views import diff
 
 Json = dict[str, Any]
 
@@ -53,7 +62,12 @@ TEACHER: Json = {
     "name": {"first": "Dan", "last": "Bo", "middle": ""},
     "roles": {"teacher": {"ext": {}, "schools": ["58da8c58155b940248000002"], "sis_id": "42", "title": ""}},
 }
-STAFF_ROLE: Json = {"department": "", "roles": ["PortalOnly"], "schools": ["58da8c58155b940248000001"], "staff_id": "74002"}
+STAFF_ROLE: Json = {
+    "department": "",
+    "roles": ["PortalOnly"],
+    "schools": ["58da8c58155b940248000001"],
+    "staff_id": "74002",
+}
 CONTACT: Json = {
     "id": "63850203bfb8460546071e01",
     "name": {"last": "Pat Oto"},
@@ -81,7 +95,11 @@ def with_role(record: Json, role: str, **changes: Any) -> Json:
     [
         pytest.param(
             SCHOOL,
-            {**SCHOOL, "low_grade": "TransitionalKindergarten", "ext": {"charter_school": "N", "wing": "east"}},
+            {
+                **SCHOOL,
+                "low_grade": "TransitionalKindergarten",
+                "ext": {"charter_school": "N", "wing": "east"},
+            },
             {"low_grade": "Kindergarten", "ext": {"charter_school": ""}},
             id="the recorded school: a scalar, and only the changed leaf of ext",
         ),
@@ -164,7 +182,10 @@ def with_role(record: Json, role: str, **changes: Any) -> Json:
             id="a leaf of ext that vanished, as it was",
         ),
         pytest.param(
-            TEACHER, with_role(TEACHER, "staff", **STAFF_ROLE), {"roles": {"staff": {}}}, id="a role that appeared is empty"
+            TEACHER,
+            with_role(TEACHER, "staff", **STAFF_ROLE),
+            {"roles": {"staff": {}}},
+            id="a role that appeared is empty",
         ),
         pytest.param(
             with_role(TEACHER, "staff", **STAFF_ROLE),
@@ -178,7 +199,12 @@ def with_role(record: Json, role: str, **changes: Any) -> Json:
             {"name": "Ash School"},
             id="never the dates",
         ),
-        pytest.param(SCHOOL, {**SCHOOL, "last_modified": "2026-03-01T00:00:00.000Z"}, {}, id="nothing when only dates differ"),
+        pytest.param(
+            SCHOOL,
+            {**SCHOOL, "last_modified": "2026-03-01T00:00:00.000Z"},
+            {},
+            id="nothing when only dates differ",
+        ),
         pytest.param(
             {"id": "1", "resource_id": "r", "updated": "a"},
             {"id": "1", "resource_id": "r", "updated": "b"},
@@ -199,7 +225,8 @@ OBJECTS = st.dictionaries(st.sampled_from(["first", "last"]), TEXTS, max_size=2)
 LEAVES = st.one_of(TEXTS, st.lists(TEXTS, max_size=3))
 EXT = st.dictionaries(st.sampled_from(["one", "two"]), TEXTS, max_size=2)
 ROLE_RECORDS = st.fixed_dictionaries(
-    {"sis_id": TEXTS}, optional={"title": TEXTS, "schools": st.lists(TEXTS, max_size=2), "location": OBJECTS, "ext": EXT}
+    {"sis_id": TEXTS},
+    optional={"title": TEXTS, "schools": st.lists(TEXTS, max_size=2), "location": OBJECTS, "ext": EXT},
 )
 RECORDS = st.fixed_dictionaries(
     {"id": st.just("1"), "last_modified": TEXTS},
@@ -208,7 +235,9 @@ RECORDS = st.fixed_dictionaries(
         "students": st.lists(TEXTS, max_size=3),
         "name": OBJECTS,
         "ext": EXT,
-        "roles": st.dictionaries(st.sampled_from([role.name for role in ROLES]), ROLE_RECORDS, min_size=1, max_size=3),
+        "roles": st.dictionaries(
+            st.sampled_from([role.name for role in ROLES]), ROLE_RECORDS, min_size=1, max_size=3
+        ),
     },
 )
 
@@ -322,7 +351,9 @@ def test_whoever_is_tied_to_schools_comes_after_them_and_goes_before_them(mask: 
     assert rank("users", mask, "deleted") < rank("schools", 0, "deleted")
 
 
-@pytest.mark.parametrize("mask", [mask for mask in MASKS if mask & (ROLE["teacher"].bit | ROLE["student"].bit)])
+@pytest.mark.parametrize(
+    "mask", [mask for mask in MASKS if mask & (ROLE["teacher"].bit | ROLE["student"].bit)]
+)
 def test_whoever_a_section_names_comes_before_it_and_goes_after_it(mask: int) -> None:
     assert rank("users", mask, "created") < rank("sections", 0, "created")
     assert rank("sections", 0, "deleted") < rank("users", mask, "deleted")
@@ -338,6 +369,8 @@ def test_the_engine_ranks_as_the_contract_does() -> None:
     cases += [("users", mask, verb) for mask in MASKS for verb in VERBS]
     with duckdb.connect() as engine:
         engine.execute("CREATE TABLE changes (place INTEGER, kind VARCHAR, roles BIGINT, verb VARCHAR)")
-        engine.executemany("INSERT INTO changes VALUES (?, ?, ?, ?)", [(place, *case) for place, case in enumerate(cases)])
+        engine.executemany(
+            "INSERT INTO changes VALUES (?, ?, ?, ?)", [(place, *case) for place, case in enumerate(cases)]
+        )
         found = engine.execute(f"SELECT {diff._rank()} FROM changes ORDER BY place").fetchall()
-    assert [events.rank(*case) for case in cases] == [place for (place,) in found]
+    assert [event_rows.rank(*case) for case in cases] == [place for (place,) in found]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
-from rollbook.contract.fields import SHAPES, Field, Promise
-from rollbook.contract.kinds import KIND, KINDS
+from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.fields import SHAPES, Field, Promise
+from rollbook.domain.kinds import KIND, KINDS
 from tests.contract import facts
 from tests.contract.facts import FieldFact, Operation, Parameter, differences
 
@@ -19,14 +19,31 @@ def _operation(row: Endpoint) -> Operation:
     shape = KIND[row.returns].shape
     is_list = row.shape in ("list", "many")
     response = f"{shape}sResponse" if is_list else f"{shape}Response"
-    return Operation("data", row.path, row.operation, row.source.title(), response, "200" if row.shape == "list" else "200 404")
+    return Operation(
+        "data",
+        row.path,
+        row.operation,
+        row.source.title(),
+        response,
+        "200" if row.shape == "list" else "200 404",
+    )
 
 
 def _parameters(row: Endpoint) -> list[Parameter]:
     enums = {"role": row.roles, "primary": ("", "true"), "count": _COUNT}
-    path = [] if row.shape == "list" else [Parameter("data", row.path, "id", "path", "string", "required", ())]
+    path = (
+        [] if row.shape == "list" else [Parameter("data", row.path, "id", "path", "string", "required", ())]
+    )
     return path + [
-        Parameter("data", row.path, name, "query", "integer" if name == "limit" else "string", "", enums.get(name, ()))
+        Parameter(
+            "data",
+            row.path,
+            name,
+            "query",
+            "integer" if name == "limit" else "string",
+            "",
+            enums.get(name, ()),
+        )
         for name in row.parameters
     ]
 
@@ -38,7 +55,12 @@ def _field(shape: str, field: Field) -> FieldFact:
 
 
 def test_the_api_has_42_paths() -> None:
-    assert 42 == len(ENDPOINTS) == len({row.path for row in ENDPOINTS}) == len({row.operation for row in ENDPOINTS})
+    assert (
+        42
+        == len(ENDPOINTS)
+        == len({row.path for row in ENDPOINTS})
+        == len({row.operation for row in ENDPOINTS})
+    )
 
 
 def test_operations_are_those_published() -> None:
@@ -68,8 +90,12 @@ def test_a_field_marked_as_unpublished_is_in_no_published_file(shape: str) -> No
 
 def test_every_published_shape_of_a_record_is_in_the_rows() -> None:
     around = ("Response", "BadRequest", "NotFound", "InternalError", "Link")
-    published = {fact.shape for fact in facts.fields() if fact.api == "data" and not fact.shape.endswith(around)}
-    assert published == {shape for shape, fields in SHAPES.items() if any(field.since == VERSION for field in fields)}
+    published = {
+        fact.shape for fact in facts.fields() if fact.api == "data" and not fact.shape.endswith(around)
+    }
+    assert published == {
+        shape for shape, fields in SHAPES.items() if any(field.since == VERSION for field in fields)
+    }
 
 
 def test_every_shape_that_a_field_names_exists() -> None:
@@ -80,10 +106,14 @@ def test_every_shape_that_a_field_names_exists() -> None:
 def test_the_operations_and_parameters_of_events_are_those_published() -> None:
     published = {(fact.path, fact.operation) for fact in facts.operations() if fact.api == "events"}
     assert published == {(row.path, row.operation) for row in EVENTS}
-    named = {(fact.path, fact.name) for fact in facts.parameters() if fact.api == "events" and fact.name != "id"}
+    named = {
+        (fact.path, fact.name) for fact in facts.parameters() if fact.api == "events" and fact.name != "id"
+    }
     assert named == {(row.path, name) for row in EVENTS for name in row.parameters}
 
 
 def test_stored_facts_of_events_name_each_kind_three_times() -> None:
     published = {fact.shape for fact in facts.fields() if fact.api == "events" and "." in fact.shape}
-    assert published == {f"{kind.name}.{verb}" for kind in KINDS for verb in ("created", "updated", "deleted")}
+    assert published == {
+        f"{kind.name}.{verb}" for kind in KINDS for verb in ("created", "updated", "deleted")
+    }

@@ -1,4 +1,5 @@
-"""The OpenAPI document: valid, held against the published facts, true to the rows, and good enough to generate a client from."""
+"""The OpenAPI document: valid, held against the published facts, true to the rows, and good enough to
+generate a client from."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from rollbook.contract.access import SCOPES
-from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
-from rollbook.contract.fields import SHAPES, Field, Promise
-from rollbook.contract.openapi import document, fields_of, is_certain, marks
+from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.fields import SHAPES, Field, Promise
+from rollbook.contract.clever.openapi import document, fields_of, is_certain, marks
+from rollbook.domain.access import SCOPES
 from tests.contract import facts
 
 DOCUMENT: Any = document()
@@ -124,7 +125,9 @@ def test_the_server_address_is_the_callers() -> None:
 # --- against the published facts
 
 
-@pytest.mark.parametrize("fact", [fact for fact in facts.operations() if fact.api == "data"], ids=lambda fact: fact.path)
+@pytest.mark.parametrize(
+    "fact", [fact for fact in facts.operations() if fact.api == "data"], ids=lambda fact: fact.path
+)
 def test_an_operation_has_its_published_name_tag_answer_and_parameters(fact: facts.Operation) -> None:
     operation = DOCUMENT["paths"][f"/v3.0{fact.path}"]["get"]
     assert fact.operation == operation["operationId"]
@@ -138,14 +141,22 @@ def test_an_operation_has_its_published_name_tag_answer_and_parameters(fact: fac
         if (row.api, row.path) == ("data", fact.path)
     ]
     ours = [
-        (row["name"], row["in"], row["schema"]["type"], row.get("required", False), row["schema"].get("enum", []))
+        (
+            row["name"],
+            row["in"],
+            row["schema"]["type"],
+            row.get("required", False),
+            row["schema"].get("enum", []),
+        )
         for row in map(_resolve, operation["parameters"])
     ]
     assert published == ours
 
 
 def test_every_published_field_that_is_on_the_wire_is_in_its_schema() -> None:
-    absent = {(shape, field.name) for shape, fields in SHAPES.items() for field in fields if not field.is_on_wire}
+    absent = {
+        (shape, field.name) for shape, fields in SHAPES.items() for field in fields if not field.is_on_wire
+    }
     for fact in facts.fields():
         if fact.api == "data" and (fact.shape, fact.name) not in absent:
             field = SCHEMAS[fact.shape]["properties"][fact.name]
@@ -175,7 +186,12 @@ def test_every_counted_answer_has_rate_limit_headers(row: Endpoint) -> None:
 
 def test_limit_and_cursors_have_their_bounds() -> None:
     parameters = DOCUMENT["components"]["parameters"]
-    assert parameters["limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}
+    assert parameters["limit"]["schema"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10_000,
+        "default": 100,
+    }
     assert parameters["starting_after"]["schema"]["pattern"] == "^[0-9a-fA-F]{24}$"
     assert parameters["ending_before"]["schema"]["pattern"] == "^([0-9a-fA-F]{24}|last)$"
 
@@ -191,7 +207,9 @@ def test_schemas_have_the_fields_of_the_rows_and_require_the_certain_ones() -> N
         fields = fields_of(shape, "3.0")
         if fields:
             assert [field.name for field in fields] == list(SCHEMAS[shape]["properties"]), shape
-            assert [field.name for field in fields if is_certain(field)] == SCHEMAS[shape].get("required", []), shape
+            assert [field.name for field in fields if is_certain(field)] == SCHEMAS[shape].get(
+                "required", []
+            ), shape
 
 
 def test_a_field_shows_its_marks_to_programs_and_to_people() -> None:
@@ -199,7 +217,10 @@ def test_a_field_shows_its_marks_to_programs_and_to_people() -> None:
         schema = SCHEMAS[shape]["properties"][field.name]
         flags = [mark for mark in ("guaranteed", "nullable", "validated") if schema[f"x-{mark}"]]
         assert list(marks(field)) == flags, (shape, field.name)
-        assert schema["description"].startswith(" ".join(f"{mark.title()}." for mark in flags)), (shape, field.name)
+        assert schema["description"].startswith(" ".join(f"{mark.title()}." for mark in flags)), (
+            shape,
+            field.name,
+        )
         assert field.scope == schema.get("x-scope"), (shape, field.name)
 
 
@@ -222,14 +243,22 @@ def test_fields_of_a_later_version_wait_for_it() -> None:
 
 
 def test_a_record_with_blank_and_absent_fields_is_valid() -> None:
-    assert _validate("UserResponse", {"data": STUDENT, "links": [{"rel": "self", "uri": f"/v3.0/users/{ID}"}]}) == []
+    assert (
+        _validate("UserResponse", {"data": STUDENT, "links": [{"rel": "self", "uri": f"/v3.0/users/{ID}"}]})
+        == []
+    )
 
 
 def test_a_page_holds_entries_with_their_address() -> None:
     entry = {"data": STUDENT, "uri": f"/v3.0/users/{ID}"}
-    links = [{"rel": "self", "uri": "/v3.0/users"}, {"rel": "next", "uri": f"/v3.0/users?starting_after={ID}"}]
+    links = [
+        {"rel": "self", "uri": "/v3.0/users"},
+        {"rel": "next", "uri": f"/v3.0/users?starting_after={ID}"},
+    ]
     assert _validate("UsersResponse", {"data": [entry], "links": links}) == []
-    assert _validate("UsersResponse", {"data": [{"data": STUDENT}], "links": links}) == ["data/0: 'uri' is a required property"]
+    assert _validate("UsersResponse", {"data": [{"data": STUDENT}], "links": links}) == [
+        "data/0: 'uri' is a required property"
+    ]
 
 
 def test_an_empty_page_of_resources_has_both_keys() -> None:
@@ -238,7 +267,10 @@ def test_an_empty_page_of_resources_has_both_keys() -> None:
 
 
 def test_a_count_is_a_number_and_a_link() -> None:
-    assert _validate("CountResponse", {"count": 0, "links": [{"rel": "self", "uri": "/v3.0/users?count=true"}]}) == []
+    assert (
+        _validate("CountResponse", {"count": 0, "links": [{"rel": "self", "uri": "/v3.0/users?count=true"}]})
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +280,11 @@ def test_a_count_is_a_number_and_a_link() -> None:
         ("id", "", "id: '' should be non-empty"),
         ("created", "yesterday", "created: 'yesterday' is not a 'date-time'"),
         ("roles", {"contact": {"phone_type": "Fax"}}, "roles/contact/phone_type: 'Fax' is not one of"),
-        ("roles", {"district_admin": {"title": "Head"}}, "roles/district_admin: 'legacy_id' is a required property"),
+        (
+            "roles",
+            {"district_admin": {"title": "Head"}},
+            "roles/district_admin: 'legacy_id' is a required property",
+        ),
     ],
 )
 def test_a_record_that_breaks_a_promise_is_not_valid(key: str, value: object, expected: str) -> None:
@@ -260,7 +296,10 @@ def test_errors_have_both_keys() -> None:
     both = {"message": "Resource not found", "error": "Resource not found"}
     assert [] == _validate("NotFound", both) == _validate("BadRequest", both) == _validate("TooLarge", both)
     assert _validate("Unauthorized", {**both, "code": 101, "data": {}}) == []
-    assert _validate("Unauthorized", both) == [": 'code' is a required property", ": 'data' is a required property"]
+    assert _validate("Unauthorized", both) == [
+        ": 'code' is a required property",
+        ": 'data' is a required property",
+    ]
 
 
 # --- a client made from it
@@ -270,7 +309,9 @@ def test_a_typed_client_is_generated_without_a_warning(tmp_path: Path) -> None:
     source, target = tmp_path / "openapi.json", tmp_path / "client"
     source.write_text(json.dumps(DOCUMENT), "utf-8")
     bin_folder = Path(sys.executable).parent
-    program = shutil.which("openapi-python-client", path=str(bin_folder)) or pytest.fail("openapi-python-client: not installed")
+    program = shutil.which("openapi-python-client", path=str(bin_folder)) or pytest.fail(
+        "openapi-python-client: not installed"
+    )
     result = subprocess.run(
         [program, "generate", "--path", str(source), "--output-path", str(target), "--fail-on-warning"],
         env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},

@@ -1,4 +1,5 @@
-"""A query string against its endpoint's row, and the links of the answer: good, bad, empty, repeated, encoded."""
+"""A query string against its endpoint's row, and the links of the answer: good, bad, empty, repeated,
+encoded."""
 
 from __future__ import annotations
 
@@ -9,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollbook.contract.endpoints import ENDPOINTS, EVENTS, Endpoint
-from rollbook.contract.kinds import KINDS, ROLE, ROLES, Kind, masks_with
-from rollbook.contract.query import (
+from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.query import (
     LAST,
     LIMIT_MAX,
     SINCE_SNAPSHOT,
@@ -21,7 +21,8 @@ from rollbook.contract.query import (
     parse_unpaged,
     record_links,
 )
-from rollbook.contract.snapshots import SnapshotName
+from rollbook.domain.kinds import KINDS, ROLE, ROLES, Kind, masks_with
+from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.errors import BadParameter, TooLarge
 
 ROWS = {row.path: row for row in ENDPOINTS}
@@ -36,7 +37,9 @@ def _links(text: str) -> list[tuple[str, str]]:
     return [(link["rel"], link["uri"]) for link in json.loads(text)]
 
 
-def _page(raw: str, *, first: str | None = A, last: str | None = B, has_more: bool = False) -> list[tuple[str, str]]:
+def _page(
+    raw: str, *, first: str | None = A, last: str | None = B, has_more: bool = False
+) -> list[tuple[str, str]]:
     path = "/v3.0/users"
     return _links(page_links(path, raw, parse(USERS, raw), first, last, has_more))
 
@@ -45,7 +48,9 @@ def _page(raw: str, *, first: str | None = A, last: str | None = B, has_more: bo
 
 
 def test_nothing_asked_is_the_first_hundred() -> None:
-    assert Query(limit=100, after=None, before=None, count=False, role=None, primary=False) == parse(USERS, "")
+    assert Query(limit=100, after=None, before=None, count=False, role=None, primary=False) == parse(
+        USERS, ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,9 @@ def test_a_list_of_kinds_may_be_indexed(form: str) -> None:
     assert Query(since_snapshot=SnapshotName(4, "")) == parse(EVENTS[0], f"{form.format(SINCE_SNAPSHOT)}=4")
 
 
-@pytest.mark.parametrize("raw", ["role[]=student&role[]=teacher", "role[0]=student&role[1]=teacher", "limit[]=1&limit[]=2"])
+@pytest.mark.parametrize(
+    "raw", ["role[]=student&role[]=teacher", "role[0]=student&role[1]=teacher", "limit[]=1&limit[]=2"]
+)
 def test_a_list_where_one_value_is_expected_is_refused(raw: str) -> None:
     with pytest.raises(BadParameter, match=r"^(role|limit): expected one value, got a list"):
         parse(USERS, raw)
@@ -131,7 +138,9 @@ def test_a_list_of_one_value_said_twice_is_that_value() -> None:
     assert Query(role="student") == parse(USERS, "role[0]=student&role[1]=student")
 
 
-@pytest.mark.parametrize("key", ["role[x]", "role[", "role[0", "role[0][1]", "role[-1]", "role]", "role[]]", "role[%20]"])
+@pytest.mark.parametrize(
+    "key", ["role[x]", "role[", "role[0", "role[0][1]", "role[-1]", "role]", "role[]]", "role[%20]"]
+)
 def test_brackets_that_are_no_index_never_drop_a_filter(key: str) -> None:
     if key == "role]":  # another name
         assert Query() == parse(USERS, f"{key}=student")
@@ -147,7 +156,9 @@ def test_kinds_that_are_only_commas_are_refused(value: str) -> None:
 
 
 def test_a_user_token_ignores_paging_in_any_form() -> None:
-    assert Query(limit=LIMIT_MAX, role="student") == parse_unpaged(USERS, f"limit[]=x&starting_after[0]={A}&role[]=student")
+    assert Query(limit=LIMIT_MAX, role="student") == parse_unpaged(
+        USERS, f"limit[]=x&starting_after[0]={A}&role[]=student"
+    )
 
 
 def test_links_carry_no_second_cursor_when_the_first_was_written_as_a_list() -> None:
@@ -224,7 +235,9 @@ def test_a_message_repeats_no_more_than_a_little_of_the_value() -> None:
 
 
 def test_count_leaves_the_page_aside_and_keeps_the_role() -> None:
-    assert Query(count=True, role="teacher") == parse(USERS, f"count=true&role=teacher&limit=x&starting_after={A}")
+    assert Query(count=True, role="teacher") == parse(
+        USERS, f"count=true&role=teacher&limit=x&starting_after={A}"
+    )
 
 
 @pytest.mark.parametrize("value", ["false", "undefined", "5", "TRUE", "1"])
@@ -322,7 +335,11 @@ def test_links_survive_whatever_stands_in_the_query() -> None:
     has_more=st.booleans(),
 )
 def test_every_link_can_be_followed(
-    limit: int | None, after: str | None, others: list[tuple[str, str]], ends: tuple[str, str] | None, has_more: bool
+    limit: int | None,
+    after: str | None,
+    others: list[tuple[str, str]],
+    ends: tuple[str, str] | None,
+    has_more: bool,
 ) -> None:
     asked = {"limit": limit, "starting_after": after}
     known = [(name, str(value)) for name, value in asked.items() if value]
@@ -333,7 +350,11 @@ def test_every_link_can_be_followed(
         assert (limit or 100) == followed.limit
         cursors = {"self": (after, None), "prev": (None, first or after), "next": (last, None)}
         assert cursors[rel] == (followed.after, followed.before)
-        kept = [pair for pair in parse_qsl(raw, keep_blank_values=True) if pair[0] not in ("starting_after", "ending_before")]
+        kept = [
+            pair
+            for pair in parse_qsl(raw, keep_blank_values=True)
+            if pair[0] not in ("starting_after", "ending_before")
+        ]
         assert kept == [
             pair
             for pair in parse_qsl(uri.partition("?")[2], keep_blank_values=True)

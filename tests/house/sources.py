@@ -47,7 +47,8 @@ def imported(source: Source, modules: set[str]) -> Iterator[tuple[str, ast.AST]]
             yield from ((alias.name, node) for alias in node.names if alias.name in modules)
         if isinstance(node, ast.ImportFrom) and node.module:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            # `from rollbook.contract import fields` imports a module, `from rollbook.contract.fields import Field` a name.
+            # `from rollbook.contract import fields` imports a module, `from rollbook.contract.clever.fields
+            # import Field` a name.
             yield from ((name, node) for name in inner if name in modules)
             if node.module in modules and not all(name in modules for name in inner):
                 yield node.module, node

@@ -1,4 +1,5 @@
-"""A fact that the code cites stands in the project: in a page of docs/, under a heading with the number that is cited."""
+"""A fact that the code cites stands in the project: in a page of docs/, under a heading with the number that
+is cited."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ def test_reference_pages_are_current() -> None:
 
 def test_links_between_reference_pages_lead_somewhere() -> None:
     pages = {path.name: path.read_text("utf-8") for path in docs.FOLDER.glob("*.md")}
-    headings = {name: {_anchor(line) for line in page.splitlines() if line.startswith("#")} for name, page in pages.items()}
+    headings = {
+        name: {_anchor(line) for line in page.splitlines() if line.startswith("#")}
+        for name, page in pages.items()
+    }
     broken = [
         f"{name}: {target}"
         for name, page in pages.items()
@@ -35,7 +38,9 @@ def test_the_front_page_names_pages_that_exist() -> None:
 def test_known_clients_have_the_versions_that_are_driven() -> None:
     page = (ROOT / "docs" / "guide" / "applications.md").read_text("utf-8")
     known = dict(re.findall(r"^\| ([\w@/-]+) \| ([\d.]+) \|", page, re.MULTILINE))
-    python = re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "requirements" / "dev.txt").read_text("utf-8"), re.MULTILINE)
+    python = re.findall(
+        r"^([\w-]+)==([\d.]+)", (ROOT / "requirements" / "dev.txt").read_text("utf-8"), re.MULTILINE
+    )
     node = json.loads((ROOT / "tests" / "node" / "package.json").read_text("utf-8"))["dependencies"]
     driven = dict(python) | node
     assert known == {name: driven.get(name) for name in known}

@@ -9,7 +9,8 @@ from tests.house.sources import Source, package
 
 ROOMS = {"store", "roster"}
 SQL = re.compile(
-    r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|CREATE\s+(TEMP\s+)?(TABLE|INDEX|VIEW))\b", re.DOTALL
+    r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|CREATE\s+(TEMP\s+)?(TABLE|INDEX|VIEW))\b",
+    re.DOTALL,
 )
 CALLS = {"execute", "executemany", "executescript"}
 
@@ -23,7 +24,9 @@ def _sql(source: Source) -> list[str]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value) is not None
+    return (
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value) is not None
+    )
 
 
 def _is_call(node: ast.AST) -> bool:

@@ -21,7 +21,16 @@ SKIPPED = {
     "node_modules",
     "vendor",
 }
-HOSTS = ("pypi.org", "pythonhosted.org", "npmjs.org", "npmjs.com", "yarnpkg.com", "proxy.golang.org", "crates.io", "rubygems.org")
+HOSTS = (
+    "pypi.org",
+    "pythonhosted.org",
+    "npmjs.org",
+    "npmjs.com",
+    "yarnpkg.com",
+    "proxy.golang.org",
+    "crates.io",
+    "rubygems.org",
+)
 REGISTRY = re.compile("|".join(map(re.escape, HOSTS)))
 # A folder at the root of a machine, not a part of a longer path or address.
 MACHINE = re.compile(r"(?<![\w.~#})])/(work|root|home|Users)/\w")

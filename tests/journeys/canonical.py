@@ -1,4 +1,5 @@
-"""A roster with its ids and dates told by names: two rosters of the same files are then equal, whenever and wherever synced."""
+"""A roster with its ids and dates told by names: two rosters of the same files are then equal, whenever and
+wherever synced."""
 
 from __future__ import annotations
 
@@ -20,16 +21,24 @@ def canonical(lists: Lists) -> dict[str, list[str]]:
     names = _names(lists)
     assert len(set(names.values())) == len(names), "two records of one name"
     return {
-        ID.sub(lambda found: f"<{names[found[0]]}>", path): sorted(json.dumps(_told(record, names)) for record in records)
+        ID.sub(lambda found: f"<{names[found[0]]}>", path): sorted(
+            json.dumps(_told(record, names)) for record in records
+        )
         for path, records in lists.items()
     }
 
 
 def _names(lists: Lists) -> dict[str, str]:
-    names = {record["id"]: f"{kind} {record['sis_id']}" for kind in ("schools", "sections") for record in lists[f"/v3.0/{kind}"]}
+    names = {
+        record["id"]: f"{kind} {record['sis_id']}"
+        for kind in ("schools", "sections")
+        for record in lists[f"/v3.0/{kind}"]
+    }
     names |= {record["id"]: "district" for record in lists["/v3.0/districts"]}
     names |= {record["id"]: f"resource {record['resource_id']}" for record in lists["/v3.0/resources"]}
-    names |= {course["id"]: f"course {course.get('number')} {course['name']}" for course in lists["/v3.0/courses"]}
+    names |= {
+        course["id"]: f"course {course.get('number')} {course['name']}" for course in lists["/v3.0/courses"]
+    }
     for term in lists["/v3.0/terms"]:
         names[term["id"]] = f"term {term['name']} {term.get('start_date')} {term.get('end_date')}"
     users = lists["/v3.0/users"]
@@ -47,7 +56,10 @@ def _person(user: Any) -> str:
 def _contact(user: Any, names: dict[str, str]) -> str:
     role = user["roles"]["contact"]
     students = sorted(names[entry["student"]] for entry in role["student_relationships"])
-    return f"contact {role.get('sis_id')} {user['name']['last']} {user['email']} {role.get('phone')} of {students}"
+    return (
+        f"contact {role.get('sis_id')} {user['name']['last']} {user['email']} "
+        f"{role.get('phone')} of {students}"
+    )
 
 
 def _told(value: Any, names: dict[str, str], key: str = "") -> Any:

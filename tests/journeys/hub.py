@@ -1,4 +1,5 @@
-"""A server inside the test: a database, what an operator does with it, and clients that speak HTTP to its application."""
+"""A server inside the test: a database, what an operator does with it, and clients that speak HTTP to its
+application."""
 
 from __future__ import annotations
 
@@ -16,14 +17,15 @@ import httpx
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC
-from rollbook.contract.endpoints import ENDPOINTS
-from rollbook.roster.sharing import SENSITIVE_FIELDS
-from rollbook.store import applications, districts
-from rollbook.store.applications import Application
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
+from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.domain.access import SECURE_SYNC
+from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer, key_path
 from rollbook.sync import How, Sync
 from rollbook.web.app import App, Demo
 from tests import world
@@ -34,7 +36,9 @@ BASE = "http://rollbook.test"
 class Hub:
     """One district on one database; `address` is the database's own."""
 
-    def __init__(self, database: Database, address: str, folder: Path, *, district: str = "Springfield") -> None:
+    def __init__(
+        self, database: Database, address: str, folder: Path, *, district: str = "Springfield"
+    ) -> None:
         self.database, self.folder = database, folder
         # The limit has tests of its own; all others may ask as often as they like.
         self.settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), rate_limit=0)
@@ -42,7 +46,8 @@ class Hub:
         self._open = ExitStack()
 
     def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0) -> Sync:
-        """Sync a folder, or files by name and text, so many days from now; it is not held, however much it changes."""
+        """Sync a folder, or files by name and text, so many days from now; it is not held, however much it
+        changes."""
         if not isinstance(source, Path):
             source = world.write(self.folder / "small world", source)
         district = districts.find(self.database, self.district.id)
@@ -65,10 +70,13 @@ class Hub:
         """The token of an application in this district, which opens every sensitive field."""
         spec = replace(application.asks, sensitive=tuple(SENSITIVE_FIELDS))
         view = sync.view_of(self.database, self.district, spec, self.settings)
-        return applications.connect(self.database, Sealer(key_path(self.settings)), application, self.district, view, **more)
+        return applications.connect(
+            self.database, Sealer(key_path(self.settings)), application, self.district, view, **more
+        )
 
     def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:
-        """A client of this server under changed settings; without a token it sends no Authorization header."""
+        """A client of this server under changed settings; without a token it sends no Authorization
+        header."""
         return self._open.enter_context(Client(self.app(demo, **settings), token))
 
     def app(self, demo: Demo | None = None, **settings: Any) -> App:
@@ -89,7 +97,9 @@ class Client:
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=headers)
         self._loop = asyncio.Runner()
 
-    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
         """The path goes out to the letter, doubled slashes and all."""
         return self._loop.run(self._http.request(method, BASE + path, headers=headers, **more))
 
@@ -111,8 +121,11 @@ class Client:
         return [element["data"] for element in page["data"]]
 
     def everything(self, *, one_user_in: int = 1) -> dict[str, list[Any]]:
-        """The records of every list there is, by path; the related lists of every user, or of a part of them, always the same."""
-        lists = {f"/v3.0{row.path}": self.records(f"/v3.0{row.path}") for row in ENDPOINTS if row.shape == "list"}
+        """The records of every list there is, by path; the related lists of every user, or of a part of them,
+        always the same."""
+        lists = {
+            f"/v3.0{row.path}": self.records(f"/v3.0{row.path}") for row in ENDPOINTS if row.shape == "list"
+        }
         for row in ENDPOINTS:
             for record in lists[f"/v3.0/{row.source}"] if row.shape == "many" else ():
                 if row.source != "users" or zlib.crc32(str(record["name"]).encode()) % one_user_in == 0:
@@ -123,6 +136,8 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._loop.run(self._http.aclose())
         self._loop.close()

@@ -1,4 +1,5 @@
-"""The programs of `tests/node`: small ones around clients from npm, installed from a lock file and run by Node."""
+"""The programs of `tests/node`: small ones around clients from npm, installed from a lock file and run by
+Node."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def missing() -> str | None:
 
 
 def install() -> None:
-    """Install what the lock file names, unless it is there; test processes that come at the same time take turns."""
+    """Install what the lock file names, unless it is there; test processes that come at the same time take
+    turns."""
     mark = FOLDER / "node_modules" / ".installed"
     with (FOLDER / "package-lock.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -49,7 +51,13 @@ def printed(program: str, **settings: str) -> Any:
 
 def _run(*command: str, **settings: str) -> str:
     done = subprocess.run(
-        command, cwd=FOLDER, env=os.environ | settings, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+        command,
+        cwd=FOLDER,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -73,7 +81,9 @@ class Site:
 @contextmanager
 def site(program: str, **settings: str) -> Iterator[Site]:
     """A program that serves and prints its address first, until the end of the block."""
-    process = subprocess.Popen(["node", program], cwd=FOLDER, env=os.environ | settings, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        ["node", program], cwd=FOLDER, env=os.environ | settings, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     with process, process.stdout:
         try:

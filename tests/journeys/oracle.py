@@ -1,7 +1,8 @@
-"""What every list must hold, worked out in plain Python from the whole lists of records and the district's resources.csv.
+"""What every list must hold, worked out in plain Python from the whole lists of records and the district's
+resources.csv.
 
-Written from the documented rules (who is in which section, who is tied to which school), not from the contract's rows: a test
-that used those would agree with their mistakes.
+Written from the documented rules (who is in which section, who is tied to which school), not from the
+contract's rows: a test that used those would agree with their mistakes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ class Roster:
         record = self.records[kind][id_]
         match kind, tail:
             case "schools", "users":
-                return {user for user in self.records["users"] if id_ in self._schools(user, role, primary=primary)}
+                return {
+                    user
+                    for user in self.records["users"]
+                    if id_ in self._schools(user, role, primary=primary)
+                }
             case "sections", "users":
                 return _people(record, role)
             case "resources", "users":
@@ -44,12 +49,18 @@ class Roster:
             case "users", "schools":
                 # A contact's schools are those of the students.
                 people = {id_} | self._related_students(id_)
-                return {school for person in people for school in self._schools(person, None, primary=primary)}
+                return {
+                    school for person in people for school in self._schools(person, None, primary=primary)
+                }
             case "users", "mycontacts":
-                return {contact for contact in self.with_role("contact") if id_ in self._related_students(contact)}
+                return {
+                    contact for contact in self.with_role("contact") if id_ in self._related_students(contact)
+                }
             case "users", "mystudents":
                 taught = self._sections(lambda section: id_ in section["teachers"])
-                return {student for section in taught for student in section["students"]} | self._related_students(id_)
+                return {
+                    student for section in taught for student in section["students"]
+                } | self._related_students(id_)
             case "users", "myteachers":
                 learned = self._sections(lambda section: id_ in section["students"])
                 return {teacher for section in learned for teacher in section["teachers"]}
@@ -85,12 +96,15 @@ class Roster:
         return {relationship["student"] for relationship in role.get("student_relationships", ())}
 
     def _schools(self, user: str, only: str | None, *, primary: bool) -> set[str]:
-        """Schools that a user, or one role of the user, is tied to; staff have no primary school, so they keep all."""
+        """Schools that a user, or one role of the user, is tied to; staff have no primary school, so they
+        keep all."""
         roles = self.records["users"][user]["roles"]
         found: set[str] = set()
         for role in (only,) if only else SCHOOL_ROLES:
             if role in roles:
-                found.update([roles[role]["school"]] if primary and role != "staff" else roles[role]["schools"])
+                found.update(
+                    [roles[role]["school"]] if primary and role != "staff" else roles[role]["schools"]
+                )
         return found
 
     def _users_of_resource(self, resource: Record, only: str | None) -> set[str]:

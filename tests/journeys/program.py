@@ -1,4 +1,5 @@
-"""The program itself, as a process of its own: commands that end, and servers that run until they are told to stop."""
+"""The program itself, as a process of its own: commands that end, and servers that run until they are told to
+stop."""
 
 from __future__ import annotations
 
@@ -95,7 +96,9 @@ class Server:
     def printed(self) -> str:
         return "".join(self._lines)
 
-    def wait_until_it_answers(self, path: str = "/openapi.json", headers: Mapping[str, str] | None = None) -> httpx.Response:
+    def wait_until_it_answers(
+        self, path: str = "/openapi.json", headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """The first answer with 200 that it gives; a test fails with what was printed when none comes."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
@@ -127,7 +130,8 @@ class Server:
 def serving(
     *arguments: str | int | Path, folder: Path, port: int | None = None, wait: bool = True, **settings: object
 ) -> Iterator[Server]:
-    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block; ready, if told to wait."""
+    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block; ready, if
+    told to wait."""
     server = _start(arguments, folder, port or free_port(), settings)
     try:
         if port is None and "cannot be used" in server.printed_at_once():
@@ -140,7 +144,9 @@ def serving(
         server.stop()
 
 
-def _start(arguments: tuple[str | int | Path, ...], folder: Path, port: int, settings: Mapping[str, object]) -> Server:
+def _start(
+    arguments: tuple[str | int | Path, ...], folder: Path, port: int, settings: Mapping[str, object]
+) -> Server:
     process = subprocess.Popen(
         [*PROGRAM, *map(str, arguments), "--port", str(port)],
         cwd=folder,

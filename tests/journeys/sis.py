@@ -1,7 +1,9 @@
-"""A small district's SIS in plain Python: what people edit, the files it exports, and what the API must then show.
+"""A small district's SIS in plain Python: what people edit, the files it exports, and what the API must then
+show.
 
-The oracle is independent of the engine: it knows the rules of the documentation and nothing of SQL. All values are already
-normal, so that nothing but the roster's rules is at work. References are SIS keys here; ids are the machine's affair.
+The oracle is independent of the engine: it knows the rules of the documentation and nothing of SQL. All
+values are already normal, so that nothing but the roster's rules is at work. References are SIS keys here;
+ids are the machine's affair.
 """
 
 from __future__ import annotations
@@ -22,7 +24,12 @@ Name = tuple[str, Any]
 FIRST = ("Amy", "Ben", "Cem", "Dot")
 LAST = ("Adams", "Baker", "Celik", "Diaz")
 EMAILS = ("", "p1@x.org", "p2@x.org", "p3@x.org", "p4@x.org")
-TERMS = (None, ("Fall", "2026-08-17", "2026-12-18"), ("Spring", "2027-01-11", "2027-05-28"), ("Fall", "2026-08-17", "2027-01-08"))
+TERMS = (
+    None,
+    ("Fall", "2026-08-17", "2026-12-18"),
+    ("Spring", "2027-01-11", "2027-05-28"),
+    ("Fall", "2026-08-17", "2027-01-08"),
+)
 COURSES = (None, ("Zorp I", "Z1"), ("Zorp II", "Z2"), ("Zorp I", "Z9"))
 # Columns that come and go, by the list they belong to.
 OPTIONAL = {
@@ -34,7 +41,8 @@ OPTIONAL = {
 
 @dataclass
 class Sis:
-    """Every list by key; `columns` are the optional columns that are sent at present, `counter` numbers what is new."""
+    """Every list by key; `columns` are the optional columns that are sent at present, `counter` numbers what
+    is new."""
 
     schools: dict[str, Row] = field(default_factory=dict)
     students: dict[str, Row] = field(default_factory=dict)
@@ -43,7 +51,9 @@ class Sis:
     admins: dict[str, Row] = field(default_factory=dict)
     sections: dict[str, Row] = field(default_factory=dict)
     contacts: dict[str, Row] = field(default_factory=dict)
-    columns: set[str] = field(default_factory=lambda: {"students.Student_email", "students.Grade", "sections.Period"})
+    columns: set[str] = field(
+        default_factory=lambda: {"students.Student_email", "students.Grade", "sections.Period"}
+    )
 
 
 def beginning() -> Sis:
@@ -53,10 +63,16 @@ def beginning() -> Sis:
     for number in range(5):
         sis.students[f"s{number}"] = student(number, "ash" if number < 3 else "birch")
     for number in range(3):
-        sis.teachers[f"t{number}"] = {**person(number), "school": "ash" if number < 2 else "birch", "email": ""}
+        sis.teachers[f"t{number}"] = {
+            **person(number),
+            "school": "ash" if number < 2 else "birch",
+            "email": "",
+        }
     for number in range(4):
         school = "ash" if number < 2 else "birch"
-        sis.sections[f"c{number}"] = section(school, f"t{number % 3}", {f"s{number}", f"s{number + 1}"}, number)
+        sis.sections[f"c{number}"] = section(
+            school, f"t{number % 3}", {f"s{number}", f"s{number + 1}"}, number
+        )
     return sis
 
 
@@ -144,7 +160,9 @@ def enroll(sis: Sis, n: Numbers) -> None:
 
 def add_section(sis: Sis, n: Numbers) -> None:
     if key := free(sis.sections, "c", n[0], 7):
-        sis.sections[key] = section(pick(sis.schools, n[1]), pick(sis.teachers, n[2]), {pick(sis.students, n[1])}, n[2])
+        sis.sections[key] = section(
+            pick(sis.schools, n[1]), pick(sis.teachers, n[2]), {pick(sis.students, n[1])}, n[2]
+        )
 
 
 def remove_section(sis: Sis, n: Numbers) -> None:
@@ -170,7 +188,13 @@ def edit_section(sis: Sis, n: Numbers) -> None:
 def add_employee(sis: Sis, n: Numbers) -> None:
     list_, letter = ((sis.teachers, "t"), (sis.staff, "f"), (sis.admins, "a"))[n[0] % 3]
     if key := free(list_, letter, n[1], 4):
-        list_[key] = {**person(n[2]), "email": "", "school": pick(sis.schools, n[2]), "title": "", "middle": ""}
+        list_[key] = {
+            **person(n[2]),
+            "email": "",
+            "school": pick(sis.schools, n[2]),
+            "title": "",
+            "middle": "",
+        }
         _set_email(list_, key, n[2])
 
 
@@ -287,10 +311,16 @@ EDITS: tuple[Edit, ...] = (
 
 def export(sis: Sis, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    sent = {list_: [name for name in names if f"{list_}.{name}" in sis.columns] for list_, names in OPTIONAL.items()}
+    sent = {
+        list_: [name for name in names if f"{list_}.{name}" in sis.columns]
+        for list_, names in OPTIONAL.items()
+    }
     _write(
         folder / "schools.csv",
-        [{"School_id": key, "School_name": row["name"], "School_number": "1"} for key, row in sis.schools.items()],
+        [
+            {"School_id": key, "School_name": row["name"], "School_number": "1"}
+            for key, row in sis.schools.items()
+        ],
     )
     _write(folder / "students.csv", _students(sis, sent["students"]))
     _write(
@@ -310,7 +340,12 @@ def export(sis: Sis, folder: Path) -> Path:
     _write(
         folder / "staff.csv",
         [
-            {"School_id": row["school"], "Staff_id": key, "Staff_email": row["email"] or f"{key}@own.org", **_names(row)}
+            {
+                "School_id": row["school"],
+                "Staff_id": key,
+                "Staff_email": row["email"] or f"{key}@own.org",
+                **_names(row),
+            }
             for key, row in sis.staff.items()
         ],
     )
@@ -344,7 +379,13 @@ def _names(row: Row) -> Row:
 
 
 def _students(sis: Sis, sent: list[str]) -> list[Row]:
-    values = {"Student_email": "email", "Grade": "grade", "Ell_status": "ell", "ext.bus": "bus", "Username": "user"}
+    values = {
+        "Student_email": "email",
+        "Grade": "grade",
+        "Ell_status": "ell",
+        "ext.bus": "bus",
+        "Username": "user",
+    }
     blank = {f"Contact_{name}": "" for name in ("relationship", "type", "name", "email", "sis_id")}
     rows = []
     for key, row in sis.students.items():
@@ -409,7 +450,8 @@ def _write(path: Path, rows: list[Row]) -> None:
 
 
 def predicted(sis: Sis, *, with_ell: bool) -> dict[Name, Json]:
-    """Every record by its name, without ids and dates; ids in it are names, and lists in order of id are sorted."""
+    """Every record by its name, without ids and dates; ids in it are names, and lists in order of id are
+    sorted."""
     kept = {key: row for key, row in sis.sections.items() if row["students"]}
     shown: dict[Name, Json] = {}
     for key, row in sis.schools.items():
@@ -436,7 +478,8 @@ def _own_grade(sis: Sis, key: str) -> str:
 
 
 def _grade(sis: Sis, key: str) -> str:
-    """The section's own grade; if all have the same one, that of most students, of equally many the lowest."""
+    """The section's own grade; if all have the same one, that of most students, of equally many the
+    lowest."""
     kept = [name for name, row in sis.sections.items() if row["students"]]
     if "students.Grade" not in sis.columns or len({_own_grade(sis, name) for name in kept}) > 1:
         return _own_grade(sis, key)
@@ -448,7 +491,11 @@ def _grade(sis: Sis, key: str) -> str:
 def _section_shown(sis: Sis, key: str, row: Row) -> Json:
     teachers = list(dict.fromkeys(name for name in (row["teacher"], row["co_teacher"]) if name))
     period = row["period"] if "sections.Period" in sis.columns else ""
-    course = [row["course"][0], sis.teachers[row["teacher"]]["last"], *([period] if period else [])] if row["course"] else []
+    course = (
+        [row["course"][0], sis.teachers[row["teacher"]]["last"], *([period] if period else [])]
+        if row["course"]
+        else []
+    )
     shown: Json = {
         "school": ("schools", row["school"]),
         "name": " - ".join(course) or row["name"],
@@ -470,7 +517,8 @@ def _section_shown(sis: Sis, key: str, row: Row) -> Json:
 
 
 def _schools(kept: Mapping[str, Row], mine: list[str], home: str) -> tuple[str, list[Name]]:
-    """The primary school (of most sections, then of most students in them, then the row's, then the lowest), and all schools."""
+    """The primary school (of most sections, then of most students in them, then the row's, then the lowest),
+    and all schools."""
     if not mine:
         return home, [("schools", home)]
     sections = Counter(kept[key]["school"] for key in mine)
@@ -482,8 +530,13 @@ def _schools(kept: Mapping[str, Row], mine: list[str], home: str) -> tuple[str, 
 
 
 def _student_shown(sis: Sis, kept: Mapping[str, Row], key: str, *, with_ell: bool) -> Json:
-    row, sent = sis.students[key], {name.partition(".")[2] for name in sis.columns if name.startswith("students.")}
-    school, schools = _schools(kept, [name for name, one in kept.items() if key in one["students"]], row["school"])
+    row, sent = (
+        sis.students[key],
+        {name.partition(".")[2] for name in sis.columns if name.startswith("students.")},
+    )
+    school, schools = _schools(
+        kept, [name for name, one in kept.items() if key in one["students"]], row["school"]
+    )
     email = row["email"] if "Student_email" in sent else ""
     role: Json = {
         "sis_id": key,
@@ -498,7 +551,11 @@ def _student_shown(sis: Sis, kept: Mapping[str, Row], key: str, *, with_ell: boo
         role["grade"] = row["grade"]
     if with_ell and "Ell_status" in sent:
         role["ell_status"] = row["ell"]
-    return {"email": email, "name": {"first": row["first"], "last": row["last"], "middle": ""}, "roles": {"student": role}}
+    return {
+        "email": email,
+        "name": {"first": row["first"], "last": row["last"], "middle": ""},
+        "roles": {"student": role},
+    }
 
 
 def _contact_shown(key: str, row: Row) -> Json:
@@ -529,11 +586,17 @@ def _employee_shown(sis: Sis, kept: Mapping[str, Row], members: frozenset[tuple[
     shown: Json = {"roles": roles}
     if key := by_role.get("district_admin"):
         row = sis.admins[key]
-        shown |= {"email": row["email"] or f"{key}@own.org", "name": {"first": row["first"], "last": row["last"]}}
+        shown |= {
+            "email": row["email"] or f"{key}@own.org",
+            "name": {"first": row["first"], "last": row["last"]},
+        }
         roles["district_admin"] = {"title": key}
     if key := by_role.get("staff"):
         row = sis.staff[key]
-        shown |= {"email": row["email"] or f"{key}@own.org", "name": {"first": row["first"], "last": row["last"], "middle": ""}}
+        shown |= {
+            "email": row["email"] or f"{key}@own.org",
+            "name": {"first": row["first"], "last": row["last"], "middle": ""},
+        }
         roles["staff"] = {
             "staff_id": key,
             "credentials": {"district_username": ""},
@@ -543,7 +606,10 @@ def _employee_shown(sis: Sis, kept: Mapping[str, Row], members: frozenset[tuple[
     if key := by_role.get("teacher"):
         row = sis.teachers[key]
         middle = row.get("middle", "") if "teachers.Middle_name" in sis.columns else ""
-        shown |= {"email": row["email"], "name": {"first": row["first"], "last": row["last"], "middle": middle}}
+        shown |= {
+            "email": row["email"],
+            "name": {"first": row["first"], "last": row["last"], "middle": middle},
+        }
         mine = [name for name, one in kept.items() if key in (one["teacher"], one["co_teacher"])]
         school, schools = _schools(kept, mine, row["school"])
         roles["teacher"] = {

@@ -1,4 +1,5 @@
-"""Signing in while another program writes, as a sync does: it is waited for, and nobody else waits with it."""
+"""Signing in while another program writes, as a sync does: it is waited for, and nobody else waits with
+it."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ from contextlib import closing
 
 import httpx
 
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 from tests.sso import Browser, World, answer
 
 SETTLED_SECONDS = 0.3
 
 
-def test_a_sign_in_waits_for_a_writer_and_keeps_nobody_waiting(sso_world: World, sso_server: str, person: Browser) -> None:
+def test_a_sign_in_waits_for_a_writer_and_keeps_nobody_waiting(
+    sso_world: World, sso_server: str, person: Browser
+) -> None:
     reader = sso_world.reader
     bearer = {"authorization": f"Bearer {person.token(reader, 'amy')}"}
     code = answer(person.ask(reader))["code"]

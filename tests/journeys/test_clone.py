@@ -1,4 +1,5 @@
-"""The story of a developer who records a running Rollbook and works on with the copy: by the commands, over real HTTP."""
+"""The story of a developer who records a running Rollbook and works on with the copy: by the commands, over
+real HTTP."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from rollbook.contract import events
-from rollbook.contract.access import SECURE_SYNC, SENSITIVE
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
-from rollbook.roster.sharing import SENSITIVE_FIELDS
-from rollbook.store import applications
-from rollbook.store import events as events_store
-from rollbook.store.database import open_database
+from rollbook.contract.clever import event_rows
+from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
+from rollbook.domain.access import SECURE_SYNC, SENSITIVE
+from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
+from rollbook.store.accounts import applications
+from rollbook.store.engine.database import open_database
+from rollbook.store.records import event_feed as events_store
 
 STUDENTS = 200
 SHOWN = 25  # records of each kind whose related paths are compared
@@ -34,7 +35,12 @@ def rollbook(*arguments: str, database: str, folder: Path, **environment: str) -
     """Run the program; returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "rollbook", *arguments],
-        env={**os.environ, "ROLLBOOK_DATABASE": database, "ROLLBOOK_KEY_FILE": str(folder / "key"), **environment},
+        env={
+            **os.environ,
+            "ROLLBOOK_DATABASE": database,
+            "ROLLBOOK_KEY_FILE": str(folder / "key"),
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -87,7 +93,11 @@ def serving(database: str, folder: Path, token: str) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {"ROLLBOOK_DATABASE": database, "ROLLBOOK_KEY_FILE": str(folder / "key"), "ROLLBOOK_RATE_LIMIT": "0"}
+    environment = {
+        "ROLLBOOK_DATABASE": database,
+        "ROLLBOOK_KEY_FILE": str(folder / "key"),
+        "ROLLBOOK_RATE_LIMIT": "0",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "rollbook", "serve", "--port", str(port)],
         env={**os.environ, **environment},
@@ -122,7 +132,9 @@ def connected(database: str, folder: Path, district: str) -> str:
 def narrowed(database: str, folder: Path, district: str, name: str, scopes: str, share: str) -> str:
     """A district token of an application with these scopes and this share."""
     rollbook("application", "create", name, "--scopes", scopes, database=database, folder=folder)
-    printed = rollbook("connect", name, district, "--share", "nothing", "--json", database=database, folder=folder)
+    printed = rollbook(
+        "connect", name, district, "--share", "nothing", "--json", database=database, folder=folder
+    )
     opened = [part for field in SENSITIVE_FIELDS for part in ("--sensitive", field)]
     rollbook("share", name, district, share, *opened, database=database, folder=folder)
     return str(json.loads(printed)["access_token"])
@@ -146,14 +158,17 @@ def origin(folder: Path) -> Iterator[Server]:
 
 
 def clone(origin: Server, database: str, folder: Path) -> dict[str, Any]:
-    printed = rollbook("clone", origin.address, "--json", database=database, folder=folder, ROLLBOOK_CLONE_TOKEN=origin.token)
+    printed = rollbook(
+        "clone", origin.address, "--json", database=database, folder=folder, ROLLBOOK_CLONE_TOKEN=origin.token
+    )
     assert origin.token not in printed
     report: dict[str, Any] = json.loads(printed)
     return report
 
 
 def paths(reader: Reader) -> Iterator[str]:
-    """Every list, with what it takes, every single record, and every related path of the first records of each kind."""
+    """Every list, with what it takes, every single record, and every related path of the first records of
+    each kind."""
     for endpoint in ENDPOINTS:
         kind = f"/v3.0/{endpoint.source}"
         if endpoint.shape == "list":
@@ -161,7 +176,9 @@ def paths(reader: Reader) -> Iterator[str]:
             yield from (f"{kind}?role={role}" for role in endpoint.roles)
     for kind, ids in known(reader).items():
         yield from (f"/v3.0/{kind}/{id_}" for id_ in ids)
-        for endpoint in (entry for entry in ENDPOINTS if entry.source == kind and entry.shape in ("one", "many")):
+        for endpoint in (
+            entry for entry in ENDPOINTS if entry.source == kind and entry.shape in ("one", "many")
+        ):
             for id_ in spread(ids):
                 yield from _asked(endpoint, id_)
 
@@ -193,14 +210,14 @@ def assert_same(origin: Server, copy: Server) -> None:
 def state(reader: Reader) -> dict[tuple[str, str], Any]:
     """Every record as an event shows it, without its dates."""
     return {
-        (kind, record["id"]): undated(events.shown(kind, record))
+        (kind, record["id"]): undated(event_rows.shown(kind, record))
         for kind in known(reader)
         for record in reader.all(f"/v3.0/{kind}?limit=1000")
     }
 
 
 def undated(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name not in events.DATES}
+    return {name: value for name, value in record.items() if name not in event_rows.DATES}
 
 
 def replayed(before: dict[tuple[str, str], Any], feed: list[Any]) -> dict[tuple[str, str], Any]:
@@ -230,8 +247,24 @@ def test_a_clone_of_a_running_rollbook_equals_its_source_byte_for_byte_and_follo
         assert state(here) == before
 
         shutil.rmtree(folder / "files")
-        rollbook("generate", str(folder / "files"), "--students", str(STUDENTS), "--day", "30", database="", folder=folder)
-        rollbook("sync", "Springfield", str(folder / "files"), "--approve", database=str(folder / "origin.db"), folder=folder)
+        rollbook(
+            "generate",
+            str(folder / "files"),
+            "--students",
+            str(STUDENTS),
+            "--day",
+            "30",
+            database="",
+            folder=folder,
+        )
+        rollbook(
+            "sync",
+            "Springfield",
+            str(folder / "files"),
+            "--approve",
+            database=str(folder / "origin.db"),
+            folder=folder,
+        )
         clone(origin, database_address, folder)
         assert_same(origin, copy)
         feed = here.all("/v3.0/events?limit=1000")
@@ -239,12 +272,23 @@ def test_a_clone_of_a_running_rollbook_equals_its_source_byte_for_byte_and_follo
         assert replayed(before, feed) == state(here)
 
 
-def test_a_share_shows_the_same_of_a_clone_as_of_its_source(origin: Server, folder: Path, database_address: str) -> None:
+def test_a_share_shows_the_same_of_a_clone_as_of_its_source(
+    origin: Server, folder: Path, database_address: str
+) -> None:
     source = str(folder / "origin.db")
-    origin.token = narrowed(source, folder, "Springfield", "Copier", " ".join((*SECURE_SYNC, *SENSITIVE)), "everything")
+    origin.token = narrowed(
+        source, folder, "Springfield", "Copier", " ".join((*SECURE_SYNC, *SENSITIVE)), "everything"
+    )
     district = clone(origin, database_address, folder)["district"]
-    few = ("Few", "read:students read:student_contacts read:sections read:ell_status", '{"schools": ["0002"]}')
-    one_grade = '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "3", "4"]], "with": ["sections"]}]}'
+    few = (
+        "Few",
+        "read:students read:student_contacts read:sections read:ell_status",
+        '{"schools": ["0002"]}',
+    )
+    one_grade = (
+        '{"rules": [{"kind": "student", "where": [["grade", "equals any of", "3", "4"]], '
+        '"with": ["sections"]}]}'
+    )
     with serving(source, folder, "") as there, serving(database_address, folder, "") as here:
         for name, scopes, share in (few, ("Grades", " ".join(SECURE_SYNC), one_grade)):
             shown = []

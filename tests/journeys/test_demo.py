@@ -1,4 +1,5 @@
-"""`rollbook demo` as a new user meets it: what it prints works as printed, its state survives, and it can start over."""
+"""`rollbook demo` as a new user meets it: what it prints works as printed, its state survives, and it can
+start over."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ from typing import Any
 import httpx
 import pytest
 
-from rollbook.auth import published
 from rollbook.commands.demo import DISTRICT
-from rollbook.commands.sandbox import SECOND_DISTRICT
+from rollbook.demo import published
+from rollbook.demo.build import SECOND_DISTRICT
 from tests import sso
 from tests.journeys import program
 from tests.journeys.program import Server
@@ -29,7 +30,11 @@ from tests.journeys.program import Server
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
 SMALL = ("demo", "--students", "60")
 BEARER = {"authorization": "Bearer TEST_TOKEN"}
-BASIC = {"authorization": "Basic MDk1YjgyY2JiZDhjNjg3MTRkMWM6NGIzMzg0ODljZWI0YmVjMzYyNDYxYTdjOTZlM2FhNjA5ZWZmZjA0OQ=="}
+BASIC = {
+    "authorization": (
+        "Basic MDk1YjgyY2JiZDhjNjg3MTRkMWM6NGIzMzg0ODljZWI0YmVjMzYyNDYxYTdjOTZlM2FhNjA5ZWZmZjA0OQ=="
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +64,18 @@ def window(server: Server) -> Iterator[sso.Window]:
 def exchanged(server: Server, client: published.Client, sent: dict[str, str], redirect_uri: str) -> str:
     """The user token for what an application was sent."""
     asked = {"grant_type": "authorization_code", "code": sent["code"], "redirect_uri": redirect_uri}
-    answer = httpx.post(f"{server.base}/oauth/tokens", json=asked, headers={"authorization": f"Basic {client.basic}"})
+    answer = httpx.post(
+        f"{server.base}/oauth/tokens", json=asked, headers={"authorization": f"Basic {client.basic}"}
+    )
     assert answer.status_code == 200, answer.text
     return str(answer.json()["access_token"])
 
 
 def sign_in_link(server: Server, client: published.Client) -> str:
     """The link to an application, as the front page has it."""
-    (link,) = re.findall(rf'href="(/oauth/authorize\?[^"]*{client.client_id}[^"]*)"', httpx.get(server.base).text)
+    (link,) = re.findall(
+        rf'href="(/oauth/authorize\?[^"]*{client.client_id}[^"]*)"', httpx.get(server.base).text
+    )
     return str(link).replace("&amp;", "&")
 
 
@@ -76,7 +85,9 @@ def bearer(token: str) -> dict[str, str]:
 
 def line_after(server: Server, label: str) -> str:
     """What is printed behind a label."""
-    return next(line.split(maxsplit=2)[2] for line in server.printed.splitlines() if line.strip().startswith(label))
+    return next(
+        line.split(maxsplit=2)[2] for line in server.printed.splitlines() if line.strip().startswith(label)
+    )
 
 
 def ids(server: Server) -> list[str]:
@@ -88,7 +99,11 @@ def ids(server: Server) -> list[str]:
 def fetched(line: str) -> Any:
     """What a printed line fetches, with curl where there is one, else by the same header and address."""
     if shutil.which("curl"):
-        return json.loads(subprocess.run(["sh", "-c", f"{line} --silent --show-error"], capture_output=True, check=True).stdout)
+        return json.loads(
+            subprocess.run(
+                ["sh", "-c", f"{line} --silent --show-error"], capture_output=True, check=True
+            ).stdout
+        )
     _, flag, header, address = shlex.split(line)
     assert flag == "-H"
     request = urllib.request.Request(address, headers=dict([header.split(": ", 1)]))
@@ -104,7 +119,10 @@ def test_it_says_where_it_is_and_which_tokens_open_it(demo: Server, folder: Path
     links = [line.split()[0] for line in demo.printed.splitlines() if line.strip().startswith(demo.base)]
     assert len(links) >= 3
     for link in links:
-        assert (link, 200) == (link, httpx.get(link, headers={"accept": "text/html"}, follow_redirects=True).status_code)
+        assert (link, 200) == (
+            link,
+            httpx.get(link, headers={"accept": "text/html"}, follow_redirects=True).status_code,
+        )
     (district,) = read(demo, "/v3.0/districts")["data"]
     assert district["data"]["name"] == DISTRICT
     assert "#DEMO" in DISTRICT
@@ -124,8 +142,12 @@ def test_its_people_are_about_as_many_as_asked_for(demo: Server) -> None:
 
 
 @pytest.mark.parametrize(("token", "role"), published.USER_TOKENS)
-def test_a_published_user_token_is_somebody_of_that_role_alone_and_says_whom(demo: Server, token: str, role: str) -> None:
-    user = read(demo, f"/v3.0/users/{read(demo, '/v3.0/me', bearer(token))['data']['id']}", bearer(token))["data"]
+def test_a_published_user_token_is_somebody_of_that_role_alone_and_says_whom(
+    demo: Server, token: str, role: str
+) -> None:
+    user = read(demo, f"/v3.0/users/{read(demo, '/v3.0/me', bearer(token))['data']['id']}", bearer(token))[
+        "data"
+    ]
     assert [*user["roles"]] == [role]
     name = f"{user['name']['first']} {user['name']['last']}"
     (line,) = [line for line in demo.printed.splitlines() if line.strip().startswith(token)]
@@ -193,10 +215,19 @@ def test_a_teacher_lets_the_library_application_in_and_it_sees_her_classes(demo:
         assert "Let Demo Library application see your classes?" in re.sub(r"<[^>]*>", "", asked.text)
         sent = sso.answer(browser.follow(browser.press(asked, "allow")))
     token = exchanged(demo, published.LIBRARY, sent, f"{demo.base}/demo/arrived")
-    people = [element["data"] for element in read(demo, f"/v3.0/sections/{section['id']}/users", bearer(token))["data"]]
+    people = [
+        element["data"]
+        for element in read(demo, f"/v3.0/sections/{section['id']}/users", bearer(token))["data"]
+    ]
     students = [person for person in people if "student" in person["roles"]]
     assert len(students) == len(section["students"])
-    assert {key for student in students for key in student} == {"created", "id", "last_modified", "name", "roles"}
+    assert {key for student in students for key in student} == {
+        "created",
+        "id",
+        "last_modified",
+        "name",
+        "roles",
+    }
     assert {len(student["name"]["last"]) for student in students} == {1}
 
 
@@ -212,12 +243,18 @@ def test_json_is_one_line_when_the_server_is_ready_and_all_of_it_works(tmp_path:
         (district,) = read(server, "/v3.0/districts", bearer(told["district_token"]))["data"]
         assert told["district_id"] == district["data"]["id"]
         for each in told["districts"]:
-            assert read(server, "/v3.0/districts", bearer(each["token"]))["data"][0]["data"]["name"] == each["name"]
+            assert (
+                read(server, "/v3.0/districts", bearer(each["token"]))["data"][0]["data"]["name"]
+                == each["name"]
+            )
         for each in told["user_tokens"]:
             assert read(server, "/v3.0/me", bearer(each["token"]))["data"]["id"] == each["user_id"]
         assert told["redirect_uris"] == [*addresses, f"{server.base}/demo/arrived"]
         assert [each["tier"] for each in told["applications"]] == ["secure_sync", "sso", "library"]
-        assert told["applications"][0].items() >= {key: told[key] for key in ("client_id", "client_secret")}.items()
+        assert (
+            told["applications"][0].items()
+            >= {key: told[key] for key in ("client_id", "client_secret")}.items()
+        )
         person = told["user_tokens"][0]["user_id"]
         with window(server) as browser:
             for address in (None, *addresses):
@@ -247,7 +284,9 @@ def test_the_guides_lines_for_scripts_work_as_printed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"{told['sign_in_url']}\n"), done.stderr
 
 
-def test_addresses_are_kept_until_others_are_given_and_the_printed_command_changes_them_at_once(tmp_path: Path) -> None:
+def test_addresses_are_kept_until_others_are_given_and_the_printed_command_changes_them_at_once(
+    tmp_path: Path,
+) -> None:
     with program.serving(*SMALL, "--redirect-uri", "http://localhost:1/a", folder=tmp_path) as server:
         assert "http://localhost:1/a" in httpx.get(server.base).text
     with program.serving("demo", folder=tmp_path) as server:
@@ -259,7 +298,9 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
         changed = httpx.get(server.base).text
         assert "http://localhost:3000/callback</code>, " in changed
         with window(server) as browser:
-            arrived = browser.get(f"{sign_in_link(server, published.APPLICATION)}&redirect_uri=http://localhost:3000/callback")
+            arrived = browser.get(
+                f"{sign_in_link(server, published.APPLICATION)}&redirect_uri=http://localhost:3000/callback"
+            )
         assert arrived.status_code == 302
 
 
@@ -274,9 +315,12 @@ def test_an_address_that_is_none_is_refused_before_anything_is_made(tmp_path: Pa
 # What it is not -------------------------------------------------------------------------------------
 
 
-def test_published_credentials_open_nothing_when_the_demos_database_is_served_for_real(demo: Server, folder: Path) -> None:
+def test_published_credentials_open_nothing_when_the_demos_database_is_served_for_real(
+    demo: Server, folder: Path
+) -> None:
     database = folder / "rollbook-demo" / "rollbook.db"
-    # Under the demo's own address, else the server would note its own in the records that the other tests read.
+    # Under the demo's own address, else the server would note its own in the records that the other tests
+    # read.
     with program.serving("serve", "--database", database, folder=folder, public_url=demo.base) as server:
         for path in ("/v3.0/users", "/v3.0/districts", "/v3.0/me", "/oauth/tokeninfo"):
             for token in (*published.DISTRICT_TOKENS, *(token for token, _ in published.USER_TOKENS)):
@@ -307,7 +351,10 @@ def test_it_does_not_pass_for_a_demo_of_another_size_or_seed(demo: Server, folde
 def test_its_port_is_taken_while_it_runs(demo: Server, folder: Path) -> None:
     port = demo.base.rpartition(":")[2]
     outcome = program.run(*SMALL, "--port", port, folder=folder)
-    expected = f"rollbook: port {port} on 127.0.0.1 cannot be used: Address already in use; choose another one with --port\n"
+    expected = (
+        f"rollbook: port {port} on 127.0.0.1 cannot be used: Address already in use; choose "
+        "another one with --port\n"
+    )
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", expected)
 
 
@@ -338,9 +385,14 @@ def test_the_same_seed_makes_the_same_district_to_the_byte(demo: Server, tmp_pat
     kinds = ("districts", "schools", "terms", "courses", "resources", "sections", "users")
     with program.serving("demo", "--students", "60", "--seed", "1", folder=tmp_path) as same:
         for kind in kinds:
-            left, right = (httpx.get(f"{one.base}/v3.0/{kind}?limit=10000", headers=BEARER) for one in (demo, same))
+            left, right = (
+                httpx.get(f"{one.base}/v3.0/{kind}?limit=10000", headers=BEARER) for one in (demo, same)
+            )
             # Only the address under which people sign in is each one's own.
-            assert (left.status_code, left.content) == (200, right.content.replace(same.base.encode(), demo.base.encode()))
+            assert (left.status_code, left.content) == (
+                200,
+                right.content.replace(same.base.encode(), demo.base.encode()),
+            )
             # What an application kept of one demo is not taken for what another one shows.
             assert left.headers["etag"] != right.headers["etag"]
 

@@ -1,6 +1,8 @@
-"""A client that was generated from the served OpenAPI document reads a whole demo district, against a real server.
+"""A client that was generated from the served OpenAPI document reads a whole demo district, against a real
+server.
 
-It knows nothing but the document: operations, parameters, models. What its models hold is compared with the plain JSON.
+It knows nothing but the document: operations, parameters, models. What its models hold is compared with the
+plain JSON.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
-from rollbook.contract.kinds import KIND
+from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
+from rollbook.domain.kinds import KIND
 from tests.journeys import program
 from tests.journeys.program import Server
 
@@ -45,7 +47,15 @@ def generated(demo: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     generator = shutil.which("openapi-python-client", path=str(bin_folder))
     assert generator, "openapi-python-client is not installed"
     subprocess.run(
-        [generator, "generate", "--url", f"{demo.base}/openapi.json", "--output-path", str(target), "--fail-on-warning"],
+        [
+            generator,
+            "generate",
+            "--url",
+            f"{demo.base}/openapi.json",
+            "--output-path",
+            str(target),
+            "--fail-on-warning",
+        ],
         env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         check=True,
@@ -57,7 +67,9 @@ def generated(demo: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def client(generated: ModuleType, demo: Server) -> Iterator[Any]:
-    with generated.AuthenticatedClient(base_url=demo.base, token="TEST_TOKEN", raise_on_unexpected_status=True) as opened:
+    with generated.AuthenticatedClient(
+        base_url=demo.base, token="TEST_TOKEN", raise_on_unexpected_status=True
+    ) as opened:
         yield opened
 
 
@@ -103,13 +115,21 @@ def elements(pages: Iterable[Any]) -> list[Any]:
     return [dated(element.to_dict()) for page in pages for element in page.data]
 
 
-lists = pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.shape == "list"], ids=lambda row: row.path)
-related = pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.shape == "many"], ids=lambda row: row.path)
-singles = pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.shape in ("get", "one")], ids=lambda row: row.path)
+lists = pytest.mark.parametrize(
+    "row", [row for row in ENDPOINTS if row.shape == "list"], ids=lambda row: row.path
+)
+related = pytest.mark.parametrize(
+    "row", [row for row in ENDPOINTS if row.shape == "many"], ids=lambda row: row.path
+)
+singles = pytest.mark.parametrize(
+    "row", [row for row in ENDPOINTS if row.shape in ("get", "one")], ids=lambda row: row.path
+)
 
 
 @lists
-def test_every_list_is_read_to_its_end_without_losing_anything(client: Any, demo: Server, row: Endpoint) -> None:
+def test_every_list_is_read_to_its_end_without_losing_anything(
+    client: Any, demo: Server, row: Endpoint
+) -> None:
     whole = plain(demo, f"/v3.0{row.path}?limit=10000")
     pages = list(follow(client, row, **({"limit": 500} if row.has_paging else {})))
     assert whole == elements(pages)
@@ -118,7 +138,9 @@ def test_every_list_is_read_to_its_end_without_losing_anything(client: Any, demo
 
 
 @related
-def test_every_related_list_is_read_through_its_own_function(client: Any, demo: Server, row: Endpoint) -> None:
+def test_every_related_list_is_read_through_its_own_function(
+    client: Any, demo: Server, row: Endpoint
+) -> None:
     sources = [element["data"]["id"] for element in plain(demo, f"/v3.0/{row.source}?limit=10000")]
     for id_ in sources[:: max(1, len(sources) // SAMPLE)]:
         whole = plain(demo, f"/v3.0{row.path}?limit=10000".replace("{id}", id_))
@@ -150,7 +172,15 @@ def test_filters_and_counts_have_their_arguments(client: Any, generated: ModuleT
 @lists
 def test_a_list_has_one_type_of_good_answer(generated: ModuleType, row: Endpoint) -> None:
     models = importlib.import_module(f"{generated.__name__}.models")
-    failures = {models.BadRequest, models.InternalError, models.TooLarge, models.Unauthorized, type(None), str, Any}
+    failures = {
+        models.BadRequest,
+        models.InternalError,
+        models.TooLarge,
+        models.Unauthorized,
+        type(None),
+        str,
+        Any,
+    }
     found = set(get_args(get_type_hints(operation(row).sync)["return"])) - failures
     assert [kind.__name__ for kind in found] == [f"{KIND[row.source].shape}sResponse"]
 

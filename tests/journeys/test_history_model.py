@@ -1,7 +1,9 @@
-"""A district over many days against an oracle: whatever is sent, repeated, held, taken back or cut off, state and events agree.
+"""A district over many days against an oracle: whatever is sent, repeated, held, taken back or cut off, state
+and events agree.
 
-Each example is a list of days; a day is a list of edits and what the office then does. After each step the records of two views
-are compared with the oracle's, the new events with the difference of the records, and every earlier state with its versions.
+Each example is a list of days; a day is a list of edits and what the office then does. After each step the
+records of two views are compared with the oracle's, the new events with the difference of the records, and
+every earlier state with its versions.
 """
 
 from __future__ import annotations
@@ -24,17 +26,19 @@ from hypothesis import strategies as st
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC
-from rollbook.contract.events import DATES, previous_attributes, shown
-from rollbook.contract.kinds import KIND, ROLE
-from rollbook.roster.guard import GUARDED, Threshold
-from rollbook.roster.sharing import SENSITIVE_FIELDS
-from rollbook.store import applications, districts, events, thresholds
-from rollbook.store.database import Connection, Database, Row, Values, open_database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
-from rollbook.store.migrations import migrate
-from rollbook.store.views import Spec
+from rollbook.contract.clever.event_rows import DATES, previous_attributes, shown
+from rollbook.domain.access import SECURE_SYNC
+from rollbook.domain.kinds import KIND, ROLE
+from rollbook.roster.views.guard import GUARDED, Threshold
+from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts, thresholds
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Connection, Database, Row, Values, open_database
+from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import event_feed
 from rollbook.sync import How
 from tests.journeys.sis import EDITS, Json, Name, Sis, beginning, export, keep_somebody, predicted
 
@@ -153,10 +157,12 @@ class History:
         self.look(lambda: None)
 
     def _connect(self, name: str, scopes: tuple[str, ...]) -> View:
-        view = sync.view_of(self.database, self.first, Spec(scopes, sensitive=tuple(SENSITIVE_FIELDS)), self.settings)
+        view = sync.view_of(
+            self.database, self.first, Spec(scopes, sensitive=tuple(SENSITIVE_FIELDS)), self.settings
+        )
         application, _ = applications.create(self.database, name)
         applications.connect(self.database, Sealer(key_path(self.settings)), application, self.first, view)
-        events.switch(self.database, application.number, on=True)
+        event_feed.switch(self.database, application.number, on=True)
         return View(view.number, with_ell=scopes == ELL)
 
     @property
@@ -172,7 +178,9 @@ class History:
 
     def run(self, database: Database | None = None, **how: Any) -> str:
         files = export(self.sent, self.folder / "files")
-        return sync.run(database or self.database, self.first, files, self.settings, how=How(moment=self.moment, **how)).state
+        return sync.run(
+            database or self.database, self.first, files, self.settings, how=How(moment=self.moment, **how)
+        ).state
 
     def sync(self, number: int) -> None:
         self.moment += DAY
@@ -189,7 +197,9 @@ class History:
                 list_.update(items[number % len(items) :] + items[: number % len(items)])
             before = [view.state for view in self.views]
             self.look(self.commit)
-            assert [_without_district(state) for state in before] == [_without_district(view.state) for view in self.views]
+            assert [_without_district(state) for state in before] == [
+                _without_district(view.state) for view in self.views
+            ]
 
     def commit(self) -> None:
         assert self.run(is_approved=True, name=NAME) == "committed"
@@ -250,7 +260,9 @@ class History:
 
     def approve(self, number: int) -> None:
         def run() -> None:
-            sync.approve(self.database, self.first, self.settings, name=NAME, how=How(moment=self.moment + 5 * DAY))
+            sync.approve(
+                self.database, self.first, self.settings, name=NAME, how=How(moment=self.moment + 5 * DAY)
+            )
             self.now_in_force(self.sent)
 
         self.moment += DAY
@@ -317,7 +329,8 @@ class History:
         self.check_ids()
 
     def check_ids(self) -> None:
-        """A key keeps its id while it is used, and gets it back within 300 days; a term or course gets a new one."""
+        """A key keeps its id while it is used, and gets it back within 300 days; a term or course gets a new
+        one."""
         there = self.names()
         for name, id_ in there.items():
             if not any(role in ("teacher", "staff", "district_admin") for role, _ in _roles(name)):
@@ -328,7 +341,9 @@ class History:
 
     def read(self, view: View) -> State:
         with self.database.read() as connection:
-            found = connection.rows("SELECT kind, id, body, roles FROM records WHERE view = ?", (view.number,))
+            found = connection.rows(
+                "SELECT kind, id, body, roles FROM records WHERE view = ?", (view.number,)
+            )
         for kind, _, body, roles in found:
             if kind == "users":
                 assert roles == sum(ROLE[role].bit for role in orjson.loads(body)["roles"])
@@ -363,7 +378,9 @@ class History:
                 for school in record.get("roles", {}).get(role, {}).get("schools", ()):
                     expected.setdefault((f"schools.{source}", school), set()).add(id_)
         with self.database.read() as connection:
-            rows = connection.rows("SELECT kind, id, body FROM records WHERE view = ? AND kind LIKE '%.%'", (view.number,))
+            rows = connection.rows(
+                "SELECT kind, id, body FROM records WHERE view = ? AND kind LIKE '%.%'", (view.number,)
+            )
         kinds = {kind for kind, _ in expected}
         found = {(kind, id_): body for kind, id_, body in rows if kind in kinds}
         assert {place: "".join(sorted(ids)) for place, ids in expected.items()} == found
@@ -371,9 +388,12 @@ class History:
     def new_events(self, view: View) -> list[Json]:
         with self.database.read() as connection:
             rows = connection.rows(
-                "SELECT id, body FROM events WHERE view = ? AND id > ? ORDER BY id", (view.number, view.last_event)
+                "SELECT id, body FROM events WHERE view = ? AND id > ? ORDER BY id",
+                (view.number, view.last_event),
             )
-            total = connection.row("SELECT count(*) FROM events WHERE view = ? AND id <= ?", (view.number, view.last_event))
+            total = connection.row(
+                "SELECT count(*) FROM events WHERE view = ? AND id <= ?", (view.number, view.last_event)
+            )
         assert total == (view.seen,)
         view.seen += len(rows)
         view.last_event = rows[-1][0] if rows else view.last_event
@@ -381,7 +401,8 @@ class History:
 
 
 def check_events(before: State, after: State, published: list[Json]) -> None:
-    """The events are the difference, each once; none names what is not there; replayed, they give the new state."""
+    """The events are the difference, each once; none names what is not there; replayed, they give the new
+    state."""
     old, new = _shown(before), _shown(after)
     expected: dict[tuple[str, str], Json] = {}
     for place in {**old, **new}:
@@ -446,7 +467,11 @@ def _without_district(state: State) -> State:
 def _comparable(state: State) -> dict[Id, Json]:
     """A state up to when its records were last modified."""
     return {
-        place: {name: value for name, value in orjson.loads(body).items() if name not in ("last_modified", "updated")}
+        place: {
+            name: value
+            for name, value in orjson.loads(body).items()
+            if name not in ("last_modified", "updated")
+        }
         for place, body in state.items()
     }
 
@@ -481,7 +506,11 @@ def _named(state: State) -> dict[Name, Json]:
 
     def named(value: Any, name: str) -> Any:
         if isinstance(value, dict):
-            return {inner: named(one, inner) for inner, one in value.items() if inner not in (*DATES, *_NO_REFERENCES)}
+            return {
+                inner: named(one, inner)
+                for inner, one in value.items()
+                if inner not in (*DATES, *_NO_REFERENCES)
+            }
         if isinstance(value, list):
             values = [named(one, name) for one in value]
             return sorted(values) if name in ("schools", "students") else values
@@ -529,7 +558,9 @@ EDIT = st.tuples(st.integers(0, len(EDITS) - 1), NUMBERS, NUMBERS, NUMBERS)
 
 def days(actions: tuple[Action, ...], size: int) -> st.SearchStrategy[Days]:
     return st.lists(
-        st.tuples(st.sampled_from(actions), NUMBERS, st.lists(EDIT, min_size=2, max_size=8)), min_size=size, max_size=size
+        st.tuples(st.sampled_from(actions), NUMBERS, st.lists(EDIT, min_size=2, max_size=8)),
+        min_size=size,
+        max_size=size,
     )
 
 

@@ -1,4 +1,5 @@
-"""What happens to files that look wrong: planned, held, approved, discarded, replaced; and to a district that is paused."""
+"""What happens to files that look wrong: planned, held, approved, discarded, replaced; and to a district that
+is paused."""
 
 from __future__ import annotations
 
@@ -21,15 +22,17 @@ import pytest
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.access import Access
+from rollbook.domain.access import Access
 from rollbook.errors import BadSetting, Busy, Refused, RollbookError, SourceRejected, Unknown
-from rollbook.roster.guard import Threshold
-from rollbook.store import applications, districts, events, history, thresholds
-from rollbook.store.database import Database, open_database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer, key_path
-from rollbook.store.migrations import migrate
-from rollbook.store.views import Spec
+from rollbook.roster.views.guard import Threshold
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts, thresholds
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import commits, event_feed
 from rollbook.sync import How, Sync
 
 Files = dict[str, str]
@@ -40,7 +43,9 @@ TOKEN = "token of the reader"
 APPROVED = How(is_approved=True, name="Ash District")
 
 
-def roll(students: int = 100, *, first: int = 0, prefix: str = "", changed: Mapping[str, str] | None = None) -> Files:
+def roll(
+    students: int = 100, *, first: int = 0, prefix: str = "", changed: Mapping[str, str] | None = None
+) -> Files:
     """A district of one school, one teacher, one section and so many students, of whom one is in the section.
 
     `changed` names students whose last name is another one.
@@ -81,8 +86,10 @@ class Office:
     def _connect(self, district: District) -> None:
         view = sync.view_of(self.database, district, Spec(), self.settings)
         application, _ = applications.create(self.database, "Reader")
-        applications.connect(self.database, Sealer(key_path(self.settings)), application, district, view, token=TOKEN)
-        events.switch(self.database, application.number, on=True)
+        applications.connect(
+            self.database, Sealer(key_path(self.settings)), application, district, view, token=TOKEN
+        )
+        event_feed.switch(self.database, application.number, on=True)
 
     @property
     def district(self) -> District:
@@ -106,7 +113,9 @@ class Office:
     def shown(self) -> Json:
         """The district's own record, as the API shows it."""
         with self.database.read() as connection:
-            found = connection.row("SELECT body FROM records WHERE view = ? AND kind = 'districts'", (self.access.view,))
+            found = connection.row(
+                "SELECT body FROM records WHERE view = ? AND kind = 'districts'", (self.access.view,)
+            )
         assert found is not None
         return dict(orjson.loads(found[0]))
 
@@ -119,9 +128,16 @@ class Office:
         """A hash of all that the database holds, table by table."""
         found = hashlib.sha256()
         with self.database.read() as connection:
-            tables = [name for (name,) in connection.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            tables = [
+                name
+                for (name,) in connection.rows(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+                )
+            ]
             for table in tables:
-                found.update(f"{table} {sorted(map(repr, connection.rows(f'SELECT * FROM {table}')))}".encode())
+                found.update(
+                    f"{table} {sorted(map(repr, connection.rows(f'SELECT * FROM {table}')))}".encode()
+                )
         return found.hexdigest()
 
 
@@ -170,7 +186,9 @@ def verbs(found: list[Json]) -> dict[str, int]:
 def test_exactly_75_percent_updated_or_more_than_10_percent_deleted_are_held(empty: Office) -> None:
     assert empty.send(roll(1000)).state == "committed"
     assert held_because(empty.send(roll(1000, changed=renamed(749)), is_plan=True)) == []
-    assert held_because(empty.send(roll(1000, changed=renamed(750)), is_plan=True)) == [("students", "updated", 750)]
+    assert held_because(empty.send(roll(1000, changed=renamed(750)), is_plan=True)) == [
+        ("students", "updated", 750)
+    ]
     assert held_because(empty.send(roll(900), is_plan=True)) == []
     assert held_because(empty.send(roll(899), is_plan=True)) == [("students", "deleted", 101)]
 
@@ -206,7 +224,11 @@ def test_a_plan_writes_nothing_at_all_and_counts_what_the_run_then_does(office: 
     }
     students = done.kinds["students"]
     assert (students.existing, students.created, students.updated, students.deleted) == (100, 5, 20, 5)
-    assert {sample["verb"] for sample in planned.samples if sample["kind"] == "users"} == {"created", "updated", "deleted"}
+    assert {sample["verb"] for sample in planned.samples if sample["kind"] == "users"} == {
+        "created",
+        "updated",
+        "deleted",
+    }
 
 
 def test_a_plan_of_what_would_be_held_says_why_and_writes_nothing(office: Office) -> None:
@@ -295,7 +317,7 @@ def test_another_load_that_looks_wrong_replaces_the_held_one(office: Office) -> 
     office.send(roll(60), days=2)
     sync.approve(office.database, office.district, office.settings)
     assert verbs(office.events())["users.deleted"] == 40
-    assert [run.state for run in history.runs(office.database, office.district)] == [
+    assert [run.state for run in commits.runs(office.database, office.district)] == [
         "committed",
         "approved",
         "replaced",
@@ -322,21 +344,23 @@ def test_what_is_approved_beforehand_is_not_held(office: Office) -> None:
 # The next morning ------------------------------------------------------------------------------------------
 
 
-def test_reports_forget_people_when_older_versions_are_forgotten_and_keep_their_counts(office: Office) -> None:
+def test_reports_forget_people_when_older_versions_are_forgotten_and_keep_their_counts(
+    office: Office,
+) -> None:
     files = roll(50)
     office.send({**files, "enrollments.csv": files["enrollments.csv"] + "ash,algebra,nobody\n"}, days=1)
-    report = history.run(office.database, office.district, 2).report
+    report = commits.run(office.database, office.district, 2).report
     assert [sample["label"] for sample in report["samples"] if sample["verb"] == "deleted"] == ["Ann Ash"] * 3
     assert report["problem_groups"][0]["examples"]
     office.send(roll(), days=100)
-    assert report == history.run(office.database, office.district, 2).report
+    assert report == commits.run(office.database, office.district, 2).report
     office.send(roll(), days=102)
-    short = history.run(office.database, office.district, 2).report
+    short = commits.run(office.database, office.district, 2).report
     assert (short["samples"], short["problems"], short["problem_groups"][0]["examples"]) == ([], [], [])
     for kept in ("kinds", "held_because", "problem_counts", "needs_name"):
         assert report[kept] == short[kept]
     office.send(roll(), days=103)
-    assert short == history.run(office.database, office.district, 2).report
+    assert short == commits.run(office.database, office.district, 2).report
 
 
 # Wrong files -----------------------------------------------------------------------------------------------
@@ -370,16 +394,21 @@ def test_a_file_cut_off_within_a_row_is_stopped_with_a_sentence(office: Office) 
     assert "students.csv" in office.shown()["error"]
 
 
-@pytest.mark.parametrize("text", ["", "School_id,Student_id,Last_name,First_name\n"], ids=["empty", "only a header"])
+@pytest.mark.parametrize(
+    "text", ["", "School_id,Student_id,Last_name,First_name\n"], ids=["empty", "only a header"]
+)
 def test_an_empty_file_is_stopped_and_shown_and_changes_nothing_else(office: Office, text: str) -> None:
     before, published, shown = office.state(), office.events(), office.shown()
     with pytest.raises(SourceRejected):
         office.send({**roll(), "students.csv": text}, days=1)
     assert before == office.state()
-    told = f"The last upload could not be used: students.csv: file {'has no rows of data' if text else 'is empty'}."
+    told = (
+        "The last upload could not be used: students.csv: file "
+        f"{'has no rows of data' if text else 'is empty'}."
+    )
     assert {**shown, "state": "pending", "error": told} == office.shown()
     assert [event["type"] for event in office.events()[len(published) :]] == ["districts.updated"]
-    assert [run.state for run in history.runs(office.database, office.district)] == ["failed", "committed"]
+    assert [run.state for run in commits.runs(office.database, office.district)] == ["failed", "committed"]
     assert office.send(roll(), days=2).state == "committed"
     assert {**shown, "last_sync": districts.timestamp(NOW + 2 * 86_400)} == office.shown()
 
@@ -482,7 +511,7 @@ import sys
 from pathlib import Path
 from rollbook import settings, sync
 from rollbook.store import districts
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
 database = open_database(sys.argv[1])
 district = districts.list_all(database)[0]
 how = sync.How(is_approved=True)
@@ -498,7 +527,13 @@ def test_a_run_that_is_killed_leaves_the_old_snapshot_or_the_new_one(office: Off
     for name, text in roll(4000, changed=renamed(50)).items():
         (folder / name).write_text(text)
     before, published = office.state(), len(office.events())
-    for stage, seconds in (("comparing", 0.1), ("writing", 0.0), ("writing", 0.1), ("writing", 0.15), ("writing", 0.2)):
+    for stage, seconds in (
+        ("comparing", 0.1),
+        ("writing", 0.0),
+        ("writing", 0.1),
+        ("writing", 0.15),
+        ("writing", 0.2),
+    ):
         command = [sys.executable, "-c", RUN, str(office.folder / "rollbook.db"), str(folder)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
             assert run.stdout is not None
@@ -540,7 +575,9 @@ def at_once(*calls: Any) -> list[RollbookError | None]:
     return found
 
 
-def test_of_two_syncs_at_once_one_is_applied_and_the_other_refused_with_a_reason(database_address: str, tmp_path: Path) -> None:
+def test_of_two_syncs_at_once_one_is_applied_and_the_other_refused_with_a_reason(
+    database_address: str, tmp_path: Path
+) -> None:
     office = Office(database_address, tmp_path)
     office.send(roll(30))
     before = office.state()

@@ -1,7 +1,7 @@
 """A sync that is killed, at whatever moment, leaves the old roster whole or the new one; on both databases.
 
-Real processes are killed by SIGKILL: at moments spread over the whole run, and at steps spread over all that it writes, also
-in the middle of the rows that a statement takes in.
+Real processes are killed by SIGKILL: at moments spread over the whole run, and at steps spread over all that
+it writes, also in the middle of the rows that a statement takes in.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from tests.journeys import program
 from tests.journeys.canonical import Lists, canonical
 from tests.journeys.hub import Client, Hub
 
-# The program, which ends itself at the nth step of what it writes; a step is a statement, or a hundred rows of one.
+# The program, which ends itself at the nth step of what it writes; a step is a statement, or a hundred rows
+# of one.
 DYING = """
 import os, signal, sys
 from itertools import count
-from rollbook.store.postgresql import PostgreSQLConnection
-from rollbook.store.sqlite import SQLiteConnection
+from rollbook.store.engine.postgresql import PostgreSQLConnection
+from rollbook.store.engine.sqlite import SQLiteConnection
 
 steps, last = count(1), int(os.environ["LAST_STEP"])
 
@@ -89,7 +90,14 @@ class Story:
         return "new" if self.state == "old" else "old"
 
     def command(self) -> list[str]:
-        return ["sync", self.hub.district.name, str(self.files[self.target]), "--approve", "--database", self.address]
+        return [
+            "sync",
+            self.hub.district.name,
+            str(self.files[self.target]),
+            "--approve",
+            "--database",
+            self.address,
+        ]
 
     def finish(self) -> tuple[float, int]:
         """Sync to the end; returns how long it took, and its steps."""
@@ -113,7 +121,8 @@ class Story:
         )
 
     def attempt(self, *, seconds: float | None = None, last_step: int = 0) -> bool:
-        """Sync until killed after so long, or at a step; returns whether the new roster is there, which must be whole then."""
+        """Sync until killed after so long, or at a step; returns whether the new roster is there, which must
+        be whole then."""
         process = self._start(self.command(), last_step)
         try:
             process.communicate(timeout=seconds or program.TIMEOUT_SECONDS)
@@ -138,7 +147,8 @@ def test_a_killed_sync_leaves_the_old_roster_or_the_new_one(story: Story) -> Non
     seconds, steps = story.finish()
     sizes = story.sizes()
     for step in (1, steps // 4, steps // 2, steps * 3 // 4, steps):
-        # No step is after the commit: a sync that is killed at any of them has changed nothing, and left nothing.
+        # No step is after the commit: a sync that is killed at any of them has changed nothing, and left
+        # nothing.
         assert not story.attempt(last_step=step)
         assert story.sizes() == sizes
     for part in (0.5, 0.75, 0.9):

@@ -1,4 +1,5 @@
-"""Clients from npm, unmodified, log people in to a running server and read lists; only addresses are changed."""
+"""Clients from npm, unmodified, log people in to a running server and read lists; only addresses are
+changed."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 
-from rollbook.store import applications
+from rollbook.store.accounts import applications
 from tests.journeys import node, program
 from tests.journeys.node import Site
 from tests.journeys.program import Server
@@ -37,7 +38,9 @@ def club(sso_world: World, sso_server: str) -> Club:
     return sso_world.club(f"npm {sso_server}", BACK)
 
 
-def relying_party(club: Club, server: str, method: str = "client_secret_basic") -> AbstractContextManager[Site]:
+def relying_party(
+    club: Club, server: str, method: str = "client_secret_basic"
+) -> AbstractContextManager[Site]:
     return _site("relying_party.mjs", club, server, METHOD=method)
 
 
@@ -46,13 +49,19 @@ def passport(club: Club, server: str, strategy: str = "clever-passport") -> Abst
 
 
 def _site(name: str, club: Club, server: str, **more: str) -> AbstractContextManager[Site]:
-    return node.site(name, SERVER=server, CLIENT_ID=club.client_id, CLIENT_SECRET=club.secret, REDIRECT_URI=BACK, **more)
+    return node.site(
+        name, SERVER=server, CLIENT_ID=club.client_id, CLIENT_SECRET=club.secret, REDIRECT_URI=BACK, **more
+    )
 
 
 def changed(address: str, name: str, value: str) -> str:
     """The address with another value of a parameter, or without it when the value is blank."""
     query = dict(parse_qsl(urlsplit(address).query)) | {name: value}
-    return urlsplit(address)._replace(query=urlencode({key: text for key, text in query.items() if text})).geturl()
+    return (
+        urlsplit(address)
+        ._replace(query=urlencode({key: text for key, text in query.items() if text}))
+        .geturl()
+    )
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
@@ -105,7 +114,12 @@ def test_openid_client_refuses_a_login_whose_beginning_was_changed(
     ("name", "value", "code", "reason"),
     [
         ("state", "another", "OAUTH_INVALID_RESPONSE", 'unexpected "state" response parameter value'),
-        ("iss", "https://other.example", "OAUTH_INVALID_RESPONSE", 'unexpected "iss" (issuer) response parameter value'),
+        (
+            "iss",
+            "https://other.example",
+            "OAUTH_INVALID_RESPONSE",
+            'unexpected "iss" (issuer) response parameter value',
+        ),
         ("iss", "", "OAUTH_INVALID_RESPONSE", 'response parameter "iss" (issuer) missing'),
         ("code", "another", "OAUTH_RESPONSE_BODY_ERROR", "invalid_grant"),
     ],
@@ -136,7 +150,12 @@ def test_auth_js_logs_in_with_the_defaults_of_its_providers(
         sso_world.database, f"{library} {provider} {sso_server}", redirect_uris=(back,), **switched
     )
     sso_world.connect(made)
-    settings = {"SERVER": sso_server, "CLIENT_ID": made.client_id, "CLIENT_SECRET": secret, "REDIRECT_URI": back}
+    settings = {
+        "SERVER": sso_server,
+        "CLIENT_ID": made.client_id,
+        "CLIENT_SECRET": secret,
+        "REDIRECT_URI": back,
+    }
     with node.site("authjs.mjs", **settings, LIBRARY=library, PROVIDER=provider) as site:
         outcome = site.callback(person.log_in(site.login(), "lund"))
     assert outcome == {"user": {"name": "Lars", "email": "lund@example.org"}, "problems": []}
@@ -180,14 +199,18 @@ def test_a_passport_strategy_refuses_a_login_whose_end_was_changed(
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A demo on its second day, so that there are events."""
     with program.serving("demo", "--students", "60", folder=tmp_path_factory.mktemp("demo")) as server:
-        httpx.post(f"{server.base}/demo/advance", json={"scenario": "student-changes-school"}, headers=BEARER).raise_for_status()
+        httpx.post(
+            f"{server.base}/demo/advance", json={"scenario": "student-changes-school"}, headers=BEARER
+        ).raise_for_status()
         yield server
 
 
 def test_clever_js_streams_counts_and_reads_lists_from_their_end(demo: Server) -> None:
     with httpx.Client(base_url=f"{demo.base}/v3.0", headers=BEARER) as client:
         kinds = ("districts", "schools", "sections", "users", "events")
-        lists = {kind: [row["data"] for row in client.get(f"/{kind}?limit=1000").json()["data"]] for kind in kinds}
+        lists = {
+            kind: [row["data"] for row in client.get(f"/{kind}?limit=1000").json()["data"]] for kind in kinds
+        }
     students = [user for user in lists["users"] if "student" in user["roles"]]
     assert min(map(len, (lists["schools"], lists["sections"], students, lists["events"]))) > 1
 

@@ -1,4 +1,5 @@
-"""Recipes of the guide to running a server, tried as they are printed: a drop folder, and a proxy under built-in addresses."""
+"""Recipes of the guide to running a server, tried as they are printed: a drop folder, and a proxy under
+built-in addresses."""
 
 from __future__ import annotations
 
@@ -60,7 +61,10 @@ def nightly(place: Path) -> subprocess.CompletedProcess[str]:
 
 
 def reports(place: Path) -> list[str]:
-    return [json.loads(path.read_text("utf-8"))["state"] for path in sorted((place / "taken").glob("*/report.json"))]
+    return [
+        json.loads(path.read_text("utf-8"))["state"]
+        for path in sorted((place / "taken").glob("*/report.json"))
+    ]
 
 
 def test_an_upload_is_synced_in_silence_once_it_is_complete(place: Path) -> None:
@@ -125,10 +129,16 @@ def test_without_a_marker_an_upload_is_waited_for_until_nothing_changes(place: P
 @contextmanager
 def proxied(folder: Path, port: int, behind: int) -> Iterator[None]:
     """The proxy of the guide on another port, before a server on another port."""
-    conf = printed("daemon off;").replace("127.0.0.1:443", f"127.0.0.1:{port}").replace("127.0.0.1:8400", f"127.0.0.1:{behind}")
+    conf = (
+        printed("daemon off;")
+        .replace("127.0.0.1:443", f"127.0.0.1:{port}")
+        .replace("127.0.0.1:8400", f"127.0.0.1:{behind}")
+    )
     (folder / "clever.conf").write_text(conf)
     nginx = subprocess.Popen(
-        ["nginx", "-p", str(folder), "-c", str(folder / "clever.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["nginx", "-p", str(folder), "-c", str(folder / "clever.conf")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield
@@ -139,33 +149,56 @@ def proxied(folder: Path, port: int, behind: int) -> Iterator[None]:
 
 def curl(folder: Path, port: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """curl, where both built-in names lead to the proxy, as the hosts file would have it."""
-    led = [part for name in ("clever.com", "api.clever.com") for part in ("--connect-to", f"{name}:443:127.0.0.1:{port}")]
+    led = [
+        part
+        for name in ("clever.com", "api.clever.com")
+        for part in ("--connect-to", f"{name}:443:127.0.0.1:{port}")
+    ]
     command = ["curl", "-sS", *led, "--retry", "20", "--retry-connrefused", "--retry-delay", "1", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=program.TIMEOUT_SECONDS, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=program.TIMEOUT_SECONDS, check=False
+    )
 
 
-@pytest.mark.skipif(not all(map(shutil.which, ("nginx", "openssl", "curl"))), reason="nginx, openssl or curl is not installed")
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("nginx", "openssl", "curl"))), reason="nginx, openssl or curl is not installed"
+)
 def test_a_client_with_built_in_addresses_is_led_to_a_demo(tmp_path: Path) -> None:
     subprocess.run(["sh", "-ec", printed("openssl req")], cwd=tmp_path, check=True, capture_output=True)
-    named: Any = {"issuer": "https://clever.com", "api_base": "https://api.clever.com", "trusted_proxies": "127.0.0.1"}
+    named: Any = {
+        "issuer": "https://clever.com",
+        "api_base": "https://api.clever.com",
+        "trusted_proxies": "127.0.0.1",
+    }
     with program.serving(*("demo", "--students", "60"), folder=tmp_path, **named) as demo:
         behind, port = int(demo.base.rpartition(":")[2]), program.free_port()
         with proxied(tmp_path, port, behind):
             line = printed("curl --cacert ca.pem").split("curl ", 1)[1]
-            told = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True)
+            told = subprocess.run(
+                ["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True
+            )
             districts = json.loads(curl(tmp_path, port, *told.stdout.splitlines()).stdout)
             assert districts["data"][0]["data"]["name"].startswith("#DEMO")
 
             trusted = ("--cacert", "ca.pem", "-c", "jar", "-b", "jar")
-            known = json.loads(curl(tmp_path, port, *trusted, "https://clever.com/.well-known/openid-configuration").stdout)
-            assert (known["issuer"], known["userinfo_endpoint"]) == ("https://clever.com", "https://api.clever.com/userinfo")
+            known = json.loads(
+                curl(tmp_path, port, *trusted, "https://clever.com/.well-known/openid-configuration").stdout
+            )
+            assert (known["issuer"], known["userinfo_endpoint"]) == (
+                "https://clever.com",
+                "https://api.clever.com/userinfo",
+            )
             asked = f"{known['authorization_endpoint']}?response_type=code&client_id=095b82cbbd8c68714d1c"
-            page = curl(tmp_path, port, *trusted, "-L", f"{asked}&district_id={districts['data'][0]['data']['id']}").stdout
+            page = curl(
+                tmp_path, port, *trusted, "-L", f"{asked}&district_id={districts['data'][0]['data']['id']}"
+            ).stdout
             assert "Who do you want to be?" in page
             # Cookies of this address are for TLS only, and have the name that browsers hold them to.
             assert "#HttpOnly_clever.com\tFALSE\t/\tTRUE" in (tmp_path / "jar").read_text()
             front = curl(tmp_path, port, *trusted, "https://clever.com/").stdout
-            assert 'curl -H "Authorization: Bearer TEST_TOKEN" "https://clever.com/v3.0' in front.replace("&#34;", '"')
+            assert 'curl -H "Authorization: Bearer TEST_TOKEN" "https://clever.com/v3.0' in front.replace(
+                "&#34;", '"'
+            )
 
             refused = curl(tmp_path, port, "https://clever.com/")
             assert refused.returncode == 60, "the certificate is nobody's unless it is told to be trusted"

@@ -1,4 +1,5 @@
-"""`rollbook serve` as a process, with real sockets: framing, several workers, syncs while it serves, and its end."""
+"""`rollbook serve` as a process, with real sockets: framing, several workers, syncs while it serves, and its
+end."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def prepare(folder: Path, **settings: object) -> str:
     program.done("district", "create", "Springfield", folder=folder, **settings)
     program.done("application", "create", "Reader", folder=folder, **settings)
     program.done("sync", "Springfield", "files", folder=folder, **settings)
-    connected = json.loads(program.done("connect", "Reader", "Springfield", "--json", folder=folder, **settings))
+    connected = json.loads(
+        program.done("connect", "Reader", "Springfield", "--json", folder=folder, **settings)
+    )
     return str(connected["access_token"])
 
 
@@ -50,7 +53,8 @@ def server(folder: Path, token: str) -> Iterator[Server]:
 
 
 def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token: str) -> None:
-    """One connection for all kinds of answers: a body where none belongs would be read as the next answer's head."""
+    """One connection for all kinds of answers: a body where none belongs would be read as the next answer's
+    head."""
     wire = http.client.HTTPConnection(urlsplit(server.base).netloc, timeout=60)
     bearer = {"Authorization": f"Bearer {token}"}
     tag = ""
@@ -71,7 +75,9 @@ def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token
         ("HEAD", "/openapi.json", {}, 200),
         ("GET", "/v3.0/users?limit=1", bearer, 200),
     ]:
-        wire.request(method, path, headers={name: tag if value == "TAG" else value for name, value in headers.items()})
+        wire.request(
+            method, path, headers={name: tag if value == "TAG" else value for name, value in headers.items()}
+        )
         answer = wire.getresponse()
         body = answer.read()
         assert (method, path, status) == (method, path, answer.status)
@@ -106,7 +112,9 @@ def test_the_limit_holds_to_the_request_over_all_workers(folder: Path, token: st
 
         def ask() -> None:
             for _ in range(each):  # a connection for each request, so that the workers share them
-                answer = httpx.get(f"{limited.base}/v3.0/users?limit=1", headers={"authorization": f"Bearer {token}"})
+                answer = httpx.get(
+                    f"{limited.base}/v3.0/users?limit=1", headers={"authorization": f"Bearer {token}"}
+                )
                 found[answer.status_code] += 1
                 assert (answer.status_code == 429) == (answer.content == b"")
 
@@ -118,17 +126,23 @@ def test_the_limit_holds_to_the_request_over_all_workers(folder: Path, token: st
     assert found == {200: limit, 429: clients * each - limit}
 
 
-def test_every_worker_shows_a_sync_as_soon_as_it_is_committed(server: Server, folder: Path, token: str, tmp_path: Path) -> None:
+def test_every_worker_shows_a_sync_as_soon_as_it_is_committed(
+    server: Server, folder: Path, token: str, tmp_path: Path
+) -> None:
     def names() -> set[str]:
         """The schools' names on connections of their own, which the workers share."""
         found: set[str] = set()
         for _ in range(20):
-            page = httpx.get(f"{server.base}/v3.0/schools", headers={"authorization": f"Bearer {token}"}).json()
+            page = httpx.get(
+                f"{server.base}/v3.0/schools", headers={"authorization": f"Bearer {token}"}
+            ).json()
             found |= {element["data"]["name"] for element in page["data"]}
         return found
 
     assert names() == {"North High", "South Elementary"}
-    changed = world.write(tmp_path / "changed", world.changed(("schools.csv", "South Elementary", "South Primary")))
+    changed = world.write(
+        tmp_path / "changed", world.changed(("schools.csv", "South Elementary", "South Primary"))
+    )
     program.done("sync", "Springfield", changed, "--approve", folder=folder)
     assert names() == {"North High", "South Primary"}
     program.done("sync", "Springfield", "files", "--approve", folder=folder)
@@ -139,7 +153,9 @@ def test_a_new_token_is_good_at_once_on_every_worker(server: Server, folder: Pat
     program.done("application", "create", "Newcomer", folder=folder)
     connected = json.loads(program.done("connect", "Newcomer", "Springfield", "--json", folder=folder))
     bearer = {"authorization": f"Bearer {connected['access_token']}"}
-    assert {httpx.get(f"{server.base}/v3.0/districts", headers=bearer).status_code for _ in range(20)} == {200}
+    assert {httpx.get(f"{server.base}/v3.0/districts", headers=bearer).status_code for _ in range(20)} == {
+        200
+    }
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -160,7 +176,8 @@ def test_it_serves_postgresql_as_well(tmp_path: Path, database_address: str) -> 
     token = prepare(tmp_path, database=database_address)
     with program.serving("serve", "--workers", "2", folder=tmp_path, database=database_address) as served:
         answers = [
-            httpx.get(f"{served.base}/v3.0/users?role=student", headers={"authorization": f"Bearer {token}"}) for _ in range(10)
+            httpx.get(f"{served.base}/v3.0/users?role=student", headers={"authorization": f"Bearer {token}"})
+            for _ in range(10)
         ]
     assert {(answer.status_code, len(answer.json()["data"])) for answer in answers} == {(200, 3)}
     assert served.printed.splitlines() == [f"Rollbook serves {served.base} (stop with Ctrl+C)"]
@@ -174,12 +191,16 @@ def tries(server: Server, count: int) -> list[int]:
             page = browser.get("/badge")
             form = page.text.partition('name="form" value="')[2].partition('"')[0]
             told = {"x-forwarded-for": f"198.51.100.{number}"}
-            found.append(browser.post("/badge", data={"form": form, "code": "NOBADGE"}, headers=told).status_code)
+            found.append(
+                browser.post("/badge", data={"form": form, "code": "NOBADGE"}, headers=told).status_code
+            )
     return found
 
 
 @pytest.mark.parametrize(("trusted", "last"), [("", 429), ("127.0.0.1", 401)])
-def test_a_client_cannot_choose_the_address_by_which_it_is_counted(folder: Path, token: str, trusted: str, last: int) -> None:
+def test_a_client_cannot_choose_the_address_by_which_it_is_counted(
+    folder: Path, token: str, trusted: str, last: int
+) -> None:
     with program.serving("serve", folder=folder, login_failures_address=3, trusted_proxies=trusted) as server:
         found = tries(server, 5)
     assert (found[0], found[-1]) == (401, last)
@@ -198,7 +219,9 @@ def test_a_server_tells_the_district_where_its_people_sign_in(folder: Path, toke
         end = time.monotonic() + 30
         portal = ""
         while not portal.startswith("https://roster.example/in/springfield") and time.monotonic() < end:
-            portal = httpx.get(f"{server.base}/v3.0/districts", headers=bearer).json()["data"][0]["data"]["portal_url"]
+            portal = httpx.get(f"{server.base}/v3.0/districts", headers=bearer).json()["data"][0]["data"][
+                "portal_url"
+            ]
             time.sleep(0.05)
     assert portal.startswith("https://roster.example/in/springfield")
 
@@ -216,7 +239,9 @@ def test_a_server_listens_on_addresses_of_both_kinds(
     folder: Path, token: str, host: str, printed: str, reached: list[str], workers: int
 ) -> None:
     port = program.free_port()
-    with program.serving("serve", "--host", host, "--workers", workers, folder=folder, port=port, wait=False) as server:
+    with program.serving(
+        "serve", "--host", host, "--workers", workers, folder=folder, port=port, wait=False
+    ) as server:
         assert server.printed_at_once() == f"Rollbook serves {printed}:{port} (stop with Ctrl+C)\n"
         for address in reached:
             server.base = f"http://{address}:{port}"

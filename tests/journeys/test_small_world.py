@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rollbook.store.database import open_database
-from rollbook.store.migrations import migrate
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.migrations import migrate
 from tests import world
 from tests.journeys.hub import Client, Hub
 
@@ -31,9 +31,15 @@ def small_world(module_database_address: str, tmp_path_factory: pytest.TempPathF
 def ids(small_world: Client) -> Ids:
     """Ids by SIS id; of terms and courses, which have none, by name."""
     found = {
-        record["sis_id"]: record["id"] for kind in ("schools", "sections") for record in small_world.records(f"/v3.0/{kind}")
+        record["sis_id"]: record["id"]
+        for kind in ("schools", "sections")
+        for record in small_world.records(f"/v3.0/{kind}")
     }
-    found |= {record["name"]: record["id"] for kind in ("terms", "courses") for record in small_world.records(f"/v3.0/{kind}")}
+    found |= {
+        record["name"]: record["id"]
+        for kind in ("terms", "courses")
+        for record in small_world.records(f"/v3.0/{kind}")
+    }
     found |= {record["resource_id"]: record["id"] for record in small_world.records("/v3.0/resources")}
     for user in small_world.records("/v3.0/users"):
         for role in user["roles"].values():
@@ -103,11 +109,18 @@ def test_cells_left_blank_are_blank_and_columns_not_sent_are_no_keys(small_world
     assert not {"nces_id", "mdr_number"} & south.keys()
     katherine = small_world.read(f"/v3.0/users/{ids['katherine']}")["data"]["roles"]["student"]
     assert {name for name, value in katherine.items() if value == ""} == {"dob", "gender", "race"}
-    assert not {"state_id", "student_number", "graduation_year", "location", "hispanic_ethnicity"} & katherine.keys()
+    assert (
+        not {"state_id", "student_number", "graduation_year", "location", "hispanic_ethnicity"}
+        & katherine.keys()
+    )
 
 
 def test_a_term_a_course_and_a_resource(small_world: Client, ids: Ids, moment: str) -> None:
-    term, course, resource = f"/v3.0/terms/{ids['Fall']}", f"/v3.0/courses/{ids['Algebra']}", f"/v3.0/resources/{ids['plotter']}"
+    term, course, resource = (
+        f"/v3.0/terms/{ids['Fall']}",
+        f"/v3.0/courses/{ids['Algebra']}",
+        f"/v3.0/resources/{ids['plotter']}",
+    )
     fall = {"name": "Fall", "start_date": "2026-08-17", "end_date": "2026-12-18"}
     assert small_world.read(term) == {
         "data": {"id": ids["Fall"], "district": ids["district"], **fall},
@@ -117,7 +130,13 @@ def test_a_term_a_course_and_a_resource(small_world: Client, ids: Ids, moment: s
         "data": {"id": ids["Algebra"], "district": ids["district"], "name": "Algebra", "number": "MA1"},
         "links": links(course, "district", "sections", "schools"),
     }
-    plotter = {"resource_id": "plotter", "title": "Curve Plotter", "roles": ["student"], "created": moment, "updated": moment}
+    plotter = {
+        "resource_id": "plotter",
+        "title": "Curve Plotter",
+        "roles": ["student"],
+        "created": moment,
+        "updated": moment,
+    }
     assert small_world.read(resource) == {
         "data": {"id": ids["plotter"], "district": ids["district"], **plotter},
         "links": links(resource, "courses", "sections", "users"),
@@ -334,7 +353,9 @@ LISTS = {
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list(small_world: Client, ids: Ids, path: str) -> None:
     page = small_world.read("/v3.0" + path.format_map(ids))
-    assert sorted(ids[name] for name in LISTS[path].split()) == [element["data"]["id"] for element in page["data"]]
+    assert sorted(ids[name] for name in LISTS[path].split()) == [
+        element["data"]["id"] for element in page["data"]
+    ]
 
 
 def test_a_whole_page(small_world: Client, ids: Ids) -> None:

@@ -1,4 +1,5 @@
-"""Real clients of the Clever API, unmodified, log people in to a running server; only the base addresses are changed."""
+"""Real clients of the Clever API, unmodified, log people in to a running server; only the base addresses are
+changed."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from tests.sso import Browser, World
 django_settings.configure(
     SECRET_KEY="only for tests",
     ALLOWED_HOSTS=["*"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "file:allauth?mode=memory&cache=shared"}},
+    DATABASES={
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "file:allauth?mode=memory&cache=shared"}
+    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INSTALLED_APPS=[
         "django.contrib.auth",
@@ -56,7 +59,8 @@ django_settings.configure(
 django.setup()
 
 with warnings.catch_warnings():
-    # Django must be set up before its models are imported; what these packages themselves import may be deprecated.
+    # Django must be set up before its models are imported; what these packages themselves import may be
+    # deprecated.
     warnings.simplefilter("ignore")
     from allauth.socialaccount.models import SocialAccount
     from allauth.socialaccount.providers.clever.views import CleverOAuth2Adapter
@@ -101,7 +105,11 @@ def test_django_allauth_logs_a_teacher_in(
 
     assert (done.status_code, done.headers["location"]) == (302, "/done")
     account = SocialAccount.objects.get(uid=sso_world.ids["lund"])
-    assert (account.user.first_name, account.user.last_name, account.user.email) == ("Lars", "Lund", "lund@example.org")
+    assert (account.user.first_name, account.user.last_name, account.user.email) == (
+        "Lars",
+        "Lund",
+        "lund@example.org",
+    )
     assert account.user.username == "lundl"
 
 
@@ -170,7 +178,11 @@ def test_python_social_auth_logs_a_student_in(
     backend: Any = CleverOAuth2(strategy, redirect_uri="/complete/clever/")
     asked = backend.get_json
     # The two data addresses stand inside a method: they are led here on their way out.
-    monkeypatch.setattr(backend, "get_json", lambda url, **more: asked(url.replace("https://api.clever.com", sso_server), **more))
+    monkeypatch.setattr(
+        backend,
+        "get_json",
+        lambda url, **more: asked(url.replace("https://api.clever.com", sso_server), **more),
+    )
 
     arrived = person.log_in(backend.auth_url(), "amy")
     backend.data = strategy.data = dict(parse_qsl(urlsplit(arrived).query))
@@ -210,10 +222,14 @@ def test_authlib_logs_in_by_discovery_with_a_challenge_and_verifies_the_id_token
         code_challenge_method="S256",
     )
     verifier = "v" * 43
-    address, state = client.create_authorization_url(known["authorization_endpoint"], code_verifier=verifier, nonce="n-1")
+    address, state = client.create_authorization_url(
+        known["authorization_endpoint"], code_verifier=verifier, nonce="n-1"
+    )
 
     arrived = person.log_in(address, "gil")
-    token = client.fetch_token(known["token_endpoint"], authorization_response=arrived, state=state, code_verifier=verifier)
+    token = client.fetch_token(
+        known["token_endpoint"], authorization_response=arrived, state=state, code_verifier=verifier
+    )
     keys = KeySet.import_key_set(Client().get(known["jwks_uri"]).json())
     claims = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims
     userinfo = client.get(known["userinfo_endpoint"]).json()

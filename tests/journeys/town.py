@@ -1,4 +1,5 @@
-"""An invented district in which every list of the API holds something, and most hold two: for tests over all rows."""
+"""An invented district in which every list of the API holds something, and most hold two: for tests over all
+rows."""
 
 from __future__ import annotations
 
@@ -18,7 +19,13 @@ def write(folder: Path) -> None:
     other = next(row["School_id"] for row in read(folder / "schools.csv") if row["School_id"] != school)
     student = read(folder / "students.csv")[0]["Student_id"]
     append(folder / "resources.csv", Resource_id="RES-TOWN", Title="Town Map", **course)
-    append(folder / "sections.csv", School_id=other, Section_id="town", Teacher_id=sections[0]["Teacher_id"], **course)
+    append(
+        folder / "sections.csv",
+        School_id=other,
+        Section_id="town",
+        Teacher_id=sections[0]["Teacher_id"],
+        **course,
+    )
     append(folder / "enrollments.csv", School_id=other, Section_id="town", Student_id=student)
 
 

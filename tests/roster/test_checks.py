@@ -7,14 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.domain.reading_rules import Rules
 from rollbook.errors import SourceRejected
-from rollbook.roster import checks, files
+from rollbook.roster.intake.clever import checks
+from rollbook.roster.intake.csv import files
 from rollbook.roster.problems import PROBLEM, PROBLEMS, VALUE_CHARACTERS_MAX, Problem
-from rollbook.roster.rules import Rules
-from tests.roster.world import ENROLLMENTS, SCHOOLS, SECTIONS, STUDENTS, TEACHERS, Found, checked, outcome, write
+from tests.roster.world import (
+    ENROLLMENTS,
+    SCHOOLS,
+    SECTIONS,
+    STUDENTS,
+    TEACHERS,
+    Found,
+    checked,
+    outcome,
+    write,
+)
 
 CONTACTS = (
-    "School_id,Student_id,First_name,Last_name,Grade,Contact_name,Contact_type,Contact_email,Contact_phone,Contact_sis_id\n"
+    "School_id,Student_id,First_name,Last_name,Grade,"
+    "Contact_name,Contact_type,Contact_email,Contact_phone,Contact_sis_id\n"
 )
 STAFF = "School_id,Staff_id,Staff_email,First_name,Last_name,Role\n"
 ADMINS = "Admin_id,Admin_email,First_name,Last_name,Title,Role\n"
@@ -26,13 +38,31 @@ ALL_ENROLLED = ENROLLMENTS + "birch,home,dot\n"
 # Files changed, what is found in them, and the rows left out by what they feed.
 RULES: dict[str, tuple[dict[str, str], Found]] = {
     # Schools.
-    "a school without a name": ({"schools.csv": SCHOOLS + "cedar,,3\n"}, [("schools.csv", 4, "missing-value")]),
-    "a school without an id": ({"schools.csv": SCHOOLS + ",Cedar,3\n"}, [("schools.csv", 4, "missing-value")]),
-    "a school id twice": ({"schools.csv": SCHOOLS + "ash,Ash Again,3\n"}, [("schools.csv", 4, "duplicate-id")]),
-    "a school without a number": ({"schools.csv": SCHOOLS + "cedar,Cedar,\n"}, [("schools.csv", 4, "blank-school-number")]),
+    "a school without a name": (
+        {"schools.csv": SCHOOLS + "cedar,,3\n"},
+        [("schools.csv", 4, "missing-value")],
+    ),
+    "a school without an id": (
+        {"schools.csv": SCHOOLS + ",Cedar,3\n"},
+        [("schools.csv", 4, "missing-value")],
+    ),
+    "a school id twice": (
+        {"schools.csv": SCHOOLS + "ash,Ash Again,3\n"},
+        [("schools.csv", 4, "duplicate-id")],
+    ),
+    "a school without a number": (
+        {"schools.csv": SCHOOLS + "cedar,Cedar,\n"},
+        [("schools.csv", 4, "blank-school-number")],
+    ),
     # People.
-    "a student without a last name": ({"students.csv": STUDENTS + "ash,eli,Eli,,4\n"}, [("students.csv", 6, "missing-value")]),
-    "a student without an id": ({"students.csv": STUDENTS + "ash,,Eli,Eng,4\n"}, [("students.csv", 6, "missing-value")]),
+    "a student without a last name": (
+        {"students.csv": STUDENTS + "ash,eli,Eli,,4\n"},
+        [("students.csv", 6, "missing-value")],
+    ),
+    "a student without an id": (
+        {"students.csv": STUDENTS + "ash,,Eli,Eng,4\n"},
+        [("students.csv", 6, "missing-value")],
+    ),
     "a student without anything but a school": (
         {"students.csv": STUDENTS + "ash,,,,\n"},
         [("students.csv", 6, "missing-value")] * 3,
@@ -45,15 +75,30 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         {"schools.csv": SCHOOLS + "cedar,,3\n", "students.csv": STUDENTS + "cedar,eli,Eli,Eng,4\n"},
         [("schools.csv", 4, "missing-value"), ("students.csv", 6, "unknown-school")],
     ),
-    "a student id twice": ({"students.csv": STUDENTS + "birch,amy,Amy,Adams,4\n"}, [("students.csv", 6, "duplicate-id")]),
-    "a student id in other letters is another student": ({"students.csv": STUDENTS + "ash,AMY,Amy,Adams,4\n"}, []),
-    "a teacher id twice": ({"teachers.csv": TEACHERS + "birch,lund,Lars,Lund,\n"}, [("teachers.csv", 4, "duplicate-id")]),
+    "a student id twice": (
+        {"students.csv": STUDENTS + "birch,amy,Amy,Adams,4\n"},
+        [("students.csv", 6, "duplicate-id")],
+    ),
+    "a student id in other letters is another student": (
+        {"students.csv": STUDENTS + "ash,AMY,Amy,Adams,4\n"},
+        [],
+    ),
+    "a teacher id twice": (
+        {"teachers.csv": TEACHERS + "birch,lund,Lars,Lund,\n"},
+        [("teachers.csv", 4, "duplicate-id")],
+    ),
     "a teacher of an unknown school": (
         {"teachers.csv": TEACHERS + "cedar,eng,Ed,Eng,\n"},
         [("teachers.csv", 4, "unknown-school")],
     ),
-    "a teacher without a first name": ({"teachers.csv": TEACHERS + "ash,eng,,Eng,\n"}, [("teachers.csv", 4, "missing-value")]),
-    "a staff member without an email": ({"staff.csv": STAFF + "ash,7,,Fay,Fox,\n"}, [("staff.csv", 2, "missing-value")]),
+    "a teacher without a first name": (
+        {"teachers.csv": TEACHERS + "ash,eng,,Eng,\n"},
+        [("teachers.csv", 4, "missing-value")],
+    ),
+    "a staff member without an email": (
+        {"staff.csv": STAFF + "ash,7,,Fay,Fox,\n"},
+        [("staff.csv", 2, "missing-value")],
+    ),
     "a staff member of an unknown school": (
         {"staff.csv": STAFF + "cedar,7,f@x.org,Fay,Fox,\n"},
         [("staff.csv", 2, "unknown-school")],
@@ -71,8 +116,14 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         [("staff.csv", 3, "conflicting-repeat")],
     ),
     "an old staff file's row of an unknown school": (
-        {"admins.csv": "School_id,Staff_id,Admin_email,First_name,Last_name\ncedar,7,f@x.org,Fay,Fox\nash,8,,Gil,Gay\n"},
-        [("admins.csv", 2, "unknown-school"), ("admins.csv", 3, "missing-value"), ("admins.csv", None, "deprecated-file")],
+        {
+            "admins.csv": "School_id,Staff_id,Admin_email,First_name,Last_name\ncedar,7,f@x.org,Fay,Fox\nash,8,,Gil,Gay\n"
+        },
+        [
+            ("admins.csv", 2, "unknown-school"),
+            ("admins.csv", 3, "missing-value"),
+            ("admins.csv", None, "deprecated-file"),
+        ],
     ),
     "administrators with every known role": (
         {
@@ -89,7 +140,10 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         },
         [],
     ),
-    "an administrator with two roles": ({"administrators.csv": ADMINS + "1,a@x.org,A,A,Boss,CA\n1,a@x.org,A,A,Boss,DCL\n"}, []),
+    "an administrator with two roles": (
+        {"administrators.csv": ADMINS + "1,a@x.org,A,A,Boss,CA\n1,a@x.org,A,A,Boss,DCL\n"},
+        [],
+    ),
     "an administrator without a role, and one with an unknown one": (
         {"administrators.csv": ADMINS + "1,a@x.org,A,A,Boss,\n2,b@x.org,B,B,Boss,King\n"},
         [("administrators.csv", 2, "missing-value"), ("administrators.csv", 3, "unknown-admin-role")],
@@ -136,13 +190,22 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         [("students.csv", 7, "conflicting-contact")],
     ),
     # Sections and enrollments.
-    "a section id twice": ({"sections.csv": SECTIONS + "ash,art,lund,,Again,,,,,,\n"}, [("sections.csv", 5, "duplicate-id")]),
+    "a section id twice": (
+        {"sections.csv": SECTIONS + "ash,art,lund,,Again,,,,,,\n"},
+        [("sections.csv", 5, "duplicate-id")],
+    ),
     "a section without a teacher": (
-        {"sections.csv": SECTIONS + "ash,new,,,New,,,,,,\n", "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n"},
+        {
+            "sections.csv": SECTIONS + "ash,new,,,New,,,,,,\n",
+            "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n",
+        },
         [("sections.csv", 5, "missing-value"), ("enrollments.csv", 8, "unknown-section")],
     ),
     "a section of an unknown teacher": (
-        {"sections.csv": SECTIONS + "ash,new,nobody,,New,,,,,,\n", "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n"},
+        {
+            "sections.csv": SECTIONS + "ash,new,nobody,,New,,,,,,\n",
+            "enrollments.csv": ALL_ENROLLED + "ash,new,amy\n",
+        },
         [("sections.csv", 5, "unknown-teacher"), ("enrollments.csv", 8, "unknown-section")],
     ),
     "a section of an unknown school": (
@@ -154,7 +217,10 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         [("sections.csv", 5, "no-students")],
     ),
     "a section whose only student is unknown": (
-        {"sections.csv": SECTIONS + "ash,new,lund,,New,,,,,,\n", "enrollments.csv": ENROLLMENTS + "ash,new,nobody\n"},
+        {
+            "sections.csv": SECTIONS + "ash,new,lund,,New,,,,,,\n",
+            "enrollments.csv": ENROLLMENTS + "ash,new,nobody\n",
+        },
         [("sections.csv", 5, "no-students"), ("enrollments.csv", 7, "unknown-student")],
     ),
     "an unknown co-teacher": (
@@ -203,14 +269,20 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
         {"resources.csv": RESOURCES + "r1,Game,student;parent,,\n"},
         [("resources.csv", 2, "unknown-value")],
     ),
-    "a resource without a title": ({"resources.csv": RESOURCES + "r1,,,,\n"}, [("resources.csv", 2, "missing-value")]),
+    "a resource without a title": (
+        {"resources.csv": RESOURCES + "r1,,,,\n"},
+        [("resources.csv", 2, "missing-value")],
+    ),
     # Values.
     "values that are not known": (
         {
             "students.csv": "School_id,Student_id,First_name,Last_name,Grade,Gender,DOB,Race\n"
             "ash,amy,Amy,Adams,04,?,1/32/2015,Blue\nash,ben,Ben,Baker,4,M,,\nbirch,cem,Cem,Celik,5,F,,\n"
         },
-        [("students.csv", 2, code) for code in ("unknown-value", "unknown-value", "unknown-value", "bad-date")],
+        [
+            ("students.csv", 2, code)
+            for code in ("unknown-value", "unknown-value", "unknown-value", "bad-date")
+        ],
     ),
     "values of rows that are left out are not reported": (
         {"students.csv": STUDENTS + "cedar,eli,Eli,Eng,fourth\n"},
@@ -223,7 +295,11 @@ RULES: dict[str, tuple[dict[str, str], Found]] = {
             .replace(",2", ",2,,K"),
             "sections.csv": SECTIONS.replace("8/20/2025", "20.8.2025", 1),
         },
-        [("schools.csv", 2, "unknown-value"), ("schools.csv", 2, "bad-phone"), ("sections.csv", 2, "bad-date")],
+        [
+            ("schools.csv", 2, "unknown-value"),
+            ("schools.csv", 2, "bad-phone"),
+            ("sections.csv", 2, "bad-date"),
+        ],
     ),
 }
 
@@ -241,8 +317,15 @@ def test_a_problem_says_where_what_and_what_was_expected(tmp_path: Path) -> None
         school.column,
         school.value,
         str(school),
-    ) == ("School_id", "cedar", "students.csv row 6: School_id 'cedar' is no school of schools.csv that went in")
-    assert (name.column, str(name)) == ("First_name", "students.csv row 7: First_name is blank; expected a value")
+    ) == (
+        "School_id",
+        "cedar",
+        "students.csv row 6: School_id 'cedar' is no school of schools.csv that went in",
+    )
+    assert (name.column, str(name)) == (
+        "First_name",
+        "students.csv row 7: First_name is blank; expected a value",
+    )
 
 
 def test_the_rest_goes_in_when_rows_are_left_out(tmp_path: Path) -> None:
@@ -263,7 +346,9 @@ def test_the_rest_goes_in_when_rows_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_first_good_row_of_an_id_is_kept_when_an_earlier_one_is_bad(tmp_path: Path) -> None:
-    world = outcome(tmp_path, {"teachers.csv": TEACHERS.replace("ash,lund", "cedar,lund") + "ash,lund,Lars,Lund,\n"})
+    world = outcome(
+        tmp_path, {"teachers.csv": TEACHERS.replace("ash,lund", "cedar,lund") + "ash,lund,Lars,Lund,\n"}
+    )
     assert world.found == [("teachers.csv", 2, "unknown-school")]
     assert world.column("teachers", "row") == {"lund": 4, "okoye": 3}
 
@@ -286,7 +371,9 @@ def test_errors_are_counted_by_what_the_files_feed(tmp_path: Path) -> None:
         tmp_path,
         {
             "schools.csv": SCHOOLS + ",Cedar,3\n",
-            "students.csv": CONTACTS + STUDENTS_WITH_BLANKS + "ash,,,,,,,,,\nash,amy,Amy,Adams,4,,Primary,p@x.org,,\n",
+            "students.csv": CONTACTS
+            + STUDENTS_WITH_BLANKS
+            + "ash,,,,,,,,,\nash,amy,Amy,Adams,4,,Primary,p@x.org,,\n",
             "staff.csv": STAFF + "cedar,7,,Fay,Fox,\n",
             "enrollments.csv": ENROLLMENTS + "x,x,x\nash,algebra,x\n",
         },

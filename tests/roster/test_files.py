@@ -1,4 +1,5 @@
-"""The torture set of the CSV reader: files with every trap, read as a district means them, or stopped with one clear reason."""
+"""The torture set of the CSV reader: files with every trap, read as a district means them, or stopped with
+one clear reason."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.contract.columns import BLANKS
+from rollbook.contract.clever.columns import BLANKS
 from rollbook.errors import SourceRejected
-from rollbook.roster import files, layout
 from rollbook.roster.findings import Problems
-from rollbook.roster.layout import CELL_BYTES_MAX, CHUNK_BYTES, ROW_BYTES_MAX
+from rollbook.roster.intake.csv import files, layout
+from rollbook.roster.intake.csv.layout import CELL_BYTES_MAX, CHUNK_BYTES, ROW_BYTES_MAX
 from rollbook.roster.problems import Problem
 from tests.roster.world import FILES, Found, write
 
@@ -31,7 +32,9 @@ def read(folder: Path, content: bytes, *, lenient: bool = False) -> tuple[list[R
     with closing(files.open_all(folder, memory_limit="256MB", lenient=lenient)) as tables:
         query = 'SELECT "row", teacher_id, first_name, last_name FROM teachers ORDER BY "row"'
         problems = Problems(tables.connection, 100)
-        return tables.connection.execute(query).fetchall(), [(problem.file, problem.row, problem.code) for problem in problems]
+        return tables.connection.execute(query).fetchall(), [
+            (problem.file, problem.row, problem.code) for problem in problems
+        ]
 
 
 def stops(folder: Path) -> list[Problem]:
@@ -60,10 +63,13 @@ GOOD = {
     "mixed line ends": HEAD + b"ash,lund,Lars,Lund\r\nbirch,okoye,Oba,Okoye\r",
     "LF header and CRLF rows": HEAD + b"ash,lund,Lars,Lund\r\nbirch,okoye,Oba,Okoye\r\n",
     "trailing blank lines": HEAD + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n\n\n\n",
-    "trailing blank lines in CRLF": HEAD.replace(b"\n", b"\r\n") + b"ash,lund,Lars,Lund\r\nbirch,okoye,Oba,Okoye\r\n\r\n\r\n",
+    "trailing blank lines in CRLF": HEAD.replace(b"\n", b"\r\n")
+    + b"ash,lund,Lars,Lund\r\nbirch,okoye,Oba,Okoye\r\n\r\n\r\n",
     "trailing rows of commas": HEAD + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n,,,\n , ,,\n",
     "byte order mark": b"\xef\xbb\xbf" + HEAD + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
-    "byte order mark and quotes": b'\xef\xbb\xbf"School_id"' + HEAD[9:] + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
+    "byte order mark and quotes": b'\xef\xbb\xbf"School_id"'
+    + HEAD[9:]
+    + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
     "everything quoted": QUOTED + b'"ash","lund","Lars","Lund"\n"birch","okoye","Oba","Okoye"\n',
     "blanks around values": HEAD + b" ash, lund ,Lars\t,\xc2\xa0Lund\n birch,okoye ,Oba,Okoye \n",
     "blanks around quotes": HEAD + b'ash, "lund" ,Lars,Lund\nbirch,"okoye"\t,Oba,Okoye\n',
@@ -79,10 +85,15 @@ GOOD = {
     "spaces of Unicode around values": HEAD
     + b"".join(
         f"{school},{key},{space}{first},{last}{space}\n".encode()
-        for space, (_, key, first, last), school in (("\u3000", LUND, "ash"), ("\u00a0\u2003 ", OKOYE, "birch"))
+        for space, (_, key, first, last), school in (
+            ("\u3000", LUND, "ash"),
+            ("\u00a0\u2003 ", OKOYE, "birch"),
+        )
     ),
     "columns in another order": b"Last_name,Teacher_id,School_id,First_name\nLund,lund,ash,Lars\nOkoye,okoye,birch,Oba\n",
-    "headers in other letters": b"SCHOOL ID,teacher-id, First_Name ,LAST NAME\nash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
+    "headers in other letters": (
+        b"SCHOOL ID,teacher-id, First_Name ,LAST NAME\nash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n"
+    ),
     "a quoted header over two lines": HEAD.replace(b"Last_name", b'"Last_name\n"')
     + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
 }
@@ -97,7 +108,10 @@ ODD: dict[str, tuple[bytes, list[Row]]] = {
     "comma in quotes": (b'ash,lund,"Lars, Jr.",Lund\n', [(2, "lund", "Lars, Jr.", "Lund")]),
     "doubled quotes": (b'ash,lund,"Lars ""Ole""",Lund\n', [(2, "lund", 'Lars "Ole"', "Lund")]),
     "only doubled quotes": (b'ash,lund,"""",Lund\n', [(2, "lund", '"', "Lund")]),
-    "quotes inside an unquoted cell": (b'ash,lund,Lars "Ole" O,Lund\n', [(2, "lund", 'Lars "Ole" O', "Lund")]),
+    "quotes inside an unquoted cell": (
+        b'ash,lund,Lars "Ole" O,Lund\n',
+        [(2, "lund", 'Lars "Ole" O', "Lund")],
+    ),
     "one quote inside an unquoted cell": (
         b'ash,lund,5" Lars,Lund\nash,b,B,B\n',
         [(2, "lund", '5" Lars', "Lund"), (3, "b", "B", "B")],
@@ -113,15 +127,24 @@ ODD: dict[str, tuple[bytes, list[Row]]] = {
         "ash,1,Øystein,王小明\nash,2,Zoë,अनीता\n".encode(),
         [(2, "1", "Øystein", "王小明"), (3, "2", "Zoë", "अनीता")],
     ),
-    "a line break in quotes": (b'ash,lund,"Lars\nOle",Lund\nash,b,B,B\n', [(2, "lund", "Lars\nOle", "Lund"), (3, "b", "B", "B")]),
+    "a line break in quotes": (
+        b'ash,lund,"Lars\nOle",Lund\nash,b,B,B\n',
+        [(2, "lund", "Lars\nOle", "Lund"), (3, "b", "B", "B")],
+    ),
     "CRLF in quotes becomes LF": (b'ash,lund,"Lars\r\nOle",Lund\n', [(2, "lund", "Lars\nOle", "Lund")]),
     "a line break, a comma and quotes at once": (
         b'ash,lund,"a ""b"",\n"",c",Lund\nash,b,B,B\n',
         [(2, "lund", 'a "b",\n",c', "Lund"), (3, "b", "B", "B")],
     ),
     "a blank line counts as a row": (b"ash,a,A,A\n\nash,b,B,B\n", [(2, "a", "A", "A"), (4, "b", "B", "B")]),
-    "a line of blanks counts as a row": (b"ash,a,A,A\n   \nash,b,B,B\n", [(2, "a", "A", "A"), (4, "b", "B", "B")]),
-    "a row of commas counts as a row": (b"ash,a,A,A\n,,,\nash,b,B,B\n", [(2, "a", "A", "A"), (4, "b", "B", "B")]),
+    "a line of blanks counts as a row": (
+        b"ash,a,A,A\n   \nash,b,B,B\n",
+        [(2, "a", "A", "A"), (4, "b", "B", "B")],
+    ),
+    "a row of commas counts as a row": (
+        b"ash,a,A,A\n,,,\nash,b,B,B\n",
+        [(2, "a", "A", "A"), (4, "b", "B", "B")],
+    ),
     "blank lines and line breaks in quotes": (
         b'ash,a,"A\nA",A\n\n\nash,b,B,B\n',
         [(2, "a", "A\nA", "A"), (5, "b", "B", "B")],
@@ -142,7 +165,9 @@ def test_blank_lines_before_the_header_count_as_rows(tmp_path: Path) -> None:
 def test_inner_quotes_that_nobody_doubled_are_read_with_a_warning_for_their_row(tmp_path: Path) -> None:
     content = HEAD + b'ash,a,A,A\nash,b,"John "Jack" B",B\nash,c,"5" pipe",C\n'
     expected = [(2, "a", "A", "A"), (3, "b", 'John "Jack" B', "B"), (4, "c", '5" pipe', "C")]
-    assert (expected, [("teachers.csv", 3, "inner-quotes"), ("teachers.csv", 4, "inner-quotes")]) == read(tmp_path, content)
+    assert (expected, [("teachers.csv", 3, "inner-quotes"), ("teachers.csv", 4, "inner-quotes")]) == read(
+        tmp_path, content
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +213,12 @@ def test_line_ends_across_the_borders_of_blocks_count_once(line_end: bytes, tmp_
     count = 3 * CHUNK_BYTES // 20
     lines = [HEAD.strip(), *(b"ash,%d,A,%s" % (number, b"x" * (number % 17)) for number in range(count))]
     teachers, remarks = read(tmp_path, line_end.join(lines) + line_end)
-    assert ([], count, (2, "0", "A", ""), (count + 1, str(count - 1))) == (remarks, len(teachers), teachers[0], teachers[-1][:2])
+    assert ([], count, (2, "0", "A", ""), (count + 1, str(count - 1))) == (
+        remarks,
+        len(teachers),
+        teachers[0],
+        teachers[-1][:2],
+    )
 
 
 def test_row_numbers_hold_in_a_large_file_with_line_breaks_in_quotes(tmp_path: Path) -> None:
@@ -218,7 +248,10 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
     "cut off in a letter": (HEAD + b"ash,a,A,Zo\xc3", [("teachers.csv", None, "not-text")]),
     "NUL byte": (HEAD + b"ash,a,A,A\nash,b,B\x00,B\n", [("teachers.csv", 3, "nul-byte")]),
     "UTF-16": ((HEAD + b"ash,a,A,A\n").decode().encode("utf-16"), [("teachers.csv", None, "not-text")]),
-    "UTF-16 without its mark": ((HEAD + b"ash,a,A,A\n").decode().encode("utf-16-le"), [("teachers.csv", 1, "nul-byte")]),
+    "UTF-16 without its mark": (
+        (HEAD + b"ash,a,A,A\n").decode().encode("utf-16-le"),
+        [("teachers.csv", 1, "nul-byte")],
+    ),
     "neither UTF-8 nor Windows-1252": (HEAD + b"ash,a,A\x81,A\n", [("teachers.csv", 2, "not-text")]),
     "a field too few": (HEAD + b"ash,a,A,A\nash,b,B\nash,c,C,C\n", [("teachers.csv", 3, "field-count")]),
     "a field too many": (HEAD + b"ash,a,A,A\nash,b,B,B,B\n", [("teachers.csv", 3, "field-count")]),
@@ -228,16 +261,31 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
         [("teachers.csv", 4, "field-count")],
     ),
     "no header row": (b"ash,a,A,A\nash,b,B,B\n", [("teachers.csv", 1, "no-header")]),
-    "tabs for commas": ((HEAD + b"ash,a,A,A\n").replace(b",", b"\t"), [("teachers.csv", 1, "wrong-separator")]),
-    "semicolons for commas": ((HEAD + b"ash,a,A,A\n").replace(b",", b";"), [("teachers.csv", 1, "wrong-separator")]),
+    "tabs for commas": (
+        (HEAD + b"ash,a,A,A\n").replace(b",", b"\t"),
+        [("teachers.csv", 1, "wrong-separator")],
+    ),
+    "semicolons for commas": (
+        (HEAD + b"ash,a,A,A\n").replace(b",", b";"),
+        [("teachers.csv", 1, "wrong-separator")],
+    ),
     "a zip file by the name": (b"PK\x03\x04\x14\x00\x00\x00" + bytes(200), [("teachers.csv", 1, "nul-byte")]),
-    "a web page by the name": (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", [("teachers.csv", 1, "no-header")]),
-    "a required column missing": (b"School_id,Teacher_id,First_name\nash,a,A\n", [("teachers.csv", None, "missing-header")]),
+    "a web page by the name": (
+        b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
+        [("teachers.csv", 1, "no-header")],
+    ),
+    "a required column missing": (
+        b"School_id,Teacher_id,First_name\nash,a,A\n",
+        [("teachers.csv", None, "missing-header")],
+    ),
     "a column that is not known": (
         HEAD.replace(b"\n", b",Shoe_size\n") + b"ash,a,A,A,9\n",
         [("teachers.csv", 1, "unknown-header")],
     ),
-    "a column twice": (HEAD.replace(b"\n", b",teacher id\n") + b"ash,a,A,A,a\n", [("teachers.csv", 1, "duplicate-header")]),
+    "a column twice": (
+        HEAD.replace(b"\n", b",teacher id\n") + b"ash,a,A,A,a\n",
+        [("teachers.csv", 1, "duplicate-header")],
+    ),
     "a value in a column without a name": (
         HEAD.replace(b"\n", b",\n") + b"ash,a,A,A,\nash,b,B,B,x\n",
         [("teachers.csv", 3, "unnamed-value")],
@@ -246,7 +294,10 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
         HEAD.replace(b"\n", b",ext.shoe size\n") + b"ash,a,A,A,9\n",
         [("teachers.csv", 1, "bad-header")],
     ),
-    "an own column with two dots": (HEAD.replace(b"\n", b",ext.a.b\n") + b"ash,a,A,A,9\n", [("teachers.csv", 1, "bad-header")]),
+    "an own column with two dots": (
+        HEAD.replace(b"\n", b",ext.a.b\n") + b"ash,a,A,A,9\n",
+        [("teachers.csv", 1, "bad-header")],
+    ),
     "an own column twice": (
         HEAD.replace(b"\n", b",ext.a,EXT.A\n") + b"ash,a,A,A,9,9\n",
         [("teachers.csv", 1, "duplicate-header")],
@@ -260,7 +311,10 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
             ("teachers.csv", 1, "unknown-header"),
         ],
     ),
-    "a cell of 10 MB": (HEAD + b"ash,a,A,A\nash,b," + b"x" * 10_000_000 + b",B\n", [("teachers.csv", 3, "row-too-long")]),
+    "a cell of 10 MB": (
+        HEAD + b"ash,a,A,A\nash,b," + b"x" * 10_000_000 + b",B\n",
+        [("teachers.csv", 3, "row-too-long")],
+    ),
     "a cell of 10 MB in quotes": (
         HEAD + b'ash,a,A,A\nash,b,"' + b"x" * 10_000_000 + b'",B\n',
         [("teachers.csv", 3, "cell-too-long")],
@@ -282,10 +336,16 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
         [("teachers.csv", 3, "row-too-long")],
     ),
     "a million columns": (b"School_id," * 1_000_000 + b"Teacher_id\n", [("teachers.csv", 1, "row-too-long")]),
-    "two thousand columns": (b",".join(b"c%d" % n for n in range(2000)) + b"\n", [("teachers.csv", 1, "too-many-columns")]),
+    "two thousand columns": (
+        b",".join(b"c%d" % n for n in range(2000)) + b"\n",
+        [("teachers.csv", 1, "too-many-columns")],
+    ),
     "no line end in 3 MB": (b"x" * 3_000_000, [("teachers.csv", 1, "row-too-long")]),
     # The line is given up before its last byte, which has no meaning in any encoding, is looked at.
-    "a line of 4 MB that is not UTF-8": (HEAD + b"\xe9" + b"x" * 4_000_000 + b"\x81", [("teachers.csv", 2, "row-too-long")]),
+    "a line of 4 MB that is not UTF-8": (
+        HEAD + b"\xe9" + b"x" * 4_000_000 + b"\x81",
+        [("teachers.csv", 2, "row-too-long")],
+    ),
 }
 
 
@@ -313,7 +373,12 @@ def test_the_longest_cell_allowed_is_read(tmp_path: Path) -> None:
 
 def test_stops_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     write(
-        tmp_path, {"schools.csv": b"", "students.csv": b"nonsense\n1\n", "sections.csv": FILES["sections.csv"].encode() + b"x\n"}
+        tmp_path,
+        {
+            "schools.csv": b"",
+            "students.csv": b"nonsense\n1\n",
+            "sections.csv": FILES["sections.csv"].encode() + b"x\n",
+        },
     )
     assert found(stops(tmp_path)) == [
         ("schools.csv", None, "empty-file"),
@@ -346,11 +411,15 @@ def test_own_columns_become_one_json_object(tmp_path: Path) -> None:
     content = HEAD.replace(b"\n", b',"ext.Caf\xc3\xa9""1",ext.b\n') + b'ash,lund,Lars,Lund,"say ""hi""\n",\n'
     write(tmp_path, {"teachers.csv": content})
     with closing(files.open_all(tmp_path, memory_limit="256MB")) as tables:
-        assert tables.connection.execute("SELECT ext FROM teachers").fetchall() == [('{"Café\\"1":"say \\"hi\\"","b":""}',)]
+        assert tables.connection.execute("SELECT ext FROM teachers").fetchall() == [
+            ('{"Café\\"1":"say \\"hi\\"","b":""}',)
+        ]
 
 
 @pytest.mark.parametrize(("memory", "threads"), [("100MB", {1}), ("256MB", {1, 2}), ("512MB", {1, 2, 3, 4})])
-def test_the_engine_has_no_more_threads_than_there_is_memory_for(memory: str, threads: set[int], tmp_path: Path) -> None:
+def test_the_engine_has_no_more_threads_than_there_is_memory_for(
+    memory: str, threads: set[int], tmp_path: Path
+) -> None:
     with closing(files.open_all(write(tmp_path), memory_limit=memory)) as tables:
         assert tables.one("SELECT current_setting('threads')")[0] in threads
 
@@ -365,7 +434,9 @@ def test_folders_of_any_name_are_read(name: str, tmp_path: Path) -> None:
     assert read(tmp_path / name, GOOD["plain"])[0] == [LUND, OKOYE]
 
 
-def test_a_file_that_changes_while_it_is_read_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path)
     scan: Callable[[str, Path], object] = layout.scan
 

@@ -10,9 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rollbook.contract.columns import FILES
-from rollbook.roster import checks, files, findings
+from rollbook.contract.clever.columns import FILES
+from rollbook.domain.reading_rules import Rules
+from rollbook.roster import findings
 from rollbook.roster.findings import EXAMPLES, FILE_ORDER, Group, Problems
+from rollbook.roster.intake.clever import checks
+from rollbook.roster.intake.csv import files
 from rollbook.roster.problems import (
     BadDate,
     DuplicateId,
@@ -27,7 +30,6 @@ from rollbook.roster.problems import (
     UnknownValue,
     Windows1252,
 )
-from rollbook.roster.rules import Rules
 from tests.roster.world import ENROLLMENTS, SCHOOLS, STUDENTS, write
 
 # In the order in which to mend them.
@@ -67,7 +69,9 @@ def test_every_file_has_a_place_in_the_order() -> None:
     assert sorted(FILE_ORDER) == sorted(file.name for file in FILES)
 
 
-def test_errors_stand_before_warnings_and_what_others_depend_on_before_them(engine: duckdb.DuckDBPyConnection) -> None:
+def test_errors_stand_before_warnings_and_what_others_depend_on_before_them(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
     findings.record(engine, shuffled(ORDERED))
     assert list(ORDERED) == list(Problems(engine, 100))
     assert list(ORDERED[:4]) == list(Problems(engine, 4))
@@ -87,7 +91,9 @@ def test_a_group_counts_all_and_shows_the_first_few(engine: duckdb.DuckDBPyConne
     assert second == Group(UnknownStudent, "enrollments.csv", 5_000, tuple(many[:EXAMPLES]))
 
 
-def test_files_that_nobody_reads_are_one_group_however_many_they_are(engine: duckdb.DuckDBPyConnection) -> None:
+def test_files_that_nobody_reads_are_one_group_however_many_they_are(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
     others = [IgnoredFile(f"other-{number:03}.csv", value="") for number in range(300)]
     findings.record(engine, others)
     assert Problems(engine, 1).groups() == (Group(IgnoredFile, "", 300, tuple(others[:EXAMPLES])),)

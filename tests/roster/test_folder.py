@@ -17,8 +17,9 @@ import duckdb
 import pytest
 
 from rollbook.errors import SourceRejected
-from rollbook.roster import diff, files, folder, layout
+from rollbook.roster.intake.csv import files, folder, layout
 from rollbook.roster.problems import Problem
+from rollbook.roster.views import diff
 from tests.roster.world import FILES, TEACHERS, Found, outcome, read, write
 
 
@@ -52,7 +53,10 @@ def test_a_plain_file_is_no_source(tmp_path: Path) -> None:
 
 def test_every_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, {"schools.csv": None, "enrollments.csv": None})
-    assert found(stops(tmp_path)) == [("schools.csv", None, "missing-file"), ("enrollments.csv", None, "missing-file")]
+    assert found(stops(tmp_path)) == [
+        ("schools.csv", None, "missing-file"),
+        ("enrollments.csv", None, "missing-file"),
+    ]
 
 
 def test_a_file_name_in_other_letters_is_read_with_a_warning(tmp_path: Path) -> None:
@@ -63,16 +67,22 @@ def test_a_file_name_in_other_letters_is_read_with_a_warning(tmp_path: Path) -> 
 
 
 def test_a_file_name_in_other_letters_is_read_in_a_zip_file_too(tmp_path: Path) -> None:
-    entries = {name.capitalize() if name == "students.csv" else name: content for name, content in FILES.items()}
+    entries = {
+        name.capitalize() if name == "students.csv" else name: content for name, content in FILES.items()
+    }
     world = read(archive(tmp_path / "d.zip", entries))
     assert (world.found, len(world.tables["students"])) == ([("students.csv", None, "other-spelling")], 4)
 
 
 @pytest.mark.parametrize("name", ["students.csv", "staff.csv"])
-def test_two_spellings_without_the_exact_one_stop_since_nobody_can_know_which_is_current(name: str, tmp_path: Path) -> None:
+def test_two_spellings_without_the_exact_one_stop_since_nobody_can_know_which_is_current(
+    name: str, tmp_path: Path
+) -> None:
     two = {name.capitalize(): FILES["students.csv"], name.upper(): FILES["students.csv"]}
     write(tmp_path / "files", {name: None, **two})
-    packed = archive(tmp_path / "d.zip", {key: content for key, content in FILES.items() if key != name} | two)
+    packed = archive(
+        tmp_path / "d.zip", {key: content for key, content in FILES.items() if key != name} | two
+    )
     for source in (tmp_path / "files", packed):
         (stop,) = stops(source)
         assert (stop.file, stop.code) == (name, "two-spellings")
@@ -125,7 +135,14 @@ def test_a_link_to_the_folder_itself_and_links_inside_it_are_read(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "target", ["old/students.txt", "./old/../old/students.txt", "{folder}/old/students.txt", "again", "new/students.txt"]
+    "target",
+    [
+        "old/students.txt",
+        "./old/../old/students.txt",
+        "{folder}/old/students.txt",
+        "again",
+        "new/students.txt",
+    ],
 )
 def test_links_that_stay_in_the_folder_are_followed(target: str, tmp_path: Path) -> None:
     write(tmp_path, {"students.csv": None})
@@ -147,7 +164,11 @@ def test_links_that_leave_the_folder_stop(target: str, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text(FILES["students.csv"])
     (mine / "students.csv").symlink_to(target.format(folder=mine))
     (stop,) = stops(mine)
-    assert (stop.file, stop.code, stop.value) == ("students.csv", "unreadable-file", "a link that leads out of it")
+    assert (stop.file, stop.code, stop.value) == (
+        "students.csv",
+        "unreadable-file",
+        "a link that leads out of it",
+    )
 
 
 def test_a_link_swapped_in_after_a_file_was_opened_shows_nothing_of_another_district(
@@ -167,7 +188,9 @@ def test_a_link_swapped_in_after_a_file_was_opened_shows_nothing_of_another_dist
     assert read(mine).column("students", "first")["amy"] == "Amy"
 
 
-def test_a_file_that_is_moved_away_after_it_was_opened_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_moved_away_after_it_was_opened_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = write(tmp_path / "mine")
     find: Any = folder.find
 
@@ -244,7 +267,10 @@ def test_a_full_disk_is_no_fault_of_the_files(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(layout, "copy_clean", fail)
     monkeypatch.setattr(folder, "_copy", fail)
-    for source in (write(tmp_path / "files", {"teachers.csv": TEACHERS.replace("\n", "\r")}), archive(tmp_path / "d.zip", FILES)):
+    for source in (
+        write(tmp_path / "files", {"teachers.csv": TEACHERS.replace("\n", "\r")}),
+        archive(tmp_path / "d.zip", FILES),
+    ):
         with pytest.raises(OSError, match="No space left"):
             files.open_all(source, memory_limit="256MB")
 
@@ -262,13 +288,22 @@ def test_what_operating_systems_add_to_a_zip_file_is_passed_over(tmp_path: Path)
         "export/._schools.csv": b"\0",
         "export/notes.txt": "x",
     }
-    path = archive(tmp_path / "d.zip", {**{f"export/{name}": content for name, content in FILES.items()}, **extra})
+    path = archive(
+        tmp_path / "d.zip", {**{f"export/{name}": content for name, content in FILES.items()}, **extra}
+    )
     assert read(path).found == []
 
 
 @pytest.mark.parametrize(
     "name",
-    ["../students.csv", "/students.csv", "a/../../students.csv", "..\\students.csv", "a/b/students.csv", "other/students.csv"],
+    [
+        "../students.csv",
+        "/students.csv",
+        "a/../../students.csv",
+        "..\\students.csv",
+        "a/b/students.csv",
+        "other/students.csv",
+    ],
 )
 def test_a_zip_file_with_names_elsewhere_stops(name: str, tmp_path: Path) -> None:
     entries = {**FILES, name: "x"}
@@ -283,7 +318,9 @@ def test_a_zip_file_with_one_name_twice_stops(tmp_path: Path) -> None:
 
 
 def test_a_zip_file_without_the_required_files_names_them(tmp_path: Path) -> None:
-    path = archive(tmp_path / "d.zip", {name: content for name, content in FILES.items() if name != "teachers.csv"})
+    path = archive(
+        tmp_path / "d.zip", {name: content for name, content in FILES.items() if name != "teachers.csv"}
+    )
     assert found(stops(path)) == [("teachers.csv", None, "missing-file")]
 
 
@@ -309,7 +346,9 @@ def test_a_zip_file_that_lies_about_its_sizes_stops(tmp_path: Path, monkeypatch:
 
 
 def test_a_zip_file_of_very_many_files_stops(tmp_path: Path) -> None:
-    path = archive(tmp_path / "d.zip", {**FILES, **{f"{number}.txt": "" for number in range(folder.ENTRIES_MAX)}})
+    path = archive(
+        tmp_path / "d.zip", {**FILES, **{f"{number}.txt": "" for number in range(folder.ENTRIES_MAX)}}
+    )
     assert found(stops(path)) == [("d.zip", None, "bad-archive")]
 
 
@@ -367,7 +406,12 @@ def test_admins_csv_is_read_as_staff_csv_with_a_warning(tmp_path: Path) -> None:
     world = outcome(tmp_path, {"admins.csv": admins})
     assert world.found == [("admins.csv", None, "deprecated-file")]
     (fay,) = world.tables["staff"]
-    assert (fay["key"], fay["email"], fay["title"], fay["role"]) == ("9", "fay@example.org", "Dean", "PortalOnly")
+    assert (fay["key"], fay["email"], fay["title"], fay["role"]) == (
+        "9",
+        "fay@example.org",
+        "Dean",
+        "PortalOnly",
+    )
 
 
 def test_admins_csv_is_ignored_beside_staff_csv(tmp_path: Path) -> None:

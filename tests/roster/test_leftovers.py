@@ -1,4 +1,5 @@
-"""What spreadsheets and exporters leave in files: read where it has one reading, and otherwise named in words that help."""
+"""What spreadsheets and exporters leave in files: read where it has one reading, and otherwise named in words
+that help."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.roster.layout import CHUNK_BYTES
+from rollbook.roster.intake.csv.layout import CHUNK_BYTES
 from tests.roster.test_files import HEAD, LUND, OKOYE, Row, found, read, stopped, stops
 from tests.roster.world import FILES, outcome, write
 
@@ -20,7 +21,10 @@ OKOYE_ROW = b"birch,okoye,Oba,Okoye\n"
 
 NO_DATA = {
     "the header again": (HEAD, "repeated-header"),
-    "the header again in other letters": (b"SCHOOL ID,teacher-id, First_Name ,LAST NAME\n", "repeated-header"),
+    "the header again in other letters": (
+        b"SCHOOL ID,teacher-id, First_Name ,LAST NAME\n",
+        "repeated-header",
+    ),
     "a part of the header again": (b"School_id,,,Last_name\n", "repeated-header"),
     "dashes": (b"---------,----------,----------,---------\n", "separator-row"),
     "one dash each": (b"-,-,-,-\n", "separator-row"),
@@ -47,7 +51,9 @@ def test_rows_that_are_no_data_are_left_out_and_named(name: str, tmp_path: Path)
 
 
 def test_a_file_of_headers_and_dashes_has_no_rows(tmp_path: Path) -> None:
-    assert found(stopped(tmp_path, HEAD + b"---,---,---,---\n" + HEAD)) == [("teachers.csv", None, "header-only")]
+    assert found(stopped(tmp_path, HEAD + b"---,---,---,---\n" + HEAD)) == [
+        ("teachers.csv", None, "header-only")
+    ]
 
 
 def test_a_password_column_does_not_hide_a_repeated_header(tmp_path: Path) -> None:
@@ -56,7 +62,9 @@ def test_a_password_column_does_not_hide_a_repeated_header(tmp_path: Path) -> No
     assert (rows, remarks) == ([LUND], [("teachers.csv", 3, "repeated-header")])
 
 
-def test_a_header_in_another_order_among_the_rows_stops_since_the_rows_after_it_would_be_misread(tmp_path: Path) -> None:
+def test_a_header_in_another_order_among_the_rows_stops_since_the_rows_after_it_would_be_misread(
+    tmp_path: Path,
+) -> None:
     content = HEAD + LUND_ROW + b"Teacher_id,School_id,Last_name,First_name\nokoye,birch,Okoye,Oba\n"
     assert found(stopped(tmp_path, content)) == [("teachers.csv", 3, "second-header")]
 
@@ -80,9 +88,13 @@ def test_a_total_of_schools_is_no_school(tmp_path: Path) -> None:
 
 
 def test_a_repeated_header_in_every_file_creates_nothing(tmp_path: Path) -> None:
-    again = outcome(tmp_path / "again", {name: text + text.partition("\n")[0] + "\n" for name, text in FILES.items()})
+    again = outcome(
+        tmp_path / "again", {name: text + text.partition("\n")[0] + "\n" for name, text in FILES.items()}
+    )
     assert again.tables == outcome(tmp_path / "once").tables
-    assert [(file, code) for file, _, code in again.found] == [(name, "repeated-header") for name in _IN_ORDER]
+    assert [(file, code) for file, _, code in again.found] == [
+        (name, "repeated-header") for name in _IN_ORDER
+    ]
 
 
 _IN_ORDER = ("schools.csv", "students.csv", "teachers.csv", "sections.csv", "enrollments.csv")
@@ -92,13 +104,26 @@ _IN_ORDER = ("schools.csv", "students.csv", "teachers.csv", "sections.csv", "enr
 
 
 @pytest.mark.parametrize(("head", "row"), [(b",", b","), (b',"", ', b",, \t"), (b",", b',""')])
-def test_a_column_without_a_name_whose_cells_are_blank_is_dropped_with_a_warning(head: bytes, row: bytes, tmp_path: Path) -> None:
-    content = HEAD.replace(b"\n", head + b"\n") + LUND_ROW.replace(b"\n", row + b"\n") + OKOYE_ROW.replace(b"\n", row + b"\n")
-    assert read(tmp_path, content) == ([LUND, OKOYE], [("teachers.csv", None, "unnamed-column")] * head.count(b","))
+def test_a_column_without_a_name_whose_cells_are_blank_is_dropped_with_a_warning(
+    head: bytes, row: bytes, tmp_path: Path
+) -> None:
+    content = (
+        HEAD.replace(b"\n", head + b"\n")
+        + LUND_ROW.replace(b"\n", row + b"\n")
+        + OKOYE_ROW.replace(b"\n", row + b"\n")
+    )
+    assert read(tmp_path, content) == (
+        [LUND, OKOYE],
+        [("teachers.csv", None, "unnamed-column")] * head.count(b","),
+    )
 
 
-def test_a_value_in_a_column_without_a_name_stops_with_its_row_and_column_and_without_the_value(tmp_path: Path) -> None:
-    content = b"School_id,,Teacher_id,First_name,Last_name\nash,,lund,Lars,Lund\n\nbirch,secret,okoye,Oba,Okoye\n"
+def test_a_value_in_a_column_without_a_name_stops_with_its_row_and_column_and_without_the_value(
+    tmp_path: Path,
+) -> None:
+    content = (
+        b"School_id,,Teacher_id,First_name,Last_name\nash,,lund,Lars,Lund\n\nbirch,secret,okoye,Oba,Okoye\n"
+    )
     (stop,) = stopped(tmp_path, content)
     assert (stop.row, stop.value, stop.code) == (4, "2", "unnamed-value")
     assert "column 2 has a value here" in str(stop)
@@ -119,7 +144,9 @@ SEPARATORS = {
 @pytest.mark.parametrize("words", SEPARATORS)
 @pytest.mark.parametrize("quote", [b"", b'"'])
 def test_another_separator_is_named(words: str, quote: bytes, tmp_path: Path) -> None:
-    head = (quote + b"," + quote).join(HEAD.strip().split(b",")).join((quote, quote)) if quote else HEAD.strip()
+    head = (
+        (quote + b"," + quote).join(HEAD.strip().split(b",")).join((quote, quote)) if quote else HEAD.strip()
+    )
     if quote:
         head = b",".join(quote + cell + quote for cell in HEAD.strip().split(b","))
     (stop,) = stopped(tmp_path, (head + b"\n" + LUND_ROW).replace(b",", SEPARATORS[words]))
@@ -139,11 +166,16 @@ SEPARATOR_LINES = {
 
 
 @pytest.mark.parametrize("name", SEPARATOR_LINES)
-def test_a_line_that_tells_a_spreadsheet_the_separator_is_passed_over_with_a_warning(name: str, tmp_path: Path) -> None:
+def test_a_line_that_tells_a_spreadsheet_the_separator_is_passed_over_with_a_warning(
+    name: str, tmp_path: Path
+) -> None:
     line = SEPARATOR_LINES[name]
     row = line.count(b"\n")
     expected: list[Row] = [(row + 2, *LUND[1:]), (row + 3, *OKOYE[1:])]
-    assert read(tmp_path, line + HEAD + LUND_ROW + OKOYE_ROW) == (expected, [("teachers.csv", row, "separator-line")])
+    assert read(tmp_path, line + HEAD + LUND_ROW + OKOYE_ROW) == (
+        expected,
+        [("teachers.csv", row, "separator-line")],
+    )
 
 
 def test_the_separator_below_such_a_line_is_named_with_its_row(tmp_path: Path) -> None:
@@ -155,7 +187,9 @@ def test_only_the_first_line_tells_a_separator(tmp_path: Path) -> None:
     assert found(stopped(tmp_path, HEAD + LUND_ROW + b"sep=;\n")) == [("teachers.csv", 3, "field-count")]
 
 
-@pytest.mark.parametrize("above", [b"Teachers of Ash,,,\n", b"# exported 8/1/2026\n", b"Staff\n\nas of,8/1/2026\n"])
+@pytest.mark.parametrize(
+    "above", [b"Teachers of Ash,,,\n", b"# exported 8/1/2026\n", b"Staff\n\nas of,8/1/2026\n"]
+)
 def test_a_header_below_other_rows_is_named_with_its_row(above: bytes, tmp_path: Path) -> None:
     (stop,) = stopped(tmp_path, above + HEAD + LUND_ROW)
     expected = f"the header of row {1 + above.count(LF)} as the first row"
@@ -199,7 +233,10 @@ FORMULAS: dict[str, tuple[bytes, Row]] = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_cells_that_a_spreadsheet_guards_are_read_without_the_guard(name: str, tmp_path: Path) -> None:
     content, expected = FORMULAS[name]
-    assert read(tmp_path, HEAD + content + OKOYE_ROW) == ([expected, OKOYE], [("teachers.csv", 2, "formula-cells")])
+    assert read(tmp_path, HEAD + content + OKOYE_ROW) == (
+        [expected, OKOYE],
+        [("teachers.csv", 2, "formula-cells")],
+    )
 
 
 def test_headers_that_a_spreadsheet_guards_are_read_without_the_guard(tmp_path: Path) -> None:
@@ -216,8 +253,12 @@ def test_a_formula_that_computes_something_stays_a_text(tmp_path: Path) -> None:
 STAFF = b"School_id,Staff_id,Staff_email,First_name,Last_name\n"
 
 
-@pytest.mark.parametrize("content", [STAFF, STAFF.strip(), STAFF + b"\n,,,,\n", b"", b"\n\n", b"\xef\xbb\xbf", b",,,\n"])
-def test_an_optional_file_without_rows_is_read_as_nobody_with_a_warning(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [STAFF, STAFF.strip(), STAFF + b"\n,,,,\n", b"", b"\n\n", b"\xef\xbb\xbf", b",,,\n"]
+)
+def test_an_optional_file_without_rows_is_read_as_nobody_with_a_warning(
+    content: bytes, tmp_path: Path
+) -> None:
     world = outcome(tmp_path, {"staff.csv": content})
     assert (world.found, world.tables["staff"]) == ([("staff.csv", None, "no-rows")], [])
 
@@ -230,14 +271,19 @@ def test_an_optional_file_with_a_wrong_header_and_no_rows_stops(tmp_path: Path) 
 # --- the end of a file, and letters in two encodings ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", [b"\x1a", b"\n\x1a", b"\r\n\x1a", b"\n\x1a\r\n", b"\n" + b"\x1a" * 200, b"\n\x1a\n\x1a\n"])
+@pytest.mark.parametrize(
+    "end", [b"\x1a", b"\n\x1a", b"\r\n\x1a", b"\n\x1a\r\n", b"\n" + b"\x1a" * 200, b"\n\x1a\n\x1a\n"]
+)
 def test_an_end_mark_of_old_programs_is_dropped_with_a_warning(end: bytes, tmp_path: Path) -> None:
     content = (HEAD + LUND_ROW + OKOYE_ROW).strip() + end
     assert read(tmp_path, content) == ([LUND, OKOYE], [("teachers.csv", None, "end-mark")])
 
 
 def test_an_end_mark_inside_a_file_ends_nothing(tmp_path: Path) -> None:
-    assert read(tmp_path, HEAD + b"ash,lund,La\x1ars,Lund\n" + OKOYE_ROW) == ([(2, "lund", "La\x1ars", "Lund"), OKOYE], [])
+    assert read(tmp_path, HEAD + b"ash,lund,La\x1ars,Lund\n" + OKOYE_ROW) == (
+        [(2, "lund", "La\x1ars", "Lund"), OKOYE],
+        [],
+    )
 
 
 def test_an_empty_file_with_an_end_mark_is_empty(tmp_path: Path) -> None:
@@ -257,10 +303,21 @@ def test_a_row_in_two_encodings_keeps_the_letters_of_both(tmp_path: Path) -> Non
 
 def test_rows_in_another_encoding_are_counted_and_the_first_ones_named(tmp_path: Path) -> None:
     foreign = "ash,b{},José,B\n"
-    content = HEAD + "ash,a,Zoë,A\n".encode() + b"".join(foreign.format(n).encode("cp1252") for n in range(30))
-    told = [str(problem) for problem in outcome(tmp_path, {"teachers.csv": content}).problems if problem.code == "foreign-rows"]
+    content = (
+        HEAD + "ash,a,Zoë,A\n".encode() + b"".join(foreign.format(n).encode("cp1252") for n in range(30))
+    )
+    told = [
+        str(problem)
+        for problem in outcome(tmp_path, {"teachers.csv": content}).problems
+        if problem.code == "foreign-rows"
+    ]
     rows = ", ".join(str(row) for row in range(3, 23))
-    assert told == [f"teachers.csv row 3: not UTF-8 like the rest of the file; rows read as Windows-1252: {rows} and 10 more"]
+    assert told == [
+        (
+            "teachers.csv row 3: not UTF-8 like the rest of the file; rows read as "
+            f"Windows-1252: {rows} and 10 more"
+        )
+    ]
 
 
 def test_letters_of_both_encodings_across_the_borders_of_blocks_are_read(tmp_path: Path) -> None:
@@ -269,7 +326,16 @@ def test_letters_of_both_encodings_across_the_borders_of_blocks_are_read(tmp_pat
         lines = [b"ash,f%d,F,%b\n" % (n, b"f" * 1000) for n in range((CHUNK_BYTES - len(HEAD)) // 1020)]
         pad = CHUNK_BYTES - len(HEAD) - sum(map(len, lines)) - 10 - shift
         assert len(filler) > pad > 0
-        content = HEAD + b"".join(lines) + b"ash,x," + b"x" * (pad - 6) + b"," + "王é".encode() + b"\nash,y,Y," + b"\xe9\n"
+        content = (
+            HEAD
+            + b"".join(lines)
+            + b"ash,x,"
+            + b"x" * (pad - 6)
+            + b","
+            + "王é".encode()
+            + b"\nash,y,Y,"
+            + b"\xe9\n"
+        )
         rows, remarks = read(tmp_path, content)
         assert [row[3] for row in rows[-2:]] == ["王é", "é"]
         assert remarks == [("teachers.csv", len(lines) + 3, "foreign-rows")]
@@ -297,12 +363,17 @@ def test_every_row_that_does_not_fit_the_header_is_named(tmp_path: Path) -> None
 def test_of_very_many_rows_that_do_not_fit_the_first_are_named_and_all_counted(tmp_path: Path) -> None:
     stops = stopped(tmp_path, HEAD + b"ash,a,A,A,A\n" * 1234)
     assert [stop.row for stop in stops] == [*range(2, 102), None]
-    assert str(stops[-1]) == ("teachers.csv: 1,134 more rows have too few or too many commas; expected 4 fields as in the header")
+    assert str(stops[-1]) == (
+        "teachers.csv: 1,134 more rows have too few or too many commas; expected 4 fields as in the header"
+    )
 
 
 def test_rows_that_do_not_fit_are_told_beside_a_quote_that_never_ends(tmp_path: Path) -> None:
     content = HEAD + b"ash,a,A\n" + b'ash,b,"B'
-    assert found(stopped(tmp_path, content)) == [("teachers.csv", 2, "field-count"), ("teachers.csv", 3, "open-quote")]
+    assert found(stopped(tmp_path, content)) == [
+        ("teachers.csv", 2, "field-count"),
+        ("teachers.csv", 3, "open-quote"),
+    ]
 
 
 def test_a_folder_is_left_with_no_file_open(tmp_path: Path) -> None:
@@ -315,7 +386,9 @@ def test_a_folder_is_left_with_no_file_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id_", ["1.23457E+11", "1E+05", "2,5e+12", "9.99E+101"])
-def test_ids_that_a_spreadsheet_has_rewritten_are_left_out_everywhere_and_said_so(id_: str, tmp_path: Path) -> None:
+def test_ids_that_a_spreadsheet_has_rewritten_are_left_out_everywhere_and_said_so(
+    id_: str, tmp_path: Path
+) -> None:
     cell = f'"{id_}"'
     world = outcome(
         tmp_path,
@@ -331,7 +404,9 @@ def test_ids_that_a_spreadsheet_has_rewritten_are_left_out_everywhere_and_said_s
 
 
 def test_ids_that_only_look_a_little_like_numbers_stay_ids(tmp_path: Path) -> None:
-    students = "".join(f"ash,{id_},Eve,E{id_},4\n" for id_ in ("1E5", "12E+10", "E+11", "1.5", "A1E+11", "1E+5"))
+    students = "".join(
+        f"ash,{id_},Eve,E{id_},4\n" for id_ in ("1E5", "12E+10", "E+11", "1.5", "A1E+11", "1E+5")
+    )
     assert outcome(tmp_path, {"students.csv": FILES["students.csv"] + students}).found == []
 
 
@@ -351,7 +426,8 @@ def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_how_i
             "students.csv": FILES["students.csv"] + f"ash,{known},Eve,Evans,4\n",
             "teachers.csv": FILES["teachers.csv"] + f"ash,{known},Tom,Tate,tate@example.org\n",
             "schools.csv": FILES["schools.csv"] + f"{known},Elm School,3\n",
-            "sections.csv": FILES["sections.csv"] + f'ash,{known},"{sent}",,S,,,,,,\nash,co,lund,"{sent}",S,,,,,,\n',
+            "sections.csv": FILES["sections.csv"]
+            + f'ash,{known},"{sent}",,S,,,,,,\nash,co,lund,"{sent}",S,,,,,,\n',
             "enrollments.csv": FILES["enrollments.csv"]
             + f'"{sent}",algebra,ben\nash,"{sent}",ben\nash,co,"{sent}"\nash,co,ben\n',
         },
@@ -363,4 +439,6 @@ def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_how_i
         ("unknown-student", known),
         ("unknown-co-teacher", known),
     ]
-    assert f"students.csv has {known!r}" in str(next(one for one in world.problems if one.code == "unknown-student"))
+    assert f"students.csv has {known!r}" in str(
+        next(one for one in world.problems if one.code == "unknown-student")
+    )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollbook.roster import diff, identity, merging
+from rollbook.roster.views import diff, identities, merging
 
 # Source, key, email, first and last name.
 Row = tuple[str, str, str, str, str]
@@ -29,18 +29,25 @@ class Nights:
     def night(self, *rows: Row, home: int | None = None, days_gone: int = 300) -> Users:
         number = len(self.files)
         with duckdb.connect(config={"threads": 1}) as engine:
-            for source in identity.SOURCES:
+            for source in identities.SOURCES:
                 columns = "key VARCHAR, row BIGINT, email VARCHAR, first VARCHAR, last VARCHAR"
                 engine.execute(f"CREATE TABLE roster_{source} ({columns})")
             for place, (source, key, *said) in enumerate(rows):
                 engine.execute(f"INSERT INTO roster_{source} VALUES (?, ?, ?, ?, ?)", [key, place, *said])
-            identity.load(engine, self.files[-1] if self.files else {}, None if home is None else self.files[home])
-            identity.assign(
-                engine, prefix=f"{number + 1:016x}", now=f"{number:06}", forget_before=f"{max(0, number - days_gone):06}"
+            identities.load(
+                engine, self.files[-1] if self.files else {}, None if home is None else self.files[home]
+            )
+            identities.assign(
+                engine,
+                prefix=f"{number + 1:016x}",
+                now=f"{number:06}",
+                forget_before=f"{max(0, number - days_gone):06}",
             )
             folder = self.folder / str(number)
             folder.mkdir(parents=True)
-            self.files.append({name: diff.write(engine, name, folder) for name in ("identity", *merging.TABLES)})
+            self.files.append(
+                {name: diff.write(engine, name, folder) for name in ("identity", *merging.TABLES)}
+            )
             self.merged = {id_ for (id_,) in engine.execute("FROM merged_users").fetchall()}
             found = engine.execute("SELECT key, user FROM people").fetchall()
         return dict(found)
@@ -71,7 +78,14 @@ def nights(tmp_path: Path) -> Nights:
 
 def test_a_teacher_who_becomes_staff_too_and_then_staff_alone_stays_one_user(nights: Nights) -> None:
     first = nights.night(teacher())["t"]
-    for rows in ([teacher(), staff()], [staff()], [staff(), admin()], [admin()], [teacher(), admin()], [teacher()]):
+    for rows in (
+        [teacher(), staff()],
+        [staff()],
+        [staff(), admin()],
+        [admin()],
+        [teacher(), admin()],
+        [teacher()],
+    ):
         assert set(nights.night(*rows).values()) == {first}
     assert nights.merged == set()
 
@@ -154,7 +168,7 @@ def test_an_earlier_versions_snapshot_is_restored_with_its_people(nights: Nights
     with duckdb.connect() as engine:
         for table in merging.TABLES:
             engine.execute(f"CREATE TABLE {table} AS FROM '{nights.files[-1][table]}'")
-        identity.restore(engine, nights.files[-1]["identity"])
+        identities.restore(engine, nights.files[-1]["identity"])
         assert dict(engine.execute("SELECT key, user FROM people").fetchall()) == first
 
 
@@ -162,9 +176,24 @@ def test_an_earlier_versions_snapshot_is_restored_with_its_people(nights: Nights
 
 PEOPLE, ROLES = 4, ("teachers", "staff", "district_admins")
 DESK = "desk@x.org"
-# What is done to whom: a role comes or goes, all go, one takes the place of another; emails are new, swapped, lost or shared.
-EDITS = ("toggle", "toggle", "toggle", "leave", "replace", "replace", "new email", "swap", "nothing", "share", "lag")
-edits = st.tuples(st.sampled_from(EDITS), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1), st.integers(0, 2))
+# What is done to whom: a role comes or goes, all go, one takes the place of another; emails are new, swapped,
+# lost or shared.
+EDITS = (
+    "toggle",
+    "toggle",
+    "toggle",
+    "leave",
+    "replace",
+    "replace",
+    "new email",
+    "swap",
+    "nothing",
+    "share",
+    "lag",
+)
+edits = st.tuples(
+    st.sampled_from(EDITS), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1), st.integers(0, 2)
+)
 
 
 @dataclass
@@ -178,7 +207,9 @@ class Person:
     def rows(self) -> list[Row]:
         said = (f"First{self.number}", f"Last{self.number}")
         old = dict([self.late]) if self.late else {}
-        return [(role, f"{role} {self.number}", old.get(role, self.email), *said) for role in sorted(self.roles)]
+        return [
+            (role, f"{role} {self.number}", old.get(role, self.email), *said) for role in sorted(self.roles)
+        ]
 
 
 class Town:
@@ -230,7 +261,10 @@ def test_over_any_nights_a_person_with_a_role_that_goes_on_keeps_the_id_and_no_t
     found = nights.night(*rows)
     for day in days:
         before, before_rows = found, rows
-        was = {person.number: (_users(person, before), {row[1] for row in person.rows()}) for person in town.people}
+        was = {
+            person.number: (_users(person, before), {row[1] for row in person.rows()})
+            for person in town.people
+        }
         for edit in day:
             town.edit(*edit)
         rows = [row for person in town.people for row in person.rows()]

@@ -1,4 +1,5 @@
-"""From the small world's files to its roster: keys, terms and courses, primary schools, names, grades and lists."""
+"""From the small world's files to its roster: keys, terms and courses, primary schools, names, grades and
+lists."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.contract.columns import COLUMNS
-from rollbook.roster.rules import Rules
+from rollbook.contract.clever.columns import COLUMNS
+from rollbook.domain.reading_rules import Rules
 from tests.roster.world import ENROLLMENTS, SCHOOLS, SECTIONS, STUDENTS, TEACHERS, Outcome, outcome
 
 SECTION_HEADERS = "School_id,Section_id,Teacher_id,Name,Course_name,Course_number,Period,Grade\n"
@@ -50,8 +51,18 @@ def test_small_world_becomes_its_roster(tmp_path: Path) -> None:
         "subject": "math",
         "ext": None,
     }
-    assert (art["name"], art["school"], art["grade"], art["subject"]) == ("Art - Okoye - 1", "birch", "4", "arts and music")
-    assert (home["name"], home["course"], home["term"], home["subject"]) == ("Homeroom B", None, None, "homeroom/advisory")
+    assert (art["name"], art["school"], art["grade"], art["subject"]) == (
+        "Art - Okoye - 1",
+        "birch",
+        "4",
+        "arts and music",
+    )
+    assert (home["name"], home["course"], home["term"], home["subject"]) == (
+        "Homeroom B",
+        None,
+        None,
+        "homeroom/advisory",
+    )
     assert {("algebra", "amy"), ("algebra", "ben"), ("art", "amy"), ("art", "cem"), ("home", "cem")} == {
         (row["section"], row["student"]) for row in world.tables["enrollments"]
     }
@@ -61,7 +72,12 @@ def test_small_world_becomes_its_roster(tmp_path: Path) -> None:
         ("home", "lund", 1),
         ("home", "okoye", 0),
     ]
-    assert schools_of(world, "student") == {"amy": ["ash", "birch"], "ben": ["ash"], "cem": ["birch"], "dot": ["birch"]}
+    assert schools_of(world, "student") == {
+        "amy": ["ash", "birch"],
+        "ben": ["ash"],
+        "cem": ["birch"],
+        "dot": ["birch"],
+    }
     assert schools_of(world, "teacher") == {"lund": ["ash", "birch"], "okoye": ["birch"]}
 
 
@@ -91,7 +107,9 @@ def test_every_column_of_the_contract_feeds_a_column_of_the_roster(tmp_path: Pat
 # --- primary school -------------------------------------------------------------------------------------------------------
 
 MANY_SCHOOLS = "School_id,School_name,School_number\n" + "".join(f"{key},{key},{key}\n" for key in "abcd")
-HOME_D = "School_id,Student_id,First_name,Last_name\nd,amy,Amy,Adams\n" + "".join(f"a,s{number},S,S\n" for number in range(5))
+HOME_D = "School_id,Student_id,First_name,Last_name\nd,amy,Amy,Adams\n" + "".join(
+    f"a,s{number},S,S\n" for number in range(5)
+)
 ONE_TEACHER = "School_id,Teacher_id,First_name,Last_name\nd,lund,Lars,Lund\n"
 
 
@@ -114,7 +132,10 @@ def _taught(sections: dict[str, tuple[str, int]]) -> dict[str, str]:
 
 PRIMARY: dict[str, tuple[dict[str, tuple[str, int]], str]] = {
     "most sections": ({"1": ("a", 4), "2": ("b", 0), "3": ("b", 0)}, "b"),
-    "as many sections, and more students": ({"1": ("a", 1), "2": ("b", 3), "3": ("b", 0), "4": ("a", 1)}, "b"),
+    "as many sections, and more students": (
+        {"1": ("a", 1), "2": ("b", 3), "3": ("b", 0), "4": ("a", 1)},
+        "b",
+    ),
     "as many of both, and the row's school": ({"1": ("b", 1), "2": ("d", 1), "3": ("a", 1)}, "d"),
     "as many of both, and the row's school is another": ({"1": ("c", 1), "2": ("b", 1)}, "b"),
     "one section elsewhere": ({"1": ("c", 0)}, "c"),
@@ -122,17 +143,25 @@ PRIMARY: dict[str, tuple[dict[str, tuple[str, int]], str]] = {
 
 
 @pytest.mark.parametrize("name", PRIMARY)
-def test_primary_school_by_sections_then_students_then_the_row_then_the_lowest_id(name: str, tmp_path: Path) -> None:
+def test_primary_school_by_sections_then_students_then_the_row_then_the_lowest_id(
+    name: str, tmp_path: Path
+) -> None:
     sections, expected = PRIMARY[name]
     world = outcome(tmp_path, _taught(sections))
-    assert (expected, expected) == (world.column("students", "school")["amy"], world.column("teachers", "school")["lund"])
+    assert (expected, expected) == (
+        world.column("students", "school")["amy"],
+        world.column("teachers", "school")["lund"],
+    )
     schools = sorted({school for school, _ in sections.values()})
     assert (schools, schools) == (schools_of(world, "student")["amy"], schools_of(world, "teacher")["lund"])
 
 
 def test_without_sections_the_rows_school_counts(tmp_path: Path) -> None:
     world = outcome(tmp_path)
-    assert (world.column("students", "school")["dot"], schools_of(world, "student")["dot"]) == ("birch", ["birch"])
+    assert (world.column("students", "school")["dot"], schools_of(world, "student")["dot"]) == (
+        "birch",
+        ["birch"],
+    )
 
 
 @pytest.mark.parametrize(("role", "person"), [("student", "amy"), ("teacher", "lund")])
@@ -148,14 +177,20 @@ def test_where_the_derivation_is_off_the_rows_school_is_primary_and_one_of_the_s
 
 
 def test_an_enrollment_in_another_school_counts_for_the_sections_school(tmp_path: Path) -> None:
-    world = outcome(tmp_path, {"enrollments.csv": ENROLLMENTS.replace("ash,algebra,ben", "birch,algebra,ben")})
-    assert (world.column("students", "school")["ben"], schools_of(world, "student")["ben"]) == ("ash", ["ash"])
+    world = outcome(
+        tmp_path, {"enrollments.csv": ENROLLMENTS.replace("ash,algebra,ben", "birch,algebra,ben")}
+    )
+    assert (world.column("students", "school")["ben"], schools_of(world, "student")["ben"]) == (
+        "ash",
+        ["ash"],
+    )
 
 
 # --- sections -------------------------------------------------------------------------------------------------------------
 
 NAMES: list[tuple[str, str, str]] = [
-    # Name, Course_name, Course_number and Period; then the name shown, and the one where the district wants those of the SIS.
+    # Name, Course_name, Course_number and Period; then the name shown, and the one where the district wants
+    # those of the SIS.
     ("Sec A,Algebra I,1,2,", "Algebra I - Lund - 2", "Sec A"),
     ("Sec A,Algebra I,1,,", "Algebra I - Lund", "Sec A"),
     ("Sec A,,1,2,", "Sec A", "Sec A"),
@@ -166,20 +201,26 @@ NAMES: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize("is_from_sis", [False, True])
-def test_name_of_a_section_is_course_teacher_and_period_or_what_there_is_of_them(is_from_sis: bool, tmp_path: Path) -> None:
+def test_name_of_a_section_is_course_teacher_and_period_or_what_there_is_of_them(
+    is_from_sis: bool, tmp_path: Path
+) -> None:
     changes = {
-        "sections.csv": SECTION_HEADERS + "".join(f"ash,x{number},lund,{row}\n" for number, (row, *_) in enumerate(NAMES)),
-        "enrollments.csv": "School_id,Section_id,Student_id\n" + "".join(f"ash,x{number},amy\n" for number in range(len(NAMES))),
+        "sections.csv": SECTION_HEADERS
+        + "".join(f"ash,x{number},lund,{row}\n" for number, (row, *_) in enumerate(NAMES)),
+        "enrollments.csv": "School_id,Section_id,Student_id\n"
+        + "".join(f"ash,x{number},amy\n" for number in range(len(NAMES))),
     }
     names = outcome(tmp_path, changes, Rules(sis_section_names=is_from_sis)).column("sections", "name")
     assert [row[2 if is_from_sis else 1] for row in NAMES] == list(names.values())
 
 
 GRADES_OF_STUDENTS = "School_id,Student_id,First_name,Last_name,Grade\n" + "".join(
-    f"ash,s{number},A,B,{grade}\n" for number, grade in enumerate(["4", "4", "5", "5", "K", "K", "", "nonsense"])
+    f"ash,s{number},A,B,{grade}\n"
+    for number, grade in enumerate(["4", "4", "5", "5", "K", "K", "", "nonsense"])
 )
 SECTION_GRADES: dict[str, tuple[str, list[int], str, str]] = {
-    # Grade of the row, students of the section by number, the grade shown, and the one where the majority is forced.
+    # Grade of the row, students of the section by number, the grade shown, and the one where the majority is
+    # forced.
     "its own": ("7", [0, 1, 2], "7", "4"),
     "Other, which says nothing": ("Other", [0, 1], "4", "4"),
     "Other, and nobody has one": ("Other", [6], "Other", "Other"),
@@ -202,14 +243,16 @@ def test_grade_of_a_section_is_its_own_or_what_most_students_are_in(is_forced: b
         "students.csv": GRADES_OF_STUDENTS,
         "sections.csv": SECTION_HEADERS
         + "".join(f'ash,"{key}",lund,X,,,,{grade}\n' for key, (grade, *_) in SECTION_GRADES.items()),
-        "enrollments.csv": "School_id,Section_id,Student_id\n" + "".join(f'ash,"{key}",s{student}\n' for key, student in seats),
+        "enrollments.csv": "School_id,Section_id,Student_id\n"
+        + "".join(f'ash,"{key}",s{student}\n' for key, student in seats),
     }
     grades = outcome(tmp_path, changes, Rules(majority_grades=is_forced)).column("sections", "grade")
     assert {key: row[3 if is_forced else 2] for key, row in SECTION_GRADES.items()} == grades
 
 
 SAME_GRADES: dict[str, tuple[list[str], list[str], bool]] = {
-    # Grades of the rows of two sections, the grades shown, and whether the report tells that the students decided.
+    # Grades of the rows of two sections, the grades shown, and whether the report tells that the students
+    # decided.
     "the same": (["Kindergarten", "Kindergarten"], ["4", "5"], True),
     "the same in other words": (["0", "K-5"], ["4", "5"], True),
     "different ones": (["3", "7"], ["3", "7"], False),
@@ -225,12 +268,15 @@ def test_where_all_sections_have_the_same_grade_their_students_decide(name: str,
     written, shown, is_told = SAME_GRADES[name]
     changes = {
         "students.csv": GRADES_OF_STUDENTS,
-        "sections.csv": SECTION_HEADERS + "".join(f"ash,x{n},lund,X,,,,{grade}\n" for n, grade in enumerate(written)),
+        "sections.csv": SECTION_HEADERS
+        + "".join(f"ash,x{n},lund,X,,,,{grade}\n" for n, grade in enumerate(written)),
         "enrollments.csv": "School_id,Section_id,Student_id\nash,x0,s0\nash,x1,s2\n",
     }
     world = outcome(tmp_path, changes)
     assert list(world.column("sections", "grade").values()) == shown
-    assert [problem.value for problem in world.problems if problem.code == "same-grade"] == (["2"] if is_told else [])
+    assert [problem.value for problem in world.problems if problem.code == "same-grade"] == (
+        ["2"] if is_told else []
+    )
 
 
 def test_the_same_grade_of_all_sections_stays_where_no_student_has_one(tmp_path: Path) -> None:
@@ -252,8 +298,12 @@ def test_a_section_has_no_grade_at_all_where_nobody_sends_grades(tmp_path: Path)
 
 
 def test_co_teachers_keep_column_order_and_their_first_place(tmp_path: Path) -> None:
-    teachers = "School_id,Teacher_id,First_name,Last_name\n" + "".join(f"ash,{key},T,T\n" for key in ("5", "6", "19"))
-    headers = ",".join(["School_id", "Section_id", *(f"Teacher_{n}_id" for n in range(10, 1, -1)), "Teacher_id"])
+    teachers = "School_id,Teacher_id,First_name,Last_name\n" + "".join(
+        f"ash,{key},T,T\n" for key in ("5", "6", "19")
+    )
+    headers = ",".join(
+        ["School_id", "Section_id", *(f"Teacher_{n}_id" for n in range(10, 1, -1)), "Teacher_id"]
+    )
     world = outcome(
         tmp_path,
         {
@@ -264,7 +314,11 @@ def test_co_teachers_keep_column_order_and_their_first_place(tmp_path: Path) -> 
         },
     )
     assert world.found == [("sections.csv", 2, "unknown-co-teacher")]
-    assert [tuple(row.values()) for row in world.tables["section_teachers"]] == [("x", "19", 2), ("x", "5", 0), ("x", "6", 1)]
+    assert [tuple(row.values()) for row in world.tables["section_teachers"]] == [
+        ("x", "19", 2),
+        ("x", "5", 0),
+        ("x", "6", 1),
+    ]
 
 
 # --- terms and courses ----------------------------------------------------------------------------------------------------
@@ -279,22 +333,42 @@ def _keys(world: Outcome, column: str) -> list[int | None]:
 
 
 def _with_sections(rows: list[str], headers: str) -> dict[str, str]:
-    lines = [f"School_id,Section_id,Teacher_id,{headers}", *(f"ash,x{number},lund,{row}" for number, row in enumerate(rows))]
+    lines = [
+        f"School_id,Section_id,Teacher_id,{headers}",
+        *(f"ash,x{number},lund,{row}" for number, row in enumerate(rows)),
+    ]
     seats = ["School_id,Section_id,Student_id", *(f"ash,x{number},amy" for number in range(len(rows)))]
     return {"sections.csv": "\n".join(lines), "enrollments.csv": "\n".join(seats)}
 
 
 def test_a_term_is_name_start_and_end_together(tmp_path: Path) -> None:
-    rows = ["Y1,8/1/2025,6/1/2026", "Y1,2025-08-01,6/1/26", "Y1,8/2/2025,6/1/2026", "Y1,,", "y1,,", ",8/1/2025,", ",,", ",,x"]
+    rows = [
+        "Y1,8/1/2025,6/1/2026",
+        "Y1,2025-08-01,6/1/26",
+        "Y1,8/2/2025,6/1/2026",
+        "Y1,,",
+        "y1,,",
+        ",8/1/2025,",
+        ",,",
+        ",,x",
+    ]
     world = outcome(tmp_path, _with_sections(rows, "Term_name,Term_start,Term_end"))
     assert _keys(world, "term") == [0, 0, 1, 2, 3, 4, None, None]
-    assert {term["row"]: term["name"] for term in world.tables["terms"]} == {2: "Y1", 4: "Y1", 5: "Y1", 6: "y1", 7: ""}
+    assert {term["row"]: term["name"] for term in world.tables["terms"]} == {
+        2: "Y1",
+        4: "Y1",
+        5: "Y1",
+        6: "y1",
+        7: "",
+    }
 
 
 def test_a_term_needs_no_more_than_one_of_its_columns(tmp_path: Path) -> None:
     world = outcome(tmp_path, _with_sections(["Y1", ""], "Term_name"))
     assert _keys(world, "term") == [0, None]
-    assert world.tables["terms"] == [{"key": "term:2:Y1 0: 0: ", "row": 2, "name": "Y1", "start_date": None, "end_date": None}]
+    assert world.tables["terms"] == [
+        {"key": "term:2:Y1 0: 0: ", "row": 2, "name": "Y1", "start_date": None, "end_date": None}
+    ]
 
 
 def test_a_course_is_number_and_name_together_and_needs_a_name(tmp_path: Path) -> None:
@@ -305,13 +379,23 @@ def test_a_course_is_number_and_name_together_and_needs_a_name(tmp_path: Path) -
 
 def test_where_the_number_alone_counts_a_new_name_is_the_same_course(tmp_path: Path) -> None:
     rows = ["Algebra,1", "Algebra II,1", "Algebra,2", "Algebra,", "Geometry,"]
-    world = outcome(tmp_path, _with_sections(rows, "Course_name,Course_number"), Rules(courses_by_number=True))
+    world = outcome(
+        tmp_path, _with_sections(rows, "Course_name,Course_number"), Rules(courses_by_number=True)
+    )
     assert _keys(world, "course") == [0, 0, 1, 2, 3]
-    assert [course["name"] for course in world.tables["courses"]] == ["Algebra", "Algebra", "Algebra", "Geometry"]
+    assert [course["name"] for course in world.tables["courses"]] == [
+        "Algebra",
+        "Algebra",
+        "Algebra",
+        "Geometry",
+    ]
 
 
 def test_parts_of_a_key_cannot_run_into_one_another(tmp_path: Path) -> None:
-    world = outcome(tmp_path, _with_sections(['"1:b 1:c",a', 'c,"a 3:b"', '"b,c",a', 'c,"a,b"'], "Course_name,Course_number"))
+    world = outcome(
+        tmp_path,
+        _with_sections(['"1:b 1:c",a', 'c,"a 3:b"', '"b,c",a', 'c,"a,b"'], "Course_name,Course_number"),
+    )
     assert _keys(world, "course") == [0, 1, 2, 3]
 
 
@@ -329,7 +413,8 @@ CONTACT_HEADERS = (
 
 
 def _contacts(tmp_path: Path, *rows: str) -> Outcome:
-    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and id."""
+    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and
+    id."""
     lines = "".join(f"ash,{row.split(',')[0]},A,B,{row.split(',', 1)[1]}\n" for row in rows)
     enrollments = "School_id,Section_id,Student_id\nash,algebra,amy\n"
     return outcome(tmp_path, {"students.csv": CONTACT_HEADERS + lines, "enrollments.csv": enrollments})
@@ -343,8 +428,16 @@ def _same(world: Outcome) -> list[int]:
 
 
 def test_a_contacts_own_id_goes_before_all_else(tmp_path: Path) -> None:
-    world = _contacts(tmp_path, "amy,Pat,p@x.org,,Primary,,,9", "ben,Pat,p@x.org,,Primary,,,9", "ben,Pat,p@x.org,,Primary,,,10")
-    assert (_same(world), [contact["key"] for contact in world.tables["contacts"]]) == ([0, 0, 1], ["sis:9", "sis:10"])
+    world = _contacts(
+        tmp_path,
+        "amy,Pat,p@x.org,,Primary,,,9",
+        "ben,Pat,p@x.org,,Primary,,,9",
+        "ben,Pat,p@x.org,,Primary,,,10",
+    )
+    assert (_same(world), [contact["key"] for contact in world.tables["contacts"]]) == (
+        [0, 0, 1],
+        ["sis:9", "sis:10"],
+    )
 
 
 def test_without_an_id_name_and_email_tell_contacts_apart_to_the_letter(tmp_path: Path) -> None:
@@ -359,13 +452,22 @@ def test_without_an_id_name_and_email_tell_contacts_apart_to_the_letter(tmp_path
 
 def test_without_an_email_name_and_phone_do(tmp_path: Path) -> None:
     assert _same(
-        _contacts(tmp_path, "amy,Pat,,7185550100,Primary,,,", "ben,Pat,,7185550100,Family,,,", "ben,Pat,,1,Primary,,,")
+        _contacts(
+            tmp_path,
+            "amy,Pat,,7185550100,Primary,,,",
+            "ben,Pat,,7185550100,Family,,,",
+            "ben,Pat,,1,Primary,,,",
+        )
     ) == [0, 0, 1]
 
 
 def test_without_email_and_phone_all_words_and_the_student_do(tmp_path: Path) -> None:
     rows = (
-        *("amy,Pat,,,Primary,Mother,Home,", "amy,Pat,,,Primary,Mother,Home,", "ben,Pat,,,Primary,Mother,Home,"),
+        *(
+            "amy,Pat,,,Primary,Mother,Home,",
+            "amy,Pat,,,Primary,Mother,Home,",
+            "ben,Pat,,,Primary,Mother,Home,",
+        ),
         *("amy,Pat,,,Family,Mother,Home,", "amy,Pat,,,Primary,Aunt,Home,", "amy,Pat,,,Primary,Mother,Cell,"),
     )
     assert _same(_contacts(tmp_path, *rows)) == [0, 1, 2, 3, 4]
@@ -373,7 +475,11 @@ def test_without_email_and_phone_all_words_and_the_student_do(tmp_path: Path) ->
 
 def test_a_relationship_is_one_entry_for_each_student_and_type(tmp_path: Path) -> None:
     world = _contacts(
-        tmp_path, "amy,Pat,,,Primary,Mother,,9", "ben,Pat,,,Family,Aunt,,9", "amy,Pat,,,Emergency,,,9", "amy,Pat,,,Primary,,,9"
+        tmp_path,
+        "amy,Pat,,,Primary,Mother,,9",
+        "ben,Pat,,,Family,Aunt,,9",
+        "amy,Pat,,,Emergency,,,9",
+        "amy,Pat,,,Primary,,,9",
     )
     assert [
         (e["student"], e["relationship"], e["type"], e["position"])
@@ -386,10 +492,17 @@ def test_a_relationship_is_one_entry_for_each_student_and_type(tmp_path: Path) -
 
 
 def test_a_contact_of_a_repeated_row_that_disagrees_goes_in(tmp_path: Path) -> None:
-    students = STUDENTS.replace("Grade", "Grade,Contact_name,Contact_type").replace("\n", ",,\n").replace("type,,", "type")
+    students = (
+        STUDENTS.replace("Grade", "Grade,Contact_name,Contact_type")
+        .replace("\n", ",,\n")
+        .replace("type,,", "type")
+    )
     world = outcome(tmp_path, {"students.csv": students + "birch,amy,Amy,Adams,4,Pat,Primary\n"})
     assert world.found == [("students.csv", 6, "conflicting-repeat")]
-    assert ([row["name"] for row in world.tables["contacts"]], world.column("students", "school")["amy"]) == (["Pat"], "ash")
+    assert ([row["name"] for row in world.tables["contacts"]], world.column("students", "school")["amy"]) == (
+        ["Pat"],
+        "ash",
+    )
 
 
 # --- schools, staff, administrators, resources ----------------------------------------------------------------------------
@@ -405,7 +518,11 @@ def test_a_blank_school_number_becomes_the_schools_id(tmp_path: Path) -> None:
 def test_staff_of_several_schools_of_all_and_of_the_office(tmp_path: Path) -> None:
     rows = "ash,1,a@x.org,A,A,,\nbirch,1,a@x.org,A,A,,\ndistrict,2,b@x.org,B,B,,\nDEFAULT_DISTRICT_OFFICE,3,c@x.org,C,C,,\n"
     world = outcome(tmp_path, {"staff.csv": STAFF + rows})
-    assert schools_of(world, "staff") == {"1": ["ash", "birch"], "2": ["ash", "birch"], "3": ["DEFAULT_DISTRICT_OFFICE"]}
+    assert schools_of(world, "staff") == {
+        "1": ["ash", "birch"],
+        "2": ["ash", "birch"],
+        "3": ["DEFAULT_DISTRICT_OFFICE"],
+    }
     office = world.tables["schools"][-1]
     assert tuple(office[column] for column in ("key", "name", "school_number", "row")) == (
         "DEFAULT_DISTRICT_OFFICE",
@@ -416,9 +533,13 @@ def test_staff_of_several_schools_of_all_and_of_the_office(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("file", ["staff.csv", "admins.csv"])
-def test_a_school_whose_id_is_the_word_for_all_schools_is_that_school_alone(file: str, tmp_path: Path) -> None:
+def test_a_school_whose_id_is_the_word_for_all_schools_is_that_school_alone(
+    file: str, tmp_path: Path
+) -> None:
     email = "Staff_email" if file == "staff.csv" else "Admin_email"
-    rows = f"School_id,Staff_id,{email},First_name,Last_name\nDistrict,1,a@x.org,A,A\ndistrict,2,b@x.org,B,B\n"
+    rows = (
+        f"School_id,Staff_id,{email},First_name,Last_name\nDistrict,1,a@x.org,A,A\ndistrict,2,b@x.org,B,B\n"
+    )
     world = outcome(tmp_path, {"schools.csv": SCHOOLS + "District,Central Office,3\n", file: rows})
     assert schools_of(world, "staff") == {"1": ["District"], "2": ["District", "ash", "birch"]}
 
@@ -437,9 +558,15 @@ def test_an_office_stands_alone_when_no_school_goes_in(tmp_path: Path) -> None:
 
 def test_an_office_that_schools_csv_has_is_not_made_again(tmp_path: Path) -> None:
     schools = SCHOOLS + "DEFAULT_DISTRICT_OFFICE,Head Office,0\n"
-    world = outcome(tmp_path, {"schools.csv": schools, "staff.csv": STAFF + "DEFAULT_DISTRICT_OFFICE,3,c@x.org,C,C,,\n"})
+    world = outcome(
+        tmp_path, {"schools.csv": schools, "staff.csv": STAFF + "DEFAULT_DISTRICT_OFFICE,3,c@x.org,C,C,,\n"}
+    )
     assert world.column("schools", "name")["DEFAULT_DISTRICT_OFFICE"] == "Head Office"
-    assert [school["key"] for school in world.tables["schools"]] == ["ash", "birch", "DEFAULT_DISTRICT_OFFICE"]
+    assert [school["key"] for school in world.tables["schools"]] == [
+        "ash",
+        "birch",
+        "DEFAULT_DISTRICT_OFFICE",
+    ]
 
 
 def test_no_office_is_made_when_nobody_works_there(tmp_path: Path) -> None:
@@ -454,7 +581,10 @@ def test_role_of_a_staff_member_is_portal_only_but_for_tech_leads(tmp_path: Path
 
 
 def test_a_tech_lead_in_one_row_is_a_tech_lead(tmp_path: Path) -> None:
-    world = outcome(tmp_path, {"staff.csv": STAFF + "ash,1,a@x.org,A,A,,Dean\nbirch,1,a@x.org,A,A,School Tech Lead,Dean\n"})
+    world = outcome(
+        tmp_path,
+        {"staff.csv": STAFF + "ash,1,a@x.org,A,A,,Dean\nbirch,1,a@x.org,A,A,School Tech Lead,Dean\n"},
+    )
     assert (world.found, world.column("staff", "role")) == ([], {"1": "SchoolTechLead"})
 
 
@@ -481,7 +611,11 @@ def test_resources_with_their_roles_and_courses(tmp_path: Path) -> None:
     )
     world = outcome(tmp_path, {"resources.csv": rows})
     assert world.found == [("resources.csv", 6, "unknown-course")]
-    assert world.column("resources", "roles") == {"r1": ["student", "teacher"], "r2": ["teacher"], "r3": ["student", "teacher"]}
+    assert world.column("resources", "roles") == {
+        "r1": ["student", "teacher"],
+        "r2": ["teacher"],
+        "r3": ["student", "teacher"],
+    }
     assert [tuple(row.values()) for row in world.tables["resource_courses"]] == [("r1", ART), ("r1", ALGEBRA)]
 
 
@@ -497,7 +631,13 @@ def test_emails_and_own_columns_are_kept_as_they_are(tmp_path: Path) -> None:
 
 def test_sections_keep_their_own_columns(tmp_path: Path) -> None:
     sections = (
-        SECTIONS.replace("Term_end", "Term_end,EXT.Wing").replace("12/19/2025", "12/19/2025,W").replace(",,,,,\n", ",,,,,,\n")
+        SECTIONS.replace("Term_end", "Term_end,EXT.Wing")
+        .replace("12/19/2025", "12/19/2025,W")
+        .replace(",,,,,\n", ",,,,,,\n")
     )
     world = outcome(tmp_path, {"sections.csv": sections})
-    assert world.column("sections", "ext") == {"algebra": '{"Wing":"W"}', "art": '{"Wing":"W"}', "home": '{"Wing":""}'}
+    assert world.column("sections", "ext") == {
+        "algebra": '{"Wing":"W"}',
+        "art": '{"Wing":"W"}',
+        "home": '{"Wing":""}',
+    }

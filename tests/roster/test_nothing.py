@@ -1,18 +1,64 @@
-"""Words for nothing, by the SQL that every rule uses: a cheap test comes before the true one, and must let every word pass."""
+"""Words for nothing, by the SQL that every rule uses: a cheap test comes before the true one, and must let
+every word pass."""
 
 from __future__ import annotations
 
 import duckdb
 import pytest
 
-from rollbook.roster.nothing import is_nothing
+from rollbook.roster.intake.clever.words_for_nothing import is_nothing
 
 WORDS = [
-    *("NULL", "null null", "(none)", "N/A", "n.a.", "na", "n·a", "not on file", "Not_Set", "no e-mail", "No Email", "no phone"),
-    *("-", "—", "...", "\u00a0", "🙂", "none – tbd", "<blank>", "TBA!", "UNKNOWN, unknown", "#REF!", "#div/0!", "#N/A", "nİl"),
+    *(
+        "NULL",
+        "null null",
+        "(none)",
+        "N/A",
+        "n.a.",
+        "na",
+        "n·a",
+        "not on file",
+        "Not_Set",
+        "no e-mail",
+        "No Email",
+        "no phone",
+    ),
+    *(
+        "-",
+        "—",
+        "...",
+        "\u00a0",
+        "🙂",
+        "none – tbd",
+        "<blank>",
+        "TBA!",
+        "UNKNOWN, unknown",
+        "#REF!",
+        "#div/0!",
+        "#N/A",
+        "nİl",
+    ),
 ]
 OTHERS = [
-    *("", "0", "1", "Anna", "Nona", "Noah", "nan1", "null@x.org", "é", "三", "Ⅷ", "null 三", "no", "not", "id", "e mail", "Naé"),
+    *(
+        "",
+        "0",
+        "1",
+        "Anna",
+        "Nona",
+        "Noah",
+        "nan1",
+        "null@x.org",
+        "é",
+        "三",
+        "Ⅷ",
+        "null 三",
+        "no",
+        "not",
+        "id",
+        "e mail",
+        "Naé",
+    ),
     *("#REF", "ref!", "#REF!!", "data", "n a b", "nothings", "No One", "unſet", "Van Null", "null-0"),
 ]
 
@@ -20,5 +66,7 @@ OTHERS = [
 @pytest.mark.parametrize(("cells", "expected"), [(WORDS, True), (OTHERS, False)], ids=["words", "others"])
 def test_words_for_nothing_are_told_from_all_other_cells(cells: list[str], expected: bool) -> None:
     with duckdb.connect(":memory:") as engine:
-        found = engine.execute(f"SELECT cell, {is_nothing('cell')} FROM (SELECT unnest(?) AS cell)", [cells]).fetchall()
+        found = engine.execute(
+            f"SELECT cell, {is_nothing('cell')} FROM (SELECT unnest(?) AS cell)", [cells]
+        ).fetchall()
     assert [(cell, expected) for cell in cells] == found

@@ -1,4 +1,5 @@
-"""Who is one person: no id, email or word that two people were given makes one of them, or ties a child to a stranger."""
+"""Who is one person: no id, email or word that two people were given makes one of them, or ties a child to a
+stranger."""
 
 from __future__ import annotations
 
@@ -39,7 +40,11 @@ REPEATS: dict[str, tuple[tuple[str, ...], Found]] = {
         [("students.csv", 6, "shared-id"), ("students.csv", 7, "shared-id")],
     ),
     "three rows, and the second is another child's": (
-        (AMY_5, "ash,amy,Zoe,Quist,3/4/2012,,Ma,Primary,,", "ash,amy,Amy,Adams,1/2/2014,amy@x.org,Ma,Primary,,"),
+        (
+            AMY_5,
+            "ash,amy,Zoe,Quist,3/4/2012,,Ma,Primary,,",
+            "ash,amy,Amy,Adams,1/2/2014,amy@x.org,Ma,Primary,,",
+        ),
         [("students.csv", 6, "shared-id")],
     ),
     "one name, and neither birthday nor email": (
@@ -106,7 +111,10 @@ OTHER_KEYS: dict[str, tuple[dict[str, str], Found]] = {
         {"teachers.csv": TEACHERS + "birch,lund,Uwe,Park,uwe@example.org\n"},
         [("teachers.csv", 4, "shared-id")],
     ),
-    "a teacher's row again": ({"teachers.csv": TEACHERS + "birch,lund,Lars,Lund,\n"}, [("teachers.csv", 4, "duplicate-id")]),
+    "a teacher's row again": (
+        {"teachers.csv": TEACHERS + "birch,lund,Lars,Lund,\n"},
+        [("teachers.csv", 4, "duplicate-id")],
+    ),
     "staff": (
         {"staff.csv": STAFF + "ash,7,fay@x.org,Fay,Fox\nbirch,7,gil@x.org,Gil,Gay\n"},
         [("staff.csv", 3, "shared-id")],
@@ -124,7 +132,9 @@ OTHER_KEYS: dict[str, tuple[dict[str, str], Found]] = {
         [("staff.csv", 3, "conflicting-repeat")] * 2,
     ),
     "the old staff file": (
-        {"admins.csv": "School_id,Staff_id,Admin_email,First_name,Last_name\nash,7,f@x.org,Fay,Fox\nbirch,7,g@x.org,Gil,Gay\n"},
+        {
+            "admins.csv": "School_id,Staff_id,Admin_email,First_name,Last_name\nash,7,f@x.org,Fay,Fox\nbirch,7,g@x.org,Gil,Gay\n"
+        },
         [("admins.csv", 3, "shared-id"), ("admins.csv", None, "deprecated-file")],
     ),
     "administrators": (
@@ -149,7 +159,8 @@ CONTACTS = (
 
 
 def contacts(*rows: str) -> dict[str, str]:
-    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and id."""
+    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and
+    id."""
     lines = "".join(f"ash,{row.split(',')[0]},{row.split(',')[0]},B,{row.split(',', 1)[1]}\n" for row in rows)
     enrollments = "School_id,Section_id,Student_id\nash,algebra,amy\n"
     sections = "School_id,Section_id,Teacher_id\nash,algebra,lund\n"
@@ -159,12 +170,24 @@ def contacts(*rows: str) -> dict[str, str]:
 # Two rows with one Contact_sis_id: name, email and phone, and what is found of the second.
 CONTACT_IDS: dict[str, tuple[str, str, list[str]]] = {
     "another name and email": ("Pat Moss,pat@x.org,", "Gil Reed,gil@x.org,", ["shared-contact-id"]),
-    "another first name and phone": ("Pat Moss,,202 555 0101", "Gil Moss,,202 555 0199", ["shared-contact-id"]),
+    "another first name and phone": (
+        "Pat Moss,,202 555 0101",
+        "Gil Moss,,202 555 0199",
+        ["shared-contact-id"],
+    ),
     "another name and nothing else": ("Pat Moss,,", "Gil Reed,,", ["shared-contact-id"]),
     "another name and one email": ("Pat Moss,home@x.org,", "Gil Reed,home@x.org,", ["conflicting-contact"]),
     "a swapped name": ("Pat Moss,,2025550101", '"Moss, Pat",,2025550199', ["conflicting-contact"] * 2),
-    "a name with a title, and another phone": ("Pat Moss,,2025550101", "Mrs. Pat Moss,,2025550199", ["conflicting-contact"] * 2),
-    "another spelling of name and phone": ("Zoé Roe,,202-555-0101", "ZOE ROE,,(202) 555 0101", ["conflicting-contact"] * 2),
+    "a name with a title, and another phone": (
+        "Pat Moss,,2025550101",
+        "Mrs. Pat Moss,,2025550199",
+        ["conflicting-contact"] * 2,
+    ),
+    "another spelling of name and phone": (
+        "Zoé Roe,,202-555-0101",
+        "ZOE ROE,,(202) 555 0101",
+        ["conflicting-contact"] * 2,
+    ),
     "two emails of one name": ("Pat Moss,pat@x.org,", "Pat Moss,pat@work.org,", ["conflicting-contact"]),
 }
 
@@ -192,7 +215,9 @@ def test_a_contact_without_anything_of_its_own_is_none_and_no_error(filled: str,
     assert {code for _, _, code in world.found} <= {"word-for-nothing"}
 
 
-def test_phones_and_emails_of_one_contact_in_several_rows_are_one_entry_of_the_relationship(tmp_path: Path) -> None:
+def test_phones_and_emails_of_one_contact_in_several_rows_are_one_entry_of_the_relationship(
+    tmp_path: Path,
+) -> None:
     rows = [
         f"amy,Mia Moss,{email},{phone},{kind},{relationship},Cell,9"
         for email in ("mia@x.org", "mia@work.org")
@@ -217,8 +242,12 @@ def test_the_order_of_a_contacts_rows_changes_nothing(tmp_path: Path) -> None:
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         world = outcome(tmp_path, contacts(*(rows[place] for place in order)))
         (contact,) = world.tables["contacts"]
-        entries = sorted((edge["student"], edge["relationship"], edge["type"]) for edge in world.tables["contact_students"])
-        seen.append(({**contact, "row": 0}, entries, sorted(str(problem.value) for problem in world.problems)))
+        entries = sorted(
+            (edge["student"], edge["relationship"], edge["type"]) for edge in world.tables["contact_students"]
+        )
+        seen.append(
+            ({**contact, "row": 0}, entries, sorted(str(problem.value) for problem in world.problems))
+        )
     assert seen[0] == seen[1] == seen[2]
     assert seen[0][0]["phone"] == "(202) 555-0101"
 
@@ -228,7 +257,11 @@ JOINED: dict[str, tuple[str, str, bool]] = {
     "one name and one email": ("Rita Reed,rita@x.org,", "Rita Reed,rita@x.org,", True),
     "one name and one phone": ("Rita Reed,,2025550101", "Rita Reed,,2025550101", True),
     "a word for nothing as email": ("Rita Reed,NULL,", "Rita Reed,NULL,", False),
-    "a word for nothing as email, and one phone": ("Rita Reed,NULL,2025550101", "Rita Reed,n/a,2025550101", True),
+    "a word for nothing as email, and one phone": (
+        "Rita Reed,NULL,2025550101",
+        "Rita Reed,n/a,2025550101",
+        True,
+    ),
     "a word for nothing as phone": ("Rita Reed,,unknown", "Rita Reed,,unknown", False),
     "a filler of an office": ("Rita Reed,noemail@x.org,", "Rita Reed,noemail@x.org,", False),
     "a text that is no email": ("Rita Reed,declined,", "Rita Reed,declined,", False),
@@ -244,8 +277,13 @@ def test_contacts_of_two_families_are_joined_by_what_is_theirs_alone(name: str, 
 
 
 def test_a_contacts_id_that_is_a_word_for_nothing_is_none(tmp_path: Path) -> None:
-    world = outcome(tmp_path, contacts("amy,Pat,pat@x.org,,Primary,,,NULL", "ben,Gil,gil@x.org,,Primary,,,NULL"))
-    assert [(contact["name"], contact["sis_id"]) for contact in world.tables["contacts"]] == [("Pat", ""), ("Gil", "")]
+    world = outcome(
+        tmp_path, contacts("amy,Pat,pat@x.org,,Primary,,,NULL", "ben,Gil,gil@x.org,,Primary,,,NULL")
+    )
+    assert [(contact["name"], contact["sis_id"]) for contact in world.tables["contacts"]] == [
+        ("Pat", ""),
+        ("Gil", ""),
+    ]
 
 
 def test_an_email_of_more_names_than_a_household_has_joins_no_contacts(tmp_path: Path) -> None:
@@ -262,13 +300,56 @@ def test_an_email_of_more_names_than_a_household_has_joins_no_contacts(tmp_path:
 @pytest.mark.parametrize(
     "word",
     [
-        *("NULL", "null", "None", "N/A", "n/a", "#N/A", "NA", "n.a.", "-", "--", "\u2014", ".", "?", "(null)", "<NULL>", "nil"),
-        *("unknown", "UNKNOWN", "undefined", "NaN", "not available", "Not Applicable", "no email", "no-email", "NULL NULL"),
-        *("none, none", "tbd", "[none]", "not provided", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "########"),
+        *(
+            "NULL",
+            "null",
+            "None",
+            "N/A",
+            "n/a",
+            "#N/A",
+            "NA",
+            "n.a.",
+            "-",
+            "--",
+            "\u2014",
+            ".",
+            "?",
+            "(null)",
+            "<NULL>",
+            "nil",
+        ),
+        *(
+            "unknown",
+            "UNKNOWN",
+            "undefined",
+            "NaN",
+            "not available",
+            "Not Applicable",
+            "no email",
+            "no-email",
+            "NULL NULL",
+        ),
+        *(
+            "none, none",
+            "tbd",
+            "[none]",
+            "not provided",
+            "#REF!",
+            "#VALUE!",
+            "#NAME?",
+            "#DIV/0!",
+            "#NUM!",
+            "#NULL!",
+            "########",
+        ),
     ],
 )
 def test_a_word_for_nothing_is_told_once_for_each_column_with_a_count(word: str, tmp_path: Path) -> None:
-    changes = {"teachers.csv": TEACHERS.replace("lund@example.org", f'"{word}"').replace("okoye@example.org", f'"{word}"')}
+    changes = {
+        "teachers.csv": TEACHERS.replace("lund@example.org", f'"{word}"').replace(
+            "okoye@example.org", f'"{word}"'
+        )
+    }
     world = outcome(tmp_path, changes)
     assert world.found == [("teachers.csv", 2, "word-for-nothing")]
     assert world.problems[0].value == "2"
@@ -276,11 +357,26 @@ def test_a_word_for_nothing_is_told_once_for_each_column_with_a_count(word: str,
 
 
 @pytest.mark.parametrize(
-    "text", ["Null Nadia", "nadia", "no", "n", "0", "anna@x.org", "na@x.org", "nullmann", "Unknowne", "#name", "Value!"]
+    "text",
+    [
+        "Null Nadia",
+        "nadia",
+        "no",
+        "n",
+        "0",
+        "anna@x.org",
+        "na@x.org",
+        "nullmann",
+        "Unknowne",
+        "#name",
+        "Value!",
+    ],
 )
 def test_what_only_begins_like_a_word_for_nothing_is_none(text: str, tmp_path: Path) -> None:
     headers = "School_id,Teacher_id,First_name,Last_name,Username\n"
-    world = outcome(tmp_path, {"teachers.csv": headers + f"ash,lund,Lars,Lund,{text}\nbirch,okoye,Oba,Okoye,\n"})
+    world = outcome(
+        tmp_path, {"teachers.csv": headers + f"ash,lund,Lars,Lund,{text}\nbirch,okoye,Oba,Okoye,\n"}
+    )
     assert world.found == []
 
 
@@ -288,10 +384,17 @@ REWRITTEN = "1.20256E+11"
 
 
 @pytest.mark.parametrize("place", ["Contact_sis_id", "Contact_phone"])
-def test_a_number_of_contacts_that_a_spreadsheet_rewrote_joins_no_families(place: str, tmp_path: Path) -> None:
+def test_a_number_of_contacts_that_a_spreadsheet_rewrote_joins_no_families(
+    place: str, tmp_path: Path
+) -> None:
     headers = f"School_id,Student_id,First_name,Last_name,Contact_name,Contact_type,{place}\n"
-    rows = f"ash,amy,Amy,Adams,Maria Garcia,guardian,{REWRITTEN}\nash,ben,Ben,Baker,Maria Garcia,guardian,{REWRITTEN}\n"
-    world = outcome(tmp_path, {"students.csv": headers + rows + "birch,cem,Cem,Celik,,,\nbirch,dot,Dot,Diaz,,,\n"})
+    rows = (
+        f"ash,amy,Amy,Adams,Maria Garcia,guardian,{REWRITTEN}\nash,ben,Ben,Baker,Maria "
+        f"Garcia,guardian,{REWRITTEN}\n"
+    )
+    world = outcome(
+        tmp_path, {"students.csv": headers + rows + "birch,cem,Cem,Celik,,,\nbirch,dot,Dot,Diaz,,,\n"}
+    )
     assert len(world.tables["contacts"]) == 2
     assert [(found.row, found.code, found.column, found.value) for found in world.problems] == [
         (2, "rewritten-number", place, "2")
@@ -355,7 +458,9 @@ UNIQUE: dict[str, tuple[dict[str, str], list[tuple[str, int | None, str, str]]]]
     ),
     "a word for nothing as number": ({"students.csv": ACCOUNTS + THREE.format("N/A,,", "N/A,,", "8,,")}, []),
     "a teacher number twice": (
-        {"teachers.csv": "School_id,Teacher_id,First_name,Last_name,Teacher_number\nash,lund,L,L,7\nash,okoye,O,O,7\n"},
+        {
+            "teachers.csv": "School_id,Teacher_id,First_name,Last_name,Teacher_number\nash,lund,L,L,7\nash,okoye,O,O,7\n"
+        },
         [("teachers.csv", 2, "shared-number", "2 people, the next in row 3")],
     ),
     "an email of two students, in any letter case": (

@@ -12,11 +12,15 @@ import duckdb
 import pytest
 
 from rollbook import sync
-from rollbook.roster import diff, parts, sharing, tables
-from rollbook.store import applications, districts, events
-from rollbook.store.database import Row, open_database
-from rollbook.store.keys import Sealer, key_path
-from rollbook.store.migrations import migrate
+from rollbook.roster import parts
+from rollbook.roster.intake.csv import raw_tables
+from rollbook.roster.views import diff, narrowing
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Row, open_database
+from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import event_feed
 from rollbook.sync import How
 from tests.journeys import town
 from tests.journeys.hub import Hub
@@ -28,8 +32,10 @@ KEPT = ("records", "versions", "events", "credentials")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with closing(tables.connect(tmp_path, "64MB")) as opened:
-        opened.execute("CREATE TEMP TABLE pairs AS SELECT printf('%03d', i // 3) AS id, i AS number FROM range(300) t(i)")
+    with closing(raw_tables.connect(tmp_path, "64MB")) as opened:
+        opened.execute(
+            "CREATE TEMP TABLE pairs AS SELECT printf('%03d', i // 3) AS id, i AS number FROM range(300) t(i)"
+        )
         yield opened
 
 
@@ -43,7 +49,9 @@ def taken(engine: duckdb.DuckDBPyConnection, table: str = "pairs") -> list[list[
 
 
 @pytest.mark.parametrize("rows", [1, 2, 50, 99, 299, 300, 1000])
-def test_each_row_is_in_one_part(rows: int, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_row_is_in_one_part(
+    rows: int, engine: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parts, "ROW_BYTES", parts.memory_bytes(engine) // rows)
     found = taken(engine)
     assert sorted(number for part in found for number in part) == list(range(300))
@@ -76,7 +84,9 @@ def test_after_a_part_that_failed_every_id_is_within_again(
     assert engine.execute("SELECT count(*) FROM pairs WHERE within(id)").fetchall() == [(300,)]
 
 
-def test_many_parts_give_the_same_records_and_changes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_parts_give_the_same_records_and_changes_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     town.write(first)
     town.write(second)
@@ -92,15 +102,20 @@ def _change(folder: Path) -> None:
     """Rename a student, drop a section's enrollments and a teacher's email, and add a student."""
     students = (folder / "students.csv").read_text(encoding="utf-8")
     renamed = town.read(folder / "students.csv")[5]["Last_name"]
-    (folder / "students.csv").write_text(students.replace(f",{renamed},", f",{renamed}-Moore,"), encoding="utf-8")
+    (folder / "students.csv").write_text(
+        students.replace(f",{renamed},", f",{renamed}-Moore,"), encoding="utf-8"
+    )
     enrollments = (folder / "enrollments.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / "enrollments.csv").write_text("".join(enrollments[:1] + enrollments[12:]), encoding="utf-8")
     school = town.read(folder / "schools.csv")[0]["School_id"]
-    town.append(folder / "students.csv", School_id=school, Student_id="new", First_name="Nia", Last_name="New")
+    town.append(
+        folder / "students.csv", School_id=school, Student_id="new", First_name="Nia", Last_name="New"
+    )
 
 
 def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
-    """All that syncs of these files leave in a new database, for a reader of everything and one of a part of it."""
+    """All that syncs of these files leave in a new database, for a reader of everything and one of a part of
+    it."""
     folder.mkdir()
     school = town.read(nights[0] / "schools.csv")[0]["School_id"]
     address = str(folder / "rollbook.db")
@@ -111,11 +126,22 @@ def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
             hub.settings = replace(hub.settings, key_file=str(folder.parent / "key"))
             for name, share in (("Everything", None), ("One school", {"schools": [school]})):
                 application, _ = applications.create(database, name)
-                view = sync.view_of(database, hub.district, replace(application.asks, share=sharing.parse(share)), hub.settings)
-                applications.connect(database, Sealer(key_path(hub.settings)), application, hub.district, view)
-                events.switch(database, application.number, on=True)
+                view = sync.view_of(
+                    database,
+                    hub.district,
+                    replace(application.asks, share=narrowing.parse(share)),
+                    hub.settings,
+                )
+                applications.connect(
+                    database, Sealer(key_path(hub.settings)), application, hub.district, view
+                )
+                event_feed.switch(database, application.number, on=True)
             for night, files in enumerate(nights):
-                how = How(is_approved=True, name=hub.district.name, moment=FIRST_NIGHT + (night + 1) * sync.DAY_SECONDS)
+                how = How(
+                    is_approved=True,
+                    name=hub.district.name,
+                    moment=FIRST_NIGHT + (night + 1) * sync.DAY_SECONDS,
+                )
                 sync.run(database, hub.district, files, hub.settings, how=how)
         with database.read() as connection:
             return {table: sorted(connection.rows(f"SELECT * FROM {table}"), key=repr) for table in KEPT}

@@ -1,4 +1,5 @@
-"""Properties of normalisation: it lands in the enums of the wire, is idempotent, and does not depend on the order of rows."""
+"""Properties of normalisation: it lands in the enums of the wire, is idempotent, and does not depend on the
+order of rows."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollbook.contract.fields import (
+from rollbook.contract.clever.fields import (
     CONTACT_TYPES,
     DISABILITIES,
     DOB,
@@ -25,11 +26,13 @@ from rollbook.contract.fields import (
     SUBJECTS,
     YES_NO,
 )
-from rollbook.roster.rules import Rules
-from rollbook.roster.vocabulary import VOCABULARIES
+from rollbook.domain.reading_rules import Rules
+from rollbook.roster.intake.clever.vocabulary import VOCABULARIES
 from tests.roster.world import Outcome, outcome
 
-QUICK = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 TODAY = date(2026, 3, 1)
 
 # Column of students.csv, table and column of the roster, and what may stand there.
@@ -47,7 +50,9 @@ READINGS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Contact_phone_type": ("contacts", "phone_type", PHONE_TYPES),
     "Contact_relationship": ("contact_students", "relationship", RELATIONSHIPS),
 }
-WORDS = sorted({word for vocabulary in VOCABULARIES for word in (*vocabulary.words, *vocabulary.words.values())})
+WORDS = sorted(
+    {word for vocabulary in VOCABULARIES for word in (*vocabulary.words, *vocabulary.words.values())}
+)
 
 words = st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=12)
 phones = st.from_regex(re.compile(r"[-+0-9() .x]{0,16}", re.ASCII), fullmatch=True) | words
@@ -59,7 +64,9 @@ dates = (
     | words
 )
 people = st.lists(
-    st.fixed_dictionaries({**dict.fromkeys(READINGS, words), "Contact_phone": phones, "DOB": dates}), min_size=1, max_size=20
+    st.fixed_dictionaries({**dict.fromkeys(READINGS, words), "Contact_phone": phones, "DOB": dates}),
+    min_size=1,
+    max_size=20,
 )
 
 
@@ -69,9 +76,22 @@ def _cell(text: str) -> str:
 
 def _read(folder: Path, written: list[dict[str, str]]) -> Outcome:
     headers = list(written[0])
-    lines = [",".join(["School_id,Student_id,First_name,Last_name,Contact_name,Contact_type,Contact_sis_id", *headers])]
+    lines = [
+        ",".join(
+            ["School_id,Student_id,First_name,Last_name,Contact_name,Contact_type,Contact_sis_id", *headers]
+        )
+    ]
     for number, values in enumerate(written):
-        cells = ["ash", f"s{number}", "A", "B", "Pat", "Primary", f"c{number}", *(values[header] for header in headers)]
+        cells = [
+            "ash",
+            f"s{number}",
+            "A",
+            "B",
+            "Pat",
+            "Primary",
+            f"c{number}",
+            *(values[header] for header in headers),
+        ]
         lines.append(",".join(map(_cell, cells)))
     enrollments = "School_id,Section_id,Student_id\nash,algebra,s0\n"
     changes = {"students.csv": "\n".join(lines), "enrollments.csv": enrollments}
@@ -122,7 +142,9 @@ districts = st.fixed_dictionaries(
         "home": st.lists(keys, min_size=FEW, max_size=FEW),
         "grades": st.lists(st.sampled_from(["1", "2", "K", "?", ""]), min_size=FEW, max_size=FEW),
         "sections": st.lists(
-            st.tuples(keys, keys, st.sampled_from(["", "Art", "Math"]), st.sampled_from(["", "Y1"])), min_size=FEW, max_size=FEW
+            st.tuples(keys, keys, st.sampled_from(["", "Art", "Math"]), st.sampled_from(["", "Y1"])),
+            min_size=FEW,
+            max_size=FEW,
         ),
         "seats": st.lists(st.tuples(keys, keys), min_size=1, max_size=30),
         "contacts": st.lists(st.tuples(keys, keys), max_size=10, unique=True),
@@ -138,17 +160,25 @@ def _files(district: dict[str, Any], *, is_shuffled: bool) -> dict[str, str]:
         return "\n".join([headers, *rows])
 
     students = [
-        f"h{home},s{n},A,B,{grade},,," for n, (home, grade) in enumerate(zip(district["home"], district["grades"], strict=True))
+        f"h{home},s{n},A,B,{grade},,,"
+        for n, (home, grade) in enumerate(zip(district["home"], district["grades"], strict=True))
     ]
-    further = [f"h{district['home'][s]},s{s},A,B,{district['grades'][s]},Pat,Primary,c{c}" for s, c in district["contacts"]]
-    # The first row of a student is the one without a contact only if no contact row comes before; both are the same student.
+    further = [
+        f"h{district['home'][s]},s{s},A,B,{district['grades'][s]},Pat,Primary,c{c}"
+        for s, c in district["contacts"]
+    ]
+    # The first row of a student is the one without a contact only if no contact row comes before; both are
+    # the same student.
     with_contact = {row.split(",")[1] for row in further}
     students = [row for row in students if row.split(",")[1] not in with_contact]
     return {
         "schools.csv": text("School_id,School_name,School_number", [f"h{n},H,{n}" for n in range(FEW)]),
-        "teachers.csv": text("School_id,Teacher_id,First_name,Last_name", [f"h{n},t{n},T,L{n}" for n in range(FEW)]),
+        "teachers.csv": text(
+            "School_id,Teacher_id,First_name,Last_name", [f"h{n},t{n},T,L{n}" for n in range(FEW)]
+        ),
         "students.csv": text(
-            "School_id,Student_id,First_name,Last_name,Grade,Contact_name,Contact_type,Contact_sis_id", students + further
+            "School_id,Student_id,First_name,Last_name,Grade,Contact_name,Contact_type,Contact_sis_id",
+            students + further,
         ),
         "sections.csv": text(
             "School_id,Section_id,Teacher_id,Teacher_2_id,Course_name,Term_name",
@@ -158,7 +188,8 @@ def _files(district: dict[str, Any], *, is_shuffled: bool) -> dict[str, str]:
             ],
         ),
         "enrollments.csv": text(
-            "School_id,Section_id,Student_id", [f"h{district['sections'][x][0]},x{x},s{s}" for x, s in district["seats"]]
+            "School_id,Section_id,Student_id",
+            [f"h{district['sections'][x][0]},x{x},s{s}" for x, s in district["seats"]],
         ),
     }
 
@@ -167,7 +198,13 @@ def _without_order(world: Outcome) -> dict[str, list[str]]:
     hidden = {"row"}
     return {
         table: sorted(
-            str({c: v for c, v in row.items() if c not in hidden and not (table == "contact_students" and c == "position")})
+            str(
+                {
+                    c: v
+                    for c, v in row.items()
+                    if c not in hidden and not (table == "contact_students" and c == "position")
+                }
+            )
             for row in rows
         )
         for table, rows in world.tables.items()
@@ -187,7 +224,9 @@ def test_the_order_of_rows_changes_nothing_but_the_order(district: dict[str, Any
 def _assert_is_consistent(world: Outcome) -> None:
     """Sections, schools and lists agree with one another."""
     tables = world.tables
-    people = {(role, row["key"]): row["school"] for role in ("student", "teacher") for row in tables[f"{role}s"]}
+    people = {
+        (role, row["key"]): row["school"] for role in ("student", "teacher") for row in tables[f"{role}s"]
+    }
     schools = {(row["role"], row["key"], row["school"]) for row in tables["user_schools"]}
     assert all((role, key, school) in schools for (role, key), school in people.items())
     seats = {row["section"] for row in tables["enrollments"]}

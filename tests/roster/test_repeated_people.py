@@ -11,10 +11,17 @@ from tests.roster.world import TEACHERS, outcome
 
 MARKS = "Student_number,DOB,Gender,Student_email"
 ONE, TWO = "one person", "two people"
-# Names of two rows of one id, against what else they say: nothing, an equal birthday or number, another birthday, or both.
+# Names of two rows of one id, against what else they say: nothing, an equal birthday or number, another
+# birthday, or both.
 BLANK, EQUAL, EQUAL_NUMBER = (",,,", ",,,"), (",1/2/2014,,", ",2014-01-02,,"), ("77,,,", "77,,,")
 DIFFER, BOTH = (",1/2/2014,,", ",3/4/2012,,"), (",1/2/2014,F,", ",1/2/2014,M,")
-MARKED = {"blank": BLANK, "equal birthday": EQUAL, "equal number": EQUAL_NUMBER, "differ": DIFFER, "equal and differ": BOTH}
+MARKED = {
+    "blank": BLANK,
+    "equal birthday": EQUAL,
+    "equal number": EQUAL_NUMBER,
+    "differ": DIFFER,
+    "equal and differ": BOTH,
+}
 TABLE: dict[tuple[str, str], tuple[str, str, str, str, str]] = {
     # The names                              blank  day  number differ both
     ("Amy,Adams", "AMY,adams"): (ONE, ONE, ONE, ONE, ONE),
@@ -46,13 +53,17 @@ def told(folder: Path, changes: dict[str, str]) -> str:
     world = outcome(folder, changes)
     is_two = ("students.csv", 3, "shared-id") in world.found
     assert len(world.tables["students"]) == 1
-    assert [contact["name"] for contact in world.tables["contacts"]] == ["Mum Ant", "Ida Bee"][: 1 if is_two else 2]
+    assert [contact["name"] for contact in world.tables["contacts"]] == ["Mum Ant", "Ida Bee"][
+        : 1 if is_two else 2
+    ]
     assert world.errors["students"] == is_two
     return TWO if is_two else ONE
 
 
 @pytest.mark.parametrize("names", TABLE, ids=" - ".join)
-def test_names_and_marks_tell_whether_two_rows_of_an_id_are_one_child(names: tuple[str, str], tmp_path: Path) -> None:
+def test_names_and_marks_tell_whether_two_rows_of_an_id_are_one_child(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
     found = [told(tmp_path / marked, children(names, marks)) for marked, marks in MARKED.items()]
     assert dict(zip(MARKED, TABLE[names], strict=True)) == dict(zip(MARKED, found, strict=True))
 
@@ -81,7 +92,11 @@ def test_two_children_of_a_file_that_says_nothing_else_are_two(tmp_path: Path) -
 # File, its header and two rows of one id, and whether they are of one person.
 COLLEAGUES = {
     "teachers": ("teachers.csv", TEACHERS + "ash,7,Amy,Ant,\nash,7,Robert,Ant,\n", (5, "shared-id")),
-    "a teacher with a nickname": ("teachers.csv", TEACHERS + "ash,7,Bob,Ant,b@x.org\nash,7,Robert,Ant,b@x.org\n", None),
+    "a teacher with a nickname": (
+        "teachers.csv",
+        TEACHERS + "ash,7,Bob,Ant,b@x.org\nash,7,Robert,Ant,b@x.org\n",
+        None,
+    ),
     "staff": (
         "staff.csv",
         "School_id,Staff_id,First_name,Last_name,Staff_email\nash,7,Amy,Ant,na\nash,7,Robert,Ant,na\n",
@@ -121,7 +136,9 @@ PARENTS = {
 @pytest.mark.parametrize("name", PARENTS)
 def test_parents_of_one_last_name_are_two_contacts_unless_a_phone_agrees(name: str, tmp_path: Path) -> None:
     one, other, expected = PARENTS[name]
-    rows = "".join(f"ash,{key},{key},B,{who},Primary,,,2025550101\n" for key, who in (("amy", one), ("ben", other)))
+    rows = "".join(
+        f"ash,{key},{key},B,{who},Primary,,,2025550101\n" for key, who in (("amy", one), ("ben", other))
+    )
     world = outcome(tmp_path, {"students.csv": CONTACTS + rows})
     assert (TWO if "shared-contact-id" in [code for _, _, code in world.found] else ONE) == expected
     tied = {edge["student"] for edge in world.tables["contact_students"]}

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from rollbook.domain.reading_rules import Rules
 from rollbook.errors import BadSetting
-from rollbook.roster import checks, files, identity, normalize, sharing, snapshot
-from rollbook.roster.rules import Rules
+from rollbook.roster.intake.clever import checks, normalize
+from rollbook.roster.intake.csv import files
+from rollbook.roster.views import identities, narrowing, projection
 from tests import world
 
 TEXTS = some.text(max_size=8) | some.sampled_from(
@@ -21,34 +23,44 @@ TEXTS = some.text(max_size=8) | some.sampled_from(
 )
 SCALARS = some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False) | TEXTS
 ANY = some.recursive(
-    SCALARS, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(TEXTS, inner, max_size=3), max_leaves=8
+    SCALARS,
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
 )
-NAMES = some.sampled_from(sorted({name for kind in sharing.FIELDS.values() for name in kind} | {"school"})) | TEXTS.map(
-    "ext.{}".format
-)
-CONDITIONS = some.tuples(NAMES | ANY, some.sampled_from(list(sharing.OPERATORS)) | ANY).flatmap(
+NAMES = some.sampled_from(
+    sorted({name for kind in narrowing.FIELDS.values() for name in kind} | {"school"})
+) | TEXTS.map("ext.{}".format)
+CONDITIONS = some.tuples(NAMES | ANY, some.sampled_from(list(narrowing.OPERATORS)) | ANY).flatmap(
     lambda start: some.lists(TEXTS | ANY, max_size=3).map(lambda values: [*start, *values])
 )
 RULES = some.fixed_dictionaries(
-    {"kind": some.sampled_from(list(sharing.KINDS)) | ANY},
+    {"kind": some.sampled_from(list(narrowing.KINDS)) | ANY},
     optional={
         "where": some.lists(CONDITIONS, max_size=3) | ANY,
         "with": some.lists(some.sampled_from(("sections", "students", "schools")), max_size=2) | ANY,
     },
 )
 SHARES = some.fixed_dictionaries(
-    {}, optional={"schools": some.lists(TEXTS, max_size=3) | ANY, "rules": some.lists(RULES, max_size=3) | ANY}
+    {},
+    optional={"schools": some.lists(TEXTS, max_size=3) | ANY, "rules": some.lists(RULES, max_size=3) | ANY},
 )
 
 
 def _sound(kind: str) -> Any:
-    names = some.sampled_from(sorted(sharing.FIELDS[kind]))
+    names = some.sampled_from(sorted(narrowing.FIELDS[kind]))
     own = some.from_regex(r"ext\.[^.\s\x00]{1,5}", fullmatch=True)
     field = names if kind == "admin" else names | some.just("school") | own
-    condition = some.tuples(field, some.sampled_from(list(sharing.OPERATORS)), TEXTS.filter(_is_text), TEXTS.filter(_is_text))
-    words = some.sampled_from(sharing.KINDS[kind][1] or ("",))
-    along = some.lists(words | TEXTS.filter(_is_text) if kind == "staff" else words, max_size=2 if sharing.KINDS[kind][1] else 0)
-    return some.fixed_dictionaries({"kind": some.just(kind), "where": some.lists(condition.map(list), max_size=2), "with": along})
+    condition = some.tuples(
+        field, some.sampled_from(list(narrowing.OPERATORS)), TEXTS.filter(_is_text), TEXTS.filter(_is_text)
+    )
+    words = some.sampled_from(narrowing.KINDS[kind][1] or ("",))
+    along = some.lists(
+        words | TEXTS.filter(_is_text) if kind == "staff" else words,
+        max_size=2 if narrowing.KINDS[kind][1] else 0,
+    )
+    return some.fixed_dictionaries(
+        {"kind": some.just(kind), "where": some.lists(condition.map(list), max_size=2), "with": along}
+    )
 
 
 def _is_text(text: str) -> bool:
@@ -56,7 +68,7 @@ def _is_text(text: str) -> bool:
 
 
 SOUND = some.fixed_dictionaries(
-    {"rules": some.lists(some.sampled_from(list(sharing.KINDS)).flatmap(_sound), min_size=1, max_size=2)}
+    {"rules": some.lists(some.sampled_from(list(narrowing.KINDS)).flatmap(_sound), min_size=1, max_size=2)}
 )
 
 
@@ -67,19 +79,22 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     with closing(files.open_all(folder, memory_limit="256MB")) as tables:
         checks.check(tables, Rules())
         normalize.roster(tables, Rules())
-        identity.load(tables.connection, {})
-        identity.assign(
-            tables.connection, prefix="6" * 16, now="2026-01-01T00:00:00.000Z", forget_before="2020-01-01T00:00:00.000Z"
+        identities.load(tables.connection, {})
+        identities.assign(
+            tables.connection,
+            prefix="6" * 16,
+            now="2026-01-01T00:00:00.000Z",
+            forget_before="2020-01-01T00:00:00.000Z",
         )
-        snapshot.begin(tables.connection)
+        projection.begin(tables.connection)
         yield tables.connection
 
 
 @given(SHARES | ANY)
 def test_any_json_is_a_share_or_is_refused_in_words(given_: object) -> None:
     with suppress(BadSetting):
-        share = sharing.parse(given_)
-        assert sharing.parse(sharing.as_json(share)) == share
+        share = narrowing.parse(given_)
+        assert narrowing.parse(narrowing.as_json(share)) == share
 
 
 def test_lists_without_end_are_refused_in_words() -> None:
@@ -87,28 +102,34 @@ def test_lists_without_end_are_refused_in_words() -> None:
     for _ in range(5_000):
         deep = [deep]
     with pytest.raises(BadSetting, match="got lists within lists"):
-        sharing.parse({"rules": deep})
+        narrowing.parse({"rules": deep})
 
 
 @settings(max_examples=60)
 @given(share=SOUND)
 def test_a_share_that_is_read_can_be_evaluated(engine: duckdb.DuckDBPyConnection, share: object) -> None:
-    sharing.narrow(engine, sharing.parse(share))
+    narrowing.narrow(engine, narrowing.parse(share))
     assert engine.execute("SELECT count(*) FROM shared").fetchone()
 
 
 def test_thousands_of_values_can_be_evaluated(engine: duckdb.DuckDBPyConnection) -> None:
-    values = [f"v{number}" for number in range(sharing.VALUES_MAX - 2)]
-    for operator in sharing.OPERATORS:
+    values = [f"v{number}" for number in range(narrowing.VALUES_MAX - 2)]
+    for operator in narrowing.OPERATORS:
         rule = {"kind": "section", "where": [["sis_id", operator, *values], ["school", operator, *values]]}
-        sharing.narrow(engine, sharing.parse({"rules": [rule]}))
+        narrowing.narrow(engine, narrowing.parse({"rules": [rule]}))
 
 
 def test_own_fields_of_any_name_are_found(engine: duckdb.DuckDBPyConnection) -> None:
     for name in ("'", '"', "*", "/", "~1", "$", "é", "\\", "[0]"):
-        engine.execute("CREATE OR REPLACE TEMP TABLE own AS SELECT 1 AS id, json_object(?, '7')::VARCHAR AS ext", [name])
+        engine.execute(
+            "CREATE OR REPLACE TEMP TABLE own AS SELECT 1 AS id, json_object(?, '7')::VARCHAR AS ext", [name]
+        )
         for value, count in (("7", 1), ("8", 0)):
-            share = sharing.parse({"rules": [{"kind": "student", "where": [[f"ext.{name}", "equals any of", value]]}]})
+            share = narrowing.parse(
+                {"rules": [{"kind": "student", "where": [[f"ext.{name}", "equals any of", value]]}]}
+            )
             assert share
-            found = engine.execute(f"SELECT count(*) FROM own t WHERE {sharing.where(share.rules[0])}").fetchone()
+            found = engine.execute(
+                f"SELECT count(*) FROM own t WHERE {narrowing.where(share.rules[0])}"
+            ).fetchone()
             assert found == (count,), name

@@ -1,4 +1,5 @@
-"""Properties of the reader: any bytes give tables or one clear stop, and what the engine reads is what our own grammar reads."""
+"""Properties of the reader: any bytes give tables or one clear stop, and what the engine reads is what our
+own grammar reads."""
 
 from __future__ import annotations
 
@@ -9,18 +10,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollbook.contract.columns import BLANKS, FILES
+from rollbook.contract.clever.columns import BLANKS, FILES
 from rollbook.errors import SourceRejected
-from rollbook.roster import csvtext, files
-from rollbook.roster.folder import Unusable
+from rollbook.roster.intake.csv import csv_text, files
+from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.problems import Problem
 from tests.roster.world import write
 
 HEAD = b"School_id,Teacher_id,First_name,Last_name\n"
-SLOW = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SLOW = settings(
+    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 pieces = st.sampled_from(
-    [b"a", b"b", b",", b",", b",", b"\n", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"\t", b"\\", "é".encode(), b"'"]
+    [
+        b"a",
+        b"b",
+        b",",
+        b",",
+        b",",
+        b"\n",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b'"',
+        b'""',
+        b" ",
+        b"\t",
+        b"\\",
+        "é".encode(),
+        b"'",
+    ]
 )
 soup = st.lists(pieces, max_size=40).map(b"".join)
 cells = st.text(st.sampled_from('ab ,"\n\té'), max_size=6)
@@ -41,14 +61,16 @@ def engine_rows(source: Path) -> Read:
         with closing(tables):
             query = 'SELECT "row", school_id, teacher_id, first_name, last_name FROM teachers ORDER BY "row"'
             return tables.connection.execute(query).fetchall()
-    assert all(isinstance(problem, Problem) and problem.severity == "stop" and str(problem) for problem in stops)
+    assert all(
+        isinstance(problem, Problem) and problem.severity == "stop" and str(problem) for problem in stops
+    )
     return None
 
 
 def grammar_rows(path: Path) -> Read:
     """What our own grammar makes of it."""
     try:
-        _, *found = csvtext.rows("teachers.csv", path)
+        _, *found = csv_text.rows("teachers.csv", path)
     except Unusable:
         return None
     if any(len(row.cells) != 4 for row in found):
@@ -63,7 +85,11 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @SLOW
-@given(content=st.one_of(soup, soup.map(lambda rest: HEAD + rest), soup.map(lambda rest: HEAD + b"a,b,c,d\n" + rest)))
+@given(
+    content=st.one_of(
+        soup, soup.map(lambda rest: HEAD + rest), soup.map(lambda rest: HEAD + b"a,b,c,d\n" + rest)
+    )
+)
 def test_what_the_engine_reads_is_what_the_grammar_reads(content: bytes, source: Path) -> None:
     (source / "teachers.csv").write_bytes(content)
     if content.startswith(HEAD):

@@ -1,4 +1,5 @@
-"""Every accepted value of the file specification, in every column that takes it and in any letter case, read from real files."""
+"""Every accepted value of the file specification, in every column that takes it and in any letter case, read
+from real files."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rollbook.contract.columns import columns_of
+from rollbook.contract.clever.columns import columns_of
 from tests.contract import facts
 from tests.contract.facts import ColumnFact, Word
 from tests.roster.world import Outcome, outcome
@@ -19,7 +20,12 @@ SHOWN = {
     "Contact_relationship": "relationship",
     "Contact_type": "type",
 }
-IDS = {"schools.csv": "School_id", "students.csv": "Student_id", "sections.csv": "Section_id", "staff.csv": "Staff_id"}
+IDS = {
+    "schools.csv": "School_id",
+    "students.csv": "Student_id",
+    "sections.csv": "Section_id",
+    "staff.csv": "Staff_id",
+}
 REQUIRED = {
     "schools.csv": {"School_name": "A", "School_number": "1"},
     "students.csv": {"School_id": "ash", "First_name": "A", "Last_name": "B"},
@@ -59,7 +65,9 @@ def _text(file: str, more: str = "") -> str:
     headers = [column.header for column in columns_of(file)]
     lines = [",".join(headers)]
     if more:
-        lines.append(",".join(more if header == IDS[file] else REQUIRED[file].get(header, "") for header in headers))
+        lines.append(
+            ",".join(more if header == IDS[file] else REQUIRED[file].get(header, "") for header in headers)
+        )
     lines += [",".join(f'"{row.get(header, "")}"' for header in headers) for _, row in _rows(file)]
     return "\n".join(lines) + "\n"
 
@@ -74,7 +82,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
             "students.csv": _text("students.csv", more="amy"),
             "teachers.csv": "School_id,Teacher_id,First_name,Last_name\nash,lund,Lars,Lund\n",
             "sections.csv": _text("sections.csv"),
-            "enrollments.csv": "School_id,Section_id,Student_id\n" + "".join(f"ash,{key},amy\n" for key in sections),
+            "enrollments.csv": "School_id,Section_id,Student_id\n"
+            + "".join(f"ash,{key},amy\n" for key in sections),
             "staff.csv": _text("staff.csv"),
         },
     )
@@ -90,10 +99,14 @@ def _shown(world: Outcome, column: ColumnFact) -> dict[Any, Any]:
     return world.column(column.file.removesuffix(".csv"), name)
 
 
-@pytest.mark.parametrize("column", list(dict.fromkeys(column for column, *_ in CASES)), ids=lambda column: column.header)
+@pytest.mark.parametrize(
+    "column", list(dict.fromkeys(column for column, *_ in CASES)), ids=lambda column: column.header
+)
 def test_each_accepted_value_is_read_in_any_letter_case(column: ColumnFact, world: Outcome) -> None:
     shown = _shown(world, column)
-    expected = {(f"v{number}", case[2]): case[1].shown for number, case in enumerate(CASES) if case[0] == column}
+    expected = {
+        (f"v{number}", case[2]): case[1].shown for number, case in enumerate(CASES) if case[0] == column
+    }
     assert expected == {(key, spelling): shown[key] for key, spelling in expected}
 
 

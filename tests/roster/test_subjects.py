@@ -1,4 +1,5 @@
-"""The subject of a section: recorded words, the documented order of places to look, and whole words, the longest first."""
+"""The subject of a section: recorded words, the documented order of places to look, and whole words, the
+longest first."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.contract.fields import SUBJECTS
+from rollbook.contract.clever.fields import SUBJECTS
 from tests.roster.world import outcome
 
 Texts = tuple[str, str, str]  # Subject, Name, Course_name
@@ -31,7 +32,10 @@ CASES: list[tuple[Texts, str]] = [
     # A subject of the API's own is used as it is, whatever stands elsewhere.
     *(((subject.upper(), "Algebra", "Algebra"), subject) for subject in SUBJECTS if subject),
     # Words in Subject, as documented.
-    *(((word, "", ""), "english/language arts") for word in ("English", "Reading", "Writing", "composition", "Comp")),
+    *(
+        ((word, "", ""), "english/language arts")
+        for word in ("English", "Reading", "Writing", "composition", "Comp")
+    ),
     *(((word, "", ""), "math") for word in ("Algebra", "Mathematics", "Calc")),
     (("Astronomy", "", ""), "science"),
     # Subject before name before course.
@@ -55,7 +59,10 @@ CASES: list[tuple[Texts, str]] = [
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     lines = ["School_id,Section_id,Teacher_id,Subject,Name,Course_name"]
-    lines += [f'ash,x{number},lund,"{texts[0]}","{texts[1]}","{texts[2]}"' for number, (texts, _) in enumerate(CASES)]
+    lines += [
+        f'ash,x{number},lund,"{texts[0]}","{texts[1]}","{texts[2]}"'
+        for number, (texts, _) in enumerate(CASES)
+    ]
     enrollments = ["School_id,Section_id,Student_id", *(f"ash,x{number},amy" for number in range(len(CASES)))]
     changes = {"sections.csv": "\n".join(lines), "enrollments.csv": "\n".join(enrollments)}
     world = outcome(tmp_path_factory.mktemp("subjects"), changes)
@@ -84,4 +91,6 @@ def test_the_list_of_words_is_clean() -> None:
     rows = [(row["words"], row["subject"]) for row in csv.DictReader(text.splitlines())]
     assert sorted(rows, key=lambda row: (SUBJECTS.index(row[1]), row[0])) == rows
     assert len({words for words, _ in rows}) == len(rows)
-    assert all(words == " ".join(words.lower().split()) and words.replace(" ", "").isalnum() for words, _ in rows)
+    assert all(
+        words == " ".join(words.lower().split()) and words.replace(" ", "").isalnum() for words, _ in rows
+    )

@@ -1,7 +1,7 @@
 """Small districts as text, and what becomes of them.
 
-The district: Ash School and Birch School. Mr Lund teaches algebra at Ash, Ms Okoye art at Birch, and both share a homeroom
-there. Amy is in algebra and art, Ben in algebra, Cem in art and homeroom, Dot nowhere.
+The district: Ash School and Birch School. Mr Lund teaches algebra at Ash, Ms Okoye art at Birch, and both
+share a homeroom there. Amy is in algebra and art, Ben in algebra, Cem in art and homeroom, Dot nowhere.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rollbook.roster import checks, files, normalize
+from rollbook.domain.reading_rules import Rules
+from rollbook.roster.intake.clever import checks, normalize
+from rollbook.roster.intake.csv import files
 from rollbook.roster.problems import Problem
-from rollbook.roster.rules import Rules
 
 SCHOOLS = """School_id,School_name,School_number
 ash,Ash School,1
@@ -55,7 +56,8 @@ Found = list[tuple[str, int | None, str]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync's files came to: the roster tables' rows as dictionaries in order of `row`, and the problems."""
+    """What a sync's files came to: the roster tables' rows as dictionaries in order of `row`, and the
+    problems."""
 
     tables: dict[str, list[dict[str, Any]]]
     problems: list[Problem]
@@ -94,7 +96,9 @@ def checked(folder: Path, changes: Mapping[str, str | bytes | None], rules: Rule
         return _places(checks.check(tables, rules or Rules()))
 
 
-def outcome(folder: Path, changes: Mapping[str, str | bytes | None] | None = None, rules: Rules | None = None) -> Outcome:
+def outcome(
+    folder: Path, changes: Mapping[str, str | bytes | None] | None = None, rules: Rules | None = None
+) -> Outcome:
     """Write the district's files with changes, and read them."""
     return read(write(folder, changes), rules)
 
@@ -105,7 +109,8 @@ def _places(problems: Iterable[Problem]) -> Found:
 
 def _rows(connection: Any) -> dict[str, list[dict[str, Any]]]:
     names = connection.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'roster\\_%' ESCAPE '\\' ORDER BY ALL"
+        "SELECT table_name FROM information_schema.tables WHERE table_name LIKE "
+        "'roster\\_%' ESCAPE '\\' ORDER BY ALL"
     ).fetchall()
     found = {}
     for (name,) in names:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import migrate
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import migrate
 from tests.sharing.desk import CopyDesk, Desk
 
 

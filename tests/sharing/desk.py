@@ -1,4 +1,5 @@
-"""One district and the applications that read it: connecting them, editing their shares, and asking the Data API as each."""
+"""One district and the applications that read it: connecting them, editing their shares, and asking the Data
+API as each."""
 
 from __future__ import annotations
 
@@ -15,20 +16,22 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.clone import copy
-from rollbook.contract.access import SECURE_SYNC, SENSITIVE
-from rollbook.roster import sharing
-from rollbook.store import applications, districts, events
-from rollbook.store.applications import Application
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer
-from rollbook.store.own_record import change_record
-from rollbook.store.views import Spec
+from rollbook.domain.access import SECURE_SYNC, SENSITIVE
+from rollbook.roster.views import narrowing
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.records import event_feed
+from rollbook.store.records.own_record import change_record
 from rollbook.sync import How, Sync
 from rollbook.synthetic import writer
-from rollbook.web.answers import Answer
-from rollbook.web.api import Request
 from rollbook.web.app import App
+from rollbook.web.data.api import Request
+from rollbook.web.http.answers import Answer
 from tests import world
 from tests.clone.stub import Reply, Stub, serving
 
@@ -77,18 +80,22 @@ class Reader:
         """All records by kind and id."""
         return {kind: {record["id"]: record for record in self.pull(f"/v3.0/{kind}")} for kind in KINDS}
 
-    def share(self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any) -> Sync:
+    def share(
+        self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any
+    ) -> Sync:
         """Edit what it sees; `share` is in the form that `sharing.parse` reads."""
-        spec = replace(self.application.asks, share=sharing.parse(share), **more)
+        spec = replace(self.application.asks, share=narrowing.parse(share), **more)
         return self.edit(spec, is_plan=is_plan, freezes=freezes)
 
     def edit(self, spec: Spec, *, is_plan: bool = False, freezes: bool | None = None) -> Sync:
         desk = self.desk
         how = How(is_plan=is_plan, moment=desk.moment())
-        return sync.share(desk.database, desk.now, self.application, spec, desk.settings, how, freezes=freezes)
+        return sync.share(
+            desk.database, desk.now, self.application, spec, desk.settings, how, freezes=freezes
+        )
 
     def listen(self) -> None:
-        events.switch(self.desk.database, self.application.number, on=True)
+        event_feed.switch(self.desk.database, self.application.number, on=True)
 
     def feed(self) -> list[Json]:
         return self.pull("/v3.0/events")
@@ -99,7 +106,9 @@ class Desk:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
-        self.settings = setting_rows.read({}, key_file=str(folder / "key"), rate_limit=0, temporary=str(folder))
+        self.settings = setting_rows.read(
+            {}, key_file=str(folder / "key"), rate_limit=0, temporary=str(folder)
+        )
         self.district = self.begin()
         self.app = App(database, self.settings, limits=folder / "limits")
         self._moment = time.time() - 40 * sync.DAY_SECONDS
@@ -132,22 +141,29 @@ class Desk:
         """Name the person (by id) whom applications may turn to."""
         change_record(self.database, self.now, "contact", {"contact": user})
 
-    def connect(self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC, sensitive: Iterable[str] = ()) -> Reader:
+    def connect(
+        self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC, sensitive: Iterable[str] = ()
+    ) -> Reader:
         application, _ = applications.create(self.database, name, scopes=tuple(scopes))
-        view = sync.view_of(self.database, self.now, replace(application.asks, sensitive=tuple(sensitive)), self.settings)
+        view = sync.view_of(
+            self.database, self.now, replace(application.asks, sensitive=tuple(sensitive)), self.settings
+        )
         sealer = Sealer(self.folder / "key")
-        return Reader(self, application, applications.connect(self.database, sealer, application, self.now, view))
+        return Reader(
+            self, application, applications.connect(self.database, sealer, application, self.now, view)
+        )
 
     def close(self) -> None:
         self.app.rate_limit.close()
 
 
 class CopyDesk(Desk):
-    """A copy of the district of another desk, cloned over HTTP; new files arrive there, and are followed by a clone."""
+    """A copy of the district of another desk, cloned over HTTP; new files arrive there, and are followed by a
+    clone."""
 
     def __init__(self, database: Database, folder: Path, origin: Desk) -> None:
         self.origin = origin
-        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), sharing.SENSITIVE_FIELDS)
+        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), narrowing.SENSITIVE_FIELDS)
         super().__init__(database, folder)
 
     def begin(self) -> District:
@@ -175,7 +191,9 @@ class Mirror(Stub):
 
     def reply(self, target: str) -> Reply:
         answer = self.reader.ask(target)
-        return Reply(answer.status, answer.body, {name.decode(): value.decode() for name, value in answer.headers})
+        return Reply(
+            answer.status, answer.body, {name.decode(): value.decode() for name, value in answer.headers}
+        )
 
 
 def ids_in(text: bytes | str) -> set[str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC
-from rollbook.roster import sharing
-from rollbook.store import applications, audit, districts
-from rollbook.store.database import Database
-from rollbook.store.keys import Sealer
-from rollbook.store.views import Spec
+from rollbook.domain.access import SECURE_SYNC
+from rollbook.roster.views import narrowing
+from rollbook.store.accounts import applications, audit
+from rollbook.store.district import districts
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
 from rollbook.sync import How
 
 
@@ -21,7 +22,7 @@ def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp
     application, _ = applications.create(database, "Reader")
     view = sync.view_of(database, district, Spec(), settings)
     applications.connect(database, Sealer(tmp_path / "key"), application, district, view)
-    spec = Spec(share=sharing.parse({"schools": ["0001"]}), withheld=("student.dob",))
+    spec = Spec(share=narrowing.parse({"schools": ["0001"]}), withheld=("student.dob",))
     sync.share(database, district, application, spec, settings, How(is_plan=True))
     sync.share(database, district, application, spec, settings)
     with database.read() as connection:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rollbook.store import districts
-from rollbook.store.database import Database
-from rollbook.store.own_record import keep_true
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database
+from rollbook.store.records.own_record import keep_true
 
 
 def test_a_clone_stays_as_its_source_says(database: Database) -> None:

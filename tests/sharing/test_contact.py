@@ -1,4 +1,5 @@
-"""A district's contact is a person who was named to be contacted: every application reads them, whatever is shared with it."""
+"""A district's contact is a person who was named to be contacted: every application reads them, whatever is
+shared with it."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ import json
 
 import pytest
 
-from rollbook.contract.access import SECURE_SYNC
-from rollbook.store.own_record import change_record, keep_true
+from rollbook.domain.access import SECURE_SYNC
+from rollbook.store.records.own_record import change_record, keep_true
 from tests import world
 from tests.sharing.desk import CopyDesk, Desk, Json, Reader, of_a_clone, of_files
 
@@ -78,15 +79,19 @@ def test_nobody_is_a_contact_without_being_named(desk: Desk, reader: Reader) -> 
     change_record(desk.database, desk.now, "contact", {"contact": None})
     assert "district_contact" not in record(reader)
     assert "Hopper" not in told(reader)
-    assert [event for event in reader.feed() if event["type"] == "districts.updated"][-1]["data"]["previous_attributes"] == {
-        "district_contact": {}
-    }
+    assert [event for event in reader.feed() if event["type"] == "districts.updated"][-1]["data"][
+        "previous_attributes"
+    ] == {"district_contact": {}}
 
 
 def test_a_contact_who_leaves_the_roster_is_gone_with_the_same_sync(desk: Desk, reader: Reader) -> None:
     desk.name_contact(user(reader, "grace@south.example"))
     gone = world.changed(
-        ("teachers.csv", "S,t-grace,Grace,Hopper,grace@south.example,12,\n", "S,t-mary,Mary,Jackson,mary@south.example,12,\n"),
+        (
+            "teachers.csv",
+            "S,t-grace,Grace,Hopper,grace@south.example,12,\n",
+            "S,t-mary,Mary,Jackson,mary@south.example,12,\n",
+        ),
         (
             "administrators.csv",
             "a-grace,grace@south.example,Grace,Murray,Superintendent",

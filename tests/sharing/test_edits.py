@@ -1,4 +1,5 @@
-"""Editing a share: what enters is created, what leaves is deleted, at once; feeds stay whole, and nothing is shown again."""
+"""Editing a share: what enters is created, what leaves is deleted, at once; feeds stay whole, and nothing is
+shown again."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC
+from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Busy
-from rollbook.roster import sharing
-from rollbook.store import applications, history, views
-from rollbook.store.views import Spec
+from rollbook.roster.views import narrowing
+from rollbook.store.accounts import applications
+from rollbook.store.district import views
+from rollbook.store.district.views import Spec
+from rollbook.store.records import commits
 from rollbook.sync import How, edits
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in, of_files
@@ -55,18 +58,29 @@ def plain(kind: str, record: Json) -> Json:
     if kind == "users":
         extra = ("email", "relationship", "type", "students")
         shown["roles"] = {
-            role: {name: value for name, value in held.items() if role not in ("student", "contact") or name not in extra}
+            role: {
+                name: value
+                for name, value in held.items()
+                if role not in ("student", "contact") or name not in extra
+            }
             for role, held in record["roles"].items()
         }
     return shown
 
 
 def state(reader: Reader) -> dict[tuple[str, str], Json]:
-    return {(kind, id_): plain(kind, record) for kind, records in reader.everything().items() for id_, record in records.items()}
+    return {
+        (kind, id_): plain(kind, record)
+        for kind, records in reader.everything().items()
+        for id_, record in records.items()
+    }
 
 
 def labels(reader: Reader) -> dict[str, set[str]]:
-    return {kind: {label(kind, record) for record in records.values()} for kind, records in reader.everything().items()}
+    return {
+        kind: {label(kind, record) for record in records.values()}
+        for kind, records in reader.everything().items()
+    }
 
 
 @pytest.fixture
@@ -150,7 +164,10 @@ def test_the_feed_goes_on_when_a_connection_gets_a_view_of_its_own(desk: Desk, r
         assert replayed(replayed(start, feed[:cut]), feed[cut:]) == state(reader)
     assert reader.read(f"/v3.0/events/{early[0]['id']}")["data"] == early[0]
     assert other.feed()[: len(of_other)] == of_other
-    assert [event["type"] for event in other.feed()[len(of_other) :]] == ["districts.updated", "users.updated"]
+    assert [event["type"] for event in other.feed()[len(of_other) :]] == [
+        "districts.updated",
+        "users.updated",
+    ]
 
 
 def test_an_edit_touches_no_other_connection(desk: Desk, reader: Reader) -> None:
@@ -177,7 +194,12 @@ def test_syncs_after_an_edit_keep_to_the_share(desk: Desk, reader: Reader) -> No
 
 def test_a_pull_begun_before_an_edit_shows_nothing_that_is_unshared(desk: Desk, reader: Reader) -> None:
     whole = reader.everything()
-    uris = ("/v3.0/users", "/v3.0/sections", "/v3.0/schools", f"/v3.0/sections/{next(iter(whole['sections']))}/users")
+    uris = (
+        "/v3.0/users",
+        "/v3.0/sections",
+        "/v3.0/schools",
+        f"/v3.0/sections/{next(iter(whole['sections']))}/users",
+    )
     begun = {uri: reader.read(f"{uri}?limit=1")["links"][-1]["uri"] for uri in uris}
     for uri in begun.values():
         reader.ask(uri)
@@ -207,19 +229,29 @@ def test_a_pull_begun_after_an_edit_is_whole_while_syncs_commit(desk: Desk, read
     assert before == [element["data"] for element in found]
 
 
-def test_the_difference_since_a_snapshot_before_the_edit_tells_what_left_as_deleted(desk: Desk, reader: Reader) -> None:
-    start, first = state(reader), history.runs(desk.database, desk.now)[0].number
+def test_the_difference_since_a_snapshot_before_the_edit_tells_what_left_as_deleted(
+    desk: Desk, reader: Reader
+) -> None:
+    start, first = state(reader), commits.runs(desk.database, desk.now)[0].number
     desk.sync(world.changed(("students.csv", "Turing", "Turing-Church")))
     reader.share(SOUTH)
     since = reader.pull(f"/v3.0/events?since_snapshot={first}")
-    left = {event["data"]["object"]["id"]: event["data"]["object"] for event in since if event["type"].endswith(".deleted")}
+    left = {
+        event["data"]["object"]["id"]: event["data"]["object"]
+        for event in since
+        if event["type"].endswith(".deleted")
+    }
     # What left is told by its id: the share says no more of it.
     assert {name for record in left.values() for name in record} <= {"id", "roles"}
     assert not [held for record in left.values() for held in record.get("roles", {}).values() if held]
     kept = {key: record for key, record in start.items() if key[1] not in left}
-    assert replayed(kept, [event for event in since if event["data"]["object"]["id"] not in left]) == state(reader)
+    assert replayed(kept, [event for event in since if event["data"]["object"]["id"] not in left]) == state(
+        reader
+    )
     shown = ids_in(str([event for event in since if not event["type"].endswith(".deleted")]))
-    assert shown - {event["id"] for event in since} <= ids_in(str(reader.everything())) | ids_in(str(previous(since)))
+    assert shown - {event["id"] for event in since} <= ids_in(str(reader.everything())) | ids_in(
+        str(previous(since))
+    )
 
 
 def previous(feed: list[Json]) -> list[Json]:
@@ -244,7 +276,9 @@ def test_a_preview_before_the_first_sync_writes_nothing(desk: Desk) -> None:
 
 
 @of_files
-def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = desk.connect()
     monkeypatch.setattr(edits, "_share_nothing_yet", meanwhile(desk, edits._share_nothing_yet))
     with pytest.raises(Busy):
@@ -261,7 +295,9 @@ def meanwhile(desk: Desk, then: Any) -> Any:
 
 
 def test_an_undo_keeps_to_the_share(desk: Desk, reader: Reader) -> None:
-    desk.sync(world.changed(("students.csv", "Turing", "Turing-Church"), ("students.csv", "Johnson", "Goble")))
+    desk.sync(
+        world.changed(("students.csv", "Turing", "Turing-Church"), ("students.csv", "Johnson", "Goble"))
+    )
     reader.share(SOUTH)
     before = labels(reader)
     sync.undo(desk.database, desk.now, desk.settings, How(is_approved=True))
@@ -271,7 +307,9 @@ def test_an_undo_keeps_to_the_share(desk: Desk, reader: Reader) -> None:
 
 
 @of_files
-def test_an_approved_sync_keeps_to_a_share_that_was_edited_while_it_was_held(desk: Desk, reader: Reader) -> None:
+def test_an_approved_sync_keeps_to_a_share_that_was_edited_while_it_was_held(
+    desk: Desk, reader: Reader
+) -> None:
     gone = ("students.csv", "S,katherine,Johnson,Katherine,,5,,,,,katherine@south.example,,,,,,,\n", "")
     held = world.write(desk.folder / "held", world.changed(gone))
     done = sync.run(desk.database, desk.now, held, desk.settings)
@@ -308,7 +346,9 @@ def test_scopes_that_open_nothing_open_nothing(desk: Desk, scopes: tuple[str, ..
     assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
 
 
-def test_a_killed_edit_leaves_the_old_view_whole(desk: Desk, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_edit_leaves_the_old_view_whole(
+    desk: Desk, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = reader.everything()
 
     class Killed(BaseException):
@@ -318,7 +358,7 @@ def test_a_killed_edit_leaves_the_old_view_whole(desk: Desk, reader: Reader, mon
         raise Killed
 
     # In the middle of the transaction, after the view was copied and after its records were replaced.
-    for module, name in ((views, "edit"), (history, "_move_in"), (history, "_drop_snapshots")):
+    for module, name in ((views, "edit"), (commits, "_move_in"), (commits, "_drop_snapshots")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, killed)
             with pytest.raises(Killed):
@@ -332,7 +372,7 @@ def test_a_killed_edit_leaves_the_old_view_whole(desk: Desk, reader: Reader, mon
 
 def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) -> None:
     rule = {"kind": "student", "where": [["school", "does not equal any of", "N", "x"]], "with": ["sections"]}
-    spec = Spec(share=sharing.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
+    spec = Spec(share=narrowing.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
     spec = replace(spec, sensitive=("student.ell_status",), unasked=("contact.phone",))
     reader.edit(spec)
     number = desk.now.number
@@ -350,30 +390,37 @@ def test_a_resource_whose_roles_are_a_list_is_told_of_when_it_changes(desk: Desk
 
 
 def test_what_left_a_share_is_in_no_event_but_its_last(desk: Desk, reader: Reader) -> None:
-    desk.sync(world.changed(("students.csv", "N,alan,Turing", "N,alan,Turing-Church"), ("teachers.csv", "Dr.", "Prof.")))
+    desk.sync(
+        world.changed(
+            ("students.csv", "N,alan,Turing", "N,alan,Turing-Church"), ("teachers.csv", "Dr.", "Prof.")
+        )
+    )
     assert "Turing-Church" in str(reader.feed())
     heard = len(reader.feed())
     reader.share(SOUTH)
     alan = [
         event["type"]
         for event in reader.feed()
-        if event["data"]["object"].get("name") == {"first": "Alan", "last": "Turing-Church", "middle": "Mathison"}
+        if event["data"]["object"].get("name")
+        == {"first": "Alan", "last": "Turing-Church", "middle": "Mathison"}
     ]
     assert (alan, heard > 0) == (["users.deleted"], True)
     # A role that scopes open no more goes out of what was told of a person who stays.
-    less = applications.change(desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"}))
+    less = applications.change(
+        desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"})
+    )
     sync.rescope(desk.database, less, desk.settings)
     assert not [event for event in reader.feed()[:-2] if "staff" in event["data"]["object"].get("roles", {})]
 
 
 def test_a_connection_is_told_of_nothing_that_was_gone_before_it_began(desk: Desk) -> None:
     desk.sync()
-    first = history.runs(desk.database, desk.now)[0].number
+    first = commits.runs(desk.database, desk.now)[0].number
     desk.sync(world.changed(("students.csv", "N,alan,", "N,alan-2,"), ("enrollments.csv", "alan", "alan-2")))
     late = desk.connect("Late")
     late.listen()
     assert late.ask(f"/v3.0/events?since_snapshot={first}").status == 404
-    last = history.runs(desk.database, desk.now)[0].number
+    last = commits.runs(desk.database, desk.now)[0].number
     assert late.pull(f"/v3.0/events?since_snapshot={last}") == []
 
 
@@ -383,7 +430,9 @@ def test_ids_of_events_tell_nothing_of_other_connections(desk: Desk, reader: Rea
     other.listen()
     desk.sync(
         world.changed(
-            ("students.csv", ",M,,N,", ",M,W,N,"), ("students.csv", "Emmy,,11", "Emmy,,12"), ("teachers.csv", "Dr.", "Prof.")
+            ("students.csv", ",M,,N,", ",M,W,N,"),
+            ("students.csv", "Emmy,,11", "Emmy,,12"),
+            ("teachers.csv", "Dr.", "Prof."),
         )
     )
     assert len(reader.feed()) > len(other.feed())
@@ -451,7 +500,9 @@ def own_fields(reader: Reader) -> set[str]:
     seen = reader.everything()
     users = seen["users"].values()
     found = {role for user in users for role, held in user["roles"].items() if "ext" in held}
-    return found | {kind[:-1] for kind in ("schools", "sections") for record in seen[kind].values() if "ext" in record}
+    return found | {
+        kind[:-1] for kind in ("schools", "sections") for record in seen[kind].values() if "ext" in record
+    }
 
 
 @pytest.mark.parametrize("name", EXT)
@@ -495,15 +546,20 @@ def values_in(feed: list[Json], name: str) -> set[object]:
 
 
 def test_a_field_that_is_withheld_is_in_no_event_any_more(desk: Desk, reader: Reader) -> None:
-    desk.sync(world.changed(("students.csv", "Noether", "Noether-Artin"), ("students.csv", "N,alan,Turing", "N,alan,Church")))
-    first = history.runs(desk.database, desk.now)[1].number
+    desk.sync(
+        world.changed(
+            ("students.csv", "Noether", "Noether-Artin"), ("students.csv", "N,alan,Turing", "N,alan,Church")
+        )
+    )
+    first = commits.runs(desk.database, desk.now)[1].number
     desk.sync(world.changed(("students.csv", "N,alan,", "N,alan-2,"), ("enrollments.csv", "alan", "alan-2")))
     shown = field_of(reader, "dob") - {""}
     assert values_in(reader.feed(), "dob") & shown
     heard = len(reader.feed())
     reader.share(None, withheld=("student.dob", "student.email"))
     assert "dob" not in reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
-    # Each pupil is told of as updated, so that an application drops its copy; what the field held is told nowhere.
+    # Each pupil is told of as updated, so that an application drops its copy; what the field held is told
+    # nowhere.
     news = reader.feed()[heard:]
     assert {event["type"] for event in news} == {"users.updated"}
     assert values_in(news, "dob") == {""}
@@ -515,7 +571,9 @@ def test_a_field_that_is_withheld_is_in_no_event_any_more(desk: Desk, reader: Re
         assert values_in([event for event in feed if event["type"] == "users.deleted"], "dob") == set()
 
 
-def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_without_its_value(desk: Desk) -> None:
+def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_without_its_value(
+    desk: Desk,
+) -> None:
     desk.sync()
     reader = desk.connect(scopes=(*SECURE_SYNC, "read:ell_status"))
     reader.listen()
@@ -531,13 +589,17 @@ def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_withou
 
 
 @pytest.mark.parametrize("way", ["scope", "rule"])
-def test_a_role_that_is_hidden_is_named_once_more_and_told_of_nowhere(desk: Desk, reader: Reader, way: str) -> None:
+def test_a_role_that_is_hidden_is_named_once_more_and_told_of_nowhere(
+    desk: Desk, reader: Reader, way: str
+) -> None:
     desk.sync(world.changed(("teachers.csv", "Dr.", "Prof.")))
-    first = history.runs(desk.database, desk.now)[0].number
+    first = commits.runs(desk.database, desk.now)[0].number
     (ada,) = (user for user in reader.pull("/v3.0/users") if {"teacher", "staff"} <= set(user["roles"]))
     heard = len(reader.feed())
     if way == "scope":
-        less = applications.change(desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"}))
+        less = applications.change(
+            desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"})
+        )
         sync.rescope(desk.database, less, desk.settings)
     else:
         reader.share({"rules": [{"kind": "teacher", "where": [["sis_id", "equals any of", "t-ada"]]}]})
@@ -547,7 +609,9 @@ def test_a_role_that_is_hidden_is_named_once_more_and_told_of_nowhere(desk: Desk
         assert list(event["data"]["object"]["roles"]) == ["teacher"]
         assert event["data"]["previous_attributes"]["roles"]["staff"] == {}
     assert len(told) == len(since) == 1
-    assert not [event for event in of(ada, reader.feed()[:heard]) if "staff" in event["data"]["object"]["roles"]]
+    assert not [
+        event for event in of(ada, reader.feed()[:heard]) if "staff" in event["data"]["object"]["roles"]
+    ]
     # Nor is an event found by the schools of that role.
     for school in set(ada["roles"]["staff"]["schools"]) - set(ada["roles"]["teacher"]["schools"]):
         assert of(ada, reader.pull(f"/v3.0/events?school={school}")) == []

@@ -1,4 +1,5 @@
-"""What a share leaves of the small world, record by record: two roles, two schools, siblings, co-teachers, resources."""
+"""What a share leaves of the small world, record by record: two roles, two schools, siblings, co-teachers,
+resources."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from rollbook.contract.access import SECURE_SYNC
+from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting
-from rollbook.roster import sharing
+from rollbook.roster.views import narrowing
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
@@ -34,7 +35,10 @@ def share(reader: Reader, *rules: Json, **more: Any) -> dict[str, dict[str, Json
 
 def by_label(reader: Reader) -> dict[str, dict[str, Json]]:
     names = {id_: name for name, id_ in _names(reader).items()}
-    return {kind: {names[id_]: record for id_, record in records.items()} for kind, records in reader.everything().items()}
+    return {
+        kind: {names[id_]: record for id_, record in records.items()}
+        for kind, records in reader.everything().items()
+    }
 
 
 def _names(reader: Reader) -> dict[str, str]:
@@ -43,7 +47,9 @@ def _names(reader: Reader) -> dict[str, str]:
         for id_, record in records.items():
             roles = record["roles"].values() if kind == "users" else ()
             keys = [role.get("sis_id") or role.get("staff_id") or role.get("title") for role in roles]
-            found[keys[0] if keys else record.get("sis_id") or record.get("resource_id") or record["name"]] = id_
+            found[
+                keys[0] if keys else record.get("sis_id") or record.get("resource_id") or record["name"]
+            ] = id_
     return found
 
 
@@ -94,7 +100,12 @@ def test_a_student_in_two_schools_brings_the_primary_one_only(reader: Reader) ->
     emmy = seen["users"]["emmy"]["roles"]["student"]
     (school,) = seen["schools"].values()
     assert (emmy["school"], emmy["schools"]) == (school["id"], [school["id"]])
-    assert (set(seen["users"]), seen["sections"], seen["terms"], seen["courses"]) == ({"emmy", "byron"}, {}, {}, {})
+    assert (set(seen["users"]), seen["sections"], seen["terms"], seen["courses"]) == (
+        {"emmy", "byron"},
+        {},
+        {},
+        {},
+    )
 
 
 def test_a_contact_names_only_the_siblings_that_are_shared(reader: Reader) -> None:
@@ -102,7 +113,9 @@ def test_a_contact_names_only_the_siblings_that_are_shared(reader: Reader) -> No
     assert seen["users"]["byron"]["roles"]["contact"]["student_relationships"] == [
         {"student": seen["users"]["alan"]["id"], "relationship": "Aunt/Uncle", "type": "Emergency"}
     ]
-    assert set(share(reader, rule("student", ["sis_id", "equals any of", "katherine"]))["users"]) == {"katherine"}
+    assert set(share(reader, rule("student", ["sis_id", "equals any of", "katherine"]))["users"]) == {
+        "katherine"
+    }
 
 
 def test_students_who_come_with_a_teacher_come_without_contacts(reader: Reader) -> None:
@@ -110,13 +123,17 @@ def test_students_who_come_with_a_teacher_come_without_contacts(reader: Reader) 
     assert set(share(reader, ada)["users"]) == {"t-ada", "emmy", "alan"}
     seen = share(reader, ada, rule("student", ["sis_id", "equals any of", "emmy"]))
     relationships = seen["users"]["byron"]["roles"]["contact"]["student_relationships"]
-    assert {entry["student"] for entry in relationships} == {seen["users"]["emmy"]["id"], seen["users"]["alan"]["id"]}
+    assert {entry["student"] for entry in relationships} == {
+        seen["users"]["emmy"]["id"],
+        seen["users"]["alan"]["id"],
+    }
 
 
 def test_a_section_names_shared_teachers_and_students_only(reader: Reader) -> None:
     seen = share(reader, rule("teacher", ["sis_id", "equals any of", "t-grace"], along=("sections",)))
     algebra, grace = seen["sections"]["algebra"], seen["users"]["t-grace"]["id"]
-    # The primary teacher is not shared: the first of those who are takes the place, and a section may have no student left.
+    # The primary teacher is not shared: the first of those who are takes the place, and a section may have no
+    # student left.
     assert (algebra["teacher"], algebra["teachers"], algebra["students"]) == (grace, [grace], [])
     assert set(seen["courses"]) == {"Algebra", "Poetry"}
     assert set(seen["resources"]) == {"plotter"}
@@ -124,7 +141,9 @@ def test_a_section_names_shared_teachers_and_students_only(reader: Reader) -> No
 
 def test_a_kept_id_is_seen_in_a_shared_record_and_found_nowhere(reader: Reader) -> None:
     everybody = _names(reader)
-    seen = share(reader, rule("teacher", ["sis_id", "equals any of", "t-grace"], along=("sections",)), keeps_ids=True)
+    seen = share(
+        reader, rule("teacher", ["sis_id", "equals any of", "t-grace"], along=("sections",)), keeps_ids=True
+    )
     algebra = seen["sections"]["algebra"]
     assert algebra["students"] == sorted([everybody["emmy"], everybody["alan"]])
     assert reader.ask(f"/v3.0/users/{everybody['alan']}").status == 404
@@ -145,20 +164,41 @@ def test_a_section_rule_brings_its_people_school_term_and_course(reader: Reader)
 
 
 def test_not_a_school_means_none_of_the_persons_schools(reader: Reader) -> None:
-    assert set(share(reader, rule("student", ["school", "does not equal any of", "S"]))["users"]) == {"alan", "byron"}
-    assert set(share(reader, rule("student", ["school", "does not contain", "North"]))["users"]) == {"katherine"}
+    assert set(share(reader, rule("student", ["school", "does not equal any of", "S"]))["users"]) == {
+        "alan",
+        "byron",
+    }
+    assert set(share(reader, rule("student", ["school", "does not contain", "North"]))["users"]) == {
+        "katherine"
+    }
 
 
 def test_own_fields_and_administrators(reader: Reader) -> None:
-    assert set(share(reader, rule("student", ["ext.bus", "equals any of", "7"]))["users"]) == {"emmy", "byron"}
+    assert set(share(reader, rule("student", ["ext.bus", "equals any of", "7"]))["users"]) == {
+        "emmy",
+        "byron",
+    }
     assert set(share(reader, rule("admin", ["title", "starts with", "Super"]))["users"]) == {"Superintendent"}
 
 
 def test_a_list_may_be_one_text_with_semicolons(reader: Reader) -> None:
-    assert set(share(reader, rule("student", ["grade", "equals any of", "11; 5 ;"]))["users"]) == {"emmy", "katherine", "byron"}
-    assert set(share(reader, rule("student", ["grade", "does not equal any of", "11;10"]))["users"]) == {"katherine"}
-    assert set(share(reader, rule("section", ["name", "starts with any of", "Alg;Poe"]))["sections"]) == {"algebra", "poetry"}
-    assert set(share(reader, rule("student", ["gender", "equals any of", "", "F;X"]))["users"]) == {"emmy", "katherine", "byron"}
+    assert set(share(reader, rule("student", ["grade", "equals any of", "11; 5 ;"]))["users"]) == {
+        "emmy",
+        "katherine",
+        "byron",
+    }
+    assert set(share(reader, rule("student", ["grade", "does not equal any of", "11;10"]))["users"]) == {
+        "katherine"
+    }
+    assert set(share(reader, rule("section", ["name", "starts with any of", "Alg;Poe"]))["sections"]) == {
+        "algebra",
+        "poetry",
+    }
+    assert set(share(reader, rule("student", ["gender", "equals any of", "", "F;X"]))["users"]) == {
+        "emmy",
+        "katherine",
+        "byron",
+    }
 
 
 @of_files
@@ -179,14 +219,20 @@ def test_administrators_are_picked_by_any_of_their_roles(reader: Reader) -> None
         return set(share(reader, rule("admin", ["role", *condition]))["users"])
 
     assert having("equals any of", "Clever Administrator") == {"Superintendent"}
-    assert having("equals any of", "District Help Desk") == having("equals any of", "District Curriculum Lead") == {"Deputy"}
+    assert (
+        having("equals any of", "District Help Desk")
+        == having("equals any of", "District Curriculum Lead")
+        == {"Deputy"}
+    )
     assert having("starts with", "Clever", "District") == {"Superintendent", "Deputy"}
     assert having("does not contain", "Help") == {"Superintendent"}
     assert having("equals any of", "DCL") == set()
 
 
 @of_files
-def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(reader: Reader, tmp_path: Path) -> None:
+def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(
+    reader: Reader, tmp_path: Path
+) -> None:
     old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
     named = "FROM snapshots WHERE name = 'roster_district_admins'"
     with reader.desk.database.write() as connection, duckdb.connect() as engine:
@@ -194,7 +240,9 @@ def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(reade
         assert found
         new.write_bytes(found[0])
         engine.execute(f"COPY (SELECT * EXCLUDE role FROM '{new}') TO '{old}' (FORMAT parquet)")
-        connection.run("UPDATE snapshots SET data = ? WHERE name = 'roster_district_admins'", (old.read_bytes(),))
+        connection.run(
+            "UPDATE snapshots SET data = ? WHERE name = 'roster_district_admins'", (old.read_bytes(),)
+        )
     assert share(reader, rule("admin", ["role", "equals any of", "Clever Administrator"]))["users"] == {}
     reader.desk.sync()
     assert set(by_label(reader)["users"]) == {"Superintendent"}
@@ -252,4 +300,4 @@ def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
 )
 def test_a_share_that_cannot_be_read_says_what_was_expected(given: object, reason: str) -> None:
     with pytest.raises(BadSetting, match=reason):
-        sharing.parse(given)
+        narrowing.parse(given)

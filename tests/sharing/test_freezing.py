@@ -1,13 +1,14 @@
-"""Freezing: a view that would change too much stays as it is, until it is thawed or what would change is little again."""
+"""Freezing: a view that would change too much stays as it is, until it is thawed or what would change is
+little again."""
 
 from __future__ import annotations
 
 import pytest
 
 from rollbook import sync
-from rollbook.contract.events import DATES
+from rollbook.contract.clever.event_rows import DATES
 from rollbook.errors import Refused
-from rollbook.store import views
+from rollbook.store.district import views
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, of_files
 from tests.sharing.test_edits import labels, replayed, state
@@ -32,7 +33,10 @@ def frozen(desk: Desk) -> dict[str, tuple[str, ...]]:
 
 
 def undated(records: dict[tuple[str, str], Json]) -> dict[tuple[str, str], Json]:
-    return {key: {name: value for name, value in record.items() if name not in DATES} for key, record in records.items()}
+    return {
+        key: {name: value for name, value in record.items() if name not in DATES}
+        for key, record in records.items()
+    }
 
 
 def test_a_sync_that_would_delete_too_much_leaves_the_view_and_no_other(desk: Desk, careful: Reader) -> None:
@@ -71,7 +75,9 @@ def test_a_sync_that_takes_the_change_back_goes_on_by_itself(desk: Desk, careful
     assert "katherine" in labels(careful)["users"]
 
 
-def test_an_edit_freezes_too_and_shows_nothing_unshared_once_it_is_thawed(desk: Desk, careful: Reader) -> None:
+def test_an_edit_freezes_too_and_shows_nothing_unshared_once_it_is_thawed(
+    desk: Desk, careful: Reader
+) -> None:
     begun = careful.read("/v3.0/users?limit=1")["links"][-1]["uri"]
     planned = careful.share({"schools": ["S"]}, is_plan=True)
     done = careful.share({"schools": ["S"]})
@@ -93,6 +99,10 @@ def test_a_connection_without_limits_never_freezes(desk: Desk) -> None:
 @of_files
 def test_a_plan_tells_that_it_would_freeze(desk: Desk, careful: Reader) -> None:
     planned = sync.run(
-        desk.database, desk.now, world.write(desk.folder / "plan", FEWER), desk.settings, how=sync.How(is_plan=True)
+        desk.database,
+        desk.now,
+        world.write(desk.folder / "plan", FEWER),
+        desk.settings,
+        how=sync.How(is_plan=True),
     )
     assert (planned.state, list(planned.frozen), frozen(desk)) == ("planned", ["Careful"], {"Careful": ()})

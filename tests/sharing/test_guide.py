@@ -1,7 +1,8 @@
 """The guides and the README tell one story, and its commands run as they are printed.
 
-Each page runs in a folder of its own, in a real shell, after the pages that its head says it goes on from. Lines that cannot run
-here end in a comment that says why, and stand in NOT_RUN; a line that ends in `# is held` must not succeed.
+Each page runs in a folder of its own, in a real shell, after the pages that its head says it goes on from.
+Lines that cannot run here end in a comment that says why, and stand in NOT_RUN; a line that ends in `# is
+held` must not succeed.
 """
 
 from __future__ import annotations
@@ -50,7 +51,11 @@ NOT_RUN = {
         ),
     ],
     "history.md": ['rollbook approve "Springfield Unified"'],
-    "running.md": ["rollbook serve --host 0.0.0.0 --port 8400 --workers 4", "rollbook serve", "rollbook demo"],
+    "running.md": [
+        "rollbook serve --host 0.0.0.0 --port 8400 --workers 4",
+        "rollbook serve",
+        "rollbook demo",
+    ],
 }
 # Whole blocks that other tests run.
 ELSEWHERE = {"demo.json": "tests/journeys/test_demo.py"}
@@ -58,9 +63,16 @@ HELD = "# is held"
 
 
 def blocks(page: Path) -> Iterator[str]:
-    """The blocks of a page with commands of ours, as they are printed. Files have a language: tests/journeys/test_recipes.py."""
-    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
-        if not language and re.search(r"^rollbook ", block, re.MULTILINE) and not any(word in block for word in ELSEWHERE):
+    """The blocks of a page with commands of ours, as they are printed. Files have a language:
+    tests/journeys/test_recipes.py."""
+    for language, block in re.findall(
+        r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        if (
+            not language
+            and re.search(r"^rollbook ", block, re.MULTILINE)
+            and not any(word in block for word in ELSEWHERE)
+        ):
             yield block
 
 
@@ -92,7 +104,8 @@ def run(page: Path, folder: Path) -> None:
     environment = {**program.environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for block in blocks(page):
         script = "\n".join(map(as_run, block.splitlines()))
-        # In a session of its own: a question is asked on the standard input, and not on a terminal that happens to be there.
+        # In a session of its own: a question is asked on the standard input, and not on a terminal that
+        # happens to be there.
         done = subprocess.run(
             ["sh", "-ec", script],
             cwd=folder,
@@ -130,7 +143,9 @@ def test_commands_of_a_page_run_as_printed(
     run(page, Path(shutil.copytree(before_it, tmp_path / "page")))
 
 
-def test_nothing_is_frozen_at_the_end_of_the_guide_to_sharing(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_frozen_at_the_end_of_the_guide_to_sharing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     page = GUIDES / "sharing.md"
     folder = place_after((*before(page), page), {(): tmp_path}, tmp_path_factory.mktemp("pages"))
     assert "frozen" not in program.done("shares", "Springfield Unified", folder=folder)
@@ -138,7 +153,9 @@ def test_nothing_is_frozen_at_the_end_of_the_guide_to_sharing(tmp_path: Path, tm
 
 def test_what_is_not_run_is_listed() -> None:
     found = {
-        page.name: [command(line) for block in blocks(page) for line in block.splitlines() if comment(line) in WHY_NOT]
+        page.name: [
+            command(line) for block in blocks(page) for line in block.splitlines() if comment(line) in WHY_NOT
+        ]
         for page in PAGES
     }
     assert {name: lines for name, lines in found.items() if lines} == NOT_RUN
@@ -167,5 +184,7 @@ def test_there_is_one_story() -> None:
     """One district, one application: whoever reads two pages meets the same names."""
     text = "".join(block for page in PAGES for block in blocks(page))
     districts = {*re.findall(r"(?:district create|rollbook (?:sync|undo|pause|shares)) (\"[^\"]+\")", text)}
-    applications = {*re.findall(r"(?:application create|rollbook (?:connect|share|token|thaw)) (\"[^\"]+\")", text)}
+    applications = {
+        *re.findall(r"(?:application create|rollbook (?:connect|share|token|thaw)) (\"[^\"]+\")", text)
+    }
     assert (districts, applications) == ({'"Springfield Unified"'}, {'"Reading Room"'})

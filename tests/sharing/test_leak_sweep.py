@@ -1,8 +1,10 @@
-"""No answer shows more, or less, than a share and scopes allow: random districts and shares against an oracle in plain Python.
+"""No answer shows more, or less, than a share and scopes allow: random districts and shares against an oracle
+in plain Python.
 
-The oracle reads the whole district's JSON, as an application sees it that everything is shared with, and cuts it down by the
-documented rules. Every list, record and related path must then be that; and no other id stands in any answer. The district is one
-made from files, or a copy of one: what a copy shows is held to what its source has.
+The oracle reads the whole district's JSON, as an application sees it that everything is shared with, and cuts
+it down by the documented rules. Every list, record and related path must then be that; and no other id stands
+in any answer. The district is one made from files, or a copy of one: what a copy shows is held to what its
+source has.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ import psycopg
 import pytest
 
 from rollbook import sync
-from rollbook.contract.access import SECURE_SYNC, SENSITIVE
-from rollbook.contract.endpoints import ENDPOINTS
-from rollbook.contract.events import schools_of
+from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.contract.clever.event_rows import schools_of
+from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.errors import SourceRejected
-from rollbook.roster import sharing
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import migrate
-from rollbook.store.views import Spec
+from rollbook.roster.views import narrowing
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import migrate
 from rollbook.sync import How
 from tests import world
 from tests.journeys.oracle import Roster
@@ -110,7 +112,7 @@ def matches(value: str, operator: str, values: list[str]) -> bool:
 
 
 def allowed(town: Town, spec: Spec) -> Allowed:
-    given = sharing.as_json(spec.share)
+    given = narrowing.as_json(spec.share)
     users, sections = town.records["users"], town.records["sections"]
     roles: dict[str, set[str]] = {role: set() for role in ROLE_SCOPES}
     kinds: dict[str, set[str]] = {kind: set() for kind in KIND_SCOPES}
@@ -123,7 +125,11 @@ def allowed(town: Town, spec: Spec) -> Allowed:
         kinds["schools"] |= chosen
         kinds["sections"] |= {id_ for id_, section in sections.items() if section["school"] in chosen}
         for role in ("student", "teacher", "staff"):
-            roles[role] |= {id_ for id_, user in users.items() if chosen & set(user["roles"].get(role, {}).get("schools", ()))}
+            roles[role] |= {
+                id_
+                for id_, user in users.items()
+                if chosen & set(user["roles"].get(role, {}).get("schools", ()))
+            }
     elif isinstance(given, dict):
         for rule in given["rules"]:
             _pick(town, rule, roles, kinds, without_contacts)
@@ -139,7 +145,9 @@ def allowed(town: Town, spec: Spec) -> Allowed:
             kinds["terms"] |= {sections[id_]["term_id"]} if "term_id" in sections[id_] else set()
         kinds["resources"] = {id_ for id_, courses in town.courses_of.items() if courses & kinds["courses"]}
         if "read:student_contacts" in spec.scopes:
-            roles["contact"] = {id_ for id_, user in users.items() if related(user) & (roles["student"] - without_contacts)}
+            roles["contact"] = {
+                id_ for id_, user in users.items() if related(user) & (roles["student"] - without_contacts)
+            }
     roles["contact"] = {id_ for id_ in roles["contact"] if related(users[id_]) & roles["student"]}
     return Allowed(roles, kinds)
 
@@ -156,7 +164,9 @@ def named(town: Town, operator: str, values: list[str]) -> set[str]:
     }
 
 
-def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, set[str]], without_contacts: set[str]) -> None:
+def _pick(
+    town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, set[str]], without_contacts: set[str]
+) -> None:
     users, sections, kind = town.records["users"], town.records["sections"], rule["kind"]
     role = "district_admin" if kind == "admin" else kind
     if kind == "section":
@@ -165,12 +175,15 @@ def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, s
         before = set(roles["student"])
         roles["student"] |= {student for id_ in found for student in sections[id_]["students"]}
         roles["teacher"] |= {teacher for id_ in found for teacher in sections[id_]["teachers"]}
-        without_contacts -= roles["student"] - before | {student for id_ in found for student in sections[id_]["students"]}
+        without_contacts -= roles["student"] - before | {
+            student for id_ in found for student in sections[id_]["students"]
+        }
         return
     found = {
         id_
         for id_, user in users.items()
-        if role in user["roles"] and _fits(town, user["roles"][role], rule, user["roles"][role].get("schools", []))
+        if role in user["roles"]
+        and _fits(town, user["roles"][role], rule, user["roles"][role].get("schools", []))
     }
     if kind == "student":
         without_contacts -= found
@@ -183,16 +196,26 @@ def _pick(town: Town, rule: Json, roles: dict[str, set[str]], kinds: dict[str, s
     if "sections" in rule["with"]:
         kinds["sections"] |= held
     if kind == "staff" and rule["with"]:
-        named_along = set(town.records["schools"]) if "schools" in rule["with"] else named(town, "equals any of", rule["with"])
-        kinds["schools"] |= named_along & {school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]}
+        named_along = (
+            set(town.records["schools"])
+            if "schools" in rule["with"]
+            else named(town, "equals any of", rule["with"])
+        )
+        kinds["schools"] |= named_along & {
+            school for id_ in found for school in users[id_]["roles"]["staff"]["schools"]
+        }
 
 
 def _fits(town: Town, shown: Json, rule: Json, schools: list[str]) -> bool:
     for field, operator, *given in rule["where"]:
-        values = [part for value in given for part in value.split(";")] if operator.endswith("any of") else given
+        values = (
+            [part for value in given for part in value.split(";")] if operator.endswith("any of") else given
+        )
         if field == "school":
             is_not = operator.startswith("does not")
-            positive = {"does not equal any of": "equals any of", "does not contain": "contains"}.get(operator, operator)
+            positive = {"does not equal any of": "equals any of", "does not contain": "contains"}.get(
+                operator, operator
+            )
             if bool(named(town, positive, values) & set(schools)) == is_not:
                 return False
         else:
@@ -221,7 +244,10 @@ def expected(town: Town, spec: Spec, ids: Allowed) -> dict[str, dict[str, Json]]
             section["teacher"] = section["teachers"][0]
     for id_, user in town.records["users"].items():
         if roles := {role: held for role, held in user["roles"].items() if id_ in ids.roles[role]}:
-            shown["users"][id_] = {**undated(user), "roles": {role: _role(spec, ids, role, held) for role, held in roles.items()}}
+            shown["users"][id_] = {
+                **undated(user),
+                "roles": {role: _role(spec, ids, role, held) for role, held in roles.items()},
+            }
             if f"{next(iter(roles))}.email" in (*spec.withheld, *spec.unasked):
                 shown["users"][id_]["email"] = ""
     shown["districts"] = {id_: undated(record) for id_, record in town.records["districts"].items()}
@@ -233,7 +259,10 @@ def _role(spec: Spec, ids: Allowed, role: str, held: Json) -> Json:
         name: value
         for name, value in held.items()
         if f"{role}.{name}" not in (*spec.withheld, *spec.unasked)
-        and (name not in SENSITIVE_FIELDS or (SENSITIVE_FIELDS[name] in spec.scopes and f"student.{name}" in spec.sensitive))
+        and (
+            name not in SENSITIVE_FIELDS
+            or (SENSITIVE_FIELDS[name] in spec.scopes and f"student.{name}" in spec.sensitive)
+        )
     }
     if "schools" in shown:
         shown["schools"] = [school for school in held["schools"] if school in ids.kinds["schools"]]
@@ -245,7 +274,11 @@ def _role(spec: Spec, ids: Allowed, role: str, held: Json) -> Json:
 
 
 def undated(record: Json) -> Json:
-    return {name: value for name, value in record.items() if name not in ("created", "last_modified", "updated", "last_sync")}
+    return {
+        name: value
+        for name, value in record.items()
+        if name not in ("created", "last_modified", "updated", "last_sync")
+    }
 
 
 # The sweep -------------------------------------------------------------------------------------------
@@ -257,8 +290,15 @@ def sweep(town: Town, spec: Spec) -> None:
     records = expected(town, spec, ids)
     may = ids_in(json.dumps(records)) | {town.desk.district.id}
     linked = Roster(
-        {kind: dict(of_kind) for kind, of_kind in expected(town, replace(spec, keeps_ids=False), ids).items()},
-        {id_: courses & set(records["courses"]) for id_, courses in town.courses_of.items() if id_ in records["resources"]},
+        {
+            kind: dict(of_kind)
+            for kind, of_kind in expected(town, replace(spec, keeps_ids=False), ids).items()
+        },
+        {
+            id_: courses & set(records["courses"])
+            for id_, courses in town.courses_of.items()
+            if id_ in records["resources"]
+        },
     )
     for kind in KINDS:
         found = {record["id"]: undated(record) for record in reader.pull(f"/v3.0/{kind}", limit=17)}
@@ -291,7 +331,8 @@ def sweep(town: Town, spec: Spec) -> None:
 
 
 def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) -> None:
-    """Of a person of several roles who is seen in a lesser one only, name and email are that role's own row's."""
+    """Of a person of several roles who is seen in a lesser one only, name and email are that role's own
+    row's."""
     for id_, user in wanted.items():
         if id_ in found and next(iter(user["roles"])) != next(iter(town.records["users"][id_]["roles"])):
             user["name"] = found[id_]["name"]
@@ -299,12 +340,25 @@ def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) ->
 
 
 def _same_list(
-    town: Town, linked: Roster, records: dict[str, Any], row: str, id_: str, path: str, role: str | None, primary: bool
+    town: Town,
+    linked: Roster,
+    records: dict[str, Any],
+    row: str,
+    id_: str,
+    path: str,
+    role: str | None,
+    primary: bool,
 ) -> None:
     query = "&".join([*([f"role={role}"] if role else []), *(["primary=true"] if primary else [])])
-    found = [record["id"] for record in town.reader.pull(f"/v3.0{path}?{query}" if query else f"/v3.0{path}", limit=5)]
+    found = [
+        record["id"]
+        for record in town.reader.pull(f"/v3.0{path}?{query}" if query else f"/v3.0{path}", limit=5)
+    ]
     kind = next(one.returns for one in ENDPOINTS if one.path == row)
-    assert sorted(linked.related(row, id_, role=role, primary=primary) & set(records[kind])) == found, (path, query)
+    assert sorted(linked.related(row, id_, role=role, primary=primary) & set(records[kind])) == found, (
+        path,
+        query,
+    )
 
 
 def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> None:
@@ -312,13 +366,16 @@ def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> Non
     others = {kind: sorted(set(town.records[kind]) - set(records[kind]))[:2] for kind in KINDS}
     for row in ENDPOINTS:
         for id_ in others[row.source] if "{id}" in row.path else ():
-            unshared, missing = (town.reader.ask(f"/v3.0{row.path.replace('{id}', one)}") for one in (id_, MISSING))
+            unshared, missing = (
+                town.reader.ask(f"/v3.0{row.path.replace('{id}', one)}") for one in (id_, MISSING)
+            )
             assert (unshared.status, unshared.headers) == (404, missing.headers)
             assert unshared.body.replace(id_.encode(), MISSING.encode()) == missing.body
 
 
 def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
-    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who is named now."""
+    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who
+    is named now."""
     contact = town.reader.pull("/v3.0/districts")[0].get("district_contact")
     for event in town.reader.feed():
         assert event["data"]["object"].get("district_contact", contact) == contact
@@ -334,7 +391,8 @@ def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
 
 
 def _no_hidden_role_is_told(town: Town, was: dict[str, Json], now: dict[str, Json], snapshot: int) -> None:
-    """No event holds, or is found by, a role of somebody that an edit has just hidden; nor does the difference to before it."""
+    """No event holds, or is found by, a role of somebody that an edit has just hidden; nor does the
+    difference to before it."""
     lost = {id_: set(user["roles"]) - set(now[id_]["roles"]) for id_, user in was.items() if id_ in now}
     feed, since = town.reader.feed(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")
     for event in (*feed, *since):
@@ -355,28 +413,38 @@ def _no_hidden_role_is_told(town: Town, was: dict[str, Json], now: dict[str, Jso
 
 # Random shares ---------------------------------------------------------------------------------------
 #
-# Drawn by plain chance: Hypothesis begins with what is empty and goes on with what is nearly the same, so that few of its first
-# examples hide a part of anything.
+# Drawn by plain chance: Hypothesis begins with what is empty and goes on with what is nearly the same, so
+# that few of its first examples hide a part of anything.
 
 
 def drawn(town: Town, chance: Random) -> Spec:
     """A spec: most of them leave people out by share, by scopes or by both, and all do so in many ways."""
-    gone = chance.sample(chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5)))
+    gone = chance.sample(
+        chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5))
+    )
     sensitive = chance.sample(SENSITIVE, chance.choice((0, 1, 3, len(SENSITIVE))))
-    asked = chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8)))
-    refused = [field for field in chance.sample(sharing.ASKABLE, chance.choice((0, 0, 8))) if field not in asked]
-    opened = chance.sample(sorted(sharing.SENSITIVE_FIELDS), chance.choice((0, 3, len(sharing.SENSITIVE_FIELDS))))
+    asked = chance.sample(narrowing.ASKABLE, chance.choice((0, 0, 8)))
+    refused = [
+        field for field in chance.sample(narrowing.ASKABLE, chance.choice((0, 0, 8))) if field not in asked
+    ]
+    opened = chance.sample(
+        sorted(narrowing.SENSITIVE_FIELDS), chance.choice((0, 3, len(narrowing.SENSITIVE_FIELDS)))
+    )
     return replace(
         Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked, refused),
-        share=sharing.parse(share(town, chance)),
-        withheld=tuple(sorted(chance.sample(sharing.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
+        share=narrowing.parse(share(town, chance)),
+        withheld=tuple(sorted(chance.sample(narrowing.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
         keeps_ids=chance.random() < 0.25,
         sensitive=tuple(sorted(opened)),
     )
 
 
 def share(town: Town, chance: Random) -> object:
-    schools = [text for id_, school in town.records["schools"].items() for text in (id_, school["sis_id"], school["name"])]
+    schools = [
+        text
+        for id_, school in town.records["schools"].items()
+        for text in (id_, school["sis_id"], school["name"])
+    ]
     kind = chance.choice(("everything", "schools", "rules", "rules"))
     if kind == "everything":
         return None
@@ -387,7 +455,7 @@ def share(town: Town, chance: Random) -> object:
 
 def rule(town: Town, chance: Random, schools: list[str]) -> Json:
     kind = chance.choice(sorted(FIELDS))
-    role, along = "district_admin" if kind == "admin" else kind, sharing.KINDS[kind][1]
+    role, along = "district_admin" if kind == "admin" else kind, narrowing.KINDS[kind][1]
     shown = [user["roles"][role] for user in town.records["users"].values() if role in user["roles"]]
     shown = list(town.records["sections"].values()) if kind == "section" else shown
 
@@ -396,15 +464,25 @@ def rule(town: Town, chance: Random, schools: list[str]) -> Json:
         values = sorted({str(one.get(field, one.get("staff_id", ""))) for one in shown} | {"x"})
         found = chance.choices(schools if field == "school" else values, k=chance.choice((1, 3, 6)))
         parts = [value if chance.random() < 0.7 else value[: max(1, len(value) // 2)] for value in found]
-        return [field, chance.choice(list(sharing.OPERATORS)), *([";".join(parts)] if chance.random() < 0.3 else parts)]
+        return [
+            field,
+            chance.choice(list(narrowing.OPERATORS)),
+            *([";".join(parts)] if chance.random() < 0.3 else parts),
+        ]
 
     where = [condition() for _ in range(chance.choice((0, 1, 1, 2)))]
     if kind == "staff" and chance.random() < 0.5:
         return {"kind": kind, "where": where, "with": chance.choices(schools, k=2)}
-    return {"kind": kind, "where": where, "with": sorted(chance.sample(along, chance.choice((0, len(along), len(along)))))}
+    return {
+        "kind": kind,
+        "where": where,
+        "with": sorted(chance.sample(along, chance.choice((0, len(along), len(along))))),
+    }
 
 
-@pytest.fixture(scope="module", params=["sqlite 3", "sqlite 18", "postgresql 5", "sqlite 15 clone", "postgresql 13 clone"])
+@pytest.fixture(
+    scope="module", params=["sqlite 3", "sqlite 18", "postgresql 5", "sqlite 15 clone", "postgresql 13 clone"]
+)
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     kind, seed, *copied = request.param.split()
     folder = tmp_path_factory.mktemp("leak")
@@ -419,7 +497,9 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield _town(copy, copy.source, int(seed))
             return
         desk = stack.enter_context(closing(Desk(database, folder)))
-        yield _town(desk, desk.connect("Whole", (*SECURE_SYNC, *SENSITIVE), sharing.SENSITIVE_FIELDS), int(seed))
+        yield _town(
+            desk, desk.connect("Whole", (*SECURE_SYNC, *SENSITIVE), narrowing.SENSITIVE_FIELDS), int(seed)
+        )
 
 
 @contextmanager
@@ -468,7 +548,8 @@ def _upload_what_is_not_taken_in(desk: Desk) -> None:
 
 
 def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
-    """Edit the share, name another contact at times, go on to a day, if any, and look at all that is to be seen then."""
+    """Edit the share, name another contact at times, go on to a day, if any, and look at all that is to be
+    seen then."""
     was = town.reader.everything()
     heard, snapshot = len(town.reader.feed()), town.desk.now.head
     town.reader.edit(spec)
@@ -489,5 +570,7 @@ def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
     news = town.reader.feed()[heard:]
     may = before | ids_in(json.dumps(town.reader.everything())) | {event["id"] for event in news}
     assert ids_in(json.dumps(news)) <= may
-    assert MARK not in json.dumps([news, town.reader.everything(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")])
+    assert MARK not in json.dumps(
+        [news, town.reader.everything(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")]
+    )
     _nothing_hidden_is_told(town, spec)

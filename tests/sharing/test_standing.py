@@ -1,4 +1,5 @@
-"""A district's own record stays true while days pass, addresses change, and people are given ways to sign in."""
+"""A district's own record stays true while days pass, addresses change, and people are given ways to sign
+in."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ import pytest
 
 from rollbook import sync
 from rollbook.errors import Busy
-from rollbook.store import credentials, districts, people
-from rollbook.store.keys import Sealer
-from rollbook.store.own_record import change_record, keep_true
+from rollbook.store.accounts import credentials
+from rollbook.store.district import districts
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.records import people
+from rollbook.store.records.own_record import change_record, keep_true
 from rollbook.web import upkeep
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader
@@ -42,7 +45,9 @@ def person(desk: Desk, name: str) -> str:
         return people.find(connection, people.whole(connection, number), name).id
 
 
-def test_a_pause_begins_and_ends_with_its_days(desk: Desk, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_begins_and_ends_with_its_days(
+    desk: Desk, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     today, now = date.today(), time.time()
     sync.pause(desk.database, desk.now, today + DAY, today + DAY)
     states = []
@@ -56,7 +61,11 @@ def test_a_pause_begins_and_ends_with_its_days(desk: Desk, reader: Reader, monke
 
 def test_what_was_to_be_mended_still_is_after_a_pause(desk: Desk, reader: Reader) -> None:
     yesterday = (date.today() - DAY).isoformat()
-    columns: dict[str, object] = {"state": "paused", "error": "students.csv is missing", "pause_start": yesterday}
+    columns: dict[str, object] = {
+        "state": "paused",
+        "error": "students.csv is missing",
+        "pause_start": yesterday,
+    }
     change_record(desk.database, desk.now, "pause", {**columns, "pause_end": yesterday})
     keep_true(desk.database)
     assert record(reader)["state"] == "pending"
@@ -89,14 +98,22 @@ def test_login_methods_are_those_that_people_have(desk: Desk, reader: Reader) ->
     emmy = person(desk, "emmy")
     names: Any = {"name": "G", "client_id": "c", "secret": "s"}
     assert after(lambda c: credentials.give_badges(c, number, {emmy: "A" * 28})) == ["Clever Badges"]
-    google = after(lambda c: credentials.set_provider(c, sealer, number, issuer="https://accounts.google.com", **names))
+    google = after(
+        lambda c: credentials.set_provider(c, sealer, number, issuer="https://accounts.google.com", **names)
+    )
     assert google == ["Clever Badges", "Google"]
     other = after(lambda c: credentials.set_provider(c, sealer, number, issuer="https://id.example", **names))
     assert other == ["Clever Badges", "Other"]
     assert after(lambda c: credentials.drop_provider(c, number)) == ["Clever Badges"]
     header = world.FILES["students.csv"].splitlines()[0]
-    rows = world.FILES["students.csv"].replace(header, f"{header},Username,Password").replace(",byron\n", ",byron,u,p\n")
-    desk.sync({**world.FILES, "students.csv": rows.replace("south.example,,,,,,,\n", "south.example,,,,,,,,u2,p\n")})
+    rows = (
+        world.FILES["students.csv"]
+        .replace(header, f"{header},Username,Password")
+        .replace(",byron\n", ",byron,u,p\n")
+    )
+    desk.sync(
+        {**world.FILES, "students.csv": rows.replace("south.example,,,,,,,\n", "south.example,,,,,,,,u2,p\n")}
+    )
     assert record(reader)["login_methods"] == ["Clever Badges", "Clever Passwords"]
 
 

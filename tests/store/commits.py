@@ -1,4 +1,5 @@
-"""Commits by hand: records as plain dictionaries, without files, so that a test of the feed takes milliseconds."""
+"""Commits by hand: records as plain dictionaries, without files, so that a test of the feed takes
+milliseconds."""
 
 from __future__ import annotations
 
@@ -10,18 +11,20 @@ from typing import Any
 
 import orjson
 
-from rollbook.contract.access import SECURE_SYNC, Access
-from rollbook.contract.endpoints import EVENTS
-from rollbook.contract.events import rank
-from rollbook.contract.kinds import ROLE
-from rollbook.contract.query import parse
-from rollbook.store import applications, districts, events, history, views
-from rollbook.store.applications import Application
-from rollbook.store.database import Database
-from rollbook.store.districts import District, timestamp
-from rollbook.store.history import THIS_RUN, Keep, Outcome
-from rollbook.store.keys import Sealer
-from rollbook.store.views import Spec, View
+from rollbook.contract.clever.endpoints import EVENTS
+from rollbook.contract.clever.event_rows import rank
+from rollbook.contract.clever.query import parse
+from rollbook.domain.access import SECURE_SYNC, Access
+from rollbook.domain.kinds import ROLE
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.district.views import Spec, View
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.records import commits, event_feed
+from rollbook.store.records.commits import THIS_RUN, Keep, Outcome
 
 Json = dict[str, Any]
 # (verb, kind, record)
@@ -74,7 +77,7 @@ class Feed:
         made, _ = applications.create(self.database, f"{self.district.name} {self.count}")
         token = applications.connect(self.database, self.sealer, made, self.district, view or self.view())
         if on:
-            events.switch(self.database, made.number, on=True)
+            event_feed.switch(self.database, made.number, on=True)
         return made, self.access(token), token
 
     def access(self, token: str) -> Access:
@@ -93,7 +96,7 @@ class Feed:
         state: str = "running",
     ) -> int:
         """Commit changes to one view, the first one by default."""
-        before = history.present(self.database, self.district)
+        before = commits.present(self.database, self.district)
         now = districts.moment_after(self.database, before.created, moment or time.time())
         number = (view or before.views[0]).number
         rows = sorted(
@@ -110,21 +113,30 @@ class Feed:
             ),
             key=lambda row: (row[0], row[2], row[3]),
         )
-        outcome = Outcome("files", now, {}, {"snapshot": THIS_RUN, "state": "running", "error": "", "last_sync": timestamp(now)})
-        keep = Keep(timestamp(now - 100 * 86_400), events.floor_at(now - event_days * 86_400))
-        return history.commit(self.database, self.district, before, outcome, changes=rows, keep=keep)
+        outcome = Outcome(
+            "files",
+            now,
+            {},
+            {"snapshot": THIS_RUN, "state": "running", "error": "", "last_sync": timestamp(now)},
+        )
+        keep = Keep(timestamp(now - 100 * 86_400), event_feed.floor_at(now - event_days * 86_400))
+        return commits.commit(self.database, self.district, before, outcome, changes=rows, keep=keep)
 
 
 def feed(database: Database, folder: Path, name: str = "Ash District") -> Feed:
     return Feed(database, folder, districts.create(database, name))
 
 
-def page(store: Feed, access: Access, query: str = "", floor: str = NOTHING_TOO_OLD) -> tuple[list[Json], bool]:
+def page(
+    store: Feed, access: Access, query: str = "", floor: str = NOTHING_TOO_OLD
+) -> tuple[list[Json], bool]:
     """One page of the feed: its events, and whether more follow."""
     with store.database.read() as connection:
-        found = events.page(connection, access, "/v3.0", parse(EVENTS[0], query), floor)
+        found = event_feed.page(connection, access, "/v3.0", parse(EVENTS[0], query), floor)
     elements = orjson.loads(b"[%b]" % found.elements)
-    assert [f"/v3.0/events/{element['data']['id']}" for element in elements] == [element["uri"] for element in elements]
+    assert [f"/v3.0/events/{element['data']['id']}" for element in elements] == [
+        element["uri"] for element in elements
+    ]
     shown = [element["data"] for element in elements]
     ends = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
     assert ends == (found.first, found.last)

@@ -1,4 +1,5 @@
-"""Both databases behind the same functions: what a transaction promises, and what is said when the database is in trouble."""
+"""Both databases behind the same functions: what a transaction promises, and what is said when the database
+is in trouble."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ import apsw
 import pytest
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
-from rollbook.store import postgresql, sqlite
-from rollbook.store.database import Connection, Database, open_database
+from rollbook.store.engine import postgresql, sqlite
+from rollbook.store.engine.database import Connection, Database, open_database
 
 
 def facts(database: Database) -> dict[str, str]:
@@ -84,7 +85,9 @@ def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
 
 def test_many_rows_go_in_at_once_in_their_order(database: Database) -> None:
     with database.write() as connection:
-        connection.insert("facts", "name, value", ((f"test {number:05}", str(number)) for number in range(5_000)))
+        connection.insert(
+            "facts", "name, value", ((f"test {number:05}", str(number)) for number in range(5_000))
+        )
     found = facts(database)
     assert [found[f"test {number:05}"] for number in range(5_000)] == [str(number) for number in range(5_000)]
 
@@ -94,7 +97,10 @@ def test_texts_are_ordered_byte_by_byte(database: Database) -> None:
     with database.write() as connection:
         connection.insert("facts", "name, value", ((name, "") for name in names))
     with database.read() as connection:
-        found = [name for (name,) in connection.rows("SELECT name FROM facts WHERE name LIKE 'test%' ORDER BY name")]
+        found = [
+            name
+            for (name,) in connection.rows("SELECT name FROM facts WHERE name LIKE 'test%' ORDER BY name")
+        ]
     assert found == sorted(names, key=str.encode)
 
 
@@ -162,8 +168,13 @@ def test_a_full_disk_is_told_and_leaves_all_as_it_was(small_database: Database) 
     raw: Any = small_database
     pages = raw._writer.pragma("page_count")
     raw._writer.pragma("max_page_count", pages + 2)
-    with pytest.raises(MachineTrouble, match="full; nothing was written"), small_database.write() as connection:
-        connection.insert("facts", "name, value", ((f"test b {number}", "x" * 100_000) for number in range(100)))
+    with (
+        pytest.raises(MachineTrouble, match="full; nothing was written"),
+        small_database.write() as connection,
+    ):
+        connection.insert(
+            "facts", "name, value", ((f"test b {number}", "x" * 100_000) for number in range(100))
+        )
     assert facts(small_database) == {"test a": "1"}
     raw._writer.pragma("max_page_count", 1_000_000)
     with small_database.write() as connection:
@@ -228,7 +239,8 @@ def test_who_must_not_wait_is_told_at_once(database: Database, database_address:
 
 
 def test_who_must_not_wait_leaves_a_long_log_to_others(small_database: Database, tmp_path: Path) -> None:
-    """After a large commit that a reader was in the way of, the next writer would move all of the log to its place."""
+    """After a large commit that a reader was in the way of, the next writer would move all of the log to its
+    place."""
     value = "x" * 8_000
 
     def is_in_the_file() -> bool:
@@ -238,7 +250,9 @@ def test_who_must_not_wait_leaves_a_long_log_to_others(small_database: Database,
     with closing(open_database(str(tmp_path / "rollbook.db"))) as other, other.read() as connection:
         connection.row("SELECT count(*) FROM facts")
         with small_database.write() as writing:
-            writing.insert("facts", "name, value", ((f"test {number}", value) for number in range(2 * sqlite.LOG_PAGES)))
+            writing.insert(
+                "facts", "name, value", ((f"test {number}", value) for number in range(2 * sqlite.LOG_PAGES))
+            )
     assert not is_in_the_file()
     with small_database.without_waiting(), small_database.write(is_durable=False) as writing:
         put(writing, "a", "1")
@@ -267,7 +281,9 @@ def test_a_thread_that_ends_leaves_no_file_open(small_database: Database) -> Non
 
 def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path) -> None:
     with small_database.write() as connection:
-        connection.insert("facts", "name, value", ((f"test {number}", "x" * 1_000) for number in range(1_000)))
+        connection.insert(
+            "facts", "name, value", ((f"test {number}", "x" * 1_000) for number in range(1_000))
+        )
     small_database.close()
     path = tmp_path / "rollbook.db"
     whole = path.read_bytes()
@@ -280,7 +296,8 @@ def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"School_id,School_name\n" * 100, b"SQLite format 3\x00" + b"\xff" * 5_000, b"PK\x03\x04" * 500]
+    "content",
+    [b"School_id,School_name\n" * 100, b"SQLite format 3\x00" + b"\xff" * 5_000, b"PK\x03\x04" * 500],
 )
 def test_a_file_that_is_no_database_is_told_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "schools.csv"
@@ -316,7 +333,9 @@ def test_a_server_that_is_not_there_is_told_without_its_password(address: str) -
 
 def test_a_postgresql_server_that_goes_away_is_told(postgresql_address: str) -> None:
     with closing(open_database(postgresql_address)) as opened:
-        told = pytest.raises(MachineTrouble, match=r"^database: the PostgreSQL server cannot be reached or used: ")
+        told = pytest.raises(
+            MachineTrouble, match=r"^database: the PostgreSQL server cannot be reached or used: "
+        )
         with told, opened.write() as connection:
             connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
         with opened.read() as connection:
@@ -324,8 +343,11 @@ def test_a_postgresql_server_that_goes_away_is_told(postgresql_address: str) -> 
 
 
 @pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
-def test_reads_wait_for_a_connection_and_none_fails(database_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pool begins with one connection, and has fewer than there are reads, which take longer than one wait in it."""
+def test_reads_wait_for_a_connection_and_none_fails(
+    database_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool begins with one connection, and has fewer than there are reads, which take longer than one
+    wait in it."""
     monkeypatch.setattr(postgresql, "WAIT_SECONDS", 0.5)
     together = threading.Barrier(60)
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from rollbook.errors import Conflict, Unknown
-from rollbook.store import districts
-from rollbook.store.database import Database
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database
 
 
 class Clock:
@@ -44,7 +44,9 @@ def test_an_unknown_district_is_told_with_those_there_are(database: Database) ->
         districts.find(database, "Shelbyville")
 
 
-def test_ids_rise_with_creation_also_when_the_clock_goes_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_rise_with_creation_also_when_the_clock_goes_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Clock(1_900_000_000.5)
     monkeypatch.setattr(districts, "time", clock)
     batches = []
@@ -81,7 +83,9 @@ def test_history_never_goes_back(database: Database, monkeypatch: pytest.MonkeyP
     assert districts.moment_after(database, "1970-01-01T01:00:00.000Z") == pytest.approx(3_600.001)
 
 
-def test_ids_are_random_unless_a_database_is_told_a_seed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_are_random_unless_a_database_is_told_a_seed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(districts, "time", Clock(1_000.0))
     assert len({districts.reserve(database, 5_000.0 + number).prefix[8:] for number in range(20)}) == 20
 
@@ -89,10 +93,19 @@ def test_ids_are_random_unless_a_database_is_told_a_seed(database: Database, mon
 def test_fixed_ids_follow_from_the_seed_and_the_order_of_what_is_done(database: Database) -> None:
     districts.fix_ids(database, "7", 1_000.5)
     made = districts.create(database, "Springfield")
-    found = [made.id[:16], *(districts.reserve(database, moment).prefix for moment in (None, 900.0, 5_000.5, None))]
+    found = [
+        made.id[:16],
+        *(districts.reserve(database, moment).prefix for moment in (None, 900.0, 5_000.5, None)),
+    ]
     assert [int(prefix[:8], 16) for prefix in found] == [1_000, 1_001, 1_002, 5_000, 5_001]
     # Written down, as somebody's fixtures have them: these never change.
-    assert found == ["000003e8ba91de4d", "000003e9f280dd11", "000003eaa15bf581", "00001388b1ec51d9", "0000138959b832ba"]
+    assert found == [
+        "000003e8ba91de4d",
+        "000003e9f280dd11",
+        "000003eaa15bf581",
+        "00001388b1ec51d9",
+        "0000138959b832ba",
+    ]
 
 
 def test_the_clock_of_fixed_ids_stands_at_the_last_batch(database: Database) -> None:

@@ -11,13 +11,14 @@ import httpx
 import orjson
 import pytest
 
-from rollbook.contract.access import Access
-from rollbook.contract.events import ORDER, previous_attributes
+from rollbook.contract.clever.event_rows import ORDER, previous_attributes
+from rollbook.domain.access import Access
 from rollbook.errors import NotFound
 from rollbook.settings import Settings
-from rollbook.store import districts, events, history
-from rollbook.store.database import Database
-from rollbook.store.districts import IdBatch
+from rollbook.store.district import districts
+from rollbook.store.district.districts import IdBatch
+from rollbook.store.engine.database import Database
+from rollbook.store.records import commits, event_feed
 from rollbook.web.app import App
 from tests.store.commits import NOTHING_TOO_OLD, Feed, Json, feed, id_, page, person, school, types, whole
 
@@ -84,11 +85,16 @@ def test_ids_rise_within_a_batch_in_the_documented_order(store: Feed) -> None:
     _, access, _ = store.application()
     people = ("district_admin", "student", "contact", "teacher", "staff")
     made = [
-        *((kind, {"id": id_(100 - at), "name": kind}) for at, kind in enumerate(("sections", "courses", "terms", "schools"))),
+        *(
+            (kind, {"id": id_(100 - at), "name": kind})
+            for at, kind in enumerate(("sections", "courses", "terms", "schools"))
+        ),
         *(("users", person(20 - at, role, title="a")) for at, role in enumerate(reversed(people))),
         ("resources", {"id": id_(7), "title": "r"}),
     ]
-    sections = [(kind, {**record, "school": id_(97)} if kind == "sections" else record) for kind, record in made]
+    sections = [
+        (kind, {**record, "school": id_(97)} if kind == "sections" else record) for kind, record in made
+    ]
 
     def again(kind: str, record: Json) -> Json:
         if kind == "users":
@@ -117,7 +123,11 @@ def test_one_batch_creates_then_updates_then_deletes(store: Feed) -> None:
     _, access, _ = store.application()
     store.commit(("created", "schools", school(1)), ("created", "schools", school(2)))
     last = whole(store, access)[-1]["id"]
-    store.commit(("deleted", "schools", school(1)), ("updated", "schools", school(2, "Birch")), ("created", "schools", school(3)))
+    store.commit(
+        ("deleted", "schools", school(1)),
+        ("updated", "schools", school(2, "Birch")),
+        ("created", "schools", school(3)),
+    )
     assert types(whole(store, access, f"starting_after={last}")) == [
         "schools.created",
         "districts.updated",
@@ -141,9 +151,15 @@ def test_each_sync_gives_one_update_of_the_district_with_the_old_last_sync(store
 
 def test_a_change_of_dates_alone_is_no_event(store: Feed) -> None:
     _, access, _ = store.application()
-    store.commit(("created", "schools", school(1, last_modified="a")), ("created", "resources", {"id": id_(2), "updated": "a"}))
+    store.commit(
+        ("created", "schools", school(1, last_modified="a")),
+        ("created", "resources", {"id": id_(2), "updated": "a"}),
+    )
     last = whole(store, access)[-1]["id"]
-    store.commit(("updated", "schools", school(1, last_modified="b")), ("updated", "resources", {"id": id_(2), "updated": "b"}))
+    store.commit(
+        ("updated", "schools", school(1, last_modified="b")),
+        ("updated", "resources", {"id": id_(2), "updated": "b"}),
+    )
     assert types(whole(store, access, f"starting_after={last}")) == ["districts.updated"]
 
 
@@ -152,15 +168,23 @@ def test_lists_of_related_ids_are_no_records_and_publish_nothing(store: Feed) ->
     before = len(whole(store, access))
     with store.database.read() as connection:
         view = access.view
-        assert events.is_published(connection, store.view())
+        assert event_feed.is_published(connection, store.view())
     changes = [(view, -1, "students.sections", id_(1), None, id_(2))]
-    present = history.present(store.database, store.district)
-    history.commit(store.database, store.district, present, history.Outcome("files", time.time(), {}, {}), changes=changes)
+    present = commits.present(store.database, store.district)
+    commits.commit(
+        store.database,
+        store.district,
+        present,
+        commits.Outcome("files", time.time(), {}, {}),
+        changes=changes,
+    )
     assert before == len(whole(store, access))
 
 
-def test_a_batch_larger_than_a_block_loses_and_doubles_nothing(store: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "BATCH_ROWS", 7)
+def test_a_batch_larger_than_a_block_loses_and_doubles_nothing(
+    store: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "BATCH_ROWS", 7)
     _, access, _ = store.application()
     store.commit(*(("created", "schools", school(number)) for number in range(1, 30)))
     found = without_district(whole(store, access))
@@ -183,17 +207,21 @@ def test_no_events_are_made_while_no_connection_has_them_on(store: Feed) -> None
 def test_events_begin_when_they_are_switched_on_and_end_when_off(store: Feed) -> None:
     application, _, token = store.application(on=False)
     store.commit(("created", "schools", school(1)))
-    events.switch(store.database, application.number, on=True)
+    event_feed.switch(store.database, application.number, on=True)
     assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(2)))
-    assert [id_(2)] == [event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))]
-    events.switch(store.database, application.number, on=False)
+    assert [id_(2)] == [
+        event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))
+    ]
+    event_feed.switch(store.database, application.number, on=False)
     assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(3)))
-    events.switch(store.database, application.number, on=True)
+    event_feed.switch(store.database, application.number, on=True)
     assert whole(store, store.access(token)) == []
     store.commit(("created", "schools", school(4)))
-    assert [id_(4)] == [event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))]
+    assert [id_(4)] == [
+        event["data"]["object"]["id"] for event in without_district(whole(store, store.access(token)))
+    ]
 
 
 def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserved_before(
@@ -204,7 +232,7 @@ def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserv
 
     def reserve_and_then_switch_on(database: Database, moment: float | None = None) -> IdBatch:
         ids = reserve(database, moment)
-        events.switch(database, application.number, on=True)
+        event_feed.switch(database, application.number, on=True)
         return ids
 
     monkeypatch.setattr(districts, "reserve", reserve_and_then_switch_on)
@@ -215,7 +243,7 @@ def test_what_is_committed_after_switching_on_is_seen_though_its_ids_were_reserv
 def test_switching_on_twice_keeps_what_came_since_the_first_time(store: Feed) -> None:
     application, access, _ = store.application()
     store.commit(("created", "schools", school(1)))
-    events.switch(store.database, application.number, on=True)
+    event_feed.switch(store.database, application.number, on=True)
     assert len(whole(store, access)) == 2
 
 
@@ -249,7 +277,7 @@ def test_a_connection_sees_the_events_of_its_own_district_only(store: Feed, tmp_
 
 def get(store: Feed, access: Access, event_id: str, floor: str = NOTHING_TOO_OLD) -> str:
     with store.database.read() as connection:
-        return events.get(connection, access, event_id, floor)
+        return event_feed.get(connection, access, event_id, floor)
 
 
 def test_an_event_is_found_by_its_id(store: Feed) -> None:
@@ -273,7 +301,7 @@ def test_foreign_early_expired_and_unknown_events_are_not_found(store: Feed, tmp
         get(store, early, id_(1))
     with pytest.raises(NotFound):
         get(store, early, event_id, floor=f"{int(event_id[:8], 16) + 1:08x}{'0' * 16}")
-    events.switch(store.database, application.number, on=False)
+    event_feed.switch(store.database, application.number, on=False)
     with pytest.raises(NotFound):
         get(store, late, event_id)
 
@@ -422,7 +450,9 @@ def test_a_commit_drops_events_older_than_the_retention(store: Feed) -> None:
     store.commit(("created", "schools", school(2)), moment=time.time() + 10 * DAY, event_days=30)
     assert len(whole(store, access)) == 4
     store.commit(("created", "schools", school(3)), moment=time.time() + 35 * DAY, event_days=30)
-    assert [id_(2), id_(3)] == [event["data"]["object"]["id"] for event in without_district(whole(store, access))]
+    assert [id_(2), id_(3)] == [
+        event["data"]["object"]["id"] for event in without_district(whole(store, access))
+    ]
 
 
 # On the wire -----------------------------------------------------------------------------------------------
@@ -545,9 +575,9 @@ def test_the_api_shows_no_event_older_than_event_days(store: Feed) -> None:
     with store.database.write() as connection:
         for days in (50, 29, 1):
             event_id = f"{int(now - days * DAY):08x}{'1' * 16}"
-            made = events.event(event_id, "schools", None, '{"id":"1"}', ())
+            made = event_feed.event(event_id, "schools", None, '{"id":"1"}', ())
             assert made is not None
-            connection.insert("events", events.COLUMNS, [(access.view, *made)])
+            connection.insert("events", event_feed.COLUMNS, [(access.view, *made)])
         connection.run("UPDATE connections SET events_after = ?", (NOTHING_TOO_OLD,))
     assert len(ask(store, token, "/v3.0/events").json()["data"]) == 2
     assert len(ask(store, token, "/v3.0/events", event_days=60).json()["data"]) == 3

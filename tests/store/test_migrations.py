@@ -1,4 +1,5 @@
-"""The schema's steps, on both databases: each once, in its own transaction, whoever begins at the same time."""
+"""The schema's steps, on both databases: each once, in its own transaction, whoever begins at the same
+time."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from contextlib import closing
 import pytest
 
 from rollbook.errors import BadSetting
-from rollbook.store import migrations
-from rollbook.store.database import Connection, Database, open_database
-from rollbook.store.migrations import STEPS, migrate
+from rollbook.store.engine import migrations
+from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.migrations import STEPS, migrate
 
 
 @pytest.fixture
@@ -22,7 +23,10 @@ def empty(database_address: str) -> Iterator[Database]:
 
 def steps(database: Database) -> list[tuple[int, str]]:
     with database.read() as connection:
-        return [(number, name) for number, name in connection.rows("SELECT step, name FROM migrations ORDER BY step")]
+        return [
+            (number, name)
+            for number, name in connection.rows("SELECT step, name FROM migrations ORDER BY step")
+        ]
 
 
 def expected() -> list[tuple[int, str]]:
@@ -35,7 +39,9 @@ def test_every_step_is_taken_once(empty: Database) -> None:
         assert steps(empty) == expected()
 
 
-def test_a_step_that_fails_leaves_nothing_behind_and_can_be_taken_again(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_leaves_nothing_behind_and_can_be_taken_again(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(connection: Connection) -> None:
         connection.run("CREATE TABLE half (x TEXT)")
         raise ValueError
@@ -59,7 +65,10 @@ def test_a_database_of_a_later_version_is_refused(empty: Database) -> None:
     migrate(empty)
     with empty.write() as connection:
         connection.run("INSERT INTO migrations (step, name) VALUES (?, 'later')", (len(STEPS) + 1,))
-    with pytest.raises(BadSetting, match=rf"later version of Rollbook \(schema {len(STEPS) + 1}; this one knows {len(STEPS)}\)"):
+    with pytest.raises(
+        BadSetting,
+        match=rf"later version of Rollbook \(schema {len(STEPS) + 1}; this one knows {len(STEPS)}\)",
+    ):
         migrate(empty)
 
 
@@ -84,7 +93,9 @@ def test_programs_that_begin_at_once_wait_for_one_another(database_address: str)
     assert failures == []
 
 
-def test_a_program_that_begins_does_not_wait_for_one_that_writes(empty: Database, database_address: str) -> None:
+def test_a_program_that_begins_does_not_wait_for_one_that_writes(
+    empty: Database, database_address: str
+) -> None:
     migrate(empty)
     with closing(open_database(database_address)) as other, empty.write() as connection:
         connection.run("INSERT INTO facts (name, value) VALUES ('test', '1')")

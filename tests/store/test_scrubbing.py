@@ -1,4 +1,5 @@
-"""What earlier versions stored and should not have is gone once the schema is up to date, on both databases."""
+"""What earlier versions stored and should not have is gone once the schema is up to date, on both
+databases."""
 
 from __future__ import annotations
 
@@ -10,15 +11,19 @@ from typing import Any
 
 import pytest
 
-from rollbook.roster import notices
-from rollbook.store import districts, history, migrations, scrubbing
-from rollbook.store.database import Database, open_database
-from rollbook.store.districts import District
-from rollbook.store.migrations import STEPS, migrate
+from rollbook.roster import upload_notices
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine import migrations, scrubbing
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import STEPS, migrate
+from rollbook.store.records import commits
 from tests.sharing.desk import Desk
 
 CELL = "hunter2"
-LEAKED = f"students.csv row 1: no known column name; found 's-1,Ada,{CELL}', expected a header row (and 2 more)"
+LEAKED = (
+    f"students.csv row 1: no known column name; found 's-1,Ada,{CELL}', expected a header row (and 2 more)"
+)
 HELD = "Held for approval: 4,711 of 9,000 students (52 %) would be deleted; the limit is 10 %."
 
 
@@ -36,7 +41,11 @@ def old(database_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data
 def leak(database: Database, district: District, text: str) -> None:
     """Store a text wherever an earlier version stored the error of a district."""
     given = json.dumps({"id": district.id, "name": "Springfield", "error": text})
-    event = {"id": "1" * 24, "type": "districts.updated", "data": {"object": {"id": district.id, "error": text}}}
+    event = {
+        "id": "1" * 24,
+        "type": "districts.updated",
+        "data": {"object": {"id": district.id, "error": text}},
+    }
     event["data"]["previous_attributes"] = {"error": text}  # type: ignore[index]
     with database.write() as connection:
         view = connection.rows("SELECT number FROM views WHERE district = ?", (district.number,))[0][0]
@@ -44,7 +53,9 @@ def leak(database: Database, district: District, text: str) -> None:
         connection.run("UPDATE records SET body = ? WHERE view = ? AND kind = 'districts'", (given, view))
         columns = "view, kind, id, since, until, body"
         connection.insert("versions", columns, [(view, "districts", district.id, 1, 2, given)])
-        connection.insert("events", "view, id, kind, schools, body", [(view, "1" * 24, "districts", "", json.dumps(event))])
+        connection.insert(
+            "events", "view, id, kind, schools, body", [(view, "1" * 24, "districts", "", json.dumps(event))]
+        )
 
 
 def texts(database: Database, tables: tuple[str, ...]) -> str:
@@ -57,7 +68,13 @@ ERRORS = ("districts", "records", "versions", "events")
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [(LEAKED, notices.UNUSABLE), (HELD, notices.HELD), (notices.NO_FILES, notices.NO_FILES), ("", "")]
+    ("text", "wanted"),
+    [
+        (LEAKED, upload_notices.UNUSABLE),
+        (HELD, upload_notices.HELD),
+        (upload_notices.NO_FILES, upload_notices.NO_FILES),
+        ("", ""),
+    ],
 )
 def test_a_districts_error_holds_no_cell_and_no_count_any_more(old: Database, text: str, wanted: str) -> None:
     leak(old, districts.create(old, "Springfield"), text)
@@ -87,14 +104,33 @@ def report(**more: Any) -> dict[str, Any]:
     place = {"row": 7, "column": "Dob", "value": CELL, "expected": None, "message": f"... {CELL!r} ..."}
     people = {"code": "bad-date", "severity": "warning", "file": "students.csv", **place}
     header = {**people, "code": "unknown-header", "file": "schools.csv", "column": CELL}
-    school = {**people, "file": "sections.csv", "value": "8/1", "message": "sections.csv row 7: '8/1' is no date"}
-    groups = [{"code": each["code"], "file": each["file"], "count": 3, "examples": [each]} for each in (people, header, school)]
-    return {"message": f"students.csv: {CELL}", "problems": [people, header, school, CELL], "problem_groups": groups, **more}
+    school = {
+        **people,
+        "file": "sections.csv",
+        "value": "8/1",
+        "message": "sections.csv row 7: '8/1' is no date",
+    }
+    groups = [
+        {"code": each["code"], "file": each["file"], "count": 3, "examples": [each]}
+        for each in (people, header, school)
+    ]
+    return {
+        "message": f"students.csv: {CELL}",
+        "problems": [people, header, school, CELL],
+        "problem_groups": groups,
+        **more,
+    }
 
 
-def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_passwords(old: Database, tmp_path: Path) -> None:
+def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_passwords(
+    old: Database, tmp_path: Path
+) -> None:
     district = districts.create(old, "Springfield")
-    stored = [report(), report(problems=[]), {"kinds": {"students": {"existing": 4}}, "problems": [], "message": ""}]
+    stored = [
+        report(),
+        report(problems=[]),
+        {"kinds": {"students": {"existing": 4}}, "problems": [], "message": ""},
+    ]
     with old.write() as connection:
         connection.insert(
             "syncs",
@@ -106,7 +142,7 @@ def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_pass
         )
     migrate(old)
     assert CELL not in texts(old, ("syncs",))
-    first, second, clean = (history.run(old, district, number).report for number in (1, 2, 3))
+    first, second, clean = (commits.run(old, district, number).report for number in (1, 2, 3))
     assert clean == stored[2]
     people, header, school = first["problems"]
     assert people["message"] == f"students.csv row 7, Dob: bad-date; {scrubbing.REMOVED}"
@@ -114,7 +150,7 @@ def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_pass
     assert header["message"] == f"schools.csv row 7: unknown-header; {scrubbing.REMOVED}"
     assert school == stored[0]["problems"][2]
     assert first["message"] == people["message"]
-    assert second["message"] == notices.UNUSABLE
+    assert second["message"] == upload_notices.UNUSABLE
     assert [group["count"] for group in first["problem_groups"]] == [3, 3, 3]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rollbook.errors import BadSetting
-from rollbook.roster.guard import GUARDED, Threshold
-from rollbook.store import districts, thresholds
-from rollbook.store.database import Database
+from rollbook.roster.views.guard import GUARDED, Threshold
+from rollbook.store.district import districts, thresholds
+from rollbook.store.engine.database import Database
 
 
 def test_limits_are_the_documented_ones_until_changed_for_a_kind_of_a_district(database: Database) -> None:

@@ -1,4 +1,5 @@
-"""How a district changes: a little on a school day, at a term's end, at the rollover, and never on a free day."""
+"""How a district changes: a little on a school day, at a term's end, at the rollover, and never on a free
+day."""
 
 from __future__ import annotations
 
@@ -21,7 +22,16 @@ def test_first_day_is_a_monday_in_august() -> None:
 
 @pytest.mark.parametrize(
     ("day", "now"),
-    [(1, (0, 1)), (4, (0, 4)), (5, (0, 4)), (6, (0, 4)), (7, (0, 5)), (364, (0, 179)), (365, (1, 0)), (10_950, (30, 0))],
+    [
+        (1, (0, 1)),
+        (4, (0, 4)),
+        (5, (0, 4)),
+        (6, (0, 4)),
+        (7, (0, 5)),
+        (364, (0, 179)),
+        (365, (1, 0)),
+        (10_950, (30, 0)),
+    ],
 )
 def test_steps_count_school_days_of_the_year(day: int, now: tuple[int, int]) -> None:
     assert days.today(day) == now
@@ -75,7 +85,10 @@ def test_a_quarter_sees_every_kind_of_change(tmp_path: Path) -> None:
 def test_students_move_from_section_to_section(tmp_path: Path) -> None:
     before, after = (written(tmp_path / f"{day}", students=1000, day=day) for day in (7, 11))
     stay = students(before).keys() & students(after).keys()
-    enrolled = [{(row["Student_id"], row["Section_id"]) for row in district["enrollments.csv"]} for district in (before, after)]
+    enrolled = [
+        {(row["Student_id"], row["Section_id"]) for row in district["enrollments.csv"]}
+        for district in (before, after)
+    ]
     assert 3 < len({student for student, _ in enrolled[0] ^ enrolled[1]} & stay) < 30
 
 
@@ -103,35 +116,65 @@ def rollover(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Rows],
 def test_rollover_moves_everyone_up_a_grade(rollover: tuple[dict[str, Rows], dict[str, Rows]]) -> None:
     before, after = map(students, rollover)
     order = ["PreKindergarten", "Kindergarten", *(str(grade) for grade in range(1, 13))]
-    ups = [order.index(after[same]["Grade"]) - order.index(before[same]["Grade"]) for same in before.keys() & after.keys()]
+    ups = [
+        order.index(after[same]["Grade"]) - order.index(before[same]["Grade"])
+        for same in before.keys() & after.keys()
+    ]
     # A grade that was wrong, and is still to be corrected, makes a few other steps.
     assert ups.count(1) > 0.97 * len(ups) > 600
 
 
-def test_rollover_sends_seniors_away_and_brings_kindergarteners(rollover: tuple[dict[str, Rows], dict[str, Rows]]) -> None:
+def test_rollover_sends_seniors_away_and_brings_kindergarteners(
+    rollover: tuple[dict[str, Rows], dict[str, Rows]],
+) -> None:
     before, after = map(students, rollover)
-    seniors = {same for same, row in before.items() if row["Grade"] == "12" and row["Graduation_year"] == "2027"}
+    seniors = {
+        same for same, row in before.items() if row["Grade"] == "12" and row["Graduation_year"] == "2027"
+    }
     assert len(seniors) > 60
     assert not seniors & after.keys()
-    assert {after[new]["Grade"] for new in after.keys() - before.keys()} >= {"PreKindergarten", "Kindergarten"}
+    assert {after[new]["Grade"] for new in after.keys() - before.keys()} >= {
+        "PreKindergarten",
+        "Kindergarten",
+    }
 
 
-def test_rollover_gives_new_section_ids_and_new_terms(rollover: tuple[dict[str, Rows], dict[str, Rows]]) -> None:
+def test_rollover_gives_new_section_ids_and_new_terms(
+    rollover: tuple[dict[str, Rows], dict[str, Rows]],
+) -> None:
     before, after = rollover
-    assert not {row["Section_id"] for row in before["sections.csv"]} & {row["Section_id"] for row in after["sections.csv"]}
-    assert not {row["Term_name"] for row in before["sections.csv"]} & {row["Term_name"] for row in after["sections.csv"]} - {""}
+    assert not {row["Section_id"] for row in before["sections.csv"]} & {
+        row["Section_id"] for row in after["sections.csv"]
+    }
+    assert not {row["Term_name"] for row in before["sections.csv"]} & {
+        row["Term_name"] for row in after["sections.csv"]
+    } - {""}
 
 
 def test_rollover_leaves_people_who_they_are(rollover: tuple[dict[str, Rows], dict[str, Rows]]) -> None:
     before, after = map(students, rollover)
-    lasting = ("Last_name", "First_name", "Middle_name", "DOB", "Race", "Gender", "Graduation_year", "State_id", "Student_number")
+    lasting = (
+        "Last_name",
+        "First_name",
+        "Middle_name",
+        "DOB",
+        "Race",
+        "Gender",
+        "Graduation_year",
+        "State_id",
+        "Student_number",
+    )
     for same in before.keys() & after.keys():
         assert [before[same][column] for column in lasting] == [after[same][column] for column in lasting]
-    assert [row["School_id"] for row in rollover[0]["schools.csv"]] == [row["School_id"] for row in rollover[1]["schools.csv"]]
+    assert [row["School_id"] for row in rollover[0]["schools.csv"]] == [
+        row["School_id"] for row in rollover[1]["schools.csv"]
+    ]
 
 
 def test_nobody_comes_back_under_an_id_once_used_by_another(tmp_path: Path) -> None:
     birthdays: dict[str, str] = {}
     for day in range(0, 4 * YEAR, 146):
         for student, row in students(written(tmp_path, students=150, day=day)).items():
-            assert birthdays.setdefault(student, row["DOB"] + row["Last_name"]) == row["DOB"] + row["Last_name"]
+            assert (
+                birthdays.setdefault(student, row["DOB"] + row["Last_name"]) == row["DOB"] + row["Last_name"]
+            )

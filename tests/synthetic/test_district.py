@@ -44,7 +44,9 @@ def assert_sound(district: dict[str, Rows]) -> None:
     for file in ("students.csv", "teachers.csv", "sections.csv"):
         assert {*ids(district[file], "School_id")} <= {*schools}
     assert {*ids(district["staff.csv"], "School_id")} <= {*schools, "DEFAULT_DISTRICT_OFFICE", "district"}
-    assert all(row["School_id"] == sections[row["Section_id"]]["School_id"] for row in district["enrollments.csv"])
+    assert all(
+        row["School_id"] == sections[row["Section_id"]]["School_id"] for row in district["enrollments.csv"]
+    )
     for row in district["sections.csv"]:
         taught_by = [row["Teacher_id"], *filter(None, (row[column] for column in CO_TEACHERS))]
         assert len({*taught_by}) == len(taught_by)
@@ -61,9 +63,13 @@ def test_every_reference_leads_somewhere(first_day: dict[str, Rows], any_day: di
     size=st.integers(50, 900),
     seed=st.integers(-(2**70), 2**70),
     day=st.integers(0, DAY_MAX),
-    names=st.sets(st.sampled_from(["mass-deletion", "person-leaves", "student-changes-school", "section-ids-reused"])),
+    names=st.sets(
+        st.sampled_from(["mass-deletion", "person-leaves", "student-changes-school", "section-ids-reused"])
+    ),
 )
-def test_every_reference_leads_somewhere_in_any_district(size: int, seed: int, day: int, names: set[str]) -> None:
+def test_every_reference_leads_somewhere_in_any_district(
+    size: int, seed: int, day: int, names: set[str]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert_sound(written(Path(folder), students=size, seed=seed, day=day, scenarios=tuple(sorted(names))))
 
@@ -72,7 +78,11 @@ def test_every_reference_leads_somewhere_in_any_district(size: int, seed: int, d
 @settings(max_examples=50, deadline=None)
 def test_seats_of_any_year_are_exactly_as_many_as_students_asked_for(size: int, seed: int, year: int) -> None:
     plan = layout(size, seed)
-    counts = [len(seats_of(plan, school, g, year)) for school in plan.schools for g in range(school.low, school.high + 1)]
+    counts = [
+        len(seats_of(plan, school, g, year))
+        for school in plan.schools
+        for g in range(school.low, school.high + 1)
+    ]
     assert sum(counts) == size
 
 
@@ -86,7 +96,9 @@ def test_later_days_have_nearly_the_students_asked_for(tmp_path: Path, day: int)
     assert 490 <= len(students(written(tmp_path, students=500, day=day))) <= 500
 
 
-@pytest.mark.parametrize(("size", "schools"), [(50, 2), (400, 3), (1000, 4), (20_000, 32), (100_000, 140), (1_000_000, 1394)])
+@pytest.mark.parametrize(
+    ("size", "schools"), [(50, 2), (400, 3), (1000, 4), (20_000, 32), (100_000, 140), (1_000_000, 1394)]
+)
 def test_bigger_districts_have_more_schools(size: int, schools: int) -> None:
     plan = layout(size, 1)
     assert len(plan.schools) == schools
@@ -124,7 +136,9 @@ def test_there_are_about_six_enrollments_for_each_student(first_day: dict[str, R
     assert 5.5 < len(first_day["enrollments.csv"]) / 1000 < 6.5
 
 
-def test_nearly_all_classes_have_18_to_30_students(first_day: dict[str, Rows], any_day: dict[str, Rows]) -> None:
+def test_nearly_all_classes_have_18_to_30_students(
+    first_day: dict[str, Rows], any_day: dict[str, Rows]
+) -> None:
     for district in (first_day, any_day):
         sizes = Counter(row["Section_id"] for row in district["enrollments.csv"]).values()
         assert sum(18 <= size <= 30 for size in sizes) > 0.85 * len(sizes)
@@ -134,7 +148,9 @@ def test_nearly_all_classes_have_18_to_30_students(first_day: dict[str, Rows], a
 def test_teachers_of_many_classes_have_five_or_six(tmp_path: Path) -> None:
     district = written(tmp_path, students=3000)
     loads = Counter(row["Teacher_id"] for row in district["sections.csv"] if row["Course_name"] == "Biology")
-    loads = Counter({teacher: ids(district["sections.csv"], "Teacher_id").count(teacher) for teacher in loads})
+    loads = Counter(
+        {teacher: ids(district["sections.csv"], "Teacher_id").count(teacher) for teacher in loads}
+    )
     assert all(4 <= load <= 6 for load in loads.values())
 
 
@@ -145,14 +161,21 @@ def test_nobody_has_two_classes_in_one_period(first_day: dict[str, Rows]) -> Non
     assert sum(count > 1 for count in at_once.values()) <= 10
 
 
-def test_terms_are_years_semesters_quarters_or_none(first_day: dict[str, Rows], any_day: dict[str, Rows]) -> None:
+def test_terms_are_years_semesters_quarters_or_none(
+    first_day: dict[str, Rows], any_day: dict[str, Rows]
+) -> None:
     assert {(row["Term_name"], row["Term_start"], row["Term_end"]) for row in first_day["sections.csv"]} == {
         ("2026-2027", "08/17/2026", "05/21/2027"),
         ("S1 2026-2027", "08/17/2026", "01/08/2027"),
         ("Q1 2026-2027", "08/17/2026", "10/16/2026"),
         ("", "", ""),
     }
-    assert {row["Term_name"] for row in any_day["sections.csv"]} == {"2027-2028", "S2 2027-2028", "Q3 2027-2028", ""}
+    assert {row["Term_name"] for row in any_day["sections.csv"]} == {
+        "2027-2028",
+        "S2 2027-2028",
+        "Q3 2027-2028",
+        "",
+    }
 
 
 def test_high_schools_and_middle_schools_have_six_to_eight_periods(first_day: dict[str, Rows]) -> None:
@@ -165,7 +188,11 @@ def test_high_schools_and_middle_schools_have_six_to_eight_periods(first_day: di
 
 def test_ages_fit_the_grades(first_day: dict[str, Rows]) -> None:
     for row in students(first_day).values():
-        grade = {"PreKindergarten": -1, "Kindergarten": 0}.get(row["Grade"]) if not row["Grade"].isdigit() else int(row["Grade"])
+        grade = (
+            {"PreKindergarten": -1, "Kindergarten": 0}.get(row["Grade"])
+            if not row["Grade"].isdigit()
+            else int(row["Grade"])
+        )
         assert grade is not None
         assert 3 <= 2026 - int(row["DOB"][-4:]) - grade <= 8
 
@@ -181,36 +208,62 @@ def features(district: dict[str, Rows]) -> Iterator[tuple[str, bool]]:
         teacher_schools[row["Teacher_id"]].add(row["School_id"])
     for row in district["staff.csv"]:
         staff_schools[row["Staff_id"]].add(row["School_id"])
-    contacts, by_contact = Counter(row["Student_id"] for row in district["students.csv"] if row["Contact_name"]), defaultdict(set)
+    contacts, by_contact = (
+        Counter(row["Student_id"] for row in district["students.csv"] if row["Contact_name"]),
+        defaultdict(set),
+    )
     for row in district["students.csv"]:
         by_contact[row["Contact_sis_id"], row["Contact_name"], row["Contact_email"]].add(row["Student_id"])
     yield "student at two schools", any(len(schools) == 2 for schools in student_schools.values())
     yield "student without a section", any(row["Student_id"] not in student_schools for row in rows)
     yield "teacher at two schools", any(len(schools) == 2 for schools in teacher_schools.values())
-    yield "teacher without a section", any(row["Teacher_id"] not in teacher_schools for row in district["teachers.csv"])
+    yield (
+        "teacher without a section",
+        any(row["Teacher_id"] not in teacher_schools for row in district["teachers.csv"]),
+    )
     yield (
         "teacher who is staff",
-        bool({*ids(district["teachers.csv"], "Teacher_email")} & {*ids(district["staff.csv"], "Staff_email")}),
+        bool(
+            {*ids(district["teachers.csv"], "Teacher_email")} & {*ids(district["staff.csv"], "Staff_email")}
+        ),
     )
     yield (
         "administrator who is staff",
-        bool({*ids(district["administrators.csv"], "Admin_email")} & {*ids(district["staff.csv"], "Staff_email")}),
+        bool(
+            {*ids(district["administrators.csv"], "Admin_email")}
+            & {*ids(district["staff.csv"], "Staff_email")}
+        ),
     )
     yield "staff at two schools", any(len(schools) == 2 for schools in staff_schools.values())
     yield "staff at the office", ids(district["staff.csv"], "School_id").count("DEFAULT_DISTRICT_OFFICE") > 2
     yield "staff for all schools", ids(district["staff.csv"], "School_id").count("district") == 1
     yield "school tech lead", "School Tech Lead" in ids(district["staff.csv"], "Role")
-    yield "administrator with two roles", max(Counter(ids(district["administrators.csv"], "Admin_id")).values()) == 2
+    yield (
+        "administrator with two roles",
+        max(Counter(ids(district["administrators.csv"], "Admin_id")).values()) == 2,
+    )
     for column in CO_TEACHERS:
         yield column, any(row[column] for row in sections.values())
     yield "section without a course", any(not row["Course_name"] for row in sections.values())
     yield "section without a term", any(not row["Term_name"] for row in sections.values())
     yield "section without a subject", any(not row["Subject"] for row in sections.values())
     yield "0 to 4 contacts", {*contacts.values()} == {1, 2, 3, 4} and len(contacts) < len(rows)
-    yield "siblings with one contact", any(len(found) > 1 for (sis_id, *_), found in by_contact.items() if sis_id)
-    yield "siblings with a contact without id", any(len(f) > 1 for (i, name, m), f in by_contact.items() if name and m and not i)
-    yield "contact without email", any(row["Contact_name"] and not row["Contact_email"] for row in district["students.csv"])
-    yield "contact without phone", any(row["Contact_name"] and not row["Contact_phone"] for row in district["students.csv"])
+    yield (
+        "siblings with one contact",
+        any(len(found) > 1 for (sis_id, *_), found in by_contact.items() if sis_id),
+    )
+    yield (
+        "siblings with a contact without id",
+        any(len(f) > 1 for (i, name, m), f in by_contact.items() if name and m and not i),
+    )
+    yield (
+        "contact without email",
+        any(row["Contact_name"] and not row["Contact_email"] for row in district["students.csv"]),
+    )
+    yield (
+        "contact without phone",
+        any(row["Contact_name"] and not row["Contact_phone"] for row in district["students.csv"]),
+    )
     yield "student without email", any(not row["Student_email"] for row in rows)
     yield "teacher without email", any(not row["Teacher_email"] for row in district["teachers.csv"])
     yield "hyphen", any("-" in row["First_name"] + row["Last_name"] for row in rows)
@@ -261,7 +314,9 @@ def test_a_district_of_a_thousand_has_every_believable_feature(first_day: dict[s
         ("Disability_status", 0.1, 0.2),
     ],
 )
-def test_shares_of_students_are_believable(first_day: dict[str, Rows], column: str, low: float, high: float) -> None:
+def test_shares_of_students_are_believable(
+    first_day: dict[str, Rows], column: str, low: float, high: float
+) -> None:
     values = [row[column] for row in students(first_day).values()]
     assert {*values} == {"Y", "N"}
     assert low < values.count("Y") / len(values) < high
@@ -286,20 +341,30 @@ def test_rows_of_one_student_differ_in_the_contact_only(first_day: dict[str, Row
             assert {column.split("_")[0] for column in one if one[column] != other[column]} == {"Contact"}
 
 
-def test_one_contact_is_the_same_in_all_its_rows(first_day: dict[str, Rows], any_day: dict[str, Rows]) -> None:
+def test_one_contact_is_the_same_in_all_its_rows(
+    first_day: dict[str, Rows], any_day: dict[str, Rows]
+) -> None:
     for district in (first_day, any_day):
         contacts = defaultdict(set)
         for row in district["students.csv"]:
             if row["Contact_sis_id"]:
-                contacts[row["Contact_sis_id"]].add(tuple(row[column] for column in row if column.startswith("Contact_")))
+                contacts[row["Contact_sis_id"]].add(
+                    tuple(row[column] for column in row if column.startswith("Contact_"))
+                )
         assert all(len(rows) == 1 for rows in contacts.values())
 
 
 def test_addresses_and_phones_belong_to_nobody(any_day: dict[str, Rows]) -> None:
     for rows in any_day.values():
         for row in rows:
-            assert all(RESERVED.fullmatch(cell) for column, cell in row.items() if cell and column.lower().endswith("email"))
-            assert all(FICTIONAL.fullmatch(cell) for column, cell in row.items() if cell and column.endswith("phone"))
+            assert all(
+                RESERVED.fullmatch(cell)
+                for column, cell in row.items()
+                if cell and column.lower().endswith("email")
+            )
+            assert all(
+                FICTIONAL.fullmatch(cell) for column, cell in row.items() if cell and column.endswith("phone")
+            )
 
 
 def test_emails_of_different_people_differ(any_day: dict[str, Rows]) -> None:

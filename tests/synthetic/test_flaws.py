@@ -14,7 +14,12 @@ from rollbook.synthetic.lines import COLUMNS
 from rollbook.synthetic.writer import write
 from tests.synthetic.written import read, written
 
-IDS = {"schools.csv": "School_id", "students.csv": "Student_id", "teachers.csv": "Teacher_id", "sections.csv": "Section_id"}
+IDS = {
+    "schools.csv": "School_id",
+    "students.csv": "Student_id",
+    "teachers.csv": "Teacher_id",
+    "sections.csv": "Section_id",
+}
 
 
 def good_rows(file: str, count: int) -> list[tuple[str, ...]]:
@@ -68,7 +73,11 @@ def test_no_record_is_lost_by_a_bad_row(tmp_path: Path, file: str, column: str) 
 def test_a_flaw_in_place_never_touches_an_id() -> None:
     for flaw in FLAWS:
         good = dict.fromkeys(COLUMNS[flaw.file], "good")
-        ids = {column for column in flaw.change(good, 1) if column.endswith("_id") and not column.startswith("Teacher_")}
+        ids = {
+            column
+            for column in flaw.change(good, 1)
+            if column.endswith("_id") and not column.startswith("Teacher_")
+        }
         assert flaw.in_copy or ids <= {"School_id"}
         assert {*flaw.change(good, 1)} <= {*COLUMNS[flaw.file]}
         assert flaw.needs in ("", SINGLE_ROW, LATER_ROW, *COLUMNS[flaw.file])

@@ -16,7 +16,9 @@ from tests.synthetic.written import Rows, changed, differing_files, digest, read
 DAYS = [0, 400]
 
 
-def with_and_without(tmp_path: Path, name: str, day: int, size: int = 400) -> tuple[dict[str, Rows], dict[str, Rows]]:
+def with_and_without(
+    tmp_path: Path, name: str, day: int, size: int = 400
+) -> tuple[dict[str, Rows], dict[str, Rows]]:
     """A day without a scenario, and with it."""
     return (
         written(tmp_path / "without", students=size, day=day),
@@ -38,7 +40,9 @@ def test_a_scenario_has_a_title_and_a_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("size", [50, 300])
-def test_a_scenario_writes_the_same_bytes_each_time_and_others_than_the_plain_day(tmp_path: Path, name: str, size: int) -> None:
+def test_a_scenario_writes_the_same_bytes_each_time_and_others_than_the_plain_day(
+    tmp_path: Path, name: str, size: int
+) -> None:
     for folder, scenarios in (("a", (name,)), ("b", (name,)), ("plain", ())):
         write(tmp_path / folder, students=size, seed=4, day=9, scenarios=scenarios)
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "plain")
@@ -46,16 +50,23 @@ def test_a_scenario_writes_the_same_bytes_each_time_and_others_than_the_plain_da
 
 @pytest.mark.parametrize("day", DAYS)
 @pytest.mark.parametrize("size", [100, 400])
-def test_student_changes_school_moves_one_student_and_the_enrollments(tmp_path: Path, day: int, size: int) -> None:
+def test_student_changes_school_moves_one_student_and_the_enrollments(
+    tmp_path: Path, day: int, size: int
+) -> None:
     before, after = with_and_without(tmp_path, "student-changes-school", day, size)
     old, new = students(before), students(after)
     moved = [same for same in old if old[same] != new[same]]
     assert old.keys() == new.keys()
     assert len(moved) == 1
-    assert {column for column in old[moved[0]] if old[moved[0]][column] != new[moved[0]][column]} == {"School_id"}
+    assert {column for column in old[moved[0]] if old[moved[0]][column] != new[moved[0]][column]} == {
+        "School_id"
+    }
     schools = {row["School_id"] for row in after["enrollments.csv"] if row["Student_id"] == moved[0]}
     assert schools == {new[moved[0]]["School_id"]}
-    others = [[row for row in district["enrollments.csv"] if row["Student_id"] != moved[0]] for district in (before, after)]
+    others = [
+        [row for row in district["enrollments.csv"] if row["Student_id"] != moved[0]]
+        for district in (before, after)
+    ]
     assert others[0] == others[1]
     assert differing_files(before, after) == {"students.csv", "enrollments.csv"}
 
@@ -73,7 +84,10 @@ def test_teacher_becomes_staff_adds_one_row_with_the_teachers_email(tmp_path: Pa
 def test_reused_section_ids_are_those_of_other_classes_a_year_before(tmp_path: Path, day: int) -> None:
     before, after = with_and_without(tmp_path, "section-ids-reused", day)
     year_before = written(tmp_path / "year", students=400, day=day - 365)
-    names = {row["Section_id"]: (row["School_id"], row["Name"], row["Grade"]) for row in year_before["sections.csv"]}
+    names = {
+        row["Section_id"]: (row["School_id"], row["Name"], row["Grade"])
+        for row in year_before["sections.csv"]
+    }
     reused = [row for row in after["sections.csv"] if row["Section_id"] in names]
     assert len(reused) > 0.9 * len(after["sections.csv"])
     assert all(names[row["Section_id"]] != (row["School_id"], row["Name"], row["Grade"]) for row in reused)
@@ -100,7 +114,12 @@ def test_mass_deletion_keeps_one_student_in_ten_and_what_they_attend(tmp_path: P
     assert after["enrollments.csv"] == [row for row in before["enrollments.csv"] if row["Student_id"] in kept]
     attended = {row["Section_id"] for row in after["enrollments.csv"]}
     assert after["sections.csv"] == [row for row in before["sections.csv"] if row["Section_id"] in attended]
-    assert differing_files(before, after) <= {"students.csv", "enrollments.csv", "sections.csv", "resources.csv"}
+    assert differing_files(before, after) <= {
+        "students.csv",
+        "enrollments.csv",
+        "sections.csv",
+        "resources.csv",
+    }
 
 
 def test_the_same_person_leaves_on_every_day_and_is_back_299_and_301_days_later(tmp_path: Path) -> None:
@@ -117,7 +136,9 @@ def test_the_same_person_leaves_on_every_day_and_is_back_299_and_301_days_later(
 
 
 def test_scenarios_may_come_together(tmp_path: Path) -> None:
-    summary = write(tmp_path, students=600, scenarios=("person-leaves", "student-changes-school", "half-a-file"))
+    summary = write(
+        tmp_path, students=600, scenarios=("person-leaves", "student-changes-school", "half-a-file")
+    )
     assert {*summary.named_people} == {"person-leaves", "student-changes-school"}
     assert len({*summary.named_people.values()}) == 2
 
@@ -150,7 +171,9 @@ def test_two_teachers_become_staff_one_after_the_other_and_stay_so(tmp_path: Pat
         before = written(tmp_path / "without", students=400, day=day)
         summary = write(tmp_path / "with", students=400, day=day, scenarios=names)
         after = read(tmp_path / "with")
-        added = {row["Staff_email"] for row in after["staff.csv"]} - {row["Staff_email"] for row in before["staff.csv"]}
+        added = {row["Staff_email"] for row in after["staff.csv"]} - {
+            row["Staff_email"] for row in before["staff.csv"]
+        }
         named = {*summary.named_people.values()}
         assert {row["Teacher_email"] for row in after["teachers.csv"] if row["Teacher_id"] in named} == added
         assert len(added) == 2
@@ -169,7 +192,9 @@ def test_section_ids_once_reused_are_reused_every_year(tmp_path: Path) -> None:
     ids = [
         {
             row["Section_id"]
-            for row in written(tmp_path, students=200, day=day, scenarios=("section-ids-reused@365",))["sections.csv"]
+            for row in written(tmp_path, students=200, day=day, scenarios=("section-ids-reused@365",))[
+                "sections.csv"
+            ]
         }
         for day in (365, 730)
     ]

@@ -1,4 +1,5 @@
-"""A generated district holds to the file specification: its columns, its words in their spelling, its forms."""
+"""A generated district holds to the file specification: its columns, its words in their spelling, its
+forms."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.roster import checks, files
-from rollbook.roster.rules import Rules
+from rollbook.domain.reading_rules import Rules
+from rollbook.roster.intake.clever import checks
+from rollbook.roster.intake.csv import files
 from tests.contract import facts
 from tests.contract.test_columns import LATER_COLUMNS, LATER_FILES
 from tests.synthetic.written import Rows, written
@@ -55,7 +57,9 @@ def test_a_sync_reports_nothing_about_a_district_without_problems(tmp_path: Path
         assert list(checks.check(tables, Rules())) == []
 
 
-def test_each_school_has_a_national_id_of_no_state(first_day: dict[str, Rows], any_day: dict[str, Rows]) -> None:
+def test_each_school_has_a_national_id_of_no_state(
+    first_day: dict[str, Rows], any_day: dict[str, Rows]
+) -> None:
     ids = [row["Nces_id"] for row in first_day["schools.csv"]]
     assert len({*ids}) == len(ids)
     assert all(re.fullmatch(r"99\d{10}", each) for each in ids)

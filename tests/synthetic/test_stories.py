@@ -21,7 +21,9 @@ def test_a_story_has_a_title_and_sentences_and_goes_forward(name: str) -> None:
 
 
 def test_every_scenario_is_in_a_story() -> None:
-    used = {name for told in HAPPENINGS.values() for night in told.nights for name in (*night.begins, *night.only)}
+    used = {
+        name for told in HAPPENINGS.values() for night in told.nights for name in (*night.begins, *night.only)
+    }
     assert used == {*SCENARIOS}
 
 

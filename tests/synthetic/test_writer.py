@@ -15,8 +15,8 @@ from rollbook.synthetic.lines import COLUMNS, line
 from rollbook.synthetic.writer import MARKER, write
 from tests.synthetic.written import digest, read, written
 
-# What the arguments wrote when they were last changed on purpose. Another machine, another Python or another hash seed
-# must write the same; a change of the generator may change them, and then the changelog says so.
+# What the arguments wrote when they were last changed on purpose. Another machine, another Python or another
+# hash seed must write the same; a change of the generator may change them, and then the changelog says so.
 FINGERPRINTS = (
     ({"students": 50}, "b4f5eca827b090fd2853d3da1b8f96b58004a200fc242929d2cd9709d6e0673c"),
     (
@@ -27,21 +27,28 @@ FINGERPRINTS = (
 
 
 @pytest.mark.parametrize(("arguments", "fingerprint"), FINGERPRINTS)
-def test_arguments_write_the_bytes_they_have_always_written(tmp_path: Path, arguments: dict[str, int], fingerprint: str) -> None:
+def test_arguments_write_the_bytes_they_have_always_written(
+    tmp_path: Path, arguments: dict[str, int], fingerprint: str
+) -> None:
     write(tmp_path, **arguments)  # type: ignore[arg-type]
     assert fingerprint == digest(tmp_path)
 
 
 def test_another_process_with_other_hashes_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from rollbook.synthetic.writer import write; write(pathlib.Path(sys.argv[1]), students=80, day=99)"
+        "import sys, pathlib; from rollbook.synthetic.writer import write; "
+        "write(pathlib.Path(sys.argv[1]), students=80, day=99)"
     )
     for name in ("1", "2"):
-        subprocess.run([sys.executable, "-c", code, tmp_path / name], env={"PYTHONHASHSEED": name}, check=True)
+        subprocess.run(
+            [sys.executable, "-c", code, tmp_path / name], env={"PYTHONHASHSEED": name}, check=True
+        )
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 
-@pytest.mark.parametrize("other", [{"seed": 2}, {"day": 30}, {"students": 151}, {"name": "Another"}, {"problems": 0.5}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 2}, {"day": 30}, {"students": 151}, {"name": "Another"}, {"problems": 0.5}]
+)
 def test_any_other_argument_writes_other_bytes(tmp_path: Path, other: dict[str, int]) -> None:
     arguments = {"students": 150}
     write(tmp_path / "a", **arguments)  # type: ignore[arg-type]
@@ -60,10 +67,21 @@ def test_files_are_utf_8_with_one_line_feed_after_each_row(tmp_path: Path) -> No
 
 def test_headers_are_spelled_as_clever_spells_them(tmp_path: Path) -> None:
     write(tmp_path, students=50)
-    headers = {file: (tmp_path / file).read_text(encoding="utf-8").splitlines()[0].split(",") for file in COLUMNS}
+    headers = {
+        file: (tmp_path / file).read_text(encoding="utf-8").splitlines()[0].split(",") for file in COLUMNS
+    }
     assert headers["enrollments.csv"] == ["School_id", "Section_id", "Student_id"]
-    assert headers["administrators.csv"] == ["Admin_id", "Admin_email", "First_name", "Last_name", "Title", "Role"]
-    assert {"DOB", "Hispanic_Latino", "IEP_status", "Frl_status", "Contact_sis_id"} <= {*headers["students.csv"]}
+    assert headers["administrators.csv"] == [
+        "Admin_id",
+        "Admin_email",
+        "First_name",
+        "Last_name",
+        "Title",
+        "Role",
+    ]
+    assert {"DOB", "Hispanic_Latino", "IEP_status", "Frl_status", "Contact_sis_id"} <= {
+        *headers["students.csv"]
+    }
     assert {"Teacher_2_id", "Teacher_4_id", "Term_start", "ext.room"} <= {*headers["sections.csv"]}
 
 
@@ -116,14 +134,17 @@ def test_a_file_that_was_not_written_here_is_never_replaced(tmp_path: Path, put:
         students.mkdir()
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     with pytest.raises(
-        Refused, match=r"sis/students\.csv was not written by Rollbook, or was changed since; nothing was written\."
+        Refused,
+        match=r"sis/students\.csv was not written by Rollbook, or was changed since; nothing was written\.",
     ):
         write(folder, students=60)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert real.read_text() == "mine"
 
 
-def test_files_are_replaced_after_a_break_between_two_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_replaced_after_a_break_between_two_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, students=50)
     replace = os.replace
 

@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 # A slow machine is no failure: what is expected of a page is waited for this long.
 expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from calling home.
+# No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from
+# calling home.
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -30,7 +31,8 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 POOR_CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
-# What a page gets wrong for people who do not see it, or press it with a thumb (WCAG 2.2: 1.3.1, 2.4.2, 2.5.8, 3.1.1, 4.1.2).
+# What a page gets wrong for people who do not see it, or press it with a thumb (WCAG 2.2: 1.3.1, 2.4.2,
+# 2.5.8, 3.1.1, 4.1.2).
 FLAWS = Path(__file__).with_name("flaws.js").read_text("utf-8")
 
 

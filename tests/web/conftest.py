@@ -12,6 +12,7 @@ from tests.web.chromium import opened
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Chromium. For a module at most: a thread in which it runs has an event loop already, and can start no other."""
+    """Chromium. For a module at most: a thread in which it runs has an event loop already, and can start no
+    other."""
     with opened() as browser:
         yield browser

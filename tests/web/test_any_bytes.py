@@ -1,4 +1,5 @@
-"""Whatever bytes come: each request is answered by the book or refused, nothing fails within, and the server goes on."""
+"""Whatever bytes come: each request is answered by the book or refused, nothing fails within, and the server
+goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +16,24 @@ from tests.web.wire import Wire, serving
 NEXT = b"GET /v3.0/users HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 # Bytes that mean something to a parser of heads, beside any other.
 TELLING = st.sampled_from(
-    [b"\r\n", b"\r", b"\n", b":", b" ", b"\t", b"\0", b"\x80", b"\xff", b";", b",", b"%", b"%00", b"%zz", b"[", b"a"]
+    [
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b":",
+        b" ",
+        b"\t",
+        b"\0",
+        b"\x80",
+        b"\xff",
+        b";",
+        b",",
+        b"%",
+        b"%00",
+        b"%zz",
+        b"[",
+        b"a",
+    ]
 )
 TEXT = st.lists(TELLING | st.binary(min_size=1, max_size=3), max_size=12).map(b"".join)
 NAMES = st.sampled_from(
@@ -52,9 +70,9 @@ VALUES = st.sampled_from(
 HEADERS = st.lists(st.tuples(NAMES | TEXT, VALUES | TEXT).map(b": ".join), max_size=4)
 METHODS = st.sampled_from([b"GET", b"POST", b"HEAD", b"OPTIONS", b"CONNECT"]) | TEXT
 PATHS = st.sampled_from([b"/v3.0/users", b"/oauth/tokens", b"/login", b"/oauth/authorize", b"/v3.0/events"])
-TARGETS = st.tuples(PATHS, st.just(b"") | st.just(b"?") | TEXT.map(lambda text: b"?limit=" + text), TEXT | st.just(b"")).map(
-    b"".join
-)
+TARGETS = st.tuples(
+    PATHS, st.just(b"") | st.just(b"?") | TEXT.map(lambda text: b"?limit=" + text), TEXT | st.just(b"")
+).map(b"".join)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +84,21 @@ def server(town: Hub) -> Iterator[Wire]:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(METHODS, TARGETS, HEADERS, TEXT)
 def test_any_request_is_answered_or_refused(
-    server: Wire, caplog: pytest.LogCaptureFixture, method: bytes, target: bytes, headers: list[bytes], body: bytes
+    server: Wire,
+    caplog: pytest.LogCaptureFixture,
+    method: bytes,
+    target: bytes,
+    headers: list[bytes],
+    body: bytes,
 ) -> None:
     caplog.clear()
-    request = b" ".join((method, target, b"HTTP/1.1")) + b"\r\n" + b"\r\n".join((b"Host: a", *headers)) + b"\r\n\r\n" + body
+    request = (
+        b" ".join((method, target, b"HTTP/1.1"))
+        + b"\r\n"
+        + b"\r\n".join((b"Host: a", *headers))
+        + b"\r\n\r\n"
+        + body
+    )
     statuses = server.statuses(request)
     assert all(200 <= status < 500 or status in (501, 505) for status in statuses), statuses
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []

@@ -1,4 +1,5 @@
-"""Every row of the contract over HTTP, on both databases: who may ask, what is not there, what each path answers with."""
+"""Every row of the contract over HTTP, on both databases: who may ask, what is not there, what each path
+answers with."""
 
 from __future__ import annotations
 
@@ -9,12 +10,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
 from tests.journeys.hub import Client
 from tests.journeys.oracle import Roster
 
 UNKNOWN_ID = "5f" * 12
-UNAUTHORIZED = {"message": "Unrecognized token string", "error": "Unrecognized token string", "code": 101, "data": {}}
+UNAUTHORIZED = {
+    "message": "Unrecognized token string",
+    "error": "Unrecognized token string",
+    "code": 101,
+    "data": {},
+}
 NOT_FOUND = {"message": "Resource not found", "error": "Resource not found"}
 SAMPLE = 5
 
@@ -37,7 +43,16 @@ def at(row: Endpoint, id_: str = UNKNOWN_ID) -> str:
 
 @every_row
 def test_without_a_known_bearer_token_the_answer_is_401(stranger: Client, token: str, row: Endpoint) -> None:
-    for authorization in (None, "", "Bearer", "Bearer ", token, f"Basic {token}", f"Token {token}", f"Bearer {token}0"):
+    for authorization in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        token,
+        f"Basic {token}",
+        f"Token {token}",
+        f"Bearer {token}0",
+    ):
         headers = {} if authorization is None else {"authorization": authorization}
         answer = stranger.request("GET", at(row), headers)
         assert (authorization, 401) == (authorization, answer.status_code)
@@ -60,7 +75,17 @@ def test_a_token_in_the_address_is_no_token(stranger: Client, token: str) -> Non
 
 @_with("get", "one", "many")
 def test_an_unknown_or_malformed_id_is_a_json_404(reader: Client, row: Endpoint) -> None:
-    for id_ in (UNKNOWN_ID, "0" * 24, "x", "5f" * 11, "5f" * 13, "zz" * 12, "null", "%27", "5f" * 11 + "%20%20"):
+    for id_ in (
+        UNKNOWN_ID,
+        "0" * 24,
+        "x",
+        "5f" * 11,
+        "5f" * 13,
+        "zz" * 12,
+        "null",
+        "%27",
+        "5f" * 11 + "%20%20",
+    ):
         answer = reader.get(at(row, id_))
         assert (id_, 404, NOT_FOUND) == (id_, answer.status_code, answer.json())
         assert answer.headers["content-type"] == "application/json; charset=utf-8"
@@ -86,7 +111,9 @@ UNKNOWN_PATHS = (
 
 
 @pytest.mark.parametrize("path", UNKNOWN_PATHS)
-def test_an_unknown_path_is_the_recorded_html_to_the_letter(reader: Client, stranger: Client, roster: Roster, path: str) -> None:
+def test_an_unknown_path_is_the_recorded_html_to_the_letter(
+    reader: Client, stranger: Client, roster: Roster, path: str
+) -> None:
     path = path.replace("{id}", min(roster.records["users"]))
     for client in (reader, stranger):
         answer = client.get(path)
@@ -118,7 +145,10 @@ def test_other_methods_are_no_endpoint(reader: Client, roster: Roster, row: Endp
 def test_unknown_paths_answer_json_where_that_is_set(town_in_json: Client) -> None:
     for path in ("/v3.0/nothing", "/nothing"):
         answer = town_in_json.get(path)
-        assert (404, {"message": f"Cannot GET {path}", "error": f"Cannot GET {path}"}) == (answer.status_code, answer.json())
+        assert (404, {"message": f"Cannot GET {path}", "error": f"Cannot GET {path}"}) == (
+            answer.status_code,
+            answer.json(),
+        )
 
 
 # --- what each path answers with ------------------------------------------------------------------------------------------
@@ -144,7 +174,9 @@ def test_every_link_of_a_record_leads_to_its_answer(reader: Client, roster: Rost
 
 
 @_with("list")
-def test_a_list_holds_each_record_once_in_ascending_order_with_its_address(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_a_list_holds_each_record_once_in_ascending_order_with_its_address(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     page = reader.read(f"{at(row)}?limit=10000")
     ids = [element["data"]["id"] for element in page["data"]]
     assert sorted(set(ids)) == ids
@@ -153,7 +185,9 @@ def test_a_list_holds_each_record_once_in_ascending_order_with_its_address(reade
 
 
 @_with("many")
-def test_a_related_list_is_what_plain_python_finds_in_the_whole_lists(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_a_related_list_is_what_plain_python_finds_in_the_whole_lists(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     for id_ in roster.records[row.source]:
         for role in (None, *row.roles):
             for primary in (False, True) if row.has_primary else (False,):
@@ -166,11 +200,17 @@ def test_a_related_list_is_what_plain_python_finds_in_the_whole_lists(reader: Cl
 
 @_with("many")
 def test_the_town_has_such_a_list_with_something_in_it(roster: Roster, row: Endpoint) -> None:
-    assert any(roster.related(row.path, id_, role=role) for id_ in roster.records[row.source] for role in (None, *row.roles))
+    assert any(
+        roster.related(row.path, id_, role=role)
+        for id_ in roster.records[row.source]
+        for role in (None, *row.roles)
+    )
 
 
 @_with("one")
-def test_a_to_one_path_is_the_target_with_a_link_to_itself(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_a_to_one_path_is_the_target_with_a_link_to_itself(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     field = {"term": "term_id"}.get(row.tail, row.tail)
     for id_, record in roster.records[row.source].items():
         target = record.get(field)
@@ -188,13 +228,16 @@ def test_the_town_has_sections_with_and_without_a_course_and_a_term(roster: Rost
 
 
 @pytest.mark.parametrize("role", ["contact", "district_admin", "staff", "student", "teacher"])
-def test_users_of_a_role_are_those_who_hold_it_among_others(reader: Client, roster: Roster, role: str) -> None:
+def test_users_of_a_role_are_those_who_hold_it_among_others(
+    reader: Client, roster: Roster, role: str
+) -> None:
     found = reader.records(f"/v3.0/users?role={role}")
     assert sorted(roster.with_role(role)) == [user["id"] for user in found]
     assert found == [roster.records["users"][user["id"]] for user in found]
-    assert {"count": len(found), "links": [{"rel": "self", "uri": f"/v3.0/users?count=true&role={role}"}]} == reader.read(
-        f"/v3.0/users?count=true&role={role}"
-    )
+    assert {
+        "count": len(found),
+        "links": [{"rel": "self", "uri": f"/v3.0/users?count=true&role={role}"}],
+    } == reader.read(f"/v3.0/users?count=true&role={role}")
 
 
 @_with("list")
@@ -203,7 +246,10 @@ def test_count_is_a_number_in_place_of_the_page(reader: Client, roster: Roster, 
     if row.has_count:
         expected = {"count": len(roster.records[row.source]), "links": [{"rel": "self", "uri": asked}]}
         assert expected == reader.read(asked)
-        assert expected["count"] == reader.read(f"{asked}&limit=1&starting_after={UNKNOWN_ID}&ending_before=last")["count"]
+        assert (
+            expected["count"]
+            == reader.read(f"{asked}&limit=1&starting_after={UNKNOWN_ID}&ending_before=last")["count"]
+        )
     else:
         assert "data" in reader.read(asked)
     for value in ("", "false", "undefined", "5", "TRUE"):
@@ -244,7 +290,9 @@ def _addresses(row: Endpoint, roster: Roster) -> Iterator[str]:
 
 
 @every_row
-def test_bodies_are_valid_against_the_served_document(reader: Client, roster: Roster, document: Any, row: Endpoint) -> None:
+def test_bodies_are_valid_against_the_served_document(
+    reader: Client, roster: Roster, document: Any, row: Endpoint
+) -> None:
     success = document["paths"][f"/v3.0{row.path}"]["get"]["responses"]["200"]
     page = _validator(document, success["content"]["application/json"]["schema"])
     count = _validator(document, success["x-count"]["schema"]) if row.has_count else page
@@ -261,9 +309,15 @@ def test_bodies_are_valid_against_the_served_document(reader: Client, roster: Ro
 
 
 @every_row
-def test_failures_are_valid_against_the_served_document(reader: Client, stranger: Client, document: Any, row: Endpoint) -> None:
+def test_failures_are_valid_against_the_served_document(
+    reader: Client, stranger: Client, document: Any, row: Endpoint
+) -> None:
     responses = document["paths"][f"/v3.0{row.path}"]["get"]["responses"]
-    answers = [stranger.get(at(row)), reader.get(f"{at(row)}?limit=10001"), reader.get(f"{at(row)}?limit=0&count=&role=x")]
+    answers = [
+        stranger.get(at(row)),
+        reader.get(f"{at(row)}?limit=10001"),
+        reader.get(f"{at(row)}?limit=0&count=&role=x"),
+    ]
     for answer in answers:
         if answer.status_code == 200:  # a row that reads no such parameter
             continue
@@ -313,7 +367,11 @@ def test_limits_and_cursors_have_their_bounds(reader: Client, roster: Roster, ro
     path = at(row, min(roster.records[row.source]))
     both = f"{path}?starting_after={UNKNOWN_ID}&ending_before={UNKNOWN_ID}"
     if not row.has_paging:
-        assert reader.get(path).status_code == reader.get(both).status_code == reader.get(f"{path}?limit=10001").status_code
+        assert (
+            reader.get(path).status_code
+            == reader.get(both).status_code
+            == reader.get(f"{path}?limit=10001").status_code
+        )
         return
     assert reader.get(f"{path}?limit=10000").status_code == 200
     for limit in ("10001", "100000", "9" * 400):
@@ -336,14 +394,18 @@ def test_unknown_parameters_are_ignored_and_echoed(reader: Client, roster: Roste
 
 
 @_with("get", "one", "many")
-def test_paths_and_ids_are_matched_in_any_case_and_slashes_collapse(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_paths_and_ids_are_matched_in_any_case_and_slashes_collapse(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     id_ = min(roster.records[row.source])
     path = at(row, id_)
     status, data = reader.get(path).status_code, reader.get(path).json().get("data")
     for spelled in (
         at(row, id_.upper()),
         path.replace("/my", "/My"),
-        path.replace("mystudents", "myStudents").replace("myteachers", "myTeachers").replace("mycontacts", "MYCONTACTS"),
+        path.replace("mystudents", "myStudents")
+        .replace("myteachers", "myTeachers")
+        .replace("mycontacts", "MYCONTACTS"),
         f"/{path}",
         path.replace("/", "//"),
         f"{path}/",

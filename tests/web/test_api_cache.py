@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.store.database import Connection, Database
-from rollbook.web import api
-from rollbook.web.answers import Header
-from rollbook.web.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from rollbook.store.engine.database import Connection, Database
+from rollbook.web.data import api
+from rollbook.web.data.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from rollbook.web.http.answers import Header
 from tests import world
 from tests.journeys.hub import Hub
 from tests.sharing.desk import Desk
@@ -114,7 +114,9 @@ def test_what_is_kept_does_not_grow_with_what_was_asked(small_database: Database
         assert {len(key) for key, _ in desk.app.data._kept._answers} == {30}
 
 
-def test_an_answer_is_packed_after_the_connection_was_given_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_packed_after_the_connection_was_given_back(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else large answers keep others waiting for a connection, of which there are few."""
     hub.sync(world.FILES)
     reading: list[bool] = []

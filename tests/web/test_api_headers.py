@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
 from tests import world
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster
@@ -28,9 +28,16 @@ def at(row: Endpoint, roster: Roster) -> str:
 
 
 @every_row
-def test_head_is_get_without_the_body(reader: Client, stranger: Client, roster: Roster, row: Endpoint) -> None:
+def test_head_is_get_without_the_body(
+    reader: Client, stranger: Client, roster: Roster, row: Endpoint
+) -> None:
     path = at(row, roster)
-    for client, asked in ((reader, path), (stranger, path), (reader, f"{path}?limit=0&role=x"), (reader, f"{path}?limit=10001")):
+    for client, asked in (
+        (reader, path),
+        (stranger, path),
+        (reader, f"{path}?limit=0&role=x"),
+        (reader, f"{path}?limit=10001"),
+    ):
         got, head = client.get(asked), client.request("HEAD", asked)
         assert (got.status_code, b"") == (head.status_code, head.content)
         assert {name: value for name, value in got.headers.items() if name != "x-request-id"} == {
@@ -103,7 +110,10 @@ def test_a_tag_stays_with_its_snapshot_and_changes_after_a_sync(hub: Hub) -> Non
     hub.sync(world.FILES)
     token = hub.connect()
     client, elsewhere = hub.client(token), hub.client(token)
-    tags = {path: client.get(path).headers["etag"] for path in ("/v3.0/users", "/v3.0/schools?limit=1", "/v3.0/districts")}
+    tags = {
+        path: client.get(path).headers["etag"]
+        for path in ("/v3.0/users", "/v3.0/schools?limit=1", "/v3.0/districts")
+    }
     assert tags == {path: elsewhere.get(path).headers["etag"] for path in tags}
     hub.sync(world.changed(("students.csv", "Mathison", "M.")))
     for path, tag in tags.items():
@@ -113,8 +123,25 @@ def test_a_tag_stays_with_its_snapshot_and_changes_after_a_sync(hub: Hub) -> Non
     assert "Mathison" not in client.get("/v3.0/users").text
 
 
-TAKES_GZIP = ("gzip", "GZIP", "deflate, gzip", "br;q=1.0, gzip;q=0.5, *;q=0.1", "gzip;q=1", "identity;q=0, gzip")
-REFUSES_GZIP = ("", "identity", "gzip;q=0", "gzip; q=0.000", "GZIP;Q=0", "deflate, br, zstd", "*;q=0", "gzipped", "x-gzip")
+TAKES_GZIP = (
+    "gzip",
+    "GZIP",
+    "deflate, gzip",
+    "br;q=1.0, gzip;q=0.5, *;q=0.1",
+    "gzip;q=1",
+    "identity;q=0, gzip",
+)
+REFUSES_GZIP = (
+    "",
+    "identity",
+    "gzip;q=0",
+    "gzip; q=0.000",
+    "GZIP;Q=0",
+    "deflate, br, zstd",
+    "*;q=0",
+    "gzipped",
+    "x-gzip",
+)
 
 
 @every_row
@@ -130,7 +157,11 @@ def test_gzip_comes_when_it_is_asked_for_and_pays(reader: Client, roster: Roster
         assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
         assert packed.headers["etag"] == plain.headers["etag"]
         if "content-encoding" in packed.headers:
-            assert int(packed.headers["content-length"]) < len(plain.content) == int(plain.headers["content-length"])
+            assert (
+                int(packed.headers["content-length"])
+                < len(plain.content)
+                == int(plain.headers["content-length"])
+            )
 
 
 @pytest.mark.parametrize("asked", REFUSES_GZIP)
@@ -145,7 +176,9 @@ def test_a_request_with_a_content_type_and_no_body_is_answered(reader: Client) -
     assert reader.get("/v3.0/users?limit=1", content_type="application/json").status_code == 200
 
 
-def test_a_token_without_sight_of_a_field_does_not_get_it_from_the_kept_answers(town: Hub, reader: Client) -> None:
+def test_a_token_without_sight_of_a_field_does_not_get_it_from_the_kept_answers(
+    town: Hub, reader: Client
+) -> None:
     sighted = town.client(town.connect("read:ell_status", name="Sighted"))
     path = "/v3.0/users?role=student&limit=10000"
     assert "ell_status" in sighted.get(path).text

@@ -1,4 +1,5 @@
-"""Paging over every list that has pages, on both databases: at any limit, in both directions, the whole list and nothing else."""
+"""Paging over every list that has pages, on both databases: at any limit, in both directions, the whole list
+and nothing else."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollbook.contract.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
 from tests.journeys.hub import Client
 from tests.journeys.oracle import Roster
 
-paged_rows = pytest.mark.parametrize("row", [row for row in ENDPOINTS if row.has_paging], ids=lambda row: row.path)
+paged_rows = pytest.mark.parametrize(
+    "row", [row for row in ENDPOINTS if row.has_paging], ids=lambda row: row.path
+)
 
 HEX = st.text("0123456789abcdef", min_size=24, max_size=24)
 STEPS_MAX = 1_000
@@ -51,7 +54,9 @@ def follow(reader: Client, start: str, name: str) -> list[Any]:
 
 
 @paged_rows
-def test_following_links_forward_or_back_gives_the_whole_list_at_any_limit(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_following_links_forward_or_back_gives_the_whole_list_at_any_limit(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     path = fullest(row, roster)
     whole = reader.read(f"{path}?limit=10000")["data"]
     assert len(whole) > 1
@@ -65,7 +70,10 @@ def test_following_links_forward_or_back_gives_the_whole_list_at_any_limit(reade
 @pytest.mark.parametrize(
     "asked",
     [
-        *(f"/v3.0/users?role={role}" for role in ("contact", "district_admin", "staff", "student", "teacher")),
+        *(
+            f"/v3.0/users?role={role}"
+            for role in ("contact", "district_admin", "staff", "student", "teacher")
+        ),
         *(f"/v3.0/schools/{{school}}/users?role={role}" for role in ("staff", "student", "teacher")),
         "/v3.0/schools/{school}/users?primary=true",
         "/v3.0/schools/{school}/users?role=student&primary=true",
@@ -89,7 +97,9 @@ def test_any_page_is_the_slice_that_its_cursor_and_limit_name(
     whole = ids_of(reader.read(f"{path}?limit=10000"))
     limit = data.draw(st.integers(1, len(whole) + 1) | st.just(10_000), "limit")
     name = data.draw(st.sampled_from(["starting_after", "ending_before"]), "direction")
-    cursor = data.draw(st.sampled_from(whole) | HEX | st.just("last" if name == "ending_before" else "0" * 24), "cursor")
+    cursor = data.draw(
+        st.sampled_from(whole) | HEX | st.just("last" if name == "ending_before" else "0" * 24), "cursor"
+    )
     page = reader.read(f"{path}?limit={limit}&{name}={cursor}")
 
     after = [id_ for id_ in whole if id_ > cursor] if name == "starting_after" else []
@@ -98,7 +108,8 @@ def test_any_page_is_the_slice_that_its_cursor_and_limit_name(
     assert expected == ids_of(page)
     assert [element["uri"] for element in page["data"]] == [f"/v3.0/{row.returns}/{id_}" for id_ in expected]
 
-    # A link onwards is there when something follows; the link back is always there, even when it leads to nothing.
+    # A link onwards is there when something follows; the link back is always there, even when it leads to
+    # nothing.
     base = f"{path}?limit={limit}"
     first, last = (expected[0], expected[-1]) if expected else (cursor, cursor)
     if name == "starting_after":
@@ -107,13 +118,17 @@ def test_any_page_is_the_slice_that_its_cursor_and_limit_name(
     else:
         links = [("prev", f"{base}&ending_before={first}")] if len(before) > limit else []
         links += [("next", f"{base}&starting_after={last}")] if cursor != "last" else []
-    assert [("self", f"{base}&{name}={cursor}"), *links] == [(link["rel"], link["uri"]) for link in page["links"]]
+    assert [("self", f"{base}&{name}={cursor}"), *links] == [
+        (link["rel"], link["uri"]) for link in page["links"]
+    ]
 
 
 @paged_rows
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_next_and_prev_undo_each_other(reader: Client, roster: Roster, row: Endpoint, data: st.DataObject) -> None:
+def test_next_and_prev_undo_each_other(
+    reader: Client, roster: Roster, row: Endpoint, data: st.DataObject
+) -> None:
     path = fullest(row, roster)
     size = len(ids_of(reader.read(f"{path}?limit=10000")))
     page = reader.read(f"{path}?limit={data.draw(st.integers(1, max(1, size // 2)), 'limit')}")
@@ -134,13 +149,23 @@ def test_next_and_prev_undo_each_other(reader: Client, roster: Roster, row: Endp
 
 
 @paged_rows
-def test_a_page_beyond_either_end_is_empty_and_leads_back(reader: Client, roster: Roster, row: Endpoint) -> None:
+def test_a_page_beyond_either_end_is_empty_and_leads_back(
+    reader: Client, roster: Roster, row: Endpoint
+) -> None:
     path = fullest(row, roster)
     whole = ids_of(reader.read(f"{path}?limit=10000"))
     after = reader.read(f"{path}?starting_after={whole[-1]}")
-    assert ([], f"{path}?ending_before={whole[-1]}", None) == (ids_of(after), rel(after, "prev"), rel(after, "next"))
+    assert ([], f"{path}?ending_before={whole[-1]}", None) == (
+        ids_of(after),
+        rel(after, "prev"),
+        rel(after, "next"),
+    )
     before = reader.read(f"{path}?ending_before={whole[0]}")
-    assert ([], None, f"{path}?starting_after={whole[0]}") == (ids_of(before), rel(before, "prev"), rel(before, "next"))
+    assert ([], None, f"{path}?starting_after={whole[0]}") == (
+        ids_of(before),
+        rel(before, "prev"),
+        rel(before, "next"),
+    )
 
 
 @paged_rows

@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from rollbook.errors import MachineTrouble
-from rollbook.store.database import open_database
-from rollbook.store.migrations import migrate
-from rollbook.web.away import Away
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.migrations import migrate
+from rollbook.web.http.database_away import Away
 from tests.journeys.hub import Hub
 from tests.web.wire import serving
 
@@ -26,7 +26,8 @@ NAME = ".s.PGSQL.5432"
 
 
 class Cable:
-    """A way to the database that can be pulled out: a socket in a folder, from which bytes go to another one and back."""
+    """A way to the database that can be pulled out: a socket in a folder, from which bytes go to another one
+    and back."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self._place, self._target = folder / NAME, target
@@ -83,7 +84,9 @@ def cable(postgresql_address: str, tmp_path: Path) -> Iterator[Cable]:
 
 
 @pytest.fixture
-def served(cable: Cable, database_address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[str, str]]:
+def served(
+    cable: Cable, database_address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Iterator[tuple[str, str]]:
     """The address of a server whose database is at the end of the cable, and a token."""
     folder = parse_qs(urlsplit(database_address).query)["host"][0]
     address = database_address.replace(f"host={folder}", f"host={tmp_path}")
@@ -111,7 +114,9 @@ def test_requests_are_told_that_the_database_is_away_and_answered_once_it_is_bac
             got = httpx.get(base + path, headers=bearer, timeout=60)
             assert (got.status_code, got.headers["retry-after"]) == (503, "2"), path
             assert got.json()["message"] == "The database is away; try again in a few seconds."
-        assert [line.levelno for line in caplog.records if line.levelno > logging.WARNING or line.exc_info] == []
+        assert [
+            line.levelno for line in caplog.records if line.levelno > logging.WARNING or line.exc_info
+        ] == []
         cable.plug_in()
         assert before == [httpx.get(base + path, headers=bearer, timeout=60).status_code for path in paths]
 
@@ -129,7 +134,8 @@ def test_a_person_who_signs_in_meanwhile_gets_a_page_and_a_program_json(
         sent = person.post("/badge", data={"form": form[1], "code": "ABCD"})
     assert (sent.status_code, "cannot reach its database" in sent.text) == (503, True)
     shown = [
-        httpx.get(base + path, headers=browser, timeout=60) for path in ("/login", "/oauth/authorize?client_id=1", "/v3.0/me")
+        httpx.get(base + path, headers=browser, timeout=60)
+        for path in ("/login", "/oauth/authorize?client_id=1", "/v3.0/me")
     ]
     assert [(got.status_code, got.headers["retry-after"]) for got in shown] == [(503, "2")] * 3
     assert ["cannot reach its database" in got.text for got in shown] == [True, True, False]

@@ -7,8 +7,8 @@ from html import unescape
 
 import segno
 
-from rollbook.store.people import Person
-from rollbook.web import badges
+from rollbook.store.records.people import Person
+from rollbook.web.signin import badge_sheet
 
 SCHOOLS = {"1": "Ash School", "2": "<Birch> School"}
 BASE = "https://roll.example.org"
@@ -37,7 +37,7 @@ CLASS = [
 
 
 def _page() -> str:
-    return badges.page("Two <Schools>", BASE, SCHOOLS, [(person, CODE) for person in CLASS])
+    return badge_sheet.page("Two <Schools>", BASE, SCHOOLS, [(person, CODE) for person in CLASS])
 
 
 def _cut(page: str) -> dict[str, str]:
@@ -51,7 +51,9 @@ def test_a_badge_that_is_cut_out_says_whose_it_is_and_where_its_letters_are_type
     cut = _cut(_page())
     letters = "ABCD-EFGH-JKLM-NPQR-STUV-WXYZ-2345"
     assert cut["Amy"] == f"Amy Grade 10 · Ash School Two <Schools> {letters} type at roll.example.org/badge"
-    assert cut["Dot"] == f"Dot Grade 2 · <Birch> School Two <Schools> {letters} type at roll.example.org/badge"
+    assert (
+        cut["Dot"] == f"Dot Grade 2 · <Birch> School Two <Schools> {letters} type at roll.example.org/badge"
+    )
     assert cut["Eve"].startswith("Eve Teacher · Ash School Two <Schools>")
     assert cut["Gil"].startswith("Gil District administrator Two <Schools>")
     assert cut["Ivy"].startswith("Ivy Student Two <Schools>")
@@ -59,12 +61,19 @@ def test_a_badge_that_is_cut_out_says_whose_it_is_and_where_its_letters_are_type
 
 def test_the_square_leads_to_the_badge_page_with_its_letters_where_no_server_sees_them() -> None:
     squares = set(re.findall(r"<svg.*?</svg>", _page(), re.DOTALL))
-    assert squares == {segno.make(f"{BASE}/badge#{CODE}", error="m", micro=False).svg_inline(scale=3, border=4, omitsize=True)}
+    assert squares == {
+        segno.make(f"{BASE}/badge#{CODE}", error="m", micro=False).svg_inline(
+            scale=3, border=4, omitsize=True
+        )
+    }
 
 
 def test_each_school_and_grade_is_a_sheet_in_the_order_of_grades() -> None:
     page = unescape(_page())
-    sheets = re.findall(r"<section aria-labelledby=\"(sheet-\d)\">\s*<h2 id=\"(sheet-\d)\"><bdi>(.*?)</bdi> · (.*?)</h2>", page)
+    sheets = re.findall(
+        r"<section aria-labelledby=\"(sheet-\d)\">\s*<h2 id=\"(sheet-\d)\"><bdi>(.*?)</bdi> · (.*?)</h2>",
+        page,
+    )
     assert all(labelled == id_ for labelled, id_, _, _ in sheets)
     assert [(school, what) for _, _, school, what in sheets] == [
         ("Two <Schools>", "District administrator"),

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rollbook.web.connections import network
-from rollbook.web.protocol import CHUNKS_MAX, Protocol
+from rollbook.web.http.open_connections import network
+from rollbook.web.http.protocol import CHUNKS_MAX, Protocol
 from tests.journeys.hub import Hub
 from tests.web.wire import PATIENCE_SECONDS, answers, pieces, read_all, serving
 
@@ -68,7 +68,14 @@ def test_a_body_has_no_more_chunks_than_its_bound(size: int) -> None:
 def test_content_that_looks_like_the_end_of_a_body_is_content(content: bytes, size: int) -> None:
     """Before the chunk, within it, and behind it stand the same bytes; each is read as what it is."""
     body = content * 20
-    message = CHUNKED + b"00%X;a=b\r\n" % len(body) + body + b"\r\n%x\r\n" % len(body) + body + b"\r\n000;c\r\nX: a\r\n\r\n"
+    message = (
+        CHUNKED
+        + b"00%X;a=b\r\n" % len(body)
+        + body
+        + b"\r\n%x\r\n" % len(body)
+        + body
+        + b"\r\n000;c\r\nX: a\r\n\r\n"
+    )
     with serving() as wire:
         assert [status for status, _ in wire.say(*pieces(message + GET, size))] == [200, 200]
         assert wire.read == [("POST", "/form", body * 2), ("GET", "/next", b"")]
@@ -102,7 +109,9 @@ def test_no_bytes_make_many_pieces(request_bytes: bytes, monkeypatch: pytest.Mon
 def test_too_many_headers_are_refused() -> None:
     with serving(headers_max=10) as wire:
         assert wire.say(GET.replace(b"\r\n\r\n", b"\r\nX: a" * 9 + b"\r\n\r\n")) == [(200, "/next <>")]
-        assert wire.say(GET.replace(b"\r\n\r\n", b"\r\nX: a" * 10 + b"\r\n\r\n")) == [(431, "A request has at most 10 headers.")]
+        assert wire.say(GET.replace(b"\r\n\r\n", b"\r\nX: a" * 10 + b"\r\n\r\n")) == [
+            (431, "A request has at most 10 headers.")
+        ]
 
 
 def test_a_long_body_in_many_pieces_is_no_long_head() -> None:
@@ -153,7 +162,10 @@ def test_a_client_that_drips_is_cut_off_all_the_same(sent: bytes) -> None:
 
 
 def test_requests_in_time_are_answered_however_long_the_connection_lasts() -> None:
-    with serving(head_seconds=1, body_seconds=1, idle_seconds=2) as wire, closing(wire.connect()) as connection:
+    with (
+        serving(head_seconds=1, body_seconds=1, idle_seconds=2) as wire,
+        closing(wire.connect()) as connection,
+    ):
         for _ in range(5):
             connection.sendall(GET)
             assert answers(connection.recv(65536)) == [(200, "/next <>")]
@@ -202,9 +214,13 @@ def test_requests_sent_ahead_wait_outside_of_the_server() -> None:
         assert wire.say(GET) == [(200, "/next <>")]
 
 
-@pytest.mark.parametrize("sent", [b"", GET, b"GET / HT", CHUNKED], ids=["nothing", "a request", "half a head", "half a body"])
+@pytest.mark.parametrize(
+    "sent", [b"", GET, b"GET / HT", CHUNKED], ids=["nothing", "a request", "half a head", "half a body"]
+)
 @pytest.mark.parametrize("bound", ["connections_max", "connections_address_max"])
-def test_a_new_connection_takes_the_place_of_one_that_keeps_the_server_waiting(bound: str, sent: bytes) -> None:
+def test_a_new_connection_takes_the_place_of_one_that_keeps_the_server_waiting(
+    bound: str, sent: bytes
+) -> None:
     with serving(**{bound: 5}) as wire, ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(closing(wire.connect())).sendall(sent)
@@ -235,13 +251,20 @@ def test_connections_of_one_address_leave_room_for_those_of_others() -> None:
 
 @pytest.mark.parametrize(
     ("address", "counted"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("fe80::1%eth0", "fe80::/64"), ("::1", "::/64")],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+    ],
 )
 def test_all_addresses_that_one_client_may_choose_count_as_one(address: str, counted: str) -> None:
     assert network(address) == counted
 
 
-@pytest.mark.parametrize("sent", [CHUNKED + b"3\r\nab", GET, b"GET / HT", b""], ids=["body", "idle", "head", "nothing"])
+@pytest.mark.parametrize(
+    "sent", [CHUNKED + b"3\r\nab", GET, b"GET / HT", b""], ids=["body", "idle", "head", "nothing"]
+)
 def test_a_server_that_is_told_to_end_does_so_in_time(sent: bytes) -> None:
     with serving(stop_seconds=1) as wire:
         connection = wire.connect()

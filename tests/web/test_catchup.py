@@ -1,4 +1,5 @@
-"""Catching up over HTTP: the full difference since a snapshot, by pages, beside requests that wait for nothing."""
+"""Catching up over HTTP: the full difference since a snapshot, by pages, beside requests that wait for
+nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ import httpx
 import pytest
 
 from rollbook.settings import Settings
-from rollbook.store import catchup
-from rollbook.store.database import Database, open_database
-from rollbook.store.migrations import migrate
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import catchup
 from rollbook.web.app import App
 from tests.store.commits import Feed, Json, feed, id_, school
 
@@ -94,7 +95,11 @@ def test_pages_of_any_size_make_up_the_difference(reader: Reader, limit: int) ->
     since = reader.snapshot()
     move(reader.store, 10)
     found = reader.pull(f"/v3.0/events?since_snapshot={since}&limit={limit}")
-    of = [(event["type"], event["data"]["object"]["id"]) for event in found if event["type"].startswith("schools")]
+    of = [
+        (event["type"], event["data"]["object"]["id"])
+        for event in found
+        if event["type"].startswith("schools")
+    ]
     assert of == [
         *(("schools.created", id_(number)) for number in range(10, 15)),
         *(("schools.updated", id_(number)) for number in range(5)),
@@ -131,7 +136,9 @@ def test_a_difference_that_was_forgotten_is_worked_out_anew(
     assert sum(counted) == 3
 
 
-def test_a_page_is_read_where_no_other_request_waits_for_it(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_read_where_no_other_request_waits_for_it(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begin(reader.store, 4)
     since = reader.snapshot()
     move(reader.store, 4)
@@ -152,7 +159,9 @@ def test_a_page_is_read_where_no_other_request_waits_for_it(reader: Reader, monk
     assert not any(in_loop)
 
 
-@pytest.mark.parametrize("name", ["since_snapshot", "since%5Fsnapshot", "since_snapshot[]", "%73ince_snapshot"])
+@pytest.mark.parametrize(
+    "name", ["since_snapshot", "since%5Fsnapshot", "since_snapshot[]", "%73ince_snapshot"]
+)
 def test_a_difference_is_known_however_its_parameter_is_written(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -170,11 +179,15 @@ def test_a_difference_is_known_however_its_parameter_is_written(
     assert threads[0] is not threading.main_thread()
 
 
-def test_a_page_looks_at_no_more_records_than_its_bound(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_looks_at_no_more_records_than_its_bound(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(catchup, "LOOKED_MAX", 3)
     begin(reader.store, 2)
     since = reader.snapshot()
-    made = [("created", "sections", {"id": id_(70 + number), "school": id_(number == 9)}) for number in range(10)]
+    made = [
+        ("created", "sections", {"id": id_(70 + number), "school": id_(number == 9)}) for number in range(10)
+    ]
     reader.store.commit(*made)
     uri = f"/v3.0/events?since_snapshot={since}&school={id_(1)}"
     assert reader.get(uri).json()["data"] == []
@@ -190,7 +203,10 @@ def test_filters_hold_for_a_difference_too(reader: Reader) -> None:
         ("created", "sections", {"id": id_(71), "school": id_(1)}),
     )
     uri = f"/v3.0/events?since_snapshot={since}"
-    assert [event["data"]["object"]["id"] for event in reader.pull(f"{uri}&record_type=sections")] == [id_(70), id_(71)]
+    assert [event["data"]["object"]["id"] for event in reader.pull(f"{uri}&record_type=sections")] == [
+        id_(70),
+        id_(71),
+    ]
     assert {event["data"]["object"]["id"] for event in reader.pull(f"{uri}&school={id_(1)}")} == {id_(71)}
     refused = reader.get(f"{uri}&ending_before=last")
     assert (refused.status_code, refused.json()["message"].partition(":")[0]) == (400, "ending_before")
@@ -208,7 +224,8 @@ def test_a_snapshot_that_has_another_form_is_refused(reader: Reader) -> None:
 
 @pytest.fixture
 def restored(tmp_path: Path) -> Iterator[tuple[Reader, str, str]]:
-    """A reader whose server lost a run, and ran another one under its number; with the lost snapshot and the lost ETag."""
+    """A reader whose server lost a run, and ran another one under its number; with the lost snapshot and the
+    lost ETag."""
     path, saved = tmp_path / "rollbook.db", tmp_path / "saved.db"
     with closing(open_database(str(path))) as database:
         migrate(database)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rollbook.store import logins
+from rollbook.store.accounts import logins
 from tests.sso import Browser, World
 
 DAY = 86_400
@@ -38,8 +38,12 @@ def _is_signed_in(browser: Browser) -> bool:
     return "Sign out" in browser.follow(browser.get("/login")).text
 
 
-@pytest.mark.parametrize(("moved", "is_good"), [(0, True), (-60, True), (60, True), (-DAY, False), (2 * DAY, False)])
-def test_a_session_is_good_while_the_clock_says_so(browser: Browser, clock: Clock, moved: int, is_good: bool) -> None:
+@pytest.mark.parametrize(
+    ("moved", "is_good"), [(0, True), (-60, True), (60, True), (-DAY, False), (2 * DAY, False)]
+)
+def test_a_session_is_good_while_the_clock_says_so(
+    browser: Browser, clock: Clock, moved: int, is_good: bool
+) -> None:
     browser.sign_in("amy")
     clock.moved = moved
     assert _is_signed_in(browser) is is_good

@@ -17,10 +17,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rollbook.auth import published
-from rollbook.commands.advance import LOCK
+from rollbook.demo import day_pages, published
+from rollbook.demo.advance import LOCK
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
-from rollbook.web import storyboard
 from rollbook.web.app import App
 from tests import demos
 from tests.demos import BEARER
@@ -54,8 +53,12 @@ def ask(app: App, method: str, path: str, **options: Any) -> httpx.Response:
 
 
 async def _ask(app: App, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE, timeout=120) as client:
-        return await asyncio.gather(*(client.request(method, path, **options) for method, path, options in requests))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url=BASE, timeout=120
+    ) as client:
+        return await asyncio.gather(
+            *(client.request(method, path, **options) for method, path, options in requests)
+        )
 
 
 def advance(app: App, body: Any) -> httpx.Response:
@@ -66,15 +69,21 @@ def advance(app: App, body: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer NO_TOKEN"}, {"Authorization": "Basic TEST_TOKEN"}])
-def test_nothing_is_told_or_done_without_the_published_token(app: App, method: str, path: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer NO_TOKEN"}, {"Authorization": "Basic TEST_TOKEN"}]
+)
+def test_nothing_is_told_or_done_without_the_published_token(
+    app: App, method: str, path: str, headers: dict[str, str]
+) -> None:
     answer = ask(app, method, path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, 101)
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("headers", [BEARER, HTML])
-def test_a_server_that_is_no_demo_has_none_of_it(folder: Path, method: str, path: str, headers: dict[str, str]) -> None:
+def test_a_server_that_is_no_demo_has_none_of_it(
+    folder: Path, method: str, path: str, headers: dict[str, str]
+) -> None:
     with demos.app_of(folder, is_demo=False) as hub:
         answer = ask(hub, method, path, headers=headers)
         front = ask(hub, "GET", "/")
@@ -95,7 +104,12 @@ def test_another_site_is_not_allowed_to_ask(app: App) -> None:
 def test_the_state_says_where_the_demo_stands_and_what_may_happen(made: Path) -> None:
     with demos.app_of(made) as app:
         state = ask(app, "GET", "/demo", headers=BEARER).json()
-    assert (state["day"], state["date"], state["seed"], state["students"]) == (0, "2026-08-17", 1, demos.STUDENTS)
+    assert (state["day"], state["date"], state["seed"], state["students"]) == (
+        0,
+        "2026-08-17",
+        1,
+        demos.STUDENTS,
+    )
     assert state["district"]["name"] == demos.NAME
     assert [told["name"] for told in state["scenarios"]] == [*HAPPENINGS]
     assert [told["name"] for told in state["to"]] == [*CALENDAR]
@@ -109,7 +123,11 @@ def test_the_state_says_where_the_demo_stands_and_what_may_happen(made: Path) ->
 def test_a_move_is_told_as_json_and_shown_by_the_api_at_once(app: App) -> None:
     before = ask(app, "GET", "/demo", headers=BEARER).json()
     (run,) = advance(app, {"scenario": "student-changes-school"}).json()["runs"]
-    assert (run["day"], run["state"], run["story"]) == (before["day"] + 1, "committed", "student-changes-school")
+    assert (run["day"], run["state"], run["story"]) == (
+        before["day"] + 1,
+        "committed",
+        "student-changes-school",
+    )
     assert run["events"]["users.updated"] >= 1
     user = ask(app, "GET", f"/v3.0/users/{run['person']['id']}", headers=BEARER).json()["data"]
     assert user["roles"]["student"]["sis_id"] == run["person"]["sis_id"] == run["person_now"]["sis_id"]
@@ -159,7 +177,7 @@ def test_a_second_move_at_once_is_refused(app: App, folder: Path, monkeypatch: p
     request = ("POST", "/demo/advance", {"json": {"days": 1}, "headers": BEARER})
     slow = [sys.executable, "-c", "import time; time.sleep(1); print('{\"runs\": []}')"]
     with monkeypatch.context() as patched:
-        patched.setattr(storyboard.Storyboard, "_command", lambda *_: slow)
+        patched.setattr(day_pages.Storyboard, "_command", lambda *_: slow)
         answers = asyncio.run(_ask(app, [request, request]))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     # Another process, such as a terminal's, counts as well.
@@ -173,7 +191,7 @@ def test_a_command_that_breaks_is_told_without_its_insides(
     app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = [sys.executable, "-c", "raise SystemExit('secret insides')"]
-    monkeypatch.setattr(storyboard.Storyboard, "_command", lambda *_: broken)
+    monkeypatch.setattr(day_pages.Storyboard, "_command", lambda *_: broken)
     answer = advance(app, {"days": 1})
     assert answer.status_code == 500
     assert answer.json()["message"] == "the demo could not be moved; the server's output says why"
@@ -209,7 +227,13 @@ def statuses(app: App, *paths: str, method: str = "GET") -> list[int]:
 def test_only_what_is_under_a_path_fails(app: App) -> None:
     fault(app, status=503, requests=3, path="/v3.0/users")
     user = ask(app, "GET", "/v3.0/sections?limit=1", headers=BEARER).json()["data"][0]["data"]["teacher"]
-    paths = ("/v3.0/schools?limit=1", "/v3.0/users?limit=1", f"/v3.0/users/{user}", "/v3.0//users/", "/v3.0/users")
+    paths = (
+        "/v3.0/schools?limit=1",
+        "/v3.0/users?limit=1",
+        f"/v3.0/users/{user}",
+        "/v3.0//users/",
+        "/v3.0/users",
+    )
     assert statuses(app, *paths) == [200, 503, 503, 503, 200]
 
 
@@ -297,8 +321,14 @@ def test_other_faults_are_refused(app: App, body: Any) -> None:
 def test_the_page_is_guarded_and_leads_nowhere_else(app: App) -> None:
     answer = ask(app, "GET", "/demo", headers=HTML)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
-    policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
-    assert (policy["default-src"], policy["form-action"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";")
+    )
+    assert (policy["default-src"], policy["form-action"], policy["frame-ancestors"]) == (
+        "'none'",
+        "'self'",
+        "'none'",
+    )
     assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.text) is None
     assert answer.text.count("<h1>") == 1
     assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
@@ -315,14 +345,21 @@ def test_a_button_moves_the_demo_and_comes_back_to_the_page(app: App) -> None:
     assert f"Day {before + 2}: 2 days later" in page
     assert "school’s calendar, which begins on Monday, 17 August 2026" in page
     first, _, earlier = page.partition("<details>")
-    assert (first.count("in the feed."), earlier.count("in the feed.")) == (1, min(runs, storyboard.SHOWN_RUNS - 1))
+    assert (first.count("in the feed."), earlier.count("in the feed.")) == (
+        1,
+        min(runs, day_pages.SHOWN_RUNS - 1),
+    )
     assert '<code class="type">districts.updated</code>' in page
 
 
 def test_a_form_that_is_not_ours_moves_nothing(app: App) -> None:
     before = ask(app, "GET", "/demo", headers=BEARER).json()["day"]
     cookies, form = _form(ask(app, "GET", "/demo", headers=HTML))
-    for headers, data in [({}, {"form": form, "days": "1"}), (cookies, {"days": "1"}), (cookies, {"form": "f", "days": "1"})]:
+    for headers, data in [
+        ({}, {"form": form, "days": "1"}),
+        (cookies, {"days": "1"}),
+        (cookies, {"form": "f", "days": "1"}),
+    ]:
         answer = ask(app, "POST", "/demo/advance", data=data, headers=headers)
         assert (answer.status_code, 'role="alert"' in answer.text) == (403, True)
     assert ask(app, "POST", "/demo/advance", data={"form": form}, headers=cookies).status_code == 400
@@ -347,10 +384,14 @@ def browser(chromium: Browser) -> Browser:
     return chromium
 
 
-def open_page(browser: Browser, address: str, *, width: int = 1280, is_dark: bool = False) -> tuple[Page, list[str]]:
+def open_page(
+    browser: Browser, address: str, *, width: int = 1280, is_dark: bool = False
+) -> tuple[Page, list[str]]:
     """A page without JavaScript, and what it complained of."""
     page = browser.new_context(
-        java_script_enabled=False, viewport={"width": width, "height": 900}, color_scheme="dark" if is_dark else "light"
+        java_script_enabled=False,
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if is_dark else "light",
     ).new_page()
     complaints = listened(page)
     page.goto(address)
@@ -362,7 +403,9 @@ def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
     lines = re.findall(r"^curl .*$", GUIDE, re.MULTILINE)
     assert len(lines) >= 8
     for line in lines:
-        told = line.replace("http://127.0.0.1:8400", site.removesuffix("/demo")).replace("curl ", "curl -sS --fail-with-body ", 1)
+        told = line.replace("http://127.0.0.1:8400", site.removesuffix("/demo")).replace(
+            "curl ", "curl -sS --fail-with-body ", 1
+        )
         done = subprocess.run(["sh", "-c", told], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
 
@@ -370,7 +413,7 @@ def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
 def test_the_guide_names_everything_that_may_happen() -> None:
     told = GUIDE.partition("## What may happen")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([^|]+)` \|", told, re.MULTILINE)
-    assert [*CALENDAR, *HAPPENINGS, *storyboard.HELD] == [
+    assert [*CALENDAR, *HAPPENINGS, *day_pages.HELD] == [
         name for row in rows for name in row.split("`, `") if name != "--advance"
     ]
 
@@ -388,7 +431,9 @@ def test_the_page_can_be_read(browser: Browser, site: str, width: int, is_dark: 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
-def test_the_front_page_with_all_that_is_handed_out_can_be_read(browser: Browser, site: str, width: int) -> None:
+def test_the_front_page_with_all_that_is_handed_out_can_be_read(
+    browser: Browser, site: str, width: int
+) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
     complaints = listened(page)
     page.goto(site.removesuffix("demo"))
@@ -423,7 +468,7 @@ def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
     browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = [sys.executable, "-c", "import time; time.sleep(3); print('{\"runs\": []}')"]
-    monkeypatch.setattr(storyboard.Storyboard, "_command", lambda *_: slow)
+    monkeypatch.setattr(day_pages.Storyboard, "_command", lambda *_: slow)
     page = browser.new_page()
     complaints = listened(page)
     page.goto(site)

@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from rollbook.auth import published
-from rollbook.contract.openapi import document
-from rollbook.store.districts import District
+from rollbook.contract.clever.openapi import document
+from rollbook.demo import published
+from rollbook.demo.access_sheet import Entrance, Handout, Key
+from rollbook.store.district.districts import District
 from rollbook.web import explorer
-from rollbook.web.handout import Entrance, Handout, Key
 
 BASE = "http://rollbook.test"
 STATIC = Path(explorer.__file__).parent / "static"
@@ -30,9 +30,16 @@ def told(base: str) -> Handout:
     district = District(1, "6a82a360ccfc7fac00000000", NAME, "2026-08-17T06:00:00.000Z")
     client = published.APPLICATION
     entrance = Entrance(
-        client, ("http://localhost:3000/back",), False, f"{base}oauth/authorize?a=b&c=d", "/oauth/authorize?a=b&c=d"
+        client,
+        ("http://localhost:3000/back",),
+        False,
+        f"{base}oauth/authorize?a=b&c=d",
+        "/oauth/authorize?a=b&c=d",
     )
-    keys = (Key(TOKEN, f"all of {NAME}", district, client.client_id), Key("ilc_A", "Amy", district, client.client_id, "student"))
+    keys = (
+        Key(TOKEN, f"all of {NAME}", district, client.client_id),
+        Key("ilc_A", "Amy", district, client.client_id, "student"),
+    )
     return Handout(base, "rollbook-demo/rollbook.db", (entrance,), keys)
 
 
@@ -44,7 +51,10 @@ def elsewhere(_: object) -> PlainTextResponse:
 # What the pages lead to, and other modules serve.
 OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo", "/oauth/authorize")]
 DEMO = Starlette(
-    routes=[*OTHERS, *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told, has_story=True)]
+    routes=[
+        *OTHERS,
+        *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told, has_story=True),
+    ]
 )
 HUB = Starlette(routes=[*OTHERS, *explorer.routes(demo_token=None)])
 PAGES = ("/", "/explorer")
@@ -123,9 +133,17 @@ def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
 def test_a_demo_shows_its_tokens_its_applications_and_lines_to_paste() -> None:
     html = ask(DEMO, "/").text
     assert "#DEMO &lt;Willow&gt; &amp; Sons" in html
-    for shown in (TOKEN, "ilc_A", published.APPLICATION.client_id, published.APPLICATION.secret, "http://localhost:3000/back"):
+    for shown in (
+        TOKEN,
+        "ilc_A",
+        published.APPLICATION.client_id,
+        published.APPLICATION.secret,
+        "http://localhost:3000/back",
+    ):
         assert f"<code>{shown}</code>" in html
-    assert f'<a href="/oauth/authorize?a=b&amp;c=d"><code>{BASE}/oauth/authorize?a=b&amp;c=d</code></a>' in html
+    assert (
+        f'<a href="/oauth/authorize?a=b&amp;c=d"><code>{BASE}/oauth/authorize?a=b&amp;c=d</code></a>' in html
+    )
     assert html.count("<pre><code>curl ") == 3
     assert html.count("<pre><code>rollbook application set ") == 1
     assert '<a href="/login">' in html
@@ -144,8 +162,15 @@ def test_the_lines_name_the_host_that_was_asked() -> None:
 
 def test_curl_lines() -> None:
     bearer, base = 'curl -H "Authorization: Bearer abc"', "http://127.0.0.1:8400"
-    users, sections = f'{bearer} "{base}/v3.0/users?role=teacher&limit=3"', f'{bearer} "{base}/v3.0/sections?limit=1"'
-    assert explorer.curl_lines(f"{base}/", "abc") == (users, sections, f'{bearer} "{base}/v3.0/users?count=true"')
+    users, sections = (
+        f'{bearer} "{base}/v3.0/users?role=teacher&limit=3"',
+        f'{bearer} "{base}/v3.0/sections?limit=1"',
+    )
+    assert explorer.curl_lines(f"{base}/", "abc") == (
+        users,
+        sections,
+        f'{bearer} "{base}/v3.0/users?count=true"',
+    )
     tokens = f'curl -H "Authorization: Basic xyz" "{base}/oauth/tokens?owner_type=district"'
     assert explorer.curl_lines(base, "abc", "xyz") == (users, sections, tokens)
 
@@ -172,7 +197,9 @@ def test_a_document_that_is_known_is_not_sent_again() -> None:
 
 
 def test_a_versioned_file_may_be_kept_for_a_year() -> None:
-    for address in (address for address in addresses(ask(DEMO, "/explorer").text) if address.startswith("/static/")):
+    for address in (
+        address for address in addresses(ask(DEMO, "/explorer").text) if address.startswith("/static/")
+    ):
         assert ask(DEMO, address).headers["cache-control"] == "public, max-age=31536000, immutable", address
     assert ask(DEMO, "/static/site.css").headers["cache-control"] == "no-cache"
 
@@ -182,14 +209,20 @@ def test_an_address_changes_with_the_file() -> None:
     assert f"/static/site.css?v={digest[:12]}" in addresses(ask(DEMO, "/").text)
 
 
-@pytest.mark.parametrize("path", ["/static/", "/static/nothing.css", "/static/../explorer.py", "/static/%2e%2e/explorer.py"])
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/nothing.css", "/static/../explorer.py", "/static/%2e%2e/explorer.py"]
+)
 def test_nothing_but_static_files_is_served(path: str) -> None:
     assert ask(DEMO, path).status_code == 404
 
 
 def test_the_vendored_viewer_is_what_its_readme_says() -> None:
     folder = STATIC / explorer.VIEWER
-    noted = dict(re.findall(r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE))
+    noted = dict(
+        re.findall(
+            r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE
+        )
+    )
     files = {path.name: path for path in folder.iterdir() if path.name != "README.md"}
     assert noted == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     assert f"{explorer.VIEWER}/swagger-ui.css" in (STATIC / "explorer.css").read_text("utf-8")

@@ -1,4 +1,5 @@
-"""The pages in a real browser: no errors, no other host, marks to be seen, a request to be sent, by keyboard and on a phone."""
+"""The pages in a real browser: no errors, no other host, marks to be seen, a request to be sent, by keyboard
+and on a phone."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rollbook.contract import openapi
+from rollbook.contract.clever import openapi
 from rollbook.web import explorer
 from tests.web.chromium import FLAWS, POOR_CONTRAST, served
 
@@ -60,9 +61,16 @@ class Visit:
 
 
 def visit(browser: Browser, address: str, *, width: int = 1280, scheme: str = "light") -> Visit:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light")
+    page = browser.new_page(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
+    )
     seen = Visit(page, [], set())
-    page.on("console", lambda message: seen.complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: (
+            seen.complaints.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.on("request", lambda request: seen.hosts.add("/".join(request.url.split("/")[:3])))
     page.goto(address)
@@ -74,7 +82,9 @@ def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_front_page_has_no_complaint_and_asks_no_other_host(browser: Browser, site: Site, scheme: str) -> None:
+def test_the_front_page_has_no_complaint_and_asks_no_other_host(
+    browser: Browser, site: Site, scheme: str
+) -> None:
     seen = visit(browser, f"{site.url}/", scheme=scheme)
     expect(seen.page.get_by_role("heading", level=1)).to_be_visible()
     assert ([], {site.url}) == (seen.complaints, seen.hosts)
@@ -82,7 +92,9 @@ def test_the_front_page_has_no_complaint_and_asks_no_other_host(browser: Browser
     seen.page.close()
 
 
-def test_the_explorer_has_no_complaint_and_asks_no_other_host(browser: Browser, site: Site, scheme: str) -> None:
+def test_the_explorer_has_no_complaint_and_asks_no_other_host(
+    browser: Browser, site: Site, scheme: str
+) -> None:
     seen = visit(browser, site.url + LIST_USERS, scheme=scheme)
     expect(seen.page.get_by_role("button", name="Execute")).to_be_visible()
     assert ([], {site.url}) == (seen.complaints, seen.hosts)
@@ -101,7 +113,12 @@ def test_the_explorer_shows_every_path(browser: Browser, site: Site) -> None:
 
 def test_the_explorer_shows_the_marks_of_a_field(browser: Browser, site: Site) -> None:
     page = visit(browser, site.url + LIST_USERS).page
-    for name, marks in {"id": ["guaranteed", "validated"], "email": ["nullable"], "name": ["guaranteed"], "roles": []}.items():
+    for name, marks in {
+        "id": ["guaranteed", "validated"],
+        "email": ["nullable"],
+        "name": ["guaranteed"],
+        "roles": [],
+    }.items():
         title = page.locator(".json-schema-2020-12__title", has_text=name).filter(has_text=name)
         head = page.locator(".json-schema-2020-12-head").filter(has=title.get_by_text(name, exact=True)).first
         expect(head).to_be_visible()
@@ -114,7 +131,9 @@ def test_the_explorer_shows_the_marks_of_a_field(browser: Browser, site: Site) -
     ("operation", "authorization"),
     [("/explorer#/Users/getUsers", f"Bearer {TOKEN}"), ("/explorer#/OAuth/getTokens", f"Basic {BASIC}")],
 )
-def test_a_request_is_sent_with_what_was_filled_in(browser: Browser, site: Site, operation: str, authorization: str) -> None:
+def test_a_request_is_sent_with_what_was_filled_in(
+    browser: Browser, site: Site, operation: str, authorization: str
+) -> None:
     seen = visit(browser, site.url + operation)
     site.authorizations.clear()
     seen.page.get_by_role("button", name="Execute").click()

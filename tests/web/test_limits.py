@@ -1,4 +1,5 @@
-"""The rate limit: a fixed window for each token, counted over threads and processes, and how it looks over HTTP."""
+"""The rate limit: a fixed window for each token, counted over threads and processes, and how it looks over
+HTTP."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.contract.access import Access
-from rollbook.contract.query import Query
-from rollbook.contract.snapshots import SnapshotName
-from rollbook.web.limits import SLOTS, RateLimit
-from rollbook.web.pins import Pins
+from rollbook.contract.clever.query import Query
+from rollbook.domain.access import Access
+from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.web.data.pinned_pulls import Pins
+from rollbook.web.http.rate_limit import SLOTS, RateLimit
 from tests import world
 from tests.journeys.hub import Client, Hub
 
@@ -66,7 +67,9 @@ def test_a_window_counts_down_to_its_limit_and_then_refuses(rate_limit: RateLimi
     ]
 
 
-def test_a_window_is_opened_by_its_first_request_and_does_not_move(rate_limit: RateLimit, clock: Clock) -> None:
+def test_a_window_is_opened_by_its_first_request_and_does_not_move(
+    rate_limit: RateLimit, clock: Clock
+) -> None:
     assert taken(rate_limit) == (2, 1_000_060, False)
     clock.now += 59.5
     assert [taken(rate_limit) for _ in range(3)][-1] == (-1, 1_000_060, True)
@@ -89,7 +92,9 @@ def test_without_a_limit_nothing_is_counted(tmp_path: Path) -> None:
     unlimited.close()
 
 
-def test_a_clock_that_is_set_back_ends_the_window_instead_of_stretching_it(rate_limit: RateLimit, clock: Clock) -> None:
+def test_a_clock_that_is_set_back_ends_the_window_instead_of_stretching_it(
+    rate_limit: RateLimit, clock: Clock
+) -> None:
     assert [taken(rate_limit)[0] for _ in range(4)] == [2, 1, 0, -1]
     clock.now -= 3600
     assert taken(rate_limit) == (2, 996_460, False)
@@ -134,7 +139,10 @@ def test_processes_share_one_window_to_the_request(tmp_path: Path) -> None:
     limit, each, workers = 4_000, 2_500, 2
     spawn = multiprocessing.get_context("spawn")
     start, results = spawn.Barrier(workers), spawn.Queue()
-    running = [spawn.Process(target=_hammer, args=(tmp_path / "limits", limit, each, start, results)) for _ in range(workers)]
+    running = [
+        spawn.Process(target=_hammer, args=(tmp_path / "limits", limit, each, start, results))
+        for _ in range(workers)
+    ]
     for process in running:
         process.start()
     allowed = [results.get(timeout=60) for _ in running]
@@ -145,12 +153,19 @@ def test_processes_share_one_window_to_the_request(tmp_path: Path) -> None:
 
 
 def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_limit: RateLimit) -> None:
-    # A pull notes where it began; a client that reads the lists of everybody in a large district leaves very many such notes.
+    # A pull notes where it began; a client that reads the lists of everybody in a large district leaves very
+    # many such notes.
     pins, access = Pins(tmp_path / "pulls"), Access(1, "d", 1, 1, "c", ())
     buckets = [f"token {number}" for number in range(50)]
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {2}
     for number in range(SLOTS * 2):
-        pins.note(access, f"/v3.0/users/{number}/sections", Query(), [("starting_after", "x")], SnapshotName(1, "0badcafe"))
+        pins.note(
+            access,
+            f"/v3.0/users/{number}/sections",
+            Query(),
+            [("starting_after", "x")],
+            SnapshotName(1, "0badcafe"),
+        )
     pins.close()
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {1}
 
@@ -175,7 +190,9 @@ def test_every_counted_answer_says_what_is_left(hub: Hub) -> None:
         client.request("HEAD", "/v3.0/users"),
     ]
     assert [answer.status_code for answer in answers] == [200, 304, 404, 404, 400, 413, 404, 404, 200]
-    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == [str(left) for left in range(98, 89, -1)]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == [
+        str(left) for left in range(98, 89, -1)
+    ]
     assert {tuple(answer.headers[name] for name in NAMES[::3]) for answer in answers} == {("100", "bearer")}
     (reset,) = {int(answer.headers["x-ratelimit-reset"]) for answer in answers}
     assert int(began) + 60 <= reset <= time.time() + 60
@@ -204,7 +221,12 @@ def test_beyond_the_limit_every_path_answers_429_with_nothing_in_it(hub: Hub) ->
     reset = client.get("/v3.0/users").headers["x-ratelimit-reset"]
     for path in ("/v3.0/users", "/v3.0/nothing", "/v3.0/users?limit=x", "/v3.0/users/x"):
         answer = client.get(path)
-        assert (path, 429, b"", "0") == (path, answer.status_code, answer.content, answer.headers["content-length"])
+        assert (path, 429, b"", "0") == (
+            path,
+            answer.status_code,
+            answer.content,
+            answer.headers["content-length"],
+        )
         assert [answer.headers[name] for name in NAMES] == ["2", "0", reset, "bearer"]
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "retry-after" not in answer.headers

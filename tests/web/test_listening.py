@@ -21,7 +21,10 @@ ELSEWHERE = "2001:db8::1"
 
 def named(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> Settings:
     """Settings of a host that has these addresses, and any free port."""
-    found = [(socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in addresses]
+    found = [
+        (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0))
+        for one in addresses
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     return Settings(host="host.example", port=0)
 
@@ -59,7 +62,9 @@ def test_a_host_of_which_the_machine_has_no_address_is_refused(monkeypatch: pyte
     with pytest.raises(BadSetting, match=f"^port 0 on {ELSEWHERE} cannot be used: "):
         server._listen(named(monkeypatch, ELSEWHERE))
     without_ipv6(monkeypatch)
-    with pytest.raises(BadSetting, match=f"^port 0 on {ELSEWHERE} cannot be used: Address family not supported by protocol; "):
+    with pytest.raises(
+        BadSetting, match=f"^port 0 on {ELSEWHERE} cannot be used: Address family not supported by protocol; "
+    ):
         server._listen(named(monkeypatch, ELSEWHERE))
 
 

@@ -21,7 +21,9 @@ LINK = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0
 BARE = "<pre>Cannot {} {}</pre>"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/in", "/login/x", "/demo/nothing", "/oauth/nothing", "/%3Cscript%3E", "/logout"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/in", "/login/x", "/demo/nothing", "/oauth/nothing", "/%3Cscript%3E", "/logout"]
+)
 def test_a_person_who_follows_a_wrong_link_gets_a_page(browser: Browser, path: str) -> None:
     got = browser.client.get(path, headers=LINK)
     assert (got.status_code, got.headers["content-type"]) == (404, "text/html; charset=utf-8")
@@ -51,7 +53,9 @@ def test_who_does_not_ask_for_a_page_gets_the_recorded_answer(browser: Browser, 
 
 def test_other_methods_get_the_recorded_answer(browser: Browser) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        assert BARE.format(method, "/nothing") in browser.client.request(method, "/nothing", headers=LINK).text
+        assert (
+            BARE.format(method, "/nothing") in browser.client.request(method, "/nothing", headers=LINK).text
+        )
 
 
 def test_where_json_is_set_everybody_gets_json(world: World) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.contract.access import Access
-from rollbook.store import districts, people
-from rollbook.store.database import Connection, open_database
-from rollbook.web import picker
-from rollbook.web.picker import FIRST_OF_EACH, HEADINGS, SHOWN_MAX, Group
+from rollbook.domain.access import Access
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Connection, open_database
+from rollbook.store.records import people
+from rollbook.web.signin import people_list
+from rollbook.web.signin.people_list import FIRST_OF_EACH, HEADINGS, SHOWN_MAX, Group
 from tests import demos
 
 Shown = dict[str, object]
@@ -33,8 +34,10 @@ def district(folder: Path) -> Iterator[tuple[Connection, Access]]:
     database.close()
 
 
-def choose(district: tuple[Connection, Access], text: str = "", role: str = "", school: str = "") -> tuple[list[Group], str]:
-    shown = picker.choice(*district, text, role, school)
+def choose(
+    district: tuple[Connection, Access], text: str = "", role: str = "", school: str = ""
+) -> tuple[list[Group], str]:
+    shown = people_list.choice(*district, text, role, school)
     groups, tally = shown["groups"], shown["tally"]
     assert isinstance(groups, list)
     return groups, str(tally)
@@ -58,7 +61,9 @@ def test_to_begin_with_there_are_a_few_of_each_role(district: tuple[Connection, 
 def test_the_first_students_are_of_every_level_of_school(district: tuple[Connection, Access]) -> None:
     students = choose(district)[0][0].people
     grades = [re.findall(r"grade (\w+)", titles)[0] for _, _, titles, _ in students]
-    levels = [0 if not grade.isdecimal() or int(grade) < 6 else 1 if int(grade) < 9 else 2 for grade in grades]
+    levels = [
+        0 if not grade.isdecimal() or int(grade) < 6 else 1 if int(grade) < 9 else 2 for grade in grades
+    ]
     assert levels[:3] == [0, 1, 2]
 
 
@@ -79,7 +84,9 @@ def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Conn
     assert tally.startswith(f"{SHOWN_MAX} of ")
 
 
-def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(district: tuple[Connection, Access]) -> None:
+def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(
+    district: tuple[Connection, Access],
+) -> None:
     for id_, _ in people.schools(*district):
         pupils = people.search(*district, text="", role="student", school=id_, limit=5000)
         groups, tally = choose(district, school=id_)
@@ -95,11 +102,15 @@ def test_a_search_with_few_matches_shows_all_and_counts_nothing(district: tuple[
     assert choose(district, text="nobody is called so") == ([], "")
 
 
-def test_somebody_of_two_roles_is_found_by_both(district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch) -> None:
-    both = next((one for one in people.everybody(*district, role="staff", school="") if len(one.roles) > 1), None)
+def test_somebody_of_two_roles_is_found_by_both(
+    district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = next(
+        (one for one in people.everybody(*district, role="staff", school="") if len(one.roles) > 1), None
+    )
     assert both, "the demo has people of two roles"
     for role in both.roles:
-        monkeypatch.setattr(picker, "SHOWN_MAX", 5000)
+        monkeypatch.setattr(people_list, "SHOWN_MAX", 5000)
         assert both.id in [id_ for group in choose(district, role=role)[0] for id_, *_ in group.people]
     assert [group.title for group in choose(district, text=both.email)[0]] == [HEADINGS[both.roles[0]]]
 
@@ -107,7 +118,7 @@ def test_somebody_of_two_roles_is_found_by_both(district: tuple[Connection, Acce
 def test_more_than_can_be_counted_is_said_to_be_more(
     district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picker, "MATCHED_MAX", 50)
+    monkeypatch.setattr(people_list, "MATCHED_MAX", 50)
     assert choose(district, role="student")[1] == f"{SHOWN_MAX} of more than 50 match; narrow the search."
 
 
@@ -115,7 +126,11 @@ def test_the_page_has_the_headings_and_the_words(folder: Path) -> None:
     demo = demos.Demo(folder)
     home = demo.list("districts")[0]["portal_url"]
     page = demo.page(home[home.index("/in/") :])
-    headings = re.findall(r'<h3 id="(group-\d)">([^<]+)</h3>\s*<ul class="choices tiles" aria-labelledby="(group-\d)">', page)
-    assert [(title, id_ == labels) for id_, title, labels in headings] == [(title, True) for title in HEADINGS.values()]
+    headings = re.findall(
+        r'<h3 id="(group-\d)">([^<]+)</h3>\s*<ul class="choices tiles" aria-labelledby="(group-\d)">', page
+    )
+    assert [(title, id_ == labels) for id_, title, labels in headings] == [
+        (title, True) for title in HEADINGS.values()
+    ]
     assert re.search(r'<p class="quiet" role="status">\d+ of [\d,]+ people; search for the others.</p>', page)
     assert "No one matches." in unescape(demo.page(f"{home[home.index('/in/') :]}?q=zzzz"))

@@ -15,19 +15,21 @@ from hypothesis import strategies as st
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.contract.query import Query
-from rollbook.contract.snapshots import SnapshotName
-from rollbook.store import applications, districts, records
-from rollbook.store.database import Database, open_database
-from rollbook.store.districts import District
-from rollbook.store.keys import Sealer
-from rollbook.store.migrations import migrate
-from rollbook.store.views import Spec
+from rollbook.contract.clever.query import Query
+from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import record_pages
 from rollbook.sync import How
 from rollbook.synthetic import writer
-from rollbook.web.api import Request
 from rollbook.web.app import App
-from rollbook.web.pins import PIN_SECONDS, Pins
+from rollbook.web.data.api import Request
+from rollbook.web.data.pinned_pulls import PIN_SECONDS, Pins
 
 STUDENTS = 60
 LISTS = (
@@ -71,14 +73,16 @@ class World:
         api = self.app.data
         path, _, query = uri.partition("?")
         segments = tuple(part for part in path.split("/") if part)
-        made = api.answer(Request("GET", path, segments, query, f"Bearer {self.token}", tag, takes_gzip=False))
+        made = api.answer(
+            Request("GET", path, segments, query, f"Bearer {self.token}", tag, takes_gzip=False)
+        )
         return httpx.Response(made.status, headers=list(made.headers), content=made.body)
 
     def note(self, path: str, cursor: str, run: int) -> None:
         """Note that a pull goes on from a cursor with the state after a run."""
         access = _access(self)
         with self.database.read() as connection:
-            name = records.named(connection, access, run)
+            name = record_pages.named(connection, access, run)
         assert name
         self.app.data._pins.note(access, path, Query(), [("starting_after", cursor)], name)
 
@@ -86,11 +90,15 @@ class World:
         """Another server over the same files."""
         self.app = App(self.database, self.settings, limits=self.folder / "shared")
 
-    def pull(self, uri: str, limit: int, between: Callable[[int], None] = lambda page: None) -> list[dict[str, Any]]:
+    def pull(
+        self, uri: str, limit: int, between: Callable[[int], None] = lambda page: None
+    ) -> list[dict[str, Any]]:
         """The whole list by following `next`; `between` is called after each page."""
         return self.follow(self.get(f"{uri}{'&' if '?' in uri else '?'}limit={limit}"), between)
 
-    def follow(self, page: dict[str, Any], between: Callable[[int], None] = lambda page: None) -> list[dict[str, Any]]:
+    def follow(
+        self, page: dict[str, Any], between: Callable[[int], None] = lambda page: None
+    ) -> list[dict[str, Any]]:
         """A page and all that follow it."""
         found: list[dict[str, Any]] = page["data"]
         pages = 1
@@ -123,7 +131,10 @@ def test_a_pull_may_begin_between_two_syncs_and_go_on_after_more(world: World) -
     world.day(400)
     before = world.pull("/v3.0/users", 10_000)
     days = iter((30, 401))
-    assert world.pull("/v3.0/users", 40, between=lambda page: world.day(next(days)) if page < 3 else None) == before
+    assert (
+        world.pull("/v3.0/users", 40, between=lambda page: world.day(next(days)) if page < 3 else None)
+        == before
+    )
 
 
 def test_a_fresh_first_page_shows_the_new_state(world: World) -> None:
@@ -166,7 +177,13 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
     third = SnapshotName(3, "0badcafe")
     pins.note(reader, "/v3.0/users", Query(limit=5), [("starting_after", "x")], third)
     assert pins.snapshot(reader, "/v3.0/users", Query(limit=9, after="x")) == third
-    others = (Query(after="y"), Query(before="x"), Query(), Query(after="x", role="student"), Query(after="x", primary=True))
+    others = (
+        Query(after="y"),
+        Query(before="x"),
+        Query(),
+        Query(after="x", role="student"),
+        Query(after="x", primary=True),
+    )
     assert not [query for query in others if pins.snapshot(reader, "/v3.0/users", query)]
     assert pins.snapshot(reader, "/v3.0/sections", Query(after="x")) is None
     now[0] += PIN_SECONDS
@@ -174,7 +191,9 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
 
 
 @given(limits=st.lists(st.integers(1, 40), min_size=1, max_size=4))
-def test_pages_of_any_size_make_up_the_pinned_state(tmp_path_factory: pytest.TempPathFactory, limits: list[int]) -> None:
+def test_pages_of_any_size_make_up_the_pinned_state(
+    tmp_path_factory: pytest.TempPathFactory, limits: list[int]
+) -> None:
     world, whole = _changed_world(tmp_path_factory)
     world.note("/v3.0/users", "0" * 24, run=1)
     found: list[dict[str, Any]] = []
@@ -226,9 +245,14 @@ def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, na
     world.day(400)
     follower = reader if name == "Reader" else applications.create(world.database, name)[0]
     view = sync.view_of(world.database, world.district, Spec(), world.settings)
-    world.token = applications.connect(world.database, Sealer(world.folder / "key"), follower, world.district, view)
+    world.token = applications.connect(
+        world.database, Sealer(world.folder / "key"), follower, world.district, view
+    )
     page = world.get(f"/v3.0/users?limit=5&starting_after={cursor}")
-    assert page["data"] == [each for each in world.pull("/v3.0/users", 10_000) if each["data"]["id"] > cursor][:5]
+    assert (
+        page["data"]
+        == [each for each in world.pull("/v3.0/users", 10_000) if each["data"]["id"] > cursor][:5]
+    )
 
 
 def test_no_pull_goes_on_with_a_run_from_before_its_connection(tmp_path: Path, world: World) -> None:
@@ -302,7 +326,9 @@ def test_a_page_that_a_client_has_already_goes_on_with_its_state(world: World) -
 
 def test_links_carry_nothing_of_our_own(world: World) -> None:
     page = world.get(_next(world.get("/v3.0/users?limit=7")))
-    assert {part.partition("=")[0] for link in page["links"] for part in link["uri"].partition("?")[2].split("&")} == {
+    assert {
+        part.partition("=")[0] for link in page["links"] for part in link["uri"].partition("?")[2].split("&")
+    } == {
         "limit",
         "starting_after",
         "ending_before",
@@ -333,5 +359,9 @@ def test_a_run_of_another_history_takes_no_pull_over(tmp_path: Path) -> None:
     world.restart()
     world.day(30)
     world.day(401)
-    now = [each for each in world.pull("/v3.0/users", 10_000) if each["data"]["id"] > page["data"][-1]["data"]["id"]]
+    now = [
+        each
+        for each in world.pull("/v3.0/users", 10_000)
+        if each["data"]["id"] > page["data"][-1]["data"]["id"]
+    ]
     assert world.follow(world.get(_next(page))) == now

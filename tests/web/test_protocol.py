@@ -12,8 +12,13 @@ from tests.web.wire import Wire, pieces, serving
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 UPGRADES = {
-    "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n",
-    "websocket": b"Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n",
+    "h2c": (
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+    ),
+    "websocket": (
+        b"Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: "
+        b"x3JJHMbDL1EzLkh9GBhXDw==\r\n"
+    ),
     "several": b"Upgrade: h2c\r\nConnection: Upgrade\r\nUpgrade: websocket, TLS/1.0\r\n",
     "none": b"Connection: Upgrade\r\n",
 }
@@ -45,7 +50,9 @@ def post(headers: bytes, body: bytes, *, chunked: bool) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
 @pytest.mark.parametrize("parts", ["one segment", "head and body", "byte by byte", "in the blank line"])
-def test_an_upgrade_is_ignored_and_the_body_is_read(wire: Wire, upgrade: bytes, parts: str, chunked: bool) -> None:
+def test_an_upgrade_is_ignored_and_the_body_is_read(
+    wire: Wire, upgrade: bytes, parts: str, chunked: bool
+) -> None:
     head, body = post(upgrade, HIDDEN, chunked=chunked)
     segments = {
         "one segment": [head + body + NEXT],
@@ -58,7 +65,9 @@ def test_an_upgrade_is_ignored_and_the_body_is_read(wire: Wire, upgrade: bytes, 
 
 
 def test_upgrades_without_a_body_are_answered_in_their_order(wire: Wire) -> None:
-    many = b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (number, UPGRADES["h2c"]) for number in range(50))
+    many = b"".join(
+        b"GET /%d HTTP/1.1\r\nHost: a\r\n%s\r\n" % (number, UPGRADES["h2c"]) for number in range(50)
+    )
     assert wire.say(many) == [(200, f"/{number} <>") for number in range(50)]
 
 
@@ -110,15 +119,25 @@ TWICE = {
     "an empty length": HOST + b"Content-Length:\r\n",
     "two hosts": HOST + HOST + b"Content-Length: %d\r\n",
     "no host": b"Content-Length: %d\r\n",
-    "two authorizations": HOST + b"Authorization: Bearer a\r\nauthorization: Basic b\r\nContent-Length: %d\r\n",
+    "two authorizations": HOST
+    + b"Authorization: Bearer a\r\nauthorization: Basic b\r\nContent-Length: %d\r\n",
 }
 
 
 @pytest.mark.parametrize("upgrade", [b"", UPGRADES["h2c"]], ids=["plain", "h2c"])
 @pytest.mark.parametrize("headers", TWICE.values(), ids=TWICE)
-def test_a_head_with_two_readings_is_refused_and_nothing_after_it_is_read(wire: Wire, headers: bytes, upgrade: bytes) -> None:
+def test_a_head_with_two_readings_is_refused_and_nothing_after_it_is_read(
+    wire: Wire, headers: bytes, upgrade: bytes
+) -> None:
     body = b"0\r\n\r\n" + HIDDEN
-    request = b"POST /form HTTP/1.1\r\n" + headers.replace(b"%d", b"%d" % len(body)) + upgrade + b"\r\n" + body + NEXT
+    request = (
+        b"POST /form HTTP/1.1\r\n"
+        + headers.replace(b"%d", b"%d" % len(body))
+        + upgrade
+        + b"\r\n"
+        + body
+        + NEXT
+    )
     [(status, _)] = wire.say(request)
     assert status in (400, 501)
     assert wire.read == []
@@ -137,7 +156,9 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_chunked_body_against_the_rules_is_refused_and_nothing_after_it_is_read(wire: Wire, body: bytes) -> None:
+def test_a_chunked_body_against_the_rules_is_refused_and_nothing_after_it_is_read(
+    wire: Wire, body: bytes
+) -> None:
     head, _ = post(b"", HIDDEN, chunked=True)
     assert [status for status, _ in wire.say(head + body + NEXT)] == [400]
     assert wire.read == []
@@ -153,7 +174,9 @@ def test_a_chunked_body_against_the_rules_is_refused_and_nothing_after_it_is_rea
         (b"GET http://[ HTTP/1.1", (400, "The request is not HTTP/1.1 by the book.")),
     ],
 )
-def test_a_request_line_of_another_protocol_is_refused(wire: Wire, request_line: bytes, expected: tuple[int, str]) -> None:
+def test_a_request_line_of_another_protocol_is_refused(
+    wire: Wire, request_line: bytes, expected: tuple[int, str]
+) -> None:
     assert wire.say(request_line + b"\r\nHost: a\r\n\r\n" + NEXT) == [expected]
     assert wire.read == []
 
@@ -165,7 +188,9 @@ def test_an_old_client_sends_a_length_but_no_chunks(wire: Wire) -> None:
 
 
 def test_nothing_is_read_after_a_request_that_closes(wire: Wire) -> None:
-    assert wire.say(b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + NEXT) == [(200, "/last <>")]
+    assert wire.say(b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + NEXT) == [
+        (200, "/last <>")
+    ]
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollbook.store import people
+from rollbook.store.records import people
 from tests import sso
 from tests.sso import BACK, OTHER, Browser, World, answer
 
@@ -19,7 +19,9 @@ def browser(world: World) -> Browser:
     return world.browser()
 
 
-def test_a_login_ends_at_the_first_address_with_code_scope_state_and_issuer(world: World, browser: Browser) -> None:
+def test_a_login_ends_at_the_first_address_with_code_scope_state_and_issuer(
+    world: World, browser: Browser
+) -> None:
     end = browser.sign_in("amy", browser.ask(world.reader, state="a b&c"))
     assert end.headers["location"].startswith(f"{BACK}?code=")
     sent = answer(end)
@@ -56,7 +58,9 @@ def test_an_exchange_answers_to_the_letter(world: World, browser: Browser) -> No
     assert len(got.json()["access_token"]) == 40
 
 
-@pytest.mark.parametrize("way", ["form", "form with misspelt type", "form and body secrets", "json", "grant type in the address"])
+@pytest.mark.parametrize(
+    "way", ["form", "form with misspelt type", "form and body secrets", "json", "grant type in the address"]
+)
 def test_every_way_that_real_clients_exchange_works(world: World, browser: Browser, way: str) -> None:
     code = browser.arrive(world.reader, "amy")["code"]
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "scope": "anything"}
@@ -67,7 +71,9 @@ def test_every_way_that_real_clients_exchange_works(world: World, browser: Brows
     elif way == "form with misspelt type":
         kind = {"content-type": "application/x-www-form-url-encoded"}
         got = client.post(
-            "/oauth/tokens", content=f"grant_type=authorization_code&code={code}&redirect_uri={BACK}", headers=basic | kind
+            "/oauth/tokens",
+            content=f"grant_type=authorization_code&code={code}&redirect_uri={BACK}",
+            headers=basic | kind,
         )
     elif way == "form and body secrets":
         got = client.post("/oauth/tokens", data=body | secrets)
@@ -116,7 +122,9 @@ def test_a_user_token_reaches_its_own_and_nothing_else(world: World, browser: Br
     assert own.status_code == 200
     assert [link["rel"] for link in own.json()["links"]] == ["self"]
     school = own.json()["data"]["roles"]["student"]["school"]
-    other = next(id_ for id_ in _schools(world) if id_ not in own.json()["data"]["roles"]["student"]["schools"])
+    other = next(
+        id_ for id_ in _schools(world) if id_ not in own.json()["data"]["roles"]["student"]["schools"]
+    )
     assert browser.api(f"/v3.0/districts/{world.district.id}", token).status_code == 200
     assert browser.api(f"/v3.0/schools/{school}", token).status_code == 200
     for path in (f"/v3.0/schools/{other}", f"/v3.0/users/{world.ids['amy']}"):

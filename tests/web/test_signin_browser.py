@@ -1,4 +1,5 @@
-"""The pages of sign-in in a real browser, mostly without JavaScript: read, pressed and typed at by anybody, on any screen."""
+"""The pages of sign-in in a real browser, mostly without JavaScript: read, pressed and typed at by anybody,
+on any screen."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from rollbook.store import applications, credentials, districts, people
-from rollbook.store.database import open_database
-from rollbook.store.migrations import migrate
-from rollbook.web import badges
+from rollbook.store.accounts import applications, credentials
+from rollbook.store.district import districts
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import people
+from rollbook.web.signin import badge_sheet
 from tests import sso
 from tests.sso import BACK, Club, World
 from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
@@ -54,15 +57,20 @@ def stranger(world: World) -> Club:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A browser of its own, without JavaScript. The applications are pages that say that they were reached."""
+    """A browser of its own, without JavaScript. The applications are pages that say that they were
+    reached."""
     context = chromium.new_context(java_script_enabled=False)
-    context.route("https://reader.example/**", lambda route: route.fulfill(body="arrived", content_type="text/plain"))
+    context.route(
+        "https://reader.example/**", lambda route: route.fulfill(body="arrived", content_type="text/plain")
+    )
     yield context.new_page()
     context.close()
 
 
 def asked(site: str, club: Club, **more: str) -> str:
-    query = "&".join(f"{name}={value}" for name, value in {"client_id": club.client_id, "state": "s", **more}.items())
+    query = "&".join(
+        f"{name}={value}" for name, value in {"client_id": club.client_id, "state": "s", **more}.items()
+    )
     return f"{site}/oauth/authorize?response_type=code&{query}"
 
 
@@ -105,7 +113,9 @@ def test_a_page_for_everybody_can_be_used_by_everybody(page: Page, site: str, pa
     assert_fine(page)
 
 
-@pytest.mark.parametrize("path", ["/login", "/login?q=ash", "/demo/arrived?code=abc&state=x&iss=http%3A%2F%2Ftestserver"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/login?q=ash", "/demo/arrived?code=abc&state=x&iss=http%3A%2F%2Ftestserver"]
+)
 def test_a_page_of_a_demo_can_be_used_by_everybody(page: Page, demo: str, path: str) -> None:
     page.goto(demo + path)
     assert_fine(page)
@@ -113,14 +123,18 @@ def test_a_page_of_a_demo_can_be_used_by_everybody(page: Page, demo: str, path: 
 
 def test_a_list_of_people_can_be_used_by_everybody(page: Page, demo: str) -> None:
     page.goto(f"{demo}/login")
-    expect(page.get_by_role("heading", level=3)).to_have_text(["Students", "Teachers", "School staff", "District administrators"])
+    expect(page.get_by_role("heading", level=3)).to_have_text(
+        ["Students", "Teachers", "School staff", "District administrators"]
+    )
     page.get_by_label("Name, email or id").fill("nobody at all")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("status")).to_have_text("No one matches.")
     assert_fine(page)
 
 
-def test_pages_of_somebody_signed_in_can_be_used_by_everybody(page: Page, site: str, world: World, stranger: Club) -> None:
+def test_pages_of_somebody_signed_in_can_be_used_by_everybody(
+    page: Page, site: str, world: World, stranger: Club
+) -> None:
     page.goto(asked(site, world.door))
     sign_in(page, "amy")
     expect(page.get_by_role("heading", name="You are signed in as Amy Adams")).to_be_visible()
@@ -152,7 +166,9 @@ def test_the_page_about_a_wrong_address_can_be_used_by_everybody(page: Page, sit
 
 
 @pytest.mark.parametrize(("label", "path"), [("Password", "/login"), ("Letters on the badge", "/badge")])
-def test_a_form_that_was_refused_says_why_where_one_types_on(page: Page, site: str, label: str, path: str) -> None:
+def test_a_form_that_was_refused_says_why_where_one_types_on(
+    page: Page, site: str, label: str, path: str
+) -> None:
     refuse(page, site + path, label, "Sign in")
     field = page.get_by_label(label)
     expect(field).to_be_focused()
@@ -164,8 +180,11 @@ def test_a_form_that_was_refused_says_why_where_one_types_on(page: Page, site: s
     assert_fine(page)
 
 
-def test_a_badge_held_before_a_camera_needs_one_key_and_leaves_nothing_behind(chromium: Browser, site: str, world: World) -> None:
-    """Its letters are nowhere but in the form: in no address that a server, a log or the next pupil gets to see."""
+def test_a_badge_held_before_a_camera_needs_one_key_and_leaves_nothing_behind(
+    chromium: Browser, site: str, world: World
+) -> None:
+    """Its letters are nowhere but in the form: in no address that a server, a log or the next pupil gets to
+    see."""
     code = credentials.new_badge()
     with world.database.write() as connection:
         credentials.give_badges(connection, world.district.number, {world.ids["cem"]: code})
@@ -231,8 +250,12 @@ def reach(page: Page, name: str) -> None:
     pytest.fail(f"{name} cannot be reached by Tab")
 
 
-@pytest.mark.parametrize(("button", "sent"), [("Do not allow", r"[?&]error=access_denied&state=s"), ("Allow", r"[?&]code=\w+")])
-def test_a_teachers_answer_gets_to_the_application(page: Page, site: str, world: World, button: str, sent: str) -> None:
+@pytest.mark.parametrize(
+    ("button", "sent"), [("Do not allow", r"[?&]error=access_denied&state=s"), ("Allow", r"[?&]code=\w+")]
+)
+def test_a_teachers_answer_gets_to_the_application(
+    page: Page, site: str, world: World, button: str, sent: str
+) -> None:
     page.goto(asked(site, world.shelf))
     sign_in(page, "lund")
     assert_fine(page)
@@ -251,7 +274,11 @@ def test_the_line_that_exchanges_a_code_can_be_copied(chromium: Browser, demo: s
     expect(page.get_by_role("status")).to_have_text("Copied")
     line = page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(
-        r'curl -H "Authorization: Basic \S*" -d grant_type=authorization_code -d code=abc123 -d \S+ \S+/oauth/tokens', line
+        (
+            r'curl -H "Authorization: Basic \S*" -d grant_type=authorization_code -d '
+            r"code=abc123 -d \S+ \S+/oauth/tokens"
+        ),
+        line,
     )
     assert (complaints, page.evaluate(FLAWS)) == ([], [])
     context.close()
@@ -260,14 +287,19 @@ def test_the_line_that_exchanges_a_code_can_be_copied(chromium: Browser, demo: s
 # Paper -----------------------------------------------------------------------------------------------
 
 
-def test_badges_fit_a_phone_and_begin_a_new_sheet_for_each_class(page: Page, world: World, tmp_path: Path) -> None:
+def test_badges_fit_a_phone_and_begin_a_new_sheet_for_each_class(
+    page: Page, world: World, tmp_path: Path
+) -> None:
     with world.database.read() as connection:
         access = people.whole(connection, world.district.number)
         pupils = people.everybody(connection, access, role="student", school="")
         schools = dict(people.schools(connection, access))
     given = [(pupil, credentials.new_badge()) for pupil in pupils]
     file = tmp_path / "badges.html"
-    file.write_text(badges.page(districts.find(world.database, world.district.id).name, sso.HOME, schools, given), "utf-8")
+    file.write_text(
+        badge_sheet.page(districts.find(world.database, world.district.id).name, sso.HOME, schools, given),
+        "utf-8",
+    )
     page.goto(file.as_uri())
     assert_fine(page)
     paper = page.pdf(format="A4", prefer_css_page_size=True)

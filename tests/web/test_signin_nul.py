@@ -1,4 +1,5 @@
-"""A NUL in whatever a request holds: known to nobody, and answered alike on both databases (PostgreSQL takes none in a text)."""
+"""A NUL in whatever a request holds: known to nobody, and answered alike on both databases (PostgreSQL takes
+none in a text)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import re
 import pytest
 from httpx import Response
 
-from rollbook.store import districts
+from rollbook.store.district import districts
 from tests.sso import Browser, World
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -62,7 +63,9 @@ def test_a_form_with_a_nul_is_answered(sso_world: World, browser: Browser, case:
     address, values, status = POSTS[case]
     token = re.search(r'name="form" value="([^"]+)"', browser.get("/badge").text)
     assert token
-    got = browser.client.post(address.format(slug=districts.slug(sso_world.district)), data={"form": token.group(1), **values})
+    got = browser.client.post(
+        address.format(slug=districts.slug(sso_world.district)), data={"form": token.group(1), **values}
+    )
     assert got.status_code == status
 
 
@@ -73,7 +76,9 @@ def test_a_client_id_with_a_nul_is_unknown(browser: Browser, way: str) -> None:
             body = "grant_type=authorization_code&code=x&client_id=a%00b&client_secret=x"
             return browser.client.post("/oauth/tokens", content=body, headers=FORM)
         if way == "json":
-            return browser.client.post("/oauth/tokens", json={**CODE, "client_id": "a\0b", "client_secret": "x"})
+            return browser.client.post(
+                "/oauth/tokens", json={**CODE, "client_id": "a\0b", "client_secret": "x"}
+            )
         return browser.client.post("/oauth/tokens", data=CODE, headers=basic("a\0:b"))
 
     got = post()

@@ -1,7 +1,9 @@
-"""The checks of the OpenID Foundation's Basic OP and Config OP conformance profiles, transcribed; one test for each of theirs.
+"""The checks of the OpenID Foundation's Basic OP and Config OP conformance profiles, transcribed; one test
+for each of theirs.
 
-Left out as not offered: request objects by value (refused, see the refusals), the hybrid and implicit profiles, dynamic
-registration, the claims of the address and phone scopes. `response_type` is read leniently, as real links misspell it.
+Left out as not offered: request objects by value (refused, see the refusals), the hybrid and implicit
+profiles, dynamic registration, the claims of the address and phone scopes. `response_type` is read leniently,
+as real links misspell it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import KeySet
 
 from rollbook.auth import oidc
-from rollbook.store import applications, logins
+from rollbook.store.accounts import applications, logins
 from rollbook.web.app import FOR_PROGRAMS
 from tests import sso
 from tests.sso import BACK, Browser, World, answer
@@ -103,7 +105,9 @@ def test_a_key_that_others_may_have_is_taken_back_at_once(world: World, browser:
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_a_page_of_another_site_may_call_what_is_for_programs(browser: Browser, path: str) -> None:
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
-    told = browser.client.request("OPTIONS", path, headers={**asked, "Access-Control-Request-Headers": "authorization"})
+    told = browser.client.request(
+        "OPTIONS", path, headers={**asked, "Access-Control-Request-Headers": "authorization"}
+    )
     assert (told.status_code, told.content) == (204, b"")
     assert told.headers["access-control-allow-origin"] == "*"
     assert "Authorization" in told.headers["access-control-allow-headers"]
@@ -159,8 +163,15 @@ def _form(browser: Browser, body: str, **more: str) -> Response:
 
 def test_userinfo_takes_the_token_in_a_form(world: World, browser: Browser) -> None:
     token = browser.token(world.reader, "gil")
-    for more in ({}, {"content-type": "Application/X-WWW-Form-URLEncoded; charset=UTF-8"}, {"authorization": "Basic eDp5"}):
-        assert (more, _form(browser, f"x=1&access_token={token}", **more).json()["sub"]) == (more, world.ids["gil"])
+    for more in (
+        {},
+        {"content-type": "Application/X-WWW-Form-URLEncoded; charset=UTF-8"},
+        {"authorization": "Basic eDp5"},
+    ):
+        assert (more, _form(browser, f"x=1&access_token={token}", **more).json()["sub"]) == (
+            more,
+            world.ids["gil"],
+        )
 
 
 def test_userinfo_takes_a_token_in_one_way_only(world: World, browser: Browser) -> None:
@@ -253,7 +264,9 @@ def test_prompt_none_passes_silently_when_somebody_is_signed_in(world: World, br
 
 def test_prompt_none_does_not_ask_anything(world: World, browser: Browser) -> None:
     browser.arrive(world.reader, "amy")
-    assert answer(browser.ask(world.reader, prompt="none", confirmed="false"))["error"] == "interaction_required"
+    assert (
+        answer(browser.ask(world.reader, prompt="none", confirmed="false"))["error"] == "interaction_required"
+    )
 
 
 def test_max_age_asks_again_when_the_sign_in_is_older(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +306,9 @@ def test_an_application_speaks_openid_connect_when_it_is_asked_for(world: World)
 
 
 @pytest.mark.parametrize("has_oidc", [True, False])
-def test_an_application_of_before_keeps_what_it_had_until_it_is_switched(world: World, has_oidc: bool) -> None:
+def test_an_application_of_before_keeps_what_it_had_until_it_is_switched(
+    world: World, has_oidc: bool
+) -> None:
     club = world.club(f"Before {has_oidc}", BACK)
     with world.database.write() as connection:
         switches = (int(has_oidc), int(not has_oidc), club.application.number)

@@ -1,4 +1,5 @@
-"""What the pages of sign-in say and lead to: no dead end, no riddle for a developer, and every name kept to itself."""
+"""What the pages of sign-in say and lead to: no dead end, no riddle for a developer, and every name kept to
+itself."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from html import unescape
 import pytest
 from httpx import Response
 
-from rollbook.store import applications, districts, people
+from rollbook.store.accounts import applications
+from rollbook.store.district import districts
+from rollbook.store.records import people
 from tests.sso import BACK, OTHER, Browser, Club, World, answer, links, words
 
 
@@ -52,20 +55,30 @@ def test_a_pupil_on_a_shared_device_is_told_whose_session_it_is_and_can_end_it(
     assert words(browser.get(home)).startswith("Sign in")
 
 
-def test_after_signing_out_somebody_else_goes_on_where_the_application_sent_her(world: World, browser: Browser) -> None:
+def test_after_signing_out_somebody_else_goes_on_where_the_application_sent_her(
+    world: World, browser: Browser
+) -> None:
     stopped = browser.sign_in("amy", browser.ask(world.door, state="kept"))
     login = browser.follow(browser.press(stopped, "/logout"))
     assert answer(browser.follow(browser.press(login, person=world.ids["lund"])))["state"] == "kept"
 
 
-def test_a_request_that_named_its_district_only_is_kept_through_the_sign_out(world: World, browser: Browser) -> None:
+def test_a_request_that_named_its_district_only_is_kept_through_the_sign_out(
+    world: World, browser: Browser
+) -> None:
     query = {"client_id": world.door.client_id, "district_id": world.district.id}
-    login = browser.follow(browser.press(browser.sign_in("amy", browser.get("/oauth/instant-login", **query)), "/logout"))
+    login = browser.follow(
+        browser.press(browser.sign_in("amy", browser.get("/oauth/instant-login", **query)), "/logout")
+    )
     assert "code" in answer(browser.follow(browser.press(login, person=world.ids["lund"])))
 
 
-@pytest.mark.parametrize("carried", ["https://evil.example/", "//evil.example", "x\r\nlocation: https://evil.example"])
-def test_signing_out_leads_nowhere_but_to_our_own_sign_in(world: World, browser: Browser, carried: str) -> None:
+@pytest.mark.parametrize(
+    "carried", ["https://evil.example/", "//evil.example", "x\r\nlocation: https://evil.example"]
+)
+def test_signing_out_leads_nowhere_but_to_our_own_sign_in(
+    world: World, browser: Browser, carried: str
+) -> None:
     stopped = browser.sign_in("amy", browser.ask(world.door))
     out = browser.press(stopped, "/logout", ask=carried)
     assert out.headers["location"].startswith(f"/in/{districts.slug(world.district)}?ask=")
@@ -73,7 +86,9 @@ def test_signing_out_leads_nowhere_but_to_our_own_sign_in(world: World, browser:
     assert signed_in.headers["location"].startswith("/oauth/authorize?")
 
 
-def test_somebody_who_left_the_roster_can_still_sign_out(world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_left_the_roster_can_still_sign_out(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = browser.sign_in("amy").url.path
     with monkeypatch.context() as patched:
         patched.setattr(people, "get", lambda *_: None)
@@ -95,7 +110,9 @@ def test_who_is_not_signed_in_is_led_to_her_school(browser: Browser) -> None:
 # A wrong address to return to ------------------------------------------------------------------------
 
 
-def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(world: World, browser: Browser) -> None:
+def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(
+    world: World, browser: Browser
+) -> None:
     stopped = browser.ask(world.reader, redirect_uri="http://localhost:3000/cb?a=1")
     told = words(stopped)
     assert "Asked for http://localhost:3000/cb?a=1" in told
@@ -108,7 +125,9 @@ def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(
 
 def test_the_demos_own_application_is_named_with_its_database(world: World, browser: Browser) -> None:
     made, _ = applications.create(world.database, "Demo's own", is_demo=True)
-    told = words(browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="http://localhost:3000/"))
+    told = words(
+        browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="http://localhost:3000/")
+    )
     assert "Registered http://testserver/demo/arrived" in told
     assert """application set 'Demo'"'"'s own' --redirect-uri http://localhost:3000/ --database """ in told
 
@@ -121,7 +140,8 @@ def test_a_developer_who_registered_nothing_is_told_how(world: World, browser: B
 
 
 @pytest.mark.parametrize(
-    "asked", ["https://evil.example/<script>alert(1)</script>", "https://x.example/'; rm -rf ~", "a\x1b[201~b"]
+    "asked",
+    ["https://evil.example/<script>alert(1)</script>", "https://x.example/'; rm -rf ~", "a\x1b[201~b"],
 )
 def test_what_was_asked_for_is_shown_as_text_and_no_more(world: World, browser: Browser, asked: str) -> None:
     stopped = browser.ask(world.reader, redirect_uri=asked)
@@ -160,7 +180,10 @@ def test_a_wrong_password_is_told_at_the_fields(world: World) -> None:
         for name in ("username", "password"):
             assert 'aria-describedby="message"' in _field(page, name)
             assert ('aria-invalid="true"' in _field(page, name)) is is_wrong
-        assert ("autofocus" in _field(page, "username"), "autofocus" in _field(page, "password")) == (False, True)
+        assert ("autofocus" in _field(page, "username"), "autofocus" in _field(page, "password")) == (
+            False,
+            True,
+        )
         assert "Continue to Reader" in words(page)
 
 

@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from rollbook.auth import services
 from rollbook.errors import BadSetting
-from rollbook.store import audit, credentials
+from rollbook.store.accounts import audit, credentials
 from tests.sso import Browser, World
 
 ISSUER = "https://login.district.example"
@@ -42,13 +42,22 @@ class Service:
         path = urlsplit(address).path
         self.asked.append(path)
         if path == "/.well-known/openid-configuration":
-            endpoints = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+            endpoints = {
+                name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            }
             return _json({"issuer": self.issuer, **endpoints})
         if path == "/jwks_uri":
             return _json({"keys": [self.published.as_dict(private=False)]})
         self.exchanged = dict(body or {})
         now = int(time.time())
-        claims = {"iss": ISSUER, "sub": "1", "aud": "rollbook", "iat": now, "exp": now + 60, "nonce": self.nonce}
+        claims = {
+            "iss": ISSUER,
+            "sub": "1",
+            "aud": "rollbook",
+            "iat": now,
+            "exp": now + 60,
+            "nonce": self.nonce,
+        }
         claims |= {"email": "Fay@example.org", "email_verified": True, **self.claims}
         kept = {name: value for name, value in claims.items() if value is not None}
         return _json({"id_token": jwt.encode(self.header, kept, self.key)})
@@ -139,7 +148,9 @@ LIES: dict[str, dict[str, Any]] = {
     "no subject": {"sub": None},
     "an email that it does not vouch for": {"email_verified": False},
     "an email of which it does not say so": {"email_verified": None},
-    "an email that is another one in small letters": {"email": "fay@example.org".replace("y", "Y") + "\u212a"},
+    "an email that is another one in small letters": {
+        "email": "fay@example.org".replace("y", "Y") + "\u212a"
+    },
     "no email": {"email": None},
     "nobody's email": {"email": "stranger@example.org"},
 }
@@ -153,7 +164,11 @@ def test_what_cannot_be_verified_signs_nobody_in(sso_world: World, told: Service
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
     with sso_world.database.read() as connection:
         last = audit.latest(connection, 1)[0]
-    assert (last.action, last.detail["method"], bool(last.detail["why"])) == ("sign-in failed", "provider", True)
+    assert (last.action, last.detail["method"], bool(last.detail["why"])) == (
+        "sign-in failed",
+        "provider",
+        True,
+    )
 
 
 ISSUERS = (
@@ -168,10 +183,15 @@ ISSUERS = (
 
 
 @pytest.mark.parametrize("issuer", ISSUERS)
-def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(sso_world: World, told: Service, issuer: str) -> None:
+def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(
+    sso_world: World, told: Service, issuer: str
+) -> None:
     number = sso_world.district.number
     asked: Any = {"name": "L", "issuer": issuer, "client_id": "rollbook", "secret": "s"}
-    with pytest.raises(BadSetting, match="issuer: expected an https address"), sso_world.database.write() as connection:
+    with (
+        pytest.raises(BadSetting, match="issuer: expected an https address"),
+        sso_world.database.write() as connection,
+    ):
         credentials.set_provider(connection, sso_world.sealer, number, **asked)
     # One that was set up before this was looked at is not asked.
     with sso_world.database.write() as connection:
@@ -198,7 +218,9 @@ def test_a_district_says_which_emails_it_believes(
     with sso_world.database.write() as connection:
         asked: Any = {"name": "L", "issuer": ISSUER, "client_id": "rollbook", "secret": "s"}
         number = sso_world.district.number
-        credentials.set_provider(connection, sso_world.sealer, number, trusts_email=trusts, domain=domain, **asked)
+        credentials.set_provider(
+            connection, sso_world.sealer, number, trusts_email=trusts, domain=domain, **asked
+        )
     browser = sso_world.browser()
     sent = _leave(browser, told)
     told.claims = lie
@@ -212,7 +234,9 @@ def test_a_signature_of_another_key_is_refused(sso_world: World, told: Service) 
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 
 
-def test_a_service_is_asked_what_it_publishes_once_and_not_at_every_login(sso_world: World, told: Service) -> None:
+def test_a_service_is_asked_what_it_publishes_once_and_not_at_every_login(
+    sso_world: World, told: Service
+) -> None:
     app = sso_world.app()
     for _ in range(3):
         browser = sso_world.browser(app)
@@ -231,7 +255,9 @@ def test_keys_that_a_service_has_changed_are_fetched_anew(sso_world: World, told
     assert told.asked.count("/jwks_uri") == 2
 
 
-def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_changes_its_name_is_refused(
+    sso_world: World, told: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     browser = sso_world.browser()
     asked = _leave(browser, told)
     monkeypatch.setattr(services, "REMEMBERED_SECONDS", -1)
@@ -239,8 +265,12 @@ def test_a_service_that_changes_its_name_is_refused(sso_world: World, told: Serv
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 
 
-@pytest.mark.parametrize("query", [{}, {"code": "c"}, {"code": "c", "state": "x"}, {"error": "access_denied"}])
-def test_an_answer_that_was_not_asked_for_is_refused(sso_world: World, told: Service, query: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "query", [{}, {"code": "c"}, {"code": "c", "state": "x"}, {"error": "access_denied"}]
+)
+def test_an_answer_that_was_not_asked_for_is_refused(
+    sso_world: World, told: Service, query: dict[str, str]
+) -> None:
     browser = sso_world.browser()
     _assert_stopped(browser, browser.get("/oauth/callback", **query))
     _leave(browser, told)
@@ -250,7 +280,9 @@ def test_an_answer_that_was_not_asked_for_is_refused(sso_world: World, told: Ser
 def test_an_answer_of_another_service_is_refused(sso_world: World, told: Service) -> None:
     browser = sso_world.browser()
     asked = _leave(browser, told)
-    _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"], iss="https://evil.example"))
+    _assert_stopped(
+        browser, browser.get("/oauth/callback", code="c", state=asked["state"], iss="https://evil.example")
+    )
 
 
 def test_another_browser_cannot_use_the_answer(sso_world: World, told: Service) -> None:

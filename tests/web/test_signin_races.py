@@ -1,7 +1,7 @@
 """What is revoked at the very moment at which somebody comes in by it is revoked; on both databases.
 
-Another program revokes, with a connection of its own: between the read that decides and the write, and in PostgreSQL, where two
-may write at once, also after the write has begun.
+Another program revokes, with a connection of its own: between the read that decides and the write, and in
+PostgreSQL, where two may write at once, also after the write has begun.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import pytest
 from httpx import Response
 
 from rollbook.auth import entry, passwords, throttle
-from rollbook.store import attempts, credentials, districts, keys, logins, people
-from rollbook.store.database import Connection, Database, open_database
-from rollbook.store.districts import timestamp
+from rollbook.store.accounts import attempts, credentials, logins
+from rollbook.store.district import districts
+from rollbook.store.district.districts import timestamp
+from rollbook.store.engine import keys
+from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.records import people
 from tests.sso import Browser, World, answer
 
 Change = Callable[[Connection], object]
@@ -48,7 +51,9 @@ at_each_moment = pytest.mark.parametrize(
 class Once:
     """A function that lets something happen beside it at one of its calls: before it, or after."""
 
-    def __init__(self, real: Callable[..., Any], act: Callable[[], object], *, call: int = 1, is_before: bool = False) -> None:
+    def __init__(
+        self, real: Callable[..., Any], act: Callable[[], object], *, call: int = 1, is_before: bool = False
+    ) -> None:
         self._real, self._act, self._left, self._is_before = real, act, call, is_before
 
     def __call__(self, *given: Any, **named: Any) -> Any:
@@ -122,7 +127,9 @@ def test_a_password_that_a_sync_changes_while_its_session_is_written_opens_nothi
 ) -> None:
     browser = world.browser(world.app(is_demo=False))
     by_password(world.browser())  # so that nothing of the credential itself is written
-    monkeypatch.setattr(credentials, "is_good", Once(credentials.is_good, doing(elsewhere, new_passwords(world))))
+    monkeypatch.setattr(
+        credentials, "is_good", Once(credentials.is_good, doing(elsewhere, new_passwords(world)))
+    )
     by_password(browser)
     assert not is_signed_in(browser)
 
@@ -136,7 +143,9 @@ def of_amy(world: World) -> throttle.Limit:
 def test_a_person_who_signs_in_twice_at_once_gets_in_twice(
     world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = doing(elsewhere, lambda connection: attempts.remember(connection, of_amy(world).account, seconds=60))
+    other = doing(
+        elsewhere, lambda connection: attempts.remember(connection, of_amy(world).account, seconds=60)
+    )
     monkeypatch.setattr(throttle, "succeed", Once(throttle.succeed, other, is_before=True))
     browser = world.browser(world.app(is_demo=False), address=ADDRESS)
     assert by_password(browser).status_code == 303
@@ -149,12 +158,16 @@ def test_a_person_who_signs_in_twice_at_once_gets_in_twice(
 def test_failures_of_one_address_at_the_same_moment_all_count(
     world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    bucket = of_amy(world).address if way == "password" else throttle.of_address(world.settings, ADDRESS).address
+    bucket = (
+        of_amy(world).address if way == "password" else throttle.of_address(world.settings, ADDRESS).address
+    )
     other = doing(elsewhere, lambda connection: add(connection, bucket, window_seconds=900))
     add = attempts.add_failure
 
     def counted(connection: Connection, counting: str, *, window_seconds: int) -> None:
-        if counting == bucket and not connection.row("SELECT 1 FROM failures WHERE bucket = ?", (keys.digest(bucket),)):
+        if counting == bucket and not connection.row(
+            "SELECT 1 FROM failures WHERE bucket = ?", (keys.digest(bucket),)
+        ):
             other()
         add(connection, counting, window_seconds=window_seconds)
 
@@ -170,7 +183,8 @@ def test_failures_of_one_address_at_the_same_moment_all_count(
 
 
 def test_what_has_ended_is_in_nobody_s_way(world: World, elsewhere: Database) -> None:
-    """Rows of others whose end is past stay until the upkeep drops them, so two at once write no row of the other."""
+    """Rows of others whose end is past stay until the upkeep drops them, so two at once write no row of the
+    other."""
     with world.database.write() as connection:
         attempts.remember(connection, "ended", seconds=-1)
         attempts.add_failure(connection, "ended", window_seconds=-1)
@@ -186,7 +200,9 @@ def test_what_has_ended_is_in_nobody_s_way(world: World, elsewhere: Database) ->
         assert attempts.failures(connection, "ended", window_seconds=60) == 1
     with world.database.write() as connection:
         logins.sweep(connection)
-        assert connection.row("SELECT count(*) FROM familiar WHERE bucket = ?", (keys.digest("ended"),)) == (0,)
+        assert connection.row("SELECT count(*) FROM familiar WHERE bucket = ?", (keys.digest("ended"),)) == (
+            0,
+        )
         connection.run("DELETE FROM failures")
         connection.run("DELETE FROM familiar")
 
@@ -210,7 +226,9 @@ def test_a_badge_that_is_revoked_while_it_is_looked_up_does_not_work(
 ) -> None:
     code, browser = give_badge(world), world.browser(world.app(is_demo=False))
     page = browser.get("/badge")
-    monkeypatch.setattr(districts, "by_number", Once(districts.by_number, doing(elsewhere, take_badge(world))))
+    monkeypatch.setattr(
+        districts, "by_number", Once(districts.by_number, doing(elsewhere, take_badge(world)))
+    )
     got = browser.press(page, code=code)
     assert (got.status_code, "This code does not work." in got.text) == (401, True)
     assert not is_signed_in(browser)
@@ -240,7 +258,9 @@ def test_a_session_by_badge_goes_on_while_the_badge_is_good(world: World) -> Non
 # People who leave ------------------------------------------------------------------------------------
 
 
-def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     browser = world.browser()
     page, real, amy = browser.follow(browser.get("/login")), people.get, iter((True,))
     monkeypatch.setattr(people, "get", lambda *given: real(*given) if next(amy, False) else None)
@@ -254,18 +274,24 @@ def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(world: World,
 def sign_outs(world: World, person: str) -> tuple[Change, Change]:
     """What `rollbook sign-out` does, in two transactions."""
     whom = (world.district.number, world.ids[person])
-    return (lambda connection: logins.end_all(connection, *whom)), (lambda connection: logins.end_issued(connection, *whom))
+    return (lambda connection: logins.end_all(connection, *whom)), (
+        lambda connection: logins.end_issued(connection, *whom)
+    )
 
 
 def withdrawals(world: World) -> tuple[Change, Change]:
     """What a teacher's withdrawal does, in two transactions."""
     grant = (world.shelf.application.number, world.district.number, world.ids["lund"])
-    return (lambda connection: logins.disallow(connection, *grant)), (lambda connection: logins.disallow(connection, *grant))
+    return (lambda connection: logins.disallow(connection, *grant)), (
+        lambda connection: logins.disallow(connection, *grant)
+    )
 
 
 def let_shelf_in(world: World) -> None:
     with world.database.write() as connection:
-        logins.allow(connection, world.shelf.application.number, world.district.number, world.ids["lund"], timestamp())
+        logins.allow(
+            connection, world.shelf.application.number, world.district.number, world.ids["lund"], timestamp()
+        )
 
 
 def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
@@ -279,7 +305,9 @@ def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: C
         act()
         return real(connection, session)
 
-    monkeypatch.setattr(logins, "is_open", Once(is_open, lambda: monkeypatch.setattr(logins, "is_open", real)))
+    monkeypatch.setattr(
+        logins, "is_open", Once(is_open, lambda: monkeypatch.setattr(logins, "is_open", real))
+    )
 
 
 @at_each_moment
@@ -290,7 +318,10 @@ def test_who_is_signed_out_while_she_asks_for_a_code_is_to_sign_in(
     browser.sign_in("lund")
     revoke_at(moment, world, monkeypatch, doing(elsewhere, *sign_outs(world, "lund")))
     got = browser.ask(world.reader)
-    assert (got.status_code, got.headers["location"].partition("?")[0]) == (302, f"/in/{districts.slug(world.district)}")
+    assert (got.status_code, got.headers["location"].partition("?")[0]) == (
+        302,
+        f"/in/{districts.slug(world.district)}",
+    )
 
 
 @at_each_moment
@@ -307,7 +338,9 @@ def test_a_teacher_who_withdraws_while_she_asks_for_a_code_is_asked_anew(
 
 @two_writers
 @pytest.mark.parametrize("revoked", ["session", "permission"])
-def test_a_code_that_was_issued_while_it_was_revoked_is_good_for_nothing(world: World, elsewhere: Database, revoked: str) -> None:
+def test_a_code_that_was_issued_while_it_was_revoked_is_good_for_nothing(
+    world: World, elsewhere: Database, revoked: str
+) -> None:
     let_shelf_in(world)
     browser = world.browser()
     browser.sign_in("lund")

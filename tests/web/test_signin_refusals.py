@@ -1,4 +1,5 @@
-"""What a bad sign-in request gets: RFC 6749, RFC 7636, RFC 9700 and RFC 9207, one failing request per point."""
+"""What a bad sign-in request gets: RFC 6749, RFC 7636, RFC 9700 and RFC 9207, one failing request per
+point."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from rollbook.errors import Conflict
-from rollbook.store import applications, audit, logins
-from rollbook.store.keys import digest
+from rollbook.store.accounts import applications, audit, logins
+from rollbook.store.engine.keys import digest
 from tests import sso
 from tests.sso import BACK, OTHER, Browser, Club, World, answer
 
@@ -72,10 +73,15 @@ def test_a_state_comes_back_with_blanks_that_every_client_reads(world: World, br
     assert "state=a%20b%2Bc&" in location
 
 
-def test_an_application_without_openid_connect_does_not_get_the_issuer(world: World, browser: Browser) -> None:
+def test_an_application_without_openid_connect_does_not_get_the_issuer(
+    world: World, browser: Browser
+) -> None:
     club = world.club("Without Issuer", BACK, has_oidc=False)
     assert sorted(browser.arrive(club, "amy", state="s")) == ["code", "scope", "state"]
-    assert answer(browser.ask(club, prompt="none login", state="s")) == {"error": "invalid_request", "state": "s"}
+    assert answer(browser.ask(club, prompt="none login", state="s")) == {
+        "error": "invalid_request",
+        "state": "s",
+    }
 
 
 # Errors that an application is told ------------------------------------------------------------------
@@ -87,9 +93,15 @@ TOLD: dict[str, tuple[dict[str, str], str]] = {
         {"code_challenge": CHALLENGE, "code_challenge_method": "S512"},
         "invalid_request",
     ),
-    "short challenge (RFC 7636, 4.2)": ({"code_challenge": "abc", "code_challenge_method": "S256"}, "invalid_request"),
+    "short challenge (RFC 7636, 4.2)": (
+        {"code_challenge": "abc", "code_challenge_method": "S256"},
+        "invalid_request",
+    ),
     "request object (OpenID Connect Core, 6)": ({"request": "e30.e30."}, "request_not_supported"),
-    "the address of one (OpenID Connect Core, 6)": ({"request_uri": "https://a.example"}, "request_uri_not_supported"),
+    "the address of one (OpenID Connect Core, 6)": (
+        {"request_uri": "https://a.example"},
+        "request_uri_not_supported",
+    ),
     "nobody signed in, and no page wanted": ({"prompt": "none"}, "login_required"),
     "contradicting prompts": ({"prompt": "none login"}, "invalid_request"),
 }
@@ -136,7 +148,10 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[int, str, str | None]]] = {
     "refresh token": ({"grant_type": "refresh_token"}, (400, "unsupported_grant_type", None)),
     "client credentials": ({"grant_type": "client_credentials"}, (400, "unsupported_grant_type", None)),
     "password grant (RFC 9700, 2.4)": ({"grant_type": "password"}, (400, "unsupported_grant_type", None)),
-    "verifier without a challenge (RFC 9700, 4.8.2)": ({"code_verifier": VERIFIER}, (400, "invalid_grant", None)),
+    "verifier without a challenge (RFC 9700, 4.8.2)": (
+        {"code_verifier": VERIFIER},
+        (400, "invalid_grant", None),
+    ),
 }
 
 
@@ -147,7 +162,9 @@ def test_a_bad_exchange_is_refused_as_tabled(world: World, browser: Browser, cas
     body = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, **changed}
     got = browser.client.post("/oauth/tokens", json=body, headers=world.reader.basic)
     _assert_refused(got, expected)
-    assert browser.exchange(world.reader, code).status_code == 200, "a refused request must not use the code up"
+    assert browser.exchange(world.reader, code).status_code == 200, (
+        "a refused request must not use the code up"
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,9 @@ def test_a_code_that_comes_twice_takes_its_token_along(world: World, browser: Br
         assert "code used twice, token revoked" in [entry.action for entry in audit.latest(connection, 3)]
 
 
-def test_what_was_taken_from_an_application_since_the_code_is_not_given(world: World, browser: Browser) -> None:
+def test_what_was_taken_from_an_application_since_the_code_is_not_given(
+    world: World, browser: Browser
+) -> None:
     club = world.club("Narrowed", BACK)
     code, token = browser.arrive(club, "amy")["code"], world.browser().token(club, "ben")
     assert browser.api("/v3.0/me", token).status_code == 200
@@ -203,7 +222,9 @@ def test_a_stranger_is_refused_before_anything_is_written(
         raise AssertionError("a write for somebody who is not known")
 
     monkeypatch.setattr(type(world.database), "write", must_not_write)
-    got = world.browser(app).client.post("/oauth/tokens", data={"grant_type": "authorization_code", "code": "x"})
+    got = world.browser(app).client.post(
+        "/oauth/tokens", data={"grant_type": "authorization_code", "code": "x"}
+    )
     _assert_refused(got, BAD_CLIENT)
 
 
@@ -236,7 +257,9 @@ def test_a_user_token_ends_after_a_day(world: World, monkeypatch: pytest.MonkeyP
         (CHALLENGE, "S256", "short", 400),
     ],
 )
-def test_a_challenge_is_honoured(world: World, browser: Browser, challenge: str, method: str, verifier: str, status: int) -> None:
+def test_a_challenge_is_honoured(
+    world: World, browser: Browser, challenge: str, method: str, verifier: str, status: int
+) -> None:
     more = {"code_challenge": challenge} | ({"code_challenge_method": method} if method else {})
     code = browser.arrive(world.reader, "amy", **more)["code"]
     got = browser.exchange(world.reader, code, **({"code_verifier": verifier} if verifier else {}))
@@ -255,17 +278,25 @@ def test_other_content_types_are_refused(world: World, browser: Browser, kind: s
 @pytest.mark.parametrize("body", [b"[]", b"{", b"1"])
 def test_json_that_is_no_object_is_refused(world: World, browser: Browser, body: bytes) -> None:
     headers = world.reader.basic | {"content-type": "application/json"}
-    _assert_refused(browser.client.post("/oauth/tokens", content=body, headers=headers), (400, "invalid_request", None))
+    _assert_refused(
+        browser.client.post("/oauth/tokens", content=body, headers=headers), (400, "invalid_request", None)
+    )
 
 
 def test_a_parameter_twice_in_the_body_is_refused(world: World, browser: Browser) -> None:
     headers = world.reader.basic | {"content-type": "application/x-www-form-urlencoded"}
-    got = browser.client.post("/oauth/tokens", content="code=a&code=b&grant_type=authorization_code", headers=headers)
+    got = browser.client.post(
+        "/oauth/tokens", content="code=a&code=b&grant_type=authorization_code", headers=headers
+    )
     _assert_refused(got, (400, "invalid_request", None))
 
 
 def test_two_different_credentials_in_one_request_are_refused(world: World, browser: Browser) -> None:
-    body = {"grant_type": "authorization_code", "client_id": world.door.client_id, "client_secret": world.door.secret}
+    body = {
+        "grant_type": "authorization_code",
+        "client_id": world.door.client_id,
+        "client_secret": world.door.secret,
+    }
     got = browser.client.post("/oauth/tokens", data=body, headers=world.reader.basic)
     _assert_refused(got, (400, "invalid_request", None))
 
@@ -324,7 +355,12 @@ def test_forms_may_only_lead_here_and_to_the_application_that_asked(world: World
 
 
 def test_what_a_page_carries_leads_nowhere_but_back(world: World, browser: Browser) -> None:
-    for carried in ("https://evil.example/", "//evil.example", "/\\evil.example", "x\r\nlocation: https://evil.example"):
+    for carried in (
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "x\r\nlocation: https://evil.example",
+    ):
         page = browser.follow(browser.get("/login", ask=carried))
         got = browser.press(page, person=world.ids["amy"])
         assert got.status_code == 303
@@ -341,7 +377,9 @@ def test_no_path_redirects_to_a_host_that_a_client_names(browser: Browser, path:
 def test_cookies_are_bound_to_the_host_over_https(world: World) -> None:
     browser = world.browser(world.app(public_url="https://testserver"), base="https://testserver")
     page = browser.follow(browser.get("/login"))
-    put = page.headers.get_list("set-cookie") + browser.press(page, person=world.ids["amy"]).headers.get_list("set-cookie")
+    put = page.headers.get_list("set-cookie") + browser.press(page, person=world.ids["amy"]).headers.get_list(
+        "set-cookie"
+    )
     assert len(put) == 3
     for cookie in put:
         assert cookie.startswith("__Host-rollbook-")
@@ -362,7 +400,9 @@ def test_each_sign_in_has_a_session_of_its_own(world: World, browser: Browser) -
 
 
 @pytest.mark.parametrize(("seconds", "is_in"), [(7190, True), (7300, False)])
-def test_an_idle_browser_is_signed_out(world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, is_in: bool) -> None:
+def test_an_idle_browser_is_signed_out(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, is_in: bool
+) -> None:
     browser = world.browser()
     browser.sign_in("amy")
     later = logins.now() + seconds
@@ -371,7 +411,9 @@ def test_an_idle_browser_is_signed_out(world: World, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("page", ["portal", "application"])
-def test_whatever_page_is_used_keeps_a_browser_from_being_idle(world: World, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+def test_whatever_page_is_used_keeps_a_browser_from_being_idle(
+    world: World, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
     browser = world.browser(world.app(session_idle_seconds=60))
     browser.sign_in("amy")
     start = logins.now()
@@ -447,7 +489,9 @@ def _form_of(browser: Browser) -> str:
 
 
 def _session(browser: Browser) -> str:
-    return [cookie.value or "" for cookie in browser.client.cookies.jar if cookie.name == "rollbook-session"][-1]
+    return [cookie.value or "" for cookie in browser.client.cookies.jar if cookie.name == "rollbook-session"][
+        -1
+    ]
 
 
 def _assert_refused(got: Any, expected: tuple[int, str, str | None]) -> None:

@@ -1,4 +1,5 @@
-"""What each tier of application is told of a person, and how people come to it: links, portal, confirmation, consent."""
+"""What each tier of application is told of a person, and how people come to it: links, portal, confirmation,
+consent."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from rollbook.auth.tokens import Tokens
-from rollbook.store import applications, audit, districts
+from rollbook.store.accounts import applications, audit
+from rollbook.store.district import districts
 from tests.sso import BACK, HOME, Browser, Club, World, answer, links, words
 
 
@@ -42,7 +44,9 @@ def test_an_sso_application_learns_name_and_email_and_no_school(world: World, br
 
 
 def test_an_sso_application_reads_its_district_and_nothing_else(world: World, browser: Browser) -> None:
-    district_token = browser.client.get("/oauth/tokens", headers=world.door.basic).json()["data"][0]["access_token"]
+    district_token = browser.client.get("/oauth/tokens", headers=world.door.basic).json()["data"][0][
+        "access_token"
+    ]
     for token in (district_token, browser.token(world.door, "okoye")):
         got = browser.api(f"/v3.0/districts/{world.district.id}", token)
         assert sorted(got.json()["data"]) == ["id", "name"]
@@ -72,20 +76,27 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     assert me["data"] == {"id": own, "type": "user", "authorized_by": "teacher"}
     assert [link["rel"] for link in me["links"]] == ["self", "canonical"]
     teacher = _record(world, browser, token, "okoye")
-    assert (teacher["email"], teacher["name"]) == ("okoye@example.org", {"first": "Oba", "last": "Okoye", "middle": ""})
+    assert (teacher["email"], teacher["name"]) == (
+        "okoye@example.org",
+        {"first": "Oba", "last": "Okoye", "middle": ""},
+    )
     sections = browser.api(f"/v3.0/users/{own}/sections?limit=1", token).json()
     assert len(sections["data"]) == 2
     assert [link["rel"] for link in sections["links"]] == ["self"]
     kept = {"grade", "id", "name", "section_number", "students", "subject", "teachers"}
     assert all(set(element["data"]) <= kept for element in sections["data"])
     students = browser.api(f"/v3.0/users/{own}/mystudents", token).json()["data"]
-    assert {element["data"]["name"]["first"]: element["data"]["name"]["last"] for element in students} == {"Amy": "A", "Cem": "C"}
+    assert {element["data"]["name"]["first"]: element["data"]["name"]["last"] for element in students} == {
+        "Amy": "A",
+        "Cem": "C",
+    }
     assert all("email" not in element["data"] for element in students)
     assert all(set(element["data"]["roles"]["student"]) <= {"grade"} for element in students)
     first = sections["data"][0]["data"]["id"]
     assert browser.api(f"/v3.0/sections/{first}/users", token).status_code == 200
     assert browser.api(f"/v3.0/districts/{world.district.id}", token).status_code == 404
-    # The address that the list gives for her pupil works, cut to the same; a pupil of somebody else's is not there.
+    # The address that the list gives for her pupil works, cut to the same; a pupil of somebody else's is not
+    # there.
     listed = next(element for element in students if element["data"]["id"] == world.ids["amy"])
     assert browser.api(listed["uri"], token).json()["data"] == listed["data"]
     assert browser.api(f"/v3.0/users/{world.ids['ben']}", token).status_code == 404
@@ -132,8 +143,12 @@ def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World)
 
 
 @pytest.mark.parametrize(("who", "is_told"), [("gil", True), ("amy", False), ("lund", False)])
-def test_who_looks_after_a_district_is_told_of_what_is_for_others(world: World, who: str, is_told: bool) -> None:
-    world.club(f"Elders of {who}", BACK, user_types=("student", "staff") if who == "lund" else ("teacher", "staff"))
+def test_who_looks_after_a_district_is_told_of_what_is_for_others(
+    world: World, who: str, is_told: bool
+) -> None:
+    world.club(
+        f"Elders of {who}", BACK, user_types=("student", "staff") if who == "lund" else ("teacher", "staff")
+    )
     browser = world.browser()
     portal = browser.sign_in(who)
     assert (f"Elders of {who} is made for teachers and school staff." in words(portal)) == is_told
@@ -145,7 +160,9 @@ def test_who_is_signed_in_comes_to_her_own_page(world: World, browser: Browser) 
     assert browser.get("/login").headers["location"] == f"/in/{districts.slug(world.district)}"
 
 
-def test_a_student_is_told_that_a_teacher_can_let_a_library_application_in(world: World, browser: Browser) -> None:
+def test_a_student_is_told_that_a_teacher_can_let_a_library_application_in(
+    world: World, browser: Browser
+) -> None:
     stopped = browser.sign_in("ben", browser.ask(world.shelf))
     assert "a teacher of yours can let it in" in words(stopped).lower()
 
@@ -212,8 +229,12 @@ def test_a_user_token_is_not_remembered_past_its_end(world: World, browser: Brow
     assert (access.holder, access.is_whole, tokens._remembered) == ("user", False, {})
 
 
-def test_a_role_that_an_application_may_not_see_is_not_the_role_of_the_login(world: World, browser: Browser) -> None:
-    club = world.club("Office", BACK, scopes=("read:students", "read:school_admins", "read:schools", "read:user_id"))
+def test_a_role_that_an_application_may_not_see_is_not_the_role_of_the_login(
+    world: World, browser: Browser
+) -> None:
+    club = world.club(
+        "Office", BACK, scopes=("read:students", "read:school_admins", "read:schools", "read:user_id")
+    )
     token = browser.token(club, "okoye")
     record = browser.api(f"/v3.0/users/{world.ids['okoye']}", token).json()["data"]
     told = browser.api("/userinfo", token).json()
@@ -234,7 +255,9 @@ def test_a_basic_scope_that_is_missing_hides_the_role(world: World, browser: Bro
 
 
 # The last one here, as it leaves a second district behind.
-def test_a_district_that_is_not_here_is_a_page_and_another_one_asks_to_sign_in_there(world: World, browser: Browser) -> None:
+def test_a_district_that_is_not_here_is_a_page_and_another_one_asks_to_sign_in_there(
+    world: World, browser: Browser
+) -> None:
     browser.arrive(world.reader, "amy")
     assert browser.ask(world.reader, district_id="0" * 24).status_code == 400
     other = districts.create(world.database, "Other District")

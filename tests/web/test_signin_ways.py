@@ -1,4 +1,5 @@
-"""The ways to sign in: roster passwords, badges, a district's own service; and what each tells somebody who guesses."""
+"""The ways to sign in: roster passwords, badges, a district's own service; and what each tells somebody who
+guesses."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import pytest
 from httpx import Response
 
 from rollbook.auth import passwords
-from rollbook.roster.rules import Rules
-from rollbook.store import audit, credentials, people
-from rollbook.store.database import Connection
+from rollbook.domain.reading_rules import Rules
+from rollbook.store.accounts import audit, credentials
+from rollbook.store.engine.database import Connection
+from rollbook.store.records import people
 from rollbook.sync import How, inspection, run
 from tests.roster import world as files
 from tests.sso import FILES, STUDENTS, Browser, World
@@ -40,7 +42,14 @@ def test_a_roster_password_signs_in_by_username_or_email(browser: Browser, usern
 
 @pytest.mark.parametrize(
     ("username", "password"),
-    [("amya", "wrong"), ("nobody", "apple 1"), ("cemc", ""), ("dot@example.org", ""), ("", ""), ("amya", "Apple 1")],
+    [
+        ("amya", "wrong"),
+        ("nobody", "apple 1"),
+        ("cemc", ""),
+        ("dot@example.org", ""),
+        ("", ""),
+        ("amya", "Apple 1"),
+    ],
 )
 def test_nothing_tells_whether_a_person_exists(browser: Browser, username: str, password: str) -> None:
     got = _sign_in(browser, username, password)
@@ -48,7 +57,9 @@ def test_nothing_tells_whether_a_person_exists(browser: Browser, username: str, 
     assert WRONG in got.text
 
 
-def test_a_password_is_kept_as_a_keyed_digest_and_from_its_first_use_as_argon2id(world: World, browser: Browser) -> None:
+def test_a_password_is_kept_as_a_keyed_digest_and_from_its_first_use_as_argon2id(
+    world: World, browser: Browser
+) -> None:
     (before,) = _stored(world, "okoyeo")
     assert len(before.verifier) == 64
     assert before.password is None
@@ -110,7 +121,9 @@ def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> Non
     with world.database.write() as connection:
         code = _badge(connection, world, "cem")
     stranger = world.browser(app, address="192.0.2.99")
-    answers = [stranger.press(stranger.get("/badge"), code=f"NONSENSE{number}").status_code for number in range(7)]
+    answers = [
+        stranger.press(stranger.get("/badge"), code=f"NONSENSE{number}").status_code for number in range(7)
+    ]
     assert answers == [401] * 5 + [429] * 2
     pupil = world.browser(app, address="192.0.2.99")
     assert "Cem Celik" in pupil.follow(pupil.press(pupil.get("/badge"), code=code)).text
@@ -120,7 +133,9 @@ def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> Non
 
 @pytest.mark.parametrize("name", ["amya", "okoyeo", "dotd", "nobody", "amya\0"])
 @pytest.mark.parametrize("password", ["", "wrong", "apple 1"])
-def test_every_attempt_costs_one_argon2id(world: World, monkeypatch: pytest.MonkeyPatch, name: str, password: str) -> None:
+def test_every_attempt_costs_one_argon2id(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, password: str
+) -> None:
     spent: list[str] = []
     hasher = passwords._HASHER
 
@@ -161,7 +176,10 @@ def _change_password_of_ben(world: World, password: str) -> None:
 
 def _send(world: World, name: str, students: str) -> None:
     source = files.write(world.folder / name, {**FILES, "students.csv": students})
-    assert run(world.database, world.district, source, world.settings, how=How(is_approved=True)).state == "committed"
+    assert (
+        run(world.database, world.district, source, world.settings, how=How(is_approved=True)).state
+        == "committed"
+    )
 
 
 def _badge(connection: Connection, world: World, person: str) -> str:
@@ -183,21 +201,31 @@ def test_everybody_has_one_row_for_each_role(world: World) -> None:
 
 
 @pytest.mark.parametrize("word", ["NULL", "n/a", "None", "-", "unknown"])
-def test_a_word_for_nothing_opens_no_account_by_name_email_or_password(word: str, world: World, browser: Browser) -> None:
+def test_a_word_for_nothing_opens_no_account_by_name_email_or_password(
+    word: str, world: World, browser: Browser
+) -> None:
     students = (
         "School_id,Student_id,First_name,Last_name,Grade,Student_email,Username,Password\n"
         f"ash,amy,Amy,Adams,4,{word},amya,{word}\nash,ben,Ben,Baker,4,{word},{word},banana 2\n"
         f"birch,cem,Cem,Celik,5,cem@example.org,{word},cherry 3\n"
     )
     _send(world, "words", students)
-    for username, password in (("amya", word), (word, "banana 2"), (word, "cherry 3"), (word, word), (word.lower(), word)):
+    for username, password in (
+        ("amya", word),
+        (word, "banana 2"),
+        (word, "cherry 3"),
+        (word, word),
+        (word.lower(), word),
+    ):
         assert _sign_in(browser, username, password).status_code == 401
     with world.database.read() as connection:
         assert credentials.by_email(connection, world.district.number, word) == []
     assert _sign_in(browser, "cem@example.org", "cherry 3").status_code == 303
 
 
-def test_a_username_of_several_people_opens_the_account_of_the_password_and_none_if_that_is_shared_too(world: World) -> None:
+def test_a_username_of_several_people_opens_the_account_of_the_password_and_none_if_that_is_shared_too(
+    world: World,
+) -> None:
     students = (
         "School_id,Student_id,First_name,Last_name,Grade,Username,Password\n"
         "ash,amy,Amy,Adams,4,moss,apple 1\nash,ben,Ben,Baker,4,moss,banana 2\nbirch,cem,Cem,Celik,5,twin,pear\n"
@@ -209,15 +237,27 @@ def test_a_username_of_several_people_opens_the_account_of_the_password_and_none
     assert _sign_in(world.browser(), "twin", "pear").status_code == 401
 
 
-def test_the_report_counts_words_as_passwords_and_passwords_that_many_have_and_shows_none(world: World) -> None:
+def test_the_report_counts_words_as_passwords_and_passwords_that_many_have_and_shows_none(
+    world: World,
+) -> None:
     headers = "School_id,Student_id,First_name,Last_name,Grade,Username,Password\n"
-    rows = "".join(f"ash,s{number},A{number},B,4,user{number},{'letmein' if number < 4 else 'NULL'}\n" for number in range(6))
-    changed = {"students.csv": headers + rows, "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,s0\n"}
+    rows = "".join(
+        f"ash,s{number},A{number},B,4,user{number},{'letmein' if number < 4 else 'NULL'}\n"
+        for number in range(6)
+    )
+    changed = {
+        "students.csv": headers + rows,
+        "enrollments.csv": "School_id,Section_id,Student_id\nash,algebra,s0\n",
+    }
     source = files.write(world.folder / "equal", {**FILES, **changed})
     done = run(world.database, world.district, source, world.settings, how=How(is_plan=True))
     looked = inspection.inspect(source, world.settings, Rules())
     for problems in (done.problems, looked.problems):
-        told = [(p.row, p.column, p.value, p.expected) for p in problems if "password" in p.code or p.column == "Password"]
+        told = [
+            (p.row, p.column, p.value, p.expected)
+            for p in problems
+            if "password" in p.code or p.column == "Password"
+        ]
         assert told == [
             (2, "Password", None, "4 people"),
             (6, "Password", "2", None),

@@ -1,4 +1,5 @@
-"""Guessers are slowed, and nobody locks a school out: by account and address first, then by turns of the address."""
+"""Guessers are slowed, and nobody locks a school out: by account and address first, then by turns of the
+address."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import pytest
 from httpx import Response
 
 from rollbook.auth import throttle
-from rollbook.store import attempts
-from rollbook.store.database import Connection
+from rollbook.store.accounts import attempts
+from rollbook.store.engine.database import Connection
 from rollbook.web.app import App
 from tests.sso import Browser, World
 
@@ -70,15 +71,23 @@ def test_a_flooded_address_is_slowed_and_not_shut(world: World, app: App, clock:
     assert _sign_in(world, app, "lundl", "lemon 3").status_code == 303
 
 
-def test_who_has_signed_in_from_the_address_before_gets_in_at_once(world: World, app: App, clock: Clock) -> None:
+def test_who_has_signed_in_from_the_address_before_gets_in_at_once(
+    world: World, app: App, clock: Clock
+) -> None:
     assert _sign_in(world, app, "amya", "apple 1").status_code == 303
     _flood(world, app, count=7)
     clock.now += 1
-    for name, password, status in (("amya", "apple 1", 303), ("AMYA ", "apple 1", 303), ("benb", "banana 2", 429)):
+    for name, password, status in (
+        ("amya", "apple 1", 303),
+        ("AMYA ", "apple 1", 303),
+        ("benb", "banana 2", 429),
+    ):
         assert (name, _sign_in(world, app, name, password).status_code) == (name, status)
 
 
-def test_that_one_has_signed_in_before_is_forgotten_after_a_month(world: World, app: App, clock: Clock) -> None:
+def test_that_one_has_signed_in_before_is_forgotten_after_a_month(
+    world: World, app: App, clock: Clock
+) -> None:
     _sign_in(world, app, "amya", "apple 1")
     clock.now += throttle.FAMILIAR_SECONDS
     _flood(world, app, count=7)
@@ -95,7 +104,9 @@ def test_a_flooded_address_does_not_tell_who_has_signed_in_from_it(world: World,
     assert shown[0] == shown[1] != ""
 
 
-def test_an_account_that_is_guessed_waits_also_where_it_is_known(world: World, app: App, clock: Clock) -> None:
+def test_an_account_that_is_guessed_waits_also_where_it_is_known(
+    world: World, app: App, clock: Clock
+) -> None:
     _sign_in(world, app, "amya", "apple 1")
     assert [_sign_in(world, app, "amya", "guess").status_code for _ in range(3)] == [401] * 3
     assert _sign_in(world, app, "amya", "apple 1").status_code == 429
@@ -113,7 +124,9 @@ def test_an_account_that_is_guessed_waits_also_where_it_is_known(world: World, a
         ("192.0.2.7", "192.0.2.8", False),
     ],
 )
-def test_addresses_of_one_ipv6_network_count_as_one(world: World, app: App, first: str, second: str, is_one: bool) -> None:
+def test_addresses_of_one_ipv6_network_count_as_one(
+    world: World, app: App, first: str, second: str, is_one: bool
+) -> None:
     assert _flood(world, app, first) == [401] * 6
     found = [_sign_in(world, app, f"zoe{number}", "guess", second).status_code for number in range(2)]
     assert found == ([401, 429] if is_one else [401, 401])

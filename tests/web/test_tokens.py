@@ -1,4 +1,5 @@
-"""`/oauth/tokens` and `/oauth/tokeninfo` over HTTP, on both databases; published test credentials in a demo and elsewhere."""
+"""`/oauth/tokens` and `/oauth/tokeninfo` over HTTP, on both databases; published test credentials in a demo
+and elsewhere."""
 
 from __future__ import annotations
 
@@ -8,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from rollbook.auth import published
-from rollbook.contract.access import SECURE_SYNC
-from rollbook.store import applications
+from rollbook.demo import published
+from rollbook.domain.access import SECURE_SYNC
+from rollbook.store.accounts import applications
 from rollbook.web.app import Demo
 from tests import world
 from tests.journeys.hub import Client, Hub
 
 DEMO = Demo(published.DISTRICT_TOKEN, published.BASIC, "Springfield")
-BAD_CLIENT = {"error": "invalid_client", "error_description": "unknown client id, or wrong client secret; expected HTTP Basic"}
+BAD_CLIENT = {
+    "error": "invalid_client",
+    "error_description": "unknown client id, or wrong client secret; expected HTTP Basic",
+}
 
 
 def header(client_id: str, secret: str) -> str:
@@ -76,14 +80,22 @@ def test_the_list_can_be_narrowed_to_one_district(hub: Hub, vendor: Vendor) -> N
     for number, one in enumerate(vendor.districts):
         asked = f"/oauth/tokens?owner_type=district&district={one.district.id}"
         body = client.get(asked, authorization=vendor.basic).json()
-        assert body == {"data": [element(body["data"][0], vendor, number)], "links": [{"rel": "self", "uri": asked}]}
+        assert body == {
+            "data": [element(body["data"][0], vendor, number)],
+            "links": [{"rel": "self", "uri": asked}],
+        }
     unknown = client.get("/oauth/tokens?district=" + "5f" * 12, authorization=vendor.basic)
     assert (unknown.status_code, unknown.json()["data"]) == (200, [])
     for written in ("district[]", "district[0]", "district%5B%5D"):
-        body = client.get(f"/oauth/tokens?{written}={vendor.districts[1].district.id}", authorization=vendor.basic).json()
+        body = client.get(
+            f"/oauth/tokens?{written}={vendor.districts[1].district.id}", authorization=vendor.basic
+        ).json()
         assert [one["owner"]["id"] for one in body["data"]] == [vendor.districts[1].district.id]
     odd = client.get("/oauth/tokens?district[id]=" + "5f" * 12, authorization=vendor.basic)
-    assert (odd.status_code, odd.json()["message"]) == (400, "district: expected district=..., got 'district[id]'")
+    assert (odd.status_code, odd.json()["message"]) == (
+        400,
+        "district: expected district=..., got 'district[id]'",
+    )
 
 
 def test_slashes_and_cases_that_clients_send_are_taken(hub: Hub, vendor: Vendor) -> None:
@@ -91,7 +103,9 @@ def test_slashes_and_cases_that_clients_send_are_taken(hub: Hub, vendor: Vendor)
     for asked in ("/oauth/tokens/", "//oauth/tokens", "/oauth//tokens/?owner_type=district"):
         answer = client.get(asked, authorization=vendor.basic)
         assert (asked, 200, 2) == (asked, answer.status_code, len(answer.json()["data"]))
-    assert client.get("/oauth/tokens", authorization=vendor.basic.replace("Basic", "bAsIc")).status_code == 200
+    assert (
+        client.get("/oauth/tokens", authorization=vendor.basic.replace("Basic", "bAsIc")).status_code == 200
+    )
 
 
 def test_without_the_right_credentials_nothing_is_listed(hub: Hub, vendor: Vendor) -> None:
@@ -112,7 +126,9 @@ def test_without_the_right_credentials_nothing_is_listed(hub: Hub, vendor: Vendo
         header("Vendor", secret),
     )
     for authorization in wrong:
-        answer = client.request("GET", "/oauth/tokens", {"authorization": authorization} if authorization is not None else {})
+        answer = client.request(
+            "GET", "/oauth/tokens", {"authorization": authorization} if authorization is not None else {}
+        )
         assert (authorization, 401, BAD_CLIENT) == (authorization, answer.status_code, answer.json())
         assert answer.headers["www-authenticate"] == 'Basic realm="rollbook"'
 
@@ -135,7 +151,9 @@ def test_a_district_sees_nothing_of_another_one(hub: Hub, vendor: Vendor) -> Non
             assert mine.get(record["uri"]).status_code == 404
 
 
-def test_a_wrong_key_is_an_error_that_shows_no_token(hub: Hub, vendor: Vendor, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_key_is_an_error_that_shows_no_token(
+    hub: Hub, vendor: Vendor, caplog: pytest.LogCaptureFixture
+) -> None:
     other = hub.folder / "other key"
     other.write_bytes(base64.urlsafe_b64encode(b"k" * 32))
     answer = hub.client(key_file=str(other)).get("/oauth/tokens", authorization=vendor.basic)
@@ -155,11 +173,18 @@ def test_tokeninfo_says_whose_a_token_is_and_what_for(hub: Hub, vendor: Vendor) 
         "client_id": vendor.application.client_id,
         "scopes": sorted(SECURE_SYNC),
     }
-    assert hub.client(sighted).read("/oauth/tokeninfo/")["scopes"] == sorted((*SECURE_SYNC, "read:ell_status"))
+    assert hub.client(sighted).read("/oauth/tokeninfo/")["scopes"] == sorted(
+        (*SECURE_SYNC, "read:ell_status")
+    )
 
 
 def test_tokeninfo_of_an_unknown_token_is_the_401_of_the_api(hub: Hub, vendor: Vendor) -> None:
-    expected = {"message": "Unrecognized token string", "error": "Unrecognized token string", "code": 101, "data": {}}
+    expected = {
+        "message": "Unrecognized token string",
+        "error": "Unrecognized token string",
+        "code": 101,
+        "data": {},
+    }
     for authorization in ("", "Bearer x", vendor.basic, f"Bearer {vendor.secret}"):
         answer = hub.client().get("/oauth/tokeninfo", authorization=authorization)
         assert (401, expected) == (answer.status_code, answer.json())
@@ -167,8 +192,13 @@ def test_tokeninfo_of_an_unknown_token_is_the_401_of_the_api(hub: Hub, vendor: V
 
 def test_head_of_both_is_get_without_the_body(hub: Hub, vendor: Vendor) -> None:
     client = hub.client(vendor.tokens[0])
-    for path, authorization in (("/oauth/tokens", vendor.basic), ("/oauth/tokeninfo", f"Bearer {vendor.tokens[0]}")):
-        got, head = (client.request(method, path, {"authorization": authorization}) for method in ("GET", "HEAD"))
+    for path, authorization in (
+        ("/oauth/tokens", vendor.basic),
+        ("/oauth/tokeninfo", f"Bearer {vendor.tokens[0]}"),
+    ):
+        got, head = (
+            client.request(method, path, {"authorization": authorization}) for method in ("GET", "HEAD")
+        )
         assert (got.status_code, got.headers["etag"]) == (head.status_code, head.headers["etag"])
         assert got.headers["content-length"] == head.headers["content-length"]
 
@@ -180,7 +210,9 @@ def test_head_of_both_is_get_without_the_body(hub: Hub, vendor: Vendor) -> None:
 def published_hub(hub: Hub) -> Hub:
     """A district with the published credentials, as a demo makes it."""
     client_id, secret = base64.b64decode(published.BASIC).decode().split(":")
-    application, _ = applications.create(hub.database, "Demo application", client_id=client_id, secret=secret, is_demo=True)
+    application, _ = applications.create(
+        hub.database, "Demo application", client_id=client_id, secret=secret, is_demo=True
+    )
     hub.reconnect(application, token=published.DISTRICT_TOKEN, is_demo=True)
     hub.sync(world.FILES)
     return hub
@@ -189,7 +221,9 @@ def published_hub(hub: Hub) -> Hub:
 def test_published_credentials_open_a_demo(published_hub: Hub) -> None:
     client: Client = published_hub.client("TEST_TOKEN", demo=DEMO)
     assert len(client.records("/v3.0/users")) == 6
-    listed = client.get("/oauth/tokens?owner_type=district", authorization=f"Basic {published.BASIC}").json()["data"]
+    listed = client.get("/oauth/tokens?owner_type=district", authorization=f"Basic {published.BASIC}").json()[
+        "data"
+    ]
     assert [found["access_token"] for found in listed] == ["TEST_TOKEN"]
     assert client.read("/oauth/tokeninfo")["client_id"] == "095b82cbbd8c68714d1c"
 
@@ -201,13 +235,17 @@ def test_published_credentials_open_nothing_outside_a_demo(published_hub: Hub) -
     listed = client.get("/oauth/tokens", authorization=f"Basic {published.BASIC}")
     assert (listed.status_code, listed.json()) == (401, BAD_CLIENT)
     exchange = {"grant_type": "authorization_code", "code": "x", "redirect_uri": "http://localhost/"}
-    refused = client.request("POST", "/oauth/tokens", {"authorization": f"Basic {published.BASIC}"}, data=exchange)
+    refused = client.request(
+        "POST", "/oauth/tokens", {"authorization": f"Basic {published.BASIC}"}, data=exchange
+    )
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
     # What is not published goes on working beside them.
     assert published_hub.client(published_hub.connect(name="Own")).get("/v3.0/users").status_code == 200
 
 
-def test_the_key_of_a_published_application_does_not_leave_the_demo_with_a_district_of_its_own(published_hub: Hub) -> None:
+def test_the_key_of_a_published_application_does_not_leave_the_demo_with_a_district_of_its_own(
+    published_hub: Hub,
+) -> None:
     application = applications.find(published_hub.database, "Demo application")
     token = published_hub.beside("Shelbyville").reconnect(application)
     outside = published_hub.client(token)

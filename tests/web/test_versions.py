@@ -1,10 +1,11 @@
-"""Paths of versions of the API that are not spoken: a sentence that says what to ask, for clients and for people."""
+"""Paths of versions of the API that are not spoken: a sentence that says what to ask, for clients and for
+people."""
 
 from __future__ import annotations
 
 import pytest
 
-from rollbook.contract import versions
+from rollbook.contract.clever import versions
 from tests.sso import Browser, World
 
 ASKED = {
@@ -34,7 +35,9 @@ def browser(world: World) -> Browser:
 
 
 @pytest.mark.parametrize("path", ASKED)
-def test_a_version_that_is_not_spoken_is_answered_with_what_to_ask_instead(world: World, browser: Browser, path: str) -> None:
+def test_a_version_that_is_not_spoken_is_answered_with_what_to_ask_instead(
+    world: World, browser: Browser, path: str
+) -> None:
     version, instead = ASKED[path]
     sentence = f"Version {version} is not spoken by this server, which speaks v3.0: ask {instead} instead"
     for authorization in ("", "Bearer nothing", f"Bearer {browser.token(world.reader, 'gil')}"):
@@ -52,7 +55,9 @@ def test_other_methods_are_told_the_same(browser: Browser, method: str) -> None:
     assert (got.status_code, got.json()["message"].partition(" is")[0]) == (404, "Version v2.1")
 
 
-@pytest.mark.parametrize("path", ["/v3.0/students", "/v3.0", "/vx/users", "/v/users", "/users", "/v3.0x/users"])
+@pytest.mark.parametrize(
+    "path", ["/v3.0/students", "/v3.0", "/vx/users", "/v/users", "/users", "/v3.0x/users"]
+)
 def test_other_unknown_paths_are_answered_as_recorded(browser: Browser, path: str) -> None:
     assert f"<pre>Cannot GET {path}</pre>" in browser.client.get(path).text
 
@@ -62,11 +67,21 @@ def test_an_answer_repeats_only_so_much_of_a_path(browser: Browser) -> None:
         assert len(browser.client.get(path).json()["message"]) < 600
 
 
-def test_a_version_that_is_added_is_a_row(world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_is_added_is_a_row(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = browser.client.get("/oauth/tokens", headers=world.reader.basic).json()["data"][0]["access_token"]
     monkeypatch.setattr(versions, "SPOKEN", ("v3.0", "v3.1"))
     for version in versions.SPOKEN:
         links = browser.api(f"/{version}/schools?limit=1", token).json()["links"]
         assert [link["uri"].split("?")[0] for link in links] == [f"/{version}/schools"] * 2
-    assert browser.api("/V3.0/users", token).json()["message"].endswith("speaks v3.0, v3.1: ask /v3.0/users instead")
-    assert browser.api("/v2.1/users", token).json()["message"].endswith("speaks v3.0, v3.1: ask /v3.1/users instead")
+    assert (
+        browser.api("/V3.0/users", token)
+        .json()["message"]
+        .endswith("speaks v3.0, v3.1: ask /v3.0/users instead")
+    )
+    assert (
+        browser.api("/v2.1/users", token)
+        .json()["message"]
+        .endswith("speaks v3.0, v3.1: ask /v3.1/users instead")
+    )

@@ -17,8 +17,8 @@ import uvicorn
 
 from rollbook.settings import Settings
 from rollbook.web import server
-from rollbook.web.api import Receive, Scope, Send
 from rollbook.web.app import App
+from rollbook.web.data.api import Receive, Scope, Send
 
 # How long a test waits for what must come; far more than it ever takes.
 PATIENCE_SECONDS = 30
@@ -52,7 +52,13 @@ class Wire:
         while not self.pause.is_set():
             await asyncio.sleep(0.01)
         answer = b"%s <%s>" % (scope["path"].encode(), body) if self.answer is None else self.answer
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-length", b"%d" % len(answer))],
+            }
+        )
         await send({"type": "http.response.body", "body": answer})
 
     def say(self, *segments: bytes) -> list[tuple[int, str]]:
@@ -73,7 +79,10 @@ class Wire:
         with closing(self.connect()) as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
-            return [int(status) for status in re.findall(rb"(?:^|[^\n\r]|\r\n\r\n)HTTP/1\.1 (\d{3}) ", read_all(connection))]
+            return [
+                int(status)
+                for status in re.findall(rb"(?:^|[^\n\r]|\r\n\r\n)HTTP/1\.1 (\d{3}) ", read_all(connection))
+            ]
 
     def connections(self) -> set[Any]:
         """The connections that are open now."""
@@ -105,7 +114,9 @@ def answers(got: bytes) -> list[tuple[int, str]]:
     while got:
         head, _, rest = got.partition(b"\r\n\r\n")
         line, *lines = head.decode().split("\r\n")
-        length = next((int(text.split(":")[1]) for text in lines if text.lower().startswith("content-length:")), 0)
+        length = next(
+            (int(text.split(":")[1]) for text in lines if text.lower().startswith("content-length:")), 0
+        )
         body, got = rest[:length].decode(), rest[length:]
         status = int(line.split()[1])
         found.append((status, body if status < 400 else sentence(body)))

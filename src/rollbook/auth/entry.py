@@ -1,4 +1,5 @@
-"""Whether a person who is signed in may enter an application, and by whose authority: the district's, or a teacher's."""
+"""Whether a person who is signed in may enter an application, and by whose authority: the district's, or a
+teacher's."""
 
 from __future__ import annotations
 
@@ -7,26 +8,33 @@ from typing import Literal
 
 import orjson
 
-from rollbook.contract import tiers
-from rollbook.contract.access import Access
-from rollbook.contract.endpoints import ENDPOINTS
-from rollbook.contract.query import LIMIT_MAX, Query
-from rollbook.contract.tiers import LOGIN_ROLES
+from rollbook.contract.clever import tiers
+from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.contract.clever.query import LIMIT_MAX, Query
+from rollbook.contract.clever.tiers import LOGIN_ROLES
+from rollbook.domain.access import Access
 from rollbook.errors import NotFound
-from rollbook.store import logins, people, records
-from rollbook.store.applications import Application
-from rollbook.store.database import Connection
-from rollbook.store.logins import Session
+from rollbook.store.accounts import logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Session
+from rollbook.store.engine.database import Connection
+from rollbook.store.records import people, record_pages
 
 _TEACHERS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/users/{id}/myteachers")
 
-PEOPLE = {"student": "students", "teacher": "teachers", "staff": "school staff", "district_admin": "district administrators"}
+PEOPLE = {
+    "student": "students",
+    "teacher": "teachers",
+    "staff": "school staff",
+    "district_admin": "district administrators",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The outcome. `allowed`: enter in `role`; `wrong type`: the application is not for such people; `unshared`: the district
-    does not share the person with it, or neither she nor it knows the other; `ask`: a teacher may let it in herself.
+    """The outcome. `allowed`: enter in `role`; `wrong type`: the application is not for such people;
+    `unshared`: the district does not share the person with it, or neither she nor it knows the other; `ask`:
+    a teacher may let it in herself.
     """
 
     outcome: Literal["allowed", "wrong type", "unshared", "ask"]
@@ -34,29 +42,40 @@ class Entry:
     authorized_by: Literal["district", "teacher"] = "district"
 
 
-def enter(connection: Connection, application: Application, session: Session, *, is_writing: bool = False) -> Entry:
+def enter(
+    connection: Connection, application: Application, session: Session, *, is_writing: bool = False
+) -> Entry:
     """Decide. Whoever could come by both ways comes by the district's (protocol.md 10).
 
-    `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its end.
+    `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its
+    end.
     """
     whole = people.whole(connection, session.district)
     person = people.get(connection, whole, session.user_id)
     if person is None:
         return Entry("unshared")
-    roles = [role for role in (session.role, *person.roles) if role in application.user_types and role in person.roles]
+    roles = [
+        role
+        for role in (session.role, *person.roles)
+        if role in application.user_types and role in person.roles
+    ]
     if not roles:
         return Entry("wrong type")
     connected = logins.access_to(connection, application.number, session.district)
     if connected:
         number, view = connected
-        access = Access(whole.district, whole.district_id, view, number, application.client_id, application.scopes)
+        access = Access(
+            whole.district, whole.district_id, view, number, application.client_id, application.scopes
+        )
         # She comes in a role that the application may see; a role that it may not is not even named.
         shown = [role for role in roles if role in _roles_shown(connection, access, person.id)]
         return Entry("allowed", shown[0]) if shown else Entry("unshared")
     if application.tier != "library":
         return Entry("unshared")
     if "teacher" in roles:
-        has_allowed = logins.has_allowed(connection, application.number, session.district, [person.id], is_writing=is_writing)
+        has_allowed = logins.has_allowed(
+            connection, application.number, session.district, [person.id], is_writing=is_writing
+        )
         return Entry("allowed" if has_allowed else "ask", "teacher", "teacher")
     taught_by = _teachers(connection, whole, person.id)
     if logins.has_allowed(connection, application.number, session.district, taught_by, is_writing=is_writing):
@@ -67,12 +86,14 @@ def enter(connection: Connection, application: Application, session: Session, *,
 def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
     """The roles of a person that an application sees: none of somebody who is not shared with it."""
     try:
-        record = orjson.loads(records.get(connection, access, "users", user_id).body)
+        record = orjson.loads(record_pages.get(connection, access, "users", user_id).body)
     except NotFound:
         return []
-    return [role for role in record.get("roles") or {} if role in LOGIN_ROLES and tiers.opens(access.scopes, role)]
+    return [
+        role for role in record.get("roles") or {} if role in LOGIN_ROLES and tiers.opens(access.scopes, role)
+    ]
 
 
 def _teachers(connection: Connection, access: Access, user_id: str) -> list[str]:
-    page = records.related(connection, access, "", _TEACHERS, user_id, Query(limit=LIMIT_MAX))
+    page = record_pages.related(connection, access, "", _TEACHERS, user_id, Query(limit=LIMIT_MAX))
     return [element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)]

@@ -1,4 +1,5 @@
-"""An id token of another service, verified as OpenID Connect Core 3.1.3.7 says: signature, issuer, audience, times, nonce.
+"""An id token of another service, verified as OpenID Connect Core 3.1.3.7 says: signature, issuer, audience,
+times, nonce.
 
 Nothing in it is believed before its signature is; what a claim's type is, is looked at before its value.
 """
@@ -31,7 +32,9 @@ class NotBelieved(Exception):
     """An id token that is not believed; the message ends a sentence that begins with the service's name."""
 
 
-def verified(token: object, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str) -> dict[str, Any]:
+def verified(
+    token: object, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str
+) -> dict[str, Any]:
     """The claims of an id token. Errors: NotBelieved says why not."""
     if not isinstance(token, str) or not token:
         raise NotBelieved("sent no id token")
@@ -40,14 +43,19 @@ def verified(token: object, keys: Mapping[str, Any], *, issuer: str, client_id: 
     known, weak = _usable(keys)
     try:
         claims = jwt.decode(token, KeySet(known), algorithms=ALGORITHMS).claims
-    # Python's own reader of JSON is inside: it gives up on what is nested too deep, or a number that is too long.
+    # Python's own reader of JSON is inside: it gives up on what is nested too deep, or a number that is too
+    # long.
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        also = f", and publishes RSA keys of fewer than {RSA_BITS_MIN} bits, which are not used" if weak else ""
+        also = (
+            f", and publishes RSA keys of fewer than {RSA_BITS_MIN} bits, which are not used" if weak else ""
+        )
         raise NotBelieved(f"sent an id token whose signature cannot be verified{also}") from None
     _check_party(claims, issuer, client_id)
     _check_times(claims, time.time())
     sent = claims.get("nonce")
-    if not isinstance(sent, str) or not secrets.compare_digest(sent.encode("utf-8", "replace"), nonce.encode()):
+    if not isinstance(sent, str) or not secrets.compare_digest(
+        sent.encode("utf-8", "replace"), nonce.encode()
+    ):
         raise NotBelieved("sent an id token of another sign-in (nonce)")
     return claims
 
@@ -91,7 +99,8 @@ def _check_party(claims: Mapping[str, Any], issuer: str, client_id: str) -> None
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    """Points 9 and 10. A time is a number: `true`, text, NaN and infinity are none, and NaN is later than nothing."""
+    """Points 9 and 10. A time is a number: `true`, text, NaN and infinity are none, and NaN is later than
+    nothing."""
     times = {name: claims[name] for name in ("exp", "iat", "nbf") if name in claims}
     for name in ("exp", "iat"):
         if name not in times:

@@ -1,7 +1,8 @@
-"""OAuth 2.0 as far as it needs no database and no HTTP: what an application asks, where its answer goes, how a code is bound.
+"""OAuth 2.0 as far as it needs no database and no HTTP: what an application asks, where its answer goes, how
+a code is bound.
 
-RFC 6749 (the code grant), RFC 7636 (PKCE), RFC 9207 (the issuer in the answer), RFC 9700 (best current practice). The implicit
-grant is not offered (RFC 9700, 2.1.2).
+RFC 6749 (the code grant), RFC 7636 (PKCE), RFC 9207 (the issuer in the answer), RFC 9700 (best current
+practice). The implicit grant is not offered (RFC 9700, 2.1.2).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ VENDOR = "whoever runs the application that sent you here"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters as they came.
+    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters
+    as they came.
 
     `unread` is the parameter by which more of them would come, in an object that we do not read.
     """
@@ -57,7 +59,17 @@ class Ask:
 
 
 _KNOWN = (
-    *("client_id", "redirect_uri", "state", "district_id", "nonce", "prompt", "max_age", "confirmed", "return_unshared"),
+    *(
+        "client_id",
+        "redirect_uri",
+        "state",
+        "district_id",
+        "nonce",
+        "prompt",
+        "max_age",
+        "confirmed",
+        "return_unshared",
+    ),
     *("code_challenge", "code_challenge_method", "response_type", "request", "request_uri"),
 )
 
@@ -65,8 +77,8 @@ _KNOWN = (
 def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
     """The parameters of an authorization request; unknown ones, and scopes, are ignored.
 
-    RFC 6749, 3.1: no parameter may stand twice. Errors: SignInStopped, as nothing may be redirected before the redirect address
-    is known to be good (RFC 9700, 4.11).
+    RFC 6749, 3.1: no parameter may stand twice. Errors: SignInStopped, as nothing may be redirected before
+    the redirect address is known to be good (RFC 9700, 4.11).
     """
     kept = [(name, value) for name, value in pairs if name in _KNOWN and value]
     given = dict(kept)
@@ -94,21 +106,26 @@ def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
 
 
 def redirect_of(registered: Sequence[str], asked: str) -> str:
-    """Where the answer goes: the address asked for when it is registered, to the letter (RFC 9700, 2.1), else the first one.
+    """Where the answer goes: the address asked for when it is registered, to the letter (RFC 9700, 2.1), else
+    the first one.
 
     Errors: SignInStopped for any other: nothing is ever sent to an address that is not registered.
     """
     if not registered:
         raise SignInStopped("This application has not registered an address to return to.", VENDOR)
     if asked and asked not in registered:
-        raise SignInStopped("This sign-in link wants to return to an address that its application has not registered.", VENDOR)
+        raise SignInStopped(
+            "This sign-in link wants to return to an address that its application has not registered.", VENDOR
+        )
     return asked or registered[0]
 
 
 def problem_of(ask: Ask) -> str | None:
-    """The error code to send back for a request that cannot be answered (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
+    """The error code to send back for a request that cannot be answered (RFC 6749, 4.1.2.1; OpenID Connect
+    Core, 3.1.2.6).
 
-    `response_type` is read leniently, as real links misspell it: only a form that would put a token into an address is refused.
+    `response_type` is read leniently, as real links misspell it: only a form that would put a token into an
+    address is refused.
     """
     if "token" in ask.response_type:
         return "unsupported_response_type"
@@ -122,8 +139,8 @@ def problem_of(ask: Ask) -> str | None:
 
 
 def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issuer: str) -> str:
-    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer is named, unless
-    it is blank. A blank in a value is `%20`, as recorded: not every client reads `+` as one.
+    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer
+    is named, unless it is blank. A blank in a value is `%20`, as recorded: not every client reads `+` as one.
     """
     also = {"state": state} if state else {}
     named = {"iss": issuer} if issuer else {}
@@ -132,7 +149,8 @@ def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issu
 
 
 def check_verifier(challenge: str | None, method: str | None, verifier: str) -> None:
-    """RFC 7636, 4.6. A verifier without a challenge is refused, too: somebody has cut the challenge out (RFC 9700, 4.8.2).
+    """RFC 7636, 4.6. A verifier without a challenge is refused, too: somebody has cut the challenge out (RFC
+    9700, 4.8.2).
 
     Errors: TokenRefused.
     """
@@ -149,7 +167,9 @@ def _s256(verifier: str) -> str:
     return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
 
 
-def read_token_request(content_type: str, body: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str, str]:
+def read_token_request(
+    content_type: str, body: Mapping[str, str], query: Mapping[str, str]
+) -> tuple[str, str, str]:
     """Code, redirect address and verifier of a token request (RFC 6749, 4.1.3). Errors: TokenRefused.
 
     Old samples put `grant_type` into the address, and it is read there, too; nothing secret is.

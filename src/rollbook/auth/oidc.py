@@ -1,4 +1,5 @@
-"""OpenID Connect: the discovery document, the claims of an id token, and its signature (RS256, RFC 7518, 3.3)."""
+"""OpenID Connect: the discovery document, the claims of an id token, and its signature (RS256, RFC 7518,
+3.3)."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from rollbook.store.database import Database
-from rollbook.store.keys import Sealer
-from rollbook.store.logins import Grant
-from rollbook.store.signing import SigningKey, add, published
+from rollbook.store.accounts.logins import Grant
+from rollbook.store.accounts.signing import SigningKey, add, published
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer
 
 ID_TOKEN_SECONDS = 3600
 KEY_BITS = 2048
@@ -36,7 +37,19 @@ def discovery(issuer: str, api_base: str) -> dict[str, object]:
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256", "plain"],
         "claims_supported": [
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "email", "email_verified", "given_name", "family_name"),
+            *(
+                "sub",
+                "iss",
+                "aud",
+                "exp",
+                "iat",
+                "auth_time",
+                "nonce",
+                "email",
+                "email_verified",
+                "given_name",
+                "family_name",
+            ),
             *("user_id", "multi_role_user_id", "user_type", "district"),
         ],
         "authorization_response_iss_parameter_supported": True,
@@ -53,7 +66,11 @@ def person_claims(record: dict[str, Any], role: str) -> dict[str, object]:
     """
     name, id_ = record.get("name", {}), record["id"]
     legacy_id = record.get("roles", {}).get(role, {}).get("legacy_id") or id_
-    email = {"email": record["email"], "email_verified": False} if record.get("email") else {"email_verified": False}
+    email = (
+        {"email": record["email"], "email_verified": False}
+        if record.get("email")
+        else {"email_verified": False}
+    )
     return {
         "sub": id_,
         "user_id": legacy_id,
@@ -65,7 +82,9 @@ def person_claims(record: dict[str, Any], role: str) -> dict[str, object]:
     }
 
 
-def id_token_claims(issuer: str, client_id: str, district_id: str, record: dict[str, Any], grant: Grant) -> dict[str, object]:
+def id_token_claims(
+    issuer: str, client_id: str, district_id: str, record: dict[str, Any], grant: Grant
+) -> dict[str, object]:
     """The claims of an id token (OpenID Connect Core, 2)."""
     now = int(time.time())
     also: dict[str, object] = {"nonce": grant.nonce} if grant.nonce else {}
@@ -83,7 +102,8 @@ def id_token_claims(issuer: str, client_id: str, district_id: str, record: dict[
 
 
 def userinfo(record: dict[str, Any], role: str, district_id: str, authorized_by: str) -> dict[str, object]:
-    """The answer of `/userinfo`; `name` is an object here, as recorded, although OpenID Connect has a string."""
+    """The answer of `/userinfo`; `name` is an object here, as recorded, although OpenID Connect has a
+    string."""
     name = record.get("name", {})
     owner = {"district_id": district_id, "district": district_id} if authorized_by == "district" else {}
     return {
@@ -138,7 +158,8 @@ class Signer:
 
 
 def rotate(database: Database, sealer: Sealer, *, overlap_seconds: int) -> str:
-    """Make a new signing key and return its id; the ones before stay published for the overlap, so that tokens verify on."""
+    """Make a new signing key and return its id; the ones before stay published for the overlap, so that
+    tokens verify on."""
     key = _new(sealer)
     with database.write() as connection:
         add(connection, key, overlap_seconds=overlap_seconds)

@@ -1,8 +1,9 @@
-"""Roster passwords: a keyed digest that a sync can make a million times a second, and Argon2id from the first use on.
+"""Roster passwords: a keyed digest that a sync can make a million times a second, and Argon2id from the first
+use on.
 
-The digest is keyed with a secret that is not in the database, so that the database alone tells nothing about a password, however
-short; it also shows the next sync which passwords have changed. Argon2id (RFC 9106) is then taken of the digest, when the
-password is first used: a sync never waits for it.
+The digest is keyed with a secret that is not in the database, so that the database alone tells nothing about
+a password, however short; it also shows the next sync which passwords have changed. Argon2id (RFC 9106) is
+then taken of the digest, when the password is first used: a sync never waits for it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from contextlib import suppress
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from rollbook.contract.columns import trimmed
-from rollbook.store.credentials import Credential
+from rollbook.contract.clever.columns import trimmed
+from rollbook.store.accounts.credentials import Credential
 
 PASSWORD_MAX = 256
-# RFC 9106, 4: the second recommended choice costs 64 MiB; a classroom signs in at once, so 19 MiB and two passes (OWASP).
+# RFC 9106, 4: the second recommended choice costs 64 MiB; a classroom signs in at once, so 19 MiB and two
+# passes (OWASP).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # What an unknown name is compared with, so that it takes as long as a known one.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5MDE$Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMDA"
@@ -38,14 +40,21 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def fitting(keys: tuple[str, str], candidates: list[Credential], password: str) -> list[tuple[Credential, str]]:
+def fitting(
+    keys: tuple[str, str], candidates: list[Credential], password: str
+) -> list[tuple[Credential, str]]:
     """The credentials that a typed password fits, each with its digest.
 
-    Whatever was typed, and whoever has that name, it costs one Argon2id: time tells nobody which names there are. The digests are
-    compared first; where one fits that was used before, it is that row's Argon2id that decides.
+    Whatever was typed, and whoever has that name, it costs one Argon2id: time tells nobody which names there
+    are. The digests are compared first; where one fits that was used before, it is that row's Argon2id that
+    decides.
     """
     digests = [(credential, verifier(keys, credential, password)) for credential in candidates]
-    fitting = [(credential, digest) for credential, digest in digests if hmac.compare_digest(credential.verifier, digest)]
+    fitting = [
+        (credential, digest)
+        for credential, digest in digests
+        if hmac.compare_digest(credential.verifier, digest)
+    ]
     used = next(((credential, digest) for credential, digest in fitting if credential.password), None)
     if used is None:
         _spend()

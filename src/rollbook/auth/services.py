@@ -1,7 +1,8 @@
-"""What districts' sign-in services answer: asked with bounds, remembered for an hour, and never at an inner address.
+"""What districts' sign-in services answer: asked with bounds, remembered for an hour, and never at an inner
+address.
 
-A service may be slow, broken or hostile. It costs a bounded time and memory, holds up only those who sign in by it, and cannot
-make this server ask its own neighbours.
+A service may be slow, broken or hostile. It costs a bounded time and memory, holds up only those who sign in
+by it, and cannot make this server ask its own neighbours.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
-from rollbook.addresses import LOCAL_HOSTS, Address, Network, as_reached, is_inner, is_private, is_safe
 from rollbook.auth import id_tokens
 from rollbook.auth.id_tokens import NotBelieved
 from rollbook.errors import SignInStopped
 from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Check
-from rollbook.store.credentials import Provider
+from rollbook.store.accounts.credentials import Provider
+from rollbook.urls import LOCAL_HOSTS, Address, Network, as_reached, is_inner, is_private, is_safe
 
 # How long a service's description and keys are believed without asking again.
 REMEMBERED_SECONDS = 3600
@@ -75,7 +76,9 @@ class Services:
     `networks` are the inner networks in which any service may have its endpoints.
     """
 
-    def __init__(self, networks: tuple[Network, ...] = (), clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, networks: tuple[Network, ...] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._networks = networks
         self._clock = clock
         # By issuer, so that a service that names ever new addresses of its keys fills nothing.
@@ -84,7 +87,8 @@ class Services:
         self._changing = Lock()
 
     def metadata(self, provider: Provider) -> dict[str, Any]:
-        """The service's own description; its issuer must be the one that was set up (OpenID Connect Discovery, 4.3)."""
+        """The service's own description; its issuer must be the one that was set up (OpenID Connect
+        Discovery, 4.3)."""
         if not is_safe(provider.issuer):
             raise stopped(provider, f"{provider.name} is not set up with a safe address.")
         address = f"{provider.issuer}/.well-known/openid-configuration"
@@ -95,7 +99,8 @@ class Services:
         return metadata
 
     def claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
-        """The claims of an id token, verified; when the remembered keys do not fit, the service may have changed them."""
+        """The claims of an id token, verified; when the remembered keys do not fit, the service may have
+        changed them."""
         address = endpoint(self.metadata(provider), "jwks_uri", provider)
         expected = {"issuer": provider.issuer, "client_id": provider.client_id, "nonce": nonce}
         is_remembered = "keys" in self._known.get(provider.issuer, {})
@@ -112,7 +117,9 @@ class Services:
 
     def exchange(self, provider: Provider, body: Mapping[str, str]) -> dict[str, Any]:
         """What the service gives for a code."""
-        return self._ask(provider, "POST", endpoint(self.metadata(provider), "token_endpoint", provider), body)
+        return self._ask(
+            provider, "POST", endpoint(self.metadata(provider), "token_endpoint", provider), body
+        )
 
     def _read(self, provider: Provider, name: str, address: str) -> dict[str, Any]:
         known = self._known.get(provider.issuer, {}).get(name)
@@ -127,7 +134,9 @@ class Services:
         with self._changing:
             self._known.get(provider.issuer, {}).pop(name, None)
 
-    def _ask(self, provider: Provider, method: str, address: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _ask(
+        self, provider: Provider, method: str, address: str, body: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """One JSON object of the service. Errors: SignInStopped says what is wrong with it."""
         with self._changing:
             queue = self._queues.setdefault(provider.issuer, _Queue())
@@ -137,12 +146,17 @@ class Services:
             try:
                 status, text = ask(method, address, body, check=self._check(provider))
             except _InnerAddress as error:
-                raise stopped(provider, f"{provider.name} names an address inside this server's network, {error}.") from None
+                raise stopped(
+                    provider, f"{provider.name} names an address inside this server's network, {error}."
+                ) from None
             except AnswerTooLarge:
-                raise stopped(provider, f"{provider.name} answers with more than {ANSWER_BYTES_MAX:,} bytes.") from None
+                raise stopped(
+                    provider, f"{provider.name} answers with more than {ANSWER_BYTES_MAX:,} bytes."
+                ) from None
             except (*FAILURES, ValueError):
                 raise stopped(
-                    provider, f"{provider.name} does not answer within {ANSWER_SECONDS:.0f} seconds as it should."
+                    provider,
+                    f"{provider.name} does not answer within {ANSWER_SECONDS:.0f} seconds as it should.",
                 ) from None
         try:
             answer = orjson.loads(text) if 200 <= status < 300 else None
@@ -153,16 +167,20 @@ class Services:
         return answer
 
     def _check(self, provider: Provider) -> Check:
-        """Inner addresses are for a service that is there itself: at its own host, or where the operator says.
+        """Inner addresses are for a service that is there itself: at its own host, or where the operator
+        says.
 
-        A name may be anybody's, and lead to this machine; so only a service that was set up by such an address is there.
+        A name may be anybody's, and lead to this machine; so only a service that was set up by such an
+        address is there.
         """
         own = urlsplit(provider.issuer).hostname or ""
 
         def check(host: str, address: Address) -> None:
             reached = as_reached(address)
             is_allowed = any(reached in network for network in self._networks)
-            is_own = host.lower().strip("[]") == own and (is_private(reached) or own in LOCAL_HOSTS or _is_literal(own))
+            is_own = host.lower().strip("[]") == own and (
+                is_private(reached) or own in LOCAL_HOSTS or _is_literal(own)
+            )
             if is_inner(address) and not is_allowed and not is_own:
                 raise _InnerAddress(host[:100])
 
@@ -177,7 +195,9 @@ def ask(method: str, address: str, body: Mapping[str, str] | None, *, check: Che
         headers["content-type"] = "application/x-www-form-urlencoded"
     caller = Caller(address, check=check)
     try:
-        reply = caller.ask(method, address, seconds=ANSWER_SECONDS, bytes_max=ANSWER_BYTES_MAX, headers=headers, body=form)
+        reply = caller.ask(
+            method, address, seconds=ANSWER_SECONDS, bytes_max=ANSWER_BYTES_MAX, headers=headers, body=form
+        )
     finally:
         caller.close()
     return reply.status, bytes(reply.body)

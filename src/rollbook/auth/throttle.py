@@ -1,9 +1,10 @@
 """Slowing down guessers, without letting anyone lock another out.
 
-Failures count for one account from one address first: after a few, that pair waits. They also count for an address alone.
-A school shares one address, so past that limit it is slowed and not shut: attempts have turns, as far apart as the limit would
-spread them over its window; an account that has signed in from there before needs no turn. Nothing counts for an account alone:
-guesses from elsewhere do not keep a pupil from signing in.
+Failures count for one account from one address first: after a few, that pair waits. They also count for an
+address alone. A school shares one address, so past that limit it is slowed and not shut: attempts have turns,
+as far apart as the limit would spread them over its window; an account that has signed in from there before
+needs no turn. Nothing counts for an account alone: guesses from elsewhere do not keep a pupil from signing
+in.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from rollbook.settings import Settings
-from rollbook.store import attempts
-from rollbook.store.database import Connection
+from rollbook.store.accounts import attempts
+from rollbook.store.engine.database import Connection
 
 FAMILIAR_SECONDS = 30 * 86_400
 # What one customer of a provider has of IPv6, at the least: whoever has one address of it has all (RFC 6177).
@@ -22,7 +23,8 @@ IPV6_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What counts an attempt, how many failures are allowed to each, and how long they count. `account` is blank for a badge."""
+    """What counts an attempt, how many failures are allowed to each, and how long they count. `account` is
+    blank for a badge."""
 
     address: str
     address_max: int
@@ -40,7 +42,8 @@ def of(settings: Settings, place: str, username: str, address: str) -> Limit:
 
 
 def of_address(settings: Settings, address: str) -> Limit:
-    """The limit of an attempt by a secret too long to guess, such as a badge: a whole school may share the address."""
+    """The limit of an attempt by a secret too long to guess, such as a badge: a whole school may share the
+    address."""
     return Limit(f"badges {_network(address)}", settings.login_failures_address, settings.login_wait_seconds)
 
 

@@ -1,8 +1,8 @@
 """Who is asking: a bearer token resolved to an `Access`, Basic credentials to an application.
 
-Resolved tokens are remembered until another connection commits anything, where the database can tell (SQLite); a revoked
-token is refused from the next request on. RFC 6750, 2.1: a token is taken from the Authorization header only, never from the
-address.
+Resolved tokens are remembered until another connection commits anything, where the database can tell
+(SQLite); a revoked token is refused from the next request on. RFC 6750, 2.1: a token is taken from the
+Authorization header only, never from the address.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import binascii
 import threading
 from urllib.parse import unquote_plus
 
-from rollbook.contract.access import Access
+from rollbook.domain.access import Access
 from rollbook.errors import Unauthorized
-from rollbook.store import applications, logins
-from rollbook.store.database import Connection
+from rollbook.store.accounts import applications, logins
+from rollbook.store.engine.database import Connection
 
 REMEMBERED_MAX = 10_000
 
@@ -23,7 +23,8 @@ REMEMBERED_MAX = 10_000
 class Tokens(threading.local):
     """Resolves bearer tokens; `in_demo` says whether published test tokens are known here.
 
-    Each thread remembers for itself: a database's version tells of commits within one connection, and each thread has its own.
+    Each thread remembers for itself: a database's version tells of commits within one connection, and each
+    thread has its own.
     """
 
     def __init__(self, *, in_demo: bool) -> None:

@@ -1,6 +1,8 @@
-"""Copying a district from another server: read it whole, check that it is one moment of it, and commit it like any sync.
+"""Copying a district from another server: read it whole, check that it is one moment of it, and commit it
+like any sync.
 
-Leaves the other server to `remote`, the reading to `pull`, and all that happens in the engine and the database to `sync`.
+Leaves the other server to `remote`, the reading to `pull`, and all that happens in the engine and the
+database to `sync`.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from rollbook.clone.pull import Progress
 from rollbook.clone.remote import Wait
 from rollbook.errors import Conflict, Refused
 from rollbook.settings import Settings
-from rollbook.store import districts
-from rollbook.store.database import Database
-from rollbook.store.districts import District
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
 from rollbook.sync import Sync
 
 
@@ -36,8 +38,9 @@ def run(
 ) -> Sync:
     """Copy the district of a token, or bring the copy up to date; ids, dates and unknown fields are kept.
 
-    `name` is how a new copy is called here, if not as there. A run that broke off less than an hour ago goes on where it stopped,
-    unless `is_fresh`. Errors: RemoteTrouble, Conflict for a name that is taken, Refused when the district comes from files here.
+    `name` is how a new copy is called here, if not as there. A run that broke off less than an hour ago goes
+    on where it stopped, unless `is_fresh`. Errors: RemoteTrouble, Conflict for a name that is taken, Refused
+    when the district comes from files here.
     """
     base = remote.checked_address(address)
     with pull.folder(_parent(settings), base, token, is_fresh=is_fresh) as into:
@@ -57,7 +60,10 @@ def _home(database: Database, id_: str, record: bytes, name: str | None) -> tupl
     called = (name or str(orjson.loads(record).get("name") or "")).strip() or id_
     for district in there:
         if district.id == id_ and district.given is None:
-            raise Refused(f"the district {district.name!r} with this id ({id_}) is not a copy, and keeps what its files say")
+            raise Refused(
+                f"the district {district.name!r} with this id ({id_}) is not a copy, and "
+                "keeps what its files say"
+            )
         if district.id == id_ and name not in (None, district.name):
             raise Conflict(f"this district has been copied already, and is called {district.name!r} here")
         if district.id == id_:
@@ -71,7 +77,9 @@ def _parent(settings: Settings) -> Path:
     """Where pages are kept: with a sync's temporary files, else beside the database file."""
     if settings.temporary:
         return Path(settings.temporary)
-    return Path(tempfile.gettempdir() if "://" in settings.database else Path(settings.database).absolute().parent)
+    return Path(
+        tempfile.gettempdir() if "://" in settings.database else Path(settings.database).absolute().parent
+    )
 
 
 def _say_nothing(_: str, __: int, ___: int | None) -> None:

@@ -1,7 +1,9 @@
-"""Reading a whole district from another server into a folder that outlives a break: the next run goes on where one stopped.
+"""Reading a whole district from another server into a folder that outlives a break: the next run goes on
+where one stopped.
 
-A page, once read, is a file of JSON rows, one for each record; `reading.json` says how far each list has come. Nothing in the
-folder tells the token. It holds pupils' data: only its owner can read it, and it goes when the clone is committed or too old.
+A page, once read, is a file of JSON rows, one for each record; `reading.json` says how far each list has
+come. Nothing in the folder tells the token. It holds pupils' data: only its owner can read it, and it goes
+when the clone is committed or too old.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ import msgspec
 import orjson
 
 from rollbook.clone.remote import VERSION, Page, Remote
-from rollbook.contract.kinds import ROLES
+from rollbook.domain.kinds import ROLES
 from rollbook.errors import Busy, MachineTrouble, RemoteTrouble
-from rollbook.roster.cloned import MAPPING, RECORD_BYTES_MAX
+from rollbook.roster.clone.clone_roster import MAPPING, RECORD_BYTES_MAX
 
 # Parents first, so that what a list names has been read.
 LISTS = ("schools", "terms", "courses", "resources", "users", "sections")
@@ -45,7 +47,8 @@ Progress = Callable[[str, int, int | None], None]
 
 
 class List(msgspec.Struct):
-    """How far a list has come. `next` is the path of the page after the last one kept; None and `is_begun`: it is whole."""
+    """How far a list has come. `next` is the path of the page after the last one kept; None and `is_begun`:
+    it is whole."""
 
     pages: int = 0
     records: int = 0
@@ -60,14 +63,16 @@ class List(msgspec.Struct):
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What moves when the district at the other end does: its last sync, and its newest event where events are shown to us."""
+    """What moves when the district at the other end does: its last sync, and its newest event where events
+    are shown to us."""
 
     last_sync: str = ""
     event: str = ""
 
 
 class Reading(msgspec.Struct):
-    """One reading of a district: what did not move since it began, and how far it has come. `mapped` are resources done."""
+    """One reading of a district: what did not move since it began, and how far it has come. `mapped` are
+    resources done."""
 
     stamp: Stamp
     lists: dict[str, List]
@@ -110,14 +115,18 @@ def district(remote: Remote) -> tuple[str, bytes]:
     """Id and record of the only district that the token sees. Errors: RemoteTrouble."""
     records = remote.page(f"{VERSION}/districts").records
     if len(records) != 1:
-        raise RemoteTrouble(f"{remote.address}: expected a token of one district, got one that sees {len(records)}")
+        raise RemoteTrouble(
+            f"{remote.address}: expected a token of one district, got one that sees {len(records)}"
+        )
     return _id(remote, "districts", _object(remote, "districts", records[0])), records[0]
 
 
 def read(remote: Remote, into: Path, tell: Progress) -> Pulled:
     """Read the whole district, again when it moved meanwhile. Errors: RemoteTrouble."""
     for _ in range(READINGS):
-        reading = _kept(into) or Reading(_stamp(remote, district(remote)[1]), {name: List() for name in LISTS})
+        reading = _kept(into) or Reading(
+            _stamp(remote, district(remote)[1]), {name: List() for name in LISTS}
+        )
         for name in LISTS:
             _read_list(remote, into, reading, name, tell)
         _read_mapping(remote, into, reading, tell)
@@ -153,9 +162,15 @@ def _read_list(remote: Remote, into: Path, reading: Reading, name: str, tell: Pr
         _check_order(remote, name, state, rows)
         if rows:
             _write_rows(into / f"{name}-{state.pages:06d}.jsonl.gz", rows)
-            state.pages, state.records, state.last = state.pages + 1, state.records + len(rows), max(row[1] for row in rows)
+            state.pages, state.records, state.last = (
+                state.pages + 1,
+                state.records + len(rows),
+                max(row[1] for row in rows),
+            )
         if state.records > RECORDS_MAX:
-            raise RemoteTrouble(f"{remote.address}: {name} has more than {RECORDS_MAX:,} records, and goes on")
+            raise RemoteTrouble(
+                f"{remote.address}: {name} has more than {RECORDS_MAX:,} records, and goes on"
+            )
         state.next, state.is_begun = page.next, True
         _keep(into, reading)
         tell(name, state.records, state.total)
@@ -164,7 +179,10 @@ def _read_list(remote: Remote, into: Path, reading: Reading, name: str, tell: Pr
 def _check_order(remote: Remote, name: str, state: List, rows: list[Row]) -> None:
     """A page leads on, so that a list ends: its ids are greater than those of the page before."""
     if rows and min(row[1] for row in rows) <= state.last:
-        raise RemoteTrouble(f"{remote.address}: a page of {name} repeats what the page before it had; its links lead in a circle")
+        raise RemoteTrouble(
+            f"{remote.address}: a page of {name} repeats what the page before it had; its "
+            "links lead in a circle"
+        )
 
 
 def _read_mapping(remote: Remote, into: Path, reading: Reading, tell: Progress) -> None:
@@ -172,8 +190,12 @@ def _read_mapping(remote: Remote, into: Path, reading: Reading, tell: Progress) 
     resources = [row["id"] for path in sorted(into.glob("resources-*.jsonl.gz")) for row in _rows(path)]
     for place, id_ in enumerate(resources[reading.mapped :], start=reading.mapped):
         tell(MAPPING, place, len(resources))
-        courses = [_id(remote, "courses", _object(remote, "courses", record)) for record in _related(remote, id_)]
-        _write_rows(into / f"mapping-{place:06d}.jsonl.gz", [(MAPPING, id_, None, orjson.dumps(courses).decode())])
+        courses = [
+            _id(remote, "courses", _object(remote, "courses", record)) for record in _related(remote, id_)
+        ]
+        _write_rows(
+            into / f"mapping-{place:06d}.jsonl.gz", [(MAPPING, id_, None, orjson.dumps(courses).decode())]
+        )
         reading.mapped = place + 1
         _keep(into, reading)
     if resources:
@@ -188,7 +210,9 @@ def _related(remote: Remote, id_: str) -> Iterator[bytes]:
         yield from page.records
         count += len(page.records)
         if count > RELATED_MAX:
-            raise RemoteTrouble(f"{remote.address}: resource {id_} has more than {RELATED_MAX:,} courses, and goes on")
+            raise RemoteTrouble(
+                f"{remote.address}: resource {id_} has more than {RELATED_MAX:,} courses, and goes on"
+            )
         if page.next is None:
             return
         if page.next in seen:
@@ -233,7 +257,8 @@ def _id(remote: Remote, kind: str, record: dict[str, Any]) -> str:
     id_ = record.get("id")
     if not isinstance(id_, str) or not _ID.fullmatch(id_):
         raise RemoteTrouble(
-            f"{remote.address}: expected each of {kind} to have an id of 24 hex characters, got {str(id_)[:60]!r}"
+            f"{remote.address}: expected each of {kind} to have an id of 24 hex "
+            f"characters, got {str(id_)[:60]!r}"
         )
     return id_
 
@@ -247,7 +272,9 @@ def _mask(user: dict[str, Any]) -> int:
 
 
 def _write_rows(path: Path, rows: Iterable[Row]) -> None:
-    lines = b"\n".join(orjson.dumps(dict(zip(("kind", "id", "roles", "body"), row, strict=True))) for row in rows)
+    lines = b"\n".join(
+        orjson.dumps(dict(zip(("kind", "id", "roles", "body"), row, strict=True))) for row in rows
+    )
     _write(path, gzip.compress(lines, 1))
 
 

@@ -1,7 +1,9 @@
-"""Another server that speaks this API, read politely: its rate limit kept, its hiccups waited out, no answer believed unchecked.
+"""Another server that speaks this API, read politely: its rate limit kept, its hiccups waited out, no answer
+believed unchecked.
 
-Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no other host. The other
-server may be hostile: each answer has a deadline and a largest size, packed and unpacked.
+Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no
+other host. The other server may be hostile: each answer has a deadline and a largest size, packed and
+unpacked.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import msgspec
 
-from rollbook import __version__, addresses
+from rollbook import __version__, urls
 from rollbook.errors import BadSetting, RemoteTrouble
 from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Reply
 
@@ -68,7 +70,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `listed` is there when its status is 200. Status 0: it is too large, and was not read to its end."""
+    """One answer; `listed` is there when its status is 200. Status 0: it is too large, and was not read to
+    its end."""
 
     status: int
     body: bytearray
@@ -98,7 +101,8 @@ class Remote:
         self._caller.close()
 
     def first_page(self, path: str) -> Page:
-        """The first page of a list, as large as the server allows; what it refused once is not asked again."""
+        """The first page of a list, as large as the server allows; what it refused once is not asked
+        again."""
         answer = self._answer(f"{path}?limit={self._sizes[0]}")
         while answer.status in (0, 400, 413) and len(self._sizes) > 1:
             self._sizes = self._sizes[1:]
@@ -128,7 +132,10 @@ class Remote:
         if elements is None:
             raise self._trouble(f"{path} is no list of this API: it has no `data`")
         following = [link.uri for link in listed.links if link.rel == "next"]
-        return Page([bytes(element.data) for element in elements], self._path(following[0]) if following and elements else None)
+        return Page(
+            [bytes(element.data) for element in elements],
+            self._path(following[0]) if following and elements else None,
+        )
 
     def _answer(self, path: str) -> Answer:
         """The answer to a request, which is asked again as long as that makes sense."""
@@ -150,7 +157,9 @@ class Remote:
         asked = f"{self._origin}{self._prefix}{path}"
         seconds, bytes_max = ANSWER_SECONDS, ANSWER_BYTES_MAX
         try:
-            reply = self._caller.ask("GET", asked, headers=self._headers, seconds=seconds, bytes_max=bytes_max)
+            reply = self._caller.ask(
+                "GET", asked, headers=self._headers, seconds=seconds, bytes_max=bytes_max
+            )
         except AnswerTooLarge:
             return Answer(0, bytearray())
         except FAILURES as error:
@@ -166,7 +175,9 @@ class Remote:
     def _listed(self, path: str, reply: Reply) -> Listed:
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind.startswith("text/"):
-            raise self._trouble(f"{path} is answered with {kind} and not with JSON; is this the address of the API?")
+            raise self._trouble(
+                f"{path} is answered with {kind} and not with JSON; is this the address of the API?"
+            )
         try:
             _check_letters(reply.body)
             return msgspec.json.decode(reply.body, type=Listed)
@@ -176,15 +187,19 @@ class Remote:
             raise _Passing(f"{path} is answered with JSON that cannot be read") from None
 
     def _broken(self, error: Exception) -> Exception:
-        """What a failed request means: nothing to wait for when TLS fails, or when the server was never reached."""
+        """What a failed request means: nothing to wait for when TLS fails, or when the server was never
+        reached."""
         reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
         if reason is not None:
             why = getattr(reason, "verify_message", "") or reason.reason or str(reason)
             return self._trouble(
-                f"the server's certificate or TLS cannot be used: {why}; a private authority goes into SSL_CERT_FILE"
+                f"the server's certificate or TLS cannot be used: {why}; a private "
+                "authority goes into SSL_CERT_FILE"
             )
         text = str(error) or type(error).__name__
-        if not self._was_reached and isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.ProxyError):
+        if not self._was_reached and isinstance(
+            error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.ProxyError
+        ):
             return self._trouble(f"no server can be reached there: {text}")
         return _Passing(f"the connection broke: {text}")
 
@@ -196,9 +211,13 @@ class Remote:
         if answer.status == 403:
             return self._trouble(f"the server does not let this token read {path} (403)")
         if answer.status == 404:
-            return self._trouble(f"there is no {path} for this token (404); is this the API's address, and a district's token?")
+            return self._trouble(
+                f"there is no {path} for this token (404); is this the API's address, and a district's token?"
+            )
         if 300 <= answer.status < 400:
-            return self._trouble(f"{path} is answered with a redirect ({answer.status}); give the address it leads to")
+            return self._trouble(
+                f"{path} is answered with a redirect ({answer.status}); give the address it leads to"
+            )
         return self._trouble(f"{path} was refused with {answer.status}: {_message(answer.body)}")
 
     def _trouble(self, text: str) -> RemoteTrouble:
@@ -212,7 +231,8 @@ class Remote:
         return f"{parts.scheme}://{parts.netloc}"
 
     def _path(self, link: str) -> str:
-        """The path and query that a link leads to, below our own address. Errors: RemoteTrouble when it leads to another host."""
+        """The path and query that a link leads to, below our own address. Errors: RemoteTrouble when it leads
+        to another host."""
         try:
             parts = urlsplit(link)
             host = parts.hostname
@@ -242,8 +262,9 @@ def opened(address: str, token: str, *, wait: Wait = time.sleep) -> Iterator[Rem
 
 
 def checked_address(address: str) -> str:
-    """The base address: scheme, host and, behind some proxies, a path; without the version. Errors: BadSetting."""
-    parts = addresses.parts(address.strip())
+    """The base address: scheme, host and, behind some proxies, a path; without the version. Errors:
+    BadSetting."""
+    parts = urls.parts(address.strip())
     if parts is None or "@" in parts.netloc or parts.query or parts.fragment:
         raise BadSetting(f"url: expected an address such as https://api.example.org, got {address!r}")
     path = parts.path.rstrip("/").removesuffix(VERSION).rstrip("/")
@@ -259,7 +280,8 @@ def _check_letters(body: bytearray) -> None:
 
 
 def _seconds_to_wait(headers: Mapping[str, str], status: int) -> float:
-    """As `Retry-After` says, or until the rate limit's window ends when it is used up; 0 when there is no need."""
+    """As `Retry-After` says, or until the rate limit's window ends when it is used up; 0 when there is no
+    need."""
     after = headers.get("retry-after", "")
     if status in (429, 503) and after.isascii() and after.isdigit():
         return min(float(after), WINDOW_SECONDS_MAX)

@@ -9,11 +9,12 @@ import orjson
 
 from rollbook import sync
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
-from rollbook.contract.tiers import TIER
+from rollbook.contract.clever.tiers import TIER
 from rollbook.errors import BadSetting
-from rollbook.store import applications, events
-from rollbook.store.applications import REFUSED, Application, Change
-from rollbook.store.views import Spec
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import REFUSED, Application, Change
+from rollbook.store.district.views import Spec
+from rollbook.store.records import event_feed
 
 
 @click.group("application")
@@ -22,12 +23,22 @@ def application() -> None:
 
 
 _redirect_uri = click.option(
-    "--redirect-uri", "redirect_uris", multiple=True, help="Where logins return to; may be repeated, the first is primary."
+    "--redirect-uri",
+    "redirect_uris",
+    multiple=True,
+    help="Where logins return to; may be repeated, the first is primary.",
 )
-_scopes = click.option("--scopes", default="", help="Scopes, separated by blanks or commas; default: those of the tier.")
-_user_types = click.option("--user-types", default="", help="Roles that may sign in to it; default: those of the tier.")
+_scopes = click.option(
+    "--scopes", default="", help="Scopes, separated by blanks or commas; default: those of the tier."
+)
+_user_types = click.option(
+    "--user-types", default="", help="Roles that may sign in to it; default: those of the tier."
+)
 _events = click.option(
-    "--events/--no-events", "has_events", default=None, help="Whether changes are published to it; default: no."
+    "--events/--no-events",
+    "has_events",
+    default=None,
+    help="Whether changes are published to it; default: no.",
 )
 _fields_asked = click.option(
     "--field",
@@ -40,14 +51,23 @@ _oidc = click.option(
     "--oidc/--no-oidc",
     "has_oidc",
     default=None,
-    help="Whether the application speaks OpenID Connect: logins come with an id token, and return with `iss`; default: no.",
+    help=(
+        "Whether the application speaks OpenID Connect: logins come with an id token, and "
+        "return with `iss`; default: no."
+    ),
 )
 
 
 @application.command()
 @click.argument("name")
 @_redirect_uri
-@click.option("--tier", type=click.Choice(list(TIER)), default="secure_sync", show_default=True, help="How much it may see.")
+@click.option(
+    "--tier",
+    type=click.Choice(list(TIER)),
+    default="secure_sync",
+    show_default=True,
+    help="How much it may see.",
+)
 @_scopes
 @_user_types
 @_fields_asked
@@ -87,7 +107,9 @@ def create(
 @_user_types
 @_oidc
 @_events
-@click.option("--live/--development", "is_live", default=None, help="A live application needs https addresses.")
+@click.option(
+    "--live/--development", "is_live", default=None, help="A live application needs https addresses."
+)
 @_fields_asked
 @database_option
 @json_option
@@ -120,11 +142,12 @@ def change(
             fields=_fields(fields) if fields else None,
         )
         wanted = applications.changed(found, **given)
-        # What is taken is taken first, and what is given is given last: cut off in between, it sees less than it may, not more.
+        # What is taken is taken first, and what is given is given last: cut off in between, it sees less than
+        # it may, not more.
         sync.rescope(store, found, settings, _less(found.asks, wanted.asks))
         changed = applications.change(store, found, **given)
         if has_events is not None:
-            events.switch(store, found.number, on=has_events)
+            event_feed.switch(store, found.number, on=has_events)
         sync.rescope(store, changed, settings)
     _print(changed, as_json=as_json)
 
@@ -137,7 +160,10 @@ def list_applications(database: str | None, as_json: bool) -> None:
     with opened(read_settings(database=database)) as store:
         found = applications.list_all(store)
     if as_json:
-        shown = [{"name": one.name, "client_id": one.client_id, "tier": one.tier, "districts": names} for one, names in found]
+        shown = [
+            {"name": one.name, "client_id": one.client_id, "tier": one.tier, "districts": names}
+            for one, names in found
+        ]
         show_json(shown)
         return
     for one, names in found:
@@ -168,7 +194,13 @@ def show(application: str, database: str | None, as_json: bool) -> None:
 
 @application.command("rotate-secret")
 @click.argument("application")
-@click.option("--overlap-hours", type=click.IntRange(0), default=24, show_default=True, help="How long the old secret works on.")
+@click.option(
+    "--overlap-hours",
+    type=click.IntRange(0),
+    default=24,
+    show_default=True,
+    help="How long the old secret works on.",
+)
 @database_option
 @json_option
 def rotate_secret(application: str, overlap_hours: int, database: str | None, as_json: bool) -> None:

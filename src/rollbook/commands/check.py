@@ -9,10 +9,17 @@ import click
 from rich.console import Console
 
 from rollbook.commands import report
-from rollbook.commands.options import json_option, problems_option, read_choices, read_settings, rules_option, show_json
+from rollbook.commands.options import (
+    json_option,
+    problems_option,
+    read_choices,
+    read_settings,
+    rules_option,
+    show_json,
+)
+from rollbook.domain.reading_rules import Rules
 from rollbook.errors import SourceRejected
-from rollbook.roster import listing
-from rollbook.roster.rules import Rules
+from rollbook.roster import problems_csv
 from rollbook.sync import inspection
 from rollbook.sync.inspection import Inspection
 
@@ -25,15 +32,24 @@ from rollbook.sync.inspection import Inspection
 @json_option
 @click.pass_context
 def check(
-    context: click.Context, source: Path, lenient: bool, wanted: tuple[str, ...], problems_file: Path | None, as_json: bool
+    context: click.Context,
+    source: Path,
+    lenient: bool,
+    wanted: tuple[str, ...],
+    problems_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Verify and check the SIS files in FOLDER, or in a zip file, as a sync would; no district and no database is touched.
+    """Verify and check the SIS files in FOLDER, or in a zip file, as a sync would; no district and no
+    database is touched.
 
     Exit code: 0 when a sync would leave nothing out, 1 when it would, or when the files cannot be used.
     """
     settings = read_settings()
     rules = Rules(lenient_headers=lenient).switched(read_choices(wanted))
-    with listing.opened(problems_file) as listed, Console(stderr=True).status("reading and checking the files"):
+    with (
+        problems_csv.opened(problems_file) as listed,
+        Console(stderr=True).status("reading and checking the files"),
+    ):
         found = inspection.inspect(source, settings, rules, listed)
     if as_json:
         show_json(found.as_json())

@@ -28,8 +28,9 @@ from rollbook.settings import PREFIX
 def clone(url: str, token: str, name: str | None, fresh: bool, database: str | None, as_json: bool) -> None:
     """Copy the district of a token from the server at URL, or bring the copy up to date.
 
-    The server is any that speaks this API. Ids, dates and fields that Rollbook does not know are kept as they are. A second
-    clone takes over what changed, and makes events of it. A clone that breaks off goes on where it stopped.
+    The server is any that speaks this API. Ids, dates and fields that Rollbook does not know are kept as they
+    are. A second clone takes over what changed, and makes events of it. A clone that breaks off goes on where
+    it stopped.
     """
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store, _bar() as bar:

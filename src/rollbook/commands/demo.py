@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 import orjson
 
-from rollbook.auth import published
-from rollbook.commands import demo_folder
 from rollbook.commands.options import json_option, opened, read_settings
+from rollbook.demo import access_sheet, demo_folder, published
+from rollbook.demo.access_sheet import Handout
 from rollbook.errors import Refused
 from rollbook.settings import Settings, base_url
-from rollbook.store import applications, story
-from rollbook.store.database import Database
+from rollbook.store.accounts import applications
+from rollbook.store.district import demo_state
+from rollbook.store.engine.database import Database
 from rollbook.synthetic.stories import STORIES
-from rollbook.web import handout, server
+from rollbook.web import server
 from rollbook.web.app import Demo
 from rollbook.web.explorer import curl_lines
-from rollbook.web.handout import Handout
 
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
@@ -33,8 +33,12 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for w
 @click.command()
 @click.option("--host", help="Address to listen on; default 127.0.0.1.")
 @click.option("--port", type=int, help="Port to listen on; default 8400.")
-@click.option("--students", type=int, help=f"How many students a new demo's district has; default {STUDENTS}.")
-@click.option("--seed", type=int, help=f"The same seed gives the same new demo, ids included; default {SEED}.")
+@click.option(
+    "--students", type=int, help=f"How many students a new demo's district has; default {STUDENTS}."
+)
+@click.option(
+    "--seed", type=int, help=f"The same seed gives the same new demo, ids included; default {SEED}."
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, readable=False),
@@ -47,7 +51,10 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for w
     "--redirect-uri",
     "redirect_uris",
     multiple=True,
-    help="Where logins return to: an address of your application. May be repeated; what is given replaces what was.",
+    help=(
+        "Where logins return to: an address of your application. May be repeated; what is "
+        "given replaces what was."
+    ),
 )
 @click.option("--advance", metavar="X", help=f"Move the district on and exit: {TARGETS}.")
 @json_option
@@ -64,11 +71,15 @@ def demo(
 ) -> None:
     """Serve invented districts for trying things out; their state survives a restart.
 
-    With --advance, the first district lives on instead: files of a later day are invented and synced, and events are published.
-    A server that runs on the same folder shows it at once. With --json, a server prints one line when it takes requests.
+    With --advance, the first district lives on instead: files of a later day are invented and synced, and
+    events are published. A server that runs on the same folder shows it at once. With --json, a server prints
+    one line when it takes requests.
     """
     settings = read_settings(
-        host=host, port=port, database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY)
+        host=host,
+        port=port,
+        database=str(folder / demo_folder.DATABASE),
+        key_file=str(folder / demo_folder.KEY),
     )
     applications.check_redirects(redirect_uris)
     if advance is None:
@@ -82,12 +93,12 @@ def demo(
         _check_size(database, students, seed)
         if redirect_uris:
             _register(database, redirect_uris)
-        shown = handout.read(database, settings, base_url(settings))
+        shown = access_sheet.read(database, settings, base_url(settings))
     if advance is None:
         _serve(settings, shown, as_json=as_json)
     else:
         # Loaded only here: the engine's memory is nothing that the server should spend.
-        import_module("rollbook.commands.advance").tell(folder, advance, settings, as_json=as_json)
+        import_module("rollbook.demo.advance").tell(folder, advance, settings, as_json=as_json)
 
 
 def _check_size(database: Database, students: int | None, seed: int | None) -> None:
@@ -96,7 +107,7 @@ def _check_size(database: Database, students: int | None, seed: int | None) -> N
         access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; start over with --fresh")
-        made = story.state(connection, access.district)
+        made = demo_state.state(connection, access.district)
     asked = (made.students if students is None else students, made.seed if seed is None else seed)
     if asked != (made.students, made.seed):
         raise Refused(
@@ -108,7 +119,10 @@ def _check_size(database: Database, students: int | None, seed: int | None) -> N
 def _register(database: Database, redirect_uris: tuple[str, ...]) -> None:
     """Let the logins of all the demo's applications return to these addresses."""
     with database.read() as connection:
-        found = [applications.by_client_id(connection, client.client_id, in_demo=True) for client in published.CLIENTS]
+        found = [
+            applications.by_client_id(connection, client.client_id, in_demo=True)
+            for client in published.CLIENTS
+        ]
     for application in found:
         if application:
             applications.change(database, application, redirect_uris=redirect_uris)
@@ -149,8 +163,18 @@ All of this is published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
 def _prepare(folder: Path, students: int, seed: int, base: str) -> None:
-    """Make the districts in a process of its own: the engine's memory is given back before the server starts."""
-    command = [sys.executable, "-m", "rollbook.commands.sandbox", str(folder), DISTRICT, str(students), str(seed), base]
+    """Make the districts in a process of its own: the engine's memory is given back before the server
+    starts."""
+    command = [
+        sys.executable,
+        "-m",
+        "rollbook.demo.build",
+        str(folder),
+        DISTRICT,
+        str(students),
+        str(seed),
+        base,
+    ]
     outcome = subprocess.run(command, check=False)  # noqa: S603 - our own program, with checked arguments
     if outcome.returncode:
         sys.exit(outcome.returncode)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 import orjson
 
-from rollbook.commands import report, standings
+from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
-from rollbook.store import choices, districts, people
-from rollbook.store.own_record import change_record
+from rollbook.store.district import choices, districts
+from rollbook.store.records import people
+from rollbook.store.records.own_record import change_record
 from rollbook.sync import standing
 
 # The roles of users stand below them.
@@ -29,7 +30,11 @@ def create(name: str, database: str | None, as_json: bool) -> None:
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store:
         made = standing.of(store, districts.create(store, name))
-    click.echo(orjson.dumps(standings.as_json(made, settings)) if as_json else f"{made.district.id}  {made.district.name}")
+    click.echo(
+        orjson.dumps(standing_report.as_json(made, settings))
+        if as_json
+        else f"{made.district.id}  {made.district.name}"
+    )
 
 
 @district.command("list")
@@ -41,7 +46,7 @@ def list_all(database: str | None, as_json: bool) -> None:
     with opened(settings) as store:
         found = standing.of_all(store)
     if as_json:
-        show_json([standings.as_json(each, settings) for each in found])
+        show_json([standing_report.as_json(each, settings) for each in found])
         return
     for each in found:
         syncs = each.glance.committed
@@ -53,7 +58,8 @@ def list_all(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def show(district: str, database: str | None, as_json: bool) -> None:
-    """Show how a DISTRICT (name or id) stands, where its people sign in, its own rules, and its records of each kind.
+    """Show how a DISTRICT (name or id) stands, where its people sign in, its own rules, and its records of
+    each kind.
 
     A user with two roles counts in both.
     """
@@ -65,10 +71,12 @@ def show(district: str, database: str | None, as_json: bool) -> None:
         rules = choices.read(store, found)
     if as_json:
         counts = {"records": records, "users_by_role": roles}
-        show_json({**standings.as_json(stands, settings), "rules": rules.switches(), **counts})
+        show_json({**standing_report.as_json(stands, settings), "rules": rules.switches(), **counts})
         return
     click.echo(found.name)
-    report.say(f"  {label:{LABEL_CHARACTERS}} {value}" for label, value in standings.lines(stands, settings))
+    report.say(
+        f"  {label:{LABEL_CHARACTERS}} {value}" for label, value in standing_report.lines(stands, settings)
+    )
     for name, is_on in rules.own().items():
         click.echo(f"  {'rule':{LABEL_CHARACTERS}} {name} is {'on' if is_on else 'off'}")
     for kind, count in records.items():
@@ -82,13 +90,19 @@ def show(district: str, database: str | None, as_json: bool) -> None:
 @click.argument("user")
 @database_option
 def contact(district: str, user: str, database: str | None) -> None:
-    """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody` takes it back.
+    """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody`
+    takes it back.
 
-    Every connected application reads name, email and title of this person in the district's own record, whatever it is shared.
+    Every connected application reads name, email and title of this person in the district's own record,
+    whatever it is shared.
     """
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
         with store.read() as connection:
-            chosen = None if user == "nobody" else people.find(connection, people.whole(connection, owner.number), user)
+            chosen = (
+                None
+                if user == "nobody"
+                else people.find(connection, people.whole(connection, owner.number), user)
+            )
         change_record(store, owner, "contact", {"contact": chosen.id if chosen else None})
     click.echo(f"{owner.name}: {chosen.name if chosen else 'nobody'} is named as contact")

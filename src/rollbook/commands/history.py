@@ -7,19 +7,22 @@ from datetime import date, datetime
 import click
 
 from rollbook import sync
-from rollbook.commands import past, report
+from rollbook.commands import report, runs_report
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
-from rollbook.contract import snapshots
+from rollbook.domain import snapshot_names
 from rollbook.errors import BadSetting
-from rollbook.roster.guard import NAMED_PERCENT, Threshold
-from rollbook.store import catchup, districts, history, thresholds
+from rollbook.roster.views.guard import NAMED_PERCENT, Threshold
+from rollbook.store.district import districts, thresholds
+from rollbook.store.records import catchup, commits
 from rollbook.sync import How
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 NEVER = "never"
 
 confirm_option = click.option(
-    "--confirm", metavar="NAME", help=f"The district's name, when more than {NAMED_PERCENT} % of a kind would be deleted."
+    "--confirm",
+    metavar="NAME",
+    help=f"The district's name, when more than {NAMED_PERCENT} % of a kind would be deleted.",
 )
 
 
@@ -48,16 +51,25 @@ def discard(district: str, database: str | None) -> None:
 
 @click.command()
 @click.argument("district")
-@click.option("--plan", is_flag=True, help="Only show which sync would be taken back, and what that would change.")
-@click.option("--approve", "is_approved", is_flag=True, help="Take it back also when that would be held for looking wrong.")
+@click.option(
+    "--plan", is_flag=True, help="Only show which sync would be taken back, and what that would change."
+)
+@click.option(
+    "--approve",
+    "is_approved",
+    is_flag=True,
+    help="Take it back also when that would be held for looking wrong.",
+)
 @confirm_option
 @database_option
 @json_option
-def undo(district: str, plan: bool, is_approved: bool, confirm: str | None, database: str | None, as_json: bool) -> None:
+def undo(
+    district: str, plan: bool, is_approved: bool, confirm: str | None, database: str | None, as_json: bool
+) -> None:
     """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; ids stay.
 
-    Another undo takes the first one back. The limits for syncs hold here, too (see `rollbook thresholds`): an undo above them
-    changes nothing, and ends with exit code 3, unless --approve is given.
+    Another undo takes the first one back. The limits for syncs hold here, too (see `rollbook thresholds`): an
+    undo above them changes nothing, and ends with exit code 3, unless --approve is given.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -70,21 +82,27 @@ def undo(district: str, plan: bool, is_approved: bool, confirm: str | None, data
 @click.command("history")
 @click.argument("district")
 @click.argument("number", type=int, required=False)
-@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list.")
+@click.option(
+    "--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list."
+)
 @database_option
 @json_option
 def show_history(district: str, number: int | None, last: int, database: str | None, as_json: bool) -> None:
-    """List the last runs on a DISTRICT (name or id), what became of them and why; with NUMBER, one run's whole report.
+    """List the last runs on a DISTRICT (name or id), what became of them and why; with NUMBER, one run's
+    whole report.
 
-    Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and their counts for ever.
+    Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and
+    their counts for ever.
     """
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
-        found = history.runs(store, owner, most=last) if number is None else [history.run(store, owner, number)]
+        found = (
+            commits.runs(store, owner, most=last) if number is None else [commits.run(store, owner, number)]
+        )
     if number is None:
-        past.show_list(found, as_json=as_json)
+        runs_report.show_list(found, as_json=as_json)
     else:
-        past.show_one(owner.name, found[0], as_json=as_json)
+        runs_report.show_one(owner.name, found[0], as_json=as_json)
 
 
 @click.command()
@@ -113,12 +131,19 @@ def resume(district: str, database: str | None) -> None:
 @click.command("thresholds")
 @click.argument("district")
 @click.option("--kind", help="The kind whose limits to set; without it, all limits are printed.")
-@click.option("--updated", type=int, help="Hold when at least this many percent are updated; 0 switches it off.")
+@click.option(
+    "--updated", type=int, help="Hold when at least this many percent are updated; 0 switches it off."
+)
 @click.option("--deleted", type=int, help="Hold when more than this many percent are deleted.")
 @database_option
 @json_option
 def show_thresholds(
-    district: str, kind: str | None, updated: int | None, deleted: int | None, database: str | None, as_json: bool
+    district: str,
+    kind: str | None,
+    updated: int | None,
+    deleted: int | None,
+    database: str | None,
+    as_json: bool,
 ) -> None:
     """Show or set the limits above which a sync of a DISTRICT (name or id) is held."""
     with opened(read_settings(database=database)) as store:
@@ -126,7 +151,9 @@ def show_thresholds(
         limits = thresholds.read(store, owner)
         if kind:
             now = limits.get(kind, Threshold())
-            wanted = Threshold(now.updated if updated is None else updated, now.deleted if deleted is None else deleted)
+            wanted = Threshold(
+                now.updated if updated is None else updated, now.deleted if deleted is None else deleted
+            )
             thresholds.write(store, owner, kind, wanted)
             limits = thresholds.read(store, owner)
         elif updated is not None or deleted is not None:
@@ -154,10 +181,11 @@ def events() -> None:
 def since(district: str, snapshot: str, database: str | None) -> None:
     """Print the full difference from SNAPSHOT to now, one event a line.
 
-    SNAPSHOT is a sync's number (see `rollbook history`), or what an answer's header `x-rollbook-snapshot` said. The events are
-    those of the feed, one for each record that differs, also for a time whose events are no longer kept.
+    SNAPSHOT is a sync's number (see `rollbook history`), or what an answer's header `x-rollbook-snapshot`
+    said. The events are those of the feed, one for each record that differs, also for a time whose events are
+    no longer kept.
     """
-    name = snapshots.parse(snapshot)
+    name = snapshot_names.parse(snapshot)
     if name is None:
         raise click.BadParameter(f"expected a sync's number, or a name such as 41-9f86d081; got {snapshot!r}")
     with opened(read_settings(database=database)) as store:

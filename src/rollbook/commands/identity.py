@@ -12,19 +12,21 @@ import orjson
 from rollbook.auth import oidc
 from rollbook.auth.entry import PEOPLE, Entry, enter
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
-from rollbook.contract.access import Access
-from rollbook.contract.tiers import LOGIN_ROLES
+from rollbook.contract.clever.tiers import LOGIN_ROLES
+from rollbook.domain.access import Access
 from rollbook.errors import Refused, Unknown
 from rollbook.settings import Settings, base_url
-from rollbook.store import applications, audit, credentials, districts, logins, people
-from rollbook.store.applications import Application
-from rollbook.store.database import Connection, Database
-from rollbook.store.districts import District
-from rollbook.store.keys import sealer
-from rollbook.store.logins import Grant, Session
-from rollbook.store.own_record import keep_true
-from rollbook.store.people import Person
-from rollbook.web import badges
+from rollbook.store.accounts import applications, audit, credentials, logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Grant, Session
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import sealer
+from rollbook.store.records import people
+from rollbook.store.records.own_record import keep_true
+from rollbook.store.records.people import Person
+from rollbook.web.signin import badge_sheet
 
 
 @click.command()
@@ -36,18 +38,29 @@ from rollbook.web import badges
 def token(application: str, user: str, district: str | None, database: str | None, as_json: bool) -> None:
     """Mint a user token for a person, as if they had signed in to an APPLICATION (name or client id).
 
-    USER is an id, a SIS id, a username or an email. For tests and sandboxes: the token opens what the person's own would.
+    USER is an id, a SIS id, a username or an email. For tests and sandboxes: the token opens what the
+    person's own would.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
         found, owner = applications.find(store, application), _only(store, district)
         with store.write() as connection:
             person = people.find(connection, people.whole(connection, owner.number), user)
-            session = Session("", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now())
+            session = Session(
+                "", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now()
+            )
             decided = enter(connection, found, session)
             if decided.outcome != "allowed":
                 raise Refused(_why_not(connection, person, found, owner, decided))
-            grant = Grant(found.number, owner.number, person.id, decided.role, decided.authorized_by, "", session.created)
+            grant = Grant(
+                found.number,
+                owner.number,
+                person.id,
+                decided.role,
+                decided.authorized_by,
+                "",
+                session.created,
+            )
             minted = logins.mint(connection, grant, seconds=settings.user_token_seconds, by="operator")
     if as_json:
         click.echo(orjson.dumps({"access_token": minted, "user": person.id, "role": decided.role}))
@@ -55,7 +68,9 @@ def token(application: str, user: str, district: str | None, database: str | Non
     click.echo(f"user token  {minted}\nfor         {person.name} ({decided.role})")
 
 
-def _why_not(connection: Connection, person: Person, application: Application, owner: District, decided: Entry) -> str:
+def _why_not(
+    connection: Connection, person: Person, application: Application, owner: District, decided: Entry
+) -> str:
     """Why a person may not enter an application, and what an operator or a teacher does about it."""
     roles = " and ".join(role.replace("_", " ") for role in person.roles)
     name, district = shlex.quote(application.name), shlex.quote(owner.name)
@@ -83,13 +98,16 @@ def _why_not(connection: Connection, person: Person, application: Application, o
 
 
 def _only(store: Database, district: str | None) -> District:
-    """The district named, or the only one there is. Errors: Unknown when there is none, or when one must be named."""
+    """The district named, or the only one there is. Errors: Unknown when there is none, or when one must be
+    named."""
     if district:
         return districts.find(store, district)
     known = districts.list_all(store)
     if len(known) != 1:
         names = ", ".join(repr(one.name) for one in known[:10])
-        raise Unknown(f"district: name one with --district; there is {names}" if known else "there is no district yet")
+        raise Unknown(
+            f"district: name one with --district; there is {names}" if known else "there is no district yet"
+        )
     return known[0]
 
 
@@ -98,7 +116,8 @@ def _only(store: Database, district: str | None) -> District:
 @click.argument("user")
 @database_option
 def sign_out(district: str, user: str, database: str | None) -> None:
-    """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end at once."""
+    """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end
+    at once."""
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
         with store.read() as connection:
@@ -119,11 +138,25 @@ def badge() -> None:
 @click.argument("district")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @click.option("--school", default="", help="Only people of this school, by its SIS id, name or id.")
-@click.option("--role", type=click.Choice(LOGIN_ROLES), default="student", show_default=True, help="Only people of this role.")
-@click.option("--user", "users", multiple=True, help="Only these people, by id, SIS id, username or email; may be repeated.")
+@click.option(
+    "--role",
+    type=click.Choice(LOGIN_ROLES),
+    default="student",
+    show_default=True,
+    help="Only people of this role.",
+)
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    help="Only these people, by id, SIS id, username or email; may be repeated.",
+)
 @database_option
-def print_badges(district: str, file: Path, school: str, role: str, users: tuple[str, ...], database: str | None) -> None:
-    """Write a page with badges of a DISTRICT's people to FILE, to be printed. Each gets a new code; older ones end.
+def print_badges(
+    district: str, file: Path, school: str, role: str, users: tuple[str, ...], database: str | None
+) -> None:
+    """Write a page with badges of a DISTRICT's people to FILE, to be printed. Each gets a new code; older
+    ones end.
 
     The codes lead to the address that ROLLBOOK_PUBLIC_URL names.
     """
@@ -136,19 +169,22 @@ def print_badges(district: str, file: Path, school: str, role: str, users: tuple
             chosen = (
                 [people.find(connection, access, user) for user in users]
                 if users
-                else people.everybody(connection, access, role=role, school=_school(connection, access, school))
+                else people.everybody(
+                    connection, access, role=role, school=_school(connection, access, school)
+                )
             )
         if not chosen:
             raise Unknown("nobody of that role and school is there; no file was written")
         given = {person.id: credentials.new_badge() for person in chosen}
         # The file first: a code that is stored and not printed would end a badge that works.
         printed = [(person, given[person.id]) for person in chosen]
-        _write_private(file, badges.page(owner.name, base_url(settings), schools, printed))
+        _write_private(file, badge_sheet.page(owner.name, base_url(settings), schools, printed))
         with store.write() as connection:
             credentials.give_badges(connection, owner.number, given)
         keep_true(store)
     click.echo(
-        f"{len(given):,} badges in {file}. Whoever has one can sign in with it: keep the file safe, and delete it once printed."
+        f"{len(given):,} badges in {file}. Whoever has one can sign in with it: keep the "
+        "file safe, and delete it once printed."
     )
     _warn_of_address(settings)
 
@@ -157,16 +193,23 @@ def _write_private(file: Path, text: str) -> None:
     """Write a file that only its owner can read. Errors: Refused in one line."""
     try:
         file.unlink(missing_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened_file:
+        with os.fdopen(
+            os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as opened_file:
             opened_file.write(text)
     except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}; badges that were given before work on") from None
+        raise Refused(
+            f"{file} cannot be written: {error.strerror}; badges that were given before work on"
+        ) from None
 
 
 def _warn_of_address(settings: Settings) -> None:
     if not (settings.public_url or settings.issuer):
         click.echo(
-            f"They lead to {base_url(settings)}: set ROLLBOOK_PUBLIC_URL to the server's own address, and do this again.",
+            (
+                f"They lead to {base_url(settings)}: set ROLLBOOK_PUBLIC_URL to the server's "
+                "own address, and do this again."
+            ),
             err=True,
         )
 
@@ -203,10 +246,18 @@ def provider() -> None:
 @click.option("--name", required=True, help="What its button says.")
 @click.option("--issuer", required=True, help="Its issuer, such as https://accounts.google.com.")
 @click.option("--client-id", required=True, help="The client id it knows this server by.")
-@click.option("--client-secret", prompt=True, hide_input=True, help="The client secret; asked for when it is not given.")
-@click.option("--domain", default="", help="Only emails of this domain, such as springfield.example; do name it with Google.")
 @click.option(
-    "--trust-email", is_flag=True, help="Believe emails that it does not say it has verified, as Entra's tenants do not."
+    "--client-secret", prompt=True, hide_input=True, help="The client secret; asked for when it is not given."
+)
+@click.option(
+    "--domain",
+    default="",
+    help="Only emails of this domain, such as springfield.example; do name it with Google.",
+)
+@click.option(
+    "--trust-email",
+    is_flag=True,
+    help="Believe emails that it does not say it has verified, as Entra's tenants do not.",
 )
 @database_option
 def set_provider(
@@ -282,7 +333,9 @@ def rotate(overlap_hours: int, database: str | None) -> None:
 @click.option("--user", default="", help="Only rows of this person, by their id.")
 @database_option
 @json_option
-def show_audit(limit: int, district: str | None, application: str | None, user: str, database: str | None, as_json: bool) -> None:
+def show_audit(
+    limit: int, district: str | None, application: str | None, user: str, database: str | None, as_json: bool
+) -> None:
     """Show who signed in, and what was done with tokens, secrets, shares and keys; newest first."""
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district).number if district else None
@@ -293,9 +346,17 @@ def show_audit(limit: int, district: str | None, application: str | None, user: 
         show_json(found)
         return
     for entry in found:
-        told = {"application": entry.application, "district": entry.district, "person": entry.user_id, "from": entry.address}
+        told = {
+            "application": entry.application,
+            "district": entry.district,
+            "person": entry.user_id,
+            "from": entry.address,
+        }
         words = {**{name: value for name, value in told.items() if value}, **entry.detail}
-        click.echo(f"{entry.created}  {entry.action:26} " + ", ".join(f"{name} {_word(value)}" for name, value in words.items()))
+        click.echo(
+            f"{entry.created}  {entry.action:26} "
+            + ", ".join(f"{name} {_word(value)}" for name, value in words.items())
+        )
 
 
 def _word(value: object) -> str:

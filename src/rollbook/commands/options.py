@@ -13,28 +13,37 @@ from pathlib import Path
 import click
 
 from rollbook import settings as setting_rows
+from rollbook.domain.reading_rules import SWITCHES
 from rollbook.errors import BadSetting
-from rollbook.roster.listing import ROWS_MAX
-from rollbook.roster.rules import SWITCHES
+from rollbook.roster.problems_csv import ROWS_MAX
 from rollbook.settings import Settings, masked
-from rollbook.store import keys
-from rollbook.store.database import Database, not_begun, open_database
-from rollbook.store.migrations import is_begun, migrate
+from rollbook.store.engine import keys
+from rollbook.store.engine.database import Database, not_begun, open_database
+from rollbook.store.engine.migrations import is_begun, migrate
 
 PORT_MAX = 65_535
 
 database_option = click.option(
-    "--database", metavar="FILE|URL", help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db."
+    "--database",
+    metavar="FILE|URL",
+    help="A file path or a postgresql:// URL; else ROLLBOOK_DATABASE, else rollbook.db.",
 )
 problems_option = click.option(
     "--problems",
     "problems_file",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE.csv",
-    help=f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, severity, message.",
+    help=(
+        f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, "
+        "severity, message."
+    ),
 )
 rules_option = click.option(
-    "--set", "wanted", multiple=True, metavar="NAME=on|off", help=f"Switch a rule: {', '.join(SWITCHES)}; may be repeated."
+    "--set",
+    "wanted",
+    multiple=True,
+    metavar="NAME=on|off",
+    help=f"Switch a rule: {', '.join(SWITCHES)}; may be repeated.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
 
@@ -47,7 +56,8 @@ def read_settings(**options: object) -> Settings:
 
 
 def warn_of_readers(settings: Settings) -> None:
-    """Name the database and the key if other accounts of this machine may read them; SQLite's other files have its mode."""
+    """Name the database and the key if other accounts of this machine may read them; SQLite's other files
+    have its mode."""
     database = [] if "://" in settings.database else [settings.database]
     for path in map(Path, [*database, str(keys.key_path(settings))]):
         mode = path.stat().st_mode & 0o777 if path.exists() else 0
@@ -66,7 +76,9 @@ def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
         name, _, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if name not in SWITCHES or value not in ("on", "off"):
-            raise BadSetting(f"set: expected NAME=on or NAME=off, NAME one of {', '.join(SWITCHES)}; got {text!r}")
+            raise BadSetting(
+                f"set: expected NAME=on or NAME=off, NAME one of {', '.join(SWITCHES)}; got {text!r}"
+            )
         choices[name] = value == "on"
     return choices
 

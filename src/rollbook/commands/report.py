@@ -1,4 +1,5 @@
-"""How a run is shown: as lines for people, as JSON for programs; a run of today and one that history tells of look the same.
+"""How a run is shown: as lines for people, as JSON for programs; a run of today and one that history tells of
+look the same.
 
 Lines are printed as they are, however long: whoever reads them in a pipe or a file finds each of them whole.
 """
@@ -15,8 +16,8 @@ import click
 
 from rollbook.commands.options import show_json
 from rollbook.errors import SyncHeld
-from rollbook.roster.guard import Counts
-from rollbook.roster.listing import Listing
+from rollbook.roster.problems_csv import Listing
+from rollbook.roster.views.guard import Counts
 from rollbook.sync import Sync
 
 # A report as `Sync.as_json` makes it, of this version or an earlier one.
@@ -47,7 +48,8 @@ def say(told: Iterable[str]) -> None:
 def raise_if_held(done: Sync, what: str, advice: str) -> None:
     """Errors: SyncHeld when a run waits for somebody's decision, or as a plan says that it would.
 
-    `advice` says what to do: `{name}` in it is the district's, `{confirm}` the option that repeats it, where one is needed.
+    `advice` says what to do: `{name}` in it is the district's, `{confirm}` the option that repeats it, where
+    one is needed.
     """
     if not done.reasons or done.state == "committed":
         return
@@ -138,14 +140,19 @@ def problems(told: Report) -> Iterator[str]:
 def _stops(told: Report) -> Iterator[str]:
     """All of them, as each is to be mended before anything goes in."""
     found = told.get("problems", [])
-    yield from (f"stop: {problem['message']} [{problem['code']}]" for problem in found if isinstance(problem, Mapping))
+    yield from (
+        f"stop: {problem['message']} [{problem['code']}]" for problem in found if isinstance(problem, Mapping)
+    )
     rest = told.get("problems_by_severity", {}).get("stop", 0) - len(found)
     if rest > 0:
         yield f"and {rest:,} more"
 
 
 def _group(group: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{group['severity']}: {group['count']:,} x {group['code']} in {group['file'] or 'other files'} ({group['title']})"
+    yield (
+        f"{group['severity']}: {group['count']:,} x {group['code']} in "
+        f"{group['file'] or 'other files'} ({group['title']})"
+    )
     yield from (f"  {example['message']}" for example in group["examples"])
     rest = group["count"] - len(group["examples"])
     if rest:
@@ -155,4 +162,6 @@ def _group(group: Mapping[str, Any]) -> Iterator[str]:
 def severities(told: Report) -> str:
     """How many errors and warnings there are; blank when there are none."""
     counts = told.get("problems_by_severity", {}).items()
-    return " and ".join(f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts if count)
+    return " and ".join(
+        f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts if count
+    )

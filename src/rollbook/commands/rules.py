@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import click
 
-from rollbook.commands.options import database_option, json_option, opened, read_choices, read_settings, rules_option, show_json
-from rollbook.roster.rules import DEFAULTS, SWITCHES
-from rollbook.store import choices, districts
+from rollbook.commands.options import (
+    database_option,
+    json_option,
+    opened,
+    read_choices,
+    read_settings,
+    rules_option,
+    show_json,
+)
+from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
+from rollbook.store.district import choices, districts
 
 
 @click.command("rules")
@@ -17,7 +25,8 @@ from rollbook.store import choices, districts
 def show_rules(district: str, wanted: tuple[str, ...], database: str | None, as_json: bool) -> None:
     """Show or set how the files of a DISTRICT (name or id) are read, from its next sync on.
 
-    A rule may change most sections or students at once: look with `rollbook sync --plan` first, as such a sync is held.
+    A rule may change most sections or students at once: look with `rollbook sync --plan` first, as such a
+    sync is held.
     """
     changed = read_choices(wanted)
     with opened(read_settings(database=database)) as store:

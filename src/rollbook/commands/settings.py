@@ -12,7 +12,8 @@ from rollbook.settings import PREFIX, masked
 @database_option
 @json_option
 def settings(database: str | None, as_json: bool) -> None:
-    """Print every setting that is in force, secrets masked; each is set by ROLLBOOK_ and its name in capitals."""
+    """Print every setting that is in force, secrets masked; each is set by ROLLBOOK_ and its name in
+    capitals."""
     shown = masked(read_settings(database=database))
     if as_json:
         show_json(shown)

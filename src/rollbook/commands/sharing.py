@@ -1,4 +1,5 @@
-"""Which application reads a district, and what of it: connect, share, list the shares, thaw what is frozen."""
+"""Which application reads a district, and what of it: connect, share, list the shares, thaw what is
+frozen."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.errors import BadSetting, Refused, Unknown
-from rollbook.roster import sharing
-from rollbook.store import applications, districts, events, people, views
-from rollbook.store.applications import Application, PastShare
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.keys import sealer
-from rollbook.store.views import Spec
+from rollbook.roster.views import narrowing
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application, PastShare
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import sealer
+from rollbook.store.records import event_feed, people
 from rollbook.sync import How, Sync
 
 # Exit code of an edit that waits for a person, as for a sync that is held.
@@ -37,7 +40,11 @@ _freeze = click.option(
 @click.command()
 @click.argument("application")
 @click.argument("district")
-@click.option("--share", "shared", help="What it sees: everything (the default), nothing, or JSON as `rollbook share` takes it.")
+@click.option(
+    "--share",
+    "shared",
+    help="What it sees: everything (the default), nothing, or JSON as `rollbook share` takes it.",
+)
 @_freeze
 @click.option("--new-token", is_flag=True, help="End the district token there is, and print a new one.")
 @database_option
@@ -53,8 +60,9 @@ def connect(
 ) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
-    It sees what its scopes open and the district shares; sensitive fields only when `rollbook share --sensitive` opens them, too.
-    Connecting again prints the same token, and changes what it sees only when a share is given.
+    It sees what its scopes open and the district shares; sensitive fields only when `rollbook share
+    --sensitive` opens them, too. Connecting again prints the same token, and changes what it sees only when a
+    share is given.
     """
     settings = read_settings(database=database)
     share = _share(shared) if shared else None
@@ -62,18 +70,28 @@ def connect(
         own = sealer(store, settings)
         reader, owner = applications.find(store, application), districts.find(store, district)
         _check_schools(store, owner, share)
-        # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
-        begin = reader.asks if share is None else replace(reader.asks, share=sharing.Share())
+        # A connection that is to see a part begins with nothing: it never sees the whole, not even for a
+        # moment.
+        begin = reader.asks if share is None else replace(reader.asks, share=narrowing.Share())
         if new_token and owner.number in applications.districts_of(store, reader):
             # The old token is not opened: the key that it was sealed with may be lost.
             token = applications.renew_token(store, own, reader, owner)
         else:
-            token = applications.connect(store, own, reader, owner, sync.view_of(store, owner, begin, settings))
+            token = applications.connect(
+                store, own, reader, owner, sync.view_of(store, owner, begin, settings)
+            )
         if shared or freezes is not None:
             now = sync.seen(store, owner, reader).spec
-            sync.share(store, owner, reader, replace(now, share=share if shared else now.share), settings, freezes=freezes)
+            sync.share(
+                store,
+                owner,
+                reader,
+                replace(now, share=share if shared else now.share),
+                settings,
+                freezes=freezes,
+            )
         if reader.has_events:
-            events.switch(store, reader.number, on=True)
+            event_feed.switch(store, reader.number, on=True)
     if as_json:
         click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
         return
@@ -85,9 +103,16 @@ def connect(
 @click.argument("district")
 @click.argument("shared", metavar="SHARE", required=False)
 @click.option("--history", is_flag=True, help="Only list what it saw since it was connected, oldest first.")
-@click.option("--revert", type=click.IntRange(1), help="Share what line N of --history says again; further options still count.")
 @click.option(
-    "--withhold", "withheld", multiple=True, help="A field to leave out, such as student.dob; may be repeated. `none` ends it."
+    "--revert",
+    type=click.IntRange(1),
+    help="Share what line N of --history says again; further options still count.",
+)
+@click.option(
+    "--withhold",
+    "withheld",
+    multiple=True,
+    help="A field to leave out, such as student.dob; may be repeated. `none` ends it.",
 )
 @click.option(
     "--sensitive",
@@ -119,10 +144,11 @@ def share(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on. What no option names stays.
+    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on. What no
+    option names stays.
 
-    SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules": [{"kind": "student",
-    "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
+    SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules":
+    [{"kind": "student", "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
     """
     if sum((shared is not None, history, revert is not None)) != 1:
         raise BadSetting("share: expected one of SHARE, --history and --revert N")
@@ -133,13 +159,19 @@ def share(
             _show_history(applications.past_shares(store, reader, owner), as_json=as_json)
             return
         now = sync.seen(store, owner, reader).spec
-        wanted = _reverted(store, reader, owner, now, revert) if revert else replace(now, share=_share(shared or ""))
+        wanted = (
+            _reverted(store, reader, owner, now, revert)
+            if revert
+            else replace(now, share=_share(shared or ""))
+        )
         _check_schools(store, owner, wanted.share)
         spec = replace(
             wanted,
             withheld=_withheld(reader, withheld or wanted.withheld) if withheld or revert else now.withheld,
             keeps_ids=wanted.keeps_ids if keep_ids is None else keep_ids,
-            sensitive=_named("sensitive", sensitive, sharing.SENSITIVE_FIELDS) if sensitive else wanted.sensitive,
+            sensitive=_named("sensitive", sensitive, narrowing.SENSITIVE_FIELDS)
+            if sensitive
+            else wanted.sensitive,
         )
         done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview), freezes=freezes)
     _tell(reader, done, as_json=as_json)
@@ -150,12 +182,13 @@ def share(
 @database_option
 @json_option
 def shares(district: str, database: str | None, as_json: bool) -> None:
-    """List the applications that read a DISTRICT (name or id), with what it shares with each, and whether that is frozen."""
+    """List the applications that read a DISTRICT (name or id), with what it shares with each, and whether
+    that is frozen."""
     with opened(read_settings(database=database)) as store:
         seen = views.by_application(store, districts.find(store, district).number)
     shown = {
         name: {
-            "share": sharing.as_json(view.spec.share) or "everything",
+            "share": narrowing.as_json(view.spec.share) or "everything",
             "withheld": view.spec.withheld,
             "sensitive": view.spec.sensitive,
             "unasked": view.spec.unasked,
@@ -197,13 +230,16 @@ def disconnect(application: str, district: str, database: str | None) -> None:
 def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
     if as_json:
         shown = [
-            {"number": number, "created": one.created, "held": one.is_held, **one.told} for number, one in enumerate(past, 1)
+            {"number": number, "created": one.created, "held": one.is_held, **one.told}
+            for number, one in enumerate(past, 1)
         ]
         show_json(shown)
         return
     for number, one in enumerate(past, 1):
         parts = (
-            one.told["share"] if isinstance(one.told["share"], str) else orjson.dumps(one.told["share"]).decode(),
+            one.told["share"]
+            if isinstance(one.told["share"], str)
+            else orjson.dumps(one.told["share"]).decode(),
             *(f"without {field}" for field in one.told["withheld"]),
             *(f"with {field}" for field in one.told["sensitive"]),
             *(("with ids of unshared people",) if one.told["keeps_ids"] else ()),
@@ -222,7 +258,11 @@ def _reverted(store: Database, reader: Application, owner: District, now: Spec, 
 def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
     """Show what an edit did, and say aloud when it did nothing: held by a freeze, or nobody matches."""
     report.show(done, as_json=as_json)
-    left = sum(count.existing + count.created - count.deleted for kind, count in done.kinds.items() if kind != "districts")
+    left = sum(
+        count.existing + count.created - count.deleted
+        for kind, count in done.kinds.items()
+        if kind != "districts"
+    )
     if not as_json and done.kinds and not left:
         click.echo(f"{reader.name} then sees nothing of it but the district's own record")
     if done.state == "held":
@@ -230,9 +270,9 @@ def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
         sys.exit(HELD)
 
 
-def _check_schools(store: Database, owner: District, share: sharing.Share | None) -> None:
+def _check_schools(store: Database, owner: District, share: narrowing.Share | None) -> None:
     """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
-    named = sharing.schools_named(share)
+    named = narrowing.schools_named(share)
     if not named or not owner.snapshot:
         return
     with store.read() as connection:
@@ -242,8 +282,8 @@ def _check_schools(store: Database, owner: District, share: sharing.Share | None
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 
 
-def _in_words(share: sharing.Share) -> str:
-    return orjson.dumps(sharing.as_json(share)).decode() if share != sharing.Share() else "nothing"
+def _in_words(share: narrowing.Share) -> str:
+    return orjson.dumps(narrowing.as_json(share)).decode() if share != narrowing.Share() else "nothing"
 
 
 @click.command()
@@ -260,12 +300,12 @@ def thaw(application: str, district: str, database: str | None, as_json: bool) -
     _tell(reader, done, as_json=as_json)
 
 
-def _share(text: str) -> sharing.Share | None:
-    words = {"everything": None, "nothing": sharing.Share()}
+def _share(text: str) -> narrowing.Share | None:
+    words = {"everything": None, "nothing": narrowing.Share()}
     if text in words:
         return words[text]
     try:
-        return sharing.parse(orjson.loads(text))
+        return narrowing.parse(orjson.loads(text))
     except orjson.JSONDecodeError as error:
         raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
 
@@ -274,8 +314,10 @@ def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
     """What the district leaves out: only what the application can do without (ingest.md 4.3)."""
     for field in fields:
         if field in reader.requires:
-            raise Refused(f"{reader.name!r} requires {field}: what it names as required cannot be withheld from it")
-    return _named("withhold", fields, sharing.WITHHOLDABLE)
+            raise Refused(
+                f"{reader.name!r} requires {field}: what it names as required cannot be withheld from it"
+            )
+    return _named("withhold", fields, narrowing.WITHHOLDABLE)
 
 
 def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
@@ -283,5 +325,7 @@ def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tupl
         return ()
     for field in fields:
         if field not in known:
-            raise BadSetting(f"{option}: {field!r} is no field for it; expected none, or some of {', '.join(known)}")
+            raise BadSetting(
+                f"{option}: {field!r} is no field for it; expected none, or some of {', '.join(known)}"
+            )
     return tuple(sorted(set(fields)))

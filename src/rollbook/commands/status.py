@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from rollbook.commands import report, standings
+from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
@@ -15,22 +15,32 @@ NAME_CHARACTERS = 40
 
 
 @click.command()
-@click.option("--max-age", "hours_max", type=click.FloatRange(min=0), help="Hours after which a last committed sync is too old.")
+@click.option(
+    "--max-age",
+    "hours_max",
+    type=click.FloatRange(min=0),
+    help="Hours after which a last committed sync is too old.",
+)
 @database_option
 @json_option
 @click.pass_context
 def status(context: click.Context, hours_max: float | None, database: str | None, as_json: bool) -> None:
-    """Show how all districts stand: state, last sync, problems of its files, and what somebody should look at.
+    """Show how all districts stand: state, last sync, problems of its files, and what somebody should look
+    at.
 
-    Exit code: 0 when all is well; 1 when a sync is held, the last files could not be used, nothing was synced yet, what an
-    application sees is frozen, or the last committed sync is older than --max-age. Rows that were left out and pauses are well.
+    Exit code: 0 when all is well; 1 when a sync is held, the last files could not be used, nothing was synced
+    yet, what an application sees is frozen, or the last committed sync is older than --max-age. Rows that
+    were left out and pauses are well.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = {each.district.name: each for each in standing.of_all(store)}
     troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
     if as_json:
-        shown = [{**standings.as_json(each, settings), "troubles": troubles[name]} for name, each in found.items()]
+        shown = [
+            {**standing_report.as_json(each, settings), "troubles": troubles[name]}
+            for name, each in found.items()
+        ]
         show_json({"is_well": not any(troubles.values()), "districts": shown})
     else:
         report.say(_lines(found, troubles))
@@ -58,5 +68,5 @@ def _last(each: Standing) -> tuple[str, str, str]:
     run = each.glance.last
     if run is None:
         return "", "", ""
-    counts = standings.problems(run)
+    counts = standing_report.problems(run)
     return f"{run.number} {run.state} {run.created}", f"{counts['errors']:,}", f"{counts['warnings']:,}"

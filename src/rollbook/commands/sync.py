@@ -18,17 +18,24 @@ from rollbook.commands.options import (
     warn_of_readers,
 )
 from rollbook.errors import SourceRejected
-from rollbook.roster import listing
-from rollbook.store import applications, choices, districts
+from rollbook.roster import problems_csv
+from rollbook.store.accounts import applications
+from rollbook.store.district import choices, districts
 from rollbook.sync import How
 
 
 @click.command()
 @click.argument("district")
 @click.argument("source", type=click.Path(path_type=Path, readable=False), metavar="FOLDER")
-@click.option("--plan", is_flag=True, help="Only show what would change, for the district and each application.")
+@click.option(
+    "--plan", is_flag=True, help="Only show what would change, for the district and each application."
+)
 @click.option("--approve", is_flag=True, help="Apply also what would be held for looking wrong.")
-@click.option("--lenient", is_flag=True, help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.")
+@click.option(
+    "--lenient",
+    is_flag=True,
+    help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.",
+)
 @problems_option
 @database_option
 @json_option
@@ -44,20 +51,27 @@ def sync(
 ) -> None:
     """Bring a DISTRICT (name or id) up to date with the SIS files in FOLDER, or in a zip file.
 
-    A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the sync, and nothing
-    is changed then. A sync that would change or delete suspiciously much is held: nothing is changed until `rollbook approve`.
+    A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the
+    sync, and nothing is changed then. A sync that would change or delete suspiciously much is held: nothing
+    is changed until `rollbook approve`.
 
     Exit code: 0 committed, 1 stopped or refused, 3 held, with --plan what a sync would come to.
     """
     settings = read_settings(database=database)
-    with opened(settings) as store, listing.opened(problems_file) as listed, Console(stderr=True).status("starting") as status:
+    with (
+        opened(settings) as store,
+        problems_csv.opened(problems_file) as listed,
+        Console(stderr=True).status("starting") as status,
+    ):
         warn_of_readers(settings)
         owner = districts.find(store, district)
         how = How(is_plan=plan, is_approved=approve)
         try:
             rules = choices.read(store, owner)
             rules = rules.switched({"lenient_headers": True}) if lenient else rules
-            done = syncs.run(store, owner, source, settings, rules=rules, how=how, progress=status.update, listed=listed)
+            done = syncs.run(
+                store, owner, source, settings, rules=rules, how=how, progress=status.update, listed=listed
+            )
         except SourceRejected as error:
             stopped = syncs.failed(owner, error)
             if as_json or len(stopped.problems) > 1:

@@ -1,4 +1,5 @@
-"""The findings of one sync, in the order in which to mend them: errors before warnings, and first what other rows depend on.
+"""The findings of one sync, in the order in which to mend them: errors before warnings, and first what other
+rows depend on.
 
 What a finding is stands in `problems`; the checks add theirs to the table in bulk.
 """
@@ -11,14 +12,15 @@ from typing import Any, Final, get_args
 
 import duckdb
 
-from rollbook.contract.columns import FILES
+from rollbook.contract.clever.columns import FILES
 from rollbook.roster.problems import PROBLEM, PROBLEMS, LeftOut, Problem, Severity
 
 # How many findings of one code in one file are shown as examples.
 EXAMPLES: Final = 3
 BATCH_ROWS: Final = 10_000
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
-# A row needs those of the files before its own: schools come first, then people, then sections with their enrollments.
+# A row needs those of the files before its own: schools come first, then people, then sections with their
+# enrollments.
 FILE_ORDER: Final = (
     "schools.csv",
     *("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv"),
@@ -34,7 +36,8 @@ CREATE TABLE problems (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All findings of one code in one file: how many, and the first few. `file` is blank for all files that we do not read."""
+    """All findings of one code in one file: how many, and the first few. `file` is blank for all files that
+    we do not read."""
 
     problem: type[Problem]
     file: str
@@ -75,7 +78,8 @@ def grouped(problems: Iterable[Problem]) -> tuple[Group, ...]:
     for problem in in_order(problems):
         found.setdefault(_rank(problem), []).append(problem)
     return tuple(
-        Group(type(each[0]), _known(each[0].file), len(each), tuple(each[:EXAMPLES])) for _, each in sorted(found.items())
+        Group(type(each[0]), _known(each[0].file), len(each), tuple(each[:EXAMPLES]))
+        for _, each in sorted(found.items())
     )
 
 
@@ -94,7 +98,8 @@ def _known(file: str) -> str:
 
 
 class Problems:
-    """The findings of one sync: all of them counted, and the first `most` read out one by one, in the order to mend them."""
+    """The findings of one sync: all of them counted, and the first `most` read out one by one, in the order
+    to mend them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, most: int) -> None:
         self._connection = connection
@@ -114,23 +119,31 @@ class Problems:
             yield from (_problem(row) for row in rows)
 
     def groups(self) -> tuple[Group, ...]:
-        """All findings by severity, file and code, each with a few examples, in the order in which to mend them."""
+        """All findings by severity, file and code, each with a few examples, in the order in which to mend
+        them."""
         rows = self._connection.execute(_GROUPS, [EXAMPLES]).fetchall()
         return tuple(
-            Group(PROBLEM[code], file, count, tuple(_problem((code, *example.values())) for example in examples))
+            Group(
+                PROBLEM[code], file, count, tuple(_problem((code, *example.values())) for example in examples)
+            )
             for code, file, count, examples in rows
         )
 
     def by_code(self) -> dict[str, int]:
         """How many of each code."""
-        return dict(self._connection.execute("SELECT code, count(*) FROM problems GROUP BY code ORDER BY code").fetchall())
+        return dict(
+            self._connection.execute(
+                "SELECT code, count(*) FROM problems GROUP BY code ORDER BY code"
+            ).fetchall()
+        )
 
     def errors_by_file(self) -> dict[str, int]:
         """How many rows of each file were left out."""
         return self._left_out("row")
 
     def errors_by_kind(self) -> dict[str, int]:
-        """How many rows were left out of each roster table that files feed, and how many contacts out of rows that went in."""
+        """How many rows were left out of each roster table that files feed, and how many contacts out of rows
+        that went in."""
         rows, contacts = self._left_out("row"), self._left_out("contact")
         counts = {file.feeds: 0 for file in FILES} | {"contacts": sum(contacts.values())}
         for file in FILES:
@@ -139,7 +152,10 @@ class Problems:
 
     def _left_out(self, what: LeftOut) -> dict[str, int]:
         codes = [problem.code for problem in PROBLEMS if problem.left_out == what]
-        query = 'SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) GROUP BY file ORDER BY file'
+        query = (
+            'SELECT file, count(DISTINCT "row") FROM problems WHERE list_contains(?, code) '
+            "GROUP BY file ORDER BY file"
+        )
         return dict(self._connection.execute(query, [codes]).fetchall())
 
 
@@ -155,7 +171,9 @@ def _position(column: str, words: Iterable[str]) -> str:
     return f"coalesce(list_position([{listed}], {column}), {len(words) + 1})"
 
 
-_SEVERITY: Final = " ".join(f"WHEN '{problem.code}' THEN {SEVERITIES.index(problem.severity)}" for problem in PROBLEMS)
+_SEVERITY: Final = " ".join(
+    f"WHEN '{problem.code}' THEN {SEVERITIES.index(problem.severity)}" for problem in PROBLEMS
+)
 _SEVERITY_RANK: Final = f"CASE code {_SEVERITY} END"
 _FILE_RANK: Final = _position("file", FILE_ORDER)
 _IN_ORDER: Final = f"""

@@ -1,7 +1,7 @@
 """Heavy stages in parts: a query that would gather too many rows at once runs once for each range of ids.
 
-An aggregate that orders its rows cannot spill, so its memory grows with them. A query that says `within(id)` reads the ids of the
-present part only. The results are the same for any number of parts.
+An aggregate that orders its rows cannot spill, so its memory grows with them. A query that says `within(id)`
+reads the ids of the present part only. The results are the same for any number of parts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
 
-# The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and as much again is in use beside it.
+# The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and as much again is
+# in use beside it.
 ROW_BYTES: Final = 750
 _UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 # With less memory the engine could not read the files at all, so that it is not asked how much it has.
@@ -27,13 +28,15 @@ ALL: Final[Range] = ("", None)
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
     """Let queries say `within(id)`; without a part it is true of every id."""
     connection.execute(
-        "CREATE MACRO within(id) AS id >= getvariable('low') AND (getvariable('high') IS NULL OR id < getvariable('high'))"
+        "CREATE MACRO within(id) AS id >= getvariable('low') AND (getvariable('high') IS "
+        "NULL OR id < getvariable('high'))"
     )
     _set(connection, ALL)
 
 
 def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:
-    """Run the loop's body once for each part of a table, by its column of ids; `within` is true of the part's ids meanwhile."""
+    """Run the loop's body once for each part of a table, by its column of ids; `within` is true of the part's
+    ids meanwhile."""
     found = ranges(connection, table, id_, ROW_BYTES)
     if found == [ALL]:
         yield
@@ -46,7 +49,9 @@ def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterato
         _set(connection, ALL)
 
 
-def ranges(connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int, count: int | None = None) -> list[Range]:
+def ranges(
+    connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int, count: int | None = None
+) -> list[Range]:
     """Ranges of ids of a table or query of `count` rows, each from its first id until before its second one.
 
     Rows that take `row_bytes` each, of about one range, fill the engine's memory.
@@ -60,7 +65,8 @@ def ranges(connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_byte
         return [ALL]
     ends = ", ".join(str(place / number) for place in range(1, number))
     ((found,),) = connection.execute(
-        f"SELECT quantile_disc({id_}, [{ends}]) FROM {table} USING SAMPLE {max(_SAMPLE_ROWS, 100 * number)} ROWS"
+        f"SELECT quantile_disc({id_}, [{ends}]) FROM {table} USING SAMPLE "
+        f"{max(_SAMPLE_ROWS, 100 * number)} ROWS"
     ).fetchall()
     starts = sorted({end for end in found or () if end})
     return list(zip(("", *starts), (*starts, None), strict=True))

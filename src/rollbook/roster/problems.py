@@ -1,9 +1,10 @@
-"""Every finding about a file or a row, as small classes; finding them is left to others, keeping them to `findings`.
+"""Every finding about a file or a row, as small classes; finding them is left to others, keeping them to
+`findings`.
 
 A problem is yielded or recorded, never raised; `SourceRejected` carries those of severity `stop`.
 
-Row numbers count records as a spreadsheet shows them: the header is row 1, the first row of data row 2. A cell that holds
-line breaks does not begin a new row, and a blank line is a row.
+Row numbers count records as a spreadsheet shows them: the header is row 1, the first row of data row 2. A
+cell that holds line breaks does not begin a new row, and a blank line is a row.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Literal
 
 Severity = Literal["stop", "error", "warning"]
-# What is left out because of a problem: the whole sync, a file, the row, the contact in the row, a value, or nothing.
+# What is left out because of a problem: the whole sync, a file, the row, the contact in the row, a value, or
+# nothing.
 LeftOut = Literal["sync", "file", "row", "contact", "value", "nothing"]
 
 VALUE_CHARACTERS_MAX: Final = 200
@@ -59,7 +61,8 @@ class Problem:
 
     @classmethod
     def cells(cls) -> tuple[str, ...]:
-        """The fields that hold what stands in a file: the message puts them into quotes, or leaves out the value.
+        """The fields that hold what stands in a file: the message puts them into quotes, or leaves out the
+        value.
 
         Reports show programs all fields, also those that the message leaves out.
         """
@@ -78,7 +81,9 @@ class Problem:
     def __str__(self) -> str:
         field, hint = self.hint
         message = self.message + (hint if getattr(self, field) else "")
-        return message.format(file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected)
+        return message.format(
+            file=self.file, row=self.row, column=self.column, value=self.value or "", expected=self.expected
+        )
 
     def as_json(self) -> dict[str, object]:
         """As every report, of a success or of a failure, shows it to programs."""
@@ -212,7 +217,9 @@ class TooManyColumns(FileStop):
 
 class OpenQuote(FileStop):
     code, title = "open-quote", "File ends inside quotes"
-    message = "{file} row {row}: the file ends inside a quoted cell that begins {value!r}; expected a closing quote"
+    message = (
+        "{file} row {row}: the file ends inside a quoted cell that begins {value!r}; expected a closing quote"
+    )
     mend = "Upload the file again; it was probably cut off."
 
 
@@ -333,19 +340,28 @@ class UnnamedColumn(FileWarning):
 
 class UnnamedValue(FileStop):
     code, title = "unnamed-value", "Value in a column without a name"
-    message = "{file} row {row}: column {value} has a value here, and no name in the header; expected a name for each column"
+    message = (
+        "{file} row {row}: column {value} has a value here, and no name in the header; "
+        "expected a name for each column"
+    )
     mend = "Give the column its name, or take the value and the extra comma out."
 
 
 class FormulaCells(FileWarning):
     code, title = "formula-cells", "Cells written as formulas"
-    message = '{file} row {row}: cells are written as formulas of a spreadsheet (="..."), {value} in all; read without the ="..."'
+    message = (
+        '{file} row {row}: cells are written as formulas of a spreadsheet (="..."), {value} in '
+        'all; read without the ="..."'
+    )
     mend = "Export plain values."
 
 
 class SecondHeader(FileStop):
     code, title = "second-header", "Another header among the rows"
-    message = "{file} row {row}: a header in another order than in row 1; the rows after it cannot be read by the first one"
+    message = (
+        "{file} row {row}: a header in another order than in row 1; the rows after it cannot "
+        "be read by the first one"
+    )
     mend = "Export one file with one header; two exports were probably joined."
 
 
@@ -375,14 +391,20 @@ class SeparatorLine(FileWarning):
 
 class MoreFieldCounts(FileStop):
     code, title = "more-field-counts", "More rows with too few or too many commas"
-    message = "{file}: {value} more rows have too few or too many commas; expected {expected} fields as in the header"
+    message = (
+        "{file}: {value} more rows have too few or too many commas; expected {expected} fields "
+        "as in the header"
+    )
     mend = "Put values that hold a comma into quotes, and write all commas of blank cells."
 
 
 class RewrittenId(RowError):
     code, title = "rewritten-id", "Id rewritten by a spreadsheet"
     message = "{file} row {row}: a spreadsheet has rewritten the {column} {value!r}; its last digits are lost"
-    mend = "Export from the SIS again, and do not save the file in a spreadsheet; or format the id columns as text first."
+    mend = (
+        "Export from the SIS again, and do not save the file in a spreadsheet; or format the "
+        "id columns as text first."
+    )
 
 
 # --- rows left out --------------------------------------------------------------------------------------------------------
@@ -396,13 +418,18 @@ class MissingValue(RowError):
 
 class DuplicateId(RowError):
     code, title = "duplicate-id", "Id used twice"
-    message = "{file} row {row}: {column} {value!r} was used before; expected each id once, and kept its first row"
+    message = (
+        "{file} row {row}: {column} {value!r} was used before; expected each id once, and kept its first row"
+    )
     mend = "Give each record its own id, and send one row for each."
 
 
 class SharedId(RowError):
     code, title = "shared-id", "Id of two people"
-    message = "{file} row {row}: {column} {value!r}: {expected}; this row was left out, with what it says of a contact"
+    message = (
+        "{file} row {row}: {column} {value!r}: {expected}; this row was left out, with what it "
+        "says of a contact"
+    )
     mend = "Give each person an id of their own in the SIS."
 
 
@@ -415,34 +442,49 @@ class WordAsId(RowError):
 class UnknownSchool(RowError):
     code, title = "unknown-school", "School not in schools.csv"
     message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
-    hint = ("expected", "; schools.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
+    hint = (
+        "expected",
+        "; schools.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
+    )
     mend = "Add the school to schools.csv, or leave out what belongs to it."
 
 
 class UnknownTeacher(RowError):
     code, title = "unknown-teacher", "Teacher not in teachers.csv"
     message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in"
-    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
+    hint = (
+        "expected",
+        "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
+    )
     mend = "Add the teacher to teachers.csv; a section needs one."
 
 
 class UnknownStudent(RowError):
     code, title = "unknown-student", "Student not in students.csv"
     message = "{file} row {row}: {column} {value!r} is no student of students.csv that went in"
-    hint = ("expected", "; students.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
+    hint = (
+        "expected",
+        "; students.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
+    )
     mend = "Add the student to students.csv, or take the enrollment out."
 
 
 class UnknownSection(RowError):
     code, title = "unknown-section", "Section not in sections.csv"
     message = "{file} row {row}: {column} {value!r} is no section of sections.csv that went in"
-    hint = ("expected", "; sections.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
+    hint = (
+        "expected",
+        "; sections.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
+    )
     mend = "Add the section to sections.csv, or take the enrollment out."
 
 
 class NoStudents(RowError):
     code, title = "no-students", "Section without students"
-    message = "{file} row {row}: section {value!r} has no student in enrollments.csv that went in; expected at least one"
+    message = (
+        "{file} row {row}: section {value!r} has no student in enrollments.csv that went in; "
+        "expected at least one"
+    )
     mend = "Enroll students, or leave the section out until it has some."
 
 
@@ -455,14 +497,19 @@ class UnknownAdminRole(RowError):
 class IncompleteContact(RowError):
     code, title = "incomplete-contact", "Contact without name or type"
     left_out = "contact"
-    message = "{file} row {row}: a contact is given, and {column} is blank; the contact was left out, the student went in"
+    message = (
+        "{file} row {row}: a contact is given, and {column} is blank; the contact was left "
+        "out, the student went in"
+    )
     mend = "Fill in Contact_name and Contact_type for every contact."
 
 
 class SharedContactId(RowError):
     code, title = "shared-contact-id", "Id of two contacts"
     left_out = "contact"
-    message = "{file} row {row}: {column} {value!r}: {expected}; this contact was left out, the student went in"
+    message = (
+        "{file} row {row}: {column} {value!r}: {expected}; this contact was left out, the student went in"
+    )
     mend = "Give each contact an id of their own, or leave Contact_sis_id out of the export."
 
 
@@ -478,7 +525,10 @@ class UnknownValue(RowWarning):
 class OtherWords(RowWarning):
     code, title = "other-words", "Words that the API does not have"
     left_out = "nothing"
-    message = "{file} row {row}: {column} has words of its own, here first, {value} in all; the API shows {expected} for them"
+    message = (
+        "{file} row {row}: {column} has words of its own, here first, {value} in all; the API "
+        "shows {expected} for them"
+    )
     mend = "Nothing, if the words are meant so; the reference lists those that the API has."
 
 
@@ -486,7 +536,8 @@ class OtherForm(RowWarning):
     code, title = "other-form", "Values of another form"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} has values that are not {expected}, here first, {value} in all; they are shown as they are"
+        "{file} row {row}: {column} has values that are not {expected}, here first, {value} in "
+        "all; they are shown as they are"
     )
     mend = "Correct the values in the SIS, or leave the cells blank."
 
@@ -494,7 +545,10 @@ class OtherForm(RowWarning):
 class SameGrade(RowWarning):
     code, title = "same-grade", "All sections have the same grade"
     left_out = "nothing"
-    message = "{file}: all {value} sections have the grade {expected}, so each shows the grade that most of its students are in"
+    message = (
+        "{file}: all {value} sections have the grade {expected}, so each shows the grade that "
+        "most of its students are in"
+    )
     mend = "Give each section its own grade, or leave the column out."
 
 
@@ -518,34 +572,52 @@ class BlankSchoolNumber(RowWarning):
 
 class UnknownCoTeacher(RowWarning):
     code, title = "unknown-co-teacher", "Co-teacher not in teachers.csv"
-    message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the co-teacher was dropped"
-    hint = ("expected", "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case")
+    message = (
+        "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the "
+        "co-teacher was dropped"
+    )
+    hint = (
+        "expected",
+        "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
+    )
     mend = "Add the teacher to teachers.csv, or clear the co-teacher."
 
 
 class ConflictingRepeat(RowWarning):
     code, title = "conflicting-repeat", "Rows of one person disagree"
-    message = "{file} row {row}: {column} is {value!r}, and {expected!r} in the person's first row; the first was kept"
+    message = (
+        "{file} row {row}: {column} is {value!r}, and {expected!r} in the person's first row; "
+        "the first was kept"
+    )
     mend = "Repeat all other columns unchanged in the further rows of one person."
 
 
 class ConflictingContact(RowWarning):
     code, title = "conflicting-contact", "Rows of one contact disagree"
-    message = "{file} row {row}: {column} is {value!r}, and {expected!r} in the contact's fullest row; that one was kept"
+    message = (
+        "{file} row {row}: {column} is {value!r}, and {expected!r} in the contact's fullest "
+        "row; that one was kept"
+    )
     mend = "Give each contact one Contact_sis_id, and the same name, email and phone everywhere."
 
 
 class OtherSchool(RowWarning):
     code, title = "other-school", "Enrollments name another school than their section"
     left_out = "nothing"
-    message = "{file} row {row}: {column} is not the section's, here first, {value} in all; the section's school was used"
+    message = (
+        "{file} row {row}: {column} is not the section's, here first, {value} in all; the "
+        "section's school was used"
+    )
     mend = "Nothing, if they name the student's school; else write the section's School_id."
 
 
 class WordForNothing(RowWarning):
     code, title = "word-for-nothing", "Words for nothing"
     left_out = "nothing"
-    message = "{file} row {row}: {column} holds words for nothing, here first, {value} in all; none of them tells who it is"
+    message = (
+        "{file} row {row}: {column} holds words for nothing, here first, {value} in all; none "
+        "of them tells who it is"
+    )
     mend = "Leave the cell blank where there is no value."
 
 
@@ -556,27 +628,39 @@ class RewrittenNumber(RowWarning):
         "{file} row {row}: {column} has numbers that a spreadsheet has rewritten (1.2E+11), here first, {value} in all; "
         "none of them tells who it is"
     )
-    mend = "Export from the SIS again, and do not save the file in a spreadsheet; or format such columns as text first."
+    mend = (
+        "Export from the SIS again, and do not save the file in a spreadsheet; or format such "
+        "columns as text first."
+    )
 
 
 class SharedEmail(RowWarning):
     code, title = "shared-email", "Email of several people"
     left_out = "nothing"
-    message = "{file} row {row}: {column} {value!r} stands for {expected}; it joins no roles, and they cannot sign in by it"
+    message = (
+        "{file} row {row}: {column} {value!r} stands for {expected}; it joins no roles, and "
+        "they cannot sign in by it"
+    )
     mend = "Give each person an address of their own, or leave the cell blank."
 
 
 class SharedUsername(RowWarning):
     code, title = "shared-username", "Username of several people"
     left_out = "nothing"
-    message = "{file} row {row}: {column} {value!r} stands for {expected}; where their passwords are equal, nobody gets in"
+    message = (
+        "{file} row {row}: {column} {value!r} stands for {expected}; where their passwords are "
+        "equal, nobody gets in"
+    )
     mend = "Give each person a username of their own."
 
 
 class SharedNumber(RowWarning):
     code, title = "shared-number", "Number of several people"
     left_out = "nothing"
-    message = "{file} row {row}: {column} {value!r} stands for {expected}; expected a number for each person; all went in"
+    message = (
+        "{file} row {row}: {column} {value!r} stands for {expected}; expected a number for "
+        "each person; all went in"
+    )
     mend = "Give each person a number of their own."
 
 
@@ -591,14 +675,18 @@ class MergedNames(RowWarning):
     code, title = "merged-names", "One email, two names"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} {value!r} is also the email of {expected}; they became one person, and neither name agrees"
+        "{file} row {row}: {column} {value!r} is also the email of {expected}; they became one "
+        "person, and neither name agrees"
     )
     mend = "Give each person an address of their own, if they are two people."
 
 
 class UnknownCourse(RowWarning):
     code, title = "unknown-course", "Course of a resource not known"
-    message = "{file} row {row}: no section that went in teaches the course {value!r}; the resource went in without it"
+    message = (
+        "{file} row {row}: no section that went in teaches the course {value!r}; the resource "
+        "went in without it"
+    )
     mend = "Write Course_name and Course_number as sections.csv has them."
 
 

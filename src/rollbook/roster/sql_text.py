@@ -1,4 +1,5 @@
-"""A text as the engine's SQL writes it; apart from `tables`, so that a server that only serves loads no engine."""
+"""A text as the engine's SQL writes it; apart from `tables`, so that a server that only serves loads no
+engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Folders in which runs work: each is locked while its owner lives, so that dead ones can be told apart and removed.
+"""Folders in which runs work: each is locked while its owner lives, so that dead ones can be told apart and
+removed.
 
-A run may end by kill -9 or a power cut, and its folder holds pupils' records. A lock ends with its process in any case.
+A run may end by kill -9 or a power cut, and its folder holds pupils' records. A lock ends with its process in
+any case.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def made(parent: Path) -> Iterator[Path]:
-    """A new folder of this process in `parent`, and gone at the end. Errors: OSError when none can be made."""
+    """A new folder of this process in `parent`, and gone at the end. Errors: OSError when none can be
+    made."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         lock = os.open(folder, _FOLDER)
@@ -37,7 +40,8 @@ def made(parent: Path) -> Iterator[Path]:
 
 
 def remove_dead(parent: Path) -> int:
-    """Remove the folders in `parent` whose owners are gone, and say how many; others' folders, and links, are left alone."""
+    """Remove the folders in `parent` whose owners are gone, and say how many; others' folders, and links, are
+    left alone."""
     count = 0
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:

@@ -1,8 +1,10 @@
-"""Syncs: a district's files in, a snapshot committed, a report out; and what can be done with snapshots besides.
+"""Syncs: a district's files in, a snapshot committed, a report out; and what can be done with snapshots
+besides.
 
-`nightly` is the run itself, seven stages of which only the last one writes; `reviews` approves, discards and takes back, `edits`
-changes what an application sees, `pauses` keeps a district as it is. All of them end in the stages of `stages`. `standing` tells
-how districts stand. Leaves files and rules to `roster`, the transaction to `store.history`.
+`nightly` is the run itself, seven stages of which only the last one writes; `reviews` approves, discards and
+takes back, `edits` changes what an application sees, `pauses` keeps a district as it is. All of them end in
+the stages of `stages`. `standing` tells how districts stand. Leaves files and rules to `roster`, the
+transaction to `store.history`.
 """
 
 from rollbook.sync.edits import rescope, seen, share, thaw, view_of

@@ -6,16 +6,19 @@ from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.contract.tiers import SCOPE_OF_ROLE
+from rollbook.contract.clever.tiers import SCOPE_OF_ROLE
 from rollbook.errors import Refused
-from rollbook.roster import cloned, diff, guard, identity
+from rollbook.roster.clone import clone_roster
+from rollbook.roster.views import diff, guard, identities
 from rollbook.settings import Settings
-from rollbook.store import applications, districts, events, history, views
-from rollbook.store.applications import Application
-from rollbook.store.database import Connection, Database
-from rollbook.store.districts import District, timestamp
-from rollbook.store.history import Outcome, Snapshot
-from rollbook.store.views import Spec, View
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.district.views import Spec, View
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records import commits, event_feed
+from rollbook.store.records.commits import Outcome, Snapshot
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import build, count, name_samples, restore
 from rollbook.sync.workplace import engine_in, workplace
@@ -27,7 +30,7 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
     Errors: Busy when a sync committed meanwhile.
     """
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
-        last = history.snapshot(database, district, folder)
+        last = commits.snapshot(database, district, folder)
         with database.write() as connection:
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
@@ -35,9 +38,16 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
                 build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
                 digests = diff.write(engine, "digests", folder)
-                history.fill_view(connection, district, view, last, diff.rows(engine, is_whole=cloned.is_in(engine)), digests)
+                commits.fill_view(
+                    connection,
+                    district,
+                    view,
+                    last,
+                    diff.rows(engine, is_whole=clone_roster.is_in(engine)),
+                    digests,
+                )
             elif is_new:
-                history.hold_on(connection, district, last)
+                commits.hold_on(connection, district, last)
                 districts.insert_record(connection, districts.reread(connection, district), view, 0)
     return view
 
@@ -52,19 +62,21 @@ def share(
     *,
     freezes: bool | None = None,
 ) -> Sync:
-    """Change what an application sees of a district, at once: what enters its view is created, what leaves it deleted.
+    """Change what an application sees of a district, at once: what enters its view is created, what leaves it
+    deleted.
 
-    With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says whether the view is to
-    stay as it is from now on when a run would change too much of it, until `thaw`; None leaves that as it was. An edit that
-    deletes too much freezes such a view, too, and is then held, unless `how.is_approved`; one that only changes records does not:
-    whoever withholds a field means all of them. Errors: Unknown when it is not connected.
+    With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says
+    whether the view is to stay as it is from now on when a run would change too much of it, until `thaw`;
+    None leaves that as it was. An edit that deletes too much freezes such a view, too, and is then held,
+    unless `how.is_approved`; one that only changes records does not: whoever withholds a field means all of
+    them. Errors: Unknown when it is not connected.
     """
     how = how or How()
     number, shown = applications.connection_of(database, application, district)
     view = _own_view(database, district, number, how)
     edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
-        last = history.snapshot(database, district, folder)
+        last = commits.snapshot(database, district, folder)
         if not last.sync:
             return _share_nothing_yet(database, district, application, number, edited, last, how)
         _lay_out(engine, last)
@@ -75,7 +87,9 @@ def share(
         diff.between(engine, [view.number], timestamp(moment))
         counts, samples = count(engine, view, None), name_samples(database, engine, view.number, shown)
         may_freeze = edited.freezes and not how.is_approved
-        reasons = [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []
+        reasons = (
+            [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []
+        )
         frozen = {application.name: reasons} if reasons else {}
         done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
         if how.is_plan:
@@ -92,28 +106,39 @@ def share(
             was = views.by_number(connection, shown).spec
             views.edit(connection, edited, last.head + 1)
             if spec != was:
-                events.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing)
+                event_feed.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing)
             views.freeze(connection, view, reasons, last.head + 1)
-            history.replace_digests(connection, district, last.sync, digests)
+            commits.replace_digests(connection, district, last.sync, digests)
             applications.note_share(connection, application, district, spec, is_held=bool(reasons))
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
-        changes = diff.rows(engine, is_whole=cloned.is_in(engine))
-        run = history.commit(database, district, last, outcome, changes=changes, also=move)
+        changes = diff.rows(engine, is_whole=clone_roster.is_in(engine))
+        run = commits.commit(database, district, last, outcome, changes=changes, also=move)
         return replace(done, number=run, state="held" if reasons else "committed")
 
 
-def thaw(database: Database, district: District, application: Application, settings: Settings, how: How | None = None) -> Sync:
+def thaw(
+    database: Database,
+    district: District,
+    application: Application,
+    settings: Settings,
+    how: How | None = None,
+) -> Sync:
     """Apply the present state to an application's view that is frozen. Errors: Refused when it is not."""
     view = seen(database, district, application)
     if not view.frozen:
         raise Refused(f"what {application.name!r} sees of {district.name!r} is not frozen")
-    return share(database, district, application, view.spec, settings, replace(how or How(), is_approved=True))
+    return share(
+        database, district, application, view.spec, settings, replace(how or How(), is_approved=True)
+    )
 
 
-def rescope(database: Database, application: Application, settings: Settings, asks: Spec | None = None) -> list[Sync]:
-    """Let an application see at once what it asks for now, in all its districts; where nothing differs, nothing is done."""
+def rescope(
+    database: Database, application: Application, settings: Settings, asks: Spec | None = None
+) -> list[Sync]:
+    """Let an application see at once what it asks for now, in all its districts; where nothing differs,
+    nothing is done."""
     done, asks = [], asks or application.asks
     for number in applications.districts_of(database, application):
         with database.read() as connection:
@@ -121,7 +146,8 @@ def rescope(database: Database, application: Application, settings: Settings, as
         view = seen(database, district, application)
         spec = replace(view.spec, scopes=asks.scopes, unasked=asks.unasked)
         if spec != view.spec:
-            # Its operator decided so: an edit that a frozen view held back would be a scope that is not in force.
+            # Its operator decided so: an edit that a frozen view held back would be a scope that is not in
+            # force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
     return done
 
@@ -129,8 +155,8 @@ def rescope(database: Database, application: Application, settings: Settings, as
 def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
     """Lay a snapshot out as the run left it that committed it, to make views from it."""
     restore(engine, last.files)
-    if not cloned.is_in(engine):
-        identity.restore(engine, last.files["identity"])
+    if not clone_roster.is_in(engine):
+        identities.restore(engine, last.files["identity"])
     diff.load(engine, last.files["digests"])
 
 
@@ -147,7 +173,8 @@ def _hidden_roles(spec: Spec) -> list[str]:
 
 
 def _own_view(database: Database, district: District, number: int, how: How) -> View:
-    """The view that a connection (by its number) has alone; a plan writes none, and is made for one that is not there."""
+    """The view that a connection (by its number) has alone; a plan writes none, and is made for one that is
+    not there."""
     if how.is_plan:
         with database.read() as connection:
             return views.find_own(connection, district.number, number) or View(0, views.NOTHING)
@@ -156,14 +183,20 @@ def _own_view(database: Database, district: District, number: int, how: How) -> 
 
 
 def _share_nothing_yet(
-    database: Database, district: District, application: Application, number: int, edited: View, last: Snapshot, how: How
+    database: Database,
+    district: District,
+    application: Application,
+    number: int,
+    edited: View,
+    last: Snapshot,
+    how: How,
 ) -> Sync:
     """Set what an application will see of a district that has not been synced yet."""
     done = Sync(district, None, "planned", timestamp(), {edited.number: {}})
     if how.is_plan:
         return done
     with database.write() as connection:
-        history.hold_on(connection, district, last)
+        commits.hold_on(connection, district, last)
         views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
         views.edit(connection, edited, last.head)
         applications.see(connection, number, edited)

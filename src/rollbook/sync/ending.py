@@ -1,4 +1,5 @@
-"""Signals that end a run: it stops where it is, leaves no files behind, and exits with 128 and the signal's number."""
+"""Signals that end a run: it stops where it is, leaves no files behind, and exits with 128 and the signal's
+number."""
 
 from __future__ import annotations
 
@@ -53,11 +54,17 @@ class _Ending:
 
 @contextmanager
 def by_signals(folder: Path) -> Iterator[None]:
-    """Let signals end the program in the way of this module, where nothing else is set for them; only in the main thread.
+    """Let signals end the program in the way of this module, where nothing else is set for them; only in the
+    main thread.
 
-    After the grace period the program ends wherever it is, as by kill -9: a transaction is then old or new, never between.
+    After the grace period the program ends wherever it is, as by kill -9: a transaction is then old or new,
+    never between.
     """
-    own = [number for number in SIGNALS if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
+    own = [
+        number
+        for number in SIGNALS
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    ]
     if threading.current_thread() is not threading.main_thread() or not own:
         yield
         return

@@ -7,13 +7,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rollbook.domain.reading_rules import Rules
 from rollbook.errors import SourceRejected
-from rollbook.roster import checks, files, findings, listing
+from rollbook.roster import findings, problems_csv
 from rollbook.roster.findings import Group
-from rollbook.roster.listing import Listing
+from rollbook.roster.intake.clever import checks
+from rollbook.roster.intake.csv import files
+from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import Problem
-from rollbook.roster.rules import Rules
-from rollbook.roster.tables import Tables
+from rollbook.roster.problems_csv import Listing
 from rollbook.settings import Settings
 from rollbook.sync.result import STOPS_MAX, problems_as_json
 from rollbook.sync.workplace import workplace
@@ -21,7 +23,8 @@ from rollbook.sync.workplace import workplace
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What files hold: `rows` of each, those that a sync would leave out, and all problems as a sync's report has them.
+    """What files hold: `rows` of each, those that a sync would leave out, and all problems as a sync's report
+    has them.
 
     `message` says why the files cannot be used at all, if so; there are no rows then.
     """
@@ -41,7 +44,10 @@ class Inspection:
         return {
             "state": "failed" if self.message else "usable",
             "message": self.message,
-            "files": {name: {"rows": rows, "left_out": self.left_out.get(name, 0)} for name, rows in self.rows.items()},
+            "files": {
+                name: {"rows": rows, "left_out": self.left_out.get(name, 0)}
+                for name, rows in self.rows.items()
+            },
             **problems_as_json(self.groups, self.problems),
         }
 
@@ -63,7 +69,7 @@ def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | No
         with closing(opened) as tables:
             problems = checks.check(tables, rules)
             if listed:
-                listed.take(problems.first(listing.ROWS_MAX))
+                listed.take(problems.first(problems_csv.ROWS_MAX))
             return Inspection(_rows(tables), problems.errors_by_file(), problems.groups(), tuple(problems))
 
 

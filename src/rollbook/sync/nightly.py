@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from rollbook.domain.reading_rules import Rules
 from rollbook.errors import Refused, SourceRejected
-from rollbook.roster import checks, cloned, credentials, files, listing, normalize, notices, snapshot
-from rollbook.roster.listing import Listing
-from rollbook.roster.rules import Rules
+from rollbook.roster import problems_csv, upload_notices
+from rollbook.roster.clone import clone_roster
+from rollbook.roster.intake.clever import checks, normalize, sign_in_columns
+from rollbook.roster.intake.csv import files
+from rollbook.roster.problems_csv import Listing
+from rollbook.roster.views import projection
 from rollbook.settings import Settings
-from rollbook.store import choices, districts, history
-from rollbook.store import credentials as logins
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.history import Outcome
-from rollbook.store.keys import sealer
+from rollbook.store.accounts import credentials as logins
+from rollbook.store.district import choices, districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import sealer
+from rollbook.store.records import commits
+from rollbook.store.records.commits import Outcome
 from rollbook.sync.pauses import refuse_while_paused, reread
 from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.stages import COMPARED, Work, compare, conclude
@@ -38,16 +43,18 @@ def run(
 ) -> Sync:
     """Bring one district's roster up to date with its files; `listed` takes every problem that they have.
 
-    `rules` are for this run only; without them, the district's own are in force.
-    A sync that looks wrong is held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the
-    files cannot be synced at all, Refused while the district is paused, Busy when another run was faster, MachineTrouble when
-    memory or disk did not suffice; nothing is written then but the district's own state.
+    `rules` are for this run only; without them, the district's own are in force. A sync that looks wrong is
+    held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the files
+    cannot be synced at all, Refused while the district is paused, Busy when another run was faster,
+    MachineTrouble when memory or disk did not suffice; nothing is written then but the district's own state.
     """
     how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
     rules = rules or choices.read(database, district)
     if district.given:
-        raise Refused(f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date")
+        raise Refused(
+            f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date"
+        )
     refuse_while_paused(database, district, how)
     with workplace(settings) as folder:
         tell("reading the files")
@@ -70,13 +77,13 @@ def run(
             tell("checking the rows")
             problems = checks.check(tables, rules)
             if listed:
-                listed.take(problems.first(listing.ROWS_MAX))
+                listed.take(problems.first(problems_csv.ROWS_MAX))
             tell("normalising the values")
             normalize.roster(tables, rules)
-            credentials.build(tables.connection, keys[1])
-            snapshot.forget_files(tables.connection)
+            sign_in_columns.build(tables.connection, keys[1])
+            projection.forget_files(tables.connection)
             tell("comparing with the last snapshot")
-            before = history.snapshot(database, district, folder, COMPARED)
+            before = commits.snapshot(database, district, folder, COMPARED)
             moment = compare(tables.connection, database, district, before, settings, how)
             tell("writing the changes")
             work = Work(database, district, settings, folder, tables.connection, before, moment)
@@ -84,29 +91,34 @@ def run(
 
 
 def take_in(database: Database, district: District, pages: Sequence[Path], settings: Settings) -> Sync:
-    """Make what another server gave the district's roster, with the ids and dates it has there; it is never held.
+    """Make what another server gave the district's roster, with the ids and dates it has there; it is never
+    held.
 
-    `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice, and those of `run`.
+    `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice,
+    and those of `run`.
     """
     how = How(is_approved=True)
     district = reread(database, district)
     refuse_while_paused(database, district, how)
-    with workplace(settings) as folder, engine_in(settings, folder, *{page.parent for page in pages}) as engine:
-        cloned.read(engine, pages)
-        before = history.snapshot(database, district, folder, COMPARED)
+    with (
+        workplace(settings) as folder,
+        engine_in(settings, folder, *{page.parent for page in pages}) as engine,
+    ):
+        clone_roster.read(engine, pages)
+        before = commits.snapshot(database, district, folder, COMPARED)
         moment = compare(engine, database, district, before, settings, how)
         return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how)
 
 
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
     """Let the API say that the district has something to mend; the roster stays as it is."""
-    before = history.present(database, district)
+    before = commits.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
     report = {**failed(district, error).as_json(), "note": how.note}
     # The report, which quotes cells, is for the operator; every application reads the notice.
-    notice = notices.of_stops(error.problems)
+    notice = upload_notices.of_stops(error.problems)
     outcome = Outcome("files", moment, report, {"state": "pending", "error": notice}, "failed", None)
-    error.noted = history.commit(database, district, before, outcome), districts.timestamp(moment)
+    error.noted = commits.commit(database, district, before, outcome), districts.timestamp(moment)
 
 
 def _say_nothing(_: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from rollbook.errors import BadSetting, Refused
-from rollbook.store import districts
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.own_record import change_record, is_paused
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.records.own_record import change_record, is_paused
 from rollbook.sync.result import How
 
 
@@ -20,7 +20,10 @@ def pause(database: Database, district: District, start: date, end: date | None)
     if end and end < start:
         raise BadSetting(f"until: expected a day on or after {start.isoformat()}, got {end.isoformat()}")
     begun = start <= date.today()
-    dates: dict[str, object] = {"pause_start": start.isoformat(), "pause_end": end.isoformat() if end else None}
+    dates: dict[str, object] = {
+        "pause_start": start.isoformat(),
+        "pause_end": end.isoformat() if end else None,
+    }
     change_record(database, district, "pause", {**dates, "state": "paused"} if begun else dates, dates)
 
 
@@ -44,7 +47,10 @@ def refuse_while_paused(database: Database, district: District, how: How) -> Non
         change_record(database, district, "pause", {"state": "paused"}, dates)
     start, end = district.pause_start, district.pause_end
     until = f"until {end}" if end else "with no end set"
-    raise Refused(f"{district.name!r} is paused since {start}, {until}: no files are taken in; end it with `rollbook resume`")
+    raise Refused(
+        f"{district.name!r} is paused since {start}, {until}: no files are taken in; end "
+        "it with `rollbook resume`"
+    )
 
 
 def reread(database: Database, district: District) -> District:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from rollbook.errors import SourceRejected
 from rollbook.roster import findings
 from rollbook.roster.findings import SEVERITIES, Group
-from rollbook.roster.guard import Counts, Reason
 from rollbook.roster.problems import Problem
-from rollbook.store.districts import District, timestamp
+from rollbook.roster.views.guard import Counts, Reason
+from rollbook.store.district.districts import District, timestamp
 
 # How many stops a report lists one by one; a header can be wrong in each of its columns.
 STOPS_MAX = 1000
@@ -21,10 +21,10 @@ STOPS_MAX = 1000
 class Sync:
     """What one run did, or, as a plan, would do.
 
-    `state` is planned, committed, held or failed; `reasons` say why it is held, or would be, `message` why it failed. `views` has
-    the counts of every view by its number, `frozen` why an application's view is left as it is, by the application's name.
-    `groups` counts all problems, `problems` holds the first ones, both in the order in which to mend them. `about` is what only
-    some runs tell: which sync they take back.
+    `state` is planned, committed, held or failed; `reasons` say why it is held, or would be, `message` why it
+    failed. `views` has the counts of every view by its number, `frozen` why an application's view is left as
+    it is, by the application's name. `groups` counts all problems, `problems` holds the first ones, both in
+    the order in which to mend them. `about` is what only some runs tell: which sync they take back.
     """
 
     district: District
@@ -71,8 +71,11 @@ class Sync:
 
 
 def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> dict[str, object]:
-    """Problems as every report shows them: counted by severity and by code, in groups with examples, and the first ones."""
-    severities = {each: sum(group.count for group in groups if group.problem.severity == each) for each in SEVERITIES}
+    """Problems as every report shows them: counted by severity and by code, in groups with examples, and the
+    first ones."""
+    severities = {
+        each: sum(group.count for group in groups if group.problem.severity == each) for each in SEVERITIES
+    }
     return {
         "problems_by_severity": severities,
         "problem_groups": [group.as_json() for group in groups],
@@ -81,19 +84,30 @@ def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> di
 
 
 def failed(district: District, error: SourceRejected) -> Sync:
-    """The run of files that cannot be used, in the shape of all others; `error` knows which run noted it, if one did."""
+    """The run of files that cannot be used, in the shape of all others; `error` knows which run noted it, if
+    one did."""
     number, created = error.noted or (None, timestamp())
     stops = [problem for problem in error.problems if isinstance(problem, Problem)]
     first = findings.in_order(stops)[:STOPS_MAX]
-    return Sync(district, number, "failed", created, {}, groups=findings.grouped(stops), problems=first, message=str(error))
+    return Sync(
+        district,
+        number,
+        "failed",
+        created,
+        {},
+        groups=findings.grouped(stops),
+        problems=first,
+        message=str(error),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class How:
     """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds).
 
-    One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the district's name. `note` is
-    kept with the run, in the same transaction: what its caller wants to find again.
+    One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the
+    district's name. `note` is kept with the run, in the same transaction: what its caller wants to find
+    again.
     """
 
     is_plan: bool = False

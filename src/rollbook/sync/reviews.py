@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rollbook.errors import BadSetting, Busy, Refused
-from rollbook.roster import notices
+from rollbook.roster import upload_notices
 from rollbook.settings import Settings
-from rollbook.store import history
-from rollbook.store.database import Database
-from rollbook.store.districts import District
-from rollbook.store.history import Run
-from rollbook.store.own_record import change_record, healthy
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.records import commits
+from rollbook.store.records.commits import Run
+from rollbook.store.records.own_record import change_record, healthy
 from rollbook.sync.pauses import reread
 from rollbook.sync.result import How, Sync
 from rollbook.sync.stages import COMPARED, Work, compare, conclude, restore
@@ -20,13 +20,20 @@ from rollbook.sync.workplace import engine_in, workplace
 
 
 def approve(
-    database: Database, district: District, settings: Settings, *, name: str | None = None, how: How | None = None
+    database: Database,
+    district: District,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    how: How | None = None,
 ) -> Sync:
-    """Apply the sync that is held. Errors: Unknown when none is, BadSetting when the district's name must be repeated."""
-    held = history.held(database, district)
+    """Apply the sync that is held. Errors: Unknown when none is, BadSetting when the district's name must be
+    repeated."""
+    held = commits.held(database, district)
     if held.report.get("needs_name") and name != district.name:
         raise BadSetting(
-            f"this sync deletes nearly everything of a kind; to approve it, repeat the district's name: {district.name!r}"
+            "this sync deletes nearly everything of a kind; to approve it, repeat the "
+            f"district's name: {district.name!r}"
         )
     how, about = replace(how or How(), is_approved=True), {"approves": held.number}
     return _again(database, district, settings, held.number, "approval", how, about=about)
@@ -34,28 +41,31 @@ def approve(
 
 def discard(database: Database, district: District) -> int:
     """Drop the sync that is held; returns its number. Errors: Unknown when none is."""
-    number = history.held(database, district).number
+    number = commits.held(database, district).number
     district = reread(database, district)
     # What failed since then is still to be mended.
-    columns: dict[str, object] = {"state": healthy(district), "error": ""} if district.error == notices.HELD else {}
+    columns: dict[str, object] = (
+        {"state": healthy(district), "error": ""} if district.error == upload_notices.HELD else {}
+    )
     change_record(database, district, "discard", columns, {"discards": number}, held_becomes="discarded")
     return number
 
 
 def undo(database: Database, district: District, settings: Settings, how: How | None = None) -> Sync:
-    """Take back the last committed sync, as a new snapshot; when that was an undo, what it took back is there again.
+    """Take back the last committed sync, as a new snapshot; when that was an undo, what it took back is there
+    again.
 
-    One that looks wrong, by the rule for syncs, is held, and nothing is kept of it: `how` must approve it. Errors: Refused when
-    there is none to take back, Busy when another run was faster.
+    One that looks wrong, by the rule for syncs, is held, and nothing is kept of it: `how` must approve it.
+    Errors: Refused when there is none to take back, Busy when another run was faster.
     """
     with database.read() as connection:
-        kept = history.kept_snapshots(connection, district)
+        kept = commits.kept_snapshots(connection, district)
     if not kept:
         raise Refused(f"{district.name!r} has no committed sync to take back")
     taken, wanted = kept[0], kept[1] if len(kept) > 1 else 0
     about = {
-        "takes_back": _named(history.run(database, district, taken)),
-        "restores": _named(history.run(database, district, wanted)) if wanted else None,
+        "takes_back": _named(commits.run(database, district, taken)),
+        "restores": _named(commits.run(database, district, wanted)) if wanted else None,
     }
     return _again(database, district, settings, wanted, "undo", how or How(), taken, about)
 
@@ -80,15 +90,19 @@ def _again(
     """
     district = reread(database, district)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
-        before = history.snapshot(database, district, folder, COMPARED)
+        before = commits.snapshot(database, district, folder, COMPARED)
         if taken not in (None, before.sync):
-            raise Busy(f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again")
-        wanted = history.snapshot(database, district, folder, sync=number)
+            raise Busy(
+                f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again"
+            )
+        wanted = commits.snapshot(database, district, folder, sync=number)
         if wanted.files:
             restore(engine, wanted.files)
         else:
-            restore(engine, history.snapshot(database, district, folder).files, rows=0)
+            restore(engine, commits.snapshot(database, district, folder).files, rows=0)
         # What is taken back comes home with the ids and dates it had.
         home = wanted.files if cause == "undo" else {}
         moment = compare(engine, database, district, before, settings, how, home)
-        return conclude(Work(database, district, settings, folder, engine, before, moment), cause, how, about=about)
+        return conclude(
+            Work(database, district, settings, folder, engine, before, moment), cause, how, about=about
+        )

@@ -8,23 +8,29 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster import cloned, credentials, diff, guard, identity, merging, notices, snapshot
+from rollbook.roster import upload_notices
+from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
-from rollbook.roster.guard import Counts, Reason
+from rollbook.roster.intake.clever import sign_in_columns
+from rollbook.roster.views import diff, guard, identities, merging, projection
+from rollbook.roster.views.guard import Counts, Reason
 from rollbook.settings import Settings
-from rollbook.store import applications, districts, events, history, thresholds, views
-from rollbook.store import credentials as logins
-from rollbook.store.database import Connection, Database
-from rollbook.store.districts import District, timestamp
-from rollbook.store.history import THIS_RUN, Keep, Outcome, Snapshot
-from rollbook.store.own_record import healthy
-from rollbook.store.views import View
+from rollbook.store.accounts import applications
+from rollbook.store.accounts import credentials as logins
+from rollbook.store.district import districts, thresholds, views
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records import commits, event_feed
+from rollbook.store.records.commits import THIS_RUN, Keep, Outcome, Snapshot
+from rollbook.store.records.own_record import healthy
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400
 # The ids of a plan: none of them is ever given, and they are greater than all that are.
 PLANNED_IDS = "f" * 16
-# Runs that are held when they look wrong. All others do what somebody has looked at, or what their source decided already.
+# Runs that are held when they look wrong. All others do what somebody has looked at, or what their source
+# decided already.
 GUARDED = ("files", "undo")
 # Files of the last snapshot that a sync compares with; the others serve to make a view anew.
 KEPT = ("identity", "digests")
@@ -53,17 +59,18 @@ def compare(
     how: How,
     home: Mapping[str, Path] | None = None,
 ) -> float:
-    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns the moment.
+    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns
+    the moment.
 
     `home` are the files of an older snapshot, whose ids and dates come back with its records.
     """
     home = home or {}
     moment = districts.moment_after(database, before.created, how.moment)
-    if not cloned.is_in(engine):
+    if not clone_roster.is_in(engine):
         prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
-        identity.load(engine, before.files, home)
+        identities.load(engine, before.files, home)
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
-        identity.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
+        identities.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
     build(engine, district, before.views)
     diff.between(engine, [view.number for view in before.views], timestamp(moment))
@@ -71,20 +78,26 @@ def compare(
 
 
 def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
-    """Make the records of every view: from the roster's columns or, in a cloned district, from the records that were given."""
-    is_cloned = cloned.is_in(engine)
-    (cloned if is_cloned else snapshot).begin(engine)
+    """Make the records of every view: from the roster's columns or, in a cloned district, from the records
+    that were given."""
+    is_cloned = clone_roster.is_in(engine)
+    (clone_roster if is_cloned else projection).begin(engine)
     for view in seen:
         if is_cloned:
-            cloned.build(engine, view.number, view.spec)
+            clone_roster.build(engine, view.number, view.spec)
         else:
-            snapshot.build(engine, view.number, district.id, view.spec)
+            projection.build(engine, view.number, district.id, view.spec)
 
 
 def conclude(
-    work: Work, cause: str, how: How, problems: Problems | None = None, about: Mapping[str, object] | None = None
+    work: Work,
+    cause: str,
+    how: How,
+    problems: Problems | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> Sync:
-    """Commit, hold, or only tell. An undo that is held leaves nothing behind: whoever asked for it can repeat it, approved."""
+    """Commit, hold, or only tell. An undo that is held leaves nothing behind: whoever asked for it can repeat
+    it, approved."""
     counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
     kinds = counts[min(counts)]
     frozen = _freeze(work, counts)
@@ -96,7 +109,11 @@ def conclude(
         "planned",
         timestamp(work.moment),
         counts,
-        {name: frozen[view] for name, view in applications.views_of(work.database, work.district).items() if frozen.get(view)},
+        {
+            name: frozen[view]
+            for name, view in applications.views_of(work.database, work.district).items()
+            if frozen.get(view)
+        },
         name_samples(work.database, work.engine, min(counts), min(counts)),
         reasons,
         problems.groups() if problems else (),
@@ -112,46 +129,62 @@ def conclude(
     return replace(done, state=state, number=_write(work, cause, state, done, how, frozen))
 
 
-def name_samples(database: Database, engine: DuckDBPyConnection, view: int, seen: int) -> list[dict[str, str]]:
+def name_samples(
+    database: Database, engine: DuckDBPyConnection, view: int, seen: int
+) -> list[dict[str, str]]:
     """The first few changes of a view; what vanishes has the name that it has in the view `seen` now."""
-    found = diff.samples(engine, view, is_whole=cloned.is_in(engine))
+    found = diff.samples(engine, view, is_whole=clone_roster.is_in(engine))
     with database.read() as connection:
         for sample in found:
             if sample["verb"] == "deleted":
-                sample["label"] = history.label(connection, seen, sample["kind"], sample["id"])
+                sample["label"] = commits.label(connection, seen, sample["kind"], sample["id"])
     return found
 
 
 def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:
-    """Leave views as they are that too much of would change; returns the reasons for each view that freezes, if any."""
+    """Leave views as they are that too much of would change; returns the reasons for each view that freezes,
+    if any."""
     if not work.before.sync:
         return {}
-    found = {view.number: guard.reasons(counts[view.number], {}) for view in work.before.views if view.freezes}
+    found = {
+        view.number: guard.reasons(counts[view.number], {}) for view in work.before.views if view.freezes
+    }
     diff.leave(work.engine, [number for number, reasons in found.items() if reasons])
     return found
 
 
-def _write(work: Work, cause: str, state: str, done: Sync, how: How, frozen: Mapping[int, list[Reason]]) -> int:
-    is_cloned = cloned.is_in(work.engine)
-    names = ("digests", cloned.TABLE) if is_cloned else (*KEPT, *snapshot.tables())
+def _write(
+    work: Work, cause: str, state: str, done: Sync, how: How, frozen: Mapping[int, list[Reason]]
+) -> int:
+    is_cloned = clone_roster.is_in(work.engine)
+    names = ("digests", clone_roster.TABLE) if is_cloned else (*KEPT, *projection.tables())
     kept = {name: diff.write(work.engine, name, work.folder) for name in names}
-    report = {**done.as_json(), "problems": [], "needs_name": any(reason.needs_name for reason in done.reasons), "note": how.note}
+    report = {
+        **done.as_json(),
+        "problems": [],
+        "needs_name": any(reason.needs_name for reason in done.reasons),
+        "note": how.note,
+    }
     if state == "held":
         # Every application reads this, and may see nothing of the kinds that the report counts.
-        outcome = Outcome(cause, work.moment, report, {"state": "pending", "error": notices.HELD}, state)
-        return history.commit(work.database, work.district, work.before, outcome, files=kept)
+        outcome = Outcome(
+            cause, work.moment, report, {"state": "pending", "error": upload_notices.HELD}, state
+        )
+        return commits.commit(work.database, work.district, work.before, outcome, files=kept)
     columns = {
         "snapshot": THIS_RUN,
         "state": healthy(work.district, work.moment),
         "error": "",
         "last_sync": timestamp(work.moment),
     }
-    if is_cloned and (given := cloned.district(work.engine)):
+    if is_cloned and (given := clone_roster.district(work.engine)):
         columns["given"] = given
-    outcome = Outcome(cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced")
+    outcome = Outcome(
+        cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced"
+    )
     keep = Keep(
         timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
-        events.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
+        event_feed.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
     )
 
     def mark(connection: Connection) -> None:
@@ -159,23 +192,35 @@ def _write(work: Work, cause: str, state: str, done: Sync, how: How, frozen: Map
             if view.number in frozen:
                 views.freeze(connection, view, frozen[view.number], work.before.head + 1)
         if not is_cloned:
-            logins.replace(connection, work.district.number, credentials.rows(work.engine))
+            logins.replace(connection, work.district.number, sign_in_columns.rows(work.engine))
 
     changes = diff.rows(work.engine, is_whole=is_cloned)
-    return history.commit(work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark)
+    return commits.commit(
+        work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark
+    )
 
 
 def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
-    """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows` of each."""
-    if cloned.TABLE in files:
-        cloned.restore(engine, files[cloned.TABLE], rows)
+    """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows`
+    of each."""
+    if clone_roster.TABLE in files:
+        clone_roster.restore(engine, files[clone_roster.TABLE], rows)
     else:
-        snapshot.restore(engine, files, rows)
+        projection.restore(engine, files, rows)
 
 
 def count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
     """Counts of each kind in a view, users by their first role, in the order in which ids are given."""
     errors = problems.errors_by_kind() if problems else {}
-    found = {source: Counts(*counts, errors=errors.get(source, 0)) for source, counts in diff.counts(engine, view.number).items()}
-    missing = {source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found}
-    return {source: (found | missing)[source] for source in identity.SOURCES if source in found or source in missing}
+    found = {
+        source: Counts(*counts, errors=errors.get(source, 0))
+        for source, counts in diff.counts(engine, view.number).items()
+    }
+    missing = {
+        source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found
+    }
+    return {
+        source: (found | missing)[source]
+        for source in identities.SOURCES
+        if source in found or source in missing
+    }

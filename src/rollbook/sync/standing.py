@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollbook.roster import notices
-from rollbook.store import overview
-from rollbook.store.database import Database
-from rollbook.store.districts import District, timestamp
-from rollbook.store.overview import Glance
-from rollbook.store.own_record import is_paused
+from rollbook.roster import upload_notices
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.engine.database import Database
+from rollbook.store.records import runs_overview
+from rollbook.store.records.own_record import is_paused
+from rollbook.store.records.runs_overview import Glance
 
 STATES = ("running", "paused", "held", "failed", "empty")
 HOUR_SECONDS = 3600
@@ -22,8 +22,9 @@ HOUR_SECONDS = 3600
 class Standing:
     """A district at a glance, and its state in one word.
 
-    `held`: a sync waits for an approval; `paused`: it takes no files at present; `failed`: its last files could not be used;
-    `empty`: nothing was ever synced; else `running`. The API knows fewer words, and calls held, failed and empty `pending`.
+    `held`: a sync waits for an approval; `paused`: it takes no files at present; `failed`: its last files
+    could not be used; `empty`: nothing was ever synced; else `running`. The API knows fewer words, and calls
+    held, failed and empty `pending`.
     """
 
     glance: Glance
@@ -44,17 +45,18 @@ class Standing:
 
 def of(database: Database, district: District) -> Standing:
     """How one district stands now."""
-    (glance,) = overview.look(database, district)
+    (glance,) = runs_overview.look(database, district)
     return _standing(glance)
 
 
 def of_all(database: Database) -> list[Standing]:
     """How all districts stand now."""
-    return [_standing(glance) for glance in overview.look(database)]
+    return [_standing(glance) for glance in runs_overview.look(database)]
 
 
 def troubles(standing: Standing, hours_max: float | None = None) -> list[str]:
-    """What somebody should look at, in sentences; empty when all is well. A pause is no trouble: somebody decided it.
+    """What somebody should look at, in sentences; empty when all is well. A pause is no trouble: somebody
+    decided it.
 
     With `hours_max`, a last committed sync that is older is one, but not while the district is paused.
     """
@@ -88,7 +90,7 @@ def _held(standing: Standing) -> Iterator[str]:
 def _failed(standing: Standing) -> Iterator[str]:
     if standing.glance.last is None and standing.state != "paused":
         yield "nothing was synced yet"
-    elif standing.glance.last and standing.district.error and standing.district.error != notices.HELD:
+    elif standing.glance.last and standing.district.error and standing.district.error != upload_notices.HELD:
         yield f"sync {standing.glance.last.number} failed: {standing.error}"
 
 

@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from rollbook.errors import BadSetting, MachineTrouble
 from rollbook.roster import workfolder
-from rollbook.roster.tables import connect, lock
+from rollbook.roster.intake.csv.raw_tables import connect, lock
 from rollbook.settings import Settings
 from rollbook.sync.ending import by_signals
 
@@ -21,7 +21,8 @@ MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Path]:
-    """A folder for a run's files, which signals do not leave behind; what goes wrong with memory or disk is told in one line."""
+    """A folder for a run's files, which signals do not leave behind; what goes wrong with memory or disk is
+    told in one line."""
     if not MEMORY.fullmatch(settings.sync_memory):
         raise BadSetting(f"sync_memory: expected a size such as 512MB or 2GB, got {settings.sync_memory!r}")
     parent = workfolder.parent_of(settings.temporary)

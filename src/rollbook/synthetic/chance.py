@@ -1,7 +1,7 @@
 """Numbers that look random and depend on nothing but the numbers they are made from.
 
-A roster of day D is computed, never stepped to: each change of each person has its day fixed by a hash of who and in
-which year. `hash()` and set order differ from run to run, so that neither is used.
+A roster of day D is computed, never stepped to: each change of each person has its day fixed by a hash of who
+and in which year. `hash()` and set order differ from run to run, so that neither is used.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def key(*parts: int) -> int:
 def scrambled(index: int, size: int, seed: int, series: int = 0) -> int:
     """Another number below `size` for each index below it, so that ids in a row do not look like a row.
 
-    `size` must be a power of ten: no factor has a divisor in common with it. Two series of 0 to 2 have nothing to do
-    with each other.
+    `size` must be a power of ten: no factor has a divisor in common with it. Two series of 0 to 2 have
+    nothing to do with each other.
     """
     return (index * FACTORS[series] + seed * 7919 + 1234567) % size
 

@@ -25,7 +25,8 @@ DEPARTMENTS = (
 
 
 class Course(NamedTuple):
-    """A course as section rows name it; `subject` is what the SIS has in its Subject column, blank included."""
+    """A course as section rows name it; `subject` is what the SIS has in its Subject column, blank
+    included."""
 
     name: str
     number: str
@@ -35,8 +36,9 @@ class Course(NamedTuple):
 class Slot(NamedTuple):
     """One of a pupil's classes: who teaches it, for how long, with which other pupils, and what.
 
-    `terms` cuts the year (1 the year, 2 semesters, 4 quarters, 0 no term given); `mixed` puts neighbouring grades
-    together; `courses` is a row of choices per grade, and a class takes the one of its place in the slot.
+    `terms` cuts the year (1 the year, 2 semesters, 4 quarters, 0 no term given); `mixed` puts neighbouring
+    grades together; `courses` is a row of choices per grade, and a class takes the one of its place in the
+    slot.
     """
 
     department: str
@@ -56,7 +58,13 @@ def grade_text(grade: int) -> str:
 def _graded(name: str, code: str, subject: str, grades: range) -> dict[int, tuple[Course, ...]]:
     """One course for each grade, named and numbered after it."""
     return {
-        grade: (Course(f"{name}, {grade_text(grade)}" if grade < 1 else f"{name} {grade}", f"{code}{grade:02d}", subject),)
+        grade: (
+            Course(
+                f"{name}, {grade_text(grade)}" if grade < 1 else f"{name} {grade}",
+                f"{code}{grade:02d}",
+                subject,
+            ),
+        )
         for grade in grades
     }
 
@@ -77,7 +85,12 @@ PRIMARY_SLOTS = (
         False,
         _graded("Homeroom", "HR", "Homeroom/advisory", range(6)) | {PREK: (NO_COURSE,)},
     ),
-    Slot("homeroom", 1, False, _graded("Reading, Writing and Spelling", "RW", "English/language arts", range(6))),
+    Slot(
+        "homeroom",
+        1,
+        False,
+        _graded("Reading, Writing and Spelling", "RW", "English/language arts", range(6)),
+    ),
     Slot("homeroom", 1, False, _graded("Mathematics", "MA", "Math", range(6))),
     Slot(
         "arts",
@@ -88,7 +101,9 @@ PRIMARY_SLOTS = (
     Slot("PE", 1, False, _for_all(_PRIMARY, Course("Physical Education", "PE1", "PE and health"))),
 )
 
-_MIDDLE_ENGLISH = Slot("english", 1, False, _graded("English Language Arts", "ELA", "English/language arts", _MIDDLE))
+_MIDDLE_ENGLISH = Slot(
+    "english", 1, False, _graded("English Language Arts", "ELA", "English/language arts", _MIDDLE)
+)
 _MIDDLE_MATH = Slot(
     "math",
     1,
@@ -120,7 +135,10 @@ _MIDDLE_SOCIAL = Slot(
     },
 )
 _MIDDLE_PE = Slot(
-    "PE", 2, False, _for_all(_MIDDLE, Course("Physical Education 6-8", "PE2", "PE and health"), Course("Health", "HE2", ""))
+    "PE",
+    2,
+    False,
+    _for_all(_MIDDLE, Course("Physical Education 6-8", "PE2", "PE and health"), Course("Health", "HE2", "")),
 )
 _MIDDLE_WHEEL = Slot(
     "arts",
@@ -202,7 +220,10 @@ HIGH_SLOTS = (
             9: (Course("Biology", "SC09", "Science"),),
             10: (Course("Chemistry", "SC10", "Science"), Course("Environmental Science", "SC10E", "Science")),
             11: (Course("Physics", "SC11", "Science"), Course("Astronomy", "SC11A", "")),
-            12: (Course("Anatomy and Physiology", "SC12", "Science"), Course("Forensic Science", "SC12F", "Science")),
+            12: (
+                Course("Anatomy and Physiology", "SC12", "Science"),
+                Course("Forensic Science", "SC12F", "Science"),
+            ),
         },
     ),
     Slot(
@@ -213,11 +234,19 @@ HIGH_SLOTS = (
             9: (Course("World History", "SS09", "Social studies"),),
             10: (Course("Geography", "SS10", "Social studies"), Course("Civics", "SS10C", "")),
             11: (Course("U.S. History since 1877", "SS11", "Social studies"),),
-            12: (Course("Government", "SS12", "Social studies"), Course("Economics", "SS12E", "Social studies")),
+            12: (
+                Course("Government", "SS12", "Social studies"),
+                Course("Economics", "SS12E", "Social studies"),
+            ),
         },
     ),
     Slot(
-        "PE", 2, True, _for_all(_HIGH, Course("Fitness", "PE3", "PE and health"), Course("Health 9-12", "HE3", "PE and health"))
+        "PE",
+        2,
+        True,
+        _for_all(
+            _HIGH, Course("Fitness", "PE3", "PE and health"), Course("Health 9-12", "HE3", "PE and health")
+        ),
     ),
     Slot(
         "language",

@@ -1,7 +1,7 @@
 """The school calendar: which day of which school year a day number is, and the terms in force.
 
-Day 0 is the first school day, Monday 2026-08-17; each 365 days later a new school year begins. A year has 180 school
-days ("steps"): weekends, three breaks and the summer are no school days, and nothing changes on them.
+Day 0 is the first school day, Monday 2026-08-17; each 365 days later a new school year begins. A year has 180
+school days ("steps"): weekends, three breaks and the summer are no school days, and nothing changes on them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ BREAKS = ((98, 102), (126, 139), (217, 223))
 
 
 class Today(NamedTuple):
-    """A day as the district sees it: the school year (0 is the first) and how many school days of it have passed."""
+    """A day as the district sees it: the school year (0 is the first) and how many school days of it have
+    passed."""
 
     year: int
     step: int
@@ -79,7 +80,8 @@ def date_of(day: int) -> date:
 
 
 def next_term(day: int) -> int:
-    """The next day on which a term begins: a quarter, and with every other one a semester, or the school year."""
+    """The next day on which a term begins: a quarter, and with every other one a semester, or the school
+    year."""
     year = today(day).year
     quarters = range(STEPS_PER_QUARTER, STEPS_PER_YEAR, STEPS_PER_QUARTER)
     starts = (DAYS_PER_YEAR * year + school_days(year)[first] for first in quarters)

@@ -1,7 +1,8 @@
 """An invented district on one day, school by school, as plain values.
 
-`District(students, seed, day)` knows its schools; `roster(school)` makes all rows of one school, so that a district of
-a million pupils never has to be in memory as a whole. The same arguments make the same rows, on any machine.
+`District(students, seed, day)` knows its schools; `roster(school)` makes all rows of one school, so that a
+district of a million pupils never has to be in memory as a whole. The same arguments make the same rows, on
+any machine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetab
 
 # Of each hundred classes, how many have at least one, two and three teachers beside the first.
 CO_TEACHER_SHARES = (12, 5, 2)
-# One in so many pupils of grade 8 is ahead, and takes the class of this slot, mathematics, at the high school.
+# One in so many pupils of grade 8 is ahead, and takes the class of this slot, mathematics, at the high
+# school.
 GUESTS_MODULUS = 8
 GUEST_GRADE, GUEST_SLOT = 8, 1
 # One in so many schools gives its homerooms no term.
@@ -46,7 +48,12 @@ class District:
     """
 
     def __init__(
-        self, students: int, seed: int = 1, day: int = 0, scenarios: Iterable[str] = (), name: str = "Example Unified"
+        self,
+        students: int,
+        seed: int = 1,
+        day: int = 0,
+        scenarios: Iterable[str] = (),
+        name: str = "Example Unified",
     ) -> None:
         self.plan: Layout = layout(students, seed)
         self.now: Today = today(day)
@@ -90,7 +97,8 @@ class District:
         return self.employees.administrators()
 
     def named_people(self) -> dict[str, str]:
-        """The Student_id or Teacher_id of the person whom a scenario is about, by the scenario as it was named.
+        """The Student_id or Teacher_id of the person whom a scenario is about, by the scenario as it was
+        named.
 
         Teachers are known once the roster of their school is made.
         """
@@ -135,18 +143,28 @@ class District:
         return (
             Seat(self.now.year - grade, number)
             for grade in range(PREK, 13)
-            for number in range(self.plan.prek_seats if grade == PREK else cohort_size(self.plan, self.now.year - grade))
+            for number in range(
+                self.plan.prek_seats if grade == PREK else cohort_size(self.plan, self.now.year - grade)
+            )
         )
 
     def _section_ids(self, table: Timetable) -> list[str]:
-        """The Section_id of each class: new for each school year, and for each semester or quarter within it."""
+        """The Section_id of each class: new for each school year, and for each semester or quarter within
+        it."""
         own = [_section_id(table.school, self.now.year, planned) for planned in table.sections]
-        return own if self.edits.reused_year is None else self._reused_ids(table.school, own, self.edits.reused_year)
+        return (
+            own
+            if self.edits.reused_year is None
+            else self._reused_ids(table.school, own, self.edits.reused_year)
+        )
 
     def _reused_ids(self, school: School, own: list[str], year: int) -> list[str]:
-        """The ids of an earlier year, each for another class; where there were fewer classes, the last keep their own."""
+        """The ids of an earlier year, each for another class; where there were fewer classes, the last keep
+        their own."""
         then = Today(year, self.now.step)
-        used = [_section_id(school, then.year, planned) for planned in timetable(self.plan, school, then).sections]
+        used = [
+            _section_id(school, then.year, planned) for planned in timetable(self.plan, school, then).sections
+        ]
         shift = max(1, len(used) // 2)
         return (used[shift:] + used[:shift] + own[len(used) :])[: len(own)]
 
@@ -168,9 +186,15 @@ class District:
             return
         for number in seats_of(self.plan, school, GUEST_GRADE, self.now.year):
             who = self._occupant(Seat(self.now.year - GUEST_GRADE, number))
-            if who and self._guest_school(who, GUEST_GRADE) == school and not has_no_sections(self.plan, who.seat):
+            if (
+                who
+                and self._guest_school(who, GUEST_GRADE) == school
+                and not has_no_sections(self.plan, who.seat)
+            ):
                 classes = classes_of(table, school.low, number - school.first)
-                yield Enrollment(school_id(school.number), ids[classes[GUEST_SLOT]], self.people.student_id(who))
+                yield Enrollment(
+                    school_id(school.number), ids[classes[GUEST_SLOT]], self.people.student_id(who)
+                )
 
     def _guest_school(self, who: Occupant, grade: int) -> School | None:
         """The high school where a pupil of grade 8 takes mathematics, for one in eight of them."""
@@ -184,12 +208,16 @@ class District:
         teachers = {place: self.employees.teacher_id(place) for place in {*table.positions}}
         support = [self.employees.teacher_id(place) for place in self.employees.support_positions(table)]
         return [
-            self._section(table, planned, ids[planned.number], teachers[table.positions[planned.number]], support)
+            self._section(
+                table, planned, ids[planned.number], teachers[table.positions[planned.number]], support
+            )
             for planned in table.sections
             if ids[planned.number] in attended
         ]
 
-    def _section(self, table: Timetable, planned: Planned, section: str, teacher: str, support: list[str]) -> Section:
+    def _section(
+        self, table: Timetable, planned: Planned, section: str, teacher: str, support: list[str]
+    ) -> Section:
         school, course = table.school, planned.course
         changes = section_changes(self.plan.seed, school.number << 16 | planned.number, self.now)
         beside = self._co_teachers(school, planned, support, changes.co_teacher)
@@ -215,7 +243,9 @@ class District:
             _room(school, planned, changes.room),
         )
 
-    def _co_teachers(self, school: School, planned: Planned, support: list[str], changed: bool) -> tuple[str, str, str]:
+    def _co_teachers(
+        self, school: School, planned: Planned, support: list[str], changed: bool
+    ) -> tuple[str, str, str]:
         """Teacher_2_id to Teacher_4_id, blank where there is nobody."""
         place = (planned.number * 37 + school.number * 11 + self.plan.seed) % 100
         count = min(sum(place < share for share in CO_TEACHER_SHARES), len(support))

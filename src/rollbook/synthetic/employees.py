@@ -1,4 +1,5 @@
-"""The grown-ups of a district: who holds which position, and their rows in teachers.csv, staff.csv and administrators.csv."""
+"""The grown-ups of a district: who holds which position, and their rows in teachers.csv, staff.csv and
+administrators.csv."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ REGIONS = ("North", "South", "East", "West", "Central")
 
 
 class Post(NamedTuple):
-    """A post outside the classroom: title, department, role, and how many sections a school has before it gets one."""
+    """A post outside the classroom: title, department, role, and how many sections a school has before it
+    gets one."""
 
     title: str
     department: str
@@ -94,13 +96,16 @@ class Employees:
             city,
             self.people.around.state,
             zip_code,
-            self.people.phone((key & 255) / 256, (key >> 8 & 1023) / 1024, 0.1) if school.number % 9 != 8 else "",
+            self.people.phone((key & 255) / 256, (key >> 8 & 1023) / 1024, 0.1)
+            if school.number % 9 != 8
+            else "",
             REGIONS[school.number % len(REGIONS)],
             self.district_name,
         )
 
     def teachers(self, table: Timetable) -> list[Teacher]:
-        """The teachers whose home a school is: those with sections, and the support teachers and librarian."""
+        """The teachers whose home a school is: those with sections, and the support teachers and
+        librarian."""
         school = table.school
         own = {place for place in table.positions if _school_index(place) == school.number}
         own.update(self.support_positions(table))
@@ -214,7 +219,8 @@ def school_id(index: int) -> str:
 
 
 def nces_id(seed: int, index: int) -> str:
-    """The twelve digits of a school: state, district, school. No state has the number 99, so it is nobody's."""
+    """The twelve digits of a school: state, district, school. No state has the number 99, so it is
+    nobody's."""
     return f"99{chance.key(seed, 43) % 10**5:05d}{index + 1:05d}"
 
 

@@ -1,8 +1,8 @@
 """Bad rows on purpose: every kind of problem that a row of a real SIS file has.
 
-A flaw that costs the whole row is put into a copy, written after the good row, with an id of its own where it needs
-one: so all good records stay, and nothing that refers to them falls too. A flaw that costs only a value is put into the
-row itself. No flaw here stops a file as a whole.
+A flaw that costs the whole row is put into a copy, written after the good row, with an id of its own where it
+needs one: so all good records stay, and nothing that refers to them falls too. A flaw that costs only a value
+is put into the row itself. No flaw here stops a file as a whole.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ Cells = dict[str, str]
 
 
 class Flaw(NamedTuple):
-    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and what it changes.
+    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and
+    what it changes.
 
-    `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a column that
-    must be filled in the good row, or `SINGLE_ROW` or `LATER_ROW`.
+    `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a
+    column that must be filled in the good row, or `SINGLE_ROW` or `LATER_ROW`.
     """
 
     file: str
@@ -33,7 +34,8 @@ class Flaw(NamedTuple):
     needs: str = ""
 
 
-# A pupil with several contacts has several rows: the first counts, and a later one that differs is a flaw of its own.
+# A pupil with several contacts has several rows: the first counts, and a later one that differs is a flaw of
+# its own.
 SINGLE_ROW = "single row"
 LATER_ROW = "later row"
 
@@ -64,58 +66,210 @@ NO_SCHOOL = {"School_id": "NO-SUCH-SCHOOL"}
 OTHER_SPELLING = "other-spelling"
 
 FLAWS: tuple[Flaw, ...] = (
-    Flaw("schools.csv", OTHER_SPELLING, "Phone with its punctuation", False, _set(School_phone="(303) 555-0142")),
+    Flaw(
+        "schools.csv",
+        OTHER_SPELLING,
+        "Phone with its punctuation",
+        False,
+        _set(School_phone="(303) 555-0142"),
+    ),
     Flaw("schools.csv", OTHER_SPELLING, "Grade in short", False, _set(Low_grade="KG")),
     Flaw("schools.csv", "duplicate-id", "School_id used twice", True, _set(School_name="Another School {}")),
     Flaw("schools.csv", "missing-value", "School without a name", True, _set(**NEW_SCHOOL, School_name="")),
     Flaw("schools.csv", "bad-phone", "Phone that is no number", False, _set(School_phone="see website")),
     Flaw("schools.csv", "unknown-value", "Grade that is none", False, _set(Low_grade="first")),
-    Flaw("students.csv", "duplicate-id", "Student_id used twice", True, _set(**NO_CONTACT, Last_name="Otherwise")),
     Flaw(
-        "students.csv", "conflicting-repeat", "Repeated row that says otherwise", False, _set(Student_city="Elsewhere"), LATER_ROW
+        "students.csv",
+        "duplicate-id",
+        "Student_id used twice",
+        True,
+        _set(**NO_CONTACT, Last_name="Otherwise"),
     ),
-    Flaw("students.csv", "missing-value", "Student without a last name", True, _set(**NEW_STUDENT, Last_name="")),
+    Flaw(
+        "students.csv",
+        "conflicting-repeat",
+        "Repeated row that says otherwise",
+        False,
+        _set(Student_city="Elsewhere"),
+        LATER_ROW,
+    ),
+    Flaw(
+        "students.csv",
+        "missing-value",
+        "Student without a last name",
+        True,
+        _set(**NEW_STUDENT, Last_name=""),
+    ),
     Flaw("students.csv", "missing-value", "Student without an id", True, _set(Student_id="")),
-    Flaw("students.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STUDENT, **NO_SCHOOL)),
+    Flaw(
+        "students.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STUDENT, **NO_SCHOOL)
+    ),
     Flaw("students.csv", "unknown-value", "Grade that is none", False, _set(Grade="Senior"), SINGLE_ROW),
     Flaw("students.csv", "unknown-value", "Gender that is none", False, _set(Gender="unknown"), SINGLE_ROW),
     Flaw("students.csv", "unknown-value", "Race that is none", False, _set(Race="Q"), SINGLE_ROW),
-    Flaw("students.csv", "unknown-value", "Neither yes nor no", False, _set(Hispanic_Latino="maybe"), SINGLE_ROW),
-    Flaw("students.csv", "unknown-value", "Language that is none", False, _set(Home_language="Klingon"), SINGLE_ROW),
+    Flaw(
+        "students.csv",
+        "unknown-value",
+        "Neither yes nor no",
+        False,
+        _set(Hispanic_Latino="maybe"),
+        SINGLE_ROW,
+    ),
+    Flaw(
+        "students.csv",
+        "unknown-value",
+        "Language that is none",
+        False,
+        _set(Home_language="Klingon"),
+        SINGLE_ROW,
+    ),
     Flaw("students.csv", "bad-date", "Birthday that is no date", False, _set(DOB="13/32/2015"), SINGLE_ROW),
-    Flaw("students.csv", "bad-phone", "Phone that is no number", False, _set(Contact_phone="call the office"), "Contact_name"),
-    Flaw("students.csv", "incomplete-contact", "Contact without a name", False, _set(Contact_name=""), "Contact_name"),
-    Flaw("students.csv", "incomplete-contact", "Contact without a type", False, _set(Contact_type=""), "Contact_name"),
+    Flaw(
+        "students.csv",
+        "bad-phone",
+        "Phone that is no number",
+        False,
+        _set(Contact_phone="call the office"),
+        "Contact_name",
+    ),
+    Flaw(
+        "students.csv",
+        "incomplete-contact",
+        "Contact without a name",
+        False,
+        _set(Contact_name=""),
+        "Contact_name",
+    ),
+    Flaw(
+        "students.csv",
+        "incomplete-contact",
+        "Contact without a type",
+        False,
+        _set(Contact_type=""),
+        "Contact_name",
+    ),
     Flaw("students.csv", OTHER_SPELLING, "Lunch in words", False, _set(Frl_status="Free Lunch"), SINGLE_ROW),
     Flaw("students.csv", OTHER_SPELLING, "Race in words", False, _set(Race="Two or more races"), SINGLE_ROW),
-    Flaw("students.csv", OTHER_SPELLING, "Date with a time", False, _set(DOB="8/1/2016 12:00:00 AM"), SINGLE_ROW),
+    Flaw(
+        "students.csv",
+        OTHER_SPELLING,
+        "Date with a time",
+        False,
+        _set(DOB="8/1/2016 12:00:00 AM"),
+        SINGLE_ROW,
+    ),
     Flaw("students.csv", OTHER_SPELLING, "Language as a code", False, _set(Home_language="ger"), SINGLE_ROW),
-    Flaw("students.csv", OTHER_SPELLING, "Phone type in other words", False, _set(Contact_phone_type="Mobile"), "Contact_name"),
-    Flaw("students.csv", "bad-phone", "Phone with an extension", False, _set(Contact_phone="303-555-0142 x204"), "Contact_name"),
+    Flaw(
+        "students.csv",
+        OTHER_SPELLING,
+        "Phone type in other words",
+        False,
+        _set(Contact_phone_type="Mobile"),
+        "Contact_name",
+    ),
+    Flaw(
+        "students.csv",
+        "bad-phone",
+        "Phone with an extension",
+        False,
+        _set(Contact_phone="303-555-0142 x204"),
+        "Contact_name",
+    ),
     Flaw("teachers.csv", "duplicate-id", "Teacher_id used twice", True, _set(First_name="Another")),
-    Flaw("teachers.csv", "missing-value", "Teacher without a last name", True, _set(**NEW_TEACHER, Last_name="")),
-    Flaw("teachers.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_TEACHER, **NO_SCHOOL)),
+    Flaw(
+        "teachers.csv",
+        "missing-value",
+        "Teacher without a last name",
+        True,
+        _set(**NEW_TEACHER, Last_name=""),
+    ),
+    Flaw(
+        "teachers.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_TEACHER, **NO_SCHOOL)
+    ),
     Flaw("sections.csv", "duplicate-id", "Section_id used twice", True, _set(Name="Another class {}")),
     Flaw("sections.csv", "no-students", "Section that nobody attends", True, _set(Section_id="X{}")),
-    Flaw("sections.csv", "missing-value", "Section without a teacher", True, _set(Section_id="X{}", Teacher_id="")),
-    Flaw("sections.csv", "unknown-school", "School not in schools.csv", True, _set(Section_id="X{}", **NO_SCHOOL)),
-    Flaw("sections.csv", "unknown-teacher", "Teacher not in teachers.csv", True, _set(Section_id="X{}", Teacher_id="X{}")),
-    Flaw("sections.csv", "unknown-co-teacher", "Co-teacher not in teachers.csv", False, _set(Teacher_4_id="X{}")),
-    Flaw("sections.csv", "own-subject", "Subject in words of its own", False, _set(Subject="Underwater Basketry")),
+    Flaw(
+        "sections.csv",
+        "missing-value",
+        "Section without a teacher",
+        True,
+        _set(Section_id="X{}", Teacher_id=""),
+    ),
+    Flaw(
+        "sections.csv",
+        "unknown-school",
+        "School not in schools.csv",
+        True,
+        _set(Section_id="X{}", **NO_SCHOOL),
+    ),
+    Flaw(
+        "sections.csv",
+        "unknown-teacher",
+        "Teacher not in teachers.csv",
+        True,
+        _set(Section_id="X{}", Teacher_id="X{}"),
+    ),
+    Flaw(
+        "sections.csv",
+        "unknown-co-teacher",
+        "Co-teacher not in teachers.csv",
+        False,
+        _set(Teacher_4_id="X{}"),
+    ),
+    Flaw(
+        "sections.csv",
+        "own-subject",
+        "Subject in words of its own",
+        False,
+        _set(Subject="Underwater Basketry"),
+    ),
     Flaw("sections.csv", "unknown-value", "Grade that is none", False, _set(Grade="all")),
-    Flaw("sections.csv", "bad-date", "Term that begins on no date", False, _set(Term_start="first Monday"), "Term_start"),
+    Flaw(
+        "sections.csv",
+        "bad-date",
+        "Term that begins on no date",
+        False,
+        _set(Term_start="first Monday"),
+        "Term_start",
+    ),
     Flaw("enrollments.csv", "unknown-student", "Student not in students.csv", True, _set(Student_id="X{}")),
-    Flaw("enrollments.csv", "unknown-section", "Section not in sections.csv", True, _set(Section_id="NO-SUCH-SECTION-{}")),
+    Flaw(
+        "enrollments.csv",
+        "unknown-section",
+        "Section not in sections.csv",
+        True,
+        _set(Section_id="NO-SUCH-SECTION-{}"),
+    ),
     Flaw("enrollments.csv", "equal-rows", "The same row twice", True, _same),
     Flaw("enrollments.csv", "missing-value", "Enrollment without a student", True, _set(Student_id="")),
     Flaw("enrollments.csv", "unknown-school", "School not in schools.csv", True, _set(**NO_SCHOOL)),
     Flaw("enrollments.csv", "other-school", "School other than the section's", False, _other_school),
     Flaw("staff.csv", "missing-value", "Staff without an email", True, _set(Staff_id="X{}", Staff_email="")),
     Flaw("staff.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STAFF, **NO_SCHOOL)),
-    Flaw("administrators.csv", "unknown-admin-role", "Role that is none", True, _set(**NEW_ADMIN, Role="Wizard")),
-    Flaw("administrators.csv", "missing-value", "Administrator without an email", True, _set(Admin_id="X{}", Admin_email="")),
-    Flaw("resources.csv", "missing-value", "Resource without a title", True, _set(Resource_id="X{}", Title="")),
-    Flaw("resources.csv", "unknown-course", "Course that nobody takes", True, _set(Course_name="Alchemy", Course_number="X{}")),
+    Flaw(
+        "administrators.csv",
+        "unknown-admin-role",
+        "Role that is none",
+        True,
+        _set(**NEW_ADMIN, Role="Wizard"),
+    ),
+    Flaw(
+        "administrators.csv",
+        "missing-value",
+        "Administrator without an email",
+        True,
+        _set(Admin_id="X{}", Admin_email=""),
+    ),
+    Flaw(
+        "resources.csv", "missing-value", "Resource without a title", True, _set(Resource_id="X{}", Title="")
+    ),
+    Flaw(
+        "resources.csv",
+        "unknown-course",
+        "Course that nobody takes",
+        True,
+        _set(Course_name="Alchemy", Course_number="X{}"),
+    ),
 )
 
 
@@ -147,7 +301,9 @@ class Spoiler:
 
     def _bad(self, row: Row, group: str) -> list[Row]:
         good = dict(zip(self._columns, row, strict=True))
-        flaw = next(flaw for flaw in self._waiting if not flaw.needs or flaw.needs == group or good.get(flaw.needs))
+        flaw = next(
+            flaw for flaw in self._waiting if not flaw.needs or flaw.needs == group or good.get(flaw.needs)
+        )
         # One that did not fit stays in front, so that none is passed over for long.
         self._waiting.remove(flaw)
         self._waiting.append(flaw)

@@ -1,7 +1,7 @@
 """Given names and surnames in many scripts, with the letters each is written in inside an address.
 
-The lists were put together for this project from common names; no person is meant. Text that is not Latin is written
-`native=latin`, so that an email address can be made of it; accents are taken off Latin text by rule.
+The lists were put together for this project from common names; no person is meant. Text that is not Latin is
+written `native=latin`, so that an email address can be made of it; accents are taken off Latin text by rule.
 """
 
 from __future__ import annotations
@@ -140,9 +140,15 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
     (
         "vietnamese",
         5,
-        "Ánh Bích Châu Diễm Giang Hạnh Hương Khánh Lan Mỹ Ngọc Như Phương Quỳnh Thảo Thùy Trâm Tuyết Uyên Yến",
+        (
+            "Ánh Bích Châu Diễm Giang Hạnh Hương Khánh Lan Mỹ Ngọc Như Phương Quỳnh Thảo Thùy "
+            "Trâm Tuyết Uyên Yến"
+        ),
         "An Bảo Cường Dũng Đạt Đức Hải Hiếu Hoàng Hùng Khoa Long Minh Nam Phúc Quang Sơn Thắng Tuấn Việt",
-        "Bùi Cao Đặng Đinh Đỗ Dương Hồ Hoàng Huỳnh Lâm Lê Lương Mai Ngô Nguyễn Phạm Phan Tạ Trần Trịnh Trương Võ Vũ",
+        (
+            "Bùi Cao Đặng Đinh Đỗ Dương Hồ Hoàng Huỳnh Lâm Lê Lương Mai Ngô Nguyễn Phạm Phan "
+            "Tạ Trần Trịnh Trương Võ Vũ"
+        ),
         "A*8 M",
         0.0,
         "Vietnamese Vietnamese Vietnamese English",
@@ -152,7 +158,10 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         3,
         "Amihan Bituin Cora Dalisay Ligaya Luzviminda Maricel Mayumi Rowena Tala",
         "Amado Bayani Crisanto Danilo Ernesto Isagani Jomar Makisig Rodel Virgilio",
-        ("Abad Agbayani Bautista Catacutan Dimaculangan Galang Ilagan Lacson Macaraeg Magsaysay Panganiban Tolentino Uy O Yu"),
+        (
+            "Abad Agbayani Bautista Catacutan Dimaculangan Galang Ilagan Lacson Macaraeg "
+            "Magsaysay Panganiban Tolentino Uy O Yu"
+        ),
         "A*6 P M",
         0.1,
         "Tagalog Tagalog Ilocano English English",
@@ -161,8 +170,13 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         "chinese",
         3,
         "佳怡=jiayi 雨桐=yutong 欣然=xinran 思琪=siqi 梓涵=zihan 美玲=meiling 静=jing 晓月=xiaoyue 若曦=ruoxi 兰=lan",
-        ("浩然=haoran 子轩=zixuan 明=ming 志强=zhiqiang 宇航=yuhang 俊杰=junjie 伟=wei 天佑=tianyou 建国=jianguo 磊=lei"),
-        ("王=wang 李=li 张=zhang 刘=liu 陈=chen 杨=yang 黄=huang 赵=zhao 吴=wu 周=zhou 徐=xu 孙=sun 马=ma 欧阳=ouyang 司徒=situ"),
+        (
+            "浩然=haoran 子轩=zixuan 明=ming 志强=zhiqiang 宇航=yuhang 俊杰=junjie 伟=wei 天佑=tianyou 建国=jianguo 磊=lei"
+        ),
+        (
+            "王=wang 李=li 张=zhang 刘=liu 陈=chen 杨=yang 黄=huang 赵=zhao 吴=wu 周=zhou 徐=xu 孙=sun "
+            "马=ma 欧阳=ouyang 司徒=situ"
+        ),
         "A*8 ",
         0.0,
         "Mandarin Mandarin Cantonese Chinese English",
@@ -211,8 +225,14 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
     (
         "devanagari",
         2,
-        ("अनन्या=ananya आशा=asha ईशा=isha कविता=kavita दीपिका=deepika नेहा=neha पूजा=pooja मीरा=meera रितु=ritu सीता=sita"),
-        ("अमित=amit अर्जुन=arjun आदित्य=aditya करण=karan गणेश=ganesh प्रकाश=prakash राहुल=rahul रोहन=rohan विजय=vijay सूरज=suraj"),
+        (
+            "अनन्या=ananya आशा=asha ईशा=isha कविता=kavita दीपिका=deepika नेहा=neha "
+            "पूजा=pooja मीरा=meera रितु=ritu सीता=sita"
+        ),
+        (
+            "अमित=amit अर्जुन=arjun आदित्य=aditya करण=karan गणेश=ganesh प्रकाश=prakash "
+            "राहुल=rahul रोहन=rohan विजय=vijay सूरज=suraj"
+        ),
         (
             "अग्रवाल=agrawal गुप्ता=gupta चौधरी=chaudhary जोशी=joshi ठाकुर=thakur "
             "तिवारी=tiwari थापा=thapa पटेल=patel शर्मा=sharma श्रेष्ठ=shrestha"
@@ -224,8 +244,13 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
     (
         "korean",
         2,
-        ("가은=gaeun 나연=nayeon 다은=daeun 민서=minseo 서연=seoyeon 수아=sua 예린=yerin 유진=yujin 지우=jiwoo 하윤=hayun"),
-        ("건우=geonwoo 도윤=doyun 민준=minjun 서준=seojun 성민=seongmin 시우=siwoo 영호=youngho 우진=woojin 준=jun 현우=hyunwoo"),
+        (
+            "가은=gaeun 나연=nayeon 다은=daeun 민서=minseo 서연=seoyeon 수아=sua 예린=yerin 유진=yujin 지우=jiwoo 하윤=hayun"
+        ),
+        (
+            "건우=geonwoo 도윤=doyun 민준=minjun 서준=seojun 성민=seongmin 시우=siwoo 영호=youngho "
+            "우진=woojin 준=jun 현우=hyunwoo"
+        ),
         "김=kim 이=lee 박=park 최=choi 정=jung 강=kang 조=cho 윤=yoon 장=jang 임=lim 오=oh 남궁=namgung",
         "A",
         0.0,
@@ -249,7 +274,10 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
         1,
         "אביגיל=avigail דנה=dana חנה=hana טליה=talia יעל=yael מיכל=michal נועה=noa שירה=shira",
         "אורי=uri אלון=alon גיל=gil דוד=david יונתן=yonatan עומר=omer רון=ron תמיר=tamir",
-        "אברהמי=avrahami ביטון=biton גולן=golan דיין=dayan כהן=cohen לוי=levi מזרחי=mizrahi פרץ=peretz שלום=shalom",
+        (
+            "אברהמי=avrahami ביטון=biton גולן=golan דיין=dayan כהן=cohen לוי=levi "
+            "מזרחי=mizrahi פרץ=peretz שלום=shalom"
+        ),
         "W*7 ",
         0.0,
         "Hebrew English English",
@@ -257,7 +285,10 @@ _LISTS: tuple[tuple[str, int, str, str, str, str, float, str], ...] = (
     (
         "greek",
         1,
-        ("Αθηνά=athina Βασιλική=vasiliki Δήμητρα=dimitra Ελένη=eleni Ζωή=zoi Κατερίνα=katerina Μαρία=maria Σοφία=sofia"),
+        (
+            "Αθηνά=athina Βασιλική=vasiliki Δήμητρα=dimitra Ελένη=eleni Ζωή=zoi "
+            "Κατερίνα=katerina Μαρία=maria Σοφία=sofia"
+        ),
         (
             "Αλέξανδρος=alexandros Γιώργος=giorgos Δημήτρης=dimitris Ηλίας=ilias "
             "Κώστας=kostas Νίκος=nikos Πέτρος=petros Σπύρος=spyros"
@@ -283,7 +314,16 @@ def latin(text: str) -> str:
 def cultures() -> tuple[Culture, ...]:
     """All cultures, commonest first; their slots add up to 128."""
     return tuple(
-        Culture(code, slots, _names(girls), _names(boys), _names(surnames), _words(races), share, _words(languages))
+        Culture(
+            code,
+            slots,
+            _names(girls),
+            _names(boys),
+            _names(surnames),
+            _words(races),
+            share,
+            _words(languages),
+        )
         for code, slots, girls, boys, surnames, races, share, languages in _LISTS
     )
 
@@ -307,4 +347,9 @@ def _name(word: str) -> Name:
 
 def _words(listed: str) -> tuple[str, ...]:
     """The words of a list, each as often as it says: `W*3 B ` is three W, one B and an empty text."""
-    return tuple(word for entry in listed.split(" ") for word, _, times in [entry.partition("*")] for _ in range(int(times or 1)))
+    return tuple(
+        word
+        for entry in listed.split(" ")
+        for word, _, times in [entry.partition("*")]
+        for _ in range(int(times or 1))
+    )

@@ -1,8 +1,8 @@
 """Who sits in a seat, and who holds a position, on a given day.
 
-People come and go by draws: each family, pupil and employee has, for each school year, one hash that says what befalls
-them in it and on which school day. So the roster of any day is computed from the day alone. A draw of a day after the
-last one of the year (a "summer" change) takes effect with the rollover.
+People come and go by draws: each family, pupil and employee has, for each school year, one hash that says
+what befalls them in it and on which school day. So the roster of any day is computed from the day alone. A
+draw of a day after the last one of the year (a "summer" change) takes effect with the rollover.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from rollbook.synthetic.courses import KINDERGARTEN
 from rollbook.synthetic.days import Today
 from rollbook.synthetic.seating import Layout, school_of
 
-# Of 256 days to draw from, 180 are school days, and the rest is the summer: a share of 256 in 1024 is 0.1 % a school day.
+# Of 256 days to draw from, 180 are school days, and the rest is the summer: a share of 256 in 1024 is 0.1 % a
+# school day.
 DRAWS = 1024
 FAMILY_LEAVES = 256
 FAMILY_MOVES = 90
@@ -152,7 +153,8 @@ def section_changes(seed: int, section: int, now: Today) -> SectionChanges:
 
 
 def _family_history(key: int, first_year: int, now: Today) -> _History:
-    """What befell the families of a seat since the district began, or since the eldest child came to school."""
+    """What befell the families of a seat since the district began, or since the eldest child came to
+    school."""
     since, away, addresses, last_move, changes = NEW_DISTRICT
     for year in range(max(0, first_year), now.year + 1):
         draws, limit = chance.key(key, year), _limit(year, now)
@@ -183,7 +185,8 @@ def _pupil_changes(key: int, since: int, now: Today) -> tuple[int, int, int]:
 
 
 def _moved_to(plan: Layout, key: int, seat: Seat, history: _History, now: Today) -> int:
-    """The school a family's last move has led this child to, if the child was in the same level of schools then."""
+    """The school a family's last move has led this child to, if the child was in the same level of schools
+    then."""
     grade = now.year - seat.cohort
     if history.last_move < 0 or grade < KINDERGARTEN:
         return -1

@@ -1,4 +1,5 @@
-"""What is drawn about people: names, birthdays, addresses, contacts, programs; all from the keys in `occupancy`."""
+"""What is drawn about people: names, birthdays, addresses, contacts, programs; all from the keys in
+`occupancy`."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ DISABILITIES = (
     ("other", "Other"),
 )
 
-# A row of a family's contacts: relationship, type and the names it is drawn from (girls' or boys'), in order of
-# calling. Any words are right here: files mix the API's words with those of the enrolment form.
+# A row of a family's contacts: relationship, type and the names it is drawn from (girls' or boys'), in order
+# of calling. Any words are right here: files mix the API's words with those of the enrolment form.
 CONTACT_ROWS = (
     ("Mother", "Primary", True),
     ("Parent", "Parent/Guardian", True),
@@ -143,7 +144,8 @@ class People:
         number = chance.scrambled(who.number, 10**9, self.plan.seed)
         local = f"{names.first.latin}.{names.last.latin}"
         average = 4 - 2.2 * draw() * draw()
-        # All draws are made for every pupil, so that nothing but the grade's own columns changes with the grade.
+        # All draws are made for every pupil, so that nothing but the grade's own columns changes with the
+        # grade.
         birthday, state, email, username, word, digits, honors, bus, locker = [draw() for _ in range(9)]
         return Student(
             school_id,
@@ -176,7 +178,9 @@ class People:
             self.around.state,
             family.zip_code,
             _student_email(local, number, who.email_changes, grade, email),
-            f"{names.first.latin[:1]}{names.last.latin[:10]}{chance.base36(who.number)}" if grade > 2 or username < 0.3 else "",
+            f"{names.first.latin[:1]}{names.last.latin[:10]}{chance.base36(who.number)}"
+            if grade > 2 or username < 0.3
+            else "",
             f"{_pick(places.PASSWORD_WORDS, word)}{int(digits * 90) + 10}" if 0 <= grade <= 5 else "",
             f"{average:.2f}" if grade > 8 else "",
             f"{min(5.0, average * (1 + 0.25 * honors)):.2f}" if grade > 8 else "",
@@ -200,12 +204,19 @@ class People:
         culture = self._wheel[chance.mix(who.key) & 127]
         gender = "F" if draw() < 0.66 else "M"
         first, last = _given(culture, gender, draw()), _pick(culture.surnames, draw())
-        title, middle = _pick(TITLES[gender], draw()), _given(culture, gender, draw()).text[:1] if draw() < 0.3 else ""
+        title, middle = (
+            _pick(TITLES[gender], draw()),
+            _given(culture, gender, draw()).text[:1] if draw() < 0.3 else "",
+        )
         tail = chance.base36(who.number) + ("" if not who.email_changes else f".{who.email_changes + 1}")
         email = f"{first.latin}.{last.latin}.{tail}@{EMPLOYEE_DOMAIN}"
         username = f"{first.latin[:1]}{last.latin}{chance.base36(who.number)}" if draw() < 0.9 else ""
-        password = f"{_pick(places.PASSWORD_WORDS, draw())}-{int(draw() * 9000) + 1000}" if draw() < 0.1 else ""
-        return Person(title, first, middle, last, email if always_mail or draw() > 0.04 else "", username, password)
+        password = (
+            f"{_pick(places.PASSWORD_WORDS, draw())}-{int(draw() * 9000) + 1000}" if draw() < 0.1 else ""
+        )
+        return Person(
+            title, first, middle, last, email if always_mail or draw() > 0.04 else "", username, password
+        )
 
     def teacher(self, who: Employee, school_id: str, *, always_mail: bool) -> Teacher:
         """The row of a teacher whose home is a school."""
@@ -261,7 +272,9 @@ class People:
     def _family(self, who: Occupant) -> Family:
         self._rng.seed(who.family_key)
         draw = self._rng.random
-        culture = self._culture(who.seat.number, who.family_number // 32 // (self.plan.seats + 1), who.family_number % 32)
+        culture = self._culture(
+            who.seat.number, who.family_number // 32 // (self.plan.seats + 1), who.family_number % 32
+        )
         surname, language = _pick(culture.surnames, draw()), _pick(culture.languages, draw())
         race, is_hispanic = _pick(culture.races, draw()), draw() < culture.hispanic_share
         meals = _pick(MEALS, draw())
@@ -272,10 +285,22 @@ class People:
             address = self._address(draw(), draw(), draw())
         return Family(culture, surname, race, is_hispanic, language, meals, *address, contacts)
 
-    def _contacts(self, who: Occupant, culture: Culture, surname: Name, how_many: float) -> tuple[Contact, ...]:
+    def _contacts(
+        self, who: Occupant, culture: Culture, surname: Name, how_many: float
+    ) -> tuple[Contact, ...]:
         """0 to 4 contacts, two of them most often."""
         draw = self._rng.random
-        count = 0 if how_many < 0.05 else 1 if how_many < 0.28 else 2 if how_many < 0.74 else 3 if how_many < 0.92 else 4
+        count = (
+            0
+            if how_many < 0.05
+            else 1
+            if how_many < 0.28
+            else 2
+            if how_many < 0.74
+            else 3
+            if how_many < 0.92
+            else 4
+        )
         # Every other change of some families is that somebody more, or no more, is called.
         count += who.contact_changes % 2 if who.family_key & 3 == 0 and count < 4 else 0
         rows = [_pick(FIRST_CONTACTS, draw()), _pick(SECOND_CONTACTS, draw())]
@@ -283,10 +308,18 @@ class People:
         rows += [LATER_CONTACTS[later], LATER_CONTACTS[later - 1]]
         # Some families were typed in by hand and have no ids: there the name and email are all there is.
         has_ids = draw() < 0.78
-        return tuple(self._contact(who, culture, surname, has_ids, place, rows[place]) for place in range(count))
+        return tuple(
+            self._contact(who, culture, surname, has_ids, place, rows[place]) for place in range(count)
+        )
 
     def _contact(
-        self, who: Occupant, culture: Culture, surname: Name, has_id: bool, place: int, row: tuple[str, str, bool]
+        self,
+        who: Occupant,
+        culture: Culture,
+        surname: Name,
+        has_id: bool,
+        place: int,
+        row: tuple[str, str, bool],
     ) -> Contact:
         draw = self._rng.random
         relationship, kind, female = row
@@ -308,7 +341,8 @@ class People:
         )
 
     def _culture(self, first: int, second: int, third: int) -> Culture:
-        # Neighbouring seats and cohorts are dealt different places, so that a small district has many scripts too.
+        # Neighbouring seats and cohorts are dealt different places, so that a small district has many scripts
+        # too.
         return self._wheel[(first * 37 + second * 53 + third * 29 + self.plan.seed) & 127]
 
     def _address(self, house: float, street: float, town: float) -> tuple[str, str, str]:
@@ -334,7 +368,8 @@ def _yes_no(claim: bool) -> str:
 
 
 def _birthday(school_year: int, day: float, odd: float) -> str:
-    """`MM/DD/YYYY` of a child who is five on 1 September of the kindergarten year; three in a hundred are a year off."""
+    """`MM/DD/YYYY` of a child who is five on 1 September of the kindergarten year; three in a hundred are a
+    year off."""
     off = -1 if odd < 0.02 else 1 if odd > 0.99 else 0
     latest = FIRST_DAY.replace(year=school_year - 5 + off, month=9, day=1)
     return (latest - timedelta(days=int(day * 365))).strftime("%m/%d/%Y")

@@ -142,7 +142,20 @@ SCHOOL_NAMES = (
     "Wildflower",
     "Willow Creek",
 )
-SIDES = ("", "North ", "South ", "East ", "West ", "Upper ", "Lower ", "New ", "Old ", "Great ", "Little ", "Central ")
+SIDES = (
+    "",
+    "North ",
+    "South ",
+    "East ",
+    "West ",
+    "Upper ",
+    "Lower ",
+    "New ",
+    "Old ",
+    "Great ",
+    "Little ",
+    "Central ",
+)
 
 PASSWORD_WORDS = (
     "apple",

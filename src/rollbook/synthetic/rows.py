@@ -1,7 +1,7 @@
 """The rows of an invented district as plain values, one named tuple for each kind of row.
 
-The field names are Clever's column names in small letters; `ext_` stands for `ext.`. All values are texts, as a file
-has them. A writer of another format reads the same values.
+The field names are Clever's column names in small letters; `ext_` stands for `ext.`. All values are texts, as
+a file has them. A writer of another format reads the same values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Named things that happen to a district: each changes one day's files in exactly one described way.
 
-A plain name is about the same person on every day of twelve years. `name@31` began on day 31 and goes on: it is about somebody
-who was there on that day, and stays about this person for good, so that a story can go on from it.
+A plain name is about the same person on every day of twelve years. `name@31` began on day 31 and goes on: it
+is about somebody who was there on that day, and stays about this person for good, so that a story can go on
+from it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from rollbook.synthetic.seating import Layout, School, cohort_size
 # Twelve school years after kindergarten a pupil is gone; then the plain scenarios are about somebody else.
 YEARS_AT_SCHOOL = 12
 SEATS_SEARCHED = 200
-# Whom a scenario that began on a day is about: a pupil of kindergarten to this grade, who has years of school ahead.
+# Whom a scenario that began on a day is about: a pupil of kindergarten to this grade, who has years of school
+# ahead.
 GRADE_MAX = 3
 _CHOICE = 61  # which draw a key is for; see occupancy
 
@@ -70,7 +72,9 @@ def edits(names: Iterable[str], plan: Layout, now: Today) -> Edits:
     for named in names:
         name, at, day = named.partition("@")
         if name not in SCENARIOS or (at and not (day.isascii() and day.isdigit())):
-            raise Refused(f"there is no scenario {named!r}; known are: {', '.join(SCENARIOS)}, each also as name@DAY")
+            raise Refused(
+                f"there is no scenario {named!r}; known are: {', '.join(SCENARIOS)}, each also as name@DAY"
+            )
         made = SCENARIOS[name].edit(made, plan, now, Began(named, int(day) if at else None))
     return made
 
@@ -88,7 +92,8 @@ def settled_seat(plan: Layout, now: Today, skip: int = 0) -> Seat:
 
 
 def other_school(plan: Layout, home: School) -> School:
-    """A school of the same grades, or where there is none, the one for the next grades, else for those before."""
+    """A school of the same grades, or where there is none, the one for the next grades, else for those
+    before."""
     level = plan.levels[home.level]
     if len(level) > 1:
         return level[(home.place + 1) % len(level)]
@@ -122,7 +127,9 @@ def _young(plan: Layout, day: int) -> Iterator[Occupant]:
     for cohort in range(now.year - GRADE_MAX, now.year + 1):
         for number in range(min(cohort_size(plan, cohort), SEATS_SEARCHED)):
             seat = Seat(cohort, number)
-            found = [occupant(plan, seat, when) for when in (before, now)] + [_at_end_of(plan, seat, now.year + 1)]
+            found = [occupant(plan, seat, when) for when in (before, now)] + [
+                _at_end_of(plan, seat, now.year + 1)
+            ]
             who = found[1]
             if who and not has_no_sections(plan, seat) and _is_settled(who, found):
                 yield who
@@ -143,14 +150,18 @@ def _person_leaves(made: Edits, plan: Layout, now: Today, began: Began) -> Edits
     who = _pupil(made, plan, now, began)
     if who is None:
         return made
-    return replace(made, absent={**made.absent, who.number: who.seat}, about={**made.about, began.name: who.number})
+    return replace(
+        made, absent={**made.absent, who.number: who.seat}, about={**made.about, began.name: who.number}
+    )
 
 
 def _student_changes_school(made: Edits, plan: Layout, now: Today, began: Began) -> Edits:
     who = _pupil(made, plan, now, began, skip=1)
     if who is None:
         return made
-    return replace(made, moved={**made.moved, who.number: who.seat}, about={**made.about, began.name: who.number})
+    return replace(
+        made, moved={**made.moved, who.number: who.seat}, about={**made.about, began.name: who.number}
+    )
 
 
 def _section_ids_reused(made: Edits, _: Layout, now: Today, began: Began) -> Edits:
@@ -168,7 +179,10 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "student-changes-school": Scenario(
             "A student changes school",
-            "One student is at another school: the rows in students.csv name it, and the enrollments are in its sections.",
+            (
+                "One student is at another school: the rows in students.csv name it, and the "
+                "enrollments are in its sections."
+            ),
             _student_changes_school,
         ),
         "teacher-becomes-staff": Scenario(
@@ -178,7 +192,10 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
         "section-ids-reused": Scenario(
             "Section ids are reused",
-            "The classes have the Section_ids that other classes had a year before; in the first year, each other's.",
+            (
+                "The classes have the Section_ids that other classes had a year before; in the "
+                "first year, each other's."
+            ),
             _section_ids_reused,
         ),
         "half-a-file": Scenario(
@@ -188,12 +205,18 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         ),
         "mass-deletion": Scenario(
             "Most students are gone",
-            "Nine of ten students are absent, with their enrollments and with the sections that are left empty.",
+            (
+                "Nine of ten students are absent, with their enrollments and with the sections "
+                "that are left empty."
+            ),
             lambda made, _plan, _now, _began: replace(made, kept_of_ten=1),
         ),
         "person-leaves": Scenario(
             "A person leaves",
-            "One student is absent, with all rows; any day without the scenario brings the same student back.",
+            (
+                "One student is absent, with all rows; any day without the scenario brings the "
+                "same student back."
+            ),
             _person_leaves,
         ),
     }

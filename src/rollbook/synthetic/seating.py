@@ -1,8 +1,10 @@
-"""Which schools a district of so many pupils has, and which seats of each year's cohort belong to each school.
+"""Which schools a district of so many pupils has, and which seats of each year's cohort belong to each
+school.
 
-A cohort is all pupils who start kindergarten in one school year; cohort 0 starts on day 0. It has numbered seats. A
-seat has its place in one elementary, one middle and one high school, so that a pupil's way through the schools needs
-no memory. Thirteen cohorts at a time, and some pre-kindergarteners, make up exactly the number of pupils asked for.
+A cohort is all pupils who start kindergarten in one school year; cohort 0 starts on day 0. It has numbered
+seats. A seat has its place in one elementary, one middle and one high school, so that a pupil's way through
+the schools needs no memory. Thirteen cohorts at a time, and some pre-kindergarteners, make up exactly the
+number of pupils asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ PREK_SHARE = 0.022
 
 
 class Level(NamedTuple):
-    """A kind of school: its grades, how its schools are called, and how many pupils one has in a small and a big district."""
+    """A kind of school: its grades, how its schools are called, and how many pupils one has in a small and a
+    big district."""
 
     low: int
     high: int
@@ -33,7 +36,8 @@ class Level(NamedTuple):
 
 
 class School(NamedTuple):
-    """One school: `number` in the district from 0, `place` in its level, and its seats, from `first` up to `end`."""
+    """One school: `number` in the district from 0, `place` in its level, and its seats, from `first` up to
+    `end`."""
 
     number: int
     level: int
@@ -79,7 +83,9 @@ def layout(students: int, seed: int) -> Layout:
     prek_seats = round(students * PREK_SHARE)
     seats, wider = divmod(students - prek_seats, COHORTS)
     levels = _levels(students, seed, seats, prek_seats)
-    return Layout(students, seed, seats, wider, prek_seats, tuple(s for level in levels for s in level), levels)
+    return Layout(
+        students, seed, seats, wider, prek_seats, tuple(s for level in levels for s in level), levels
+    )
 
 
 def cohort_size(plan: Layout, cohort: int) -> int:
@@ -128,7 +134,8 @@ def _schools(
 
 
 def _ends(rng: random.Random, count: int, seats: int) -> list[int]:
-    """Where each school's seats end; sizes differ by about a third either way, the last takes the wider cohorts' seat."""
+    """Where each school's seats end; sizes differ by about a third either way, the last takes the wider
+    cohorts' seat."""
     weights = [0.65 + 0.7 * rng.random() for _ in range(count)]
     total, so_far = sum(weights), 0.0
     ends: list[int] = []

@@ -1,6 +1,8 @@
-"""What can happen next to a demo's district: so many days, the next term, the next school year, or a scenario, night by night.
+"""What can happen next to a demo's district: so many days, the next term, the next school year, or a
+scenario, night by night.
 
-A story is a row of nights on which files arrive. It is told from any day, and leaves a district that goes on from there.
+A story is a row of nights on which files arrive. It is told from any day, and leaves a district that goes on
+from there.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from rollbook.synthetic.scenarios import SCENARIOS
 class Night:
     """One night's files: on which day from the day before it, and the scenarios in them.
 
-    `begins` go on from then on, `only` are of this one night. `is_trusted`: the sync is taken in however much it changes, as
-    a district does that knows its year is over; otherwise it may be held.
+    `begins` go on from then on, `only` are of this one night. `is_trusted`: the sync is taken in however much
+    it changes, as a district does that knows its year is over; otherwise it may be held.
     """
 
     day_after: Callable[[int], int]
@@ -54,7 +56,9 @@ def story(name: str) -> Story:
     """
     if name.isascii() and name.isdigit() and int(name) > 0:
         many = int(name)
-        return Story(f"{many:,} day{'s' * (many > 1)} later", "The files of that day arrive.", (Night(later(many)),))
+        return Story(
+            f"{many:,} day{'s' * (many > 1)} later", "The files of that day arrive.", (Night(later(many)),)
+        )
     if name not in STORIES:
         raise BadSetting(f"expected a number of days, or one of {', '.join(STORIES)}; got {name!r}")
     return STORIES[name]
@@ -71,12 +75,18 @@ CALENDAR: Mapping[str, Story] = MappingProxyType(
     {
         "term": Story(
             "The next term",
-            "The first school day of the next quarter, semester or school year: its sections and terms replace the old ones.",
+            (
+                "The first school day of the next quarter, semester or school year: its "
+                "sections and terms replace the old ones."
+            ),
             (Night(days.next_term),),
         ),
         "rollover": Story(
             "The next school year",
-            "Its first day: everybody is one grade higher, seniors are gone, new children are there, and all sections are new.",
+            (
+                "Its first day: everybody is one grade higher, seniors are gone, new children "
+                "are there, and all sections are new."
+            ),
             (Night(days.next_year),),
         ),
     }
@@ -120,12 +130,18 @@ HAPPENINGS: Mapping[str, Story] = MappingProxyType(
         ),
         "back-after-299-days": Story(
             "A person comes back after 299 days",
-            "The next day one student is gone, and 299 days later there again: with the same id, as ids are kept for 300 days.",
+            (
+                "The next day one student is gone, and 299 days later there again: with the "
+                "same id, as ids are kept for 300 days."
+            ),
             (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(299))),
         ),
         "back-after-301-days": Story(
             "A person comes back after 301 days",
-            "The next day one student is gone, and 301 days later there again: with a new id, as ids are kept for 300 days.",
+            (
+                "The next day one student is gone, and 301 days later there again: with a new "
+                "id, as ids are kept for 300 days."
+            ),
             (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(301))),
         ),
     }

@@ -1,8 +1,9 @@
 """The classes of one school in one school year, and which of them a seat goes to.
 
-Classes follow from seats alone, never from who sits there: when a pupil leaves, nobody else changes class. The seats of
-a grade are dealt to `classes` of at most 30. Classes of the same residue share their periods, and in each slot their
-pupils are dealt anew among them, so that a pupil has other neighbours in mathematics than in English.
+Classes follow from seats alone, never from who sits there: when a pupil leaves, nobody else changes class.
+The seats of a grade are dealt to `classes` of at most 30. Classes of the same residue share their periods,
+and in each slot their pupils are dealt anew among them, so that a pupil has other neighbours in mathematics
+than in English.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Pool(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A class on the timetable: `number` within the school and year, `place` among those of its slot, grades and period."""
+    """A class on the timetable: `number` within the school and year, `place` among those of its slot, grades
+    and period."""
 
     number: int
     slot: Slot
@@ -67,7 +69,8 @@ class Wing(NamedTuple):
 
 
 class Timetable(NamedTuple):
-    """All classes of a school; `places` finds those of a pool, a slot and a residue, with the pool's own first place."""
+    """All classes of a school; `places` finds those of a pool, a slot and a residue, with the pool's own
+    first place."""
 
     school: School
     taught: dict[int, tuple[Wing, Pool]]
@@ -96,7 +99,9 @@ def classes_of(table: Timetable, grade: int, seat: int, new_schedule_slot: int =
     In a school that has no such grade, those of the grade nearest to it.
     """
     wing, pool = table.taught[grade]
-    position = seat + pool.starts[pool.grades.index(grade)] if grade in pool.grades else seat % max(1, pool.size)
+    position = (
+        seat + pool.starts[pool.grades.index(grade)] if grade in pool.grades else seat % max(1, pool.size)
+    )
     turn, own = divmod(position, pool.classes)
     place, residue = divmod(own, pool.residues)
     numbers: list[int] = []
@@ -122,7 +127,9 @@ def _wings(plan: Layout, school: School, year: int) -> tuple[Wing, ...]:
             taken = slots if low == PREK else slots[: school.periods]
             residues = 1 if low == PREK else len(taken)
             number = sum(len(wing.pools) for wing in wings)
-            pools = tuple(_pool(number + n, part, sizes, residues) for n, part in enumerate(_parts(grades, sizes)))
+            pools = tuple(
+                _pool(number + n, part, sizes, residues) for n, part in enumerate(_parts(grades, sizes))
+            )
             wings.append(Wing(pools, taken, int(low != PREK)))
     return tuple(wings)
 
@@ -174,7 +181,9 @@ class _Draft:
             for place, pool in enumerate(pools):
                 self.places[pool.number, slot, residue] = (sum(counts[:place]), numbers)
 
-    def _add_classes(self, wing: Wing, slot: int, pools: tuple[Pool, ...], residue: int, count: int) -> tuple[int, ...]:
+    def _add_classes(
+        self, wing: Wing, slot: int, pools: tuple[Pool, ...], residue: int, count: int
+    ) -> tuple[int, ...]:
         """The numbers of new classes of one residue; none where no grade has a course in this slot."""
         described, first = wing.slots[slot], len(self.sections)
         grades = [grade for pool in pools for grade in pool.grades]
@@ -185,7 +194,9 @@ class _Draft:
             course = choices[(place + residue + running.number) % len(choices)]
             period = _period(wing, slot, pools[0], residue, place, self._periods)
             owner = pools[0].number * HOMEROOMS_MAX + place if described.department == "homeroom" else -1
-            self.sections.append(Planned(first + place, described, course, running, grade, period, place, owner))
+            self.sections.append(
+                Planned(first + place, described, course, running, grade, period, place, owner)
+            )
         return tuple(range(first, len(self.sections)))
 
 
@@ -198,8 +209,8 @@ def _period(wing: Wing, slot: int, pool: Pool, residue: int, place: int, periods
     if not wing.mixing:
         return _primary_period(wing.slots[slot].department, slot, place + 2 * pool.number)
     if not wing.slots[slot].mixed:
-        # Each grade has its own order of the slots it shares with no other, so that a department's teachers are wanted
-        # all day long; a slot shared by several grades stays where it is.
+        # Each grade has its own order of the slots it shares with no other, so that a department's teachers
+        # are wanted all day long; a slot shared by several grades stays where it is.
         own = [number for number, each in enumerate(wing.slots) if not each.mixed]
         slot = own[(own.index(slot) + pool.number * pool.residues) % len(own)]
     return str((slot + residue) % periods + 1)
@@ -213,7 +224,8 @@ def _primary_period(department: str, slot: int, turn: int) -> str:
 
 
 def _positions(school: School, sections: Sequence[Planned]) -> tuple[int, ...]:
-    """Who teaches what: each department deals its classes in the order of periods, so that nobody is needed twice at once."""
+    """Who teaches what: each department deals its classes in the order of periods, so that nobody is needed
+    twice at once."""
     found = [0] * len(sections)
     for department in DEPARTMENTS:
         own = [section for section in sections if section.slot.department == department]

@@ -1,4 +1,5 @@
-"""Writes an invented district as Clever's SIS files, school by school, so that memory does not grow with the district."""
+"""Writes an invented district as Clever's SIS files, school by school, so that memory does not grow with the
+district."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from rollbook.synthetic.rows import SchoolRoster
 
 DEFAULT_NAME = "Example Unified"
 BUFFER_BYTES = 1 << 18
-# Kept beside the files: their digests, by which they are known as written here when they are replaced or removed.
+# Kept beside the files: their digests, by which they are known as written here when they are replaced or
+# removed.
 MARKER = ".rollbook-generated"
 
 
@@ -51,20 +53,15 @@ def write(
 ) -> Summary:
     """Write the district of (students, seed) on a day into a folder; the same arguments write the same bytes.
 
-    Args:
-        folder: made if it is not there; files of other names in it are left alone, and files that were not written here are
-            never replaced.
-        students: from 50 to 1,000,000.
-        seed: which district of that size.
-        day: how many days after the first school day, up to 30 years.
-        problems: how many bad rows there are for each good row of a file, 0..1.
-        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, done one after the other; `name@31` began on day 31.
-        name: of the district; schools.csv has it as `ext.network`.
+    Args: folder: made if it is not there; files of other names in it are left alone, and files that were not
+    written here are never replaced.
+        students: from 50 to 1,000,000. seed: which district of that size. day: how many days after the first
+        school day, up to 30 years. problems: how many bad rows there are for each good row of a file, 0..1.
+        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, done one after the other; `name@31`
+        began on day 31. name: of the district; schools.csv has it as `ext.network`.
 
-    Raises:
-        BadSetting: a number is out of its range.
-        Refused: a scenario is not known, the folder cannot be written to, or it holds a file of such a name that was not
-            written here.
+    Raises: BadSetting: a number is out of its range. Refused: a scenario is not known, the folder cannot be
+    written to, or it holds a file of such a name that was not written here.
     """
     if not 0 <= problems <= 1:
         raise BadSetting(f"problems must be a share from 0 to 1, not {problems}")
@@ -119,14 +116,19 @@ class Files:
 
 
 def foreign(folder: Path, *, is_whole: bool = False) -> Iterator[str]:
-    """The names of files that were not written here, or that were changed since; `is_whole`: also those of other names."""
+    """The names of files that were not written here, or that were changed since; `is_whole`: also those of
+    other names."""
     known = _digests(folder)
     for name in sorted(os.listdir(folder)):
         path = folder / name
         if name in COLUMNS:
             if path.is_symlink() or not path.is_file() or _digest(path) not in known.get(name, ()):
                 yield name
-        elif is_whole and (path.is_symlink() or not path.is_file() or name not in (MARKER, *map(_partial, (MARKER, *COLUMNS)))):
+        elif is_whole and (
+            path.is_symlink()
+            or not path.is_file()
+            or name not in (MARKER, *map(_partial, (MARKER, *COLUMNS)))
+        ):
             yield name
 
 
@@ -149,7 +151,8 @@ def _replaced_together(folder: Path) -> Iterator[dict[str, TextIO]]:
 
 
 def _opened_new(path: Path) -> TextIO:
-    """A new file that only its owner can read, as SIS files hold passwords; what had its name goes, a link without its target."""
+    """A new file that only its owner can read, as SIS files hold passwords; what had its name goes, a link
+    without its target."""
     path.unlink(missing_ok=True)
     return open(path, "x", encoding="utf-8", newline="", buffering=BUFFER_BYTES, opener=_open_private)
 
@@ -187,7 +190,9 @@ def _write_rosters(files: Files, district: District) -> None:
     courses: dict[tuple[str, str], None] = {}
     for roster in district.rosters():
         _add_school(files, roster)
-        courses.update(((row.course_name, row.course_number), None) for row in roster.sections if row.course_name)
+        courses.update(
+            ((row.course_name, row.course_number), None) for row in roster.sections if row.course_name
+        )
     files.add("staff.csv", district.office_staff())
     files.add("administrators.csv", district.administrators())
     files.add("resources.csv", resources(courses))

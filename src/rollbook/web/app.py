@@ -1,4 +1,5 @@
-"""The server, put together: one ASGI application from a database and settings; no globals, no work at import."""
+"""The server, put together: one ASGI application from a database and settings; no globals, no work at
+import."""
 
 from __future__ import annotations
 
@@ -11,30 +12,41 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
-from rollbook.contract import versions
+from rollbook.contract.clever import versions
+from rollbook.demo import access_sheet, callback_page
+from rollbook.demo.day_pages import Storyboard
+from rollbook.demo.faults import Faults
 from rollbook.errors import MachineTrouble
 from rollbook.settings import Settings
-from rollbook.store.database import Database
-from rollbook.store.keys import sealer as sealer_of
-from rollbook.web import arrived, authorize, explorer, handout, identity, nowhere, oauth, provider, signin
-from rollbook.web.api import ME, DataApi, Receive, Scope, Send
-from rollbook.web.away import Away
-from rollbook.web.desk import Desk
-from rollbook.web.exchange import Exchange
-from rollbook.web.faults import Faults
-from rollbook.web.limits import RateLimit
-from rollbook.web.pins import Pins
-from rollbook.web.storyboard import Storyboard
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import sealer as sealer_of
+from rollbook.web import explorer
+from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
+from rollbook.web.data.pinned_pulls import Pins
+from rollbook.web.http import not_found
+from rollbook.web.http.database_away import Away
+from rollbook.web.http.rate_limit import RateLimit
+from rollbook.web.http.visits import Desk
+from rollbook.web.oauth import authorize, district_tokens, openid
+from rollbook.web.oauth.code_exchange import Exchange
+from rollbook.web.signin import external_provider, login
 
 # What pages of other sites may call as they call the Data API, beside it.
-FOR_PROGRAMS = ("/oauth/tokens", "/oauth/tokeninfo", "/userinfo", "/.well-known/openid-configuration", "/oauth/certs")
+FOR_PROGRAMS = (
+    "/oauth/tokens",
+    "/oauth/tokeninfo",
+    "/userinfo",
+    "/.well-known/openid-configuration",
+    "/oauth/certs",
+)
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What makes a server a demo: a token and Basic credentials that everybody may know, and the district they open."""
+    """What makes a server a demo: a token and Basic credentials that everybody may know, and the district
+    they open."""
 
     token: str
     basic: str
@@ -42,36 +54,52 @@ class Demo:
 
 
 class App:
-    """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults come before both."""
+    """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults
+    come before both."""
 
     def __init__(
-        self, database: Database, settings: Settings, *, limits: Path, pulls: Path | None = None, demo: Demo | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        limits: Path,
+        pulls: Path | None = None,
+        demo: Demo | None = None,
     ) -> None:
         tokens = Tokens(in_demo=demo is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         away = Away()
         self.data = DataApi(
-            database, settings, tokens, self.rate_limit, Pins(pulls or limits.with_name(f"{limits.name}.pulls")), away
+            database,
+            settings,
+            tokens,
+            self.rate_limit,
+            Pins(pulls or limits.with_name(f"{limits.name}.pulls")),
+            away,
         )
         self._faults = Faults(settings.rate_limit) if demo else None
         sealer = sealer_of(database, settings).hold()
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
         self._pages = Starlette(
             routes=[
-                *oauth.routes(database, sealer, tokens),
+                *district_tokens.routes(database, sealer, tokens),
                 Exchange(database, settings, desk.signer, tokens.in_demo).route(),
-                *identity.routes(database, settings, tokens, desk.signer, self.rate_limit),
+                *openid.routes(database, settings, tokens, desk.signer, self.rate_limit),
                 *authorize.routes(desk),
-                *signin.routes(desk),
-                *provider.routes(desk),
-                *(arrived.routes(desk, demo.district_name) if demo else ()),
-                *(Storyboard(database, settings, sealer, demo.token, self._faults).routes() if demo and self._faults else ()),
+                *login.routes(desk),
+                *external_provider.routes(desk),
+                *(callback_page.routes(desk, demo.district_name) if demo else ()),
+                *(
+                    Storyboard(database, settings, sealer, demo.token, self._faults).routes()
+                    if demo and self._faults
+                    else ()
+                ),
                 *_pages(demo, database, settings),
-                *(Route(path, oauth.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
+                *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
             exception_handlers={
-                **dict.fromkeys((404, 405), nowhere.answering(settings, in_demo=tokens.in_demo)),
-                MachineTrouble: nowhere.waiting(away, in_demo=tokens.in_demo),
+                **dict.fromkeys((404, 405), not_found.answering(settings, in_demo=tokens.in_demo)),
+                MachineTrouble: not_found.waiting(away, in_demo=tokens.in_demo),
             },
         )
 
@@ -89,7 +117,9 @@ class App:
         try:
             await self._pages(scope, receive, send)
         except ClientDisconnect:
-            _log.debug("the client of %s %s hung up before its request was read", scope["method"], scope["path"])
+            _log.debug(
+                "the client of %s %s hung up before its request was read", scope["method"], scope["path"]
+            )
 
 
 def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[BaseRoute]:
@@ -100,7 +130,7 @@ def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[Ba
         demo_basic=demo.basic,
         district_name=demo.district_name,
         has_story=True,
-        told=lambda base: handout.read(database, settings, base),
+        told=lambda base: access_sheet.read(database, settings, base),
     )
 
 

@@ -1,8 +1,9 @@
-"""The front page, the Explorer and the OpenAPI document: what a person sees who opens the server in a browser.
+"""The front page, the Explorer and the OpenAPI document: what a person sees who opens the server in a
+browser.
 
-Everything is served from this machine: no page asks another host for anything. Files come from the disk and are not held in
-memory; only the document is, as bytes, since every client asks for the same one. Answering the API itself is left to
-`rollbook.web.api`.
+Everything is served from this machine: no page asks another host for anything. Files come from the disk and
+are not held in memory; only the document is, as bytes, since every client asks for the same one. Answering
+the API itself is left to `rollbook.web.data.api`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from rollbook.contract import openapi
-from rollbook.web.handout import Handout
-from rollbook.web.pages import STATIC, environment, safety
+from rollbook.contract.clever import openapi
+from rollbook.demo.access_sheet import Handout
+from rollbook.web.http.templates import STATIC, environment, safety
 
 VIEWER = "vendor/swagger-ui-5.35.0"
 
@@ -40,12 +41,17 @@ def routes(
 ) -> list[BaseRoute]:
     """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`.
 
-    In a demo, `demo_token` and `demo_basic` (client id and secret as in a Basic header) are filled in wherever they are needed,
-    and `told` gives what the front page shows, for the address it was asked under. None of them may be given outside a demo:
-    they are readable by everybody who opens the pages. `has_story`: there is a page `/demo` to lead to.
+    In a demo, `demo_token` and `demo_basic` (client id and secret as in a Basic header) are filled in
+    wherever they are needed, and `told` gives what the front page shows, for the address it was asked under.
+    None of them may be given outside a demo: they are readable by everybody who opens the pages. `has_story`:
+    there is a page `/demo` to lead to.
     """
     pages = environment(
-        viewer=VIEWER, demo_token=demo_token, demo_basic=demo_basic, district_name=district_name, has_story=has_story
+        viewer=VIEWER,
+        demo_token=demo_token,
+        demo_basic=demo_basic,
+        district_name=district_name,
+        has_story=has_story,
     )
 
     async def front(request: Request) -> Response:
@@ -79,7 +85,9 @@ def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str
 
 def _page(pages: Environment, template: str, **context: object) -> HTMLResponse:
     # The page shows tokens and the host it was asked under, so no cache may keep it.
-    return HTMLResponse(pages.get_template(template).render(context), headers={**safety(), "Cache-Control": "no-store"})
+    return HTMLResponse(
+        pages.get_template(template).render(context), headers={**safety(), "Cache-Control": "no-store"}
+    )
 
 
 def _document_handler() -> Handler:
@@ -88,7 +96,9 @@ def _document_handler() -> Handler:
     headers = {**safety(), "ETag": etag, "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
 
     async def document(request: Request) -> Response:
-        known = (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
+        known = (
+            tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
+        )
         if any(tag in (etag, "*") for tag in known):
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)
@@ -103,5 +113,7 @@ class _Assets(StaticFiles):
         response = await super().get_response(path, scope)
         is_versioned = path.startswith(VIEWER) or scope["query_string"].startswith(b"v=")
         response.headers.update(safety())
-        response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
+        response.headers["Cache-Control"] = (
+            f"public, max-age={_YEAR_SECONDS}, immutable" if is_versioned else "no-cache"
+        )
         return response

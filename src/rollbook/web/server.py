@@ -21,12 +21,12 @@ from uvicorn.supervisors import Multiprocess
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.settings import PREFIX, Settings
-from rollbook.store.database import open_database
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.shared_counters import lasting_file, new_file
 from rollbook.web import upkeep
 from rollbook.web.app import App, Demo
-from rollbook.web.connections import Connections, allow_files
-from rollbook.web.protocol import Protocol
-from rollbook.web.shared import lasting_file, new_file
+from rollbook.web.http.open_connections import Connections, allow_files
+from rollbook.web.http.protocol import Protocol
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
@@ -35,7 +35,8 @@ DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
 DEMO_BASIC = PREFIX + "DEMO_BASIC"
 DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
 ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
-# A machine, or a container, may know addresses of a family that it does not have: `localhost` is often ::1, too.
+# A machine, or a container, may know addresses of a family that it does not have: `localhost` is often ::1,
+# too.
 MISSING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 # How often it is looked whether the server takes requests yet.
 READY_SECONDS = 0.02
@@ -48,7 +49,8 @@ def check_port(settings: Settings) -> None:
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    """A socket for each address of the host that the machine has. Errors: BadSetting if there is none, or one is taken."""
+    """A socket for each address of the host that the machine has. Errors: BadSetting if there is none, or one
+    is taken."""
     opened: list[socket.socket] = []
     addresses = _addresses(settings.host)
     for number, (family, host) in enumerate(addresses, 1):
@@ -60,7 +62,9 @@ def _listen(settings: Settings) -> list[socket.socket]:
             for other in opened:
                 other.close()
             reason = error.strerror or str(error)
-            raise BadSetting(f"port {settings.port} on {host} cannot be used: {reason}; choose another one with --port") from None
+            raise BadSetting(
+                f"port {settings.port} on {host} cannot be used: {reason}; choose another one with --port"
+            ) from None
     return opened
 
 
@@ -88,11 +92,15 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     except (OSError, UnicodeError):
         found = []
     if not host or not found:
-        raise BadSetting(f"host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got {host!r}")
+        raise BadSetting(
+            f"host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got {host!r}"
+        )
     return list(dict.fromkeys((family, str(place[0])) for family, _, _, _, place in found))
 
 
-def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[], None] | None = None) -> None:
+def run(
+    settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[], None] | None = None
+) -> None:
     """Serve until interrupted, or told to end; `when_ready` is called once requests are taken."""
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -118,9 +126,12 @@ def run(settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[]
 
 
 def _serve(settings: Settings) -> None:
-    """Listen, and take requests in this process or in workers. As `uvicorn.run`, which takes one address only."""
+    """Listen, and take requests in this process or in workers. As `uvicorn.run`, which takes one address
+    only."""
     sockets = _listen(settings)
-    config = uvicorn.Config("rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings))
+    config = uvicorn.Config(
+        "rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings)
+    )
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
         if settings.workers > 1:
@@ -140,10 +151,12 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "log_level": "warning",
         "server_header": False,
-        # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are counted.
+        # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are
+        # counted.
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": settings.trusted_proxies or None,
-        # Connections end themselves before this; what is left then are requests that the server does not get done.
+        # Connections end themselves before this; what is left then are requests that the server does not get
+        # done.
         "timeout_graceful_shutdown": settings.stop_seconds + 1,
     }
 

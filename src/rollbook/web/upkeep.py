@@ -1,4 +1,5 @@
-"""What a server does by itself while it runs: it keeps districts' records true, drops what has ended, and tidies up."""
+"""What a server does by itself while it runs: it keeps districts' records true, drops what has ended, and
+tidies up."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ import threading
 from rollbook.errors import RollbookError
 from rollbook.roster import workfolder
 from rollbook.settings import Settings, base_url
-from rollbook.store import logins
-from rollbook.store.database import Database, open_database
-from rollbook.store.own_record import keep_true
+from rollbook.store.accounts import logins
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.records.own_record import keep_true
 
 EVERY_SECONDS = 60.0
 # Codes, tokens and sessions end by themselves; their rows need not go at once.

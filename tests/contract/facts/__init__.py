@@ -81,7 +81,8 @@ def fields() -> list[FieldFact]:
 
 
 def columns() -> list[ColumnFact]:
-    """The columns of the file specification; the row `*` of each file says whether the file itself is needed."""
+    """The columns of the file specification; the row `*` of each file says whether the file itself is
+    needed."""
     return [ColumnFact(*row) for row in _rows("columns.tsv")]
 
 

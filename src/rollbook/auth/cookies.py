@@ -1,0 +1,57 @@
+"""What a browser is given to keep, and how a form proves that it is ours.
+
+The session's cookie is a random secret, new at each sign-in; the form's cookie is random, too, and a form
+carries a keyed digest of it, which another site cannot know (a signed double-submit cookie).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+FORM_SECONDS = 86_400
+DISTRICT_SECONDS = 180 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """One cookie of ours. RFC 6265: HttpOnly, SameSite=Lax; over https also Secure and bound to the host by
+    its prefix."""
+
+    name: str
+    value: str
+    seconds: int
+    is_secure: bool
+
+    def header(self) -> str:
+        secure = "; Secure" if self.is_secure else ""
+        return f"{self.name}={self.value}; Max-Age={self.seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+class Jar:
+    """Names and values of the cookies of one server."""
+
+    def __init__(self, key: bytes, *, is_secure: bool) -> None:
+        self._key = key
+        self._is_secure = is_secure
+        prefix = "__Host-" if is_secure else ""
+        self.session, self.form, self.district, self.provider = (
+            f"{prefix}rollbook-{name}" for name in ("session", "form", "district", "provider")
+        )
+
+    def put(self, name: str, value: str, seconds: int) -> Cookie:
+        return Cookie(name, value, seconds, self._is_secure)
+
+    def drop(self, name: str) -> Cookie:
+        return Cookie(name, "", 0, self._is_secure)
+
+    def new_form(self) -> Cookie:
+        return self.put(self.form, secrets.token_urlsafe(24), FORM_SECONDS)
+
+    def form_token(self, cookie: str) -> str:
+        """What a form must carry beside the browser's form cookie."""
+        return hmac.new(self._key, cookie.encode(), "sha256").hexdigest()
+
+    def is_ours(self, cookie: str, token: str) -> bool:
+        return bool(cookie) and hmac.compare_digest(self.form_token(cookie).encode(), token.encode())

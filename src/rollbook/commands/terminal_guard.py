@@ -1,0 +1,82 @@
+"""The one guard between a terminal and texts of others: names, labels, file names and cells may hold
+sequences that steer it.
+
+Everything that the program prints passes here, whichever command prints it, also its errors and the lines of
+its log.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Write letters that cannot be printed as `\\u001b`, on both outputs: in JSON that is the same text."""
+    before = sys.stdout, sys.stderr
+    ours = sys.stdout, sys.stderr = tuple(map(_over, before))
+    try:
+        yield
+    finally:
+        # Where the reader of a pipe has gone, click has put an output of its own in the place, which stays
+        # silent.
+        if sys.stdout is ours[0]:
+            sys.stdout.flush()
+            sys.stdout = before[0]
+        if sys.stderr is ours[1]:
+            sys.stderr.flush()
+            sys.stderr = before[1]
+
+
+def _over(stream: object) -> io.TextIOWrapper:
+    """A stream that writes to another one; what is not text in the stream's encoding is marked as such."""
+    if not isinstance(stream, io.TextIOWrapper):
+        raise TypeError(f"expected an output of text, got {stream!r}")
+    stream.flush()
+    out = _Guard(stream.buffer, stream.encoding)
+    return io.TextIOWrapper(out, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+
+
+class _Guard(io.BufferedIOBase):
+    """Bytes of text on their way to the terminal."""
+
+    def __init__(self, out: BinaryIO, encoding: str) -> None:
+        self._out, self._encoding = out, encoding
+        self.name = out.name if hasattr(out, "name") else ""
+        self._text = codecs.getincrementaldecoder(encoding)("backslashreplace")
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        given = bytes(data)
+        text = self._text.decode(given)
+        if not text.isprintable():
+            text = "".join(
+                letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text
+            )
+        self._out.write(text.encode(self._encoding, "backslashreplace"))
+        return len(given)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+    def fileno(self) -> int:
+        return self._out.fileno()
+
+
+def _escaped(letter: str) -> str:
+    """A letter as JSON writes it."""
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

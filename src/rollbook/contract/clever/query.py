@@ -1,0 +1,258 @@
+"""What a request asks of an endpoint: its query string checked against the row, and the links of the answer.
+
+Everything here happens before the database is touched: a bad `limit` never opens a connection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_plus
+
+from rollbook.contract.clever.endpoints import LINKS, USER_LINKS, Endpoint
+from rollbook.domain import snapshot_names
+from rollbook.domain.kinds import KIND, ROLE
+from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.errors import BadParameter, TooLarge
+
+LIMIT_DEFAULT = 100
+LIMIT_MAX = 10_000
+LAST = "last"
+# Our own, opt-in: on /events, the full difference from a kept snapshot to now instead of the feed.
+SINCE_SNAPSHOT = "since_snapshot"
+# The one parameter that takes several values.
+RECORD_TYPE = "record_type"
+
+_ID = re.compile(r"[0-9a-fA-F]{24}")
+_DIGITS = re.compile(r"[0-9]+")
+# Parameters that hold a position.
+CURSORS = ("starting_after", "ending_before")
+# A parameter that holds a position, and the id in it.
+Cursor = tuple[str, str]
+# What follows the name of a list where clients write one as `role[]` (PHP, axios) or `role[0]` (Typhoeus).
+_INDEX = re.compile(r"\[[0-9]*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked query: a position (`after` or `before` an id; `before` may be `last`), a size, and
+    filters."""
+
+    limit: int = LIMIT_DEFAULT
+    after: str | None = None
+    before: str | None = None
+    count: bool = False
+    role: str | None = None
+    primary: bool = False
+    school: str | None = None
+    record_types: tuple[str, ...] = ()
+    since_snapshot: SnapshotName | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """The cursor that the query goes on with; None at an end of the list."""
+        if self.after:
+            return "starting_after", self.after
+        return ("ending_before", self.before) if self.before and self.before != LAST else None
+
+
+_PLAIN = Query()
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of an id: 24 hex characters."""
+    return _ID.fullmatch(text) is not None
+
+
+def parse(endpoint: Endpoint, raw: str) -> Query:
+    """Check the raw query string against the endpoint's row. Parameters that the row does not name are
+    ignored.
+
+    A parameter with an empty value is as good as absent; of a repeated one the last counts. `role[]` and
+    `role[0]` are `role`. Errors: BadParameter (400) names the parameter and what was expected; TooLarge (413)
+    for a limit above 10,000.
+    """
+    if not raw:
+        return _PLAIN
+    known = (*endpoint.parameters, SINCE_SNAPSHOT) if endpoint.has_record_types else endpoint.parameters
+    values = values_of(raw, known)
+    given = {name: each[-1] for name, each in values.items()}
+    if not given:
+        return _PLAIN
+    if given.get("count") == "true":
+        # `count` is documented as not combinable: it counts all that the token sees. `role` is honoured all
+        # the same.
+        return Query(count=True, role=_role(endpoint, given))
+    after, before = (_cursor(name, given.get(name)) for name in CURSORS)
+    if after == LAST:
+        raise BadParameter(
+            "starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)"
+        )
+    if after and before:
+        raise BadParameter("starting_after, ending_before: expected one of the two, got both")
+    return Query(
+        _limit(given.get("limit")),
+        after,
+        before,
+        role=_role(endpoint, given),
+        primary=_primary(given),
+        school=_school(given.get("school")),
+        record_types=_record_types(values.get(RECORD_TYPE, [])),
+        since_snapshot=_snapshot(given.get(SINCE_SNAPSHOT)),
+    )
+
+
+def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
+    """The same for a user token, to which paging means nothing: it gets all that is in its scope (protocol.md
+    2.4)."""
+    kept = (part for part in raw.split("&") if name_of(part) not in ("limit", "count", *CURSORS))
+    return replace(parse(endpoint, "&".join(kept)), limit=LIMIT_MAX)
+
+
+def name_of(part: str) -> str:
+    """The name of the parameter in `name=value`, without the index of a list."""
+    return unquote_plus(part.partition("=")[0]).partition("[")[0]
+
+
+def names(raw: str, name: str) -> bool:
+    """Whether a raw query string names a parameter, however its letters are encoded."""
+    return bool(raw) and any(name_of(part) == name for part in raw.split("&"))
+
+
+def values_of(raw: str, known: Collection[str]) -> dict[str, list[str]]:
+    """The values of each known parameter, in their order; empty ones are left out.
+
+    Errors: BadParameter for brackets that are no index, and for a list of values where one is expected: a
+    filter that cannot be carried out is never dropped silently.
+    """
+    values: dict[str, list[str]] = {}
+    for part in raw.split("&"):
+        key, value = (unquote_plus(half) for half in (part.partition("=")[0], part.partition("=")[2]))
+        name = key.partition("[")[0]
+        if not value or name not in known:
+            continue
+        each = values.setdefault(name, [])
+        if name != key:
+            if not _INDEX.fullmatch(key, len(name)):
+                raise BadParameter(f"{name}: expected {name}=..., got {key[:40]!r}")
+            if name != RECORD_TYPE and each and each[-1] != value:
+                raise BadParameter(f"{name}: expected one value, got a list")
+        each.append(value)
+    return values
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT_DEFAULT
+    digits = text.lstrip("0")
+    if not digits or not _DIGITS.fullmatch(text):
+        raise BadParameter(f"limit: expected a whole number from 1 to {LIMIT_MAX}, got {text[:40]!r}")
+    # Compared by length first: a number may be as long as a query string, and int() refuses the longest.
+    if len(digits) > len(str(LIMIT_MAX)) or int(digits) > LIMIT_MAX:
+        raise TooLarge("Request entity too large")
+    return int(digits)
+
+
+def _cursor(name: str, text: str | None) -> str | None:
+    if text is None or text == LAST:
+        return text
+    if not is_id(text):
+        raise BadParameter(f"{name}: expected an id of 24 hex characters, got {text[:40]!r}")
+    return text.lower()
+
+
+def _snapshot(text: str | None) -> SnapshotName | None:
+    if text is None:
+        return None
+    name = snapshot_names.parse(text)
+    if name is None:
+        raise BadParameter(
+            f"{SINCE_SNAPSHOT}: expected what x-rollbook-snapshot said, such as "
+            f"41-9f86d081, got {text[:40]!r}"
+        )
+    return name
+
+
+def _school(text: str | None) -> str | None:
+    if text is not None and not is_id(text):
+        raise BadParameter(f"school: expected an id of 24 hex characters, got {text[:40]!r}")
+    return text.lower() if text else None
+
+
+def _role(endpoint: Endpoint, given: dict[str, str]) -> str | None:
+    role = given.get("role")
+    if role is not None and role not in endpoint.roles:
+        raise BadParameter(f"role: expected one of {', '.join(endpoint.roles)}, got {role[:40]!r}")
+    return role
+
+
+def _primary(given: dict[str, str]) -> bool:
+    value = given.get("primary")
+    if value not in (None, "true"):
+        raise BadParameter(f"primary: expected 'true' or nothing, got {value[:40]!r}")
+    return value == "true"
+
+
+def _record_types(values: list[str]) -> tuple[str, ...]:
+    """Kinds of record: the parameter may be repeated, and a value may hold several, separated by commas."""
+    kinds = tuple(kind.strip() for value in values for kind in value.split(",") if kind.strip())
+    for kind in kinds or values:
+        if kind not in KIND:
+            raise BadParameter(f"record_type: expected some of {', '.join(sorted(KIND))}, got {kind[:40]!r}")
+    return kinds
+
+
+def link(rel: str, uri: str) -> str:
+    """One link as JSON text; the uri may hold whatever a client sent."""
+    return f'{{"rel":"{rel}","uri":{json.dumps(uri)}}}'
+
+
+def page_links(path: str, raw: str, query: Query, first: str | None, last: str | None, has_more: bool) -> str:
+    """The links of a list page, as JSON text: self, then prev, then next, as recorded.
+
+    `first` and `last` are the ids of the page's ends, None on an empty page; `has_more` says that the page is
+    full and records follow it in its own direction. A page reached with a cursor has a link back even when
+    nothing is there; an empty page leads back to where it was asked from.
+    """
+    links = [link("self", f"{path}?{raw}" if raw else path)]
+    rest = "&".join(part for part in raw.split("&") if part and name_of(part) not in CURSORS)
+    base = f"{path}?{rest}&" if rest else f"{path}?"
+    if query.before:
+        if has_more and first:
+            links.append(link("prev", f"{base}ending_before={first}"))
+        if query.before != LAST:
+            links.append(link("next", f"{base}starting_after={last or query.before}"))
+    else:
+        if query.after:
+            links.append(link("prev", f"{base}ending_before={first or query.after}"))
+        if has_more and last:
+            links.append(link("next", f"{base}starting_after={last}"))
+    return f"[{','.join(links)}]"
+
+
+def cursors(query: Query, first: str | None, last: str | None) -> tuple[Cursor, ...]:
+    """The cursors with which a client may go on from a page, by its links or by its ends; arguments as for
+    `page_links`."""
+    is_first = query.cursor is None and query.before is None  # nothing lies before it
+    ends = (
+        ("ending_before", None if is_first else first or query.after),
+        ("starting_after", last or query.before),
+    )
+    return tuple((name, id_) for name, id_ in ends if id_ and id_ != LAST)
+
+
+def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozenset[str] = frozenset()) -> str:
+    """The links of a single record, as JSON text; `prefix` is the version part of the path (`/v3.0`).
+
+    `roles` is the role mask of a user, 0 for other kinds; `missing` names links that lead nowhere for this
+    record.
+    """
+    path = f"{prefix}/{kind}/{id_}"
+    tails = _user_tails(roles) if kind == "users" else LINKS[kind]
+    return f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
+
+
+def _user_tails(roles: int) -> tuple[str, ...]:
+    return tuple(tail for tail, names in USER_LINKS if any(ROLE[name].bit & roles for name in names))

@@ -1,0 +1,160 @@
+"""The demo's districts: generated, synced, and opened with the published test credentials.
+
+`rollbook demo` runs this as a process of its own, so that the engine's memory is given back before the server
+starts.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime, time
+from pathlib import Path
+
+import click
+
+from rollbook import settings as setting_rows
+from rollbook import sync
+from rollbook.commands.options import opened
+from rollbook.demo import demo_folder, published
+from rollbook.demo.published import Client
+from rollbook.domain.access import Access
+from rollbook.errors import RollbookError
+from rollbook.settings import Settings
+from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Grant
+from rollbook.store.district import demo_state, districts
+from rollbook.store.district.demo_state import State
+from rollbook.store.district.districts import District
+from rollbook.store.engine import server_values
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import digest, sealer
+from rollbook.store.records import event_feed, people
+from rollbook.store.records.own_record import change_record
+from rollbook.store.records.people import Person
+from rollbook.sync import How
+from rollbook.synthetic import days, writer
+
+# A published token has no end; a demo that is older than this has been kept too long.
+FOREVER_SECONDS = 100 * 365 * 24 * 3600
+# When a demo begins: in the morning of the first school day, whenever it is made, so that its dates and ids
+# are the same.
+BEGIN = datetime.combine(days.FIRST_DAY, time(6), UTC).timestamp()
+# A small district beside the first one, as most applications have more than one; it does not move.
+SECOND_DISTRICT = "#DEMO Birch Lake Schools"
+SECOND_STUDENTS = 150
+# Among how many people the holder of a user token is looked for.
+CANDIDATES = 50
+
+
+def prepare(folder: Path, district_name: str, students: int, seed: int, base: str) -> None:
+    """Make the demo in a folder: SIS files, two synced districts, and an application of each tier; `base` is
+    its address."""
+    demo_folder.begin(folder)
+    settings = setting_rows.read(
+        {}, database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY)
+    )
+    with opened(settings, may_begin=True) as database:
+        districts.fix_ids(database, f"{students} {seed}", BEGIN)
+        with database.write() as connection:
+            demo_state.own(connection, (district_name, SECOND_DISTRICT))
+            # So that its records tell the address from the first moment on, and no event has to.
+            server_values.write(connection, districts.BASE_ADDRESS, base)
+        first = _first_district(database, settings, folder / demo_folder.FILES, district_name, students, seed)
+        second = _second_district(database, settings, seed + 1)
+        _register(database, settings, first, second)
+        with database.read() as connection:
+            access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        if access:
+            renew_user_tokens(database, access, first)
+
+
+def _first_district(
+    database: Database, settings: Settings, files: Path, name: str, students: int, seed: int
+) -> District:
+    """The district that the demo's moves are about; its files stay."""
+    district = districts.create(database, name)
+    writer.write(files, students=students, seed=seed)
+    state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
+    sync.run(database, district, files, settings, how=How(moment=BEGIN, note=state.as_note()))
+    with database.read() as connection:
+        whole = people.whole(connection, district.number)
+        found = people.search(connection, whole, text="", role="district_admin", school="", limit=1)
+    if found:
+        change_record(database, district, "contact", {"contact": found[0].id})
+    return district
+
+
+def _second_district(database: Database, settings: Settings, seed: int) -> District:
+    district = districts.create(database, SECOND_DISTRICT)
+    with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as files:
+        writer.write(Path(files), students=SECOND_STUDENTS, seed=seed)
+        state = State(SECOND_STUDENTS, seed, BEGIN, 0, days.date_of(0).isoformat())
+        sync.run(database, district, Path(files), settings, how=How(moment=BEGIN, note=state.as_note()))
+    return district
+
+
+def _register(database: Database, settings: Settings, first: District, second: District) -> None:
+    """The published applications. Teachers let the Library one in themselves, so it is connected to no
+    district."""
+    made = {client: _application(database, client) for client in published.CLIENTS}
+    for client, district, token in (
+        (published.APPLICATION, first, published.DISTRICT_TOKEN),
+        (published.APPLICATION, second, published.SECOND_TOKEN),
+        (published.SSO, first, published.SSO_TOKEN),
+    ):
+        view = sync.view_of(database, district, made[client].asks, settings)
+        applications.connect(
+            database, sealer(database, settings), made[client], district, view, token=token, is_demo=True
+        )
+    # Only now, so that the feed begins empty.
+    application = made[published.APPLICATION]
+    event_feed.switch(database, applications.change(database, application, has_events=True).number, on=True)
+
+
+def _application(database: Database, client: Client) -> Application:
+    made, _ = applications.create(
+        database,
+        client.name,
+        tier=client.tier,
+        client_id=client.client_id,
+        secret=client.secret,
+        has_oidc=client.has_oidc,
+        is_demo=True,
+    )
+    return made
+
+
+def renew_user_tokens(database: Database, access: Access, district: District) -> None:
+    """Give the published user tokens to one person of each role that the district has, unless they have one
+    who is there."""
+    application = applications.find(database, access.client_id)
+    with database.write() as connection:
+        whole = people.whole(connection, district.number)
+        for token, role in published.USER_TOKENS:
+            known = logins.resolve(connection, token, in_demo=True)
+            holder = people.get(connection, whole, known.user) if known else None
+            if holder and role in holder.roles:
+                continue
+            logins.revoke(connection, digest(token))
+            if person := _holder(connection, whole, role):
+                grant = Grant(
+                    application.number, district.number, person.id, role, "district", "", logins.now()
+                )
+                logins.mint(connection, grant, seconds=FOREVER_SECONDS, token=token, is_demo=True)
+
+
+def _holder(connection: Connection, whole: Access, role: str) -> Person | None:
+    """Somebody of the role, and of no other if possible: many clients take the first role that a person has
+    for the only one."""
+    found = people.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
+    return min(found, key=lambda person: len(person.roles), default=None)
+
+
+if __name__ == "__main__":
+    try:
+        prepare(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    except RollbookError as error:
+        click.echo(f"rollbook: {error}", err=True)
+        sys.exit(1)

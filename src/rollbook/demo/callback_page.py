@@ -1,0 +1,52 @@
+"""A demo's own address for logins to return to: it shows what an application is sent, and how to go on from
+there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.demo import published
+from rollbook.store.accounts import applications, logins
+from rollbook.store.district import districts
+from rollbook.web.http.visits import ARRIVED, Desk, Visit
+
+
+def routes(desk: Desk, district_name: str) -> list[Route]:
+    """The route; the page is the district's of that name where nothing else tells."""
+    return [Route(ARRIVED, desk.at(partial(arrived, district_name=district_name)), methods=["GET"])]
+
+
+def arrived(desk: Desk, visit: Visit, *, district_name: str) -> Response:
+    """What was sent; for a code of one of the demo's applications, the line that exchanges it, with its
+    published secret."""
+    code = dict(visit.query).get("code", "")
+    portal, name = "/login", district_name
+    exchange = _exchange(desk, published.APPLICATION.client_id, code) if code.isalnum() else ""
+    with desk.database.read() as connection:
+        if found := logins.grant_of(connection, code):
+            grant, _, _ = found
+            client_id = applications.by_number(connection, grant.application).client_id
+            exchange = _exchange(desk, client_id, code)
+            district = districts.by_number(connection, grant.district)
+            portal, name = f"/in/{districts.slug(district)}", district.name
+    seconds = desk.settings.code_seconds
+    return desk.page(
+        visit,
+        "arrived.html",
+        given=visit.query,
+        exchange=exchange,
+        portal=portal,
+        seconds=seconds,
+        district=name,
+    )
+
+
+def _exchange(desk: Desk, client_id: str, code: str) -> str:
+    basic = next((client.basic for client in published.CLIENTS if client.client_id == client_id), "")
+    return basic and (
+        f'curl -H "Authorization: Basic {basic}" -d grant_type=authorization_code -d code={code}'
+        f" -d redirect_uri={desk.base}{ARRIVED} {desk.base}/oauth/tokens"
+    )

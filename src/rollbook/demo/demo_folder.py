@@ -1,0 +1,137 @@
+"""The folder of a demo: its marker, and what is removed from it, which is only what a demo made.
+
+The marker is the first file of the folder. If the folder holds anything that a demo did not make, such as a
+real server's database, key or SIS files, the command refuses and touches nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from rollbook.errors import BadSetting, Refused
+from rollbook.store.district import demo_state
+from rollbook.store.engine import keys
+from rollbook.store.engine.shared_counters import SHARED
+from rollbook.store.engine.sqlite import inspected
+from rollbook.synthetic import writer
+
+MARKER = ".rollbook-demo"
+READY = "ready"
+DATABASE = "rollbook.db"
+KEY = f"{DATABASE}.key"
+FILES = "files"
+# What a demo makes, in the order in which it is removed: what is left after a break is still known as the
+# demo's.
+MADE = (READY, "advance.lock", f"{KEY}{SHARED}", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE)
+
+
+def is_ready(folder: Path) -> bool:
+    """Whether a demo was made here to its end. Errors: Refused when the database here is no demo's."""
+    if not ((folder / READY).exists() and (folder / DATABASE).exists()):
+        return False
+    try:
+        with inspected(folder / DATABASE) as connection:
+            is_demo = demo_state.is_demo(connection)
+    except BadSetting:
+        is_demo = False
+    if not is_demo:
+        raise _refused(folder, DATABASE)
+    return True
+
+
+def begin(folder: Path) -> None:
+    """Mark an empty folder as a demo's, and make its key. Errors: Refused for a folder in which something
+    is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in sorted(os.listdir(folder)):
+        raise _refused(folder, name)
+    key = keys.new()
+    marker = orjson.dumps({"made_by": "rollbook demo", "key_digest": keys.digest(key.decode())})
+    with open(folder / MARKER, "xb") as file:
+        file.write(marker)
+        os.fsync(file.fileno())
+    keys.place(folder / KEY, key)
+
+
+def clear(folder: Path) -> None:
+    """Remove a demo, also one that was never finished; a folder that is not there is made.
+
+    Errors: Refused when the folder cannot be used, or holds anything that a demo did not make; nothing is
+    removed then.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in _foreign(folder):
+            raise _refused(folder, name)
+        for name in MADE:
+            (folder / name).unlink(missing_ok=True)
+        if (folder / FILES).exists():
+            shutil.rmtree(folder / FILES)
+        (folder / MARKER).unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(
+            f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder"
+        ) from None
+
+
+def _refused(folder: Path, name: str) -> Refused:
+    where = f"folder: {folder} holds {name}, which no demo made"
+    if not (folder / MARKER).exists():
+        where = f"folder: {folder} holds {name}, and no demo has marked the folder as its own ({MARKER})"
+    return Refused(
+        f"{where}; nothing was touched. Choose another folder with --folder, or remove {name} yourself"
+    )
+
+
+def _foreign(folder: Path) -> Iterator[str]:
+    """What is in the folder that a demo did not make."""
+    names = sorted(os.listdir(folder))
+    digest = _key_digest(folder)
+    if digest is None:
+        yield from names
+        return
+    for name in names:
+        if name not in (*MADE, MARKER, FILES) or not _is_plain(folder / name, is_folder=name == FILES):
+            yield name
+    if FILES in names:
+        yield from (f"{FILES}/{name}" for name in writer.foreign(folder / FILES, is_whole=True))
+    if KEY in names and keys.digest((folder / KEY).read_text("latin-1")) != digest:
+        yield KEY
+    yield from _foreign_in_database(folder, names)
+
+
+def _foreign_in_database(folder: Path, names: list[str]) -> Iterator[str]:
+    """What is in the database that a demo did not make; also a log without its database, which nobody can
+    look into."""
+    if DATABASE not in names:
+        yield from (name for name in names if name.startswith(f"{DATABASE}-"))
+        return
+    try:
+        with inspected(folder / DATABASE) as connection:
+            yield from (f"{what} in {DATABASE}" for what in demo_state.foreign(connection))
+    except BadSetting:
+        yield DATABASE
+
+
+def _is_plain(path: Path, *, is_folder: bool) -> bool:
+    """Whether it is a file, or the folder, of the demo's own: what a link leads to is somebody else's."""
+    kind = path.lstat().st_mode
+    return stat.S_ISDIR(kind) if is_folder else stat.S_ISREG(kind)
+
+
+def _key_digest(folder: Path) -> str | None:
+    """The digest of the demo's key, as the marker has it; None without a marker. An unfinished marker comes
+    before any key."""
+    try:
+        if not _is_plain(folder / MARKER, is_folder=False):
+            return None
+        text = (folder / MARKER).read_bytes()
+        return str(orjson.loads(text)["key_digest"]) if text else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

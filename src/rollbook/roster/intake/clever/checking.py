@@ -1,0 +1,160 @@
+"""What a check and a level are, and the rules that several files share; the rules of each file are in
+`levels`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollbook.contract.clever.columns import columns_of
+from rollbook.roster.intake.csv.raw_tables import Tables
+from rollbook.roster.problems import ConflictingRepeat, DuplicateId, MissingValue, Problem, RewrittenId
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule: a query for the rows of a file that break it, which selects `row, value, expected`.
+
+    `header` is the column that is wrong, and without it in the file there is nothing to check; None when the
+    query itself selects it, as `column_name`. `file` is None for a rule over several files, whose query
+    selects `file`, too.
+
+    Most rules find nothing in most districts, and the engine spends more on preparing a long query than on
+    running a short one. So the query only runs if `sign`, a condition, is true of a row of the file (one pass
+    looks for all signs of a file), and if `suspects`, a short query, finds rows, which the query reads as the
+    table `suspects`.
+    """
+
+    problem: type[Problem]
+    file: str | None
+    header: str | None
+    query: str
+    suspects: str = ""
+    sign: str = ""
+
+    def applies_to(self, tables: Tables) -> bool:
+        """Whether the district sent what the rule is about."""
+        if self.file is None:
+            return True
+        return (
+            self.file in tables.columns if self.header is None else tables.has(self.file, self.header.lower())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Rules that do not need one another, in any order, then the statements that keep what is left."""
+
+    checks: tuple[Check, ...]
+    keep: tuple[str, ...] = ()
+
+
+def table_of(file: str) -> str:
+    """The view of a file's rows; `usable_` before it leaves out the rows with an error so far."""
+    return file.removesuffix(".csv")
+
+
+def missing_values(file: str, *headers: str) -> tuple[Check, ...]:
+    """A required value is blank; `headers` if they are not all the columns that the contract requires."""
+    required = headers or tuple(column.header for column in columns_of(file) if column.required)
+    return tuple(
+        Check(
+            MissingValue,
+            file,
+            header,
+            f"""SELECT "row", '' AS value, NULL AS expected FROM {table_of(file)} WHERE {header.lower()} = ''""",
+            sign=f"{header.lower()} = ''",
+        )
+        for header in required
+    )
+
+
+def rewritten_ids(file: str) -> tuple[Check, ...]:
+    """An id such as 1.23457E+11 has lost its digits: it belongs to nobody, and rows that share it are not
+    one."""
+    return tuple(
+        Check(
+            RewrittenId,
+            file,
+            column.header,
+            f"""SELECT "row", {column.name} AS value, NULL AS expected FROM {table_of(file)} WHERE is_rewritten({column.name})""",
+            sign=f"contains({column.name}, '+')",
+        )
+        for column in columns_of(file)
+        if column.required and column.name.endswith("_id")
+    )
+
+
+def unknown_reference(problem: type[Problem], file: str, header: str, keys: str) -> Check:
+    """A value is not among the keys (a query for `key`) that the levels above kept."""
+    column = header.lower()
+    unknown = f"""
+        SELECT "row", {column} AS value
+        FROM {table_of(file)} ANTI JOIN ({keys}) AS known ON known.key = {column}
+        WHERE {column} <> '' AND NOT is_rewritten({column})
+    """
+    return Check(problem, file, header, with_nearest(keys), suspects=unknown)
+
+
+def with_nearest(keys: str) -> str:
+    """The suspects (`row` and `value`), unknown values, each with the key that is `alike`, if there is
+    one."""
+    return f"""
+        WITH sought AS (SELECT DISTINCT alike(value) AS form FROM suspects),
+        nearest AS (
+            SELECT alike(key) AS form, min(key) AS expected FROM ({keys}) SEMI JOIN sought ON form = alike(key) GROUP BY ALL
+        )
+        SELECT "row", value, expected FROM suspects LEFT JOIN nearest ON form = alike(value)
+    """
+
+
+def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
+    """A key (with the columns `also`) was used in an earlier row that is still there."""
+    table, column = f"usable_{table_of(file)}", header.lower()
+    key = ", ".join((column, *also))
+    twice = f"""SELECT {key}, min("row") AS first_row FROM {table} GROUP BY ALL HAVING count(*) > 1"""
+    return Check(
+        DuplicateId,
+        file,
+        header,
+        f"""
+        SELECT "row", {column} AS value, NULL AS expected
+        FROM {table}
+        JOIN suspects USING ({key})
+        WHERE "row" > first_row AND {when}
+        """,
+        suspects=twice,
+    )
+
+
+def conflicts(tables: Tables, file: str, key: str, *apart: str) -> Check:
+    """A further row of one person says something else in a column than the first one; the columns `apart` may
+    differ."""
+    headers = {
+        c.name: c.header for c in columns_of(file) if tables.has(file, c.name) and c.name not in (key, *apart)
+    }
+    if tables.extensions.get(file):
+        headers["ext"] = "ext"
+    differing = " UNION ALL ".join(
+        f"""
+        SELECT "row", '{header}' AS column_name, {column} AS value, first_{column} AS expected
+        FROM rows WHERE {column} IS DISTINCT FROM first_{column}
+        """
+        for column, header in headers.items()
+    )
+    firsts = ", ".join(f'arg_min({column}, "row") AS first_{column}' for column in headers)
+    said = ", ".join(headers)
+    disagreeing = f"""
+        SELECT {key} FROM (SELECT {key}, hash({said}) AS said FROM usable_{table_of(file)})
+        GROUP BY {key} HAVING min(said) <> max(said)
+    """
+    return Check(
+        ConflictingRepeat,
+        file,
+        None,
+        f"""
+        WITH theirs AS MATERIALIZED (SELECT "row", {key}, {said} FROM usable_{table_of(file)} SEMI JOIN suspects USING ({key})),
+        rows AS MATERIALIZED (SELECT * FROM theirs JOIN (SELECT {key}, {firsts} FROM theirs GROUP BY {key}) USING ({key}))
+        {differing or "SELECT NULL"}
+        """,
+        suspects=disagreeing,
+    )

@@ -1,0 +1,99 @@
+"""Runs the rules of `levels` over a district's tables, level by level; what a kept value means is left to
+`meanings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from duckdb import DuckDBPyConnection
+
+from rollbook.contract.clever.columns import FILES
+from rollbook.domain.reading_rules import Rules
+from rollbook.roster import quotable_cells
+from rollbook.roster.findings import Problems
+from rollbook.roster.intake.clever import readings, repeated_rows, words_for_nothing
+from rollbook.roster.intake.clever.checking import Check, table_of
+from rollbook.roster.intake.clever.levels import levels
+from rollbook.roster.intake.csv.raw_tables import Tables
+from rollbook.roster.problems import PROBLEMS, VALUE_CHARACTERS_MAX
+
+
+def check(tables: Tables, rules: Rules) -> Problems:
+    """Find every problem of the rows, and keep the rows without an error.
+
+    The problems stand in the table `problems` of the connection, beside those that reading the files left
+    there.
+    """
+    words_for_nothing.find(tables)
+    for statement in _BEFORE:
+        tables.connection.execute(statement)
+    for level in levels(tables, rules):
+        for rule in _promising(tables, level.checks):
+            _run(tables.connection, rule)
+        for statement in level.keep:
+            tables.connection.execute(statement)
+    readings.build(tables, rules)
+    quotable_cells.hide(tables)
+    return Problems(tables.connection, rules.problems_max)
+
+
+def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
+    """The rules that may find something, those with signs first: one pass over each file tells of all of its
+    signs."""
+    sent = sorted(
+        (rule for rule in rules if rule.applies_to(tables)), key=lambda rule: (not rule.sign, rule.file or "")
+    )
+    for (has_sign, _), together in groupby(sent, lambda rule: (bool(rule.sign), rule.file)):
+        of_file = list(together)
+        if has_sign and (table := of_file[0].file):
+            found = tables.one(
+                f"SELECT {', '.join(f'bool_or({rule.sign})' for rule in of_file)} FROM {table_of(table)}"
+            )
+            of_file = [rule for rule, is_there in zip(of_file, found, strict=True) if is_there]
+        yield from (rule for rule in of_file if not rule.suspects or _finds(tables, rule.suspects))
+
+
+def _finds(tables: Tables, suspects: str) -> bool:
+    """Make the table of a rule's suspects; the engine answers with how many there are."""
+    return bool(tables.one(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")[0])
+
+
+def _run(connection: DuckDBPyConnection, rule: Check) -> None:
+    file = "file" if rule.file is None else f"'{rule.file}'"
+    header = "column_name" if rule.header is None else f"'{rule.header}'"
+    connection.execute(
+        f"""
+        INSERT INTO problems
+        SELECT '{rule.problem.code}', {file}, "row", {header},
+            left(value, {VALUE_CHARACTERS_MAX}), left(expected, {VALUE_CHARACTERS_MAX})
+        FROM ({rule.query})
+        """
+    )
+
+
+_ERRORS: Final = ", ".join(f"'{problem.code}'" for problem in PROBLEMS if problem.left_out == "row")
+_BEFORE: Final = (
+    # One part of a key, with its length before it.
+    "CREATE MACRO part(piece) AS length(coalesce(piece, '')) || ':' || coalesce(piece, '') || ' '",
+    *words_for_nothing.MACROS,
+    *repeated_rows.MACROS,
+    # The roles that a resource names, with any of the usual marks between; `students` is `student`.
+    """
+    CREATE MACRO role_words(roles) AS list_transform(
+        string_split_regex(replace(lower(coalesce(roles, '')), ' ', ''), '[,;/|]'), lambda word: rtrim(word, 's')
+    )
+    """,
+    # What two ids have in common that a spreadsheet or a number format has parted: zeros before, `.0` or a
+    # dot behind, commas between thousands, blanks and marks without a width, letter case.
+    r"CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0*$|[\s,\p{Z}\p{Cf}]', '', 'g'), '0')",
+    # The rows of each file without an error so far.
+    *(
+        f"""
+        CREATE VIEW usable_{file.table} AS SELECT * FROM {file.table}
+        ANTI JOIN (SELECT "row" FROM problems WHERE file = '{file.name}' AND code IN ({_ERRORS})) AS left_out USING ("row")
+        """
+        for file in FILES
+    ),
+)

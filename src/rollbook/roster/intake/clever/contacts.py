@@ -1,0 +1,149 @@
+"""Who is one contact: the rows of students.csv that name one, what tells contacts apart, and which row tells
+of each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rollbook.contract.clever.columns import columns_of
+from rollbook.roster.intake.clever.checking import Check
+from rollbook.roster.intake.clever.repeated_rows import (
+    EMAIL_FORM,
+    Mark,
+    columns_for,
+    differing,
+    is_other,
+    others,
+    selected,
+)
+from rollbook.roster.intake.csv.raw_tables import Tables
+from rollbook.roster.problems import ConflictingContact, IncompleteContact, SharedContactId
+
+COLUMNS: Final = tuple(c.name for c in columns_of("students.csv") if c.name.startswith("contact_"))
+# What makes a contact of a row; the others are often the same in every row of an export.
+_NAMING: Final = tuple(f"said(contact_{part})" for part in ("name", "email", "phone", "sis_id"))
+_SAYS: Final = {"contact_name": "said_name(contact_name, contact_email, contact_phone)"}
+# The rows that name a contact, with its columns; a word for nothing is blank.
+NAMED: Final = f"""
+    CREATE TABLE contact_rows AS
+    SELECT "row", student_id, {", ".join(f"{_SAYS.get(column, f'said({column})')} AS {column}" for column in COLUMNS)}
+    FROM usable_students WHERE {" OR ".join(f"{cell} <> ''" for cell in _NAMING)}
+"""
+
+INCOMPLETE: Final = Check(
+    IncompleteContact,
+    "students.csv",
+    None,
+    """
+    SELECT "row", if(coalesce(contact_name, '') = '', 'Contact_name', 'Contact_type') AS column_name,
+        concat_ws(', ', nullif(contact_name, ''), nullif(contact_type, ''), nullif(contact_email, '')) AS value,
+        'Contact_name and Contact_type' AS expected
+    FROM contact_rows WHERE coalesce(contact_name, '') = '' OR coalesce(contact_type, '') = ''
+    """,
+)
+
+_MARKS: Final = (
+    Mark("Contact_email", EMAIL_FORM),
+    # A phone of one digit all over (000 000 0000) is a filler.
+    Mark("Contact_phone", "regexp_replace(digits({}), '^(0*|1*|9*)$', '')"),
+)
+
+
+def shared_ids(tables: Tables) -> Check:
+    """A contact has the id of another one above it: the child of the one is not tied to the other."""
+    sent = [mark for mark in _MARKS if tables.has("students.csv", mark.header.lower())]
+    columns = {"words": "name_words(contact_name)", **columns_for(sent)}
+    has_other_name = "NOT (list_has_all(words, its_words) OR list_has_all(its_words, words))"
+    named = {"Contact_name": "words <> its_words", **differing(sent)}
+    disagreeing = """
+        SELECT contact_sis_id AS key FROM contact_rows WHERE contact_sis_id <> '' AND contact_name <> ''
+        GROUP BY key HAVING min(contact_name) <> max(contact_name)
+    """
+    query = f"""
+        WITH theirs AS MATERIALIZED (
+            SELECT "row", key, {selected(columns)} FROM contact_rows JOIN suspects ON key = contact_sis_id
+            WHERE contact_name <> ''
+        )
+        {others(columns, is_other(sent, has_other_name, "has_far_words(words, its_words)"), named, "two contacts share this id")}
+    """
+    return Check(SharedContactId, "students.csv", "Contact_sis_id", query, suspects=disagreeing)
+
+
+# An address or a phone of more people by name than a household has is the office's own, or a filler.
+_HOUSEHOLD_MAX: Final = 4
+
+
+def _named(column: str) -> str:
+    """SQL for the names of each value of a column that more rows have than a household holds."""
+    return f"""
+        SELECT DISTINCT '{column}' AS header, {column} AS value, contact_name FROM contact_rows WHERE hash({column}) IN (
+            SELECT hash({column}) FROM contact_rows WHERE {column} <> '' GROUP BY 1 HAVING count(*) > {_HOUSEHOLD_MAX}
+        )
+    """
+
+
+_EVERYBODYS: Final = f"""
+    CREATE TEMP TABLE everybodys AS
+    WITH named AS MATERIALIZED ({_named("contact_email")} UNION ALL {_named("contact_phone")})
+    SELECT header, value FROM named GROUP BY header, value HAVING count(DISTINCT folded(contact_name)) > {_HOUSEHOLD_MAX}
+"""
+
+
+def _everybodys(column: str) -> str:
+    """SQL for the values of a column that contacts of more names have than a household holds."""
+    return f"SELECT value FROM everybodys WHERE header = '{column}'"
+
+
+# Identity of a contact: its own id, else name and email, else name and phone, else all that is said of it
+# (documented). Exact text, and each part with its length before it, so that no two contacts come out equal by
+# chance. An email or phone that everybody has tells nothing.
+_IDENTIFIED: Final = f"""
+    CREATE TABLE kept_contacts AS
+    SELECT "row", student_id, {", ".join(COLUMNS)},
+        CASE
+            WHEN contact_sis_id <> '' THEN 'sis:' || contact_sis_id
+            WHEN tells_who(contact_email) AND contact_email NOT IN ({_everybodys("contact_email")})
+                THEN 'email:' || part(contact_name) || part(contact_email)
+            -- A phone of one digit all over (000 000 0000) is a filler.
+            WHEN replace(digits(contact_phone), left(digits(contact_phone), 1), '') <> ''
+                AND contact_phone NOT IN ({_everybodys("contact_phone")})
+                THEN 'phone:' || part(contact_name) || part(contact_phone)
+            ELSE 'words:' || part(contact_name) || part(contact_type) || part(contact_relationship)
+                || part(contact_phone_type) || part(student_id)
+        END AS key
+    FROM contact_rows ANTI JOIN (SELECT "row" FROM problems WHERE code = '{SharedContactId.code}') AS left_out USING ("row")
+    WHERE contact_name <> '' AND contact_type <> ''
+"""
+
+_SAID: Final = ("contact_name", "contact_email", "contact_phone", "contact_phone_type")
+_BLANKS: Final = " + ".join(f"coalesce({column} = '', true)::INTEGER" for column in _SAID)
+# Which row tells of a contact: where they differ the fullest one, then the first by its text, so that the
+# order of rows does not matter. `row` is the contact's first.
+_CHOSEN: Final = f"""
+    CREATE TABLE first_contacts AS
+    WITH counted AS (
+        SELECT key, min("row") AS "row", min(said) <> max(said) AS differ
+        FROM (SELECT key, "row", hash({", ".join(_SAID)}) AS said FROM kept_contacts) GROUP BY key
+    )
+    SELECT key, "row", "row" AS chosen, differ FROM counted WHERE NOT differ
+    UNION ALL
+    SELECT key, min("row"), arg_min("row", ({_BLANKS}, {", ".join(_SAID)}, "row")), true
+    FROM kept_contacts SEMI JOIN (FROM counted WHERE differ) USING (key) GROUP BY key
+"""
+KEPT: Final = (_EVERYBODYS, _IDENTIFIED, "DROP TABLE contact_rows", _CHOSEN)
+
+CONFLICTING: Final = tuple(
+    Check(
+        ConflictingContact,
+        "students.csv",
+        header,
+        f"""
+        SELECT other."row", other.{header.lower()} AS value, its.{header.lower()} AS expected
+        FROM suspects one
+        JOIN kept_contacts other USING (key) JOIN kept_contacts its ON its."row" = one.chosen
+        WHERE other.{header.lower()} <> its.{header.lower()}
+        """,
+        suspects="FROM first_contacts WHERE differ",
+    )
+    for header in ("Contact_name", "Contact_email", "Contact_phone", "Contact_phone_type")
+)

@@ -1,0 +1,79 @@
+"""What people sign in with, as columns: usernames, emails, and keyed digests of passwords; a password itself
+is in no table.
+
+The digest has two steps with a key of its own each (NMAC). The first is made as a cell is read, the second
+binds it to the person's role, username and email, so that equal passwords of two people show nothing.
+`rollbook.auth.passwords` makes the same of what somebody types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import duckdb
+
+from rollbook.roster.intake.clever.words_for_nothing import is_nothing
+
+TABLE: Final = "roster_credentials"
+# What stands in place of a password that is a word for nothing: no digest, and it opens nothing.
+NO_PASSWORD: Final = "nothing"  # noqa: S105 - says that there is no password
+_BATCH: Final = 10_000
+# Role, the rows that are kept, the columns of username, email and password, and the ids by key.
+_SOURCES: Final = (
+    ("student", "kept_students", "username", "student_email", "password", "students"),
+    ("teacher", "kept_teachers", "username", "teacher_email", "password", "teachers"),
+    ("staff", "kept_staff", "district_username", "email", "password", "staff"),
+    (
+        "district_admin",
+        "kept_administrators",
+        "NULL::VARCHAR",
+        "admin_email",
+        "NULL::VARCHAR",
+        "district_admins",
+    ),
+)
+
+
+def digest(cell: str, key: str) -> str:
+    """SQL for the first step of a password's digest; blank for a blank cell, and when there is no key."""
+    if not key:
+        return f"left({cell}, 0)"
+    return f"""CASE WHEN {cell} = '' THEN '' WHEN {is_nothing(cell)} THEN '{NO_PASSWORD}'
+        ELSE sha256('{key}' || nfc_normalize({cell})) END"""
+
+
+def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
+    """Create `roster_credentials` (role, key, username, email, verifier) of the kept rows: one row a person
+    and role.
+
+    A word for nothing is nobody's username, email or password.
+    """
+    parts = (
+        f"""SELECT '{role}' AS role, key,
+                lower(said_name(coalesce(arg_min({username}, "row"), ''), arg_min({email}, "row"), '')) AS username,
+                lower(said(coalesce(arg_min({email}, "row"), ''))) AS email,
+                replace(coalesce(arg_min({password}, "row"), ''), '{NO_PASSWORD}', '') AS first_digest
+            FROM {table} GROUP BY key"""
+        for role, table, username, email, password, _ in _SOURCES
+    )
+    bound = f"sha256('{key}' || role || chr(10) || username || chr(10) || email || chr(10) || first_digest)"
+    connection.execute(
+        f"""CREATE TABLE {TABLE} AS
+            SELECT role, key, username, email, CASE WHEN first_digest = '' THEN '' ELSE {bound} END AS verifier
+            FROM ({" UNION ALL ".join(parts)}) WHERE username <> '' OR email <> ''"""
+    )
+
+
+def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, str, str]]:
+    """Rows of (person, role, username, email, verifier), once everybody has an id."""
+    parts = " UNION ALL ".join(
+        (
+            f"SELECT id, role, username, email, verifier FROM {TABLE} JOIN all_{source}_id "
+            f"USING (key) WHERE role = '{role}'"
+        )
+        for role, _, _, _, _, source in _SOURCES
+    )
+    found = connection.execute(parts)
+    while batch := found.fetchmany(_BATCH):
+        yield from batch

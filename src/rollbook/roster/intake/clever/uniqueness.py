@@ -1,0 +1,226 @@
+"""Values that only one person should have, and words that say nothing: all rows go in, and an operator is
+told with a count.
+
+An address, username or password that several people have makes nobody out of two, and opens no account of
+another person.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rollbook.contract.clever.columns import FILES, PASSWORD, columns_of
+from rollbook.roster.intake.clever import words_for_nothing
+from rollbook.roster.intake.clever.checking import Check, table_of
+from rollbook.roster.intake.clever.sign_in_columns import NO_PASSWORD
+from rollbook.roster.problems import (
+    MergedNames,
+    Problem,
+    RewrittenNumber,
+    SharedEmail,
+    SharedNumber,
+    SharedPassword,
+    SharedUsername,
+    WordAsId,
+    WordForNothing,
+)
+
+# From so many people on, and such a part of all, an equal password is no chance: passwords of two short words
+# come twice.
+PASSWORD_PEOPLE_MIN: Final = 3
+PASSWORD_PERCENT_MIN: Final = 1
+
+_PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
+# Columns of people by which they are known, joined or signed in.
+_EMAILS: Final = tuple(
+    (file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name.endswith("email")
+)
+_TELLING: Final = (
+    *_EMAILS,
+    *(("students.csv", f"Contact_{part}") for part in ("type", "sis_id")),
+)
+# Files with usernames, and the email that says whether `Nan` is one.
+_USERNAMES: Final = (
+    *(("students.csv", "student_email"), ("teachers.csv", "teacher_email")),
+    *(("staff.csv", "staff_email"), ("admins.csv", "admin_email")),
+)
+# Columns of numbers that no row needs: where a spreadsheet rewrote one, the row goes in.
+_REWRITTEN: Final = tuple(
+    (file.name, c.header)
+    for file in FILES
+    for c in columns_of(file.name)
+    if c.read and not c.required and c.name.endswith(("_id", "_number", "username", "_phone"))
+)
+_NUMBERS: Final = (("students.csv", "Student_number"), ("teachers.csv", "Teacher_number"))
+
+
+def words_as_ids() -> tuple[Check, ...]:
+    """An id is a word for nothing; `NA` may be a school's."""
+    return tuple(
+        Check(
+            WordAsId,
+            file,
+            header,
+            f"""
+            SELECT "row", {header.lower()} AS value, 'an id' AS expected FROM {table_of(file)}
+            WHERE is_nothing({header.lower()}) AND NOT ('{file}' = 'schools.csv' AND lower({header.lower()}) = 'na')
+            """,
+        )
+        for file, header in words_for_nothing.KEYS
+    )
+
+
+def told_once() -> tuple[Check, ...]:
+    """What is told once for a column, or once for a value, about the people that went in."""
+    return (
+        *(_words(*place, "is_nothing({})") for place in _TELLING),
+        _words("students.csv", "Contact_name", "is_no_name({}, contact_email, contact_phone)"),
+        *(_words(file, "Username", f"is_no_name({{}}, {email}, '')") for file, email in _USERNAMES),
+        # A phone without a digit or a letter is a blank one.
+        _words("students.csv", "Contact_phone", "is_nothing({0}) AND regexp_matches(lower({0}), '[a-z]')"),
+        *(_words(*place, "is_rewritten({})", RewrittenNumber, "contains({}, '+')") for place in _REWRITTEN),
+        *(_words(file, "Password", f"{{}} = '{NO_PASSWORD}'") for file in _PEOPLE[:-1]),
+        *(_shared_number(*place) for place in _NUMBERS),
+        _shared(SharedEmail, "email", "max_of_one_file > 1 OR (has_student AND has_other)"),
+        _shared(SharedUsername, "username", "people > 1"),
+        *(_shared_password(file) for file in _PEOPLE[:-1]),
+        _MERGED_NAMES,
+    )
+
+
+def _words(
+    file: str, header: str, condition: str, problem: type[Problem] = WordForNothing, sign: str = ""
+) -> Check:
+    """The cells of a column that meet a condition, told once with their number."""
+    return Check(
+        problem,
+        file,
+        header,
+        f"""
+        SELECT min("row") AS "row", count(*)::VARCHAR AS value, NULL AS expected
+        FROM {table_of(file)} WHERE {condition.format(header.lower())} HAVING count(*) > 0
+        """,
+        sign=(sign or condition).format(header.lower()),
+    )
+
+
+def _shared_number(file: str, header: str) -> Check:
+    column = header.lower()
+    twice = (
+        f"SELECT hash({column}) AS hashed FROM kept_{table_of(file)} WHERE {column} <> '' "
+        "GROUP BY hashed HAVING count(*) > 1"
+    )
+    return Check(
+        SharedNumber,
+        file,
+        header,
+        f"""
+        SELECT min("row") AS "row", {column} AS value, count(*) || ' people, the next in row ' || min("row", 2)[2] AS expected
+        FROM kept_{table_of(file)} WHERE said({column}) <> '' AND hash({column}) IN (FROM suspects)
+        GROUP BY {column} HAVING count(*) > 1
+        """,
+        suspects=twice,
+    )
+
+
+# Whoever may sign in, one row a person and file: in the first of several rows, as `credentials` has them.
+ACCOUNTS: Final = """
+    CREATE VIEW accounts AS
+    SELECT 'students.csv' AS file, 'Student_email' AS email_header, 1 AS place, "row", key, student_email AS email,
+        username, password FROM kept_students
+    UNION ALL SELECT 'teachers.csv', 'Teacher_email', 2, "row", key, teacher_email, username, password FROM kept_teachers
+    UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 3, "row", key, email, district_username, password
+        FROM kept_staff JOIN first_staff USING ("row", key)
+    UNION ALL SELECT 'administrators.csv', 'Admin_email', 4, "row", key, admin_email, NULL, NULL
+        FROM kept_administrators JOIN first_administrators USING ("row", key)
+"""
+
+
+def _shared(problem: type[Problem], column: str, condition: str) -> Check:
+    """An email or a username that several people have, over all files, in any letter case.
+
+    Teacher, staff and administrator of one email are one person.
+    """
+    header = "first.email_header" if column == "email" else "'Username'"
+    said = "said(email)" if column == "email" else "said_name(username, email, '')"
+    twice = (
+        f"SELECT hash(lower({column})) AS hashed FROM accounts WHERE {column} <> '' GROUP BY "
+        "hashed HAVING count(*) > 1"
+    )
+    return Check(
+        problem,
+        None,
+        None,
+        f"""
+        WITH theirs AS MATERIALIZED (
+            SELECT *, lower({column}) AS said, place = 1 AS is_student
+            FROM accounts WHERE {said} <> '' AND hash(lower({column})) IN (FROM suspects)
+        ),
+        persons AS (SELECT *, if(place > 1 AND tells_who(email), email, file || ' ' || key) AS person FROM theirs),
+        of_a_file AS (SELECT said, place, count(*) AS people FROM theirs GROUP BY ALL),
+        shared AS (
+            SELECT said, bool_or(is_student) AS has_student, bool_or(NOT is_student) AS has_other,
+                count(DISTINCT person) AS people, count(*) AS rows, max(of_a_file.people) AS max_of_one_file
+            FROM persons JOIN of_a_file USING (said, place) GROUP BY said
+        )
+        SELECT first.file, first."row", {header} AS column_name, first.said AS value,
+            if({column == "email"}, rows, people) || ' people' AS expected
+        FROM (SELECT said, arg_min(theirs, (place, "row")) AS first FROM theirs GROUP BY said) JOIN shared USING (said)
+        WHERE {condition}
+        """,
+        suspects=twice,
+    )
+
+
+def _shared_password(file: str) -> Check:
+    return Check(
+        SharedPassword,
+        file,
+        "Password",
+        f"""
+        WITH counted AS (
+            SELECT hash({PASSWORD}) AS hashed, count(*) AS people, min("row") AS first_row,
+                sum(count(*)) OVER () * {PASSWORD_PERCENT_MIN} / 100 AS part
+            FROM accounts WHERE file = '{file}' AND {PASSWORD} <> '' AND {PASSWORD} <> '{NO_PASSWORD}' GROUP BY hashed
+            QUALIFY people >= greatest({PASSWORD_PEOPLE_MIN}, part)
+        )
+        SELECT min(first_row) AS "row", NULL AS value,
+            format('{{:,}} people', sum(people)::BIGINT)
+                || if(count(*) = 1, '', format(', with {{:,}} passwords', count(*))) AS expected
+        FROM counted HAVING count(*) > 0
+        """,
+    )
+
+
+_MERGED_NAMES: Final = Check(
+    MergedNames,
+    None,
+    None,
+    """
+    WITH theirs AS MATERIALIZED (
+        SELECT 'teachers.csv' AS file, 'Teacher_email' AS header, 1 AS place, "row", teacher_email AS email, first_name AS first,
+            last_name AS last FROM kept_teachers
+        UNION ALL SELECT file, if(file = 'staff.csv', 'Staff_email', 'Admin_email'), 2, "row", email, first, last
+        FROM kept_staff JOIN first_staff USING ("row", key)
+        UNION ALL SELECT 'administrators.csv', 'Admin_email', 3, "row", admin_email, first_name, last_name
+        FROM kept_administrators JOIN first_administrators USING ("row", key)
+    ),
+    merging AS MATERIALIZED (
+        SELECT file, header, place, "row", email, folded(first) AS first, folded(last) AS last FROM (
+            FROM (SELECT *, count(*) OVER (PARTITION BY place, email) AS people FROM theirs SEMI JOIN suspects USING (email))
+            QUALIFY max(people) OVER (PARTITION BY email) = 1
+        ) WHERE tells_who(email)
+    )
+    SELECT later.file, later."row", later.header AS column_name, later.email AS value,
+        'row ' || first."row" || ' of ' || first.file AS expected
+    FROM merging later JOIN merging first ON first.email = later.email AND first.place < later.place
+    WHERE NOT is_same_name(later.first, first.first) AND NOT is_same_name(later.last, first.last)
+        AND NOT (later.first = first.last AND later.last = first.first)
+    """,
+    suspects="""
+    SELECT email FROM (
+        SELECT 1 AS place, teacher_email AS email FROM kept_teachers UNION ALL SELECT 2, email FROM kept_staff
+        UNION ALL SELECT 3, admin_email FROM kept_administrators
+    ) WHERE email <> '' GROUP BY email HAVING count(DISTINCT place) > 1
+    """,
+)

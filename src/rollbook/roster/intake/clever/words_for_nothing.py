@@ -1,0 +1,158 @@
+"""Words that say nothing (`NULL`, `N/A`, `-`, `#REF!`), as SQL: nobody is known, joined or signed in by one
+of them.
+
+Exports write such words where the SIS has no value. What a value means otherwise is left to `vocabulary`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from rollbook.contract.clever.columns import COLUMNS
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    from rollbook.roster.intake.csv.raw_tables import Tables
+
+# Each may stand alone or several times, in any letter case, with brackets, dashes or blanks around it:
+# `(null)`, `NULL NULL`.
+_WORDS: Final = (
+    *(
+        "null",
+        "nil",
+        "none",
+        "nan",
+        "nothing",
+        "undefined",
+        "unknown",
+        "unk",
+        "blank",
+        "empty",
+        "missing",
+        "void",
+        "tbd",
+        "tba",
+    ),
+    "n ?a",
+    "not (?:available|applicable|provided|given|known|on file|set|entered)",
+    "no ?(?:e ?)?mail",
+    "no (?:contact|data|id|name|password|phone|username|value)",
+)
+_NOTHING: Final = rf"(?:(?:{'|'.join(_WORDS)})(?: |$))*"
+# What a spreadsheet shows in a cell whose formula fails; `#N/A` and `#NULL!` are words above.
+_FAILED_FORMULA: Final = r"#(?:ref!|value!|name[?]|div/0!|num!|spill!|calc!|error!|getting_data)"
+# A cell with one blank for each run of what is no letter or number. Classes of letters are dear: a statement
+# that names this one spends more on it than on reading a small table.
+_SPELLED: Final = r"trim(regexp_replace(lower({}), '[^\p{{L}}\p{{N}}]+', ' ', 'g'))"
+# What most other cells do not pass, at a small part of the price: they begin with no digit, and all their
+# ASCII letters are of such words.
+_PIECES: Final = sorted(
+    {
+        piece.replace("i", "[iİ]")
+        for words in (*_WORDS, _FAILED_FORMULA)
+        for piece in re.findall("[a-z]+(?:/0)?", words)
+    }
+)
+_MAY_BE: Final = rf"(?:[^a-z0-9]|{'|'.join(_PIECES)})*"
+# An address that an office fills in for everybody who has none; `na@` may be a person's initials.
+_PLACEHOLDER: Final = (
+    r"(?:null|nil|none|undefined|unknown"
+    r"|(?:no|fake|dummy|not?[-_.]?valid|invalid)[-_.]?(?:e[-_.]?)?mail|no[-_.]?reply)@.*"
+)
+_EMAIL: Final = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
+
+
+def is_nothing(cell: str) -> str:
+    """SQL: whether a cell holds a word for nothing; a blank cell does not."""
+    is_word = f"regexp_full_match({_SPELLED.format(cell)}, '{_NOTHING}')"
+    has_failed = f"regexp_full_match(lower({cell}), '{_FAILED_FORMULA}')"
+    return f"({cell} <> '' AND {_may_be_nothing(cell)} AND ({is_word} OR {has_failed}))"
+
+
+def _may_be_nothing(cell: str) -> str:
+    return f"(({cell} < '0' OR {cell} >= ':') AND regexp_full_match({cell}, '{_MAY_BE}', 'i'))"
+
+
+def is_email(cell: str) -> str:
+    """SQL: whether a cell has the form of an email, x@y.z (documented)."""
+    return f"regexp_full_match({cell}, '{_EMAIL}')"
+
+
+def tells_who(email: str) -> str:
+    """SQL: whether an email can tell who somebody is: it has the form, and is no address for everybody who
+    has none."""
+    return f"({is_email(email)} AND NOT regexp_full_match(lower({email}), '{_PLACEHOLDER}'))"
+
+
+# Keys of files, by file and header; a word for nothing as one would join what has no id.
+KEYS: Final = (
+    *(
+        ("schools.csv", "School_id"),
+        ("students.csv", "Student_id"),
+        ("teachers.csv", "Teacher_id"),
+        ("staff.csv", "Staff_id"),
+    ),
+    *(("admins.csv", "Staff_id"), ("administrators.csv", "Admin_id"), ("sections.csv", "Section_id")),
+    ("resources.csv", "Resource_id"),
+)
+_ALSO: Final = (
+    "username",
+    "dob",
+    "gender",
+    "student_number",
+    "state_id",
+    "teacher_number",
+    "state_teacher_id",
+)
+# All columns of which a rule asks `is_nothing`: it is only true of the cells of these.
+_COLUMNS: Final = tuple(
+    column
+    for column in COLUMNS
+    if (column.file, column.header) in KEYS
+    or column.name.endswith("email")
+    or column.name.startswith("contact_")
+    or column.name in _ALSO
+)
+
+MACROS: Final = (
+    # A number that a spreadsheet shortened, such as 1.23457E+11; the sign alone is found faster than the
+    # whole form.
+    (
+        "CREATE MACRO is_rewritten(cell) AS contains(cell, '+') AND regexp_full_match(cell, "
+        "'[0-9]([.,][0-9]+)?[eE][+][0-9]{2,3}')"
+    ),
+    # A cell, blank where it holds a word for nothing, or a number that many others have become, too.
+    "CREATE MACRO said(cell) AS CASE WHEN is_nothing(cell) OR is_rewritten(cell) THEN '' ELSE cell END",
+    # Nan and Na are names, too: of somebody whose email or phone says something, where neither is a word for
+    # nothing.
+    """CREATE MACRO is_no_name(name, email, phone) AS is_nothing(name) AND NOT (
+        lower(name) IN ('nan', 'na') AND concat(email, phone) <> ''
+        AND NOT is_nothing(coalesce(email, '')) AND NOT is_nothing(coalesce(phone, '')))""",
+    """CREATE MACRO said_name(name, email, phone) AS
+        CASE WHEN is_no_name(name, email, phone) OR is_rewritten(name) THEN '' ELSE name END""",
+    f"CREATE MACRO is_email(cell) AS {is_email('cell')}",
+    f"CREATE MACRO tells_who(cell) AS {tells_who('cell')}",
+)
+
+
+def find(tables: Tables) -> None:
+    """Create `nothings`, the words for nothing in all columns that rules ask about, and the macro
+    `is_nothing`.
+
+    Few cells are such words, and the same ones come again and again, so that all rules look for them in this
+    one pass.
+    """
+    connection = tables.connection
+    none = "SELECT '' AS word WHERE false"
+    cells = " UNION ".join(
+        (
+            f"SELECT {c.name} AS word FROM {c.file.removesuffix('.csv')} WHERE {c.name} <> '' "
+            f"AND {_may_be_nothing(c.name)}"
+        )
+        for c in _COLUMNS
+        if tables.has(c.file, c.name)
+    )
+    connection.execute(f"CREATE TEMP TABLE candidates AS {cells or none}")
+    found = tables.one(f"CREATE TABLE nothings AS FROM candidates WHERE {is_nothing('word')}")[0]
+    connection.execute("DROP TABLE candidates")
+    connection.execute(f"CREATE MACRO is_nothing(cell) AS {'cell IN (FROM nothings)' if found else 'false'}")

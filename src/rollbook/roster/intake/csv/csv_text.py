@@ -1,0 +1,301 @@
+"""Reads CSV text row by row, by our own grammar: the header always, and all rows of files the engine refuses
+to read as they are.
+
+The grammar is RFC 4180 with what real exports need: blanks around a quoted cell, quotes inside an unquoted
+cell (5" pipe), and quotes inside a quoted cell that nobody doubled, as long as they can be read in one way
+only. Line ends are LF by now, and the text is UTF-8. Blank lines count as rows, as in a spreadsheet, and
+yield nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from rollbook.roster.intake.csv.folder import Unusable
+from rollbook.roster.intake.csv.header import COLUMNS_MAX
+from rollbook.roster.intake.csv.layout import CELL_BYTES_MAX, ROW_BYTES_MAX, unified_blocks
+from rollbook.roster.problems import (
+    CellTooLong,
+    EmptyFile,
+    FieldCount,
+    InnerQuotes,
+    MoreFieldCounts,
+    OpenQuote,
+    Problem,
+    RowTooLong,
+    SeparatorRow,
+    StrayQuote,
+    TooManyColumns,
+    TotalRow,
+)
+
+# A cell of a spreadsheet that is to stay text, ="0012, B", may hold commas, and goes on as it is.
+_PLAIN: Final = re.compile(rb'[ \t]*="(?:[^"\n]|"")*"[ \t]*(?=,|\n|\Z)|[^,\n]*')
+_FORMULA: Final = re.compile(r'="(.*)"', re.DOTALL)
+_OPENING: Final = re.compile(rb'[ \t]*"')
+# The first line with which a file tells a spreadsheet what separates its columns: sep=;
+_SEPARATOR_LINE: Final = re.compile(r'[ \t]*"?sep=.?"?[, \t]*', re.IGNORECASE)
+_ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
+# A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the
+# line.
+_LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
+
+# The first rows that cannot be read, and the first quotes that were not doubled, are named; more of them
+# would not help.
+NAMED_MAX: Final = 100
+# How many rows may stand above the header for a message to name it.
+_ROWS_ABOVE_MAX: Final = 20
+# What lines between rows are drawn with.
+RULES: Final = b"-=_+*~#|:. \t"
+# What exporters write below the last row: a word for all rows and their number, in one cell or two; or "(4
+# rows affected)".
+_KINDS: Final = "count|number|of|records|rows|students|teachers|staff|sections|enrollments|schools"
+_NUMBER: Final = r"[0-9]+(?:[,. ][0-9]{3})*"
+TOTAL: Final = (
+    rf"(?:(?:grand|sub)[ -]?)?(?:totals?|(?:record|row) count|count)(?: (?:{_KINDS}))*[ :=]*(?:{_NUMBER})?"
+)
+TOTAL_OR_NUMBER: Final = rf"(?:{TOTAL}|{_NUMBER})?"
+_COUNTED: Final = re.compile(
+    (
+        rf"{TOTAL}[,]*(?:{_NUMBER})?|[(]?{_NUMBER} (?:rows?|records?)(?: "
+        r"(?:affected|selected|returned|exported))?[.)]*"
+    ),
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row's cells; `inner` is a cell whose inner quotes were not doubled, if there is one."""
+
+    number: int
+    cells: list[bytes]
+    inner: bytes | None = None
+
+
+def header_row(name: str, path: Path) -> tuple[int, list[str]]:
+    """The number and the cells of the first row that is not blank, and no line for a spreadsheet.
+
+    Errors: Unusable when there is none, or it is too long or has too many columns to be a header.
+    """
+    for row in rows(name, path):
+        if len(row.cells) > COLUMNS_MAX:
+            raise Unusable(
+                TooManyColumns(name, row=row.number, value=str(len(row.cells)), expected=str(COLUMNS_MAX))
+            )
+        return row.number, _texts(row)
+    raise Unusable(EmptyFile(name))
+
+
+def rows_below(name: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows after the first one, as `header_row` returns it, as far as a header is looked for and a row
+    can be read."""
+    try:
+        for row in islice(_data(name, path), _ROWS_ABOVE_MAX):
+            yield row.number, _texts(row)
+    except Unusable:
+        return
+
+
+def _texts(row: Row) -> list[str]:
+    return [_without_formula(cell.decode("utf-8", "replace").strip()) for cell in row.cells]
+
+
+def _without_formula(cell: str) -> str:
+    formula = _FORMULA.fullmatch(cell)
+    return formula[1].replace('""', '"') if formula else cell
+
+
+def first_line(path: Path) -> tuple[int, str, int | None]:
+    """The first line that is not blank, or as much of it as a header may have, and its number.
+
+    A line that tells a spreadsheet the separator is passed over; its number comes last.
+    """
+    number, told = 0, None
+    for block in unified_blocks(path):
+        for line in block[:ROW_BYTES_MAX].split(b"\n"):
+            number += 1
+            text = line.decode("utf-8", "replace")
+            if told is None and _SEPARATOR_LINE.fullmatch(text):
+                told = number
+            elif text.strip():
+                return number, text, told
+    return number, "", told
+
+
+def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Problem, ...]]:
+    """Write every row of data as strict CSV, its row number before it; return how many, and warnings.
+
+    Rows whose cells are all blank are left out, and so are lines of dashes. Errors: Unusable with every row
+    that does not fit the header: the first ones named, all of them counted. Reading ends at a row whose end
+    cannot be found.
+    """
+    count = misfits = 0
+    stops: list[Problem] = []
+    warnings: list[Problem] = []
+    with to.open("wb") as clean:
+        try:
+            for row in _data(name, path):
+                if len(row.cells) == width:
+                    clean.write(b"%d,%b\n" % (row.number, b",".join(map(_quoted, row.cells))))
+                    count += 1
+                elif remark := _no_data(name, row):
+                    warnings.append(remark)
+                else:
+                    misfits += 1
+                    stops += [_misfit(name, row, width)] if misfits <= NAMED_MAX else []
+                if row.inner is not None and len(warnings) < NAMED_MAX:
+                    warnings.append(InnerQuotes(name, row=row.number, value=row.inner.decode("utf-8")))
+        except Unusable as error:
+            raise Unusable(*stops, *error.problems) from None
+    if misfits > NAMED_MAX:
+        stops.append(MoreFieldCounts(name, value=f"{misfits - NAMED_MAX:,}", expected=str(width)))
+    if stops:
+        raise Unusable(*stops)
+    return count, tuple(warnings)
+
+
+def _data(name: str, path: Path) -> Iterator[Row]:
+    """Every row that is not blank, but for the header."""
+    data = rows(name, path)
+    next(data)
+    return data
+
+
+def rows(name: str, path: Path) -> Iterator[Row]:
+    """Every row that is not blank, in order, but for a first one that tells a spreadsheet the separator."""
+    reader = _Reader(name, path)
+    is_first = True
+    while (row := reader.next_row()) is not None:
+        if any(map(bytes.strip, row.cells)):
+            if not (is_first and _SEPARATOR_LINE.fullmatch(b",".join(row.cells).decode("utf-8", "replace"))):
+                yield row
+            is_first = False
+
+
+def _no_data(name: str, row: Row) -> Problem | None:
+    """Why a row that does not fit the header holds no data: a line of dashes, or one that counts the rows."""
+    if not b"".join(row.cells).translate(None, RULES):
+        return SeparatorRow(name, row=row.number)
+    line = b",".join(cell.strip() for cell in row.cells).strip(b",")
+    return TotalRow(name, row=row.number) if _COUNTED.fullmatch(line.decode("utf-8", "replace")) else None
+
+
+def _misfit(name: str, row: Row, width: int) -> Problem:
+    if row.inner is not None:
+        return StrayQuote(name, row=row.number, value=row.inner.decode("utf-8"))
+    further = len(row.cells) - width
+    found = str(len(row.cells))
+    if further > 0 and not any(map(bytes.strip, row.cells[width:])):
+        found += f", of which the last {'one is' if further == 1 else f'{further} are'} blank"
+    return FieldCount(name, row=row.number, value=found, expected=str(width))
+
+
+def _quoted(cell: bytes) -> bytes:
+    return b'"%b"' % cell.replace(b'"', b'""')
+
+
+class _Reader:
+    """Walks through a file with at least one whole row of it in memory, and never more than a few MiB."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self._name = name
+        self._blocks = unified_blocks(path)
+        self._buffer = next(self._blocks, b"")
+        self._at = 0
+        self._number = 0
+
+    def next_row(self) -> Row | None:
+        self._fill()
+        if self._at == len(self._buffer):
+            return None
+        self._number += 1
+        end = self._buffer.find(b"\n", self._at, self._at + ROW_BYTES_MAX)
+        line = self._buffer[self._at : end if end >= 0 else self._at + ROW_BYTES_MAX]
+        if b'"' in line:
+            return self._row_with_quotes()
+        self._leave(self._at + len(line))
+        cells = line.split(b",")
+        if len(line) > CELL_BYTES_MAX:
+            for cell in cells:
+                self._limit(cell)
+        return Row(self._number, cells)
+
+    def _fill(self) -> None:
+        while (
+            len(self._buffer) - self._at <= ROW_BYTES_MAX + 2 * CELL_BYTES_MAX
+            and (block := next(self._blocks, None)) is not None
+        ):
+            self._buffer = self._buffer[self._at :] + block
+            self._at = 0
+
+    def _leave(self, end: int) -> None:
+        """Go behind the line end that stands at `end`, or to the end of the file."""
+        if end - self._at >= ROW_BYTES_MAX:
+            raise Unusable(RowTooLong(self._name, row=self._number, expected=f"{ROW_BYTES_MAX:,} bytes"))
+        self._at = min(end + 1, len(self._buffer))
+
+    def _row_with_quotes(self) -> Row:
+        cells: list[bytes] = []
+        inner: bytes | None = None
+        place = self._at
+        while True:
+            opening = _OPENING.match(self._buffer, place)
+            if opening is None:
+                plain = _PLAIN.match(self._buffer, place)
+                cell, place = (plain.group(), plain.end()) if plain else (b"", place)
+            else:
+                cell, place, is_inner = self._quoted_cell(opening.end())
+                inner = cell if is_inner and inner is None else inner
+            self._limit(cell)
+            cells.append(cell)
+            if self._buffer[place : place + 1] != b"," or place - self._at > ROW_BYTES_MAX:
+                break
+            place += 1
+        self._leave(place)
+        return Row(self._number, cells, inner)
+
+    def _quoted_cell(self, start: int) -> tuple[bytes, int, bool]:
+        """The cell whose opening quote ends at `start`, the place behind it, and whether it has quotes that
+        were not doubled."""
+        place = start
+        while (place := self._buffer.find(b'"', place, start + CELL_BYTES_MAX)) >= 0:
+            if self._buffer[place + 1 : place + 2] == b'"':
+                place += 2
+            elif ending := _ENDING.match(self._buffer, place + 1):
+                return self._buffer[start:place].replace(b'""', b'"'), ending.start(1), False
+            else:
+                return self._cell_with_inner_quotes(start)
+        rest = self._buffer[start : start + CELL_BYTES_MAX]
+        begins = rest[:40].decode("utf-8", "replace")
+        if len(rest) < CELL_BYTES_MAX:
+            raise Unusable(OpenQuote(self._name, row=self._number, value=begins))
+        raise Unusable(
+            CellTooLong(self._name, row=self._number, value=begins, expected=f"{CELL_BYTES_MAX:,} bytes")
+        )
+
+    def _cell_with_inner_quotes(self, start: int) -> tuple[bytes, int, bool]:
+        """A cell with quotes that nobody doubled: it ends on its line, at the first quote before a comma or
+        the line's end.
+
+        With doubled ones among them there are two ways to read it, and neither is taken.
+        """
+        line_end = self._buffer.find(b"\n", start, start + CELL_BYTES_MAX)
+        last = _LAST_QUOTE.search(self._buffer, start, line_end if line_end >= 0 else start + CELL_BYTES_MAX)
+        cell = self._buffer[start : last.start()] if last else b""
+        if last is None or b'""' in cell:
+            begins = self._buffer[start : start + 40].decode("utf-8", "replace")
+            raise Unusable(StrayQuote(self._name, row=self._number, value=begins))
+        return cell, last.end(), True
+
+    def _limit(self, cell: bytes) -> None:
+        if len(cell) > CELL_BYTES_MAX:
+            begins = cell[:40].decode("utf-8", "replace")
+            raise Unusable(
+                CellTooLong(self._name, row=self._number, value=begins, expected=f"{CELL_BYTES_MAX:,} bytes")
+            )

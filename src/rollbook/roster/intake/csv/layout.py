@@ -1,0 +1,365 @@
+"""One pass over a file's bytes: is it text, in what encoding, with what line ends, and how many rows should
+come out of it.
+
+Nothing is parsed here. The pass costs little beside parsing, because it only counts and searches in whole
+blocks; it tells whether the engine can read the file as it is, and how many rows it must find.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rollbook.contract.clever.columns import BLANKS, SPACES
+from rollbook.roster.intake.csv.folder import Unusable
+from rollbook.roster.problems import EmptyFile, NotText, NulByte, RowTooLong
+
+CHUNK_BYTES: Final = 1024 * 1024
+# The longest cell and row that a roster may hold; the longest real ones are addresses and names.
+CELL_BYTES_MAX: Final = 64 * 1024
+ROW_BYTES_MAX: Final = 1024 * 1024
+
+_UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
+# What old programs write behind the last row, and how far before the end of the file it is looked for.
+_END_MARK: Final = b"\x1a"
+_END_BYTES: Final = 4096
+# How many rows in another encoding are named.
+_FOREIGN_NAMED: Final = 20
+_ASCII: Final = bytes(range(128))
+_NOT_QUOTE_OR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b'"\n')
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a file's bytes say.
+
+    `rows` counts line ends outside quotes up to the last line that is not empty; it includes the header, and
+    is right only for a file with well-formed quotes and no blank lines between. `foreign_rows` are the first
+    rows that are not UTF-8, and `foreign_count` says how many there are.
+    """
+
+    encoding: str  # "utf-8", "windows-1252", or "mixed": UTF-8 with some rows in Windows-1252
+    foreign_rows: tuple[int, ...]
+    foreign_count: int
+    has_end_mark: bool
+    line_ends: str  # "\n", "\r\n", or "mixed": anything else
+    rows: int
+    has_breaks_in_quotes: bool
+    has_long_lines: bool
+    ends_in_quotes: bool
+    has_odd_blanks: bool  # anything but spaces that is trimmed
+    has_formulas: bool  # cells such as ="0012"
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the text is UTF-8 with line ends of one kind, and nothing behind it."""
+        return self.encoding == "utf-8" and self.line_ends != "mixed" and not self.has_end_mark
+
+    @property
+    def is_tame(self) -> bool:
+        """Whether the engine may try to read the rows; it has been seen to drop, without a word, rows after
+        an open quote."""
+        return self.rows > 1 and not self.has_long_lines and not self.ends_in_quotes
+
+
+class _RowCounter:
+    """Counts rows over blocks whose line ends are all LF.
+
+    Pairs of quotes without a line end between them are struck out first: only quotes around line ends are
+    left to look at.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.has_breaks_in_quotes = False
+        self.is_inside = False
+
+    def feed(self, block: bytes) -> None:
+        if b'"' not in block and not self.is_inside:
+            self.rows += block.count(b"\n")
+            return
+        for piece in block.translate(None, _NOT_QUOTE_OR_BREAK).replace(b'""', b"").split(b'"'):
+            if self.is_inside:
+                self.has_breaks_in_quotes = self.has_breaks_in_quotes or bool(piece)
+            else:
+                self.rows += len(piece)
+            self.is_inside = not self.is_inside
+        self.is_inside = not self.is_inside  # the last piece was not ended by a quote
+
+
+class _LineLengths:
+    """Whether any line is longer than a cell may be, looking only at one line end in every 64 KiB."""
+
+    def __init__(self) -> None:
+        self.has_long_lines = False
+        self._open = 0  # bytes since the last line end
+
+    def feed(self, block: bytes) -> None:
+        start = -self._open
+        while start + CELL_BYTES_MAX < len(block):
+            end = block.rfind(b"\n", max(start, 0), start + CELL_BYTES_MAX + 1)
+            if end < 0:
+                self.has_long_lines = True
+                end = block.find(b"\n", max(start, 0))
+                if end < 0:
+                    break
+            start = end + 1
+        end = block.rfind(b"\n", max(start, 0))
+        self._open = len(block) - (end + 1 if end >= 0 else start)
+
+
+class _Search:
+    """Whether any of some short pieces of text (of at most 3 bytes) is there."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.found = False
+        self._plain = [piece for piece in pieces if piece.isascii()]
+        self._foreign = [piece for piece in pieces if not piece.isascii()]
+        self._before = b""
+
+    def feed(self, block: bytes) -> None:
+        if not self.found:
+            joined = self._before + block  # a piece may begin in the block before
+            # Most bytes are ASCII: without them little is left to look through for each of many letters.
+            foreign = joined.translate(None, _ASCII) if self._foreign and not joined.isascii() else b""
+            self.found = any(piece in joined for piece in self._plain) or any(
+                piece in foreign for piece in self._foreign
+            )
+            self._before = block[-2:]
+
+
+class _LineEnds:
+    """Makes all line ends LF, also where CR and LF fall into two blocks, and remembers which kinds there
+    were."""
+
+    def __init__(self) -> None:
+        self._lf = self._cr = self._crlf = 0
+        self._held = b""
+
+    @property
+    def kind(self) -> str:
+        if not self._cr:
+            return "\n"
+        return "\r\n" if self._lf == self._cr == self._crlf else "mixed"
+
+    def unify(self, raw: bytes) -> bytes:
+        """`raw` with LF line ends; a CR at its end is held back until the next block (or `b""`, at the end)
+        shows what it is."""
+        is_last = not raw
+        raw, self._held = self._held + raw, b""
+        self._lf += raw.count(b"\n")
+        if b"\r" not in raw:
+            return raw
+        if raw.endswith(b"\r") and not is_last:
+            raw, self._held = raw[:-1], b"\r"
+        self._cr += raw.count(b"\r")
+        self._crlf += raw.count(b"\r\n")
+        return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+class _Encoding:
+    """Whether all bytes are UTF-8."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file ended in the middle of a letter."""
+        return bool(self._decoder.getstate()[0])
+
+    def is_foreign(self, raw: bytes) -> bool:
+        """Whether a byte of `raw` cannot be UTF-8."""
+        if raw.isascii() and not self.is_cut_off:
+            return False
+        try:
+            self._decoder.decode(raw)
+        except UnicodeDecodeError:
+            return True
+        return False
+
+
+@dataclass
+class _Foreign:
+    """The lines that are not UTF-8: the rows of the first ones, how many, and whether the file has letters in
+    UTF-8 as well."""
+
+    has_utf_8: bool = False
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+
+
+class _Tail:
+    """How many line ends stand at the very end of the file, and whether there was anything else."""
+
+    def __init__(self) -> None:
+        self.breaks = 0
+        self.has_text = False
+
+    def feed(self, block: bytes) -> None:
+        text = block.rstrip(b"\n")
+        self.breaks = len(block) - len(text) + (0 if text else self.breaks)
+        self.has_text = self.has_text or not (text.isspace() or not text)
+
+
+def scan(name: str, path: Path) -> Layout:
+    """Read the file once and say how it is laid out.
+
+    Errors: Unusable for an empty file, NUL bytes, UTF-16, and bytes that are text in neither UTF-8 nor
+    Windows-1252.
+    """
+    rows, lengths, line_ends, tail, encoding = (
+        _RowCounter(),
+        _LineLengths(),
+        _LineEnds(),
+        _Tail(),
+        _Encoding(),
+    )
+    odd_blanks, formulas = _Search(*_ODD_BLANKS), _Search(b'="')
+    is_foreign = False
+    for raw in _blocks(path):
+        if not tail.has_text and raw.startswith(_UTF16_BOMS):
+            raise Unusable(NotText(name, value="the file is UTF-16", expected="UTF-8"))
+        nul = raw.find(b"\0")
+        if nul >= 0:
+            raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:nul])))
+        is_foreign = is_foreign or encoding.is_foreign(raw)
+        block = line_ends.unify(raw)
+        for part in (rows, lengths, tail, odd_blanks, formulas):
+            part.feed(block)
+    if not tail.has_text:
+        raise Unusable(EmptyFile(name))
+    if not is_foreign and encoding.is_cut_off:
+        raise Unusable(
+            NotText(name, value="the file ends in the middle of a letter", expected="UTF-8, whole")
+        )
+    foreign = _foreign(name, path) if is_foreign else _Foreign()
+    return Layout(
+        encoding="utf-8" if not is_foreign else "mixed" if foreign.has_utf_8 else "windows-1252",
+        foreign_rows=tuple(foreign.rows),
+        foreign_count=foreign.count,
+        has_end_mark=_size(path) < path.stat().st_size,
+        line_ends=line_ends.kind,
+        rows=rows.rows - tail.breaks + 1,
+        has_breaks_in_quotes=rows.has_breaks_in_quotes,
+        has_long_lines=lengths.has_long_lines,
+        ends_in_quotes=rows.is_inside,
+        has_odd_blanks=odd_blanks.found or rows.has_breaks_in_quotes,
+        has_formulas=formulas.found,
+    )
+
+
+def copy_clean(path: Path, to: Path) -> None:
+    """Write the file again as UTF-8 with LF line ends: letters that are UTF-8 stay, all other bytes are
+    Windows-1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")(_AS_WINDOWS_1252)
+    with to.open("wb") as clean:
+        for block in unified_blocks(path):
+            clean.write(decoder.decode(block).encode())
+        clean.write(decoder.decode(b"", final=True).encode())
+
+
+def unified_blocks(path: Path) -> Iterator[bytes]:
+    """The file in pieces, all line ends LF."""
+    return map(_LineEnds().unify, _blocks(path))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The file in pieces, without its byte order mark and what stands behind an end mark, and an empty piece
+    at the end, for those who hold something back.
+    """
+    left = _size(path)
+    with path.open("rb") as stream:
+        first = stream.read(min(CHUNK_BYTES, left))
+        left -= len(first)
+        if first := first.removeprefix(codecs.BOM_UTF8):
+            yield first
+        while left and (block := stream.read(min(CHUNK_BYTES, left))):
+            left -= len(block)
+            yield block
+    yield b""
+
+
+def _size(path: Path) -> int:
+    """Where the text ends: at the first end mark behind which there are only blanks and further ones, or at
+    the file's end."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - _END_BYTES))
+        last = stream.read(_END_BYTES)
+    behind = last[len(last.rstrip(_END_MARK + b" \t\r\n")) :]
+    mark = behind.find(_END_MARK)
+    return size if mark < 0 else size - len(behind) + mark
+
+
+def _foreign(name: str, path: Path) -> _Foreign:
+    """Look at every line that has other letters than ASCII.
+
+    Errors: Unusable for a byte that no encoding explains, and for a line that no row may have.
+    """
+    found, rows, rest = _Foreign(), _RowCounter(), b""
+    neither: int | None = None
+    for block in unified_blocks(path):
+        text = rest + block
+        end = text.rfind(b"\n") + 1 if block else len(text)
+        text, rest = text[:end], text[end:]
+        at = 0
+        for line in () if text.isascii() else text.splitlines(keepends=True):
+            if not line.isascii() and not _is_utf_8(line):
+                found.count += 1
+                if len(found.rows) < _FOREIGN_NAMED:
+                    found.rows.append(_row_at(rows, _LineEnds(), text[:at]))
+                if neither is None and not _is_readable(line):
+                    neither = _row_at(rows, _LineEnds(), text[:at])
+                found.has_utf_8 = found.has_utf_8 or not line.decode("utf-8", "ignore").isascii()
+            elif not line.isascii():
+                found.has_utf_8 = True
+            at += len(line)
+        rows.feed(text)
+        if len(rest) > ROW_BYTES_MAX:
+            raise Unusable(RowTooLong(name, row=rows.rows + 1, expected=f"{ROW_BYTES_MAX:,} bytes"))
+    if neither is not None:
+        raise Unusable(NotText(name, row=neither, value="neither UTF-8 nor Windows-1252", expected="UTF-8"))
+    return found
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_readable(line: bytes) -> bool:
+    """Whether every byte that is no UTF-8 has a meaning in Windows-1252."""
+    try:
+        line.decode("utf-8", _AS_WINDOWS_1252)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """What the bytes mean that cannot be UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252"), error.end
+
+
+_AS_WINDOWS_1252: Final = "as-windows-1252"
+codecs.register_error(_AS_WINDOWS_1252, _as_windows_1252)
+
+
+def _row_at(rows: _RowCounter, line_ends: _LineEnds, before: bytes) -> int:
+    """The row a byte is in, from what stands before it in its block; the counters themselves stay as they
+    are."""
+    rows, line_ends = copy(rows), copy(line_ends)
+    rows.feed(line_ends.unify(before + b" ")[:-1])
+    return rows.rows + 1

@@ -1,0 +1,68 @@
+"""All findings of one sync as a CSV file, for a spreadsheet or a script: one row each, in the order in which
+to mend them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Final
+
+from rollbook.errors import BadSetting
+from rollbook.roster.problems import Problem
+
+COLUMNS: Final = ("file", "row", "column", "code", "severity", "message")
+# About what a spreadsheet can show.
+ROWS_MAX: Final = 1_000_000
+# A spreadsheet takes a cell that begins so for a formula, and what stands in a district's files is nobody's
+# program.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Listing:
+    """The file, and how many findings are in it: the first `ROWS_MAX`."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._rows = csv.writer(file, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+        self.written = 0
+
+    def take(self, problems: Iterable[Problem]) -> None:
+        """Write one row for each finding."""
+        for problem in islice(problems, ROWS_MAX - self.written):
+            place = (_plain(problem.file), problem.row, _plain(problem.column))
+            self._rows.writerow((*place, problem.code, problem.severity, _plain(str(problem))))
+            self.written += 1
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[Listing | None]:
+    """Open the file before anything else is done; nothing when nobody wants it. Errors: BadSetting when it
+    cannot be written."""
+    if path is None:
+        yield None
+        return
+    try:
+        file = os.fdopen(_open_private(path), "w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise BadSetting(f"problems: {path} cannot be written: {error.strerror}") from None
+    with file:
+        yield Listing(file)
+
+
+def _open_private(path: Path) -> int:
+    """Begin a file for its owner alone, also one that others could read before: pupils' values will stand in
+    it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def _plain(cell: str | None) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell and cell.startswith(_FORMULA) else cell or ""

@@ -1,0 +1,75 @@
+"""Which cells a report may quote: none of a file that may hold passwords.
+
+A misplaced quote or a shifted row puts a password into any cell, so that no cell of such a file is safe to
+quote: reports, lists and logs tell the row, the column and what is wrong. A header's names are quoted while
+they are surely names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rollbook.contract.clever.columns import FILES, PASSWORD, columns_of, header_key
+from rollbook.roster.intake.csv.raw_tables import Tables
+from rollbook.roster.problems import (
+    NOT_SHOWN,
+    PROBLEMS,
+    IgnoredHeader,
+    InnerQuotes,
+    Problem,
+    RowError,
+    RowWarning,
+)
+
+# The files to which the contract gives a column for passwords.
+PEOPLE: Final = tuple(
+    file.name for file in FILES if any(column.name == PASSWORD for column in columns_of(file.name))
+)
+_OF_ROWS: Final = tuple(
+    problem for problem in PROBLEMS if issubclass(problem, RowError | RowWarning | InnerQuotes)
+)
+
+
+def discreet(stops: Iterable[Problem]) -> Iterator[Problem]:
+    """Stops as they may be told: of a file's raw text, where nobody knows which column a cell belongs to,
+    nothing is quoted."""
+    for stop in stops:
+        is_raw = stop.cells() == ("value",)
+        yield stop.without_cells() if is_raw and stop.file in PEOPLE else stop
+
+
+def is_header(file: str, cells: list[str]) -> bool:
+    """Whether the cells of a file's first row are surely a header, so that those we do not know may be
+    quoted.
+
+    Most of them are known, and none has a line break. A person's row has a known name by chance at most: a
+    password `Title`.
+    """
+    known = {_squeezed(column.header) for column in columns_of(file)}
+    return 2 * sum(_squeezed(cell) in known for cell in cells) > len(cells) and all(
+        cell.isprintable() for cell in cells
+    )
+
+
+def _squeezed(header: str) -> str:
+    """A header without what may stand between its words: `SchoolID` is a name, too."""
+    return header_key(header).replace("_", "")
+
+
+def hide(tables: Tables) -> None:
+    """Take the cells of files with passwords out of the findings.
+
+    A column that was ignored may be one of passwords under another name.
+    """
+    ignored = f"SELECT file FROM problems WHERE code = '{IgnoredHeader.code}'"
+    with_passwords = [file for file in PEOPLE if tables.has(file, PASSWORD)]
+    for name in ("value", "expected"):
+        codes = [problem.code for problem in _OF_ROWS if name in problem.cells()]
+        tables.connection.execute(
+            f"""
+            UPDATE problems SET {name} = '{NOT_SHOWN}' WHERE {name} <> '' AND list_contains(?, code)
+            AND (list_contains(?, file) OR (list_contains(?, file) AND (code = '{InnerQuotes.code}' OR file IN ({ignored}))))
+            """,
+            [codes, with_passwords, list(PEOPLE)],
+        )

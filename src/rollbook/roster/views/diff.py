@@ -1,0 +1,262 @@
+"""What lies between two snapshots, as columns: which records appear, change and vanish.
+
+What each view held is remembered by a digest for each record, so that only the records that changed are
+written and published. The dates of a record are no part of its digest: a change of `last_modified` alone is
+no change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rollbook.contract.clever.event_rows import ORDER, PLACES
+from rollbook.domain.kinds import ROLE, ROLES
+from rollbook.roster import parts
+from rollbook.roster.sql_text import text
+from rollbook.roster.views.projection import DATES
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
+
+SOURCE_ROLES = {
+    "students": ROLE["student"],
+    "teachers": ROLE["teacher"],
+    "staff": ROLE["staff"],
+    "district_admins": ROLE["district_admin"],
+    "contacts": ROLE["contact"],
+}
+
+DIGESTS = (
+    "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR, modified VARCHAR"
+)
+CHANGES = "view BIGINT, rank BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
+
+# The engine's memory for each record that is read out in order, and how many of them are handed on at once.
+RECORD_BYTES = 5000
+BATCH_ROWS = 2_000
+
+_FIRST_ROLE = " ".join(
+    f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items()
+)
+# How many records of each source a view had before, and appear, change and vanish; users count under the
+# first role they had. A user whose roles go on under another id has merged with somebody, and does not
+# vanish.
+_COUNTS = f"""
+    SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
+           count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
+    FROM (
+        SELECT CASE {_FIRST_ROLE} ELSE kind END AS source, what
+        FROM (
+            SELECT kind, roles, 'before' AS what FROM digests_before WHERE view = $view
+            UNION ALL
+            SELECT kind, coalesce(had.roles, changed.roles), verb
+            FROM (FROM changes WHERE view = $view AND NOT (verb = 'deleted' AND id IN (SELECT id FROM merged_users))) changed
+            LEFT JOIN (
+                SELECT id, roles FROM digests_before WHERE view = $view AND kind = 'users'
+            ) had ON had.id = changed.id AND changed.kind = 'users' AND verb = 'updated'
+        )
+        WHERE NOT contains(kind, '.')
+    ) GROUP BY source
+"""
+
+
+def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
+    """Create `digests_before` from the Parquet file of the last snapshot, and empty `digests` and `changes`.
+
+    `dates` has the dates of every record that is known, also from `home`, an older snapshot's file: a record
+    that comes back from there, or enters another view, keeps them.
+    """
+    for name, file in (("digests_before", before), ("digests_home", home)):
+        if file is None:
+            connection.execute(f"CREATE TEMP TABLE {name} ({DIGESTS})")
+        else:
+            connection.execute(f"CREATE TEMP TABLE {name} AS FROM read_parquet(?)", [str(file)])
+    connection.execute(
+        """
+        CREATE TEMP TABLE dates AS
+        SELECT kind, id, min(created) AS created, max(modified) AS modified FROM digests_before GROUP BY kind, id
+        UNION ALL
+        SELECT kind, id, min(created), max(modified) FROM digests_home ANTI JOIN digests_before USING (kind, id) GROUP BY kind, id
+        """
+    )
+    connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
+    # Made by `identity.assign`, where ids are given.
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS merged_users (id VARCHAR)")
+    connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
+
+
+def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -> None:
+    """Let a view be compared as if it had held what another one holds."""
+    connection.execute("DELETE FROM digests_before WHERE view = ?", [target])
+    connection.execute(
+        "INSERT INTO digests_before SELECT ? AS view, * EXCLUDE view FROM digests_before WHERE view = ?",
+        [target, source],
+    )
+
+
+def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None:
+    """Drop the changes of some views, which then hold what they held."""
+    for view in views:
+        connection.execute("DELETE FROM changes WHERE view = ?", [view])
+        connection.execute("DELETE FROM digests WHERE view = ?", [view])
+        connection.execute("INSERT INTO digests FROM digests_before WHERE view = ?", [view])
+
+
+def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
+    """Compare `after` with what the given views held: fills `digests`, and `changes` with a row for each
+    record that differs.
+
+    verb is created, updated or deleted; rank is its place in the order of publishing, -1 for lists. `now` is
+    when it happens, as the API writes it. A record that enters a view keeps the dates that it has in another
+    one.
+    """
+    listed = ", ".join(str(view) for view in views)
+    connection.execute(
+        """
+        INSERT INTO digests
+        WITH today AS (FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after))
+        SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, dates.created, $now) AS created,
+               CASE WHEN before.id IS NULL THEN coalesce(dates.modified, $now)
+                    WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
+        FROM today LEFT JOIN digests_before before USING (view, kind, id) LEFT JOIN dates USING (kind, id)
+        """,
+        {"now": now},
+    )
+    connection.execute(
+        f"""
+        INSERT INTO changes
+        SELECT view, {_rank()} AS rank, kind, id, verb, roles FROM (
+            SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END AS verb, today.roles
+            FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
+            WHERE before.digest IS DISTINCT FROM today.digest
+            UNION ALL
+            SELECT view, kind, id, 'deleted', roles FROM digests_before ANTI JOIN digests USING (view, kind, id)
+            WHERE view IN ({listed})
+        )
+        """
+    )
+    connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
+
+
+def leaving(connection: duckdb.DuckDBPyConnection, view: int) -> set[str]:
+    """The ids of the records that a view loses."""
+    found = connection.execute(
+        "SELECT DISTINCT id FROM changes WHERE view = ? AND verb = 'deleted' AND NOT contains(kind, '.')",
+        [view],
+    ).fetchall()
+    return {id_ for (id_,) in found}
+
+
+def losing(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, list[str]]:
+    """The roles that people lose who stay in a view, by their ids."""
+    found = connection.execute(
+        "SELECT id, before.roles & ~today.roles FROM digests today JOIN digests_before before USING (view, kind, id)"
+        " WHERE view = ? AND kind = 'users' AND before.roles & ~today.roles <> 0",
+        [view],
+    ).fetchall()
+    return {id_: [role.name for role in ROLES if mask & role.bit] for id_, mask in found}
+
+
+def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:
+    """For each source: how many records a view had before, and how many appear, change and vanish."""
+    rows = connection.execute(_COUNTS, {"view": view}).fetchall()
+    return {
+        source: (existing, created, updated, deleted) for source, existing, created, updated, deleted in rows
+    }
+
+
+def samples(
+    connection: duckdb.DuckDBPyConnection, view: int, each: int = 3, *, is_whole: bool = False
+) -> list[dict[str, str]]:
+    """The first few changes of each kind and verb in a view: kind, verb, id and a label for people (blank for
+    what is gone).
+
+    `is_whole`: the records in `after` have their ends already, as those of a cloned district do.
+    """
+    found = connection.execute(
+        """
+        WITH first AS (
+            SELECT kind, verb, id FROM changes WHERE view = $view AND NOT contains(kind, '.')
+            QUALIFY row_number() OVER (PARTITION BY kind, verb ORDER BY id) <= $each
+        )
+        SELECT kind, verb, id, coalesce(core || $end, '{}') AS record
+        FROM first LEFT JOIN (FROM after WHERE view = $view) USING (kind, id) ORDER BY kind, verb, id
+        """,
+        {"view": view, "each": each, "end": "" if is_whole else "}"},
+    ).fetchall()
+    return [
+        {"kind": kind, "verb": verb, "id": id_, "label": label(json.loads(record))}
+        for kind, verb, id_, record in found
+    ]
+
+
+def label(record: dict[str, Any]) -> str:
+    """What people call a record."""
+    name = record.get("name") or record.get("title") or ""
+    if isinstance(name, dict):
+        return " ".join(part for part in (name.get("first"), name.get("last")) if part)
+    return str(name)
+
+
+def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
+    """Write a table of the engine into a Parquet file."""
+    path = folder / f"{name}.parquet"
+    connection.execute(f"COPY {name} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    return path
+
+
+def _rank() -> str:
+    """SQL for `contract.events.rank`."""
+    places = " ".join(
+        f"WHEN kind = '{kind}'{f' AND roles & {ROLE[role].bit} > 0' if role else ''} THEN {place}"
+        for place, (kind, role) in PLACES
+    )
+    # A person of no role that we know, which only another server can give, comes last.
+    place = f"(CASE {places} ELSE {len(ORDER) - 1} END)"
+    return f"""CASE WHEN contains(kind, '.') THEN -1 ELSE CASE verb
+        WHEN 'created' THEN {place} WHEN 'updated' THEN 100 + {place} ELSE 200 + {len(ORDER)} - {place} END END"""
+
+
+def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> Iterator[tuple[Any, ...]]:
+    """The changes as rows of (view, rank, kind, id, roles, body), ordered by view, kind and id; body is None
+    for what is gone.
+
+    `is_whole`: the records in `after` have their ends already, dates included, as those of a cloned district
+    do. They are read in ranges of ids, so that memory does not grow with the roster.
+    """
+    window = _window("''" if is_whole else _ending())
+    counted = connection.execute(
+        "SELECT view, kind, count(*) FROM changes GROUP BY view, kind ORDER BY view, kind"
+    ).fetchall()
+    for view, kind, count in counted:
+        changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
+        for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES, count):
+            found = connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high})
+            while batch := found.fetchmany(BATCH_ROWS):
+                yield from batch
+
+
+def _ending() -> str:
+    """SQL for the end of a record: its dates where its kind has them, and the closing brace; a list has no
+    end."""
+    cases = " ".join(
+        f"""WHEN '{kind}' THEN ',"{first}":"' || created || '","{second}":"' || modified || '"}}'"""
+        for kind, (first, second) in DATES.items()
+    )
+    return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
+
+
+_WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
+
+
+def _window(ending: str) -> str:
+    return f"""
+        SELECT $view, rank, $kind, id, changed.roles, core || {ending}
+        FROM (FROM changes WHERE {_WITHIN}) changed
+        LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
+        LEFT JOIN (SELECT id, created, modified FROM digests WHERE {_WITHIN}) USING (id)
+        ORDER BY id
+    """

@@ -1,0 +1,137 @@
+"""Which id belongs to which SIS key: kept while the key is used, given back when it returns in time, new
+otherwise.
+
+Each row of a teacher, staff member or administrator keeps two ids for good: `id`, the user it would be alone,
+and `legacy_id`, the role itself. Who is one user, and under which id, is left to `merging`; `user` remembers
+it where it is not the row's own id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rollbook.roster.views import merging
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
+
+
+# Every source of ids, in the order in which new ids are minted: parents first, so that ids rise in publishing
+# order.
+SOURCES: tuple[str, ...] = (
+    "schools",
+    "terms",
+    "courses",
+    "resources",
+    "students",
+    "contacts",
+    "teachers",
+    "staff",
+    "district_admins",
+    "sections",
+)
+# Sources whose records carry the id of the role beside the id of the user.
+ROLES_WITH_LEGACY_ID: tuple[str, ...] = ("contacts", "teachers", "staff", "district_admins")
+# Terms and courses are made from section rows; one that comes back is a new one (data-model.md 2.7).
+FORGOTTEN_AT_ONCE: tuple[str, ...] = ("terms", "courses")
+
+COLUMNS = "source VARCHAR, key VARCHAR, id VARCHAR, legacy_id VARCHAR, gone VARCHAR, user VARCHAR"
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, before: Mapping[str, Path], home: Mapping[str, Path] | None = None
+) -> None:
+    """Create `identity_before` and who was which user from the Parquet files of the last snapshot, empty
+    without them.
+
+    `home` are the files of an older snapshot that comes back: its rows come with the ids and users they had
+    then.
+    """
+    connection.execute(f"CREATE TEMP TABLE identity_before ({COLUMNS})")
+    home = home or {}
+    known = [
+        (files["identity"], when)
+        for files, when in ((home, "gone IS NULL"), (before, "true"), (home, "true"))
+        if files
+    ]
+    for file, when in known:
+        connection.execute(
+            f"""
+            INSERT INTO identity_before BY NAME
+            FROM (FROM read_parquet(?) WHERE {when}) known ANTI JOIN identity_before USING (source, key)
+            """,
+            [str(file)],
+        )
+    merging.load(connection, home or before)
+
+
+def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forget_before: str) -> None:
+    """Create `identity`: every key of the new roster and every remembered one, each with its ids.
+
+    `prefix` is the first 16 characters of the new ids; `now` and `forget_before` are moments as the API
+    writes them: a key not seen since before `forget_before` is forgotten. Also creates `people` (source, key,
+    user): who is which user, and `merged_users` (id): the users of the last snapshot whose roles go on under
+    another id.
+    """
+    connection.execute(f"CREATE TEMP TABLE seen AS {_seen()}")
+    legacy = ", ".join(f"'{source}'" for source in ROLES_WITH_LEGACY_ID)
+    forgotten = ", ".join(f"'{source}'" for source in FORGOTTEN_AT_ONCE)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE identity AS
+        WITH kept AS (
+            SELECT * FROM identity_before WHERE coalesce(gone, $now) >= $forget_before
+        ), found AS (
+            SELECT seen.source, seen.key, kept.id, kept.legacy_id, kept.user,
+                   CASE WHEN kept.id IS NULL THEN row_number() OVER (PARTITION BY kept.id IS NULL ORDER BY place, row) END AS new
+            FROM seen LEFT JOIN kept USING (source, key)
+        ), size AS (SELECT count(new) AS fresh FROM found)
+        SELECT source, key,
+               coalesce(id, $prefix || printf('%08x', new)) AS id,
+               CASE WHEN source IN ({legacy}) THEN coalesce(legacy_id, $prefix || printf('%08x', new + fresh)) END AS legacy_id,
+               NULL::VARCHAR AS gone, user
+        FROM found, size
+        UNION ALL
+        SELECT source, key, id, legacy_id, coalesce(gone, $now), user FROM kept ANTI JOIN seen USING (source, key)
+        WHERE source NOT IN ({forgotten})
+        """,
+        {"prefix": prefix, "now": now, "forget_before": forget_before},
+    )
+    merging.assign(connection, f"'{prefix}' || printf('%08x', {_GIVEN} + number)")
+    group(connection)
+
+
+# How many ids of this prefix were given to new keys and their roles.
+_GIVEN = "(SELECT 2 * count(*) FROM seen)"
+
+
+def restore(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Create `identity` and `people` from a snapshot's Parquet file, as `assign` left them."""
+    connection.execute(f"CREATE TEMP TABLE identity ({COLUMNS})")
+    connection.execute("INSERT INTO identity BY NAME FROM read_parquet(?)", [str(file)])
+    if not merging.remembers_users(connection, file):
+        merging.recall_users(
+            connection, "identity", {source: f"roster_{source}" for source in merging.SOURCES}
+        )
+    group(connection)
+
+
+def group(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `people` (source, key, user): who is which user."""
+    sources = ", ".join(f"'{source}'" for source in ("students", "contacts", *merging.SOURCES))
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE people AS
+        SELECT source, key, coalesce(user, id) AS user FROM identity WHERE gone IS NULL AND source IN ({sources})
+        """
+    )
+
+
+def _seen() -> str:
+    parts = (
+        f"SELECT '{source}' AS source, {place} AS place, key, row FROM roster_{source}"
+        for place, source in enumerate(SOURCES)
+    )
+    return " UNION ALL ".join(parts)

@@ -1,0 +1,459 @@
+"""A roster as the API shows it: keyed tables in, records as JSON and lists of ids out, all as columns.
+
+Leaves parsing and rules to `files`, `checks` and `normalize`, ids to `identity`, comparison to `diff`. The
+JSON is made from the rows of `contract.fields`: a column that the district does not send is NULL in the
+roster tables and gives no key at all; a blank cell gives "". Emails and credentials are always there, since
+clients in use break without them (protocol.md 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rollbook.contract.clever.fields import FRL, LANGUAGES, SHAPES
+from rollbook.domain.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
+from rollbook.domain.kinds import ROLE, ROLES
+from rollbook.roster import parts
+from rollbook.roster.views import merging, narrowing, related_ids
+from rollbook.roster.views.identities import SOURCES
+from rollbook.roster.views.narrowing import ASKABLE, SENSITIVE_FIELDS, Share
+from rollbook.roster.views.related_ids import HOMED, SCHOOLED
+
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
+
+VERSION = "3.0"
+
+# Fields that the wire closes a record with; they follow from the history, so they are no part of the
+# comparison.
+DATES: dict[str, tuple[str, str]] = {
+    "schools": ("created", "last_modified"),
+    "sections": ("created", "last_modified"),
+    "users": ("created", "last_modified"),
+    "resources": ("created", "updated"),
+}
+
+# The scope that opens a sensitive field, by the field's name.
+SCOPE_OF = {field.name: field.scope for shape in SHAPES.values() for field in shape if field.scope}
+# The fields of each role, sensitive ones also where no role of ours has them, and of the kinds that have some
+# to hide.
+_FIELDS = {
+    **{
+        role.name: tuple(dict.fromkeys((*(field.name for field in SHAPES[role.shape]), *SCOPE_OF)))
+        for role in ROLES
+    },
+    **{name: tuple(field.name for field in SHAPES[name.title()]) for name in ("school", "section")},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a view shows: what a district shares of it, and what its application asks for.
+
+    The application's side: its scopes, and the fields it does not ask for (`unasked`). The district's side: a
+    share (None: everything), fields it withholds, sensitive fields it opens, and whether ids of unshared
+    people stay inside shared records (`keeps_ids`). Fields are named with their role, such as `student.dob`;
+    those of schools and sections with the kind.
+    """
+
+    scopes: tuple[str, ...] = SECURE_SYNC
+    share: Share | None = None
+    withheld: tuple[str, ...] = ()
+    keeps_ids: bool = False
+    sensitive: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+
+    @property
+    def shows_everybody(self) -> bool:
+        """Whether nobody, no role of anybody and no id is kept back; kinds and fields may be."""
+        return self.share is None and all(scope in self.scopes for scope in narrowing.ROLES_OF_SCOPES)
+
+    def hides(self, role: str, field: str) -> bool:
+        """Whether a field of a role is not to be seen: withheld, not asked for, or sensitive and not opened
+        by both sides."""
+        scope, named = SCOPE_OF.get(field), f"{role}.{field}"
+        is_closed = scope is not None and not (scope in self.scopes and f"student.{field}" in self.sensitive)
+        return is_closed or named in self.withheld or named in self.unasked
+
+    def hidden_of(self, name: str) -> tuple[str, ...]:
+        """The fields of a role, or of a kind in the singular, that `hides` tells of, by their own names."""
+        return tuple(field for field in _FIELDS[name] if self.hides(name, field))
+
+    @staticmethod
+    def of(scopes: tuple[str, ...], asked: Collection[str] = (), refused: Collection[str] = ()) -> Shown:
+        """Everything that scopes open, of the fields asked for (none named of a role: all of them) but for
+        those refused.
+
+        An application of a smaller tier reads people from the view of everything, and cuts them. Its scopes
+        tell: those of the smaller tiers are in no other.
+        """
+        deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
+        is_smaller = any(scope in (*BASIC, *LIMITED) and scope not in SECURE_SYNC for scope in scopes)
+        listed = {field.partition(".")[0] for field in asked}
+        unasked = tuple(
+            field
+            for field in ASKABLE
+            if field in refused or (field.partition(".")[0] in listed and field not in asked)
+        )
+        return Shown(
+            SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding, unasked=unasked
+        )
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The fields that `hides` tells of, by their names with the role."""
+        closed = (field for field in SENSITIVE_FIELDS if self.hides(*field.split(".")))
+        return tuple(dict.fromkeys((*self.withheld, *self.unasked, *closed)))
+
+
+def tables() -> tuple[str, ...]:
+    """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and
+    the edges."""
+    edges = (
+        "user_schools",
+        "enrollments",
+        "section_teachers",
+        "contact_students",
+        "resource_courses",
+        "credentials",
+    )
+    return tuple(f"roster_{name}" for name in (*SOURCES, *edges))
+
+
+def restore(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None
+) -> None:
+    """Lay the roster tables out from a snapshot's Parquet files, as if just normalised; at most `rows` of
+    each."""
+    limit = "" if rows is None else f" LIMIT {rows}"
+    for table in tables():
+        connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
+    for kind, (source, _) in narrowing.KINDS.items():
+        # A snapshot of an earlier version lacks what rules ask for since then.
+        for column in narrowing.FIELDS[kind].values():
+            connection.execute(
+                f"ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS {_quote_name(column)} VARCHAR"
+            )
+
+
+def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the files' own tables, of which nothing is needed once the roster tables are made; they are the
+    most of the memory."""
+    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    for (name,) in views:
+        connection.execute(f'DROP VIEW "{name}"')
+    kept = {*tables(), "problems"}
+    for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+        if name not in kept:
+            connection.execute(f'DROP TABLE "{name}"')
+
+
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create an empty `after` (view, kind, id, roles, core), and the ids and edges that all views share.
+
+    `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `roles` is
+    the mask of a user's roles.
+    """
+    connection.execute(
+        "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
+    )
+    _resolve_references(connection)
+
+
+def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown) -> None:
+    """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the
+    view shows."""
+    narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
+    values = {"district": f"'\"{district_id}\"'"}
+    for select in (_schools(values, shown), _terms(values), _courses(values), _resources(values)):
+        connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+    for table, id_, select in (
+        ("all_section_students", "section", _sections(values, shown)),
+        ("all_students_id", "id", _single("student", values, shown)),
+        ("all_contact_students", "contact", _single("contact", values, shown)),
+        (_MERGING_IDS, "id", _merging(values, shown)),
+    ):
+        for _ in parts.each(connection, table, id_):
+            connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+    related_ids.add(connection, view)
+    narrowing.hide_kinds(connection, view, shown.scopes)
+
+
+# From keys to ids ------------------------------------------------------------------------------------
+
+
+def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`,
+    whoever may see them."""
+    for source in ("schools", "terms", "courses", "resources", "sections"):
+        connection.execute(
+            f"CREATE TEMP TABLE all_{source}_id AS SELECT key, id FROM identity WHERE "
+            f"source = '{source}' AND gone IS NULL"
+        )
+    for source in ("students", "contacts", "teachers", "staff", "district_admins"):
+        connection.execute(
+            f"""CREATE TEMP TABLE all_{source}_id AS SELECT key, people.user AS id, legacy_id
+                FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
+        )
+    for source in narrowing.SELECTED:
+        connection.execute(
+            f"CREATE TEMP VIEW all_{source} AS SELECT i.id, t.* FROM all_{source}_id i "
+            f"JOIN roster_{source} t USING (key)"
+        )
+    edges = {
+        "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_students_id p ON p.key = e.student",
+        "section_teachers": "SELECT s.id AS section, p.id AS teacher, position FROM roster_section_teachers e"
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_teachers_id p ON p.key = e.teacher",
+        "contact_students": "SELECT c.id AS contact, p.id AS student, relationship, type, position FROM roster_contact_students e"
+        " JOIN all_contacts_id c ON c.key = e.contact JOIN all_students_id p ON p.key = e.student",
+        "section_places": "SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM roster_sections s"
+        " JOIN all_sections_id i USING (key) JOIN all_schools_id h ON h.key = s.school"
+        " LEFT JOIN all_courses_id c ON c.key = s.course LEFT JOIN all_terms_id t ON t.key = s.term",
+        "resource_courses": "SELECT r.id AS resource, c.id AS course, roles FROM roster_resource_courses e"
+        " JOIN roster_resources o ON o.key = e.resource JOIN all_resources_id r ON r.key = e.resource"
+        " JOIN all_courses_id c ON c.key = e.course",
+        "user_schools": " UNION ALL ".join(
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
+            f" JOIN all_{source}_id p ON p.key = e.key JOIN all_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            for role, source in SCHOOLED.items()
+        ),
+        "home_schools": " UNION ALL ".join(
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN all_{source}_id p USING (key)"
+            " JOIN all_schools_id h ON h.key = r.school"
+            for role, source in HOMED.items()
+        ),
+    }
+    for name, select in edges.items():
+        connection.execute(f"CREATE TEMP TABLE all_{name} AS {select}")
+
+
+# Records as JSON -------------------------------------------------------------------------------------
+
+
+def _schools(values: Mapping[str, str], shown: Shown) -> str:
+    members = {**values, "location": _whole("Location"), "principal": _whole("Principal"), "ext": _EXT}
+    core = _core("School", members, without=shown.hidden_of("school"))
+    return f"SELECT 'schools', i.id, NULL, {core} FROM roster_schools t JOIN schools_id i USING (key)"
+
+
+def _terms(values: Mapping[str, str]) -> str:
+    return (
+        f"SELECT 'terms', i.id, NULL, {_core('Term', values)} FROM roster_terms t JOIN terms_id i USING (key)"
+    )
+
+
+def _courses(values: Mapping[str, str]) -> str:
+    return (
+        f"SELECT 'courses', i.id, NULL, {_core('Course', values)} FROM roster_courses t JOIN "
+        "courses_id i USING (key)"
+    )
+
+
+def _resources(values: Mapping[str, str]) -> str:
+    shown = {**values, "roles": "to_json(t.roles)"}
+    core = _core("Resource", shown)
+    return f"SELECT 'resources', i.id, NULL, {core} FROM roster_resources t JOIN resources_id i USING (key)"
+
+
+def _sections(values: Mapping[str, str], shown: Shown) -> str:
+    members = {
+        **values,
+        "school": _quoted("i.school"),
+        "course": _quoted("i.course"),
+        "term_id": _quoted("i.term"),
+        "teacher": _quoted("p.teacher"),
+        "teachers": "coalesce(p.teachers, '[]')",
+        "students": "coalesce(m.students, '[]')",
+        "ext": _EXT,
+    }
+    return f"""
+        WITH m AS (SELECT section, {_id_array("student", "student")} AS students
+                   FROM section_students WHERE within(section) GROUP BY section),
+             p AS (SELECT section, {_id_array("teacher", "position")} AS teachers, arg_min(teacher, position) AS teacher
+                   FROM section_teachers WHERE within(section) GROUP BY section)
+        SELECT 'sections', i.id, NULL, {_core("Section", members, without=shown.hidden_of("section"))}
+        FROM roster_sections t JOIN sections_id s USING (key) JOIN section_places i ON i.id = s.id
+        LEFT JOIN m ON m.section = s.id LEFT JOIN p ON p.section = s.id WHERE within(s.id)
+    """
+
+
+def _id_array(column: str, order: str) -> str:
+    """SQL aggregate for a JSON array of ids."""
+    return f"""'["' || string_agg({column}, '","' ORDER BY {order}) || '"]'"""
+
+
+# What parts of people need beside their own columns.
+_PEOPLE = f"""
+    WITH school_lists AS (
+        SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools WHERE within(user) GROUP BY role, user
+    ), relationships AS (
+        -- A district that does not send the column of one part still says who belongs to whom.
+        SELECT contact, '[' || string_agg('{{' || concat_ws(',', '"student":"' || student || '"',
+            '"relationship":' || to_json(relationship), '"type":' || to_json(type)) || '}}', ','
+            -- Not by the place of the rows: where they change places, nothing is published.
+            ORDER BY student, type, relationship, position) || ']' AS relationships
+        FROM contact_students WHERE within(contact) GROUP BY contact
+    )
+"""
+# Everybody of the roles that merge into one person.
+_MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for source in merging.SOURCES)})"
+_PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
+
+
+def _single(role: str, values: Mapping[str, str], shown: Shown) -> str:
+    """Everybody of a role that never merges with another."""
+    return (
+        f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM "
+        f"({_part(role, shown)}) i"
+    )
+
+
+def _merging(values: Mapping[str, str], shown: Shown) -> str:
+    """Everybody else: one part for each role, then one record for each person; the first role in order gives
+    name and email."""
+    parts = " UNION ALL ".join(_part(role, shown) for role in ("teacher", "staff", "district_admin"))
+    return f"""
+        {_PEOPLE}, person AS (
+            SELECT id, sum(bit) AS roles, arg_min(email, bit) AS email, arg_min(name, bit) AS name,
+                   string_agg(role_json, ',' ORDER BY bit) AS role_json
+            FROM ({parts}) GROUP BY id)
+        SELECT 'users', i.id, i.roles, {_core("User", {**values, **_PERSON})} FROM person i
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One role's place in the roster tables: its source, what its JSON takes from elsewhere than its columns,
+    and the joins."""
+
+    source: str
+    values: Mapping[str, str]
+    joins: str = ""
+    name: str = ""
+
+
+_EXT = "coalesce(t.ext, '{}')"
+_CREDENTIALS = "'{\"district_username\":' || to_json(coalesce(t.district_username, '')) || '}'"
+_SCHOOLS = "coalesce(k.schools, '[]')"
+
+
+def _home(role: str) -> str:
+    return f" JOIN home_schools h ON h.role = '{role}' AND h.user = i.id"
+
+
+def _school_lists(role: str) -> str:
+    return f" LEFT JOIN school_lists k ON k.role = '{role}' AND k.user = i.id"
+
+
+def _parts() -> dict[str, _Part]:
+    homed = {"credentials": _CREDENTIALS, "school": _quoted("h.school"), "schools": _SCHOOLS, "ext": _EXT}
+    # Derived spans of enrollment stand behind a later setting; the recorded wire shows an empty list
+    # (data-model.md 2.9).
+    return {
+        "student": _Part(
+            "students",
+            {**homed, "email": "to_json(coalesce(t.email, ''))", "enrollments": "'[]'"},
+            _home("student") + _school_lists("student"),
+        ),
+        "teacher": _Part("teachers", homed, _home("teacher") + _school_lists("teacher")),
+        "staff": _Part(
+            "staff",
+            {"credentials": _CREDENTIALS, "roles": "to_json([t.role])", "schools": _SCHOOLS, "ext": "t.ext"},
+            _school_lists("staff"),
+        ),
+        "district_admin": _Part(
+            "district_admins",
+            {},
+            name=_object(["'\"first\":' || to_json(t.first)", "'\"last\":' || to_json(t.last)"]),
+        ),
+        # A contact has one name only, the full one (data-model.md 1.6).
+        "contact": _Part(
+            "contacts",
+            {"student_relationships": "coalesce(r.relationships, '[]')"},
+            " LEFT JOIN relationships r ON r.contact = i.id",
+            name=_object(["'\"last\":' || to_json(t.name)"]),
+        ),
+    }
+
+
+def _part(name: str, shown: Shown) -> str:
+    """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
+    role, part = ROLE[name], _parts()[name]
+    values = {
+        **part.values,
+        "legacy_id": _quoted("i.legacy_id"),
+        "location": _whole("Location"),
+        **_sensitive(),
+    }
+    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=shown.hidden_of(name)))}"""
+    email = "NULL::VARCHAR" if shown.hides(name, "email") else "t.email"
+    return f"""
+        SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
+        FROM roster_{part.source} t JOIN {part.source}_id i USING (key){part.joins} WHERE within(i.id)
+    """
+
+
+def _sensitive() -> dict[str, str]:
+    """Values for which v3.0 has no word are blank there (data-model.md 4.6 and 4.10)."""
+    languages = tuple(language.name for language in LANGUAGES if language.in_v3_0)
+    return {"frl_status": _known("t.frl_status", FRL), "home_language": _known("t.home_language", languages)}
+
+
+def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ()) -> str:
+    """SQL for a record without its dates and closing brace. The record's id stands in `i.id`, its columns in
+    `t`."""
+    # Sensitive fields are those of roles.
+    left_out = ("created", "last_modified", "updated", *SCOPE_OF, *without)
+    members = _members(shape, {**values, "id": _quoted("i.id")}, without=left_out)
+    return f"'{{' || concat_ws(',', {', '.join(members)})"
+
+
+def _members(shape: str, values: Mapping[str, str], *, without: tuple[str, ...] = ()) -> list[str]:
+    """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
+
+    `values` gives the JSON of the fields that are not simply their column in `t`.
+    """
+    return [
+        f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
+        for field in SHAPES[shape]
+        if field.is_on_wire
+        and field.since <= VERSION
+        and field.name not in without
+        and (field.name in values or field.column)
+    ]
+
+
+def _object(members: list[str]) -> str:
+    return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
+
+
+def _whole(shape: str) -> str:
+    """SQL for an object that is there with all its parts, blank ones as "", or not there: when none of its
+    columns is sent."""
+    fields = [field for field in SHAPES[shape] if field.is_on_wire and field.column]
+    columns = [f"t.{_quote_name(field.column)}" for field in fields]
+    parts = [
+        f"'\"{field.name}\":' || to_json(coalesce({column}, ''))"
+        for field, column in zip(fields, columns, strict=True)
+    ]
+    return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {_object(parts)} END"
+
+
+def _known(column: str, words: tuple[str, ...]) -> str:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return (
+        f"CASE WHEN {column} IN ({listed}) THEN to_json({column}) WHEN {column} IS NOT NULL THEN '\"\"' END"
+    )
+
+
+def _quoted(column: str) -> str:
+    """SQL for an id, or another text that needs no escaping, as a JSON string; NULL stays NULL."""
+    return f"'\"' || {column} || '\"'"
+
+
+def _quote_name(column: str | None) -> str:
+    return f'"{column}"'

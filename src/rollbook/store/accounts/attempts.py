@@ -1,0 +1,90 @@
+"""Failed sign-ins as they are counted, the turns of an address that is slowed, and who has signed in from
+where before.
+
+A bucket says what is counted, and is kept as a hash. Every row has an end, and each table a largest size,
+whatever comes. The upkeep drops the rows whose end is past: a sign-in writes only rows of its own, so that
+another one at once need not begin anew. A row that ends later than one made now would is from before the
+clock was set back: it counts no more.
+"""
+
+from __future__ import annotations
+
+from rollbook.store.accounts.logins import now
+from rollbook.store.engine.database import Connection
+from rollbook.store.engine.keys import digest
+
+FAILURES_MAX = 100_000
+FAMILIAR_MAX = 1_000_000
+# Rows are counted at one new row in so many, chosen by its hash.
+_LOOKS = 16
+
+
+def failures(connection: Connection, bucket: str, *, window_seconds: int) -> int:
+    """How many attempts of that bucket failed in its window."""
+    moment = now()
+    found = connection.row(
+        "SELECT attempts FROM failures WHERE bucket = ? AND expires > ? AND expires <= ?",
+        (digest(bucket), moment, moment + window_seconds),
+    )
+    return int(found[0]) if found else 0
+
+
+def add_failure(connection: Connection, bucket: str, *, window_seconds: int) -> None:
+    moment, hashed = now(), digest(bucket)
+    counts = "failures.expires > ? AND failures.expires <= excluded.expires"
+    connection.run(
+        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?) ON CONFLICT (bucket) DO UPDATE SET"
+        f" attempts = CASE WHEN {counts} THEN failures.attempts + 1 ELSE 1 END,"
+        f" expires = CASE WHEN {counts} THEN failures.expires ELSE excluded.expires END",
+        (hashed, moment + window_seconds, moment, moment),
+    )
+    _make_room(connection, "failures", hashed, FAILURES_MAX)
+
+
+def forget_failures(connection: Connection, bucket: str) -> None:
+    connection.run("DELETE FROM failures WHERE bucket = ?", (digest(bucket),))
+
+
+def take_turn(connection: Connection, bucket: str, *, gap_seconds: int) -> bool:
+    """Take the bucket's next turn; False when the last one was taken less than `gap_seconds` ago."""
+    moment = now()
+    taken = connection.row(
+        "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?) ON CONFLICT (bucket)"
+        " DO UPDATE SET expires = excluded.expires WHERE failures.expires <= ? OR failures.expires > excluded.expires"
+        " RETURNING bucket",
+        (digest(bucket), moment + gap_seconds, moment),
+    )
+    return taken is not None
+
+
+def remember(connection: Connection, bucket: str, *, seconds: int) -> None:
+    """Note a success, for that long from now."""
+    hashed, end = digest(bucket), now() + seconds
+    connection.run(
+        (
+            "INSERT INTO familiar (bucket, expires) VALUES (?, ?) ON CONFLICT (bucket) DO "
+            "UPDATE SET expires = excluded.expires"
+        ),
+        (hashed, end),
+    )
+    _make_room(connection, "familiar", hashed, FAMILIAR_MAX)
+
+
+def is_remembered(connection: Connection, bucket: str) -> bool:
+    return (
+        connection.row("SELECT 1 FROM familiar WHERE bucket = ? AND expires > ?", (digest(bucket), now()))
+        is not None
+    )
+
+
+def _make_room(connection: Connection, table: str, hashed: str, most: int) -> None:
+    """Drop the rows that end first, when there are too many."""
+    if int(hashed[:8], 16) % _LOOKS:
+        return
+    found = connection.row(f"SELECT count(*) FROM {table}")
+    if found and found[0] > most:
+        drop = found[0] - most + most // 10
+        connection.run(
+            f"DELETE FROM {table} WHERE bucket IN (SELECT bucket FROM {table} ORDER BY expires LIMIT ?)",
+            (drop,),
+        )

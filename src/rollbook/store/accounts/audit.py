@@ -1,0 +1,68 @@
+"""The trail of who did what: sign-ins, tokens, secrets and shares; never a secret, a password or a code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from rollbook.store.district.districts import timestamp
+from rollbook.store.engine.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the trail; `detail` says more in words that are safe to keep. Blank is what it does not tell
+    of."""
+
+    created: str
+    action: str
+    district: str
+    application: str
+    user_id: str
+    address: str
+    detail: dict[str, object]
+
+
+def record(
+    connection: Connection,
+    action: str,
+    *,
+    district: int | None = None,
+    application: int | None = None,
+    user_id: str = "",
+    address: str = "",
+    **detail: object,
+) -> None:
+    """Write one row, in the transaction of what it tells of: neither is there without the other."""
+    connection.run(
+        (
+            "INSERT INTO audit (created, action, district, application, user_id, address, "
+            "detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        ),
+        (timestamp(), action, district, application, user_id, address, orjson.dumps(detail).decode()),
+    )
+
+
+def latest(
+    connection: Connection,
+    limit: int = 100,
+    *,
+    district: int | None = None,
+    application: int | None = None,
+    user_id: str = "",
+    actions: Sequence[str] = (),
+) -> list[Entry]:
+    """The newest rows, newest first; only those of a district, an application (by their numbers), a person or
+    some actions."""
+    wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
+    filters = {column: value for column, value in wanted.items() if value is not None}
+    among = f" AND t.action IN ({', '.join('?' for _ in actions)})" if actions else ""
+    rows = connection.rows(
+        "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
+        " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
+        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), '1 = 1'))}{among} ORDER BY t.number DESC LIMIT ?",
+        (*filters.values(), *actions, limit),
+    )
+    return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

@@ -1,0 +1,253 @@
+"""What people sign in with: roster passwords, badges, and a district's own sign-in service.
+
+A sync brings usernames, emails and keyed digests of the passwords; a password itself is never stored.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rollbook.domain.kinds import ROLE
+from rollbook.errors import BadSetting
+from rollbook.store.accounts import audit
+from rollbook.store.district.districts import timestamp
+from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.keys import Sealer, digest
+from rollbook.store.engine.migrations import WORDS
+from rollbook.urls import is_safe
+
+# Letters and digits that nobody mistakes for one another.
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_BADGE_LETTERS = 28  # 140 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A roster password of one person in one role; `password` is its Argon2id hash, None until it was first
+    used."""
+
+    user_id: str
+    role: str
+    username: str
+    email: str
+    verifier: str
+    password: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A district's own sign-in service; `name` is what its button says.
+
+    `trusts_email`: its emails are believed also when it does not say that it has verified them. `domain`:
+    only emails of it are.
+    """
+
+    district: int
+    name: str
+    issuer: str
+    client_id: str
+    secret_sealed: str
+    trusts_email: bool = False
+    domain: str = ""
+
+
+def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
+    """The two keys of a district's password digests, in hex."""
+    key = sealer.derive("roster passwords")
+    inner, outer = (
+        hmac.new(key, f"{step} {district_id}".encode(), "sha256").hexdigest() for step in ("inner", "outer")
+    )
+    return inner, outer
+
+
+# Roster passwords ----------------------------------------------------------------------------------
+
+
+def by_username(connection: Connection, district: int, username: str) -> list[Credential]:
+    """Whoever has that username or email in a district (by its number), in any case of letters; passwords
+    only."""
+    key = username.strip().lower()
+    if not key:
+        return []
+    found = (
+        "SELECT user_id, role, username, email, verifier, password FROM credentials WHERE "
+        "district = ? AND verifier <> ''"
+    )
+    rows = connection.rows(
+        f"{found} AND username = ? UNION {found} AND email = ?", (district, key, district, key)
+    )
+    return [Credential(*row) for row in rows]
+
+
+def by_email(connection: Connection, district: int, email: str) -> list[tuple[str, str]]:
+    """(person, role) of everybody with that email."""
+    # Only ASCII's letters are made small: others may become letters that the email does not have, such as the
+    # Kelvin sign's k.
+    rows = connection.rows(
+        "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?",
+        (district, "".join(letter.lower() if letter.isascii() else letter for letter in email.strip())),
+    )
+    return [(user_id, role) for user_id, role in sorted(rows, key=lambda row: ROLE[row[1]].bit)]
+
+
+def has_passwords(connection: Connection, district: int) -> bool:
+    return (
+        connection.row("SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1", (district,))
+        is not None
+    )
+
+
+def is_good(connection: Connection, district: int, credential: Credential) -> bool:
+    """Whether a password is still what it was."""
+    values = (district, credential.user_id, credential.role, credential.verifier)
+    found = "SELECT 1 FROM credentials WHERE district = ? AND user_id = ? AND role = ? AND verifier = ?"
+    return connection.row(found, values) is not None
+
+
+def strengthen(connection: Connection, district: int, credential: Credential, password: str) -> None:
+    """Keep the Argon2id hash of a password that was used for the first time."""
+    connection.run(
+        (
+            "UPDATE credentials SET password = ? WHERE district = ? AND user_id = ? AND role = "
+            "? AND verifier = ?"
+        ),
+        (password, district, credential.user_id, credential.role, credential.verifier),
+    )
+
+
+def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
+    """Make rows of (user_id, role, username, email, verifier) the credentials of a district; unchanged ones
+    stay as they are."""
+    text = WORDS[connection.dialect]["text"]
+    connection.run(
+        f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
+        " PRIMARY KEY (user_id, role))"
+    )
+    connection.insert("arriving", "user_id, role, username, email, verifier", rows)
+    same = (
+        "EXISTS (SELECT 1 FROM {other} o WHERE o.user_id = {this}.user_id AND o.role = {this}.role"
+        " AND o.username = {this}.username AND o.email = {this}.email AND o.verifier = {this}.verifier{also})"
+    )
+    connection.run(
+        (
+            "DELETE FROM credentials WHERE district = ? AND NOT "
+            f"{same.format(other='arriving', this='credentials', also='')}"
+        ),
+        (district,),
+    )
+    also = " AND o.district = CAST(? AS BIGINT)"
+    connection.run(
+        "INSERT INTO credentials (district, user_id, role, username, email, verifier)"
+        " SELECT CAST(? AS BIGINT), user_id, role, username, email, verifier FROM arriving"
+        f" WHERE NOT {same.format(other='credentials', this='arriving', also=also)}",
+        (district, district),
+    )
+    connection.run("DROP TABLE arriving")
+
+
+# Badges --------------------------------------------------------------------------------------------
+
+
+def new_badge() -> str:
+    """A code that nobody has yet; it is shown once, and kept as a hash."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
+
+
+def give_badges(connection: Connection, district: int, codes: Mapping[str, str]) -> None:
+    """Give people (by their ids) new codes, in place of those before."""
+    for user_id in codes:
+        connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    rows = [(digest(code), district, user_id, timestamp()) for user_id, code in codes.items()]
+    connection.insert("badges", "hash, district, user_id, created", rows)
+    audit.record(
+        connection,
+        "badges given",
+        district=district,
+        user_id=next(iter(codes)) if len(codes) == 1 else "",
+        people=len(codes),
+    )
+
+
+def take_badge(connection: Connection, district: int, user_id: str) -> bool:
+    """Revoke the person's code; whether there was one."""
+    found = connection.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    if found:
+        audit.record(connection, "badge revoked", district=district, user_id=user_id)
+    return found is not None
+
+
+def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
+    """(district, person) of a code."""
+    found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (badge_hash(code),))
+    return (found[0], found[1]) if found else None
+
+
+def badge_hash(code: str) -> str:
+    """The hash of a code; blanks and dashes in it make no difference."""
+    return digest("".join(letter for letter in code.upper() if letter.isalnum()))
+
+
+# A district's own sign-in service ------------------------------------------------------------------
+
+
+def set_provider(
+    connection: Connection,
+    sealer: Sealer,
+    district: int,
+    *,
+    name: str,
+    issuer: str,
+    client_id: str,
+    secret: str,
+    trusts_email: bool = False,
+    domain: str = "",
+) -> None:
+    """Make this the district's service. Errors: BadSetting for an issuer whose word could be changed on the
+    way."""
+    if not is_safe(issuer) or "?" in issuer or "#" in issuer:
+        raise BadSetting(
+            f"issuer: expected an https address such as https://accounts.google.com, got {issuer!r}"
+        )
+    drop_provider(connection, district)
+    connection.run(
+        "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created, trusts_email, domain)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            district,
+            name,
+            issuer,
+            client_id,
+            sealer.seal(secret),
+            timestamp(),
+            int(trusts_email),
+            domain.lower(),
+        ),
+    )
+    audit.record(connection, "provider set", district=district, issuer=issuer)
+
+
+def drop_provider(connection: Connection, district: int) -> bool:
+    """Take a district's service away; whether there was one."""
+    found = connection.row("SELECT issuer FROM providers WHERE district = ?", (district,))
+    connection.run("DELETE FROM providers WHERE district = ?", (district,))
+    if found:
+        audit.record(connection, "provider removed", district=district, issuer=found[0])
+    return found is not None
+
+
+def provider(connection: Connection, district: int) -> Provider | None:
+    found = connection.row(
+        (
+            "SELECT district, name, issuer, client_id, secret_sealed, trusts_email, domain "
+            "FROM providers WHERE district = ?"
+        ),
+        (district,),
+    )
+    if found is None:
+        return None
+    number, name, issuer, client_id, sealed, trusts_email, domain = found
+    return Provider(number, name, issuer, client_id, sealed, bool(trusts_email), domain)

@@ -1,0 +1,392 @@
+"""What a sign-in leaves behind: sessions of browsers, authorization codes, user tokens, and counts of
+failures.
+
+All of them are random secrets of at least 128 bits, kept as hashes, with an end of their own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.domain.access import LIMITED, Access
+from rollbook.store.accounts import audit
+from rollbook.store.engine.database import Connection, Row, is_held
+from rollbook.store.engine.keys import digest
+
+USER_TOKEN_PREFIX = "il"  # noqa: S105 - by which a user token is told from a district token
+_BASE62 = string.ascii_letters + string.digits
+_TOUCH_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in, in one browser. `district` is the store's number; `created` when they signed in, in
+    Unix seconds."""
+
+    hash: str
+    district: int
+    user_id: str
+    role: str
+    method: str
+    created: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an authorization code stands for: who, for which application, returning where, and how it is
+    bound."""
+
+    application: int
+    district: int
+    user_id: str
+    role: str
+    authorized_by: str
+    redirect_uri: str
+    signed_in: int
+    nonce: str | None = None
+    challenge: str | None = None
+    challenge_method: str | None = None
+    wants_auth_time: bool = False
+
+
+# Clocks of several servers differ by less. What was made in a later future was made before the clock was set
+# back, and would be good for as long as the clock was wrong.
+SKEW_SECONDS = 300
+
+
+def now() -> int:
+    return int(time.time())
+
+
+# Sessions ------------------------------------------------------------------------------------------
+
+
+def open_session(
+    connection: Connection,
+    district: int,
+    user_id: str,
+    role: str,
+    method: str,
+    *,
+    absolute_seconds: int,
+    proof: str | None = None,
+) -> str:
+    """Open a session and return its secret; a new one at each sign-in, so that none can be planted
+    beforehand.
+
+    `proof` is the badge's hash or the password's verifier: a session ends with what it was opened with.
+    """
+    secret, moment = secrets.token_urlsafe(32), now()
+    connection.run(
+        "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires, proof)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds, proof),
+    )
+    return secret
+
+
+# With a password or a badge end the sessions that it opened, one that is being opened at that moment as well.
+_IS_PROVEN = (
+    "(s.proof IS NULL OR EXISTS (SELECT 1 FROM badges b WHERE b.hash = s.proof) OR EXISTS (SELECT 1 FROM credentials c"
+    " WHERE c.district = s.district AND c.user_id = s.user_id AND c.role = s.role AND c.verifier = s.proof))"
+)
+
+
+def session(connection: Connection, secret: str, *, idle_seconds: int) -> Session | None:
+    """The session of a secret, unless it was idle for too long, has reached its end, or what it was opened
+    with is gone."""
+    moment = now()
+    found = connection.row(
+        "SELECT s.hash, s.district, s.user_id, s.role, s.method, s.created, s.seen FROM sessions s"
+        f" WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND s.created <= ? AND {_IS_PROVEN}",
+        (digest(secret), moment, moment - idle_seconds, moment + SKEW_SECONDS),
+    )
+    return Session(*found) if found else None
+
+
+def is_open(connection: Connection, found: Session) -> bool:
+    """Whether a session is still there, for what is written on the strength of it."""
+    return is_held(connection, "SELECT 1 FROM sessions WHERE hash = ?", (found.hash,))
+
+
+def needs_touch(found: Session, *, idle_seconds: int) -> bool:
+    """Whether it is time to note that a session is in use: not at each request, and well before it would
+    end."""
+    return found.seen < now() - min(_TOUCH_SECONDS, idle_seconds // 10)
+
+
+def touch(connection: Connection, found: Session) -> None:
+    connection.run("UPDATE sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
+
+
+def close_session(connection: Connection, secret: str) -> None:
+    connection.run("DELETE FROM sessions WHERE hash = ?", (digest(secret),))
+
+
+# Authorization codes -------------------------------------------------------------------------------
+
+_GRANT = (
+    "application, district, user_id, role, authorized_by, redirect_uri, signed_in, nonce, challenge, challenge_method,"
+    " wants_auth_time"
+)
+
+
+def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
+    """A code that stands for the grant, for so long; RFC 6749, 4.1.2 and RFC 9700, 2.1.1: bound to client and
+    redirect."""
+    code, moment = secrets.token_hex(20), now()
+    connection.run(
+        f"INSERT INTO codes (hash, {_GRANT}, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest(code),
+            grant.application,
+            grant.district,
+            grant.user_id,
+            grant.role,
+            grant.authorized_by,
+            grant.redirect_uri,
+            grant.signed_in,
+            grant.nonce,
+            grant.challenge,
+            grant.challenge_method,
+            int(grant.wants_auth_time),
+            moment + seconds,
+        ),
+    )
+    return code
+
+
+def grant_of(
+    connection: Connection, code: str, *, seconds: int | None = None
+) -> tuple[Grant, bool, str | None] | None:
+    """What a code stands for, whether its time is over, and the hash of the token it was already exchanged
+    for.
+
+    `seconds` is how long a new code is good.
+    """
+    found = connection.row(f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?", (digest(code),))
+    if found is None:
+        return None
+    *values, wants_auth_time, expires, token_hash = found
+    is_of_later = seconds is not None and token_hash is None and expires > now() + seconds + SKEW_SECONDS
+    return Grant(*(*values, bool(wants_auth_time))), expires <= now() or is_of_later, token_hash
+
+
+def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> bool:
+    """Mark a code as exchanged, unless it is already; it is remembered as long as its token, so that a second
+    use is noticed."""
+    moment = now() + remember_seconds
+    return (
+        connection.row(
+            "UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ? AND token_hash IS NULL RETURNING 1",
+            (digest(token), moment, digest(code)),
+        )
+        is not None
+    )
+
+
+def sweep(connection: Connection) -> None:
+    """Drop codes, tokens, sessions, counts of failures and notes of successes whose end is past."""
+    moment = now()
+    connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
+    connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
+    connection.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
+    connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
+    connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment,))
+
+
+# User tokens ---------------------------------------------------------------------------------------
+
+
+def new_token() -> str:
+    """A bearer token: `il` and 38 letters and digits."""
+    return USER_TOKEN_PREFIX + _letters(38)
+
+
+def mint(
+    connection: Connection,
+    grant: Grant,
+    *,
+    seconds: int,
+    token: str | None = None,
+    is_demo: bool = False,
+    address: str = "",
+    by: str = "exchange",
+) -> str:
+    """Keep a bearer token for one person, a new one unless given; `by` says in the trail who made it."""
+    token = token or new_token()
+    moment = now()
+    connection.run(
+        "INSERT INTO user_tokens (hash, application, district, user_id, role, authorized_by, created, expires, is_demo)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            digest(token),
+            grant.application,
+            grant.district,
+            grant.user_id,
+            grant.role,
+            grant.authorized_by,
+            moment,
+            moment + seconds,
+            int(is_demo),
+        ),
+    )
+    audit.record(
+        connection,
+        "token minted",
+        district=grant.district,
+        application=grant.application,
+        user_id=grant.user_id,
+        address=address,
+        role=grant.role,
+        by=by,
+    )
+    return token
+
+
+def _letters(count: int) -> str:
+    """Letters and digits, each drawn evenly: bytes that would favour some are passed over."""
+    letters = [_BASE62[byte % 62] for byte in secrets.token_bytes(2 * count) if byte < 248]
+    return "".join(letters[:count]) if len(letters) >= count else _letters(count)
+
+
+def revoke(connection: Connection, token_hash: str) -> None:
+    connection.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
+
+
+_ACCESS = (
+    "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, a.user_types, v.edited, c.since,"
+    " (SELECT min(number) FROM views WHERE district = d.number)"
+)
+_CONNECTED = (
+    " JOIN applications a ON a.number = {of}.application JOIN districts d ON d.number = {of}.district"
+    " LEFT JOIN connections c ON c.application = {of}.application AND c.district = {of}.district"
+    " LEFT JOIN views v ON v.number = c.view"
+)
+
+
+def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
+    """What a user token may see; None when it is not known, its time is over, or what it stands on was taken
+    away: the connection of the district, or the application's being for people of that role.
+    """
+    hashed = digest(token)
+    found = connection.row(
+        f"{_ACCESS}, t.user_id, t.role, t.authorized_by FROM user_tokens t{_CONNECTED.format(of='t')}"
+        " WHERE t.hash = ? AND t.expires > ? AND t.created <= ? AND (t.is_demo = 0 OR ? = 1)",
+        (hashed, now(), now() + SKEW_SECONDS, int(in_demo)),
+    )
+    if found is None:
+        return None
+    *of_pair, user_id, role, authorized_by = found
+    return _access(tuple(of_pair), user_id, role, authorized_by, f" {hashed[:16]}")
+
+
+def access_for(connection: Connection, grant: Grant) -> Access | None:
+    """What a token for this grant would see, as `resolve` says it."""
+    found = connection.row(
+        (
+            f"{_ACCESS} FROM (SELECT CAST(? AS BIGINT) AS application, CAST(? AS BIGINT) AS "
+            f"district) g{_CONNECTED.format(of='g')}"
+        ),
+        (grant.application, grant.district),
+    )
+    return _access(found, grant.user_id, grant.role, grant.authorized_by) if found else None
+
+
+def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: str = "") -> Access | None:
+    district, district_id, view, number, client_id, scopes, tier, user_types, edited, since, first_view = row
+    is_taught = authorized_by == "teacher"
+    if (number is None and not is_taught) or role not in user_types.split():
+        return None
+    return Access(
+        district,
+        district_id,
+        first_view if is_taught else view,
+        number or 0,
+        client_id,
+        LIMITED if is_taught else tuple(scopes.split()),
+        holder="user",
+        tier=tier,
+        is_whole=False,
+        user=user_id,
+        role=role,
+        authorized_by=authorized_by,
+        bucket_key=bucket_key,
+        shown_since=edited or 0,
+        connected_since=since or 0,
+    )
+
+
+def end_all(connection: Connection, district: int, user_id: str) -> int:
+    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens there were.
+
+    A transaction with `end_issued` follows: what was being issued at that moment is seen only by then
+    (PostgreSQL).
+    """
+    among = "WHERE district = ? AND user_id = ?"
+    counts = [
+        connection.row(f"SELECT count(*) FROM {table} {among}", (district, user_id))
+        for table in ("sessions", "user_tokens")
+    ]
+    connection.run(f"DELETE FROM sessions {among}", (district, user_id))
+    end_issued(connection, district, user_id)
+    audit.record(connection, "signed out by an operator", district=district, user_id=user_id)
+    return sum(int(found[0]) for found in counts if found)
+
+
+def end_issued(connection: Connection, district: int, user_id: str) -> None:
+    """End a person's codes and tokens."""
+    for table in ("codes", "user_tokens"):
+        connection.run(f"DELETE FROM {table} WHERE district = ? AND user_id = ?", (district, user_id))
+
+
+def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
+    """The (connection, view) through which an application reads a district; None when they are not
+    connected."""
+    found = connection.row(
+        "SELECT number, view FROM connections WHERE application = ? AND district = ?", (application, district)
+    )
+    return (found[0], found[1]) if found else None
+
+
+def allow(connection: Connection, application: int, district: int, user_id: str, created: str) -> None:
+    """A teacher lets a Library application see her classes."""
+    connection.run(
+        "INSERT INTO grants (application, district, user_id, created) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (application, district, user_id) DO NOTHING",
+        (application, district, user_id, created),
+    )
+
+
+def disallow(connection: Connection, application: int, district: int, user_id: str) -> None:
+    """A teacher does so no more. Her tokens end, and those of students: some came by her, and the others sign
+    in again.
+
+    Done in two transactions: what was being issued at that moment is seen only by the second (PostgreSQL).
+    """
+    connection.run(
+        "DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?",
+        (application, district, user_id),
+    )
+    for table in ("codes", "user_tokens"):
+        connection.run(
+            f"DELETE FROM {table} WHERE application = ? AND district = ? AND authorized_by = 'teacher'"
+            " AND (user_id = ? OR role = 'student')",
+            (application, district, user_id),
+        )
+
+
+def has_allowed(
+    connection: Connection, application: int, district: int, user_ids: list[str], *, is_writing: bool = False
+) -> bool:
+    """Whether one of these teachers has; `is_writing` when something is written on the strength of it."""
+    select = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
+    pairs = ((application, district, user_id) for user_id in user_ids)
+    return any(
+        is_held(connection, select, pair) if is_writing else connection.row(select, pair) for pair in pairs
+    )

@@ -1,0 +1,42 @@
+"""Keys that sign id tokens: their private halves sealed under the server's key, their public halves as
+JWKs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from rollbook.store.accounts import audit
+from rollbook.store.district.districts import timestamp
+from rollbook.store.engine.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key; `public` is its JWK."""
+
+    id: str
+    private_sealed: str
+    public: dict[str, str]
+
+
+def published(connection: Connection) -> list[SigningKey]:
+    """The keys that are not retired, the newest, which signs, first."""
+    rows = connection.rows(
+        "SELECT id, private_sealed, public FROM signing_keys WHERE retires IS NULL OR retires > ?"
+        " ORDER BY CASE WHEN retires IS NULL THEN 0 ELSE 1 END, created DESC",
+        (int(time.time()),),
+    )
+    return [SigningKey(id_, sealed, json.loads(public)) for id_, sealed, public in rows]
+
+
+def add(connection: Connection, key: SigningKey, *, overlap_seconds: int) -> None:
+    """Make a key the one that signs; those before retire after the overlap at the latest."""
+    ends = int(time.time()) + overlap_seconds
+    connection.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL OR retires > ?", (ends, ends))
+    connection.run(
+        "INSERT INTO signing_keys (id, private_sealed, public, created) VALUES (?, ?, ?, ?)",
+        (key.id, key.private_sealed, json.dumps(key.public), timestamp()),
+    )
+    audit.record(connection, "signing key rotated", key=key.id)

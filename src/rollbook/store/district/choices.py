@@ -1,0 +1,39 @@
+"""A district's own rules for reading its files, where they differ from the defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from rollbook.domain.reading_rules import SWITCHES, Rules
+from rollbook.errors import BadSetting, Refused
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database
+
+
+def read(database: Database, district: District) -> Rules:
+    """The rules that are in force for a district's next sync."""
+    with database.read() as connection:
+        return Rules().switched(_chosen(connection, district))
+
+
+def write(database: Database, district: District, choices: Mapping[str, bool]) -> Rules:
+    """Change some of them, and return them all; they are in force from the next sync on.
+
+    Errors: BadSetting for a rule that is none, Refused for a clone, which has no files.
+    """
+    for name in choices:
+        if name not in SWITCHES:
+            raise BadSetting(f"rule: expected one of {', '.join(SWITCHES)}, got {name!r}")
+    if district.given:
+        raise Refused(f"{district.name!r} was cloned and takes no files; rules say how files are read")
+    with database.write() as connection:
+        chosen = {**_chosen(connection, district), **choices}
+        districts.update(connection, district, rules=json.dumps(chosen))
+    return Rules().switched(chosen)
+
+
+def _chosen(connection: Connection, district: District) -> dict[str, bool]:
+    found = connection.row("SELECT rules FROM districts WHERE number = ?", (district.number,))
+    return dict(json.loads(found[0])) if found else {}

@@ -1,0 +1,408 @@
+"""Districts, and the ids that all records of the server share.
+
+An id is 24 hex characters: a Unix second, and sixteen more. Each batch of ids reserves a second of its own,
+later than all before it, so that ids rise with creation, also when the clock went back, and are unique over
+districts and kinds.
+
+A demo's ids follow from a seed, and its clock is that of its ids: the same moves give the same ids and dates
+(see `fix_ids`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from rollbook.contract.clever.event_rows import CONTACT
+from rollbook.domain.kinds import ROLES
+from rollbook.errors import Busy, Conflict, Unknown
+from rollbook.roster import upload_notices
+from rollbook.store.district import views
+from rollbook.store.district.views import View
+from rollbook.store.engine import server_values
+from rollbook.store.engine.database import Connection, Database
+
+RESERVE_TRIES = 50
+# The path of a district's sign-in page, up to its name there.
+PORTAL = "/in/"
+# The fact that says under which address people reach the server.
+BASE_ADDRESS = "base_address"
+GOOGLE = "https://accounts.google.com"
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A district: `number` is the store's own, `id` the one on the wire.
+
+    `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is
+    running, pending (the district can mend it) or paused, `error` what is wrong, as every application reads
+    it (see `roster.notices`). Pauses are days, YYYY-MM-DD. `given` is the record as another server gave it,
+    for a district that was cloned. `contact` is the id of the person whom applications may turn to.
+    """
+
+    number: int
+    id: str
+    name: str
+    created: str
+    head: int = 0
+    snapshot: int = 0
+    state: str = "pending"
+    error: str = upload_notices.NO_FILES
+    last_sync: str | None = None
+    pause_start: str | None = None
+    pause_end: str | None = None
+    given: str | None = None
+    contact: str | None = None
+
+
+_COLUMNS = ", ".join(entry.name for entry in fields(District))
+
+
+@dataclass(frozen=True, slots=True)
+class IdBatch:
+    """A reserved range of ids: `prefix` (16 hex characters) and a counter of 8."""
+
+    prefix: str
+
+    def id(self, counter: int) -> str:
+        return f"{self.prefix}{counter:08x}"
+
+
+def timestamp(seconds: float | None = None) -> str:
+    """A moment as the API writes it, in UTC with milliseconds; now by default."""
+    moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def now(connection: Connection) -> float:
+    """Now in Unix seconds, by the clock of the database: where ids follow from a seed, the second of the last
+    batch."""
+    facts = _id_facts(connection)
+    return float(facts["id_second"]) if "id_seed" in facts else time.time()
+
+
+def moment_after(database: Database, previous: str | None, wanted: float | None = None) -> float:
+    """The wanted moment in seconds, now by default; a millisecond after `previous` when the clock went
+    back."""
+    if wanted is None:
+        with database.read() as connection:
+            wanted = now(connection)
+    if previous is None:
+        return wanted
+    return max(wanted, datetime.fromisoformat(previous).timestamp() + 0.001)
+
+
+def fix_ids(database: Database, seed: str, moment: float) -> None:
+    """Let the ids of an empty database follow from a seed and from what is done, beginning at a moment in
+    Unix seconds.
+
+    For a demo, whose ids a test may have written down. From then on the database's clock stands still until a
+    run is given a later moment. Elsewhere ids are random: nobody can guess one from another.
+    """
+    with database.write() as connection:
+        connection.insert("facts", "name, value", [("id_seed", seed), ("id_second", str(int(moment) - 1))])
+
+
+def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
+    """Reserve a batch of ids: a second that no batch had before, and four random bytes that no one can guess
+    from it.
+
+    `moment` is the time of the ids in seconds, now by default; a second that is taken already gives the next
+    free one.
+    """
+    facts = _id_facts(connection)
+    second = max(int(now(connection) if moment is None else moment), int(facts.get("id_second", -1)) + 1)
+    connection.run(
+        (
+            "INSERT INTO facts (name, value) VALUES ('id_second', ?) ON CONFLICT (name) DO "
+            "UPDATE SET value = excluded.value"
+        ),
+        (str(second),),
+    )
+    return IdBatch(f"{second:08x}{_drawn(facts.get('id_seed'), second)}")
+
+
+def _id_facts(connection: Connection) -> dict[str, str]:
+    return dict(connection.rows("SELECT name, value FROM facts WHERE name IN ('id_second', 'id_seed')"))
+
+
+def _drawn(seed: str | None, second: int) -> str:
+    """Eight hex characters: at random, or what a seed gives for a second."""
+    if seed is None:
+        return secrets.token_hex(4)
+    return hashlib.blake2b(f"{seed} {second}".encode(), digest_size=4).hexdigest()
+
+
+def reserve(database: Database, moment: float | None = None) -> IdBatch:
+    """Reserve a batch of ids at once, in a transaction of its own: a long one would keep the syncs of other
+    districts waiting.
+
+    Of two that reserve in the same instant PostgreSQL refuses one, which tries again; SQLite lets it wait.
+    """
+    tries = 1 if database.is_local else RESERVE_TRIES
+    while True:
+        try:
+            with database.write() as connection:
+                return reserve_ids(connection, moment)
+        except Busy:
+            tries -= 1
+            if not tries:
+                raise
+
+
+def create(database: Database, name: str, *, given: str | None = None) -> District:
+    """Create an empty district. Errors: Conflict when the name is taken, or blank.
+
+    `given` is the record, as JSON, of a district that is cloned: it keeps its id and all it says.
+    """
+    name = name.strip()
+    if not name:
+        raise Conflict("a district needs a name")
+    with database.write() as connection:
+        if connection.row("SELECT 1 FROM districts WHERE name = ?", (name,)):
+            raise Conflict(f"a district named {name!r} exists already")
+        id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(connection).id(0)
+        if connection.row("SELECT 1 FROM districts WHERE id = ?", (id_,)):
+            raise Conflict(f"a district with the id {id_} exists already")
+        blank = District(0, id_, name, timestamp(now(connection)), given=given)
+        connection.run(
+            "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, ?, ?, ?, ?)",
+            (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
+        )
+        district = reread(connection, blank)
+        view, _ = views.ensure(connection, district.number, views.Spec())
+        insert_record(connection, district, view, 0)
+    return district
+
+
+def find(database: Database, name_or_id: str) -> District:
+    """The district of that id or name. Errors: Unknown names those there are."""
+    with database.read() as connection:
+        found = connection.row(
+            f"SELECT {_COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
+        )
+    if found is None:
+        known = ", ".join(repr(district.name) for district in list_all(database)[:10])
+        raise Unknown(f"no district has the name or id {name_or_id!r}; there is {known or 'none yet'}")
+    return District(*found)
+
+
+def reread(connection: Connection, district: District) -> District:
+    """The district as it is now."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (district.id,))
+    if found is None:
+        raise Unknown(f"the district {district.name!r} is no longer there")
+    return District(*found)
+
+
+def by_number(connection: Connection, number: int) -> District:
+    """The district of the store's own number. Errors: Unknown."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown("the district is no longer there")
+    return District(*found)
+
+
+def by_id(connection: Connection, id_: str) -> District | None:
+    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (id_,))
+    return District(*found) if found else None
+
+
+def by_slug(connection: Connection, text: str) -> District | None:
+    """The district whose name for addresses it is."""
+    rows = connection.rows(
+        f"SELECT {_COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],)
+    )
+    return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
+
+
+def first(connection: Connection, limit: int) -> list[District]:
+    """The districts that were there first, so many at most."""
+    return [
+        District(*row)
+        for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
+    ]
+
+
+def only(connection: Connection) -> District | None:
+    """The district, when there is exactly one."""
+    found = first(connection, 2)
+    return found[0] if len(found) == 1 else None
+
+
+def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:
+    """Districts whose name, or one of whose schools' names, holds the text, with that school's name (blank:
+    the district's own).
+
+    A demo district is found by its id, too.
+    """
+    pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+    own = connection.rows(
+        (
+            f"SELECT {_COLUMNS} FROM districts WHERE lower(name) LIKE ? ESCAPE '!' OR id = ? "
+            "ORDER BY name LIMIT ?"
+        ),
+        (pattern, text.lower(), limit),
+    )
+    found = [(District(*row), "") for row in own]
+    schools = connection.rows(
+        "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
+        " ON r.view = v.number WHERE r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
+        (pattern, limit * 10),
+    )
+    for number, body in schools:
+        name = orjson.loads(body).get("name", "")
+        if text.lower() in name.lower() and len(found) < limit:
+            found.append((by_number(connection, number), name))
+    return found
+
+
+def list_all(database: Database) -> list[District]:
+    with database.read() as connection:
+        return all_in(connection)
+
+
+def all_in(connection: Connection) -> list[District]:
+    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
+
+
+def count_records(database: Database, district: District) -> dict[str, int]:
+    """How many records of each kind the district has now, besides its own."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
+            " GROUP BY kind ORDER BY kind",
+            (view.number,),
+        )
+    return dict(found)
+
+
+def count_roles(database: Database, district: District) -> dict[str, int]:
+    """How many users of each role the district has now; who has two roles counts in both."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles",
+            (view.number,),
+        )
+    return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
+
+
+def update(connection: Connection, district: District, **columns: object) -> District:
+    """Change columns of a district, and return it as it is then."""
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    connection.run(f"UPDATE districts SET {changes} WHERE number = ?", (*columns.values(), district.number))
+    return reread(connection, district)
+
+
+def insert_record(connection: Connection, district: District, view: View, sync: int) -> None:
+    """Put the district's own record into a new view."""
+    connection.run(
+        "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
+        (view.number, district.id, sync, body(connection, district)),
+    )
+
+
+def body(connection: Connection, district: District, people: Iterable[str] = ("records",)) -> str:
+    """The district's own record as JSON: every application reads the same one.
+
+    Its contact is the person as the last of the tables `people` that knows them has them; in the table
+    `incoming` of a commit they may leave.
+    """
+    if district.given:
+        return _given(district.given)
+    record, contact = _record(connection, district), _contact(connection, district, people)
+    return orjson.dumps({**record, CONTACT: contact} if contact else record).decode()
+
+
+def _given(text: str) -> str:
+    """What a clone's source gave, byte for byte, but for an error in words of its own, which may quote
+    cells."""
+    record = orjson.loads(text)
+    error = record.get("error") or ""
+    told = upload_notices.of_source(error)
+    return text if told == error else orjson.dumps({**record, "error": told}).decode()
+
+
+def _record(connection: Connection, district: District) -> dict[str, Any]:
+    """The district as the API shows it, but for its contact."""
+    shown: dict[str, Any] = {
+        "id": district.id,
+        "name": district.name,
+        "sis_type": "sftp",
+        "state": district.state,
+        "error": district.error,
+        "launch_date": district.created[:10],
+        "login_methods": _login_methods(connection, district),
+        "portal_url": portal_url(connection, district),
+    }
+    also = {
+        "last_sync": district.last_sync,
+        "pause_start": district.pause_start,
+        "pause_end": district.pause_end,
+    }
+    return {**shown, **{name: value for name, value in also.items() if value}}
+
+
+def _login_methods(connection: Connection, district: District) -> list[str]:
+    """How people sign in, in the documented words; `Other` is a service that has none, or a demo's list of
+    people."""
+    used = {
+        "Clever Badges": "SELECT 1 FROM badges WHERE district = ? LIMIT 1",
+        "Clever Passwords": "SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1",
+    }
+    methods = [name for name, statement in used.items() if connection.row(statement, (district.number,))]
+    provider = connection.row("SELECT issuer FROM providers WHERE district = ?", (district.number,))
+    if provider:
+        methods.append("Google" if provider[0] == GOOGLE else "Other")
+    return methods or ["Other"]
+
+
+def portal_url(connection: Connection, district: District) -> str:
+    """Where people of the district sign in: a path alone until a server has told its own address."""
+    return f"{base_address(connection)}{PORTAL}{slug(district)}"
+
+
+def base_address(connection: Connection) -> str:
+    """The address under which people reach the server, blank until one has told it."""
+    return server_values.read(connection, BASE_ADDRESS) or ""
+
+
+def _contact(connection: Connection, district: District, people: Iterable[str]) -> dict[str, Any] | None:
+    """The person whom applications may turn to, as long as the roster has them, whatever else an application
+    may see."""
+    if not district.contact:
+        return None
+    whole = "(SELECT min(number) FROM views WHERE district = ?)"
+    body: str | None = None
+    for table in people:
+        query = f"SELECT body FROM {table} WHERE kind = 'users' AND id = ? AND view = {whole}"
+        for (found,) in connection.rows(query, (district.contact, district.number)):
+            body = found
+    if body is None:
+        return None
+    person = orjson.loads(body)
+    name, roles = person.get("name") or {}, (person.get("roles") or {}).values()
+    return {
+        "district": district.id,
+        "email": person.get("email") or "",
+        "id": person["id"],
+        "name": {part: name.get(part) or "" for part in ("first", "last")},
+        "title": next((role["title"] for role in roles if role and role.get("title")), ""),
+    }
+
+
+def slug(district: District) -> str:
+    """A name for addresses: letters and digits of the district's name, and the random part of its id against
+    doubles."""
+    words = re.sub(r"[^a-z0-9]+", "-", district.name.lower()).strip("-")
+    return f"{words[:40]}-{district.id[8:14]}"

@@ -1,0 +1,189 @@
+"""Views: what a connection sees of a district, kept as records of its own.
+
+A read needs nothing but the view's number, so it costs the same whatever the view hides, and cannot reach
+what is not in it. Connections that see the same share one view.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.domain.snapshot_names import new_mark
+from rollbook.errors import BadSetting, Unknown
+from rollbook.roster.views import narrowing
+from rollbook.roster.views.narrowing import Share
+from rollbook.roster.views.projection import Shown
+from rollbook.store.engine.database import Connection, Database
+
+Spec = Shown
+NOTHING = Spec(share=Share())
+
+
+def _as_text(spec: Spec) -> str:
+    return json.dumps(
+        {
+            "scopes": spec.scopes,
+            "share": narrowing.as_json(spec.share),
+            "withheld": sorted(spec.withheld),
+            "keeps_ids": spec.keeps_ids,
+            "sensitive": sorted(spec.sensitive),
+            "unasked": sorted(spec.unasked),
+        }
+    )
+
+
+def _from_text(text: str) -> Spec:
+    given = json.loads(text)
+    try:
+        share = narrowing.parse(given["share"])
+    except BadSetting:
+        # Taken by an earlier version, and by none that could evaluate it: nothing is shared until it is set
+        # anew.
+        share = narrowing.Share()
+    # A view of an earlier version opens no sensitive field: nobody has said for the district that it may.
+    later = (tuple(given.get(name, ())) for name in ("sensitive", "unasked"))
+    return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"], *later)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of one district; `number` is the store's own.
+
+    `freezes`: it stays as it is when a run would change too much of it; `frozen` are the reasons why it does
+    so now.
+    """
+
+    number: int
+    spec: Spec
+    freezes: bool = False
+    frozen: tuple[str, ...] = ()
+
+
+def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
+    """The view of that spec of a district (by its number), and whether it was made just now and is still
+    empty."""
+    asked = (district, _as_text(spec))
+    found = connection.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
+    if found:
+        return View(found[0], spec), False
+    made = connection.row(
+        "INSERT INTO views (district, spec, mark) VALUES (?, ?, ?) RETURNING number", (*asked, new_mark())
+    )
+    return View(made[0] if made else 0, spec), True
+
+
+def list_all(connection: Connection, district: int) -> list[View]:
+    """All views of a district (by its number); the first one shows everything but sensitive fields."""
+    rows = connection.rows(
+        f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner >= 0 ORDER BY number", (district,)
+    )
+    return [_view(row) for row in rows]
+
+
+def by_number(connection: Connection, number: int) -> View:
+    """The view of that number, which must be there."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE number = ?", (number,))
+    if found is None:
+        raise Unknown(f"view {number} is no longer there")
+    return _view(found)
+
+
+def by_application(database: Database, district: int) -> dict[str, View]:
+    """What each connected application sees of a district (by its number), by the application's name."""
+    with database.read() as connection:
+        rows = connection.rows(
+            "SELECT a.name, v.number, v.spec, v.freezes, v.frozen FROM connections c"
+            " JOIN applications a ON a.number = c.application JOIN views v ON v.number = c.view"
+            " WHERE c.district = ? ORDER BY a.name",
+            (district,),
+        )
+    return {name: _view(row) for name, *row in rows}
+
+
+def find_own(connection: Connection, district: int, owner: int) -> View | None:
+    """The view that belongs to one connection alone (by its number)."""
+    found = connection.row(
+        f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner = ?", (district, owner)
+    )
+    return _view(found) if found else None
+
+
+def own(connection: Connection, district: int, owner: int) -> View:
+    """The view that belongs to one connection alone (by its number), made empty when there is none yet."""
+    found = find_own(connection, district, owner)
+    if found:
+        return found
+    made = connection.row(
+        "INSERT INTO views (district, owner, spec, mark) VALUES (?, ?, ?, ?) RETURNING number",
+        (district, owner, _as_text(NOTHING), new_mark()),
+    )
+    return View(made[0] if made else 0, NOTHING)
+
+
+def edit(connection: Connection, view: View, run: int) -> None:
+    """Note what a view shares from a run on, and whether it freezes."""
+    connection.run(
+        "UPDATE views SET spec = ?, freezes = ?, edited = ? WHERE number = ?",
+        (_as_text(view.spec), int(view.freezes), run, view.number),
+    )
+
+
+def is_edited_by(connection: Connection, view: View, run: int) -> bool:
+    """Whether it was this run that last changed what a view shares."""
+    return (
+        connection.row("SELECT 1 FROM views WHERE number = ? AND edited = ?", (view.number, run)) is not None
+    )
+
+
+def freeze(connection: Connection, view: View, reasons: Iterable[object], run: int) -> None:
+    """Note why a view stays as it is; without reasons it goes on, and what it held back is in force from this
+    run on."""
+    told = tuple(str(reason) for reason in reasons)
+    connection.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
+    if view.frozen and not told:
+        connection.run("UPDATE views SET edited = ? WHERE number = ?", (run, view.number))
+
+
+def drop_unseen(connection: Connection, district: int) -> None:
+    """Drop what no connection of a district (by its number) sees any more; the first view stays, which shows
+    everything.
+
+    The row stays under a negative owner, so that its number, which old snapshots name, is never given again.
+    """
+    rows = connection.rows(
+        "SELECT number FROM views WHERE district = ? AND owner >= 0 AND number NOT IN (SELECT view FROM connections)"
+        " AND number > (SELECT min(number) FROM views WHERE district = ?)",
+        (district, district),
+    )
+    for (number,) in rows:
+        for table in ("records", "versions", "events"):
+            connection.run(f"DELETE FROM {table} WHERE view = ?", (number,))
+        connection.run("UPDATE views SET owner = -number WHERE number = ?", (number,))
+
+
+def copy(connection: Connection, source: int, target: int) -> None:
+    """Fill a view with what another one shows, has shown and has published (both by number)."""
+    for table, columns in (
+        ("records", "kind, id, since, roles, body"),
+        ("versions", "kind, id, since, until, roles, body"),
+        ("events", "id, kind, schools, body"),
+    ):
+        connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
+        connection.run(
+            (
+                f"INSERT INTO {table} (view, {columns}) SELECT CAST(? AS BIGINT), {columns} "
+                f"FROM {table} WHERE view = ?"
+            ),
+            (target, source),
+        )
+
+
+_COLUMNS = "number, spec, freezes, frozen"
+
+
+def _view(row: Sequence[Any]) -> View:
+    number, spec, freezes, frozen = row
+    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)))

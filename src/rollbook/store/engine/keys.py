@@ -1,0 +1,185 @@
+"""The server's key, and what is done with it: secrets that must be shown again are sealed, all others only
+hashed.
+
+District tokens stand in the answer of `/oauth/tokens`, so they are kept encrypted (Fernet: AES-128-CBC with
+HMAC-SHA-256) beside a hash for look-up. The key lives in a file of its own, outside the database and its
+backups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from rollbook.errors import BadSetting
+from rollbook.settings import Settings
+from rollbook.store.engine import server_values
+from rollbook.store.engine.database import Database
+
+# The fact that holds the mark of the key that a database was used with, and the tables whose rows need the
+# key.
+MARK = "key_mark"
+NEED_KEY = ("connections", "providers", "signing_keys", "credentials")
+
+
+def digest(secret: str) -> str:
+    """Hash of a secret with at least 128 random bits; such a secret needs no slow hash (RFC 6819,
+    5.1.4.1.3)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Sealer:
+    """Seals and opens secrets under the server's key.
+
+    `known` is the mark of the key that the database was used with. If there is one, no other key is taken and
+    none is made: what is sealed could not be opened, and every password would be taken for a new one. A key
+    that was read once is held.
+    """
+
+    def __init__(self, path: Path, known: str | None = None) -> None:
+        self._path = path
+        self._known = known
+        self._bytes: bytes | None = None
+        self._fernet: Fernet | None = None
+
+    def seal(self, secret: str) -> str:
+        return self._key().encrypt(secret.encode()).decode()
+
+    def open(self, sealed: str, *, seconds: int | None = None) -> str:
+        """What was sealed, not longer than `seconds` ago. Errors: BadSetting when the key is not the one it
+        was sealed with."""
+        if self._bytes is None and not self.is_there:
+            # A new key would open nothing, and would stand in the way of the old one's return.
+            raise _missing(self._path)
+        try:
+            return self._key().decrypt(sealed.encode(), ttl=seconds).decode()
+        except InvalidToken:
+            raise BadSetting(
+                f"key_file: {self._path} is not the key with which the stored tokens were sealed"
+            ) from None
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of its own for each purpose, which tells nothing about the server's key or about another
+        purpose's."""
+        return _derived(self._raw(), purpose)
+
+    @property
+    def is_there(self) -> bool:
+        return self._path.exists()
+
+    def mark(self) -> str:
+        """The key's own mark, which tells nothing of it."""
+        return self.derive("mark").hex()
+
+    def hold(self) -> Sealer:
+        """Read the key now, if there is one: a file that vanishes later stops nothing. A wrong one is told
+        when it is needed."""
+        if self.is_there:
+            with suppress(BadSetting):
+                self._raw()
+        return self
+
+    def _key(self) -> Fernet:
+        if self._fernet is None:
+            self._fernet = Fernet(self._raw())
+        return self._fernet
+
+    def _raw(self) -> bytes:
+        if self._bytes is None:
+            self._bytes = self._read_known(self._known) if self._known else _read_or_make(self._path)
+        return self._bytes
+
+    def _read_known(self, known: str) -> bytes:
+        if not self.is_there:
+            raise _missing(self._path)
+        key = _read(self._path)
+        if not hmac.compare_digest(known, _derived(key, "mark").hex()):
+            raise BadSetting(f"key_file: {self._path} is not the key that the database was used with")
+        return key
+
+
+def sealer(database: Database, settings: Settings) -> Sealer:
+    """The sealer of a database, which takes no key but the one that the database was used with."""
+    with database.read() as connection:
+        return Sealer(key_path(settings), server_values.read(connection, MARK))
+
+
+def settle(database: Database, settings: Settings) -> None:
+    """Hold a database to its key, from its first use on; a key is made only for a database in which nothing
+    needs one.
+
+    Errors: BadSetting for another key, and for none if the database was used with one.
+    """
+    with database.read() as connection:
+        known = server_values.read(connection, MARK)
+        needs_key = any(connection.row(f"SELECT 1 FROM {table} LIMIT 1") for table in NEED_KEY)
+    if known and not settings.key_lost:
+        Sealer(key_path(settings), known).mark()
+        return
+    own = Sealer(key_path(settings))
+    if needs_key and not own.is_there and not settings.key_lost:
+        raise _missing(key_path(settings))
+    if (mark := own.mark()) != known:
+        with database.write() as connection:
+            server_values.write(connection, MARK, mark)
+
+
+def key_path(settings: Settings) -> Path:
+    if settings.key_file:
+        return Path(settings.key_file)
+    if "://" in settings.database:
+        return Path("rollbook.key")
+    return Path(settings.database + ".key")
+
+
+def _missing(path: Path) -> BadSetting:
+    return BadSetting(
+        f"key_file: {path} is not there; the database was used with one. Put the key back from its copy; if it is lost for good,"
+        " set ROLLBOOK_KEY_LOST=yes once"
+    )
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, f"rollbook {purpose}".encode(), "sha256")
+
+
+def new() -> bytes:
+    return Fernet.generate_key()
+
+
+def place(path: Path, key: bytes) -> None:
+    """Write a new key, which appears whole; a key that is there already stays. Errors: BadSetting."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)  # readable by its owner only
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(name)
+    except OSError as error:
+        raise BadSetting(f"key_file: {path} cannot be written: {error.strerror}") from None
+
+
+def _read_or_make(path: Path) -> bytes:
+    """The key in the file; of two programs that begin at once one takes the other's."""
+    if not path.exists():
+        place(path, new())
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        key = path.read_bytes().strip()
+        Fernet(key)
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"key_file: {path} holds no key: {error}") from None
+    return key

@@ -1,0 +1,205 @@
+"""PostgreSQL, through psycopg and a pool of connections."""
+
+from __future__ import annotations
+
+import logging
+import re
+import select
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
+
+from rollbook.errors import BadSetting, Busy, MachineTrouble
+from rollbook.store.engine.database import Row, Values
+
+CONNECT_SECONDS = 10
+# How long a request waits while the server is away, and how many do so; others are told at once.
+WAIT_SECONDS = 3.0
+WAITING_MAX = 24
+# How long a request waits for those before it, while the server is there.
+BUSY_SECONDS = 60.0
+# The pool tries again as soon as it is asked, not minutes after the server is back.
+RECONNECT_SECONDS = 1.0
+# Whoever writes has looked first, so what is in the way now was written at the same moment.
+_CONFLICTS = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.UniqueViolation,
+    errors.DuplicateObject,
+    errors.DuplicateTable,
+)
+
+
+def open_postgresql(address: str, *, may_make: bool = True) -> PostgreSQL:  # noqa: ARG001 - a server is never made
+    return PostgreSQL(address)
+
+
+class PostgreSQLConnection:
+    """A Connection over psycopg."""
+
+    dialect = "postgresql"
+
+    def __init__(self, raw: psycopg.Connection[Row]) -> None:
+        self.raw = raw
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        return self.raw.execute(_marks(sql), _without_nul(values)).fetchall()
+
+    def row(self, sql: str, values: Values = ()) -> Row | None:
+        return self.raw.execute(_marks(sql), _without_nul(values)).fetchone()
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        self.raw.execute(_marks(sql), _without_nul(values))
+
+    def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
+        with (
+            self.raw.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN".encode()) as copy,
+        ):
+            for values in rows:
+                copy.write_row(values)
+
+    def version(self) -> int | None:
+        return None
+
+
+class PostgreSQL:
+    """A PostgreSQL database, through a pool; each transaction sees one moment."""
+
+    is_local = False
+
+    def __init__(self, address: str) -> None:
+        try:
+            # Asked once by itself: the pool would go on asking, and say only that it has no connection.
+            psycopg.connect(address, connect_timeout=CONNECT_SECONDS).close()
+        except psycopg.Error as error:
+            raise BadSetting(
+                f"database: the PostgreSQL server cannot be reached: {_line(error, address)}"
+            ) from None
+        # It warns of each attempt; what matters is told by those who wanted a connection.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        self._pool = ConnectionPool(
+            address,
+            min_size=1,
+            max_size=16,
+            open=False,
+            configure=self._configure,
+            timeout=WAIT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
+        )
+        # How many tries to connect had failed when something last went well.
+        self._failed_before = 0
+        self._pool.open()
+
+    def _configure(self, raw: psycopg.Connection[Row]) -> None:
+        raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._failed_before = self._failed()
+
+    def _failed(self) -> int:
+        return self._pool.get_stats().get("connections_errors", 0)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[Row]]:
+        raw = self._free()
+        while not _is_alive(raw):
+            raw.close()
+            self._pool.putconn(raw)  # which drops it
+            raw = self._free()
+        try:
+            with raw:
+                yield raw
+            self._failed_before = self._failed()
+        finally:
+            self._pool.putconn(raw)
+
+    def _free(self) -> psycopg.Connection[Row]:
+        """A connection of the pool, once there is one. All of them may be in use; only a server that is away
+        is told soon."""
+        until = time.monotonic() + BUSY_SECONDS
+        if self._is_away() and self._pool.get_stats().get("requests_waiting", 0) >= WAITING_MAX:
+            raise TooManyRequests(f"{WAITING_MAX} requests wait for it")
+        while True:
+            try:
+                return self._pool.getconn()
+            except PoolTimeout:
+                if self._is_away() or time.monotonic() >= until:
+                    raise
+
+    def _is_away(self) -> bool:
+        """Whether the last try to connect failed, and no transaction has gone well since."""
+        return self._failed() > self._failed_before
+
+    @contextmanager
+    def read(self) -> Iterator[PostgreSQLConnection]:
+        with _telling(), self._transaction() as raw:
+            yield PostgreSQLConnection(raw)
+
+    @contextmanager
+    def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
+        with _telling(), self._transaction() as raw:
+            if not is_durable:
+                raw.execute("SET LOCAL synchronous_commit = off")
+            yield PostgreSQLConnection(raw)
+
+    def without_waiting(self) -> AbstractContextManager[None]:
+        raise Busy("a server's answer has to be waited for")
+
+    def settle(self) -> None:
+        """The server does so by itself."""
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell what went wrong in words that a person can act on."""
+    try:
+        yield
+    except _CONFLICTS as error:
+        raise Busy("another transaction changed the same rows; nothing was written, try again") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise MachineTrouble(
+            f"database: the PostgreSQL server cannot be reached or used: {_line(error)}"
+        ) from error
+    except psycopg.Error as error:
+        raise BadSetting(f"database: PostgreSQL refuses: {_line(error)}") from error
+
+
+def _line(error: psycopg.Error, address: str = "") -> str:
+    """An error on one line, without the address: a password may stand in it."""
+    text = " ".join(str(error).split())
+    return text.replace(address, "postgresql://...") if address else text
+
+
+def _is_alive(raw: psycopg.Connection[Row]) -> bool:
+    """Whether the server still holds an idle connection. Only if it has sent something, mostly a goodbye, it
+    is asked."""
+    looked = select.poll()
+    try:
+        looked.register(raw.fileno(), select.POLLIN)
+        if looked.poll(0):
+            raw.execute("SELECT 1")
+            raw.rollback()
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _without_nul(values: Values) -> Values:
+    """The values with a mark in place of each NUL, which PostgreSQL takes in no text: it then equals nothing
+    that is stored."""
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        return [value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in values]
+    return values
+
+
+@lru_cache(maxsize=512)
+def _marks(sql: str) -> bytes:
+    """The statement in psycopg's form: `%s` for `?`."""
+    return re.sub(r"\?", "%s", sql.replace("%", "%%")).encode()

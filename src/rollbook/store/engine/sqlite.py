@@ -1,0 +1,211 @@
+"""SQLite, through apsw: one file in WAL mode, one writer, many readers."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from weakref import WeakSet
+
+import apsw
+
+from rollbook.errors import BadSetting, Busy, MachineTrouble
+from rollbook.store.engine.database import Row, Values, not_begun
+
+BUSY_SECONDS = 30
+PAGE_BYTES = 16 * 1024  # a record of 750 bytes fits many times into a page, so that no row spills
+MAPPED_BYTES = 1 << 30
+LOG_PAGES = 1000
+
+
+def open_sqlite(address: str, *, may_make: bool = True) -> SQLite:
+    return SQLite(Path(address), may_make=may_make)
+
+
+class SQLiteConnection:
+    """A Connection over apsw."""
+
+    dialect = "sqlite"
+
+    def __init__(self, raw: apsw.Connection) -> None:
+        self.raw = raw
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        return self.raw.execute(sql, tuple(values)).fetchall()
+
+    def row(self, sql: str, values: Values = ()) -> Row | None:
+        return self.raw.execute(sql, tuple(values)).fetchone()
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        self.raw.execute(sql, tuple(values))
+
+    def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
+        marks = ", ".join("?" for _ in columns.split(","))
+        self.raw.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+
+    def version(self) -> int | None:
+        return int(self.raw.pragma("data_version"))
+
+
+@contextmanager
+def inspected(path: Path) -> Iterator[SQLiteConnection]:
+    """A Connection that only reads a file, whatever it is, and leaves the file as it is. Errors:
+    BadSetting."""
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log nothing can change under the reader, and SQLite makes no files beside the database.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    address = f"{path.absolute().as_uri()}?{mode}"
+    try:
+        with closing(apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as raw:
+            yield SQLiteConnection(raw)
+    except apsw.Error as error:
+        raise BadSetting(f"database: {path} cannot be read as a SQLite database: {error}") from None
+
+
+class _Own(threading.local):
+    """What each thread has of its own."""
+
+    reader: SQLiteConnection | None = None
+    may_wait = True
+
+
+class SQLite:
+    """One file in WAL mode: one writer, many readers, each thread with a reader of its own."""
+
+    is_local = True
+
+    def __init__(self, path: Path, *, may_make: bool = True) -> None:
+        self._path = path
+        self._own = _Own()
+        # A thread's reader goes with its thread, and closes its files.
+        self._all: WeakSet[apsw.Connection] = WeakSet()
+        try:
+            if not path.exists():
+                if not may_make:
+                    raise not_begun(str(path.absolute()), "is not there")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Pupils' data: a new file is its owner's alone, and SQLite gives the files beside it the same
+                # mode.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # A commit goes through a whole district: mapped pages would count as its memory.
+            self._writer = self._connect(mapped_bytes=0)
+            if not (
+                may_make
+                or self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone()
+            ):
+                raise not_begun(str(path.absolute()), "holds nothing of Rollbook")
+            _use_wal(self._writer)
+        except (apsw.Error, OSError) as error:
+            raise BadSetting(f"database: {path} cannot be opened as a SQLite database: {error}") from None
+        self._writing = threading.RLock()
+        self._waits_for_disk = True
+
+    def _connect(self, mapped_bytes: int = MAPPED_BYTES) -> apsw.Connection:
+        # Connections are closed by close(), which may run in another thread than the one that opened them;
+        # apsw allows it. A file that has vanished meanwhile is not made anew.
+        connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(BUSY_SECONDS * 1000)
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("mmap_size", mapped_bytes)
+        connection.pragma("cache_size", -16 * 1024)
+        # Plans do not depend on bound values: else SQLite parses and plans a statement anew each time that
+        # one is bound.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        self._all.add(connection)
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[SQLiteConnection]:
+        with self._telling():
+            connection = self._own.reader
+            if connection is None:
+                connection = self._own.reader = SQLiteConnection(self._connect())
+            connection.raw.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.raw.execute("COMMIT")
+
+    @contextmanager
+    def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
+        with self._turn(is_durable), self._telling():
+            if is_durable != self._waits_for_disk:
+                # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole
+                # either way.
+                self._writer.pragma("synchronous", "full" if is_durable else "normal")
+                self._waits_for_disk = is_durable
+            self._writer.set_busy_timeout(1000 * (BUSY_SECONDS if self._own.may_wait else 0))
+            # A commit that finds a long log moves all of it to its place, which can take a second: not where
+            # nobody waits.
+            self._writer.wal_autocheckpoint(LOG_PAGES if self._own.may_wait else 0)
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield SQLiteConnection(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                # A full disk has rolled it back already.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def without_waiting(self) -> Iterator[None]:
+        before, self._own.may_wait = self._own.may_wait, False
+        try:
+            yield
+        finally:
+            self._own.may_wait = before
+
+    @contextmanager
+    def _turn(self, is_durable: bool) -> Iterator[None]:
+        """Wait until no other thread writes, if this one may wait."""
+        if not self._own.may_wait and is_durable:
+            raise Busy("this would wait for the disk")
+        if not self._writing.acquire(blocking=self._own.may_wait):
+            raise Busy("another thread is writing")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell what is wrong with the file in words that a person can act on."""
+        try:
+            yield
+        except apsw.BusyError as error:
+            raise Busy(
+                f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds"
+            ) from error
+        except (apsw.FullError, apsw.IOError, apsw.NoMemError) as error:
+            raise MachineTrouble(
+                f"database: {self._path} cannot be read or written: {error}; nothing was written"
+            ) from error
+        except apsw.Error as error:
+            raise BadSetting(f"database: {self._path} cannot be used: {error}") from error
+
+    def settle(self) -> None:
+        with self._writing, self._telling():
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def close(self) -> None:
+        for connection in list(self._all):
+            connection.close()
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Put a new file into WAL mode; SQLite does not wait for others that do so at the same time, so that is
+    done here."""
+    end = time.monotonic() + BUSY_SECONDS
+    while connection.pragma("journal_mode") != "wal":
+        try:
+            connection.pragma("page_size", PAGE_BYTES)
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)

@@ -1,0 +1,247 @@
+"""The full difference from any kept snapshot to now, for an application that slept longer than events are
+kept.
+
+It is made from the versions of records: what was in force after the snapshot's run, against what is in force
+now. A snapshot is kept as long as `history_days` says. Which records differ is worked out once for each
+snapshot (`Difference`); a page then reads the records of its own events alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rollbook.contract.clever.event_rows import rank
+from rollbook.contract.clever.query import Query
+from rollbook.domain.access import Access
+from rollbook.domain.kinds import KIND
+from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.errors import BadParameter, NotFound, Unknown
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District, IdBatch
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records import event_feed, record_pages
+from rollbook.store.records.record_pages import EMPTY, ID_LENGTH, Page
+
+# Records in all differences that a server remembers; each takes 28 bytes.
+REMEMBERED_RECORDS_MAX = 4_000_000
+# Records that one page looks at, at the most.
+LOOKED_MAX = 10_001
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records of one kind that differ in the same way: their ids, which ascend, without separators, and for
+    each the run that replaced what was in force at the snapshot (0: nothing was).
+    """
+
+    kind: str
+    ids: bytearray
+    replaced_by: array[int]
+
+    def __len__(self) -> int:
+        return len(self.replaced_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Which records of a view differ between a snapshot and the present, in the order of publishing."""
+
+    view: View
+    snapshot: int
+    ids: IdBatch
+    parts: tuple[Part, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def begin(self, after: str | None) -> int:
+        """The place behind a cursor. A cursor of an earlier run lies before all of these ids: the difference
+        begins anew."""
+        if not after or after < self.ids.id(0):
+            return 0
+        return int(after[-8:], 16) + 1 if after <= self.ids.id(len(self)) else len(self)
+
+    def records(self, start: int) -> Iterator[tuple[int, str, str, int]]:
+        """(place, kind, id, run that replaced it) of each record from a place on."""
+        place = 0
+        for part in self.parts:
+            for at in range(max(start - place, 0), len(part)):
+                yield (
+                    place + at,
+                    part.kind,
+                    part.ids[at * ID_LENGTH : (at + 1) * ID_LENGTH].decode(),
+                    part.replaced_by[at],
+                )
+            place += len(part)
+
+
+class Differences:
+    """The differences that were asked for last."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[object, ...], Difference] = OrderedDict()
+
+    def page(
+        self, connection: Connection, access: Access, prefix: str, query: Query, since: SnapshotName
+    ) -> Page:
+        """One page of a difference: see `page`. The first one reads all that differs. One thread at a time
+        may ask."""
+        return page(connection, access, prefix, query, self._difference(connection, access, since))
+
+    def _difference(self, connection: Connection, access: Access, since: SnapshotName) -> Difference:
+        district = districts.by_number(connection, access.district)
+        head = record_pages.head(connection, access)
+        _check_asked(connection, access, district, since)
+        key = (access.district_id, head, access.view, access.view_mark, since.run)
+        found = self._found.pop(key, None) or _difference(
+            connection, views.by_number(connection, access.view), since.run, _ids(connection, district)
+        )
+        self._found[key] = found
+        while len(self._found) > 1 and sum(map(len, self._found.values())) > REMEMBERED_RECORDS_MAX:
+            self._found.popitem(last=False)
+        return found
+
+
+def since(database: Database, district: District, snapshot: SnapshotName) -> Iterator[str]:
+    """Every difference since a sync as one event of JSON. Errors: Unknown for a snapshot that is not kept."""
+    with database.read() as connection:
+        current = districts.reread(connection, district)
+        _check(connection, current, snapshot)
+        view = views.list_all(connection, current.number)[0]
+        difference = _difference(connection, view, snapshot.run, _ids(connection, current))
+        for record in difference.records(0):
+            made = _event(connection, difference, record)
+            if made:
+                yield made[3]
+
+
+def page(connection: Connection, access: Access, prefix: str, query: Query, difference: Difference) -> Page:
+    """One page of the difference, by ids that end where the feed goes on: a client follows the links, then
+    polls as always.
+
+    Since a snapshot from before the share was edited, what left is told by its id alone, and a role that left
+    by its name. Errors: BadParameter for a page backwards.
+    """
+    if query.before:
+        raise BadParameter("ending_before: a difference is read forwards; expected starting_after or nothing")
+    is_bare = difference.snapshot < access.shown_since
+    shown: list[tuple[str, str]] = []
+    for looked, record in enumerate(difference.records(difference.begin(query.after))):
+        if looked == LOOKED_MAX:
+            # A filter that few records meet: the page ends here, and its link leads on from the last one
+            # looked at.
+            return _page(prefix, shown, has_more=True, last=difference.ids.id(record[0] - 1))
+        if query.record_types and record[1] not in query.record_types:
+            continue
+        made = _event(connection, difference, record, is_bare=is_bare)
+        if made is None or (query.school and f" {query.school} " not in made[2]):
+            continue
+        if len(shown) == query.limit:
+            return _page(prefix, shown, has_more=True)
+        shown.append((made[0], made[3]))
+    return _page(prefix, shown, has_more=False)
+
+
+def _page(prefix: str, shown: list[tuple[str, str]], *, has_more: bool, last: str | None = None) -> Page:
+    if not shown:
+        return Page((), last, last, has_more) if last else EMPTY
+    joined = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown])
+    return Page((joined.encode(),), shown[0][0], last or shown[-1][0], has_more)
+
+
+def _check_asked(connection: Connection, access: Access, district: District, since: SnapshotName) -> None:
+    """Errors: NotFound for a snapshot that is not kept, or from before the connection began."""
+    try:
+        _check(connection, district, since)
+        if since.run < access.connected_since:
+            raise Unknown(
+                f"snapshot {since} is from before this connection began, with {access.connected_since}"
+            )
+    except Unknown as error:
+        raise NotFound(str(error)) from None
+
+
+def _check(connection: Connection, district: District, snapshot: SnapshotName) -> None:
+    found = connection.row(
+        "SELECT mark FROM syncs WHERE district = ? AND sync = ?", (district.number, snapshot.run)
+    )
+    if snapshot.mark and (found is None or found[0] != snapshot.mark):
+        raise Unknown(
+            f"snapshot {snapshot} of {district.name!r} belongs to another history: the database was restored from a backup;"
+            " read everything anew"
+        )
+    oldest = connection.row(
+        (
+            "SELECT min((SELECT min(until) FROM versions WHERE view = views.number)) FROM "
+            "views WHERE district = ?"
+        ),
+        (district.number,),
+    )
+    kept_from = oldest[0] - 1 if oldest and oldest[0] is not None else 0
+    if found is None or snapshot.run < kept_from:
+        raise Unknown(
+            f"snapshot {snapshot} of {district.name!r} is not kept; kept are "
+            f"{max(kept_from, 1)} to {district.head}"
+        )
+
+
+def _ids(connection: Connection, district: District) -> IdBatch:
+    """Ids above all events of the district so far, and below all that follow: the second after its last
+    run's, lowest range."""
+    found = connection.row(
+        "SELECT last_event FROM syncs WHERE district = ? AND sync = ?", (district.number, district.head)
+    )
+    second = int(found[0][:8], 16) + 1 if found else 0
+    return IdBatch(f"{second:08x}{'0' * 8}")
+
+
+def _difference(connection: Connection, view: View, snapshot: int, ids: IdBatch) -> Difference:
+    parts: dict[tuple[int, str], Part] = {}
+    verbs = {(False, True): "created", (True, True): "updated", (True, False): "deleted"}
+    for kind in KIND:
+        changed = connection.rows(
+            "SELECT id, max(was), max(now), max(roles) FROM ("
+            " SELECT id, until AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
+            " WHERE view = ? AND kind = ? AND since <= ? AND until > ?"
+            " UNION ALL"
+            " SELECT id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND kind = ? AND since > ?"
+            ") AS changed GROUP BY id ORDER BY id",
+            (view.number, kind, snapshot, snapshot, view.number, kind, snapshot),
+        )
+        for id_, was, now, roles in changed:
+            place = (rank(kind, roles, verbs[was > 0, now > 0]), kind)
+            part = parts.setdefault(place, Part(kind, bytearray(), array("I")))
+            part.ids.extend(id_.encode())
+            part.replaced_by.append(was)
+    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)))
+
+
+def _event(
+    connection: Connection,
+    difference: Difference,
+    record: tuple[int, str, str, int],
+    *,
+    is_bare: bool = False,
+) -> tuple[str, str, str, str] | None:
+    """One difference as `events.event` makes it; a bare one says of a record or a role that is gone no more
+    than its id and its roles' names.
+    """
+    place, kind, id_, replaced_by = record
+    view = difference.view
+    before = connection.row(
+        "SELECT body FROM versions WHERE view = ? AND kind = ? AND until = ? AND id = ?",
+        (view.number, kind, replaced_by, id_),
+    )
+    after = connection.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_)
+    )
+    was = before[0] if before else None
+    if was and is_bare and after is None:
+        was = event_feed.bare(was)
+    return event_feed.event(
+        difference.ids.id(place), kind, was, after[0] if after else None, view.spec.hidden, is_edit=is_bare
+    )

@@ -1,0 +1,412 @@
+"""The row of snapshots: what a sync compares with, and the one transaction that makes its changes the
+present.
+
+A commit writes only what changed: superseded versions move to `versions`, new ones take their place, events
+are published, and the district's head moves on. Whoever reads meanwhile sees the snapshot before or the one
+after, and a commit that is cut off at any moment leaves nothing behind. A sync that is held keeps its
+snapshot and changes nothing but the district's own record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rollbook.contract.clever.event_rows import rank
+from rollbook.domain.snapshot_names import new_mark
+from rollbook.errors import Busy, Unknown
+from rollbook.roster import upload_notices
+from rollbook.roster.views import diff
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection, Database, Row
+from rollbook.store.records import event_feed
+
+RECORDS = "view, kind, id, since, roles, body"
+INCOMING = "view, rank, kind, id, roles, body"
+KEPT_SNAPSHOTS = 2
+LAST_OF_BATCH = 0xFFFF_FFFF
+# How a report's text shows that its examples are gone.
+FORGOTTEN = '"is_short": true'
+_DISTRICT_RANK = rank("districts", 0, "updated")
+# In an outcome's columns: the number that the run is given.
+THIS_RUN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A sync's snapshot: its number and moment (0 and None before the first), its Parquet files by name, the
+    district's views.
+
+    `head` is the district's last run when the snapshot was read; a commit is refused when it has moved on
+    since.
+    """
+
+    sync: int
+    created: str | None
+    files: Mapping[str, Path]
+    views: tuple[View, ...]
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run on a district, as `syncs` keeps it."""
+
+    number: int
+    cause: str
+    state: str
+    created: str
+    report: dict[str, Any]
+
+
+def snapshot(
+    database: Database,
+    district: District,
+    folder: Path,
+    names: Iterable[str] | None = None,
+    sync: int | None = None,
+) -> Snapshot:
+    """Lay files of a snapshot into a folder: those named, or all; of the last committed sync, or of the one
+    given."""
+    wanted = None if names is None else set(names)
+    with database.read() as connection:
+        current = districts.reread(connection, district)
+        number = current.snapshot if sync is None else sync
+        found = connection.row(
+            "SELECT created FROM syncs WHERE district = ? AND sync = ?", (district.number, number)
+        )
+        stored = connection.rows(
+            "SELECT name FROM snapshots WHERE district = ? AND sync = ?", (district.number, number)
+        )
+        files = {}
+        for (name,) in stored:
+            if wanted is None or name in wanted:
+                files[name] = folder / f"{name}-{number}.parquet"
+                files[name].write_bytes(_file(connection, district, number, name))
+        seen = tuple(views.list_all(connection, district.number))
+    return Snapshot(number, found[0] if found else None, files, seen, current.head)
+
+
+def _file(connection: Connection, district: District, sync: int, name: str) -> bytes:
+    found = connection.row(
+        "SELECT data FROM snapshots WHERE district = ? AND sync = ? AND name = ?",
+        (district.number, sync, name),
+    )
+    return bytes(found[0]) if found else b""
+
+
+def runs(database: Database, district: District, states: tuple[str, ...] = (), most: int = 20) -> list[Run]:
+    """The last runs on a district, newest first; only those in the given states, or all."""
+    among = f"AND state IN ({', '.join('?' for _ in states)})" if states else ""
+    with database.read() as connection:
+        found = connection.rows(
+            (
+                "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? "
+                f"{among} ORDER BY sync DESC LIMIT ?"
+            ),
+            (district.number, *states, most),
+        )
+    return [as_run(row) for row in found]
+
+
+def run(database: Database, district: District, number: int) -> Run:
+    """One run on a district. Errors: Unknown."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? AND sync = ?",
+            (district.number, number),
+        )
+    if found is None:
+        raise Unknown(f"{district.name!r} has no run {number}; `rollbook history` lists them")
+    return as_run(found)
+
+
+def as_run(row: Row) -> Run:
+    """A run from its columns: sync, cause, state, created, report."""
+    number, cause, state, created, report = row
+    return Run(number, cause, state, created, json.loads(report))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run leaves behind: its cause and moment, what it printed, and the columns of the district that
+    change."""
+
+    cause: str
+    moment: float
+    report: Mapping[str, object]
+    columns: Mapping[str, object]
+    state: str = "committed"
+    held_becomes: str | None = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How far back is kept: superseded versions in force at or after `versions_since`, events above the id
+    `events_after`."""
+
+    versions_since: str
+    events_after: str
+
+
+def commit(
+    database: Database,
+    district: District,
+    before: Snapshot,
+    outcome: Outcome,
+    *,
+    changes: Iterable[Row] = (),
+    files: Mapping[str, Path] | None = None,
+    keep: Keep | None = None,
+    also: Callable[[Connection], None] | None = None,
+) -> int:
+    """Make the changes the present, in one transaction; returns the number of the run.
+
+    `changes` are rows of (view, rank, kind, id, roles, body) in order of view, kind and id, body None for a
+    record that vanishes; `files` are a new snapshot's; `also` is done first, in the same transaction. A run
+    that is held or failed brings no changes but the district's own record. Errors: Busy when the district was
+    changed by another run since `before` was read.
+    """
+    ids = districts.reserve(database, outcome.moment)
+    with database.write() as connection:
+        number = _next_number(connection, district, before)
+        columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
+        # First of all writes: of two runs at once PostgreSQL refuses one here.
+        changed = districts.update(connection, district, head=number, **columns)
+        if also:
+            also(connection)
+        if outcome.held_becomes:
+            _settle_held(connection, district, outcome.held_becomes)
+        _keep_files(connection, district, number, files or {})
+        published = [view for view in before.views if event_feed.is_published(connection, view)]
+        if before.sync == 0 and not published:
+            rows = ((view, kind, id_, number, roles, body) for view, _, kind, id_, roles, body in changes)
+            connection.insert("records", RECORDS, rows)
+            changes = ()
+        _take_in(connection, changes)
+        _take_in_district(connection, changed, before.views)
+        for view in published:
+            # Each view counts for itself: the gaps in its ids would tell of changes that it does not see.
+            event_feed.publish(connection, view, ids, number)
+        _move_in(connection, number)
+        connection.run(
+            (
+                "INSERT INTO syncs (district, sync, cause, state, created, report, last_event, "
+                "mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            (
+                district.number,
+                number,
+                outcome.cause,
+                outcome.state,
+                districts.timestamp(outcome.moment),
+                json.dumps(outcome.report),
+                ids.id(LAST_OF_BATCH),
+                new_mark(),
+            ),
+        )
+        _drop_snapshots(connection, district)
+        if keep:
+            _prune(connection, district, before.views, keep)
+    return number
+
+
+def held(database: Database, district: District) -> Run:
+    """The run that waits for an approval. Errors: Unknown when none does."""
+    found = runs(database, district, ("held",), 1)
+    if not found:
+        raise Unknown(f"no sync of {district.name!r} is held")
+    return found[0]
+
+
+def present(database: Database, district: District) -> Snapshot:
+    """The last committed sync without its files: what a run compares with that changes only the district's
+    own record."""
+    with database.read() as connection:
+        current = districts.reread(connection, district)
+        seen = tuple(views.list_all(connection, district.number))
+    return Snapshot(current.snapshot, current.last_sync, {}, seen, current.head)
+
+
+def label(connection: Connection, view: int, kind: str, id_: str) -> str:
+    """What people call a record that a view (by its number) shows now; blank when it shows none."""
+    body = present_body(connection, view, kind, id_)
+    return diff.label(json.loads(body)) if body else ""
+
+
+def fill_view(
+    connection: Connection,
+    district: District,
+    view: View,
+    snapshot: Snapshot,
+    records: Iterable[Row],
+    digests: Path,
+) -> None:
+    """Put the records of a new view beside those of the snapshot that it was made from.
+
+    `records` are rows of (view, rank, kind, id, roles, body); `digests` is the snapshot's file of that name
+    with the view's rows. Errors: Busy when the district was changed since the snapshot was read.
+    """
+    hold_on(connection, district, snapshot)
+    rows = ((number, kind, id_, snapshot.sync, roles, body) for number, _, kind, id_, roles, body in records)
+    connection.insert("records", RECORDS, rows)
+    districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
+    replace_digests(connection, district, snapshot.sync, digests)
+
+
+def hold_on(connection: Connection, district: District, snapshot: Snapshot) -> None:
+    """Let no run come between the snapshot that was read and the end of this transaction. Errors: Busy when
+    one did already."""
+    if districts.reread(connection, district).head != snapshot.head:
+        raise Busy(f"{district.name!r} was changed by a sync meanwhile; nothing was written, run it again")
+    # Of a view and a sync at once PostgreSQL refuses one here; a sync that did not know the view would leave
+    # it behind.
+    districts.update(connection, district, head=snapshot.head)
+
+
+def replace_digests(connection: Connection, district: District, sync: int, digests: Path) -> None:
+    """Replace the digests of a snapshot, when a view has changed without it."""
+    connection.run(
+        "UPDATE snapshots SET data = ? WHERE district = ? AND sync = ? AND name = 'digests'",
+        (digests.read_bytes(), district.number, sync),
+    )
+
+
+# Inside the transaction ------------------------------------------------------------------------------
+
+
+def _next_number(connection: Connection, district: District, before: Snapshot) -> int:
+    current = districts.reread(connection, district)
+    if current.head != before.head or tuple(views.list_all(connection, district.number)) != before.views:
+        raise Busy(
+            f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again"
+        )
+    return current.head + 1
+
+
+def _keep_files(connection: Connection, district: District, number: int, files: Mapping[str, Path]) -> None:
+    for name, path in files.items():
+        connection.run(
+            "INSERT INTO snapshots (district, sync, name, data) VALUES (?, ?, ?, ?)",
+            (district.number, number, name, path.read_bytes()),
+        )
+
+
+def _take_in_district(connection: Connection, district: District, seen: Iterable[View]) -> None:
+    """Add the district's own record to `incoming`, as a change of every view in which it differs.
+
+    Its contact is the person as `incoming` leaves them; a contact who is named no longer is in no event
+    either.
+    """
+    body = districts.body(connection, district, ("records", "incoming"))
+    # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
+    before = {view.number: present_body(connection, view.number, "districts", district.id) for view in seen}
+    rows = [
+        (view, _DISTRICT_RANK, "districts", district.id, None, body)
+        for view, was in before.items()
+        if was != body
+    ]
+    for view, *_ in rows:
+        event_feed.forget_contact(connection, view, before[view], body)
+    connection.insert("incoming", INCOMING, rows)
+
+
+def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
+    """A record of a view (by its number) as it is now, as JSON."""
+    found = connection.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view, kind, id_)
+    )
+    return found[0] if found else None
+
+
+def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
+    """Create `incoming` with the changes; a list's rank is -1, as it is no record and publishes nothing."""
+    connection.run(
+        "CREATE TEMPORARY TABLE incoming (view BIGINT, rank BIGINT, kind TEXT, id TEXT, "
+        "roles BIGINT, body TEXT)"
+    )
+    connection.insert("incoming", INCOMING, changes)
+    connection.run("CREATE INDEX incoming_by_rank ON incoming (view, rank, id)")
+
+
+def _move_in(connection: Connection, number: int) -> None:
+    """Move the versions that `incoming` supersedes out of the way, and put the new ones in."""
+    touched = "FROM records WHERE (view, kind, id) IN (SELECT view, kind, id FROM incoming)"
+    connection.run(
+        "INSERT INTO versions (view, kind, id, since, until, roles, body)"
+        f" SELECT view, kind, id, since, CAST(? AS BIGINT), roles, body {touched}",
+        (number,),
+    )
+    connection.run(f"DELETE {touched}")
+    connection.run(
+        f"INSERT INTO records ({RECORDS})"
+        " SELECT view, kind, id, CAST(? AS BIGINT), roles, body FROM incoming WHERE body IS NOT NULL ORDER BY view, kind, id",
+        (number,),
+    )
+    connection.run("DROP TABLE incoming")
+
+
+def _settle_held(connection: Connection, district: District, state: str) -> None:
+    connection.run(
+        "UPDATE syncs SET state = ? WHERE district = ? AND state = 'held'", (state, district.number)
+    )
+
+
+def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
+    """Numbers of the runs in that state whose files are kept, newest first."""
+    found = connection.rows(
+        "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
+        " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
+        (district.number, state),
+    )
+    return [number for (number,) in found]
+
+
+def _drop_snapshots(connection: Connection, district: District) -> None:
+    """Keep the files of what is held, and of the last committed snapshots."""
+    kept = {
+        *kept_snapshots(connection, district)[:KEPT_SNAPSHOTS],
+        *kept_snapshots(connection, district, "held"),
+    }
+    for (number,) in connection.rows(
+        "SELECT DISTINCT sync FROM snapshots WHERE district = ?", (district.number,)
+    ):
+        if number not in kept:
+            connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
+
+
+def _prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
+    """Drop what is older than what is kept: a version is needed while a run that is kept was in force before
+    it ended."""
+    found = connection.row(
+        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
+        (district.number, keep.versions_since),
+    )
+    oldest = found[0] if found and found[0] is not None else 0
+    _forget_examples(connection, district, oldest)
+    for view in seen:
+        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
+        connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
+
+
+def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
+    """Take what names people out of reports that are older than the versions kept; their counts stay."""
+    found = connection.rows(
+        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND report NOT LIKE ?",
+        (district.number, oldest, f"%{FORGOTTEN}%"),
+    )
+    for number, text in found:
+        report = json.loads(text)
+        groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
+        message = upload_notices.UNUSABLE if report.get("message") else ""
+        gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
+        short = {**report, **gone, "is_short": True}
+        connection.run(
+            "UPDATE syncs SET report = ? WHERE district = ? AND sync = ?",
+            (json.dumps(short), district.number, number),
+        )

@@ -1,0 +1,261 @@
+"""The feed of each view: what a commit publishes, kept as the bytes of the wire and read by id like any list.
+
+Events are opt-in (a connection's `events_after`): none are made for a view while no connection of it has them
+switched on, and a connection sees only those made after it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from rollbook.contract.clever import event_rows as rows
+from rollbook.contract.clever.query import LAST, Query
+from rollbook.domain.access import Access
+from rollbook.errors import NotFound
+from rollbook.store.district import views
+from rollbook.store.district.districts import IdBatch
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records.record_pages import EMPTY, Page, join
+
+BATCH_ROWS = 2_000
+COLUMNS = "view, id, kind, schools, body"
+
+
+def switch(database: Database, application: int, *, on: bool) -> None:
+    """Switch the events of all connections of an application (by its number) on, from now, or off.
+
+    They begin after the last run that is committed: one under way, whose ids are reserved already, is to be
+    seen whole.
+    """
+    now = (
+        (
+            "coalesce((SELECT max(last_event) FROM syncs WHERE syncs.district = "
+            f"connections.district), '{'0' * 24}')"
+        )
+        if on
+        else "NULL"
+    )
+    with database.write() as connection:
+        # Of a switch and a commit at once PostgreSQL refuses one here; a commit that did not know of it would
+        # publish nothing.
+        connection.run(
+            (
+                "UPDATE districts SET head = head WHERE number IN (SELECT district FROM "
+                "connections WHERE application = ?)"
+            ),
+            (application,),
+        )
+        connection.run(
+            (
+                f"UPDATE connections SET events_after = {now} WHERE application = ? AND "
+                "(events_after IS NULL) = ?"
+            ),
+            (application, on),
+        )
+
+
+def is_published(connection: Connection, view: View) -> bool:
+    """Whether any connection of the view has its events switched on."""
+    return (
+        connection.row(
+            "SELECT 1 FROM connections WHERE view = ? AND events_after IS NOT NULL LIMIT 1", (view.number,)
+        )
+        is not None
+    )
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+
+def page(connection: Connection, access: Access, prefix: str, query: Query, floor: str) -> Page:
+    """One page of the caller's feed, oldest first; `floor` is the id below which events are no longer
+    kept."""
+    if access.events_after is None:
+        return EMPTY
+    values: list[Any] = [access.view, max(access.events_after, floor, query.after or "")]
+    where, order = "view = ? AND id > ?", ""
+    if query.before:
+        order = " DESC"
+        if query.before != LAST:
+            where, values = f"{where} AND id < ?", [*values, query.before]
+    if query.record_types:
+        where = f"{where} AND kind IN ({', '.join('?' for _ in query.record_types)})"
+        values += query.record_types
+    if query.school:
+        where, values = f"{where} AND schools LIKE ?", [*values, f"%{query.school}%"]
+    inner = f"SELECT id, body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
+    if order:
+        inner = f"SELECT * FROM ({inner}) AS ordered ORDER BY id"
+    found = join(connection, prefix, "events", inner, (*values, query.limit))
+    if found is None:
+        return EMPTY
+    pieces, first, last, size = found
+    beyond = ("<", first) if order else (">", last)
+    has_more = size == query.limit and connection.row(
+        f"SELECT 1 FROM events WHERE {where} AND id {beyond[0]} ? LIMIT 1", (*values, beyond[1])
+    )
+    return Page(pieces, first, last, bool(has_more))
+
+
+def get(connection: Connection, access: Access, id_: str, floor: str) -> str:
+    """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
+    found = None
+    if access.events_after is not None and id_ > max(access.events_after, floor):
+        found = connection.row("SELECT body FROM events WHERE view = ? AND id = ?", (access.view, id_))
+    if found is None:
+        raise NotFound("Resource not found")
+    return str(found[0])
+
+
+def floor_at(moment: float) -> str:
+    """The id below which all events are older than a moment."""
+    return f"{max(int(moment), 0):08x}{'0' * 16}"
+
+
+# Publishing ------------------------------------------------------------------------------------------
+
+
+def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
+    """Publish what the table `incoming` brings to a view in a run, before it is moved in.
+
+    Ids follow the documented order. A change of dates alone is no event.
+    """
+    hidden = views.by_number(connection, view.number).spec.hidden
+    is_edit = views.is_edited_by(connection, view, run)
+    counter = 0
+    insert: list[tuple[Any, ...]] = []
+    for kind, before, after in _differences(connection, view):
+        made = event(ids.id(counter), kind, before, after, hidden, is_edit=is_edit)
+        if made:
+            insert.append((view.number, *made))
+            counter += 1
+        if len(insert) >= BATCH_ROWS:
+            connection.insert("events", COLUMNS, insert)
+            insert = []
+    connection.insert("events", COLUMNS, insert)
+
+
+def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str | None, str | None]]:
+    """(kind, body before, body after) of every record that `incoming` changes in a view, in the order of
+    publishing."""
+    last = (-1, "")
+    while True:
+        found = connection.rows(
+            "SELECT i.rank, i.id, i.kind, r.body, i.body FROM incoming i"
+            " LEFT JOIN records r ON r.view = i.view AND r.kind = i.kind AND r.id = i.id"
+            " WHERE i.view = ? AND i.rank >= 0 AND (i.rank > ? OR (i.rank = ? AND i.id > ?)) ORDER BY i.rank, i.id LIMIT ?",
+            (view.number, last[0], last[0], last[1], BATCH_ROWS),
+        )
+        for rank, id_, kind, before, after in found:
+            last = (rank, id_)
+            yield kind, before, after
+        if len(found) < BATCH_ROWS:
+            return
+
+
+def event(
+    id_: str,
+    kind: str,
+    before: str | None,
+    after: str | None,
+    hidden: Collection[str],
+    *,
+    is_edit: bool = False,
+) -> tuple[str, str, str, str] | None:
+    """One event as (id, kind, schools, body), None when nothing but dates changed.
+
+    `hidden` are the fields that its view hides now: what they held before the share was edited is not told.
+    `is_edit`: it was edited in between, so that a role that is gone may be hidden; it is named, and what it
+    held is not told.
+    """
+    was, now = (rows.shown(kind, orjson.loads(body)) if body else None for body in (before, after))
+    shown = now or rows.cut(kind, was or {}, hidden)
+    data: dict[str, Any] = {"object": shown}
+    if was and now:
+        gone = rows.roles_gone(kind, was, now) if is_edit else ()
+        data["previous_attributes"] = rows.veiled(kind, rows.previous_attributes(was, now), hidden, gone)
+        if not data["previous_attributes"]:
+            return None
+    verb = "updated" if was and now else "created" if now else "deleted"
+    created = datetime.fromtimestamp(int(id_[:8], 16), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    body = orjson.dumps({"id": id_, "type": f"{kind}.{verb}", "created": created, "data": data})
+    return id_, kind, _schools(kind, shown), body.decode()
+
+
+def bare(body: str) -> str:
+    """What is left of a record of which an application may know no more than that it is gone."""
+    record = orjson.loads(body)
+    left: dict[str, Any] = {"id": record["id"]}
+    if isinstance(record.get("roles"), dict):
+        left["roles"] = {role: {} for role in record["roles"]}
+    return orjson.dumps(left).decode()
+
+
+def withdraw(
+    connection: Connection,
+    view: View,
+    hidden: Collection[str],
+    leaving: Collection[str],
+    losing: Mapping[str, Collection[str]],
+) -> None:
+    """Take what a view hides from now on out of what it has published: fields and roles (`hidden`), roles of
+    single people (`losing`, by their ids), and every event of records that leave it. Whoever gets hold of a
+    token later finds them in no old event, and no old event by them.
+    """
+    last = ""
+    while True:
+        found = connection.rows(
+            "SELECT id, kind, body FROM events WHERE view = ? AND id > ? ORDER BY id LIMIT ?",
+            (view.number, last, BATCH_ROWS),
+        )
+        for id_, kind, body in found:
+            last = id_
+            published = orjson.loads(body)
+            of = published["data"]["object"]["id"]
+            if of in leaving:
+                connection.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
+                continue
+            now, schools = _without(kind, published, (*hidden, *losing.get(of, ())))
+            if now != body:
+                connection.run(
+                    "UPDATE events SET schools = ?, body = ? WHERE view = ? AND id = ?",
+                    (schools, now, view.number, id_),
+                )
+        if len(found) < BATCH_ROWS:
+            return
+
+
+def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
+    """Where a view's own record of the district (as JSON) tells its contact no longer as before, take it out
+    of what the view has published: a person who is the contact no longer stands in no old event.
+    """
+    was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
+    if not was or was == now:
+        return
+    for id_, body in connection.rows(
+        "SELECT id, body FROM events WHERE view = ? AND kind = 'districts'", (view,)
+    ):
+        published = orjson.loads(body)
+        published["data"]["object"].pop(rows.CONTACT, None)
+        without, _ = _without("districts", published, ())
+        if without != body:
+            connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (without, view, id_))
+
+
+def _without(kind: str, published: dict[str, Any], hidden: Collection[str]) -> tuple[str, str]:
+    """The body of an event without what is hidden, and the schools by which it is found then."""
+    data = published["data"]
+    data["object"] = rows.cut(kind, data["object"], hidden)
+    if "previous_attributes" in data:
+        data["previous_attributes"] = rows.veiled(kind, data["previous_attributes"], hidden)
+    return orjson.dumps(published).decode(), _schools(kind, data["object"])
+
+
+def _schools(kind: str, shown: dict[str, Any]) -> str:
+    schools = rows.schools_of(kind, shown)
+    return f" {' '.join(schools)} " if schools else ""

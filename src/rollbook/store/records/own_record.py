@@ -1,0 +1,94 @@
+"""How a district stands, as its own record tells it: paused or not, where its people sign in, and by which
+methods.
+
+Days pass and settings change without a sync. `keep_true` brings every record up to date; the server does so
+each minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from rollbook.errors import Busy
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.engine import server_values
+from rollbook.store.engine.database import Database
+from rollbook.store.records import commits
+from rollbook.store.records.commits import Outcome
+
+
+def is_paused(district: District, moment: float | None = None) -> bool:
+    today = timestamp(moment)[:10]
+    start, end = district.pause_start, district.pause_end
+    return bool(start) and str(start) <= today <= (end or today)
+
+
+def healthy(district: District, moment: float | None = None) -> str:
+    """The state of a district that has nothing to mend."""
+    return "paused" if is_paused(district, moment) else "running"
+
+
+def change_record(
+    database: Database,
+    district: District,
+    cause: str,
+    columns: Mapping[str, object],
+    report: Mapping[str, object] | None = None,
+    held_becomes: str | None = None,
+) -> None:
+    """Change no more than the district's own record, as a run of its own; `report` is what history tells of
+    it.
+
+    Errors: Busy when another run was faster.
+    """
+    before = commits.present(database, district)
+    outcome = Outcome(
+        cause,
+        districts.moment_after(database, before.created),
+        report or {},
+        columns,
+        held_becomes=held_becomes,
+    )
+    commits.commit(database, district, before, outcome)
+
+
+def keep_true(database: Database, base: str | None = None) -> int:
+    """Bring the record of every district up to date; returns how many were not.
+
+    `base` is the address under which people reach the server; None leaves the one that was told last. A
+    district that a sync is changing right now is left for the next time; a cloned one is as its source says.
+    """
+    if base is not None:
+        _note_address(database, base)
+    due = [(district, _due(database, district)) for district in districts.list_all(database)]
+    stale = [(district, columns) for district, columns in due if columns is not None]
+    for district, columns in stale:
+        with suppress(Busy):
+            change_record(database, district, "upkeep", columns)
+    return len(stale)
+
+
+def _note_address(database: Database, base: str) -> None:
+    with database.read() as connection:
+        if districts.base_address(connection) == base:
+            return
+    with database.write() as connection:
+        server_values.write(connection, districts.BASE_ADDRESS, base)
+
+
+def _due(database: Database, district: District) -> dict[str, object] | None:
+    """The columns that are to change; None when the record is true as it is."""
+    columns: dict[str, object] = {}
+    if not district.given and (district.state == "paused") != is_paused(district):
+        columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"
+    with database.read() as connection:
+        wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
+        body = districts.body(connection, wanted)
+        seen = [view.number for view in views.list_all(connection, district.number)]
+        is_true = all(
+            commits.present_body(connection, view, "districts", district.id) == body for view in seen
+        )
+    return None if is_true else columns

@@ -1,0 +1,164 @@
+"""The people of a district, as its own sign-in pages need them: one person, a search, the schools to choose
+from.
+
+An application's view of a person is read through its own `Access`; these reads go through the district's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from rollbook.contract.clever.tiers import LOGIN_ROLES
+from rollbook.domain.access import Access
+from rollbook.domain.kinds import ROLE, masks_with
+from rollbook.errors import NotFound, Unknown
+from rollbook.store.engine.database import Connection, Row
+from rollbook.store.records import record_pages
+
+_CANDIDATES_MAX = 2000
+_SCHOOLS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may sign in: `roles` in the order in which a person of several is named."""
+
+    id: str
+    name: str
+    email: str
+    roles: tuple[str, ...]
+    record: dict[str, Any]
+
+
+def whole(connection: Connection, district: int) -> Access:
+    """The district's own access to its roster, by its number: everything but sensitive fields."""
+    found = connection.row(
+        (
+            "SELECT d.number, d.id, (SELECT min(number) FROM views WHERE district = d.number) "
+            "FROM districts d WHERE d.number = ?"
+        ),
+        (district,),
+    )
+    if found is None:
+        raise NotFound("Resource not found")
+    return Access(found[0], found[1], found[2], 0, "", ())
+
+
+def get(connection: Connection, access: Access, user_id: str) -> Person | None:
+    """The person of that id, when they are there and may sign in."""
+    try:
+        record = record_pages.get(connection, access, "users", user_id)
+    except NotFound:
+        return None
+    person = _person(record.id, record.body)
+    return person if person.roles else None
+
+
+def find(connection: Connection, access: Access, text: str) -> Person:
+    """The one person of that id, SIS id, username or email. Errors: Unknown for none, or for several."""
+    found = get(connection, access, text.lower())
+    if found:
+        return found
+    rows = _rows(connection, access, "", ("%" + _escaped(text) + "%",))
+    fitting = [person for person in _people(rows) if text.casefold() in _names_of(person)]
+    if len(fitting) != 1:
+        raise Unknown(f"{len(fitting) or 'no'} people have the id, SIS id, username or email {text!r}")
+    return fitting[0]
+
+
+def search(
+    connection: Connection, access: Access, *, text: str, role: str, school: str, limit: int
+) -> list[Person]:
+    """People whose name, email, username or SIS id holds every word, of a role and at a school when those are
+    given."""
+    words = text.casefold().split()[:8]
+    patterns = [f"%{_escaped(word)}%" for word in words] + ([f'%"{_escaped(school)}"%'] if school else [])
+    found: list[Person] = []
+    for person in _people(_rows(connection, access, role, patterns)):
+        known = " ".join((person.name, *_names_of(person))).casefold()
+        if all(word in known for word in words):
+            found.append(person)
+    return sorted(found[: limit * 4], key=lambda person: person.name.casefold())[:limit]
+
+
+def everybody(connection: Connection, access: Access, *, role: str, school: str) -> list[Person]:
+    """All people of a role, at a school when one is given, by name."""
+    patterns = [f'%"{_escaped(school)}"%'] if school else []
+    found = _people(_rows(connection, access, role, patterns, limit=None))
+    return sorted(found, key=lambda person: person.name.casefold())
+
+
+def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
+    """The schools as (id, name), by name."""
+    rows = connection.rows(
+        "SELECT id, body FROM records WHERE view = ? AND kind = 'schools' ORDER BY id LIMIT ?",
+        (access.view, _SCHOOLS_MAX),
+    )
+    return sorted(
+        ((id_, orjson.loads(body).get("name", "")) for id_, body in rows),
+        key=lambda school: school[1].casefold(),
+    )
+
+
+def school_names(connection: Connection, access: Access) -> dict[str, str]:
+    """The id of a school by everything that it may be called by: id, SIS id and name."""
+    rows = connection.rows(
+        "SELECT id, body FROM records WHERE view = ? AND kind = 'schools' ORDER BY id DESC", (access.view,)
+    )
+    bodies = [(id_, orjson.loads(body)) for id_, body in rows]
+    named = {body[name]: id_ for name in ("name", "sis_id") for id_, body in bodies if body.get(name)}
+    return {**named, **{id_: id_ for id_, _ in bodies}}
+
+
+def _rows(
+    connection: Connection,
+    access: Access,
+    role: str,
+    patterns: Iterable[str],
+    limit: int | None = _CANDIDATES_MAX,
+) -> list[Row]:
+    masks = masks_with(role) if role else tuple(mask for mask in range(1, ROLE["contact"].bit))
+    like = "ILIKE" if connection.dialect == "postgresql" else "LIKE"
+    patterns = tuple(patterns)
+    matching = "".join(f" AND body {like} ? ESCAPE '!'" for _ in patterns)
+    among, at_most = ", ".join(map(str, masks)), " LIMIT ?" if limit else ""
+    return connection.rows(
+        f"SELECT id, body FROM records WHERE view = ? AND roles IN ({among}){matching} ORDER BY id{at_most}",
+        (access.view, *patterns, *((limit,) if limit else ())),
+    )
+
+
+def _escaped(text: str) -> str:
+    """Text as it stands in JSON, for LIKE."""
+    in_json = orjson.dumps(text).decode()[1:-1]
+    return in_json.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _people(rows: Iterable[Row]) -> list[Person]:
+    return [_person(id_, body) for id_, body in rows]
+
+
+def _person(id_: str, body: str) -> Person:
+    record = orjson.loads(body)
+    name = record.get("name", {})
+    full = " ".join(part for part in (name.get("first"), name.get("last")) if part)
+    held = tuple(role for role in LOGIN_ROLES if role in record.get("roles", {}))
+    return Person(id_, full or record.get("email", "") or id_, record.get("email", ""), held, record)
+
+
+def _names_of(person: Person) -> list[str]:
+    """What a person may be called by: email, SIS ids and usernames, in lower case."""
+    roles = [person.record["roles"][role] for role in person.roles]
+    values = [person.email]
+    for role in roles:
+        values += [
+            role.get("sis_id"),
+            role.get("staff_id"),
+            role.get("credentials", {}).get("district_username"),
+        ]
+        values += [role.get("student_number"), role.get("teacher_number")]
+    return [value.casefold() for value in values if value]

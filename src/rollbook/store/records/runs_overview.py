@@ -1,0 +1,103 @@
+"""Districts at a glance: how many syncs each has, the last one, what is held and what is frozen; in a few
+queries for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database, Row
+from rollbook.store.records.commits import Run, as_run
+
+# Causes of runs that take in a source; with those that set back to a snapshot, all that make a roster.
+_TAKING_IN = "'files', 'clone', 'approval'"
+_MAKING = f"{_TAKING_IN}, 'undo'"
+_RUN = "s.sync, s.cause, s.state, s.created, s.report"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A district: how many syncs took in its source, the last run that was to make its roster, and the one
+    that is held, if any.
+
+    `frozen` says why an application's view stays as it is, by the application's name.
+    """
+
+    district: District
+    committed: int = 0
+    last: Run | None = None
+    held: Run | None = None
+    frozen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def look(database: Database, district: District | None = None) -> list[Glance]:
+    """All districts, or one, as they are at one moment."""
+    with database.read() as connection:
+        wanted = (
+            districts.all_in(connection) if district is None else [districts.reread(connection, district)]
+        )
+        only = None if district is None else district.number
+        committed, last, held = _committed(connection, only), _last(connection, only), _held(connection, only)
+        frozen = _frozen(connection, only)
+    return [
+        Glance(
+            each,
+            committed.get(each.number, 0),
+            last.get(each.number),
+            held.get(each.number),
+            frozen.get(each.number, {}),
+        )
+        for each in wanted
+    ]
+
+
+def _committed(connection: Connection, only: int | None) -> dict[int, int]:
+    where, values = _of(only)
+    query = (
+        "SELECT s.district, count(*) FROM syncs s WHERE s.state = 'committed' AND s.cause IN "
+        f"({_TAKING_IN}){where}"
+    )
+    return dict(connection.rows(f"{query} GROUP BY s.district", values))
+
+
+def _last(connection: Connection, only: int | None) -> dict[int, Run]:
+    where, values = _of(only)
+    latest = (
+        "SELECT s.district, max(s.sync) AS sync FROM syncs s WHERE s.cause IN "
+        f"({_MAKING}){where} GROUP BY s.district"
+    )
+    joined = f"FROM syncs s JOIN ({latest}) l ON l.district = s.district AND l.sync = s.sync"
+    return _by_district(connection.rows(f"SELECT s.district, {_RUN} {joined}", values))
+
+
+def _held(connection: Connection, only: int | None) -> dict[int, Run]:
+    where, values = _of(only)
+    return _by_district(
+        connection.rows(f"SELECT s.district, {_RUN} FROM syncs s WHERE s.state = 'held'{where}", values)
+    )
+
+
+def _by_district(rows: list[Row]) -> dict[int, Run]:
+    return {row[0]: as_run(row[1:]) for row in rows}
+
+
+def _frozen(connection: Connection, only: int | None) -> dict[int, dict[str, tuple[str, ...]]]:
+    where, values = _of(only)
+    found = connection.rows(
+        "SELECT s.district, a.name, v.frozen FROM connections s JOIN applications a ON a.number = s.application"
+        f" JOIN views v ON v.number = s.view WHERE v.frozen <> '[]'{where} ORDER BY a.name",
+        values,
+    )
+    frozen: dict[int, dict[str, tuple[str, ...]]] = {}
+    for number, name, reasons in found:
+        frozen.setdefault(number, {})[name] = tuple(json.loads(reasons))
+    return frozen
+
+
+def _of(only: int | None) -> tuple[str, tuple[Any, ...]]:
+    """The end of a condition, for one district (by its number) or for all."""
+    return ("", ()) if only is None else (" AND s.district = ?", (only,))

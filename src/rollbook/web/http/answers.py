@@ -1,0 +1,80 @@
+"""Answers as values: status, headers, body; and how each error looks on the wire."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from uuid import uuid4
+
+import orjson
+
+from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests, Unauthorized
+from rollbook.web.http.rate_limit import Allowance
+
+Header = tuple[bytes, bytes]
+
+JSON: Header = (b"content-type", b"application/json; charset=utf-8")
+HTML: Header = (b"content-type", b"text/html; charset=utf-8")
+NO_STORE: Header = (b"cache-control", b"no-store")
+# A browser must not take text in a record for a page or a script.
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+CORS: tuple[Header, ...] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET,PATCH,POST,DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Content-Type,Authorization,X-Requested-With,Accept,Origin,Referer,User-Agent",
+    ),
+)
+# What may be sent as a proof of who asks. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
+BASIC = b'Basic realm="rollbook"'
+BEARER = b'Bearer realm="rollbook"'
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; `headers` beside those that every answer has."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+def every_answer() -> list[Header]:
+    """The headers of every API answer."""
+    return [*CORS, NO_STORE, NOSNIFF, (b"x-request-id", str(uuid4()).encode())]
+
+
+def rate_headers(allowance: Allowance | None) -> tuple[Header, ...]:
+    if allowance is None:
+        return ()
+    return (
+        (b"x-ratelimit-limit", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining", b"%d" % max(allowance.remaining, 0)),
+        (b"x-ratelimit-reset", b"%d" % allowance.reset),
+        (b"x-ratelimit-bucket", b"bearer"),
+    )
+
+
+def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer:
+    """The answer to an error. Both generations of clients find their key: `message` and `error` (protocol.md
+    6.2)."""
+    if isinstance(error, NoSuchEndpoint) and wrong_token == "html":  # noqa: S105 - a setting, not a secret
+        return _html_404(method, path)
+    if isinstance(error, TooManyRequests):
+        return Answer(error.status, (), b"")
+    text = f"Cannot {method} {path}" if isinstance(error, NoSuchEndpoint) else str(error)
+    body: dict[str, object] = {"message": text, "error": text}
+    if isinstance(error, Unauthorized):
+        body |= {"code": 101, "data": {}}
+        return Answer(error.status, (JSON, (b"www-authenticate", BEARER)), orjson.dumps(body))
+    return Answer(error.status, (JSON,), orjson.dumps(body))
+
+
+def _html_404(method: str, path: str) -> Answer:
+    """The recorded page for an unknown path or a wrong kind of token, to the letter (protocol.md 6.3)."""
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'
+        f"<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
+    )
+    return Answer(404, (HTML, (b"content-security-policy", b"default-src 'none'")), page.encode())

@@ -1,0 +1,61 @@
+"""What only a page can tell people: that a path is not there, or that the database is away. Programs get
+JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from rollbook.errors import NoSuchEndpoint
+from rollbook.settings import Settings
+from rollbook.web.http.answers import failure
+from rollbook.web.http.database_away import RETRY_AFTER, Away
+from rollbook.web.http.templates import environment, safety
+from rollbook.web.oauth.district_tokens import plain
+
+# What only programs ask for: every version of the API, tokens, and who has signed in.
+_OF_PROGRAMS = re.compile(r"/([vV]\d|oauth/(token|certs)|userinfo|me(/|$)|\.well-known|openapi)")
+
+
+def answering(settings: Settings, *, in_demo: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The handler of 404 and 405."""
+    pages = environment(has_story=in_demo)
+
+    async def answer(request: Request, _: Exception) -> Response:
+        path = request.url.path
+        is_link = settings.wrong_token == "html" and request.method in ("GET", "HEAD")  # noqa: S105 - a setting, not a secret
+        if is_link and _is_person(request):
+            return _page(pages, "nowhere.html", 404, path=path)
+        return plain(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
+
+    return answer
+
+
+def waiting(away: Away, *, in_demo: bool) -> Callable[[Request, Exception], Response]:
+    """The handler of a database that is away."""
+    pages = environment(has_story=in_demo)
+
+    def answer(request: Request, trouble: Exception) -> Response:
+        told = away.answer(trouble, request.method, request.url.path)
+        if not _is_person(request):
+            return plain(told)
+        page = _page(pages, "away.html", told.status)
+        page.raw_headers.append(RETRY_AFTER)
+        return page
+
+    return answer
+
+
+def _page(pages: Environment, template: str, status: int, **said: str) -> Response:
+    shown = pages.get_template(template).render(**said)
+    return HTMLResponse(shown, status, {**safety("'self'"), "Cache-Control": "no-store"})
+
+
+def _is_person(request: Request) -> bool:
+    """Whether a browser shows the answer to a person, and the path is not of the API. Programs do not say
+    that they take HTML."""
+    return "text/html" in request.headers.get("accept", "") and not _OF_PROGRAMS.match(request.url.path)

@@ -1,0 +1,186 @@
+"""All connections of one worker process: how many there are, and how long each may keep the server
+waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections import Counter, deque
+from collections.abc import Callable
+from enum import Enum
+from functools import cached_property
+from ipaddress import ip_network
+from typing import Protocol
+
+from rollbook.settings import Settings
+
+# How often it is looked for connections that keep the server waiting for too long.
+SWEEP_SECONDS = 1.0
+# How long a client that was refused may take to read why.
+END_SECONDS = 2
+# What a client must take of its answer, within the seconds in which an answer may stay unread.
+TAKEN_BYTES_LEAST = 16 * 1024
+# Requests sent ahead of an answer are rare, and cheap to send: all connections share so few turns that others
+# hardly wait.
+TURN_SECONDS = 0.004
+# Files and connections beside those of clients: the database, workers, syncs.
+RESERVED_FILES = 200
+# Of those that keep the server waiting, how many make room at once: to look for them costs more than to close
+# them.
+ROOM_SHARE = 20
+# For how many new connections of an address that has its most, room is made in a second; to refuse others
+# costs far less.
+ROOM_PER_ADDRESS = 50
+
+_log = logging.getLogger(__name__)
+
+
+class Waits(Enum):
+    """What a connection waits for. Only `ANSWER` is up to the server; all others are up to the client."""
+
+    HEAD = "for a request"
+    BODY = "for a body"
+    IDLE = "for another request"
+    ANSWER = "for an answer"
+    READER = "for an answer to be read"
+    END = "to be closed"
+
+
+class Watched(Protocol):
+    """What is asked of a connection: `since` is when it began to wait, by the clock of the loop."""
+
+    address: str
+    since: float
+    unread: int
+
+    def waits(self) -> Waits: ...
+    def unread_bytes(self) -> int: ...
+    def held_bytes(self) -> int: ...
+    def next_turn(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Connections:
+    """The connections of this process. One that comes when there is no room takes the place of those that
+    wait longest."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._all: set[Watched] = set()
+        self._of_address: Counter[str] = Counter()
+        self._limits = {
+            Waits.HEAD: settings.head_seconds,
+            Waits.BODY: settings.body_seconds,
+            Waits.IDLE: settings.idle_seconds,
+            Waits.READER: settings.unread_seconds,
+            Waits.END: END_SECONDS,
+        }
+        self._sweeping: asyncio.TimerHandle | None = None
+        # By address, since the last sweep.
+        self._room_made: Counter[str] = Counter()
+        self._queue: deque[Watched] = deque()
+
+    def enter(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> bool:
+        """Take a connection in; False when there is no room: all wait for the server, or the address opens
+        too many at once."""
+        is_crowd = self._of_address[connection.address] >= self.settings.connections_address_max
+        if is_crowd and self._room_made[connection.address] < ROOM_PER_ADDRESS:
+            self._room_made[connection.address] += self._make_room(
+                lambda other: other.address == connection.address
+            )
+        if self._of_address[connection.address] >= self.settings.connections_address_max:
+            return False
+        if len(self._all) >= self._most:
+            [(crowd, _)] = self._of_address.most_common(1)
+            self._make_room(lambda other: other.address == crowd)
+        if len(self._all) >= self._most:
+            self._make_room(lambda _: True)
+        if len(self._all) >= self._most:
+            return False
+        self._all.add(connection)
+        self._of_address[connection.address] += 1
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+        return True
+
+    def leave(self, connection: Watched) -> None:
+        if connection in self._all:
+            self._all.remove(connection)
+            self._of_address[connection.address] -= 1
+            if not self._of_address[connection.address]:
+                del self._of_address[connection.address]
+
+    def queue(self, connection: Watched) -> None:
+        """Let a connection read a request that was sent ahead, after those that were queued before it."""
+        self._queue.append(connection)
+        if len(self._queue) == 1:
+            asyncio.get_running_loop().call_later(TURN_SECONDS, self._turn)
+
+    def _turn(self) -> None:
+        connection = self._queue.popleft()
+        if self._queue:
+            asyncio.get_running_loop().call_later(TURN_SECONDS, self._turn)
+        connection.next_turn()
+
+    @cached_property
+    def _most(self) -> int:
+        """How many connections there may be: never more than the system lets this process open."""
+        return min(
+            self.settings.connections_max,
+            max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES, 1),
+        )
+
+    def _make_room(self, is_meant: Callable[[Watched], bool]) -> int:
+        """Close the connections that keep the server waiting longest; returns how many."""
+        waiting = [other for other in self._all if is_meant(other) and other.waits() is not Waits.ANSWER]
+        waiting.sort(key=lambda other: other.since)
+        ended = waiting[: 1 + len(waiting) // ROOM_SHARE]
+        for other in ended:
+            self._end(other, "to make room for another one")
+        return len(ended)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close what has waited for too long; then, while too much memory is held, the connections that hold
+        most."""
+        now = loop.time()
+        for connection in list(self._all):
+            waits = connection.waits()
+            if waits is Waits.READER:
+                unread = connection.unread_bytes()
+                if connection.unread == 0 or connection.unread - unread >= TAKEN_BYTES_LEAST:
+                    connection.unread, connection.since = unread, now
+            else:
+                connection.unread = 0
+            if now - connection.since > self._limits.get(waits, now):
+                self._end(connection, f"waited {now - connection.since:.0f} seconds {waits.value}")
+        held = sum(connection.held_bytes() for connection in self._all)
+        for connection in sorted(self._all, key=lambda other: other.held_bytes(), reverse=True):
+            if held <= self.settings.unread_bytes_max:
+                break
+            held -= connection.held_bytes()
+            self._end(connection, "held too much memory")
+        self._room_made.clear()
+        self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if self._all else None
+
+    def _end(self, connection: Watched, why: str) -> None:
+        _log.debug("closed a connection of %s: %s", connection.address, why)
+        self.leave(connection)
+        connection.abort()
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 the first half, as the second one is a client's own to choose (RFC
+    4291, 2.5.4)."""
+    if ":" not in address:
+        return address
+    return str(ip_network((address.partition("%")[0], 64), strict=False))
+
+
+def allow_files(settings: Settings) -> None:
+    """Raise how many files this process and its workers may open, as far as the system lets them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.connections_max + RESERVED_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -1,0 +1,381 @@
+"""HTTP/1.1 on one connection: what uvicorn and its parser leave open. No byte of one request is ever read as
+another request.
+
+The parser is fed one message at a time, so the next request begins only when the answer to the last one is
+complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import orjson
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from rollbook.web.http.answers import NOSNIFF
+from rollbook.web.http.open_connections import Connections, Waits, network
+
+# What a head ends with, and the body of a chunked message with all its trailers.
+END = b"\r\n\r\n"
+# The names that say where a message ends, or whom it is for: two of one name have two readings (RFC 9112, 3.2
+# and 6.3).
+SINGLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization"))
+# Empty lines before a request, which are ignored (RFC 9112, 2.2).
+EMPTY_LINES = re.compile(rb"[\r\n]+")
+# The line before a chunk: its size, and perhaps extensions (RFC 9112, 7.1).
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*)?\r\n")
+# Each chunk is a step of its own, however small it is. Clients send chunks of kilobytes.
+CHUNKS_MAX = 1_024
+
+_log = logging.getLogger(__name__)
+
+
+class Flow(FlowControl):
+    """When a connection is read: not while requests are held that were sent ahead, whatever the application
+    asks for."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. An upgrade is never taken: the request is read without it (RFC 9110, 7.8)."""
+
+    def __init__(self, *, connections: Connections, **given: Any) -> None:
+        super().__init__(**given)
+        self._connections = connections
+        self._bounds = connections.settings
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow: Flow = Flow(transport)
+        self.address = network(self.client[0]) if self.client else ""
+        self.since = self.loop.time()
+        self.unread = 0
+        self._ahead = b""
+        self._at = 0
+        # The last bytes that were parsed: an END may come in two segments.
+        self._tail = b""
+        self._is_in_body = False
+        # None for a chunked body, which says itself where it ends.
+        self._body_left: int | None = 0
+        self._body_bytes = 0
+        # Of a chunked body: bytes of the current chunk that are not parsed yet, chunks so far, and whether
+        # the last one has come.
+        self._chunk_left = self._chunks = 0
+        self._is_in_trailer = False
+        self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not HTTP/1.1 by the book.")
+        self._is_refused = False
+        self._has_ended = False
+        self._is_queued = False
+        # Bytes of the head so far, or of what stands between the chunks of a body: sizes, extensions and
+        # trailers.
+        self._head_bytes = 0
+        if not self._connections.enter(self, self.loop):
+            self._refused(HTTPStatus.SERVICE_UNAVAILABLE, "The server has too many connections; try again.")
+            self._refuse()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._ahead, self._at = self._ahead[self._at :] + data, 0
+        if not self._is_queued:
+            self._read_on()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether the connection stays open: a client that has said all may still wait for answers."""
+        self._has_ended = True
+        return self._is_answering() or self._is_queued
+
+    # One message at a time --------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        while self._at < len(self._ahead) and not self._is_refused and not self.transport.is_closing():
+            if self._is_answering():
+                self._hold()
+                return
+            if not self._is_in_body and not self._head_bytes:
+                empty = EMPTY_LINES.match(self._ahead, self._at)
+                self._at = empty.end() if empty else self._at
+            end = self._end_of_piece()
+            if (
+                end == self._at
+            ):  # the line before a chunk has not come whole or was refused, or there were only empty lines
+                return
+            piece = self._ahead[self._at : end]
+            self._at = end
+            self._tail = b"" if piece.endswith(END) else (self._tail + piece[-3:])[-3:]
+            has_content = self._is_in_body and not self._is_in_trailer
+            if has_content or self._is_within(len(piece)):
+                self._parse(piece)
+
+    def _hold(self) -> None:
+        """Read no further before the next turn: of what is sent ahead, one read from the network is held at
+        most."""
+        self.flow.pause_reading()
+        self.flow.is_held = True
+
+    def next_turn(self) -> None:
+        """Read one of the requests that were sent ahead."""
+        self._is_queued = self.flow.is_held = False
+        if not self.transport.is_closing():
+            self._read_on()
+            if not self._is_answering():  # of that request, only a part has come
+                self.flow.resume_reading()
+            self._close_if_done()
+
+    def _is_within(self, size: int) -> bool:
+        """Count bytes that bring no content, and refuse too many: what they cost grows with the square of
+        their number."""
+        if not self._is_in_body and not self._head_bytes and self.cycle is not None:
+            self.since = self.loop.time()
+        self._head_bytes += size
+        if self._head_bytes <= self._bounds.head_bytes_max:
+            return True
+        sentence = f"The path and headers of a request have at most {self._bounds.head_bytes_max} bytes."
+        self._refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence)
+        self._refuse()
+        return False
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self._is_in_body and not self.cycle.response_complete
+
+    def _end_of_piece(self) -> int:
+        """Where to stop, at the latest where the message may end: further bytes may be the next request."""
+        if self._is_in_body and self._body_left is not None:
+            return min(self._at + self._body_left, len(self._ahead))
+        if self._is_in_body and not self._is_in_trailer:
+            end = self._end_of_chunks()
+            if not self._is_in_trailer:
+                return end
+        if self._tail:
+            seam = (self._tail + self._ahead[self._at : self._at + 3]).find(END)
+            if seam >= 0:
+                return self._at + seam + len(END) - len(self._tail)
+        found = self._ahead.find(END, self._at)
+        return len(self._ahead) if found < 0 else found + len(END)
+
+    def _end_of_chunks(self) -> int:
+        """Where to stop in a chunked body: before its last chunk, and before a line that has not come whole.
+
+        No message ends within the chunks until there, whatever their content looks like.
+        """
+        at, line = self._at + self._chunk_left, None
+        while self._chunks <= CHUNKS_MAX and (line := CHUNK_LINE.match(self._ahead, at)) and int(line[1], 16):
+            self._chunks += 1
+            self._head_bytes += line.end() - at
+            at = line.end() + int(line[1], 16) + len(b"\r\n")
+        end = min(at, len(self._ahead))
+        self._chunk_left = at - end
+        begun = len(self._ahead) - end if line is None and end == self._at else 0
+        if self._chunks > CHUNKS_MAX:
+            self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {CHUNKS_MAX} chunks.")
+            self._refuse()
+        elif begun and self._ahead.find(b"\n", end) >= 0:
+            self._refuse()  # a line came whole, and is not one that stands before a chunk
+        elif self._is_within(begun):
+            self._head_bytes -= begun  # it is counted once it has come whole
+            self._is_in_trailer = line is not None and end == self._at
+        return self._at if self._is_refused else end
+
+    def _parse(self, piece: bytes) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self._read_without_upgrade()
+        except httptools.HttpParserError:
+            self._refuse()
+
+    def _read_without_upgrade(self) -> None:
+        """Read the head without the upgrade: the parser takes all that follows one, also the body, for
+        another protocol."""
+        line = (
+            f"{self.parser.get_method().decode()} ".encode()
+            + self.url
+            + f" HTTP/{self.parser.get_http_version()}".encode()
+        )
+        headers = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parse(b"\r\n".join((line, *headers)) + END)
+
+    def on_message_begin(self) -> None:
+        self._is_in_body = False
+        self._single: dict[bytes, bytes] = {}
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_body:  # a trailer is no header (RFC 9110, 6.5.1)
+            return
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        if name in SINGLE:
+            if name in self._single:
+                raise self._refused(
+                    HTTPStatus.BAD_REQUEST, f"The header {name.decode()} must not be repeated."
+                )
+            self._single[name] = value
+
+    def on_headers_complete(self) -> None:
+        self._check_head()
+        if self.parser.should_upgrade():
+            return
+        super().on_headers_complete()
+        self._is_in_body, self._head_bytes = True, 0
+        self.since = self.loop.time()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_left is not None:
+            self._body_left -= len(body)
+        elif self._body_bytes > self._bounds.body_bytes_max:
+            raise self._too_large()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        self._is_in_body, self._head_bytes = False, 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Read the next request. What uvicorn does here is not needed: nothing is queued, and `Connections`
+        ends what is idle."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if not self._is_in_body:
+            self.since = self.loop.time()
+        if self._at < len(self._ahead) and not self._is_in_body:
+            self._is_queued = True
+            self._connections.queue(self)
+        else:
+            self.flow.is_held = False
+            self.flow.resume_reading()
+            self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self._has_ended and not self._is_answering() and not self._is_queued:
+            self.transport.close()
+
+    # What is waited for -----------------------------------------------------------------------------
+
+    def waits(self) -> Waits:
+        if self.unread_bytes():
+            return Waits.READER
+        if self._is_refused:
+            return Waits.END
+        if self._is_in_body:
+            return Waits.BODY
+        if self._is_answering():
+            return Waits.ANSWER
+        return Waits.HEAD if self.cycle is None or self._head_bytes else Waits.IDLE
+
+    def unread_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def held_bytes(self) -> int:
+        return self.unread_bytes() + len(self._ahead) - self._at
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def resume_writing(self) -> None:
+        self.unread = 0  # the client has read on
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """End, once the request under way is answered, or is so no more."""
+        super().shutdown()
+        self.loop.call_later(self._bounds.stop_seconds, self.abort)
+
+    # What is refused --------------------------------------------------------------------------------
+
+    def _check_head(self) -> None:
+        """Refuse a head that has more than one reading, and note how long the body is."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise self._refused(
+                HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, f"This server speaks HTTP/1.1, not HTTP/{version}."
+            )
+        if self.parser.get_method() == b"CONNECT":
+            raise self._refused(
+                HTTPStatus.NOT_IMPLEMENTED, "This server is no proxy: CONNECT is not supported."
+            )
+        if len(self.headers) > self._bounds.headers_max:
+            sentence = f"A request has at most {self._bounds.headers_max} headers."
+            raise self._refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence)
+        if b"host" not in self._single and version == "1.1":
+            raise self._refused(HTTPStatus.BAD_REQUEST, "The header host is missing.")
+        self._check_length(
+            self._single.get(b"transfer-encoding"), int(self._single.get(b"content-length", 0)), version
+        )
+
+    def _check_length(self, coding: bytes | None, length: int, version: str) -> None:
+        if coding is not None and version == "1.0":
+            raise self._refused(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no transfer-encoding.")
+        if coding is not None and coding.strip().lower() != b"chunked":
+            raise self._refused(
+                HTTPStatus.NOT_IMPLEMENTED, "The only transfer-encoding of a request is chunked."
+            )
+        if length > self._bounds.body_bytes_max:
+            raise self._too_large()
+        self._body_left = None if coding is not None else length
+        self._body_bytes = self._chunk_left = self._chunks = 0
+        self._is_in_trailer = False
+
+    def _too_large(self) -> ValueError:
+        return self._refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {self._bounds.body_bytes_max} bytes."
+        )
+
+    def _refused(self, status: HTTPStatus, sentence: str) -> ValueError:
+        """Note how to answer; the parser turns what is raised in it into an error of its own."""
+        self._refusal = (status, sentence)
+        return ValueError(sentence)
+
+    def _refuse(self) -> None:
+        """Answer by the refusal, and read nothing more. A request whose answer has begun gets no second
+        one."""
+        status, sentence = self._refusal
+        _log.debug("refused a request of %s: %s", self.client, sentence)
+        self._is_refused, self._ahead, self._at = True, b"", 0
+        if self._is_in_body:
+            has_begun = self.cycle.response_started
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if has_begun:
+                self.transport.close() if self.cycle.response_complete else self.transport.abort()
+                return
+        body = orjson.dumps({"message": sentence, "error": sentence})
+        lines = [
+            b"content-type: application/json; charset=utf-8",
+            b"content-length: %d" % len(body),
+            b"connection: close",
+            b": ".join(NOSNIFF),
+        ]
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            lines.append(b"retry-after: 1")
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + END + body)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.transport.close()
+            return
+        # The client ends the connection, or `Connections` does: to close while it still sends would take the
+        # answer from it.
+        self.transport.write_eof()
+        self.since = self.loop.time()

@@ -1,0 +1,55 @@
+"""The rate limit: a fixed window for each token, opened by its first request, counted over all workers of a
+server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollbook.store.engine.shared_counters import SharedTable
+
+SLOTS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left to a token: requests in this window (-1: the limit is exceeded), and the Unix second of
+    its end."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.remaining < 0
+
+
+class RateLimit:
+    """Counts requests; `limit` 0 counts nothing and allows everything."""
+
+    def __init__(
+        self, path: Path, limit: int, window_seconds: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._table = SharedTable(path, SLOTS)
+        self._limit = limit
+        self._window_seconds = window_seconds
+        self._clock = clock
+
+    def take(self, bucket: str) -> Allowance | None:
+        """Count one request; None when there is no limit."""
+        if not self._limit:
+            return None
+        end, used = self._table.change(bucket, self._count)
+        return Allowance(self._limit, max(self._limit - used, -1), int(end))
+
+    def _count(self, end: float, used: int) -> tuple[float, int]:
+        now = self._clock()
+        # A window that would end later than a new one was opened before the clock was set back.
+        is_open = now < end <= now + self._window_seconds
+        return (end, used + 1) if is_open else (now + self._window_seconds, 1)
+
+    def close(self) -> None:
+        self._table.close()

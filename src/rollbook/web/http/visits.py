@@ -1,0 +1,343 @@
+"""The front desk of sign-in: what its pages share. Who is visiting, in which browser, how a page or a
+redirect is answered.
+
+Every form is checked to be ours before its handler runs, every answer is kept out of caches and frames, and
+work that may wait for the database runs in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from anyio import CapacityLimiter, to_thread
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from rollbook.auth.cookies import Cookie, Jar
+from rollbook.auth.oauth import VENDOR
+from rollbook.auth.oidc import Signer
+from rollbook.auth.services import Services
+from rollbook.errors import Busy, MachineTrouble, RollbookError, SignInStopped
+from rollbook.settings import Settings, base_url
+from rollbook.store.accounts import logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Session
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.records import people
+from rollbook.urls import networks
+from rollbook.web.http import inline_or_thread
+from rollbook.web.http.templates import environment, safety
+
+FORM_BYTES_MAX = 64 * 1024
+NUL_SHOWN = "\ufffd"
+# Argon2id takes 19 MiB and a core for each attempt; another server may let us wait. Neither may take all
+# threads.
+COSTLY_MAX = 4
+# How often a write begins, where others change the same rows at the same moment; each time at least one of
+# them gets done.
+WRITES_MAX = 10
+# In a demo: a page that stands for the application of a developer who has none yet.
+ARRIVED = "/demo/arrived"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked
+    against.
+
+    `session` is the one that was found, once somebody asked.
+    """
+
+    method: str
+    path: str
+    parts: Mapping[str, str]
+    query: list[tuple[str, str]]
+    form: dict[str, str]
+    cookies: Mapping[str, str]
+    address: str
+    form_cookie: str = ""
+    session: Session | None = None
+    put: list[Cookie] = field(default_factory=list)
+
+    def asked(self, name: str) -> str:
+        """A parameter of the query, or of the form when there is one."""
+        return self.form[name] if name in self.form else dict(self.query).get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who is signed in: their name, blank when the roster has them no more, their district's, and
+    the portal's path."""
+
+    name: str
+    district: str
+    portal: str
+
+
+Handler = Callable[["Desk", Visit], Response]
+Result = TypeVar("Result")
+
+
+class Desk:
+    """What all pages of sign-in need."""
+
+    def __init__(self, database: Database, settings: Settings, sealer: Sealer, *, in_demo: bool) -> None:
+        self.database = database
+        self.settings = settings
+        self.sealer = sealer
+        self.in_demo = in_demo
+        self.base = base_url(settings)
+        self.signer = Signer(database, sealer)
+        self.services = Services(networks(settings.signin_networks))
+        self._jar: Jar | None = None
+        self._pages: Environment | None = None
+
+    @property
+    def jar(self) -> Jar:
+        if self._jar is None:
+            self._jar = Jar(self.sealer.derive("forms"), is_secure=self.base.startswith("https:"))
+        return self._jar
+
+    def at(
+        self, handler: Handler, *, few: CapacityLimiter | None = None, is_quick: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The handler as an endpoint; `few` bounds how many threads it may take, where it waits for others or
+        computes long.
+
+        One that `is_quick` needs no thread as long as nothing has to be waited for; so it writes before it
+        puts cookies.
+        """
+
+        async def endpoint(request: Request) -> Response:
+            visit = await _visit(request)
+            try:
+                if is_quick:
+                    response = await self._quickly(handler, visit)
+                else:
+                    response = await to_thread.run_sync(self._answer, handler, visit, limiter=few)
+            except Busy:
+                busy = SignInStopped(
+                    "The server is busy with a large update.", "nobody needs to: try again in a minute", 503
+                )
+                response = await to_thread.run_sync(self._stopped, visit, busy)
+            for cookie in visit.put:
+                response.headers.append("set-cookie", cookie.header())
+            response.headers["cache-control"] = "no-store"
+            return response
+
+        return endpoint
+
+    async def _quickly(self, handler: Handler, visit: Visit) -> Response:
+        try:
+            return await inline_or_thread.done(self.database, self._answer, handler, visit)
+        except Busy:
+            if self.database.is_local:
+                raise
+            # Of two transactions at once PostgreSQL refuses one; it now sees what the other has done.
+            return await to_thread.run_sync(self._answer, handler, visit)
+
+    def _answer(self, handler: Handler, visit: Visit) -> Response:
+        try:
+            self._check_form(visit)
+            response = handler(self, visit)
+            self._touch(visit)
+            return response
+        except SignInStopped as error:
+            return self._stopped(visit, error)
+        except (Busy, MachineTrouble):
+            raise
+        except RollbookError:
+            logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
+            broken = SignInStopped(
+                "Something went wrong here.", "whoever runs this server: its log says more", 500
+            )
+            return self._stopped(visit, broken)
+
+    def _check_form(self, visit: Visit) -> None:
+        """A form that is not ours is not read (cross-site request forgery).
+
+        An application's own POST to `/oauth/authorize` has no effect: it is turned into the GET it stands
+        for.
+        """
+        visit.form_cookie = visit.cookies.get(self.jar.form, "")
+        if visit.method != "POST" or visit.path == "/oauth/authorize":
+            return
+        if not self.jar.is_ours(visit.form_cookie, visit.form.get("form", "")):
+            raise SignInStopped(
+                "This form has expired.", "you can: go back, reload the page, and send it again", 403
+            )
+
+    def write(self, work: Callable[[Connection], Result], *, is_durable: bool = True) -> Result:
+        """Do `work` in a transaction that writes; it changes nothing else, as it may begin anew.
+
+        Of two transactions at once PostgreSQL refuses one; when it begins anew, it sees what the other one
+        has done.
+        """
+        for _ in range(WRITES_MAX - 1):
+            with (
+                suppress(*(() if self.database.is_local else (Busy,))),
+                self.database.write(is_durable=is_durable) as connection,
+            ):
+                return work(connection)
+        with self.database.write(is_durable=is_durable) as connection:
+            return work(connection)
+
+    # Answers ---------------------------------------------------------------------------------------
+
+    def page(
+        self, visit: Visit, template: str, *, status: int = 200, leads_to: str = "", **context: object
+    ) -> HTMLResponse:
+        """A page; `leads_to` is the address to which its forms may be redirected in the end."""
+        if self._pages is None:
+            self._pages = environment(has_story=self.in_demo)
+        if not visit.form_cookie:
+            cookie = self.jar.new_form()
+            visit.form_cookie = cookie.value
+            visit.put.append(cookie)
+        shown = self._pages.get_template(template).render(
+            form=self.jar.form_token(visit.form_cookie), **context
+        )
+        return HTMLResponse(shown, status, safety(" ".join(("'self'", _origin(leads_to))).strip()))
+
+    def _stopped(self, visit: Visit, error: SignInStopped) -> Response:
+        """The page of an error. Whoever is signed in can sign out there: another person's session is no dead
+        end."""
+        who = self._who(visit)
+        return self.page(
+            visit,
+            "stopped.html",
+            status=error.status,
+            message=str(error),
+            mender=error.mender,
+            ask=error.ask,
+            hints=error.hints,
+            who=who,
+            district=who.district if who else "",
+        )
+
+    def redirect(self, address: str, status: int = 302) -> Response:
+        return RedirectResponse(address, status, {"Referrer-Policy": "no-referrer"})
+
+    def redirect_uris(self, application: Application) -> tuple[str, ...]:
+        """Where logins to an application may return to. A demo's application also has a page of this
+        server."""
+        own = (f"{self.base}{ARRIVED}",) if application.is_demo else ()
+        return (*application.redirect_uris, *own)
+
+    # Who -------------------------------------------------------------------------------------------
+
+    def session(self, connection: Connection, visit: Visit) -> Session | None:
+        secret = visit.cookies.get(self.jar.session)
+        idle = self.settings.session_idle_seconds
+        visit.session = logins.session(connection, secret, idle_seconds=idle) if secret else None
+        return visit.session
+
+    def _touch(self, visit: Visit) -> None:
+        """Note that a session is in use. A file that somebody else writes is not waited for: the next request
+        will do."""
+        if visit.session and logins.needs_touch(
+            visit.session, idle_seconds=self.settings.session_idle_seconds
+        ):
+            unwaiting = self.database.without_waiting() if self.database.is_local else nullcontext()
+            with suppress(Busy), unwaiting, self.database.write(is_durable=False) as connection:
+                logins.touch(connection, visit.session)
+
+    def _who(self, visit: Visit) -> Who | None:
+        """Who is signed in, unless the database is too busy to tell."""
+        try:
+            with self.database.read() as connection:
+                session = self.session(connection, visit)
+                if session is None:
+                    return None
+                district = districts.by_number(connection, session.district)
+                person = people.get(connection, people.whole(connection, session.district), session.user_id)
+        except Busy:
+            return None
+        return Who(person.name if person else "", district.name, f"/in/{districts.slug(district)}")
+
+    def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
+        """The district that is asked for, else the one this browser used last, else the only one there is.
+
+        Errors: SignInStopped for one that is asked for and not there.
+        """
+        if district_id:
+            asked = districts.by_id(connection, district_id)
+            if asked is None:
+                raise SignInStopped("This sign-in link names a district that is not on this server.", VENDOR)
+            return asked
+        return districts.by_id(connection, visit.cookies.get(self.jar.district, "")) or districts.only(
+            connection
+        )
+
+
+def _origin(address: str) -> str:
+    """The part of an address that a content policy names."""
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https"):
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}:" if parts.scheme else ""
+
+
+def asked_before(ask: str) -> list[tuple[str, str]]:
+    """The parameters of `/oauth/authorize`, as they were carried through a page of ours."""
+    return parse_qsl(ask[:FORM_BYTES_MAX], keep_blank_values=True)
+
+
+def way_back(ask: str) -> str:
+    """Our own path back to the application's request; made anew, so that nothing else can be in it (no open
+    redirect)."""
+    return f"/oauth/authorize?{urlencode(asked_before(ask))}"
+
+
+def onward(ask: str, slug: str) -> str:
+    """Where a sign-in leads: back to the application that asked, by way of our own path, or to the portal."""
+    return way_back(ask) if ask else f"/in/{slug}"
+
+
+async def _visit(request: Request) -> Visit:
+    body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
+    # PostgreSQL takes no NUL. It is replaced, never dropped: without it, a value would be another one, which
+    # may be known.
+    form = {name: value.replace("\0", NUL_SHOWN) for name, value in parse_qsl(body)}
+    return Visit(
+        method=request.method,
+        path=request.url.path,
+        parts=request.path_params,
+        query=[
+            (name, value.replace("\0", NUL_SHOWN))
+            for name, value in parse_qsl(request.url.query, keep_blank_values=True)
+        ],
+        form=form,
+        cookies=request.cookies,
+        address=address_of(request),
+    )
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, blank when that is no address: a proxy may hand on whatever it was
+    given."""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return ""
+
+
+async def limited_body(request: Request) -> bytes:
+    """The body, as much of it as a form may have; the rest is not read."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES_MAX:
+            return b""
+    return body

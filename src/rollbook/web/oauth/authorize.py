@@ -1,0 +1,239 @@
+"""`/oauth/authorize`: from what an application asks to a code at its address, by way of a sign-in when there
+is none yet.
+
+RFC 6749, 4.1; RFC 9700, 2.1. Until the redirect address is known to be registered, every trouble is a page of
+ours and nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import entry, oauth
+from rollbook.auth.entry import Entry
+from rollbook.auth.oauth import Ask
+from rollbook.domain.access import LIMITED
+from rollbook.errors import SignInStopped
+from rollbook.store.accounts import applications, audit, logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Grant, Session
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District, timestamp
+from rollbook.store.engine.database import Connection
+from rollbook.store.records import people
+from rollbook.web.http.visits import Desk, Visit, asked_before, way_back
+from rollbook.web.oauth import redirect_hints
+
+
+def routes(desk: Desk) -> list[Route]:
+    return [
+        Route("/oauth/authorize", desk.at(authorize, is_quick=True), methods=["GET"]),
+        Route("/oauth/authorize", desk.at(authorize_by_form), methods=["POST"]),
+        Route("/oauth/instant-login", desk.at(instant_login, is_quick=True), methods=["GET"]),
+        Route("/oauth/confirm", desk.at(confirm), methods=["POST"]),
+        Route("/oauth/allow", desk.at(allow), methods=["POST"]),
+        Route("/oauth/deny", desk.at(deny), methods=["POST"]),
+        Route("/oauth/withdraw", desk.at(withdraw), methods=["POST"]),
+    ]
+
+
+def authorize(desk: Desk, visit: Visit) -> Response:
+    """Answer an authorization request."""
+    return _proceed(desk, visit, oauth.read_ask(visit.query), is_confirmed=False)
+
+
+def authorize_by_form(desk: Desk, visit: Visit) -> Response:
+    """OpenID Connect Core, 3.1.2.1: POST works like GET. It is turned into one, which brings the session's
+    cookie along."""
+    return desk.redirect(f"/oauth/authorize?{urlencode(visit.form)}", 303)
+
+
+def instant_login(desk: Desk, visit: Visit) -> Response:
+    """A sign-in that starts here: to the first registered address, without a state (protocol.md 1.6)."""
+    given = dict(visit.query)
+    asked = [(name, given[name]) for name in ("client_id", "district_id") if name in given]
+    return _proceed(desk, visit, oauth.read_ask(asked), is_confirmed=False)
+
+
+def confirm(desk: Desk, visit: Visit) -> Response:
+    """The person has said: yes, this is me."""
+    return _proceed(desk, visit, _asked_through_page(visit), is_confirmed=True)
+
+
+def allow(desk: Desk, visit: Visit) -> Response:
+    """A teacher lets a Library application see her classes."""
+    ask = _asked_through_page(visit)
+    with desk.database.read() as connection:
+        application, _ = _checked(desk, connection, ask)
+        session = desk.session(connection, visit)
+        decided = entry.enter(connection, application, session) if session else None
+    if session and decided and decided.outcome == "ask":
+        with desk.database.write() as connection:
+            if not logins.is_open(connection, session):
+                return desk.redirect(way_back(visit.form.get("ask", "")), 303)
+            logins.allow(connection, application.number, session.district, session.user_id, timestamp())
+            audit.record(
+                connection,
+                "application allowed by teacher",
+                district=session.district,
+                application=application.number,
+                user_id=session.user_id,
+                address=visit.address,
+            )
+    return desk.redirect(way_back(visit.form.get("ask", "")), 303)
+
+
+def deny(desk: Desk, visit: Visit) -> Response:
+    """A teacher does not let it in: the application is told so (RFC 6749, 4.1.2.1)."""
+    ask = _asked_through_page(visit)
+    with desk.database.read() as connection:
+        application, redirect_uri = _checked(desk, connection, ask)
+    issuer = desk.base if application.names_issuer else ""
+    return _send_error(desk, redirect_uri, ask, issuer, "access_denied")
+
+
+def withdraw(desk: Desk, visit: Visit) -> Response:
+    """A teacher lets a Library application see her classes no more."""
+    with desk.database.read() as connection:
+        application = applications.by_client_id(
+            connection, visit.form.get("client_id", ""), in_demo=desk.in_demo
+        )
+        session = desk.session(connection, visit)
+        pair = (application.number, session.district) if application and session else (0, 0)
+        has_allowed = session is not None and logins.has_allowed(connection, *pair, [session.user_id])
+    if session and has_allowed:
+        with desk.database.write() as connection:
+            logins.disallow(connection, *pair, session.user_id)
+            audit.record(
+                connection,
+                "permission of teacher withdrawn",
+                district=session.district,
+                application=pair[0],
+                user_id=session.user_id,
+                address=visit.address,
+            )
+        with desk.database.write() as connection:  # once more, for a code that was being issued meanwhile
+            logins.disallow(connection, *pair, session.user_id)
+    return desk.redirect("/login", 303)
+
+
+def _asked_through_page(visit: Visit) -> Ask:
+    return oauth.read_ask(asked_before(visit.form.get("ask", "")))
+
+
+def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Response:
+    with desk.database.read() as connection:
+        application, redirect_uri = _checked(desk, connection, ask)
+        issuer = desk.base if application.names_issuer else ""
+        problem = oauth.problem_of(ask)
+        district = desk.district_of(connection, visit, ask.district_id)
+        session = desk.session(connection, visit)
+        if session is None or not _suffices(session, ask, district):
+            problem = problem or ("login_required" if "none" in ask.prompt else None)
+            return (
+                _send_error(desk, redirect_uri, ask, issuer, problem)
+                if problem
+                else _to_sign_in(desk, ask, district)
+            )
+        if problem:
+            return _send_error(desk, redirect_uri, ask, issuer, problem)
+        decided = entry.enter(connection, application, session)
+        here = districts.by_number(connection, session.district)
+        person = people.get(connection, people.whole(connection, session.district), session.user_id)
+    if decided.outcome == "wrong type":
+        mender = f"the makers of {application.name} choose for whom it is"
+        raise SignInStopped(
+            f"{application.name} is not made for {entry.PEOPLE[session.role]}.", mender, 403, ask=ask.query()
+        )
+    if decided.outcome == "unshared":
+        if ask.returns_unshared:
+            return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
+        mender = f"an administrator of {here.name} can give it to you"
+        if application.tier == "library":
+            mender = f"a teacher of yours can let it in, or {mender}"
+        raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403, ask=ask.query())
+    needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
+    if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
+        return _send_error(desk, redirect_uri, ask, issuer, "interaction_required")
+    if needs_yes or decided.outcome == "ask":
+        template = "confirm.html" if needs_yes else "allow.html"
+        name = person.name if person else ""
+        return desk.page(
+            visit,
+            template,
+            leads_to=redirect_uri,
+            ask=ask.query(),
+            application=application.name,
+            name=name,
+            district=here.name,
+        )
+    code = _issue_code(desk, ask, application, redirect_uri, session, decided)
+    if code is None:  # what the decision stood on was taken away meanwhile
+        return _proceed(desk, visit, ask, is_confirmed=is_confirmed)
+    scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
+    answer = {"code": code, "scope": " ".join(scopes)}
+    return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=issuer))
+
+
+def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application, str]:
+    """The application and the address to answer at. Errors: SignInStopped."""
+    application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
+    if application is None:
+        raise SignInStopped("The application that sent you here is not known to this server.", oauth.VENDOR)
+    registered = desk.redirect_uris(application)
+    try:
+        return application, oauth.redirect_of(registered, ask.redirect_uri)
+    except SignInStopped as error:
+        hints = redirect_hints.hints(application, registered, ask.redirect_uri, desk.settings.database)
+        raise SignInStopped(str(error), error.mender, error.status, hints=hints) from None
+
+
+def _suffices(session: Session, ask: Ask, district: District | None) -> bool:
+    """Whether the session answers the request: of the district asked for, and as fresh as asked for."""
+    if ask.district_id and (district is None or session.district != district.number):
+        return False
+    if "login" in ask.prompt or "select_account" in ask.prompt:
+        return False
+    return ask.max_age is None or logins.now() - session.created <= ask.max_age
+
+
+def _to_sign_in(desk: Desk, ask: Ask, district: District | None) -> Response:
+    carried = urlencode({"ask": ask.query_after_sign_in()})
+    return desk.redirect(f"/in/{districts.slug(district)}?{carried}" if district else f"/login?{carried}")
+
+
+def _send_error(desk: Desk, redirect_uri: str, ask: Ask, issuer: str, code: str) -> Response:
+    """RFC 6749, 4.1.2.1; `unauthorized-user` is the recorded word for a person without access."""
+    return desk.redirect(oauth.answer_uri(redirect_uri, {"error": code}, state=ask.state, issuer=issuer))
+
+
+def _issue_code(
+    desk: Desk, ask: Ask, application: Application, redirect_uri: str, session: Session, decided: Entry
+) -> str | None:
+    """A code for what was decided; None when the session has ended since, or no teacher allows it any
+    more."""
+    grant = Grant(
+        application.number,
+        session.district,
+        session.user_id,
+        decided.role,
+        decided.authorized_by,
+        redirect_uri,
+        session.created,
+        ask.nonce or None,
+        ask.challenge or None,
+        ask.challenge_method or None,
+        ask.max_age is not None,
+    )
+    with desk.database.write(is_durable=False) as connection:
+        if not logins.is_open(connection, session):
+            return None
+        if (
+            decided.authorized_by == "teacher"
+            and entry.enter(connection, application, session, is_writing=True) != decided
+        ):
+            return None
+        return logins.issue_code(connection, grant, seconds=desk.settings.code_seconds)

@@ -1,0 +1,113 @@
+"""Signing in with a district's own service: out to it, and back at `/oauth/callback`."""
+
+from __future__ import annotations
+
+import json
+
+from anyio import CapacityLimiter
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import relying_party as service
+from rollbook.auth.relying_party import PENDING_SECONDS, Pending
+from rollbook.errors import BadSetting, SignInStopped
+from rollbook.store.accounts import audit, credentials
+from rollbook.store.accounts.credentials import Provider
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.records import people
+from rollbook.web.http.visits import Desk, Visit
+from rollbook.web.signin.login import open_session
+
+CALLBACK = "/oauth/callback"
+# Threads that may wait for services. Each service takes `PLACES` of them at most, so slow ones stop no other.
+WAITING_MAX = 256
+
+
+def routes(desk: Desk) -> list[Route]:
+    few = CapacityLimiter(WAITING_MAX)
+    return [
+        Route("/in/{slug}/provider", desk.at(leave, few=few), methods=["GET"]),
+        Route(CALLBACK, desk.at(come_back, few=few), methods=["GET"]),
+    ]
+
+
+def leave(desk: Desk, visit: Visit) -> Response:
+    """Send the browser to the service. By a link, as a form's redirects would be held to the addresses of
+    this server."""
+    with desk.database.read() as connection:
+        district = districts.by_slug(connection, visit.parts["slug"])
+        provider = credentials.provider(connection, district.number) if district else None
+    if provider is None:
+        raise SignInStopped(
+            "This district has no sign-in service of its own.", "you can: sign in another way", 404
+        )
+    address, pending = service.begin(desk.services, provider, desk.base + CALLBACK, visit.asked("ask"))
+    visit.put.append(desk.jar.put(desk.jar.provider, desk.sealer.seal(pending.as_text()), PENDING_SECONDS))
+    return desk.redirect(address)
+
+
+def come_back(desk: Desk, visit: Visit) -> Response:
+    """Sign in whoever the service vouches for, when the district's roster has exactly one person of that
+    email."""
+    pending = _pending(desk, visit)
+    visit.put.append(desk.jar.drop(desk.jar.provider))
+    with desk.database.read() as connection:
+        district = districts.by_number(connection, pending.district)
+        provider = credentials.provider(connection, pending.district)
+    if provider is None:
+        raise _expired()
+    secret = desk.sealer.open(provider.secret_sealed)
+    try:
+        email = service.finish(
+            desk.services, provider, secret, pending, desk.base + CALLBACK, dict(visit.query)
+        )
+    except SignInStopped as error:
+        _note_failure(desk, visit, district, str(error))
+        raise
+    with desk.database.read() as connection:
+        access = people.whole(connection, district.number)
+        known = credentials.by_email(connection, district.number, email)
+        found = [(user_id, role) for user_id, role in known if people.get(connection, access, user_id)]
+    if len({id_ for id_, _ in found}) != 1:
+        _note_failure(desk, visit, district, "not one person of the roster has that email")
+        raise _unknown(provider, district.name)
+    visit.form["ask"] = pending.ask
+    return open_session(desk, visit, district, *found[0], "provider")
+
+
+def _note_failure(desk: Desk, visit: Visit, district: District, why: str) -> None:
+    with desk.database.write(is_durable=False) as connection:
+        audit.record(
+            connection,
+            "sign-in failed",
+            district=district.number,
+            address=visit.address,
+            method="provider",
+            why=why,
+        )
+
+
+def _pending(desk: Desk, visit: Visit) -> Pending:
+    """What this browser began, and not longer ago than ten minutes: nobody can be signed in by a link
+    alone."""
+    try:
+        return Pending.read(
+            desk.sealer.open(visit.cookies.get(desk.jar.provider, ""), seconds=PENDING_SECONDS)
+        )
+    except (BadSetting, json.JSONDecodeError, TypeError):
+        raise _expired() from None
+
+
+def _expired() -> SignInStopped:
+    return SignInStopped(
+        "This sign-in has expired, or was begun in another browser.", "you can: begin again", 400
+    )
+
+
+def _unknown(provider: Provider, district: str) -> SignInStopped:
+    return SignInStopped(
+        f"{provider.name} knows you, but {district} has no person with your email in its roster.",
+        f"an administrator of {district}, by giving your email in its student information system",
+        403,
+    )

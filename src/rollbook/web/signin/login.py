@@ -1,0 +1,423 @@
+"""Signing in: finding one's school, its login page, badges, the portal, and signing out.
+
+No answer tells whether a person exists: a wrong name and a wrong password look, and take, the same. In a demo
+people are picked from a list instead; a server that is no demo has no such page.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from anyio import CapacityLimiter
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rollbook.auth import entry, passwords, throttle
+from rollbook.auth.cookies import DISTRICT_SECONDS
+from rollbook.auth.throttle import Limit
+from rollbook.errors import SignInStopped
+from rollbook.store.accounts import applications, audit, credentials, logins
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.logins import Session
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection
+from rollbook.store.records import people
+from rollbook.web.http.visits import COSTLY_MAX, Desk, Visit, asked_before, onward
+from rollbook.web.signin import people_list
+
+FOUND_MAX = 20
+# The second is the address that people know from Clever.
+BADGES = ("/badge", "/badges")
+MISFIT = "The username or password is wrong."
+NO_BADGE = "This code does not work. Check the letters, or ask your teacher for a new badge."
+WAIT = "Too many attempts. Try again in a little while, a quarter of an hour at most, or use a badge."
+
+
+def routes(desk: Desk) -> list[Route]:
+    return [
+        Route("/login", desk.at(find_school), methods=["GET"]),
+        Route("/in/{slug}", desk.at(arrive), methods=["GET"]),
+        Route("/in/{slug}", desk.at(sign_in, few=CapacityLimiter(COSTLY_MAX)), methods=["POST"]),
+        *(Route(path, desk.at(badge), methods=["GET"]) for path in BADGES),
+        *(Route(path, desk.at(sign_in_by_badge), methods=["POST"]) for path in BADGES),
+        Route("/logout", desk.at(sign_out), methods=["POST"]),
+    ]
+
+
+# Finding one's school ------------------------------------------------------------------------------
+
+
+def find_school(desk: Desk, visit: Visit) -> Response:
+    """Search for a school or district by name; a single district needs no search, and a demo shows its few at
+    once."""
+    text, ask = visit.asked("q").strip()[:100], visit.asked("ask")
+    with desk.database.read() as connection:
+        session = desk.session(connection, visit)
+        if session and not text and not ask:
+            return desk.redirect(f"/in/{districts.slug(districts.by_number(connection, session.district))}")
+        only = districts.only(connection)
+        found = districts.search(connection, text, FOUND_MAX) if len(text) > 1 else []
+        if desk.in_demo and not text:
+            found = [(district, "") for district in districts.first(connection, FOUND_MAX)]
+    if only:
+        return desk.redirect(_login_address(only, ask))
+    shown = [
+        (_login_address(district, ask), school or district.name, district.name if school else "")
+        for district, school in found
+    ]
+    return desk.page(visit, "find.html", q=text, ask=ask, found=shown, application=_name_of(desk, ask))
+
+
+def _login_address(district: District, ask: str) -> str:
+    return f"/in/{districts.slug(district)}" + (f"?{_query(ask=ask)}" if ask else "")
+
+
+# A district's login page, or its portal ------------------------------------------------------------
+
+
+def arrive(desk: Desk, visit: Visit) -> Response:
+    """The login page of a district; to somebody who is signed in there, the portal."""
+    with desk.database.read() as connection:
+        district = _district(connection, visit)
+        session = desk.session(connection, visit)
+        if session and session.district == district.number and not visit.asked("ask"):
+            return _portal(desk, visit, connection, district, session)
+    return _login_page(desk, visit, district)
+
+
+def sign_in(desk: Desk, visit: Visit) -> Response:
+    """Sign in by name and password, or in a demo by choice."""
+    with desk.database.read() as connection:
+        district = _district(connection, visit)
+    if desk.in_demo and "person" in visit.form:
+        return _sign_in_by_choice(desk, visit, district)
+    return _sign_in_by_password(desk, visit, district)
+
+
+def _district(connection: Connection, visit: Visit) -> District:
+    found = districts.by_slug(connection, visit.parts["slug"])
+    if found is None:
+        raise SignInStopped("There is no district at this address.", "", 404)
+    return found
+
+
+def _login_page(
+    desk: Desk,
+    visit: Visit,
+    district: District,
+    *,
+    message: str = "",
+    status: int = 200,
+    is_password: bool = False,
+) -> Response:
+    """The page, with a message when a form of it was refused: the one for passwords, or a demo's list of
+    people."""
+    ask = visit.asked("ask")
+    with desk.database.read() as connection:
+        application, leads_to = _asking(desk, connection, ask)
+        context: dict[str, object] = {
+            "provider": credentials.provider(connection, district.number),
+            "has_passwords": credentials.has_passwords(connection, district.number),
+            "is_only": districts.only(connection) is not None,
+        }
+        if desk.in_demo:
+            access = people.whole(connection, district.number)
+            context |= people_list.choice(
+                connection, access, visit.asked("q"), visit.asked("role"), visit.asked("school")
+            )
+    return desk.page(
+        visit,
+        "login.html",
+        status=status,
+        leads_to=leads_to,
+        district=district.name,
+        slug=districts.slug(district),
+        ask=ask,
+        application=application.name if application else "",
+        message=message,
+        is_password=is_password,
+        is_wrong=status == 401,
+        username=visit.form.get("username", ""),
+        in_demo=desk.in_demo,
+        **context,
+    )
+
+
+def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response:
+    with desk.database.read() as connection:
+        person = people.get(connection, people.whole(connection, district.number), visit.form["person"])
+    if person is None:
+        return _login_page(desk, visit, district, message="That person is not there any more.", status=400)
+    return open_session(desk, visit, district, person.id, person.roles[0], "demo")
+
+
+def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Response:
+    username, password = (
+        visit.form.get("username", ""),
+        visit.form.get("password", "")[: passwords.PASSWORD_MAX],
+    )
+    limit = throttle.of(desk.settings, district.id, username, visit.address)
+    with desk.database.read() as connection:
+        is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
+        is_familiar = is_slowed and throttle.is_familiar(connection, limit)
+        active = people.whole(connection, district.number)
+        known = credentials.by_username(connection, district.number, username)
+        candidates = [one for one in known if people.get(connection, active, one.user_id)]
+    if is_shut or (is_slowed and not is_familiar and not _take_turn(desk, limit)):
+        return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
+    fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
+    if len({credential.user_id for credential, _ in fitting}) != 1:
+        return _refuse_password(desk, visit, district, limit, needs_turn=is_familiar)
+    credential, digest = fitting[0]
+    strong = passwords.strong(digest) if credential.password is None else None
+
+    def enter(connection: Connection) -> str:
+        # Comparing takes its time, and a sync may have changed it meanwhile.
+        if not credentials.is_good(connection, district.number, credential):
+            return ""
+        throttle.succeed(connection, limit)
+        if strong:
+            credentials.strengthen(connection, district.number, credential, strong)
+        person = (credential.user_id, credential.role)
+        return _new_session(desk, visit, connection, district, *person, "password", credential.verifier)
+
+    secret = desk.write(enter)
+    return (
+        _welcome(desk, visit, district, secret) if secret else _refuse_password(desk, visit, district, limit)
+    )
+
+
+def _take_turn(desk: Desk, limit: Limit) -> bool:
+    return desk.write(lambda connection: throttle.take_turn(connection, limit), is_durable=False)
+
+
+def _refuse_password(
+    desk: Desk, visit: Visit, district: District, limit: Limit, *, needs_turn: bool = False
+) -> Response:
+    """Count the failure. Where turns are taken, an account that needs none is answered like the others:
+    nobody learns which."""
+
+    def count(connection: Connection) -> bool:
+        has_turn = not needs_turn or throttle.take_turn(connection, limit)
+        throttle.count(connection, limit)
+        audit.record(
+            connection, "sign-in failed", district=district.number, address=visit.address, method="password"
+        )
+        return has_turn
+
+    if not desk.write(count, is_durable=False):
+        return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
+    return _login_page(desk, visit, district, message=MISFIT, status=401, is_password=True)
+
+
+def open_session(
+    desk: Desk, visit: Visit, district: District, user_id: str, role: str, method: str
+) -> Response:
+    """Sign in a person for whom another service, or a demo's list, stands. Errors: SignInStopped when she is
+    gone meanwhile."""
+
+    def enter(connection: Connection) -> str:
+        if people.get(connection, people.whole(connection, district.number), user_id) is None:
+            raise SignInStopped(
+                "Your account is not there any more.", f"an administrator of {district.name}", 403
+            )
+        return _new_session(desk, visit, connection, district, user_id, role, method)
+
+    return _welcome(desk, visit, district, desk.write(enter))
+
+
+def _new_session(
+    desk: Desk,
+    visit: Visit,
+    connection: Connection,
+    district: District,
+    user_id: str,
+    role: str,
+    method: str,
+    proof: str | None = None,
+) -> str:
+    """A new session in place of this browser's old one; returns its secret."""
+    logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
+    seconds = desk.settings.session_seconds
+    secret = logins.open_session(
+        connection, district.number, user_id, role, method, absolute_seconds=seconds, proof=proof
+    )
+    audit.record(
+        connection,
+        "signed in",
+        district=district.number,
+        user_id=user_id,
+        address=visit.address,
+        method=method,
+        role=role,
+    )
+    return secret
+
+
+def _welcome(desk: Desk, visit: Visit, district: District, secret: str) -> Response:
+    """On to where the person wanted to go."""
+    visit.put.append(desk.jar.put(desk.jar.session, secret, desk.settings.session_seconds))
+    visit.put.append(desk.jar.put(desk.jar.district, district.id, DISTRICT_SECONDS))
+    return desk.redirect(onward(visit.asked("ask"), districts.slug(district)), 303)
+
+
+# Badges --------------------------------------------------------------------------------------------
+
+
+def badge(desk: Desk, visit: Visit) -> Response:
+    """The page that a badge's QR code opens. By itself it signs nobody in: programs that look at links open
+    it, too."""
+    return _badge_page(desk, visit)
+
+
+def _badge_page(
+    desk: Desk, visit: Visit, *, typed: str = "", message: str = "", status: int = 200
+) -> Response:
+    """The page; after a code that did not work it shows what was typed: of 28 letters one is wrong, as a
+    rule."""
+    with desk.database.read() as connection:
+        district = desk.district_of(connection, visit, "")
+    return desk.page(
+        visit,
+        "badge.html",
+        status=status,
+        typed=typed,
+        ask=visit.asked("ask"),
+        message=message,
+        is_wrong=status == 401,
+        district=district.name if district else "",
+        other_way=f"/in/{districts.slug(district)}" if district else "/login",
+    )
+
+
+def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
+    """Sign in by the code of a badge."""
+    limit = throttle.of_address(desk.settings, visit.address)
+    code = visit.form.get("code", "")
+    with desk.database.read() as connection:
+        # A good badge works on while others' attempts from the same school are held back.
+        holder = credentials.badge_holder(connection, code)
+        is_throttled = holder is None and throttle.is_shut(connection, limit)
+        person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
+        district = districts.by_number(connection, holder[0]) if holder else None
+    if is_throttled:
+        return _badge_page(desk, visit, message=WAIT, status=429)
+    if person is None or district is None:
+        return _refuse_badge(desk, visit, code, limit)
+
+    def enter(connection: Connection) -> str:
+        if credentials.badge_holder(connection, code) != holder:  # it was revoked meanwhile
+            return ""
+        proof = credentials.badge_hash(code)
+        return _new_session(desk, visit, connection, district, person.id, person.roles[0], "badge", proof)
+
+    secret = desk.write(enter)
+    return _welcome(desk, visit, district, secret) if secret else _refuse_badge(desk, visit, code, limit)
+
+
+def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response:
+
+    def count(connection: Connection) -> None:
+        throttle.count(connection, limit)
+        audit.record(connection, "sign-in failed", address=visit.address, method="badge")
+
+    desk.write(count, is_durable=False)
+    return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
+
+
+# The portal ----------------------------------------------------------------------------------------
+
+
+def _portal(
+    desk: Desk, visit: Visit, connection: Connection, district: District, session: Session
+) -> Response:
+    person = people.get(connection, people.whole(connection, district.number), session.user_id)
+    if person is None:
+        raise SignInStopped(
+            "Your account is not there any more.", f"an administrator of {district.name}", 403
+        )
+    offered = [
+        (one, entry.enter(connection, one, session).outcome)
+        for one in applications.list_offered(connection, district.number, in_demo=desk.in_demo)
+        if desk.redirect_uris(one)
+    ]
+    shown = [
+        (
+            f"/oauth/instant-login?{_query(client_id=one.client_id, district_id=district.id)}",
+            one.name,
+            one.is_live,
+        )
+        for one, outcome in offered
+        if outcome == "allowed"
+    ]
+    # What the district has for others is hidden from students and teachers, and told to those who look after
+    # it.
+    looks_after = {"staff", "district_admin"} & set(person.roles)
+    of_others = [
+        (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
+        for one, outcome in offered
+        if looks_after and outcome == "wrong type"
+    ]
+    return desk.page(
+        visit,
+        "portal.html",
+        district=district.name,
+        slug=districts.slug(district),
+        name=person.name,
+        titles=", ".join(people_list.titles(person)),
+        applications=shown,
+        of_others=of_others,
+        let_in=[
+            one
+            for one, _ in offered
+            if logins.has_allowed(connection, one.number, district.number, [person.id])
+        ],
+    )
+
+
+def sign_out(desk: Desk, visit: Visit) -> Response:
+    """End our own session; applications keep theirs (there is no single logout)."""
+    secret = visit.cookies.get(desk.jar.session, "")
+    with desk.database.write() as connection:
+        session = desk.session(connection, visit)
+        logins.close_session(connection, secret)
+        if session:
+            audit.record(
+                connection,
+                "signed out",
+                district=session.district,
+                user_id=session.user_id,
+                address=visit.address,
+            )
+        district = districts.by_number(connection, session.district) if session else None
+    visit.put.append(desk.jar.drop(desk.jar.session))
+    ask = visit.form.get("ask", "")
+    return desk.redirect(_login_address(district, ask) if district else "/login", 303)
+
+
+# Who asked -----------------------------------------------------------------------------------------
+
+
+def _asking(desk: Desk, connection: Connection, ask: str) -> tuple[Application | None, str]:
+    """The application that sent the visitor, and where it wants the answer: for the page's words and its
+    content policy."""
+    given = dict(asked_before(ask))
+    found = (
+        applications.by_client_id(connection, given.get("client_id", ""), in_demo=desk.in_demo)
+        if given
+        else None
+    )
+    registered = desk.redirect_uris(found) if found else ()
+    asked = given.get("redirect_uri", "")
+    return found, asked if asked in registered else next(iter(registered), "")
+
+
+def _name_of(desk: Desk, ask: str) -> str:
+    with desk.database.read() as connection:
+        found, _ = _asking(desk, connection, ask)
+    return found.name if found else ""
+
+
+def _query(**values: str) -> str:
+    return urlencode(values)
