@@ -96,5 +96,7 @@ def open_database(address: str, *, may_make: bool = True) -> Database:
     if colon and scheme not in ("postgresql", "postgres"):
         raise BadSetting(f"database: expected a file path or a postgresql:// URL, got {scheme}://...")
     driver = "postgresql" if colon else "sqlite"
-    opener: Callable[..., Database] = getattr(import_module(f"rollbook.store.{driver}"), f"open_{driver}")
+    opener: Callable[..., Database] = getattr(
+        import_module(f"rollbook.store.engine.{driver}"), f"open_{driver}"
+    )
     return opener(address, may_make=may_make)
