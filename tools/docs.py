@@ -21,6 +21,7 @@ from rollbook.contract.clever.column_values import VALUE, Values
 from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File, columns_of
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.clever.fields import SHAPES, Field
+from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS, SIGN_IN_SHAPES, TAGS
 from rollbook.domain.kinds import Kind
 from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.roster.problems import PROBLEMS, Problem
@@ -122,8 +123,9 @@ def endpoints() -> str:
     return _page(
         "Paths of the API",
         f"All {len(ENDPOINTS)} paths of the Data API, and the two of the Events API, are GET, and begin with `/v{VERSION}`."
-        " The same, for programs, is at `/openapi.json`.",
+        " Below them stand the paths of Identity and OAuth, whole. The same, for programs, is at `/openapi.json`.",
         *groups,
+        *(_sign_in_group(tag, help_text) for tag, help_text in TAGS),
         "## Parameters\n\n" + _table("parameter | values | meaning", [*parameters, role]),
         "## What goes wrong\n\n" + _table("answer | when", failures),
     )
@@ -135,6 +137,47 @@ def _group(kind: Kind) -> str:
     return f"## {kind.name.title()}\n\n{kind.help}\n\n" + _table(
         "path | answer | parameters | operation", paths
     )
+
+
+_TAKES = {
+    "user token": "a user token",
+    "token": "any token",
+    "client": "client id and secret (Basic)",
+    "none": "",
+}
+
+
+def _sign_in_group(tag: str, help_text: str) -> str:
+    rows = [
+        (
+            _code(f"{row.method.upper()} {openapi.address(row, VERSION)}"),
+            _TAKES[row.takes],
+            _link(row.answer) if row.answer else "a redirect, or a page",
+            ", ".join(_code(parameter.name) for parameter in row.parameters),
+            row.operation,
+            " ".join(part for part in (f"{row.summary}.", row.help) if part),
+        )
+        for row in SIGN_IN_OPERATIONS
+        if row.tag == tag
+    ]
+    head = "path | needs | answer | parameters | operation | meaning"
+    return "\n\n".join([f"## {tag}", help_text, _table(head, rows), *_sign_in_parameters(tag)])
+
+
+def _sign_in_parameters(tag: str) -> Iterator[str]:
+    for row in SIGN_IN_OPERATIONS:
+        if row.tag == tag and row.parameters:
+            told = (
+                (
+                    _code(each.name),
+                    "required" if each.is_required else "",
+                    _values(each.values),
+                    each.help,
+                )
+                for each in row.parameters
+            )
+            title = f"Parameters of `{row.method.upper()} {row.path}`:"
+            yield f"{title}\n\n" + _table("parameter | needed | values | meaning", told)
 
 
 def _answer(row: Endpoint) -> str:
@@ -174,12 +217,13 @@ def fields() -> str:
         '**Guaranteed**: always has a value. **Nullable**: may be `""`, or left out; not `null`, save in what was cloned from a '
         "server that says `null`. **Validated**: its form is checked before it is served. A field that needs a scope is left out "
         "for a token without it. *From* names the CSV columns that are copied into the field; a field without one is derived.",
-        *(_shape(shape) for shape in shapes),
+        *(_shape(shape, openapi.fields_of(shape, VERSION)) for shape in shapes),
+        "The shapes from here on are those of Identity and OAuth.",
+        *(_shape(shape, fields) for shape, fields in SIGN_IN_SHAPES.items()),
     )
 
 
-def _shape(shape: str) -> str:
-    served = openapi.fields_of(shape, VERSION)
+def _shape(shape: str, served: tuple[Field, ...]) -> str:
     rows = (
         (
             _code(row.name),
@@ -191,7 +235,7 @@ def _shape(shape: str) -> str:
         )
         for row in served
     )
-    absent = ", ".join(f"`{row.name}`" for row in SHAPES[shape] if not row.is_on_wire)
+    absent = ", ".join(f"`{row.name}`" for row in SHAPES.get(shape, ()) if not row.is_on_wire)
     never = f"Listed in the published files, and never sent: {absent}." if absent else ""
     table = _table("field | type | promises | scope | from | meaning", rows)
     return "\n\n".join(part for part in (f"## {shape}", table, _enums(served), never) if part)

@@ -18,12 +18,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.clever.fields import SHAPES, Field, Promise
-from rollbook.contract.clever.openapi import document, fields_of, is_certain, marks
+from rollbook.contract.clever.openapi import address, document, fields_of, is_certain, marks
+from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS, SIGN_IN_SHAPES
 from rollbook.domain.access import SCOPES
 from tests.contract import facts
 
 DOCUMENT: Any = document()
 SCHEMAS: Any = DOCUMENT["components"]["schemas"]
+_FORM = "application/x-www-form-urlencoded"
 ID = "58da8a43cc70ab00017a1a00"
 NOW = "2026-01-12T18:46:36.735Z"
 
@@ -90,7 +92,25 @@ def test_the_document_is_plain_json() -> None:
 
 def test_every_path_of_the_rows_is_in_it_and_no_other() -> None:
     data = {f"/v3.0{row.path}" for row in (*ENDPOINTS, *EVENTS)}
-    assert data | {"/oauth/tokens", "/oauth/tokeninfo"} == set(DOCUMENT["paths"])
+    assert data | {address(row, "3.0") for row in SIGN_IN_OPERATIONS} == set(DOCUMENT["paths"])
+
+
+def test_every_operation_of_sign_in_is_in_it_with_its_parameters_and_its_credential() -> None:
+    schemes = {"user token": ["bearer", "oauth"], "token": ["bearer"], "client": ["client"], "none": []}
+    for row in SIGN_IN_OPERATIONS:
+        operation = DOCUMENT["paths"][address(row, "3.0")][row.method]
+        form = operation.get("requestBody", {"content": {_FORM: {"schema": {"properties": {}}}}})
+        named = [each["name"] for each in operation["parameters"]]
+        named += form["content"][_FORM]["schema"]["properties"]
+        assert [each.name for each in row.parameters] == named
+        assert schemes[row.takes] == [name for scheme in operation["security"] for name in scheme]
+        assert {"200", *(status for status, _ in row.failures)} <= set(operation["responses"])
+
+
+def test_shapes_of_sign_in_have_the_fields_of_the_rows_and_require_the_certain_ones() -> None:
+    for shape, fields in SIGN_IN_SHAPES.items():
+        assert [field.name for field in fields] == list(SCHEMAS[shape]["properties"]), shape
+        assert [field.name for field in fields if is_certain(field)] == SCHEMAS[shape]["required"], shape
 
 
 def test_every_component_is_used() -> None:

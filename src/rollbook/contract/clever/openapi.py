@@ -3,8 +3,7 @@ not said here.
 
 A client generated from it reads what is really on the wire: fields that the server never sends are left out,
 keys are required only where a value is guaranteed, and nothing is null. (A record that was cloned from
-another server is kept as that one gave it.) The two OAuth endpoints that an application needs before it can
-read are no rows of the contract; they are written out at the end.
+another server is kept as that one gave it.)
 """
 
 from __future__ import annotations
@@ -15,6 +14,13 @@ from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, LINKS, USER_LI
 from rollbook.contract.clever.event_rows import TYPES
 from rollbook.contract.clever.fields import SHAPES, Field, Promise
 from rollbook.contract.clever.query import LIMIT_DEFAULT, LIMIT_MAX
+from rollbook.contract.clever.sign_in_rows import (
+    SIGN_IN_OPERATIONS,
+    SIGN_IN_SHAPES,
+    TAGS,
+    Parameter,
+    SignInOperation,
+)
 from rollbook.domain.access import SCOPES
 from rollbook.domain.kinds import KIND, KINDS, Kind
 
@@ -61,11 +67,11 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
         },
         "servers": [{"url": server_url}],
         "security": _SECURITY,
-        "tags": [*({"name": _tag(kind), "description": kind.help} for kind in SERVED), _OAUTH_TAG],
-        "paths": {
-            **{f"/v{version}{row.path}": {"get": _operation(row)} for row in (*ENDPOINTS, *EVENTS)},
-            **_OAUTH_PATHS,
-        },
+        "tags": [
+            *({"name": _tag(kind), "description": kind.help} for kind in SERVED),
+            *({"name": name, "description": help_text} for name, help_text in TAGS),
+        ],
+        "paths": _paths(version),
         "components": {
             "schemas": _schemas(version),
             "parameters": _PARAMETERS,
@@ -114,7 +120,7 @@ def _object(required: Iterable[str], properties: dict[str, Schema], description:
 def _schemas(version: str) -> Schema:
     # The title repeats the name: a viewer shows it where a shape is one of several, instead of a bare number.
     named = sorted(
-        [*_shapes(version), *_EVENT_SCHEMAS.items(), *_answers(), *_ERRORS.items(), *_OAUTH_SCHEMAS.items()]
+        [*_shapes(version), *_EVENT_SCHEMAS.items(), *_answers(), *_ERRORS.items(), *_sign_in_shapes()]
     )
     return {name: {"title": name, **schema} for name, schema in named}
 
@@ -128,6 +134,12 @@ def _shapes(version: str) -> Iterable[tuple[str, Schema]]:
                 shape,
                 _object(required, {field.name: _field(field) for field in fields}, kinds.get(shape, "")),
             )
+
+
+def _sign_in_shapes() -> Iterable[tuple[str, Schema]]:
+    for shape, fields in SIGN_IN_SHAPES.items():
+        required = (field.name for field in fields if is_certain(field))
+        yield shape, _object(required, {field.name: _field(field) for field in fields})
 
 
 def _field(field: Field) -> Schema:
@@ -242,7 +254,9 @@ def _answers() -> Iterable[tuple[str, Schema]]:
 
 def _rels() -> list[str]:
     of_records = (rel for tails in LINKS.values() for rel in tails)
-    return list(dict.fromkeys(("self", "prev", "next", *of_records, *(rel for rel, _ in USER_LINKS))))
+    return list(
+        dict.fromkeys(("self", "prev", "next", "canonical", *of_records, *(rel for rel, _ in USER_LINKS)))
+    )
 
 
 _URI: Schema = {"type": "string", "description": "Path and query, relative to the server."}
@@ -257,6 +271,21 @@ _EMPTY_RESOURCES: Schema = {
 
 
 # --- the operations
+
+
+def _paths(version: str) -> Schema:
+    paths: dict[str, dict[str, Schema]] = {
+        f"/v{version}{row.path}": {"get": _operation(row)} for row in (*ENDPOINTS, *EVENTS)
+    }
+    for row in SIGN_IN_OPERATIONS:
+        paths.setdefault(address(row, version), {})[row.method] = _sign_in_operation(row)
+    return {**paths}
+
+
+def address(row: Endpoint | SignInOperation, version: str) -> str:
+    """The whole path of a row, below the version's where it has one."""
+    has_version = isinstance(row, Endpoint) or row.is_versioned
+    return f"/v{version}{row.path}" if has_version else row.path
 
 
 def _tag(kind: Kind) -> str:
@@ -441,6 +470,15 @@ _RESPONSES: dict[str, Schema] = {
         "headers": _LIMIT_HEADERS,
     },
     "InternalError": _answer("The server failed.", _ref("schemas", "InternalError"), has_limits=False),
+    "OAuthRefused": _answer(
+        "The application or the code is refused, or the server is busy.",
+        _ref("schemas", "OAuthError"),
+        has_limits=False,
+    ),
+    "SignInStopped": {
+        "description": "A page that says what is wrong with the sign-in link.",
+        "content": _HTML,
+    },
 }
 
 
@@ -469,60 +507,54 @@ def _security_schemes(server: str) -> Schema:
     }
 
 
-_TEXT: Schema = {"type": "string"}
-_SCOPES: Schema = {"type": "array", "items": _TEXT, "description": "In alphabetical order."}
-_OAUTH_TAG: Schema = {"name": "OAuth", "description": "Tokens of an application."}
-_OAUTH_SCHEMAS: dict[str, Schema] = {
-    "TokenOwner": _object(("type", "id"), {"type": {"type": "string", "enum": ["district"]}, "id": _TEXT}),
-    "Token": _object(
-        ("id", "created", "owner", "access_token", "scopes"),
-        {
-            "id": _TEXT,
-            "created": {"type": "string", "format": "date-time"},
-            "owner": _ref("schemas", "TokenOwner"),
-            "access_token": {"type": "string", "description": "The bearer token: 40 hex characters."},
-            "scopes": _SCOPES,
+# --- who is signed in, and tokens
+
+_CREDENTIALS: dict[str, list[Schema]] = {
+    "user token": _SECURITY,
+    "token": [{"bearer": []}],
+    "client": [{"client": []}],
+    "none": [],
+}
+
+
+def _sign_in_operation(row: SignInOperation) -> Schema:
+    form = [parameter for parameter in row.parameters if parameter.place == "form"]
+    return {
+        "operationId": row.operation,
+        "tags": [row.tag],
+        "summary": row.summary,
+        **({"description": row.help} if row.help else {}),
+        "security": _CREDENTIALS[row.takes],
+        "parameters": [
+            {**_query(parameter.name, parameter.help, _values(parameter)), "required": parameter.is_required}
+            for parameter in row.parameters
+            if parameter.place == "query"
+        ],
+        **({"requestBody": _form(form)} if form else {}),
+        "responses": {
+            **_good(row),
+            **{status: _ref("responses", name) for status, name in row.failures},
         },
-    ),
-    "TokensResponse": _object(
-        ("data", "links"),
-        {"data": {"type": "array", "items": _ref("schemas", "Token")}, "links": _LINKS},
-        "One token for each district that is connected to the application.",
-    ),
-    "TokenInfo": _object(("client_id", "scopes"), {"client_id": _TEXT, "scopes": _SCOPES}),
-    "OAuthError": _object(("error", "error_description"), {"error": _TEXT, "error_description": _TEXT}),
-}
-_OAUTH_PATHS: dict[str, Schema] = {
-    "/oauth/tokens": {
-        "get": {
-            "operationId": "getTokens",
-            "tags": ["OAuth"],
-            "summary": "List the district tokens of an application",
-            "security": [{"client": []}],
-            "parameters": [
-                _query(
-                    "owner_type",
-                    "Nothing but `district` has such tokens.",
-                    {"type": "string", "enum": ["district"]},
-                ),
-                _query("district", "Only the token of the district with this id.", {"type": "string"}),
-            ],
-            "responses": {
-                "200": _answer("The tokens.", _ref("schemas", "TokensResponse"), has_limits=False),
-                "401": _answer("Wrong client id or secret.", _ref("schemas", "OAuthError"), has_limits=False),
-            },
-        }
-    },
-    "/oauth/tokeninfo": {
-        "get": {
-            "operationId": "getTokenInfo",
-            "tags": ["OAuth"],
-            "summary": "Get the application and the scopes of a token",
-            "security": [{"bearer": []}],
-            "responses": {
-                "200": _answer("Whose token it is.", _ref("schemas", "TokenInfo"), has_limits=False),
-                "401": _ref("responses", "Unauthorized"),
-            },
-        }
-    },
-}
+    }
+
+
+def _good(row: SignInOperation) -> Schema:
+    if row.answer:
+        return {"200": _answer("The answer.", _ref("schemas", row.answer), has_limits=row.is_limited)}
+    return {
+        "200": {"description": "A page for the person.", "content": _HTML},
+        "302": {"description": "To the redirect address with `code` or `error`, or to the login page."},
+    }
+
+
+def _form(parameters: list[Parameter]) -> Schema:
+    required = [parameter.name for parameter in parameters if parameter.is_required]
+    properties = {
+        parameter.name: {**_values(parameter), "description": parameter.help} for parameter in parameters
+    }
+    schema = _object(required, properties)
+    return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+def _values(parameter: Parameter) -> Schema:
+    return {"type": "string", "enum": list(parameter.values)} if parameter.values else {"type": "string"}
