@@ -19,11 +19,11 @@ from rollbook import settings as setting_rows
 from rollbook.contract.clever.event_rows import shown
 from rollbook.demo import build, published
 from rollbook.demo.advance import Moved, advance
+from rollbook.demo.serving import Demo as DemoFacts
 from rollbook.domain.kinds import KINDS
 from rollbook.settings import Settings
 from rollbook.store.engine.database import open_database
 from rollbook.web.app import App
-from rollbook.web.app import Demo as DemoFacts
 
 NAME = "#DEMO Willow Unified"
 STUDENTS = 200
@@ -53,7 +53,12 @@ def app_of(folder: Path, *, is_demo: bool = True) -> Iterator[App]:
     settings = settings_of(folder)
     database = open_database(settings.database)
     facts = DemoFacts(published.DISTRICT_TOKEN, published.BASIC, NAME) if is_demo else None
-    app = App(database, settings, limits=folder.with_name(f"{folder.name}.limits"), demo=facts)
+    app = App(
+        database,
+        settings,
+        limits=folder.with_name(f"{folder.name}.limits"),
+        extend=facts.extend if facts else None,
+    )
     try:
         yield app
     finally:

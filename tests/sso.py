@@ -21,6 +21,7 @@ from httpx import ASGITransport, BaseTransport, Client, Request, Response
 
 from rollbook import settings as setting_rows
 from rollbook import sync
+from rollbook.demo.serving import Demo
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
@@ -28,7 +29,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer, key_path
 from rollbook.store.records import people
-from rollbook.web.app import App, Demo
+from rollbook.web.app import App
 from tests.roster import world
 
 HOME = "http://testserver"
@@ -109,7 +110,12 @@ class World:
     def app(self, *, is_demo: bool = True, **settings: Any) -> App:
         demo = Demo("TEST_TOKEN", "", self.district.name) if is_demo else None
         values = {name: getattr(self.settings, name) for name in setting_rows.names()} | settings
-        return App(self.database, setting_rows.Settings(**values), limits=self.folder / "limits", demo=demo)
+        return App(
+            self.database,
+            setting_rows.Settings(**values),
+            limits=self.folder / "limits",
+            extend=demo.extend if demo else None,
+        )
 
     def connect(self, application: Application) -> None:
         """Let an application read the whole district."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rollbook import settings
+from rollbook.demo import serving
 from rollbook.web import server
 from tests.commands.terminal import DISTRICT, Terminal
 from tests.journeys import program
@@ -35,9 +36,9 @@ def test_what_a_server_tells_its_workers_and_a_clones_token_are_known() -> None:
     own = (
         server.LIMITS,
         server.PULLS,
-        server.DEMO_TOKEN,
-        server.DEMO_BASIC,
-        server.DEMO_DISTRICT,
+        serving.TOKEN,
+        serving.BASIC,
+        serving.DISTRICT,
         "ROLLBOOK_CLONE_TOKEN",
     )
     every = [f"ROLLBOOK_{name.upper()}" for name in settings.names()]

@@ -31,7 +31,6 @@ LADDER = (
 STILL_UP = {
     ("demo", "commands"),
     ("store", "roster"),
-    ("web", "demo"),
 }
 STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
 # Invented districts know nothing of the server: they write files, like any SIS.

@@ -18,6 +18,7 @@ import httpx
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
 from rollbook.store.accounts import applications
@@ -27,7 +28,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer, key_path
 from rollbook.sync import How, Sync
-from rollbook.web.app import App, Demo
+from rollbook.web.app import App
 from tests import world
 
 BASE = "http://rollbook.test"
@@ -81,7 +82,12 @@ class Hub:
 
     def app(self, demo: Demo | None = None, **settings: Any) -> App:
         """This server under changed settings."""
-        app = App(self.database, replace(self.settings, **settings), limits=self.folder / "limits", demo=demo)
+        app = App(
+            self.database,
+            replace(self.settings, **settings),
+            limits=self.folder / "limits",
+            extend=demo.extend if demo else None,
+        )
         self._open.callback(app.rate_limit.close)
         return app
 

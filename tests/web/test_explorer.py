@@ -53,10 +53,10 @@ OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo", "/oauth/authori
 DEMO = Starlette(
     routes=[
         *OTHERS,
-        *explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name=NAME, told=told, has_story=True),
+        *explorer.routes(explorer.Published(TOKEN, BASIC, NAME, told)),
     ]
 )
-HUB = Starlette(routes=[*OTHERS, *explorer.routes(demo_token=None)])
+HUB = Starlette(routes=[*OTHERS, *explorer.routes(None)])
 PAGES = ("/", "/explorer")
 
 

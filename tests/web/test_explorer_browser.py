@@ -40,7 +40,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     site = Site()
-    pages = explorer.routes(demo_token=TOKEN, demo_basic=BASIC, district_name="#DEMO Willow Unified")
+    pages = explorer.routes(explorer.Published(TOKEN, BASIC, "#DEMO Willow Unified"))
     app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
     with served(app) as site.url:
         yield site

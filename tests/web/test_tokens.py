@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from rollbook.demo import published
+from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.accounts import applications
-from rollbook.web.app import Demo
 from tests import world
 from tests.journeys.hub import Client, Hub
 

@@ -11,8 +11,9 @@ import click
 import orjson
 
 from rollbook.commands.options import json_option, opened, read_settings
-from rollbook.demo import access_sheet, demo_folder, published
+from rollbook.demo import access_sheet, demo_folder, published, serving
 from rollbook.demo.access_sheet import Handout
+from rollbook.demo.serving import Demo
 from rollbook.errors import Refused
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications
@@ -20,7 +21,6 @@ from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.synthetic.stories import STORIES
 from rollbook.web import server
-from rollbook.web.app import Demo
 from rollbook.web.explorer import curl_lines
 
 DEFAULT_FOLDER = Path("rollbook-demo")
@@ -131,10 +131,10 @@ def _register(database: Database, redirect_uris: tuple[str, ...]) -> None:
 def _serve(settings: Settings, shown: Handout, *, as_json: bool) -> None:
     facts = Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT)
     if as_json:
-        server.run(settings, facts, when_ready=lambda: click.echo(orjson.dumps(shown.as_json())))
+        serving.run(settings, facts, when_ready=lambda: click.echo(orjson.dumps(shown.as_json())))
         return
     _show(shown)
-    server.run(settings, facts)
+    serving.run(settings, facts)
 
 
 def _show(shown: Handout) -> None:

@@ -50,9 +50,8 @@ from rollbook.store.records import event_feed
 from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
-from rollbook.web.http.answers import failure
+from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.templates import environment, safety
-from rollbook.web.oauth.district_tokens import plain
 
 BODY_BYTES_MAX = 4096
 SHOWN_RUNS, SHOWN_EVENTS = 10, 20
@@ -360,7 +359,7 @@ def _json(body: dict[str, object]) -> Response:
 
 def _failed(error: RollbookError, request: Request) -> Response:
     if isinstance(error, Unauthorized):
-        return plain(failure(error, request.method, request.url.path, "html"))
+        return as_response(failure(error, request.method, request.url.path, "html"))
     body = orjson.dumps({"message": str(error), "error": str(error)})
     return Response(body, _status(error), {"Cache-Control": "no-store"}, media_type=_JSON)
 

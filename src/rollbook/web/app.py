@@ -4,6 +4,7 @@ import."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,6 @@ from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever import versions
-from rollbook.demo import access_sheet, callback_page
-from rollbook.demo.day_pages import Storyboard
-from rollbook.demo.faults import Faults
 from rollbook.errors import MachineTrouble
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
@@ -23,6 +21,7 @@ from rollbook.store.engine.keys import sealer as sealer_of
 from rollbook.web import explorer
 from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.data.pinned_pulls import Pins
+from rollbook.web.explorer import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
@@ -44,18 +43,19 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
-    """What makes a server a demo: a token and Basic credentials that everybody may know, and the district
-    they open."""
+class Extension:
+    """What a program above the server adds to it, as a demo does.
 
-    token: str
-    basic: str
-    district_name: str
+    `answers` sees each request first, and says whether it has answered it. `published` may stand on every page.
+    """
+
+    routes: Sequence[BaseRoute]
+    answers: Callable[[Scope, Send], Awaitable[bool]]
+    published: Published
 
 
 class App:
-    """The whole server. Data paths go straight to the Data API; all others are Starlette's. A demo's faults
-    come before both."""
+    """The whole server. Data paths go straight to the Data API, all others to Starlette; an extension comes first."""
 
     def __init__(
         self,
@@ -64,22 +64,16 @@ class App:
         *,
         limits: Path,
         pulls: Path | None = None,
-        demo: Demo | None = None,
+        extend: Callable[[Desk], Extension] | None = None,
     ) -> None:
-        tokens = Tokens(in_demo=demo is not None)
+        tokens = Tokens(in_demo=extend is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         away = Away()
-        self.data = DataApi(
-            database,
-            settings,
-            tokens,
-            self.rate_limit,
-            Pins(pulls or limits.with_name(f"{limits.name}.pulls")),
-            away,
-        )
-        self._faults = Faults(settings.rate_limit) if demo else None
+        pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"))
+        self.data = DataApi(database, settings, tokens, self.rate_limit, pins, away)
         sealer = sealer_of(database, settings).hold()
         desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
+        self._extension = extend(desk) if extend else None
         self._pages = Starlette(
             routes=[
                 *district_tokens.routes(database, sealer, tokens),
@@ -88,13 +82,8 @@ class App:
                 *authorize.routes(desk),
                 *login.routes(desk),
                 *external_provider.routes(desk),
-                *(callback_page.routes(desk, demo.district_name) if demo else ()),
-                *(
-                    Storyboard(database, settings, sealer, demo.token, self._faults).routes()
-                    if demo and self._faults
-                    else ()
-                ),
-                *_pages(demo, database, settings),
+                *(self._extension.routes if self._extension else ()),
+                *explorer.routes(self._extension.published if self._extension else None),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
             exception_handlers={
@@ -109,7 +98,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
-            if self._faults and await self._faults.answers(scope, send):
+            if self._extension and await self._extension.answers(scope, send):
                 return
             if scope["path"] == ME or versions.of_path(scope["path"]):
                 await self.data(scope, receive, send)
@@ -120,18 +109,6 @@ class App:
             _log.debug(
                 "the client of %s %s hung up before its request was read", scope["method"], scope["path"]
             )
-
-
-def _pages(demo: Demo | None, database: Database, settings: Settings) -> list[BaseRoute]:
-    if demo is None:
-        return explorer.routes(demo_token=None)
-    return explorer.routes(
-        demo_token=demo.token,
-        demo_basic=demo.basic,
-        district_name=demo.district_name,
-        has_story=True,
-        told=lambda base: access_sheet.read(database, settings, base),
-    )
 
 
 def _collapse(path: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import orjson
 from anyio import to_thread
@@ -21,7 +22,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from rollbook.contract.clever import openapi
-from rollbook.demo.access_sheet import Handout
 from rollbook.web.http.templates import STATIC, environment, safety
 
 VIEWER = "vendor/swagger-ui-5.35.0"
@@ -31,34 +31,35 @@ _YEAR_SECONDS = 365 * 24 * 3600
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def routes(
-    *,
-    demo_token: str | None,
-    district_name: str | None = None,
-    demo_basic: str | None = None,
-    has_story: bool = False,
-    told: Callable[[str], Handout] | None = None,
-) -> list[BaseRoute]:
-    """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`.
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What everybody may know of a demo: a token, Basic credentials (client id and secret as in a Basic header), and
+    the district that they open.
 
-    In a demo, `demo_token` and `demo_basic` (client id and secret as in a Basic header) are filled in
-    wherever they are needed, and `told` gives what the front page shows, for the address it was asked under.
-    None of them may be given outside a demo: they are readable by everybody who opens the pages. `has_story`:
-    there is a page `/demo` to lead to.
+    `sheet` reads what the front page shows, for the address under which it was asked.
     """
+
+    token: str
+    basic: str
+    district_name: str
+    sheet: Callable[[str], object] | None = None
+
+
+def routes(published: Published | None) -> list[BaseRoute]:
+    """The routes `/`, `/explorer`, `/openapi.json` and `/static/...`; what is published is filled in where it helps."""
     pages = environment(
         viewer=VIEWER,
-        demo_token=demo_token,
-        demo_basic=demo_basic,
-        district_name=district_name,
-        has_story=has_story,
+        demo_token=published and published.token,
+        demo_basic=published and published.basic,
+        district_name=published and published.district_name,
+        has_story=published is not None,
     )
 
     async def front(request: Request) -> Response:
         base = str(request.base_url)
-        lines = curl_lines(base, demo_token, demo_basic) if demo_token else ()
-        handout = await to_thread.run_sync(told, base) if told else None
-        return _page(pages, "front.html", curl_lines=lines, handout=handout)
+        lines = curl_lines(base, published.token, published.basic) if published else ()
+        sheet = await to_thread.run_sync(published.sheet, base) if published and published.sheet else None
+        return _page(pages, "front.html", curl_lines=lines, handout=sheet)
 
     async def explorer(_: Request) -> Response:
         return _page(pages, "explorer.html")

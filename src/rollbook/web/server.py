@@ -24,16 +24,15 @@ from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.shared_counters import lasting_file, new_file
 from rollbook.web import upkeep
-from rollbook.web.app import App, Demo
+from rollbook.web.app import App, Extension
 from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
+from rollbook.web.http.visits import Desk
 
 # How worker processes learn what the first process knows; they start afresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
 PULLS = PREFIX + "PULLS_FILE"
-DEMO_TOKEN = PREFIX + "DEMO_TOKEN"
-DEMO_BASIC = PREFIX + "DEMO_BASIC"
-DEMO_DISTRICT = PREFIX + "DEMO_DISTRICT"
+PLAIN = "rollbook.web.server:create_app"
 ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
 # A machine, or a container, may know addresses of a family that it does not have: `localhost` is often ::1,
 # too.
@@ -98,40 +97,35 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(place[0])) for family, _, _, _, place in found))
 
 
-def run(
-    settings: Settings, demo: Demo | None = None, *, when_ready: Callable[[], None] | None = None
-) -> None:
-    """Serve until interrupted, or told to end; `when_ready` is called once requests are taken."""
+def run(settings: Settings, factory: str = PLAIN, *, when_ready: Callable[[], None] | None = None) -> None:
+    """Serve until interrupted, or told to end; `when_ready` is called once requests are taken.
+
+    `factory` names the function that makes the application of a worker process.
+    """
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = new_file()
     pulls, made = lasting_file(settings), [limits]
     if pulls is None:
         made.append(pulls := new_file())
-    for name in (DEMO_TOKEN, DEMO_BASIC, DEMO_DISTRICT):
-        os.environ.pop(name, None)  # nothing but `rollbook demo` makes a server a demo
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
     os.environ.update({LIMITS: str(limits), PULLS: str(pulls)})
-    if demo:
-        os.environ.update({DEMO_TOKEN: demo.token, DEMO_BASIC: demo.basic, DEMO_DISTRICT: demo.district_name})
     allow_files(settings)
     upkeep.begin(settings)
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
-        _serve(settings)
+        _serve(settings, factory)
     finally:
         for path in made:
             path.unlink(missing_ok=True)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, factory: str) -> None:
     """Listen, and take requests in this process or in workers. As `uvicorn.run`, which takes one address
     only."""
     sockets = _listen(settings)
-    config = uvicorn.Config(
-        "rollbook.web.server:create_app", factory=True, workers=settings.workers, **uvicorn_options(settings)
-    )
+    config = uvicorn.Config(factory, factory=True, workers=settings.workers, **uvicorn_options(settings))
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
         if settings.workers > 1:
@@ -175,16 +169,13 @@ def _answers(host: str, port: int) -> bool:
     return True
 
 
-def create_app() -> App:
+def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
     """The application of one worker process, from its environment."""
     settings = setting_rows.read(os.environ)
-    demo = None
-    if DEMO_TOKEN in os.environ:
-        demo = Demo(os.environ[DEMO_TOKEN], os.environ[DEMO_BASIC], os.environ[DEMO_DISTRICT])
     return App(
         open_database(settings.database, may_make=False),
         settings,
         limits=Path(os.environ[LIMITS]),
         pulls=Path(os.environ[PULLS]),
-        demo=demo,
+        extend=extend,
     )

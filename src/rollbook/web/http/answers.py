@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import orjson
+from starlette.responses import Response
 
 from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests, Unauthorized
 from rollbook.web.http.rate_limit import Allowance
@@ -43,6 +44,19 @@ class Answer:
 def every_answer() -> list[Header]:
     """The headers of every API answer."""
     return [*CORS, NO_STORE, NOSNIFF, (b"x-request-id", str(uuid4()).encode())]
+
+
+def as_response(answer: Answer) -> Response:
+    """The answer as a route of Starlette returns it."""
+    response = with_headers(Response(answer.body, answer.status))
+    response.raw_headers.extend(answer.headers)
+    return response
+
+
+def with_headers(response: Response) -> Response:
+    """The response, with the headers of every API answer."""
+    response.raw_headers.extend(every_answer())
+    return response
 
 
 def rate_headers(allowance: Allowance | None) -> tuple[Header, ...]:

@@ -12,10 +12,9 @@ from starlette.responses import HTMLResponse, Response
 
 from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
-from rollbook.web.http.answers import failure
+from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.database_away import RETRY_AFTER, Away
 from rollbook.web.http.templates import environment, safety
-from rollbook.web.oauth.district_tokens import plain
 
 # What only programs ask for: every version of the API, tokens, and who has signed in.
 _OF_PROGRAMS = re.compile(r"/([vV]\d|oauth/(token|certs)|userinfo|me(/|$)|\.well-known|openapi)")
@@ -30,7 +29,7 @@ def answering(settings: Settings, *, in_demo: bool) -> Callable[[Request, Except
         is_link = settings.wrong_token == "html" and request.method in ("GET", "HEAD")  # noqa: S105 - a setting, not a secret
         if is_link and _is_person(request):
             return _page(pages, "nowhere.html", 404, path=path)
-        return plain(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
+        return as_response(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
 
     return answer
 
@@ -42,7 +41,7 @@ def waiting(away: Away, *, in_demo: bool) -> Callable[[Request, Exception], Resp
     def answer(request: Request, trouble: Exception) -> Response:
         told = away.answer(trouble, request.method, request.url.path)
         if not _is_person(request):
-            return plain(told)
+            return as_response(told)
         page = _page(pages, "away.html", told.status)
         page.raw_headers.append(RETRY_AFTER)
         return page

@@ -22,7 +22,7 @@ from rollbook.store.accounts import applications
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.web.http import inline_or_thread
-from rollbook.web.http.answers import BASIC, Answer, every_answer, failure
+from rollbook.web.http.answers import BASIC, as_response, failure, with_headers
 
 _JSON = "application/json; charset=utf-8"
 
@@ -56,12 +56,12 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
                 connection, sealer, application.number, district, in_demo=in_demo
             )
         except BadParameter as error:
-            return plain(failure(error, request.method, request.url.path, "html"))
+            return as_response(failure(error, request.method, request.url.path, "html"))
         except BadSetting as error:
             # The key is not the one the tokens were sealed with: for the operator to know, and for nobody
             # else.
             logging.getLogger(__name__).error("no list of tokens: %s", error)
-            return plain(failure(ApiError("Internal error"), request.method, request.url.path, "html"))
+            return as_response(failure(ApiError("Internal error"), request.method, request.url.path, "html"))
     listed = [
         {
             "id": token.id,
@@ -81,7 +81,7 @@ def _token_info(database: Database, in_demo: bool, request: Request) -> Response
         with database.read() as connection:
             access = Tokens(in_demo=in_demo).resolve(connection, request.headers.get("authorization", ""))
     except Unauthorized as error:
-        return plain(failure(error, request.method, request.url.path, "html"))
+        return as_response(failure(error, request.method, request.url.path, "html"))
     return _json(orjson.dumps({"client_id": access.client_id, "scopes": access.scopes}))
 
 
@@ -91,28 +91,16 @@ def _bad_client() -> Response:
         "error": "invalid_client",
         "error_description": "unknown client id, or wrong client secret; expected HTTP Basic",
     }
-    return _with_headers(
+    return with_headers(
         Response(orjson.dumps(body), 401, {"www-authenticate": BASIC.decode()}, media_type=_JSON)
     )
 
 
 def _json(body: bytes) -> Response:
     etag = f'W/"{hashlib.blake2b(body, digest_size=15).hexdigest()}"'
-    return _with_headers(Response(body, headers={"etag": etag}, media_type=_JSON))
+    return with_headers(Response(body, headers={"etag": etag}, media_type=_JSON))
 
 
 async def preflight(_: Request) -> Response:
     """What a browser asks before a page of another site may call: as of the Data API."""
-    return _with_headers(Response(status_code=204))
-
-
-def plain(answer: Answer) -> Response:
-    """An `Answer` as a Starlette response."""
-    response = _with_headers(Response(answer.body, answer.status))
-    response.raw_headers.extend(answer.headers)
-    return response
-
-
-def _with_headers(response: Response) -> Response:
-    response.raw_headers.extend(every_answer())
-    return response
+    return with_headers(Response(status_code=204))

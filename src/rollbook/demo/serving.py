@@ -1,0 +1,52 @@
+"""A demo's server: the server, with the published credentials and with pages of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from rollbook.demo import access_sheet, callback_page
+from rollbook.demo.day_pages import Storyboard
+from rollbook.demo.faults import Faults
+from rollbook.settings import PREFIX, Settings
+from rollbook.web import server
+from rollbook.web.app import App, Extension
+from rollbook.web.explorer import Published
+from rollbook.web.http.visits import Desk
+
+# How worker processes learn that they serve a demo; they start afresh and read only their environment.
+TOKEN, BASIC, DISTRICT = (PREFIX + name for name in ("DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT"))
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What makes a server a demo: a token and Basic credentials that everybody may know, and their district's name."""
+
+    token: str
+    basic: str
+    district_name: str
+
+    def extend(self, desk: Desk) -> Extension:
+        """What the server of a demo has beside any other."""
+        faults = Faults(desk.settings.rate_limit)
+        days = Storyboard(desk.database, desk.settings, desk.sealer, self.token, faults)
+        sheet = partial(access_sheet.read, desk.database, desk.settings)
+        return Extension(
+            (*callback_page.routes(desk, self.district_name), *days.routes()),
+            faults.answers,
+            Published(self.token, self.basic, self.district_name, sheet),
+        )
+
+
+def run(settings: Settings, demo: Demo, *, when_ready: Callable[[], None] | None = None) -> None:
+    """Serve the demo until interrupted; `when_ready` is called once requests are taken."""
+    os.environ.update({TOKEN: demo.token, BASIC: demo.basic, DISTRICT: demo.district_name})
+    server.run(settings, f"{__name__}:create_app", when_ready=when_ready)
+
+
+def create_app() -> App:
+    """The application of one worker process, from its environment."""
+    demo = Demo(os.environ[TOKEN], os.environ[BASIC], os.environ[DISTRICT])
+    return server.create_app(demo.extend)
