@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rollbook.contract.clever import openapi
-from rollbook.web import explorer
+from rollbook.web import front
 from tests.web.chromium import FLAWS, POOR_CONTRAST, served
 
 pytestmark = pytest.mark.browser
@@ -40,7 +40,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     site = Site()
-    pages = explorer.routes(explorer.Published(TOKEN, BASIC, "#DEMO Willow Unified"))
+    pages = front.routes(front.Published(TOKEN, BASIC, "#DEMO Willow Unified"))
     app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
     with served(app) as site.url:
         yield site
@@ -183,7 +183,7 @@ def test_a_line_can_be_copied(browser: Browser, site: Site) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{site.url}/")
-    lines = explorer.curl_lines(site.url, TOKEN, BASIC)
+    lines = front.curl_lines(site.url, TOKEN, BASIC)
     assert [button.get_attribute("aria-label") for button in page.locator("button.copy").all()] == [
         f"Copy line {number}" for number in range(1, len(lines) + 1)
     ]

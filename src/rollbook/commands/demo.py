@@ -21,7 +21,7 @@ from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.synthetic.stories import STORIES
 from rollbook.web import server
-from rollbook.web.explorer import curl_lines
+from rollbook.web.front import curl_lines
 
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"

@@ -13,7 +13,7 @@ from rollbook.demo.faults import Faults
 from rollbook.settings import PREFIX, Settings
 from rollbook.web import server
 from rollbook.web.app import App, Extension
-from rollbook.web.explorer import Published
+from rollbook.web.front import Published
 from rollbook.web.http.visits import Desk
 
 # How worker processes learn that they serve a demo; they start afresh and read only their environment.

@@ -18,10 +18,10 @@ from rollbook.errors import MachineTrouble
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer as sealer_of
-from rollbook.web import explorer
+from rollbook.web import front
 from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.data.pinned_pulls import Pins
-from rollbook.web.explorer import Published
+from rollbook.web.front import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
@@ -83,7 +83,7 @@ class App:
                 *login.routes(desk),
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
-                *explorer.routes(self._extension.published if self._extension else None),
+                *front.routes(self._extension.published if self._extension else None),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
             exception_handlers={

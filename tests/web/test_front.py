@@ -18,10 +18,10 @@ from rollbook.contract.clever.openapi import document
 from rollbook.demo import published
 from rollbook.demo.access_sheet import Entrance, Handout, Key
 from rollbook.store.district.districts import District
-from rollbook.web import explorer
+from rollbook.web import front
 
 BASE = "http://rollbook.test"
-STATIC = Path(explorer.__file__).parent / "static"
+STATIC = Path(front.__file__).parent / "static"
 TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
 NAME = "#DEMO <Willow> & Sons"
 
@@ -53,10 +53,10 @@ OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo", "/oauth/authori
 DEMO = Starlette(
     routes=[
         *OTHERS,
-        *explorer.routes(explorer.Published(TOKEN, BASIC, NAME, told)),
+        *front.routes(front.Published(TOKEN, BASIC, NAME, told)),
     ]
 )
-HUB = Starlette(routes=[*OTHERS, *explorer.routes(None)])
+HUB = Starlette(routes=[*OTHERS, *front.routes(None)])
 PAGES = ("/", "/explorer")
 
 
@@ -166,13 +166,13 @@ def test_curl_lines() -> None:
         f'{bearer} "{base}/v3.0/users?role=teacher&limit=3"',
         f'{bearer} "{base}/v3.0/sections?limit=1"',
     )
-    assert explorer.curl_lines(f"{base}/", "abc") == (
+    assert front.curl_lines(f"{base}/", "abc") == (
         users,
         sections,
         f'{bearer} "{base}/v3.0/users?count=true"',
     )
     tokens = f'curl -H "Authorization: Basic xyz" "{base}/oauth/tokens?owner_type=district"'
-    assert explorer.curl_lines(base, "abc", "xyz") == (users, sections, tokens)
+    assert front.curl_lines(base, "abc", "xyz") == (users, sections, tokens)
 
 
 # --- the document
@@ -210,14 +210,14 @@ def test_an_address_changes_with_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/", "/static/nothing.css", "/static/../explorer.py", "/static/%2e%2e/explorer.py"]
+    "path", ["/static/", "/static/nothing.css", "/static/../front.py", "/static/%2e%2e/front.py"]
 )
 def test_nothing_but_static_files_is_served(path: str) -> None:
     assert ask(DEMO, path).status_code == 404
 
 
 def test_the_vendored_viewer_is_what_its_readme_says() -> None:
-    folder = STATIC / explorer.VIEWER
+    folder = STATIC / front.VIEWER
     noted = dict(
         re.findall(
             r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE
@@ -225,5 +225,5 @@ def test_the_vendored_viewer_is_what_its_readme_says() -> None:
     )
     files = {path.name: path for path in folder.iterdir() if path.name != "README.md"}
     assert noted == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    assert f"{explorer.VIEWER}/swagger-ui.css" in (STATIC / "explorer.css").read_text("utf-8")
+    assert f"{front.VIEWER}/swagger-ui.css" in (STATIC / "explorer.css").read_text("utf-8")
     assert "LICENSE" in files
