@@ -21,11 +21,13 @@ from rollbook.contract.clever.column_values import VALUE, Values
 from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File, columns_of
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.clever.fields import SHAPES, Field
+from rollbook.contract.clever.record_links import FIELD_LINKS, by_path_alone
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS, SIGN_IN_SHAPES, TAGS
 from rollbook.domain.kinds import Kind
 from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.roster.problems import PROBLEMS, Problem
 from rollbook.settings import PREFIX, Settings
+from rollbook.web.docs import record_drawing
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 VERSION = "3.0"
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
 def stale() -> list[str]:
     """Names of the pages that are missing, differ from what the rows say, or are made from nothing."""
     made = {name: page() for name, page in PAGES}
-    there = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.md")}
+    there = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
     return sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
 
 
@@ -101,6 +103,39 @@ def _code(text: str) -> str:
 
 def _values(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" if value else '`""`' for value in values)
+
+
+# --- README.md and records.md
+
+
+def contents() -> str:
+    """The list of the other pages, in their order."""
+    titles = (
+        (name, next(line for line in page().splitlines() if line[:2] == "# ")) for name, page in PAGES[2:]
+    )
+    return _page("Reference", "\n".join(f"- [{title[2:]}]({name})" for name, title in titles))
+
+
+def records() -> str:
+    """The data model: the drawing, and the same as a table."""
+    links = (
+        (_link(_SHAPE[link.kind]), _code(link.field), _link(_SHAPE[link.target])) for link in FIELD_LINKS
+    )
+    pairs = (f"{_SHAPE[first]} and {_SHAPE[second]}" for first, second in by_path_alone())
+    return _page(
+        "Records and their links",
+        "A roster has seven kinds of record. A record names another one by its id.",
+        f"![{record_drawing.TITLE}]({record_drawing.NAME})",
+        "## Fields that hold ids\n\n" + _table("record | field | holds the id of", links),
+        (
+            "## Links by path\n\nNo field of either record holds the id of the other, but a "
+            "[path](endpoints.md) leads from one to the other:"
+        ),
+        "\n".join(f"- {pair}" for pair in pairs),
+    )
+
+
+_SHAPE = {kind.name: kind.shape for kind in openapi.SERVED}
 
 
 # --- endpoints.md
@@ -250,7 +285,12 @@ def _enums(served: Iterable[Field]) -> str:
 
 
 def _type(field: Field) -> str:
-    name = f"[{field.of}](#{field.of.lower()})" if field.of else field.format or "string"
+    has_rows = field.of in SHAPES or field.of in SIGN_IN_SHAPES
+    name = (
+        f"[{field.of}](#{field.of.lower()})"
+        if field.of and has_rows
+        else field.of or field.format or "string"
+    )
     if field.type == "array":
         return f"list of {name}"
     return (
@@ -453,6 +493,9 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> It
 
 # The pages; a new one is a new row.
 PAGES: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("README.md", contents),
+    (record_drawing.NAME, record_drawing.picture),
+    ("records.md", records),
     ("endpoints.md", endpoints),
     ("fields.md", fields),
     ("files.md", files),

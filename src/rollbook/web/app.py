@@ -21,6 +21,7 @@ from rollbook.store.engine.keys import sealer as sealer_of
 from rollbook.web import front
 from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.data.pinned_pulls import Pins
+from rollbook.web.docs import doc_pages
 from rollbook.web.front import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
@@ -83,6 +84,7 @@ class App:
                 *login.routes(desk),
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
+                *doc_pages.routes(in_demo=tokens.in_demo),
                 *front.routes(self._extension.published if self._extension else None),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],

@@ -1,0 +1,147 @@
+"""The documentation as it is served: every page made once, from its first use on, with its neighbours and a
+search over all."""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+
+from rollbook.web.docs import doc_sources
+from rollbook.web.docs.code_lines import language_of_file
+from rollbook.web.docs.doc_sources import ADDRESS, Chapter, Entry
+from rollbook.web.docs.markdown_pages import Heading, Rendered, code_block, render
+from rollbook.web.docs.record_drawing import NAME as DRAWING
+from rollbook.web.docs.record_drawing import figure
+from rollbook.web.docs.search_index import Findable, SearchIndex
+
+NEAREST_MAX = 5
+# The address under which the guides name a server that runs on the reader's own machine: here it is this one.
+LOCAL = "http://127.0.0.1:8400"
+
+
+@dataclass(frozen=True, slots=True)
+class DocPage:
+    """One page. `chapter` is None for a page that stands in no list."""
+
+    entry: Entry
+    chapter: Chapter | None
+    html: str
+    headings: tuple[Heading, ...]
+    before: Entry | None = None
+    after: Entry | None = None
+
+    @property
+    def parts(self) -> tuple[Heading, ...]:
+        """The headings of the page's parts."""
+        return tuple(heading for heading in self.headings if heading.level == 2)
+
+
+class Library:
+    """All pages by their address, and the images that they show."""
+
+    def __init__(self, folder: Path) -> None:
+        known = doc_sources.files(folder)
+        self.chapters = doc_sources.chapters(folder, known)
+        self.images = {
+            doc_sources.address_of(path): folder / path
+            for path in known
+            if path.startswith("docs/") and path.endswith(tuple(doc_sources.IMAGES))
+        }
+        self._known = {path for path in known if doc_sources.is_page(path) or doc_sources.is_program(path)}
+        self._made = dict(self._render(folder))
+        self.pages = {page.entry.address: page for page in self._pages(folder)}
+        self._index = SearchIndex(self._places())
+
+    @property
+    def index(self) -> SearchIndex:
+        return self._index
+
+    def nearest(self, address: str) -> list[Entry]:
+        """The pages that an address that is not there may have meant."""
+        wanted = posixpath.normpath(address.lower()).removeprefix(ADDRESS).strip("/").removesuffix(".md")
+        entries = {page.entry.address: page.entry for page in self.pages.values()}
+        names = {known.removeprefix(f"{ADDRESS}/"): known for known in entries}
+        last = {posixpath.basename(name): known for name, known in names.items()}
+        alike = [
+            *(names[name] for name in difflib.get_close_matches(wanted, names, NEAREST_MAX, 0.7)),
+            *(
+                last[name]
+                for name in difflib.get_close_matches(posixpath.basename(wanted), last, NEAREST_MAX, 0.6)
+            ),
+            *(hit.address.partition("#")[0] for hit in self._index.find(wanted.replace("-", " "))),
+        ]
+        return [entries[known] for known in dict.fromkeys(alike) if known in entries][:NEAREST_MAX]
+
+    def _render(self, folder: Path) -> Iterator[tuple[str, Rendered]]:
+        for path in sorted(filter(doc_sources.is_page, self._known)):
+            text = (folder / path).read_text("utf-8")
+            yield path, render(text, partial(self._address, path), partial(_drawing, path))
+
+    def _address(self, path: str, link: str) -> str | None:
+        """Where a link of a file leads: another page, a heading, an image, another site; None for a file that
+        is not served."""
+        if link.startswith(LOCAL):
+            return link.removeprefix(LOCAL) or "/"
+        if link.startswith(("http://", "https://", "mailto:")):
+            return link
+        target, mark, anchor = link.partition("#")
+        if not target:
+            return link
+        meant = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        choices = (meant, f"{meant}/README.md")
+        here = next((choice for choice in choices if choice in self._known), None)
+        if here is not None:
+            return doc_sources.address_of(here) + mark + anchor
+        address = doc_sources.address_of(meant)
+        is_folder = any(known.startswith(f"{meant}/") for known in self._known)
+        return address if address in self.images else ADDRESS if is_folder else None
+
+    def _pages(self, folder: Path) -> Iterator[DocPage]:
+        row = [(chapter, entry) for chapter in self.chapters for entry in chapter.entries]
+        for place, (chapter, entry) in enumerate(row):
+            made = self._made[entry.path]
+            before = row[place - 1][1] if place else None
+            after = row[place + 1][1] if place + 1 < len(row) else None
+            named = Entry(entry.path, made.title or entry.title, entry.summary)
+            yield DocPage(named, chapter, made.html, made.headings, before, after)
+        listed = {entry.path for _, entry in row}
+        for path in sorted(self._known - listed):
+            if doc_sources.is_program(path):
+                yield _program(folder, path)
+            elif path.count("/") > 1 and doc_sources.address_of(path) != ADDRESS:
+                made = self._made[path]
+                yield DocPage(Entry(path, made.title or path), None, made.html, made.headings)
+
+    def _places(self) -> Iterator[Findable]:
+        for page in self.pages.values():
+            if (made := self._made.get(page.entry.path)) is None:
+                yield Findable(page.entry.address, page.entry.title, "", page.entry.summary)
+                continue
+            for section in made.sections:
+                address = f"{page.entry.address}#{section.anchor}" if section.anchor else page.entry.address
+                yield Findable(address, page.entry.title, section.heading, " ".join(section.texts))
+
+
+def _drawing(path: str, source: str) -> str | None:
+    """The drawing of the records in place of the picture that stands for it in the file."""
+    return figure() if path.startswith("docs/reference/") and source == DRAWING else None
+
+
+def _program(folder: Path, path: str) -> DocPage:
+    """The page of a program: its text, with lines numbered."""
+    data = (folder / path).read_bytes()[: doc_sources.PROGRAM_BYTES_MAX]
+    text = data.decode("utf-8", "replace")
+    html = code_block(text, language_of_file(path), f"Program {escape(posixpath.basename(path))}")
+    entry = Entry(path, posixpath.basename(path), _first_sentence(text))
+    return DocPage(entry, None, html, ())
+
+
+def _first_sentence(text: str) -> str:
+    """What a program says of itself at its beginning."""
+    said = text.removeprefix("#!").strip().strip('"/*').strip()
+    return " ".join(said.split(".\n")[0].split('"""')[0].split())[:200]
