@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from rollbook import settings as setting_rows
-from rollbook.commands.options import opened
 from rollbook.errors import BadSetting
 from rollbook.store.engine import keys
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.keys import Sealer
+from rollbook.store.engine.opening import opened
 from rollbook.web import server
 from rollbook.web.app import App
 from tests import world

@@ -8,12 +8,13 @@ import click
 import orjson
 
 from rollbook import sync
-from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.contract.clever.tiers import TIER
 from rollbook.errors import BadSetting
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import REFUSED, Application, Change
 from rollbook.store.district.views import Spec
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import event_feed
 
 

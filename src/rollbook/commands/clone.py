@@ -8,8 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from rollbook.clone import copy
 from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, read_settings
+from rollbook.commands.options import database_option, json_option, read_settings
 from rollbook.settings import PREFIX
+from rollbook.store.engine.opening import opened
 
 
 @click.command()

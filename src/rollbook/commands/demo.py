@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import orjson
 
-from rollbook.commands.options import json_option, opened, read_settings
+from rollbook.commands.options import json_option, read_settings
 from rollbook.demo import access_sheet, demo_folder, published, serving
 from rollbook.demo.access_sheet import Handout
 from rollbook.demo.serving import Demo
@@ -19,6 +19,7 @@ from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications
 from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
+from rollbook.store.engine.opening import opened
 from rollbook.synthetic.stories import STORIES
 from rollbook.web import server
 from rollbook.web.front import curl_lines

@@ -6,8 +6,9 @@ import click
 import orjson
 
 from rollbook.commands import report, standing_report
-from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.store.district import choices, districts
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import people
 from rollbook.store.records.own_record import change_record
 from rollbook.sync import standing

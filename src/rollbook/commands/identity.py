@@ -11,7 +11,7 @@ import orjson
 
 from rollbook.auth import oidc
 from rollbook.auth.entry import PEOPLE, Entry, enter
-from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.contract.clever.tiers import LOGIN_ROLES
 from rollbook.domain.access import Access
 from rollbook.errors import Refused, Unknown
@@ -23,6 +23,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import sealer
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import people
 from rollbook.store.records.own_record import keep_true
 from rollbook.store.records.people import Person

@@ -1,12 +1,11 @@
-"""What commands share: the option that names the database, and the database opened and brought up to date."""
+"""What commands share: the options that several of them take, the settings, and JSON for a program."""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from rollbook import settings as setting_rows
 from rollbook.domain.reading_rules import SWITCHES
 from rollbook.errors import BadSetting
 from rollbook.roster.problems_csv import ROWS_MAX
-from rollbook.settings import Settings, masked
+from rollbook.settings import Settings
 from rollbook.store.engine import keys
-from rollbook.store.engine.database import Database, not_begun, open_database
-from rollbook.store.engine.migrations import is_begun, migrate
 
 PORT_MAX = 65_535
 
@@ -81,23 +78,6 @@ def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
             )
         choices[name] = value == "on"
     return choices
-
-
-@contextmanager
-def opened(settings: Settings, *, may_begin: bool = False) -> Iterator[Database]:
-    """The database of the settings, with its schema up to date, held to its key.
-
-    `may_begin`: the command begins something, and makes the database if there is none. Errors: BadSetting.
-    """
-    database = open_database(settings.database, may_make=may_begin)
-    try:
-        if not (may_begin or is_begun(database)):
-            raise not_begun(str(masked(settings)["database"]), "holds nothing of Rollbook")
-        migrate(database)
-        keys.settle(database, settings)
-        yield database
-    finally:
-        database.close()
 
 
 def show_json(told: object) -> None:

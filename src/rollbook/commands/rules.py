@@ -7,7 +7,6 @@ import click
 from rollbook.commands.options import (
     database_option,
     json_option,
-    opened,
     read_choices,
     read_settings,
     rules_option,
@@ -15,6 +14,7 @@ from rollbook.commands.options import (
 )
 from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.store.district import choices, districts
+from rollbook.store.engine.opening import opened
 
 
 @click.command("rules")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from rollbook.commands.options import database_option, opened, read_settings, warn_of_readers
+from rollbook.commands.options import database_option, read_settings, warn_of_readers
 from rollbook.settings import listening_address
+from rollbook.store.engine.opening import opened
 from rollbook.web import server
 
 

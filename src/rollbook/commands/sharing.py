@@ -12,7 +12,7 @@ import orjson
 
 from rollbook import sync
 from rollbook.commands import report
-from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications
@@ -22,6 +22,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import event_feed, people
 from rollbook.sync import How, Sync
 

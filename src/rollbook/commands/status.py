@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 import click
 
 from rollbook.commands import report, standing_report
-from rollbook.commands.options import database_option, json_option, opened, read_settings, show_json
+from rollbook.commands.options import database_option, json_option, read_settings, show_json
+from rollbook.store.engine.opening import opened
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 

@@ -12,7 +12,6 @@ from rollbook.commands import report
 from rollbook.commands.options import (
     database_option,
     json_option,
-    opened,
     problems_option,
     read_settings,
     warn_of_readers,
@@ -21,6 +20,7 @@ from rollbook.errors import SourceRejected
 from rollbook.roster import problems_csv
 from rollbook.store.accounts import applications
 from rollbook.store.district import choices, districts
+from rollbook.store.engine.opening import opened
 from rollbook.sync import How
 
 

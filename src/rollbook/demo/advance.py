@@ -19,7 +19,6 @@ import click
 import orjson
 
 from rollbook import sync
-from rollbook.commands.options import opened
 from rollbook.demo import build, demo_folder, published
 from rollbook.domain.access import Access
 from rollbook.errors import Busy, Refused, RollbookError, SourceRejected, Unknown
@@ -28,6 +27,7 @@ from rollbook.store.accounts import applications
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, Person, State
 from rollbook.store.engine.database import Database
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import people
 from rollbook.sync import How
 from rollbook.synthetic import days, stories, writer

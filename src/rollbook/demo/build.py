@@ -15,7 +15,6 @@ import click
 
 from rollbook import settings as setting_rows
 from rollbook import sync
-from rollbook.commands.options import opened
 from rollbook.demo import demo_folder, published
 from rollbook.demo.published import Client
 from rollbook.domain.access import Access
@@ -30,6 +29,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import digest, sealer
+from rollbook.store.engine.opening import opened
 from rollbook.store.records import event_feed, people
 from rollbook.store.records.own_record import change_record
 from rollbook.store.records.people import Person
