@@ -22,7 +22,7 @@ from httpx import ASGITransport, BaseTransport, Client, Request, Response
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.demo.serving import Demo
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
@@ -120,7 +120,7 @@ class World:
     def connect(self, application: Application) -> None:
         """Let an application read the whole district."""
         view = sync.view_of(self.database, self.district, application.asks, self.settings)
-        applications.connect(self.database, self.sealer, application, self.district, view)
+        connections.connect(self.database, self.sealer, application, self.district, view)
 
     def club(self, name: str, redirect_uri: str, **more: Any) -> Club:
         """A new application that reads the whole district, with OpenID Connect unless it is said

@@ -17,7 +17,7 @@ from rollbook.auth.tokens import Tokens, basic, bearer
 from rollbook.demo import published
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Unauthorized
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.engine.database import Connection, Database, open_database
 from rollbook.store.engine.keys import Sealer
 from tests.journeys.hub import Hub
@@ -94,7 +94,7 @@ def test_a_token_is_good_from_its_connection_until_its_end(hub: Hub, database_ad
     # Another process connects, and later takes the connection back.
     with closing(open_database(database_address)) as elsewhere:
         view = sync.view_of(elsewhere, hub.district, application.asks, hub.settings)
-        token = applications.connect(elsewhere, Sealer(hub.folder / "key"), application, hub.district, view)
+        token = connections.connect(elsewhere, Sealer(hub.folder / "key"), application, hub.district, view)
         assert [resolved(tokens, hub.database, token) for _ in range(3)] == [application.client_id] * 3
         with elsewhere.write() as connection:
             connection.run("DELETE FROM connections")
@@ -234,7 +234,7 @@ def test_each_thread_forgets_by_its_own_reader(small_hub: Hub) -> None:
         return True
 
     assert is_known()
-    applications.disconnect(
+    connections.disconnect(
         small_hub.database, applications.find(small_hub.database, "Reader"), small_hub.district
     )
     with ThreadPoolExecutor(1) as other:

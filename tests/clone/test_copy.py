@@ -19,7 +19,7 @@ from rollbook.domain.access import Access
 from rollbook.errors import Conflict, Refused
 from rollbook.roster.views import related_ids
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
@@ -89,7 +89,7 @@ def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
     district = districts.find(database, DISTRICT)
     application, _ = applications.create(database, "Reader")
     view = sync.view_of(database, district, application.asks, settings)
-    applications.connect(database, Sealer(tmp_path / "key"), application, district, view)
+    connections.connect(database, Sealer(tmp_path / "key"), application, district, view)
     event_feed.switch(database, application.number, on=True)
 
 

@@ -20,7 +20,7 @@ from rollbook import sync
 from rollbook.demo import build, demo_folder, published
 from rollbook.demo.advance import LOCK, Moved
 from rollbook.errors import BadSetting, Busy, Unknown
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import State
 from rollbook.store.engine.database import open_database
@@ -71,7 +71,7 @@ def test_user_tokens_are_of_people_of_one_role_though_some_people_have_two(demo:
 def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo: Demo) -> None:
     database = open_database(str(demo.folder / "rollbook.db"))
     with database.read() as connection:
-        access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         staff = people.everybody(connection, people.whole(connection, 1), role="staff", school="")
     several = [person.id for person in staff if len(person.roles) > 1]
     assert access

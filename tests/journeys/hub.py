@@ -21,7 +21,7 @@ from rollbook.contract.clever.endpoints import ENDPOINTS
 from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
@@ -71,7 +71,7 @@ class Hub:
         """The token of an application in this district, which opens every sensitive field."""
         spec = replace(application.asks, sensitive=tuple(SENSITIVE_FIELDS))
         view = sync.view_of(self.database, self.district, spec, self.settings)
-        return applications.connect(
+        return connections.connect(
             self.database, Sealer(key_path(self.settings)), application, self.district, view, **more
         )
 

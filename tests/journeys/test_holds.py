@@ -25,7 +25,7 @@ from rollbook import sync
 from rollbook.domain.access import Access
 from rollbook.errors import BadSetting, Busy, Refused, RollbookError, SourceRejected, Unknown
 from rollbook.roster.views.guard import Threshold
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -79,14 +79,14 @@ class Office:
             self._connect(districts.create(self.database, "Ash District"))
         self.first: District = districts.list_all(self.database)[0]
         with self.database.read() as connection:
-            access = applications.resolve(connection, TOKEN, in_demo=False)
+            access = connections.resolve(connection, TOKEN, in_demo=False)
         assert access is not None
         self.access: Access = access
 
     def _connect(self, district: District) -> None:
         view = sync.view_of(self.database, district, Spec(), self.settings)
         application, _ = applications.create(self.database, "Reader")
-        applications.connect(
+        connections.connect(
             self.database, Sealer(key_path(self.settings)), application, district, view, token=TOKEN
         )
         event_feed.switch(self.database, application.number, on=True)

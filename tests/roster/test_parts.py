@@ -15,7 +15,7 @@ from rollbook import sync
 from rollbook.roster import parts
 from rollbook.roster.intake.csv import raw_tables
 from rollbook.roster.views import diff, narrowing
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Row, open_database
 from rollbook.store.engine.keys import Sealer, key_path
@@ -132,9 +132,7 @@ def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
                     replace(application.asks, share=narrowing.parse(share)),
                     hub.settings,
                 )
-                applications.connect(
-                    database, Sealer(key_path(hub.settings)), application, hub.district, view
-                )
+                connections.connect(database, Sealer(key_path(hub.settings)), application, hub.district, view)
                 event_feed.switch(database, application.number, on=True)
             for night, files in enumerate(nights):
                 how = How(

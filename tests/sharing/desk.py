@@ -18,7 +18,7 @@ from rollbook import sync
 from rollbook.clone import copy
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.roster.views import narrowing
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
@@ -150,7 +150,7 @@ class Desk:
         )
         sealer = Sealer(self.folder / "key")
         return Reader(
-            self, application, applications.connect(self.database, sealer, application, self.now, view)
+            self, application, connections.connect(self.database, sealer, application, self.now, view)
         )
 
     def close(self) -> None:

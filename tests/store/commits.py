@@ -16,7 +16,7 @@ from rollbook.contract.clever.event_rows import rank
 from rollbook.contract.clever.query import parse
 from rollbook.domain.access import SECURE_SYNC, Access
 from rollbook.domain.kinds import ROLE
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, timestamp
@@ -75,7 +75,7 @@ class Feed:
         """A connected application with its access and token."""
         self.count += 1
         made, _ = applications.create(self.database, f"{self.district.name} {self.count}")
-        token = applications.connect(self.database, self.sealer, made, self.district, view or self.view())
+        token = connections.connect(self.database, self.sealer, made, self.district, view or self.view())
         if on:
             event_feed.switch(self.database, made.number, on=True)
         return made, self.access(token), token
@@ -83,7 +83,7 @@ class Feed:
     def access(self, token: str) -> Access:
         """What a token may see now."""
         with self.database.read() as connection:
-            access = applications.resolve(connection, token, in_demo=False)
+            access = connections.resolve(connection, token, in_demo=False)
         assert access is not None
         return access
 

@@ -15,10 +15,11 @@ from rollbook.roster import upload_notices
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine import migrations, scrubbing
-from rollbook.store.engine.database import Database, open_database
-from rollbook.store.engine.migrations import STEPS, migrate
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import commits
 from tests.sharing.desk import Desk
+from tests.store.old_database import opened_before
 
 CELL = "hunter2"
 LEAKED = (
@@ -28,13 +29,9 @@ HELD = "Held for approval: 4,711 of 9,000 students (52 %) would be deleted; the 
 
 
 @pytest.fixture
-def old(database_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def old(database_address: str) -> Iterator[Database]:
     """A database as it was before the step."""
-    steps = STEPS[: STEPS.index(migrations.scrubbed_texts)]
-    with closing(open_database(database_address)) as opened:
-        with monkeypatch.context() as earlier:
-            earlier.setattr(migrations, "STEPS", steps)
-            migrate(opened)
+    with opened_before(database_address, migrations.scrubbed_texts) as opened:
         yield opened
 
 

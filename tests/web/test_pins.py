@@ -17,7 +17,7 @@ from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.clever.query import Query
 from rollbook.domain.snapshot_names import SnapshotName
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -53,7 +53,7 @@ class World:
         self.day(0)
         application, _ = applications.create(database, "Reader")
         view = sync.view_of(database, self.district, Spec(), self.settings)
-        self.token = applications.connect(database, Sealer(folder / "key"), application, self.district, view)
+        self.token = connections.connect(database, Sealer(folder / "key"), application, self.district, view)
         self.app = App(database, self.settings, limits=folder / "shared")
 
     def day(self, number: int) -> None:
@@ -241,11 +241,11 @@ def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, na
     cursor = world.get("/v3.0/users?limit=5")["data"][-1]["data"]["id"]
     # On SQLite the number of a connection that has ended is given again.
     reader = applications.find(world.database, "Reader")
-    applications.disconnect(world.database, reader, world.district)
+    connections.disconnect(world.database, reader, world.district)
     world.day(400)
     follower = reader if name == "Reader" else applications.create(world.database, name)[0]
     view = sync.view_of(world.database, world.district, Spec(), world.settings)
-    world.token = applications.connect(
+    world.token = connections.connect(
         world.database, Sealer(world.folder / "key"), follower, world.district, view
     )
     page = world.get(f"/v3.0/users?limit=5&starting_after={cursor}")

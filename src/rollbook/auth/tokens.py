@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from rollbook.domain.access import Access
 from rollbook.errors import Unauthorized
-from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts import connections, logins
 from rollbook.store.engine.database import Connection
 
 REMEMBERED_MAX = 10_000
@@ -41,7 +41,7 @@ class Tokens(threading.local):
         token = bearer(authorization)  # a header may spell one token in many ways
         access = self._remembered.get(token)
         if access is None:
-            resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else applications.resolve
+            resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else connections.resolve
             access = resolve(connection, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")

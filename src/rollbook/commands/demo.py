@@ -16,7 +16,7 @@ from rollbook.demo.access_sheet import Handout
 from rollbook.demo.serving import Demo
 from rollbook.errors import Refused
 from rollbook.settings import Settings, base_url
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
@@ -105,7 +105,7 @@ def demo(
 def _check_size(database: Database, students: int | None, seed: int | None) -> None:
     """Errors: Refused when the demo that is there is another one than was asked for."""
     with database.read() as connection:
-        access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; start over with --fresh")
         made = demo_state.state(connection, access.district)

@@ -15,8 +15,9 @@ from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.roster.views import narrowing
-from rollbook.store.accounts import applications
-from rollbook.store.accounts.applications import Application, PastShare
+from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -74,11 +75,11 @@ def connect(
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a
         # moment.
         begin = reader.asks if share is None else replace(reader.asks, share=narrowing.Share())
-        if new_token and owner.number in applications.districts_of(store, reader):
+        if new_token and owner.number in connections.districts_of(store, reader):
             # The old token is not opened: the key that it was sealed with may be lost.
-            token = applications.renew_token(store, own, reader, owner)
+            token = connections.renew_token(store, own, reader, owner)
         else:
-            token = applications.connect(
+            token = connections.connect(
                 store, own, reader, owner, sync.view_of(store, owner, begin, settings)
             )
         if shared or freezes is not None:
@@ -157,7 +158,7 @@ def share(
     with opened(settings) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
         if history:
-            _show_history(applications.past_shares(store, reader, owner), as_json=as_json)
+            _show_history(connections.past_shares(store, reader, owner), as_json=as_json)
             return
         now = sync.seen(store, owner, reader).spec
         wanted = (
@@ -224,7 +225,7 @@ def disconnect(application: str, district: str, database: str | None) -> None:
     """Cut an APPLICATION off from a DISTRICT: its district token and its people's tokens end at once."""
     with opened(read_settings(database=database)) as store:
         reader, owner = applications.find(store, application), districts.find(store, district)
-        applications.disconnect(store, reader, owner)
+        connections.disconnect(store, reader, owner)
     click.echo(f"{reader.name} reads nothing of {owner.name} any more; what it has copied is still with it")
 
 
@@ -250,7 +251,7 @@ def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
 
 
 def _reverted(store: Database, reader: Application, owner: District, now: Spec, number: int) -> Spec:
-    past = applications.past_shares(store, reader, owner)
+    past = connections.past_shares(store, reader, owner)
     if number > len(past):
         raise Unknown(f"share: there is no line {number} in the history; it has {len(past)}")
     return past[number - 1].again(now)

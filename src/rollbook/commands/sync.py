@@ -18,7 +18,7 @@ from rollbook.commands.options import (
 )
 from rollbook.errors import SourceRejected
 from rollbook.roster import problems_csv
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import connections
 from rollbook.store.district import choices, districts
 from rollbook.store.engine.opening import opened
 from rollbook.sync import How
@@ -77,7 +77,7 @@ def sync(
             if as_json or len(stopped.problems) > 1:
                 report.show(stopped, as_json=as_json)
             raise
-        seen = applications.views_of(store, owner) if plan else {}
+        seen = connections.views_of(store, owner) if plan else {}
     report.show(done, as_json=as_json, applications=seen)
     if listed and not as_json:
         report.show_listed(listed, problems_file, sum(done.problem_counts.values()))

@@ -15,7 +15,7 @@ from rollbook.demo import published
 from rollbook.demo.published import Client
 from rollbook.domain.access import Access
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
@@ -127,7 +127,7 @@ def read(database: Database, settings: Settings, base: str) -> Handout:
 
 def _district_keys(connection: Connection) -> list[Key]:
     found = (
-        (token, applications.resolve(connection, token, in_demo=True)) for token in published.DISTRICT_TOKENS
+        (token, connections.resolve(connection, token, in_demo=True)) for token in published.DISTRICT_TOKENS
     )
     return [_district_key(connection, token, access) for token, access in found if access]
 

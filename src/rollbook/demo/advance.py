@@ -23,7 +23,7 @@ from rollbook.demo import build, demo_folder, published
 from rollbook.domain.access import Access
 from rollbook.errors import Busy, Refused, RollbookError, SourceRejected, Unknown
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, Person, State
 from rollbook.store.engine.database import Database
@@ -188,7 +188,7 @@ class _Demo:
 
     def _access(self) -> Access:
         with self.database.read() as connection:
-            access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+            access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; `rollbook demo` makes one")
         return access

@@ -20,7 +20,7 @@ from rollbook.demo.published import Client
 from rollbook.domain.access import Access
 from rollbook.errors import RollbookError
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant
 from rollbook.store.district import demo_state, districts
@@ -65,7 +65,7 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
         second = _second_district(database, settings, seed + 1)
         _register(database, settings, first, second)
         with database.read() as connection:
-            access = applications.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+            access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access:
             renew_user_tokens(database, access, first)
 
@@ -105,7 +105,7 @@ def _register(database: Database, settings: Settings, first: District, second: D
         (published.SSO, first, published.SSO_TOKEN),
     ):
         view = sync.view_of(database, district, made[client].asks, settings)
-        applications.connect(
+        connections.connect(
             database, sealer(database, settings), made[client], district, view, token=token, is_demo=True
         )
     # Only now, so that the feed begins empty.

@@ -11,7 +11,7 @@ from rollbook.errors import Refused
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.views import diff, guard, identities
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import connections, share_history
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, timestamp
@@ -72,7 +72,7 @@ def share(
     them. Errors: Unknown when it is not connected.
     """
     how = how or How()
-    number, shown = applications.connection_of(database, application, district)
+    number, shown = connections.connection_of(database, application, district)
     view = _own_view(database, district, number, how)
     edited = replace(view, spec=spec, freezes=view.freezes if freezes is None else freezes)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
@@ -102,14 +102,15 @@ def share(
         def move(connection: Connection) -> None:
             if shown != view.number:
                 views.copy(connection, shown, view.number)
-                applications.see(connection, number, view)
+                connections.see(connection, number, view)
             was = views.by_number(connection, shown).spec
             views.edit(connection, edited, last.head + 1)
             if spec != was:
                 event_feed.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing)
             views.freeze(connection, view, reasons, last.head + 1)
             commits.replace_digests(connection, district, last.sync, digests)
-            applications.note_share(connection, application, district, spec, is_held=bool(reasons))
+            action = share_history.HELD if reasons else share_history.EDITED
+            share_history.note(connection, number, application, district, spec, action=action)
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
@@ -140,7 +141,7 @@ def rescope(
     """Let an application see at once what it asks for now, in all its districts; where nothing differs,
     nothing is done."""
     done, asks = [], asks or application.asks
-    for number in applications.districts_of(database, application):
+    for number in connections.districts_of(database, application):
         with database.read() as connection:
             district = districts.by_number(connection, number)
         view = seen(database, district, application)
@@ -162,7 +163,7 @@ def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
 
 def seen(database: Database, district: District, application: Application) -> View:
     """What an application sees of a district. Errors: Unknown when it is not connected."""
-    _, number = applications.connection_of(database, application, district)
+    _, number = connections.connection_of(database, application, district)
     with database.read() as connection:
         return views.by_number(connection, number)
 
@@ -199,6 +200,6 @@ def _share_nothing_yet(
         commits.hold_on(connection, district, last)
         views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
         views.edit(connection, edited, last.head)
-        applications.see(connection, number, edited)
-        applications.note_share(connection, application, district, edited.spec, is_held=False)
+        connections.see(connection, number, edited)
+        share_history.note(connection, number, application, district, edited.spec)
     return replace(done, state="committed")

@@ -15,7 +15,7 @@ from rollbook.roster.intake.clever import sign_in_columns
 from rollbook.roster.views import diff, guard, identities, merging, projection
 from rollbook.roster.views.guard import Counts, Reason
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import connections
 from rollbook.store.accounts import credentials as logins
 from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
@@ -111,7 +111,7 @@ def conclude(
         counts,
         {
             name: frozen[view]
-            for name, view in applications.views_of(work.database, work.district).items()
+            for name, view in connections.views_of(work.database, work.district).items()
             if frozen.get(view)
         },
         name_samples(work.database, work.engine, min(counts), min(counts)),

@@ -1,4 +1,4 @@
-"""Applications, their secrets, their connections to districts, and what a district token resolves to."""
+"""Applications: what they ask for, where their logins return to, and their client secrets."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from rollbook import urls
 from rollbook.contract.clever.tiers import TIER
-from rollbook.domain.access import SCOPES, SECURE_SYNC, SENSITIVE, Access
+from rollbook.domain.access import SCOPES, SECURE_SYNC, SENSITIVE
 from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.roster.views import narrowing
 from rollbook.store.accounts import audit
-from rollbook.store.district import views
-from rollbook.store.district.districts import District, now, reserve_ids, timestamp
-from rollbook.store.district.views import Spec, View
+from rollbook.store.district.districts import timestamp
+from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Database, Row
-from rollbook.store.engine.keys import Sealer, digest
+from rollbook.store.engine.keys import digest
 
 # Under which name an application lists what it does not want.
 REFUSED = "refused"
-# How the trail calls what says what an application sees, and how much of it is looked at.
-_CONNECTED, _EDITED, _HELD = "connected", "share changed", "share changed, held by a freeze"
-_PAST_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +62,6 @@ class Application:
     def requires(self) -> tuple[str, ...]:
         """Fields that a district cannot withhold from it."""
         return tuple(self.fields.get("required", ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A district token as `/oauth/tokens` lists it."""
-
-    id: str
-    created: str
-    district_id: str
-    access_token: str
-    scopes: tuple[str, ...]
 
 
 _COLUMNS = (
@@ -348,94 +333,6 @@ def _application(row: Row) -> Application:
     )
 
 
-def connect(
-    database: Database,
-    sealer: Sealer,
-    application: Application,
-    district: District,
-    view: View,
-    *,
-    token: str | None = None,
-    is_demo: bool = False,
-) -> str:
-    """Connect an application to a district, to see the view, and return the district token; a connection
-    keeps its token."""
-    with database.write() as connection:
-        found = connection.row(
-            "SELECT token_sealed FROM connections WHERE application = ? AND district = ?",
-            (application.number, district.number),
-        )
-        if found:
-            audit.record(
-                connection, "district token shown", district=district.number, application=application.number
-            )
-            return sealer.open(found[0])
-        token, moment = token or secrets.token_hex(20), timestamp(now(connection))
-        connection.run(
-            "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT head FROM districts WHERE number = ?))",
-            (
-                reserve_ids(connection).id(0),
-                application.number,
-                district.number,
-                view.number,
-                digest(token),
-                sealer.seal(token),
-                moment,
-                int(is_demo),
-                district.number,
-            ),
-        )
-        audit.record(
-            connection,
-            _CONNECTED,
-            district=district.number,
-            application=application.number,
-            **_in_trail(view.spec),
-        )
-    return token
-
-
-def renew_token(database: Database, sealer: Sealer, application: Application, district: District) -> str:
-    """Give a connection a new district token and return it; the one before ends at once. Errors: Unknown when
-    not connected."""
-    number, _ = connection_of(database, application, district)
-    token = secrets.token_hex(20)
-    with database.write() as connection:
-        connection.run(
-            "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
-            (digest(token), sealer.seal(token), number),
-        )
-        audit.record(
-            connection, "district token renewed", district=district.number, application=application.number
-        )
-    return token
-
-
-def disconnect(database: Database, application: Application, district: District) -> None:
-    """End a connection: its district token, its people's tokens and codes, what teachers allowed, and the
-    view it alone had.
-
-    Errors: Unknown when not connected, and neither has a teacher let it in.
-    """
-    pair = (application.number, district.number)
-    tables = ("codes", "user_tokens", "grants", "connections")
-    with database.write() as connection:
-        found = [
-            connection.row(f"SELECT 1 FROM {table} WHERE application = ? AND district = ? LIMIT 1", pair)
-            for table in tables
-        ]
-        if not any(found):
-            raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
-        for table in tables:
-            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
-        views.drop_unseen(connection, district.number)
-        audit.record(connection, "disconnected", district=district.number, application=application.number)
-    with database.write() as connection:  # once more, for what was being issued meanwhile
-        for table in tables[:2]:
-            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
-
-
 def remove(database: Database, application: Application) -> None:
     """Remove an application with its secrets. Errors: Conflict while it is connected to a district."""
     with database.write() as connection:
@@ -478,136 +375,6 @@ def list_all(database: Database) -> list[tuple[Application, list[str]]]:
 _LISTED = f"SELECT {_COLUMNS} FROM applications WHERE client_id NOT LIKE ? ORDER BY name"
 
 
-def note_share(
-    connection: Connection, application: Application, district: District, spec: Spec, *, is_held: bool
-) -> None:
-    """Write into the trail what an application sees of a district from now on, or will once its view is
-    thawed."""
-    audit.record(
-        connection,
-        _HELD if is_held else _EDITED,
-        district=district.number,
-        application=application.number,
-        **_in_trail(spec),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PastShare:
-    """What an application saw of a district from a moment on, or would have seen, had its view not been
-    frozen (`is_held`)."""
-
-    created: str
-    told: Mapping[str, Any]
-    is_held: bool
-
-    def again(self, now: Spec) -> Spec:
-        """The district's side of it, for what the application asks today. Errors: BadSetting for what is no
-        share any more."""
-        share = None if self.told["share"] == "everything" else narrowing.parse(self.told["share"])
-        withheld, sensitive = (tuple(self.told[name]) for name in ("withheld", "sensitive"))
-        return replace(
-            now, share=share, withheld=withheld, sensitive=sensitive, keeps_ids=bool(self.told["keeps_ids"])
-        )
-
-
-def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:
-    """All shares of a connection since it began, oldest first; the last one is today's. Errors: Unknown when
-    not connected."""
-    connection_of(database, application, district)
-    found: list[PastShare] = []
-    with database.read() as connection:
-        trail = audit.latest(
-            connection,
-            _PAST_MAX,
-            district=district.number,
-            application=application.number,
-            actions=(_CONNECTED, _EDITED, _HELD),
-        )
-    for entry in trail:
-        found.insert(0, PastShare(entry.created, entry.detail, entry.action == _HELD))
-        if entry.action == _CONNECTED:
-            break
-    return found
-
-
-def _in_trail(spec: Spec) -> dict[str, Any]:
-    return {
-        "share": narrowing.as_json(spec.share) or "everything",
-        "scopes": spec.scopes,
-        "withheld": spec.withheld,
-        "sensitive": spec.sensitive,
-        "unasked": spec.unasked,
-        "keeps_ids": spec.keeps_ids,
-    }
-
-
-def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
-    """The number of an application's connection to a district, and of the view it sees. Errors: Unknown when
-    not connected."""
-    with database.read() as connection:
-        found = connection.row(
-            "SELECT number, view FROM connections WHERE application = ? AND district = ?",
-            (application.number, district.number),
-        )
-    if found is None:
-        raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
-    return found[0], found[1]
-
-
-def districts_of(database: Database, application: Application) -> list[int]:
-    """The districts (by their numbers) that an application is connected to, oldest connection first."""
-    with database.read() as connection:
-        rows = connection.rows(
-            "SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,)
-        )
-    return [number for (number,) in rows]
-
-
-def see(connection: Connection, number: int, view: View) -> None:
-    """Let a connection (by its number) see a view."""
-    connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
-
-
-def views_of(database: Database, district: District) -> dict[str, int]:
-    """The view (by its number) of each application that is connected to a district."""
-    with database.read() as connection:
-        rows = connection.rows(
-            "SELECT a.name, c.view FROM connections c JOIN applications a ON a.number = c.application"
-            " WHERE c.district = ? ORDER BY a.name",
-            (district.number,),
-        )
-    return dict(rows)
-
-
-def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
-    """What a bearer token may see; None when it is not known. Published test tokens are known in a demo
-    only."""
-    found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark"
-        " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
-        " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
-        (digest(token), int(in_demo)),
-    )
-    if found is None:
-        return None
-    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark = found
-    return Access(
-        district,
-        district_id,
-        view,
-        number,
-        client_id,
-        tuple(scopes.split()),
-        tier=tier,
-        is_whole=TIER[tier].district_paths is None,
-        shown_since=edited,
-        connected_since=since,
-        events_after=events_after,
-        view_mark=mark,
-    )
-
-
 def authenticated(
     connection: Connection, client_id: str, secret: str, *, in_demo: bool
 ) -> Application | None:
@@ -621,20 +388,3 @@ def authenticated(
     given = digest(secret)
     fitting = [row for stored, *row in rows if hmac.compare_digest(stored, given)]
     return _application(tuple(fitting[0])) if fitting else None
-
-
-def list_tokens(
-    connection: Connection, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
-) -> list[Token]:
-    """The district tokens of an application, all or one district's, oldest first."""
-    found = connection.rows(
-        "SELECT c.id, c.created, d.id, c.token_sealed, a.scopes FROM connections c"
-        " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
-        " WHERE c.application = ? AND (c.is_demo = 0 OR ? = 1) ORDER BY c.id",
-        (application, int(in_demo)),
-    )
-    return [
-        Token(id_, created, owner, sealer.open(sealed), tuple(scopes.split()))
-        for id_, created, owner, sealed, scopes in found
-        if district_id in (None, owner)
-    ]

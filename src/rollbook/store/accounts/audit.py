@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -52,17 +51,15 @@ def latest(
     district: int | None = None,
     application: int | None = None,
     user_id: str = "",
-    actions: Sequence[str] = (),
 ) -> list[Entry]:
-    """The newest rows, newest first; only those of a district, an application (by their numbers), a person or
-    some actions."""
+    """The newest rows, newest first; only those of a district, an application (by their numbers) or a
+    person."""
     wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
     filters = {column: value for column, value in wanted.items() if value is not None}
-    among = f" AND t.action IN ({', '.join('?' for _ in actions)})" if actions else ""
     rows = connection.rows(
         "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
         " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
-        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), '1 = 1'))}{among} ORDER BY t.number DESC LIMIT ?",
-        (*filters.values(), *actions, limit),
+        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), '1 = 1'))} ORDER BY t.number DESC LIMIT ?",
+        (*filters.values(), limit),
     )
     return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

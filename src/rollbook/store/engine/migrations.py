@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
-from rollbook.store.engine import scrubbing
+from rollbook.store.engine import scrubbing, texts_to_columns
 from rollbook.store.engine.database import Connection, Database
 
 WORDS = {
@@ -313,6 +313,21 @@ def scrubbed_texts(connection: Connection) -> None:
     scrubbing.reports(connection)
 
 
+def share_history(connection: Connection) -> None:
+    """What each connection was shared, edit by edit; until now only the audit trail told of it."""
+    for sql in (
+        # share: JSON, NULL for everything. The four lists stand as words between blanks. is_held: an edit that
+        # a freeze held back.
+        """CREATE TABLE share_history (
+             number {serial} PRIMARY KEY, connection {number} NOT NULL REFERENCES connections (number),
+             created {text} NOT NULL, is_held {number} NOT NULL, share {text}, scopes {text} NOT NULL,
+             withheld {text} NOT NULL, sensitive {text} NOT NULL, unasked {text} NOT NULL, keeps_ids {number} NOT NULL)""",
+        "CREATE INDEX share_history_by_connection ON share_history (connection, number)",
+    ):
+        _run(connection, sql)
+    texts_to_columns.shares(connection)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -326,4 +341,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     sign_in_attempts,
     history_marks,
     scrubbed_texts,
+    share_history,
 )

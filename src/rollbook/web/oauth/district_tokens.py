@@ -18,7 +18,7 @@ from starlette.routing import Route
 from rollbook.auth.tokens import Tokens, basic
 from rollbook.contract.clever.query import link, values_of
 from rollbook.errors import ApiError, BadParameter, BadSetting, Unauthorized
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.web.http import inline_or_thread
@@ -52,7 +52,7 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
             return _bad_client()
         try:
             district = values_of(request.url.query, ("district",)).get("district", [None])[-1]
-            tokens = applications.list_tokens(
+            tokens = connections.list_tokens(
                 connection, sealer, application.number, district, in_demo=in_demo
             )
         except BadParameter as error:

@@ -1,0 +1,211 @@
+"""Connections of applications to districts: their district tokens, the view each sees, and what a token
+resolves to."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from rollbook.contract.clever.tiers import TIER
+from rollbook.domain.access import Access
+from rollbook.errors import Unknown
+from rollbook.store.accounts import audit, share_history
+from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.share_history import PastShare
+from rollbook.store.district import views
+from rollbook.store.district.districts import District, now, reserve_ids, timestamp
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import Sealer, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A district token as `/oauth/tokens` lists it."""
+
+    id: str
+    created: str
+    district_id: str
+    access_token: str
+    scopes: tuple[str, ...]
+
+
+def connect(
+    database: Database,
+    sealer: Sealer,
+    application: Application,
+    district: District,
+    view: View,
+    *,
+    token: str | None = None,
+    is_demo: bool = False,
+) -> str:
+    """Connect an application to a district, to see the view, and return the district token; a connection
+    keeps its token."""
+    with database.write() as connection:
+        found = connection.row(
+            "SELECT token_sealed FROM connections WHERE application = ? AND district = ?",
+            (application.number, district.number),
+        )
+        if found:
+            audit.record(
+                connection, "district token shown", district=district.number, application=application.number
+            )
+            return sealer.open(found[0])
+        token, moment = token or secrets.token_hex(20), timestamp(now(connection))
+        made = connection.row(
+            "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT head FROM districts WHERE number = ?)) RETURNING number",
+            (
+                reserve_ids(connection).id(0),
+                application.number,
+                district.number,
+                view.number,
+                digest(token),
+                sealer.seal(token),
+                moment,
+                int(is_demo),
+                district.number,
+            ),
+        )
+        share_history.note(
+            connection,
+            made[0] if made else 0,
+            application,
+            district,
+            view.spec,
+            action=share_history.CONNECTED,
+        )
+    return token
+
+
+def renew_token(database: Database, sealer: Sealer, application: Application, district: District) -> str:
+    """Give a connection a new district token and return it; the one before ends at once. Errors: Unknown when
+    not connected."""
+    number, _ = connection_of(database, application, district)
+    token = secrets.token_hex(20)
+    with database.write() as connection:
+        connection.run(
+            "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
+            (digest(token), sealer.seal(token), number),
+        )
+        audit.record(
+            connection, "district token renewed", district=district.number, application=application.number
+        )
+    return token
+
+
+def disconnect(database: Database, application: Application, district: District) -> None:
+    """End a connection: its district token, its people's tokens and codes, what teachers allowed, and the
+    view it alone had.
+
+    Errors: Unknown when not connected, and neither has a teacher let it in.
+    """
+    pair = (application.number, district.number)
+    tables = ("codes", "user_tokens", "grants", "connections")
+    with database.write() as connection:
+        found = [
+            connection.row(f"SELECT 1 FROM {table} WHERE application = ? AND district = ? LIMIT 1", pair)
+            for table in tables
+        ]
+        if not any(found):
+            raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
+        share_history.forget(connection, *pair)
+        for table in tables:
+            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
+        views.drop_unseen(connection, district.number)
+        audit.record(connection, "disconnected", district=district.number, application=application.number)
+    with database.write() as connection:  # once more, for what was being issued meanwhile
+        for table in tables[:2]:
+            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
+
+
+def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
+    """The number of an application's connection to a district, and of the view it sees. Errors: Unknown when
+    not connected."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT number, view FROM connections WHERE application = ? AND district = ?",
+            (application.number, district.number),
+        )
+    if found is None:
+        raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
+    return found[0], found[1]
+
+
+def districts_of(database: Database, application: Application) -> list[int]:
+    """The districts (by their numbers) that an application is connected to, oldest connection first."""
+    with database.read() as connection:
+        rows = connection.rows(
+            "SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,)
+        )
+    return [number for (number,) in rows]
+
+
+def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:
+    """All shares of a connection since it began, oldest first; the last one is today's. Errors: Unknown when
+    not connected."""
+    number, _ = connection_of(database, application, district)
+    with database.read() as connection:
+        return share_history.past_shares(connection, number)
+
+
+def see(connection: Connection, number: int, view: View) -> None:
+    """Let a connection (by its number) see a view."""
+    connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
+
+
+def views_of(database: Database, district: District) -> dict[str, int]:
+    """The view (by its number) of each application that is connected to a district."""
+    with database.read() as connection:
+        rows = connection.rows(
+            "SELECT a.name, c.view FROM connections c JOIN applications a ON a.number = c.application"
+            " WHERE c.district = ? ORDER BY a.name",
+            (district.number,),
+        )
+    return dict(rows)
+
+
+def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
+    """What a bearer token may see; None when it is not known. Published test tokens are known in a demo
+    only."""
+    found = connection.row(
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark"
+        " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
+        " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
+        (digest(token), int(in_demo)),
+    )
+    if found is None:
+        return None
+    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark = found
+    return Access(
+        district,
+        district_id,
+        view,
+        number,
+        client_id,
+        tuple(scopes.split()),
+        tier=tier,
+        is_whole=TIER[tier].district_paths is None,
+        shown_since=edited,
+        connected_since=since,
+        events_after=events_after,
+        view_mark=mark,
+    )
+
+
+def list_tokens(
+    connection: Connection, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
+) -> list[Token]:
+    """The district tokens of an application, all or one district's, oldest first."""
+    found = connection.rows(
+        "SELECT c.id, c.created, d.id, c.token_sealed, a.scopes FROM connections c"
+        " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
+        " WHERE c.application = ? AND (c.is_demo = 0 OR ? = 1) ORDER BY c.id",
+        (application, int(in_demo)),
+    )
+    return [
+        Token(id_, created, owner, sealer.open(sealed), tuple(scopes.split()))
+        for id_, created, owner, sealed, scopes in found
+        if district_id in (None, owner)
+    ]
