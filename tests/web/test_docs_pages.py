@@ -21,6 +21,7 @@ from rollbook.domain.kinds import KINDS
 from rollbook.web.docs import doc_pages, doc_sources
 from rollbook.web.docs.library import Library
 from rollbook.web.docs.search_index import Findable, SearchIndex
+from rollbook.web.http.templates import environment
 from tests.house.sources import ROOT
 
 LIBRARY = Library(doc_sources.root())
@@ -28,7 +29,7 @@ LIBRARY = Library(doc_sources.root())
 
 def get(*addresses: str, folder: Path | None = None, known: str = "") -> list[httpx.Response]:
     """The answers of one server that serves the documentation."""
-    app = Starlette(routes=doc_pages.routes(in_demo=False, folder=folder))
+    app = Starlette(routes=doc_pages.routes(environment(in_demo=False), folder))
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app=app)

@@ -16,6 +16,8 @@ from starlette.routing import Route
 
 from rollbook.contract.clever import openapi
 from rollbook.web import front
+from rollbook.web.http.static_files import static_files
+from rollbook.web.http.templates import environment
 from tests.web.chromium import FLAWS, POOR_CONTRAST, served
 
 pytestmark = pytest.mark.browser
@@ -40,7 +42,8 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     site = Site()
-    pages = front.routes(front.Published(TOKEN, BASIC, "#DEMO Willow Unified"))
+    pages = front.routes(environment(in_demo=True), front.Published(TOKEN, BASIC, "#DEMO Willow Unified"))
+    pages.append(static_files().route())
     app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
     with served(app) as site.url:
         yield site
@@ -171,7 +174,7 @@ def test_a_request_can_be_sent_by_keyboard_alone(browser: Browser, site: Site) -
 def test_the_first_tab_stop_skips_to_the_content(browser: Browser, site: Site) -> None:
     page = visit(browser, f"{site.url}/").page
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to content")
+    skip = page.get_by_role("link", name="Skip to the content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

@@ -20,13 +20,11 @@ from urllib.parse import parse_qsl
 import anyio
 import orjson
 from anyio import to_thread
-from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rollbook import settings as setting_rows
-from rollbook.auth.cookies import Jar
 from rollbook.auth.tokens import Tokens, bearer
 from rollbook.contract.clever.query import LAST, Query
 from rollbook.demo.faults import Faults
@@ -40,18 +38,17 @@ from rollbook.errors import (
     Unauthorized,
     Unknown,
 )
-from rollbook.settings import PREFIX, Settings, base_url
+from rollbook.settings import PREFIX
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, State
 from rollbook.store.district.districts import District, timestamp
-from rollbook.store.engine.database import Database
-from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import event_feed
 from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
 from rollbook.web.http.answers import as_response, failure
-from rollbook.web.http.templates import environment, safety
+from rollbook.web.http.safety_headers import safety
+from rollbook.web.http.visits import Desk
 
 BODY_BYTES_MAX = 4096
 SHOWN_RUNS, SHOWN_EVENTS = 10, 20
@@ -96,17 +93,13 @@ class Scene:
 class Storyboard:
     """The pages of one demo; `token` is the published one."""
 
-    def __init__(
-        self, database: Database, settings: Settings, sealer: Sealer, token: str, faults: Faults
-    ) -> None:
-        self._database = database
-        self._settings = settings
-        self._sealer = sealer
+    def __init__(self, desk: Desk, token: str, faults: Faults) -> None:
+        self._database = desk.database
+        self._settings = desk.settings
+        self._desk = desk
         self._token = token
         self._faults = faults
         self._is_moving = False
-        self._pages: Environment | None = None
-        self._jar: Jar | None = None
 
     def routes(self) -> list[Route]:
         return [
@@ -140,7 +133,7 @@ class Storyboard:
         """A button of the page: a form that is ours leads back to the page, anything else to what went
         wrong."""
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
-        if not self.jar.is_ours(request.cookies.get(self.jar.form, ""), form.pop("form", "")):
+        if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.pop("form", "")):
             return await self._page(request, "This form has expired: press the button again.", 403)
         try:
             await self._move(
@@ -167,33 +160,32 @@ class Storyboard:
 
     # The page --------------------------------------------------------------------------------------
 
-    @property
-    def jar(self) -> Jar:
-        if self._jar is None:
-            key = self._sealer.derive("forms")
-            self._jar = Jar(key, is_secure=base_url(self._settings).startswith("https:"))
-        return self._jar
-
     async def _page(self, request: Request, message: str = "", status: int = 200) -> Response:
         try:
             scene = await to_thread.run_sync(self._scene)
         except RollbookError as error:
             return HTMLResponse(self._rendered("", None, str(error)), _status(error), self._headers())
-        cookie = None if request.cookies.get(self.jar.form) else self.jar.new_form()
-        kept = cookie.value if cookie else request.cookies[self.jar.form]
+        cookie = None if request.cookies.get(self._desk.jar.form) else self._desk.jar.new_form()
+        kept = cookie.value if cookie else request.cookies[self._desk.jar.form]
         response = HTMLResponse(
-            self._rendered(self.jar.form_token(kept), scene, message), status, self._headers()
+            self._rendered(self._desk.jar.form_token(kept), scene, message), status, self._headers()
         )
         if cookie:
             response.headers.append("set-cookie", cookie.header())
         return response
 
     def _rendered(self, form: str, scene: Scene | None, message: str) -> str:
-        if self._pages is None:
-            shared = {"long_date": _long_date, "moment": _moment, "titles": _title, "total": _total}
-            self._pages = environment(happenings=HAPPENINGS, first_day=FIRST_DAY, has_story=True, **shared)
-        return self._pages.get_template("story.html").render(
-            form=form, scene=scene, message=message, is_moving=self._is_moving
+        return self._desk.templates.get_template("story.html").render(
+            form=form,
+            scene=scene,
+            message=message,
+            is_moving=self._is_moving,
+            happenings=HAPPENINGS,
+            first_day=FIRST_DAY,
+            long_date=_long_date,
+            moment=_moment,
+            titles=_title,
+            total=_total,
         )
 
     def _headers(self) -> dict[str, str]:

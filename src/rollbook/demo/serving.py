@@ -31,7 +31,7 @@ class Demo:
     def extend(self, desk: Desk) -> Extension:
         """What the server of a demo has beside any other."""
         faults = Faults(desk.settings.rate_limit)
-        days = Storyboard(desk.database, desk.settings, desk.sealer, self.token, faults)
+        days = Storyboard(desk, self.token, faults)
         sheet = partial(access_sheet.read, desk.database, desk.settings)
         return Extension(
             (*callback_page.routes(desk, self.district_name), *days.routes()),

@@ -26,6 +26,8 @@ from rollbook.web.front import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
+from rollbook.web.http.static_files import static_files
+from rollbook.web.http.templates import environment
 from rollbook.web.http.visits import Desk
 from rollbook.web.oauth import authorize, district_tokens, openid
 from rollbook.web.oauth.code_exchange import Exchange
@@ -73,7 +75,8 @@ class App:
         pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"))
         self.data = DataApi(database, settings, tokens, self.rate_limit, pins, away)
         sealer = sealer_of(database, settings).hold()
-        desk = Desk(database, settings, sealer, in_demo=tokens.in_demo)
+        templates = environment(in_demo=tokens.in_demo)
+        desk = Desk(database, settings, sealer, templates, in_demo=tokens.in_demo)
         self._extension = extend(desk) if extend else None
         self._pages = Starlette(
             routes=[
@@ -84,13 +87,14 @@ class App:
                 *login.routes(desk),
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
-                *doc_pages.routes(in_demo=tokens.in_demo),
-                *front.routes(self._extension.published if self._extension else None),
+                *doc_pages.routes(templates),
+                *front.routes(templates, self._extension.published if self._extension else None),
+                static_files().route(),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],
             exception_handlers={
-                **dict.fromkeys((404, 405), not_found.answering(settings, in_demo=tokens.in_demo)),
-                MachineTrouble: not_found.waiting(away, in_demo=tokens.in_demo),
+                **dict.fromkeys((404, 405), not_found.answering(settings, templates)),
+                MachineTrouble: not_found.waiting(away, templates),
             },
         )
 

@@ -40,7 +40,15 @@ from rollbook.store.records import catchup, event_feed, record_pages
 from rollbook.web.data import restricted_tokens
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http import inline_or_thread
-from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure, rate_headers
+from rollbook.web.http.answers import (
+    JSON,
+    Answer,
+    Header,
+    every_answer,
+    failure,
+    rate_headers,
+    takes_gzip,
+)
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
 
@@ -417,14 +425,5 @@ def _request(scope: Scope) -> Request:
         query=scope["query_string"].decode("latin-1"),
         authorization=authorization,
         if_none_match=if_none_match,
-        takes_gzip=_takes_gzip(accept_encoding),
+        takes_gzip=takes_gzip(accept_encoding),
     )
-
-
-def _takes_gzip(accept_encoding: str) -> bool:
-    """Whether gzip is asked for by name; `q=0` refuses it (RFC 9110, 12.5.3)."""
-    for part in accept_encoding.lower().split(","):
-        name, _, parameters = part.partition(";")
-        if name.strip() == "gzip":
-            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

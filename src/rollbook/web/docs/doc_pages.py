@@ -18,12 +18,12 @@ from rollbook.web.docs import doc_sources
 from rollbook.web.docs.doc_sources import ADDRESS, IMAGES
 from rollbook.web.docs.library import Library
 from rollbook.web.docs.search_index import HITS_MAX, QUERY_LENGTH_MAX
-from rollbook.web.http.templates import environment, safety
+from rollbook.web.http.safety_headers import safety
 
 
-def routes(*, in_demo: bool, folder: Path | None = None) -> list[BaseRoute]:
+def routes(templates: Environment, folder: Path | None = None) -> list[BaseRoute]:
     """The routes `/docs`, `/docs/search` and `/docs/...`. The pages are made when the first one is asked for."""
-    site = _Site(environment(has_story=in_demo), folder or doc_sources.root())
+    site = _Site(templates, folder or doc_sources.root())
     return [
         Route(ADDRESS, site.contents),
         Route(f"{ADDRESS}/search", site.search),

@@ -92,3 +92,12 @@ def _html_404(method: str, path: str) -> Answer:
         f"<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"
     )
     return Answer(404, (HTML, (b"content-security-policy", b"default-src 'none'")), page.encode())
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is asked for by name; `q=0` refuses it (RFC 9110, 12.5.3)."""
+    for part in accept_encoding.lower().split(","):
+        name, _, parameters = part.partition(";")
+        if name.strip() == "gzip":
+            return parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

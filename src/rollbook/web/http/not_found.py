@@ -14,43 +14,43 @@ from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
 from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.database_away import RETRY_AFTER, Away
-from rollbook.web.http.templates import environment, safety
+from rollbook.web.http.safety_headers import safety
 
 # What only programs ask for: every version of the API, tokens, and who has signed in.
 _OF_PROGRAMS = re.compile(r"/([vV]\d|oauth/(token|certs)|userinfo|me(/|$)|\.well-known|openapi)")
 
 
-def answering(settings: Settings, *, in_demo: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
+def answering(
+    settings: Settings, templates: Environment
+) -> Callable[[Request, Exception], Awaitable[Response]]:
     """The handler of 404 and 405."""
-    pages = environment(has_story=in_demo)
 
     async def answer(request: Request, _: Exception) -> Response:
         path = request.url.path
         is_link = settings.wrong_token == "html" and request.method in ("GET", "HEAD")  # noqa: S105 - a setting, not a secret
         if is_link and _is_person(request):
-            return _page(pages, "nowhere.html", 404, path=path)
+            return _page(templates, "nowhere.html", 404, path=path)
         return as_response(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
 
     return answer
 
 
-def waiting(away: Away, *, in_demo: bool) -> Callable[[Request, Exception], Response]:
+def waiting(away: Away, templates: Environment) -> Callable[[Request, Exception], Response]:
     """The handler of a database that is away."""
-    pages = environment(has_story=in_demo)
 
     def answer(request: Request, trouble: Exception) -> Response:
         told = away.answer(trouble, request.method, request.url.path)
         if not _is_person(request):
             return as_response(told)
-        page = _page(pages, "away.html", told.status)
+        page = _page(templates, "away.html", told.status)
         page.raw_headers.append(RETRY_AFTER)
         return page
 
     return answer
 
 
-def _page(pages: Environment, template: str, status: int, **said: str) -> Response:
-    shown = pages.get_template(template).render(**said)
+def _page(templates: Environment, template: str, status: int, **said: str) -> Response:
+    shown = templates.get_template(template).render(**said)
     return HTMLResponse(shown, status, {**safety("'self'"), "Cache-Control": "no-store"})
 
 

@@ -1,47 +1,50 @@
-"""How pages are made: one set of templates, the addresses of static files, and the headers that keep a page
-to itself."""
+"""How pages are made: one set of templates for a server, with the navigation and the addresses of static files.
+
+`templates/base.html` says what a page fills in.
+"""
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
-_HERE = Path(__file__).parent.parent
-STATIC = _HERE / "static"
+from rollbook import __version__
+from rollbook.web.http.static_files import static_files
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
-def safety(form_action: str = "'none'") -> dict[str, str]:
-    """Headers of every page: no inline script or style, no other host, no frame around it, no address passed
-    on.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the navigation. It is marked on each page that sets `page` to its name."""
 
-    `form_action` says where forms may lead, redirects included.
-    """
-    policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        f"base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
-    )
-    return {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
-    }
+    name: str
+    title: str
+    path: str
+    is_only_in_demo: bool = False
 
 
-def environment(**shared: object) -> Environment:
+# The navigation of every page, in its order: a new page is a new row.
+NAVIGATION = (
+    Entry("demo", "Demo days", "/demo", is_only_in_demo=True),
+    Entry("explorer", "Explorer", "/explorer"),
+    Entry("docs", "Docs", "/docs"),
+    Entry("signin", "Sign in", "/login"),
+)
+
+
+def environment(*, in_demo: bool, **shared: object) -> Environment:
     """The templates, with what all of them may use."""
     pages = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    pages.globals.update(asset=asset, **shared)
+    pages.globals.update(
+        asset=static_files().address,
+        in_demo=in_demo,
+        navigation=[entry for entry in NAVIGATION if in_demo or not entry.is_only_in_demo],
+        version=__version__,
+        **shared,
+    )
     return pages
-
-
-def asset(name: str) -> str:
-    """Address of a static file; it changes with the content, so that a browser may keep the file for a
-    year."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
-    return f"/static/{name}?v={digest[:12]}"

@@ -36,7 +36,7 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people
 from rollbook.urls import networks
 from rollbook.web.http import inline_or_thread
-from rollbook.web.http.templates import environment, safety
+from rollbook.web.http.safety_headers import safety
 
 FORM_BYTES_MAX = 64 * 1024
 NUL_SHOWN = "\ufffd"
@@ -91,16 +91,18 @@ Result = TypeVar("Result")
 class Desk:
     """What all pages of sign-in need."""
 
-    def __init__(self, database: Database, settings: Settings, sealer: Sealer, *, in_demo: bool) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, sealer: Sealer, templates: Environment, *, in_demo: bool
+    ) -> None:
         self.database = database
         self.settings = settings
         self.sealer = sealer
+        self.templates = templates
         self.in_demo = in_demo
         self.base = base_url(settings)
         self.signer = Signer(database, sealer)
         self.services = Services(networks(settings.signin_networks))
         self._jar: Jar | None = None
-        self._pages: Environment | None = None
 
     @property
     def jar(self) -> Jar:
@@ -198,13 +200,11 @@ class Desk:
         self, visit: Visit, template: str, *, status: int = 200, leads_to: str = "", **context: object
     ) -> HTMLResponse:
         """A page; `leads_to` is the address to which its forms may be redirected in the end."""
-        if self._pages is None:
-            self._pages = environment(has_story=self.in_demo)
         if not visit.form_cookie:
             cookie = self.jar.new_form()
             visit.form_cookie = cookie.value
             visit.put.append(cookie)
-        shown = self._pages.get_template(template).render(
+        shown = self.templates.get_template(template).render(
             form=self.jar.form_token(visit.form_cookie), **context
         )
         return HTMLResponse(shown, status, safety(" ".join(("'self'", _origin(leads_to))).strip()))

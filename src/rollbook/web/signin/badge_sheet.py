@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from rollbook.contract.clever.fields import GRADES
 from rollbook.store.records.people import Person
-from rollbook.web.http.templates import STATIC, environment
+from rollbook.web.http.static_files import ROOT
+from rollbook.web.http.templates import environment
 from rollbook.web.signin.people_list import TITLES
 
 _GROUP = 4
@@ -44,10 +45,10 @@ def page(district: str, base: str, schools: Mapping[str, str], given: list[tuple
     sheets = [
         (school, what, list(found)) for (school, what), found in groupby(badges, attrgetter("school", "what"))
     ]
-    style = Markup((STATIC / "badges.css").read_text("utf-8"))  # noqa: S704 - our own file
+    style = Markup((ROOT / "badges.css").read_text("utf-8"))  # noqa: S704 - our own file
     address = base.partition("://")[2]
     return (
-        environment()
+        environment(in_demo=False)
         .get_template("badges.html")
         .render(district=district, address=address, sheets=sheets, style=style)
     )

@@ -3,7 +3,7 @@
 
 // What happened is also read out: the text of a button that changes is not.
 const said = document.createElement("p");
-said.className = "said";
+said.className = "hide";
 said.setAttribute("role", "status");
 
 async function copy(button) {
