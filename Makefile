@@ -24,14 +24,14 @@ test: $(DEV)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
 check: $(DEV)
-	$(BIN)/ruff format --check src tests bench tools
-	$(BIN)/ruff check src tests bench tools
+	$(BIN)/ruff format --check src tests bench tools examples
+	$(BIN)/ruff check src tests bench tools examples
 	$(BIN)/mypy
 	$(BIN)/python tools/docs.py --check
 
 format: $(DEV)
-	$(BIN)/ruff format src tests bench tools
-	$(BIN)/ruff check --fix src tests bench tools
+	$(BIN)/ruff format src tests bench tools examples
+	$(BIN)/ruff check --fix src tests bench tools examples
 
 docs: $(DEV)
 	$(BIN)/python tools/docs.py

@@ -123,6 +123,18 @@ def test_a_file_becomes_a_page_without_its_raw_html(tmp_path: Path) -> None:
     assert "Secret" not in secret.text + above.text
 
 
+def test_the_example_programs_are_pages_that_the_guides_lead_to(served: dict[str, httpx.Response]) -> None:
+    programs = [path for path in (ROOT / "examples").rglob("*") if path.suffix in (".py", ".mjs")]
+    listed = attributes(served["/docs/examples"].text, "href")
+    for path in programs:
+        address = doc_sources.address_of(path.relative_to(ROOT).as_posix())
+        assert address in listed
+        assert "Keep a local copy" in served[address].text or "OAuth 2.0" in served[address].text
+    assert "/docs/examples#a-copy-that-events-keep-true" in attributes(
+        served["/docs/guide/history"].text, "href"
+    )
+
+
 def test_a_link_to_a_server_on_the_reader_s_machine_leads_to_this_one(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "page.md").write_text("# Page\n\nOpen <http://127.0.0.1:8400/demo>.\n")
