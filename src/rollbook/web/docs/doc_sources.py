@@ -95,9 +95,11 @@ def chapters(folder: Path, known: Iterable[str]) -> tuple[Chapter, ...]:
 
 def _chapters(folder: Path, place: str, title: str, pages: list[str]) -> Iterator[Chapter]:
     here = [path for path in pages if posixpath.dirname(path) == place]
-    listed: dict[str, list[Entry]] = {title: []}
-    seen = set()
     readme = posixpath.join(place, "README.md")
+    # The guides' list is the contents page itself; the programs' is worth reading.
+    own = [Entry(readme, _title_of(folder / readme))] if place == "examples" and readme in here else []
+    listed: dict[str, list[Entry]] = {title: own}
+    seen = set()
     for line in (folder / readme).read_text("utf-8").splitlines() if readme in here else ():
         if heading := _HEADING.match(line):
             title = heading[1]
@@ -105,8 +107,6 @@ def _chapters(folder: Path, place: str, title: str, pages: list[str]) -> Iterato
             if path not in seen:
                 listed.setdefault(title, []).append(Entry(path, link["title"], _plain(link["summary"])))
             seen.add(path)
-    if place == "examples" and readme in here:
-        listed[title].insert(0, Entry(readme, _title_of(folder / readme)))
     rest = [path for path in here if path not in seen and path != readme]
     listed.setdefault(title, []).extend(Entry(path, _title_of(folder / path)) for path in rest)
     yield from (Chapter(name, tuple(entries)) for name, entries in listed.items() if entries)
