@@ -15,6 +15,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.journeys import node
+
 # A slow machine is no failure: what is expected of a page is waited for this long.
 expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -30,10 +32,18 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+AXE = node.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 POOR_CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
 # What a page gets wrong for people who do not see it, or press it with a thumb (WCAG 2.2: 1.3.1, 2.4.2,
 # 2.5.8, 3.1.1, 4.1.2).
 FLAWS = Path(__file__).with_name("flaws.js").read_text("utf-8")
+
+
+# The sizes and schemes in which every state of every page is looked at.
+VARIANTS = tuple((width, scheme) for width in (1440, 360) for scheme in ("light", "dark"))
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+_FOUND = """async (rules) => (await axe.run(document, { runOnly: rules })).violations.flatMap((rule) =>
+  rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 120)}`))"""
 
 
 @contextmanager
@@ -73,3 +83,15 @@ def listened(page: Page) -> list[str]:
     page.on("console", on_console)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return complaints
+
+
+def assert_accessible(page: Page) -> None:
+    """The page as it stands breaks no rule of axe-core, and does not scroll sideways, in any variant."""
+    node.install()
+    page.evaluate(AXE.read_text("utf-8"))
+    for width, scheme in VARIANTS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        found = page.evaluate(_FOUND, [*RULES])
+        assert (width, scheme, []) == (width, scheme, found)
+        assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -19,6 +19,9 @@ from rollbook.demo import published
 from rollbook.demo.access_sheet import Entrance, Handout, Key
 from rollbook.store.district.districts import District
 from rollbook.web import front
+from rollbook.web.data.api import Request as Read
+from rollbook.web.docs import doc_pages
+from rollbook.web.http.answers import Answer
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
 
@@ -45,21 +48,40 @@ def told(base: str) -> Handout:
     return Handout(base, "rollbook-demo/rollbook.db", (entrance,), keys)
 
 
+def reads(asked: Read) -> Answer:
+    """What the API answers, as far as the front page asks."""
+    assert (asked.path, asked.query, asked.authorization) == (
+        "/v3.0/users",
+        "role=teacher&limit=1",
+        f"Bearer {TOKEN}",
+    )
+    return Answer(200, (), b'{"data":[{"data":{"id":"0a","email":"<amy>@example.org"}}]}')
+
+
 def elsewhere(_: object) -> PlainTextResponse:
     """A page that another part of the server has."""
     return PlainTextResponse("")
 
 
 # What the pages lead to, and other modules serve.
-OTHERS = [Route(path, elsewhere) for path in ("/login", "/demo", "/docs", "/oauth/authorize")]
+OTHERS = [Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/oauth/authorize")]
+DOCS = doc_pages.routes(environment(in_demo=False))
 DEMO = Starlette(
     routes=[
         *OTHERS,
-        *front.routes(environment(in_demo=True), front.Published(TOKEN, BASIC, NAME, told)),
+        *front.routes(environment(in_demo=True), front.Published(TOKEN, BASIC, NAME, told), reads),
+        *DOCS,
         static_files().route(),
     ]
 )
-HUB = Starlette(routes=[*OTHERS, *front.routes(environment(in_demo=False), None), static_files().route()])
+HUB = Starlette(
+    routes=[
+        *OTHERS,
+        *front.routes(environment(in_demo=False), None, reads),
+        *DOCS,
+        static_files().route(),
+    ]
+)
 PAGES = ("/", "/explorer")
 
 
@@ -89,7 +111,8 @@ def test_a_page_is_html_that_no_cache_keeps(path: str) -> None:
 def test_every_answer_is_guarded(path: str) -> None:
     headers = ask(DEMO, path).headers
     policy = dict(part.strip().partition(" ")[::2] for part in headers["content-security-policy"].split(";"))
-    assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["form-action"] == ("'none'" if path == "/openapi.json" else "'self'")
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
@@ -106,7 +129,9 @@ def test_head_has_the_headers_of_get(path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("app", [DEMO, HUB], ids=["demo", "hub"])
 def test_every_address_on_a_page_is_on_this_server_and_there(app: Starlette, path: str) -> None:
-    found = [address for address in addresses(ask(app, path).text) if not address.startswith("#")]
+    html = ask(app, path).text
+    found = [address for address in addresses(html) if not address.startswith("#")]
+    assert [one for one in addresses(html) if one[0] == "#" and f'id="{one[1:]}"' not in html] == []
     assert [address for address in found if not re.match(r"/(?!/)", address)] == []
     assert {200} == {ask(app, address).status_code for address in found}
 
@@ -136,20 +161,52 @@ def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
 def test_a_demo_shows_its_tokens_its_applications_and_lines_to_paste() -> None:
     html = ask(DEMO, "/").text
     assert "#DEMO &lt;Willow&gt; &amp; Sons" in html
+    text = re.sub(r"<[^>]+>", "", html)
     for shown in (
         TOKEN,
         "ilc_A",
         published.APPLICATION.client_id,
         published.APPLICATION.secret,
         "http://localhost:3000/back",
+        f"{BASE}/oauth/authorize?a=b&amp;c=d",
+        "rollbook application set ",
     ):
-        assert f"<code>{shown}</code>" in html
+        assert f"{shown}" in text
+    assert '<a href="/oauth/authorize?a=b&amp;c=d">' in html
+    copies = re.findall(r'aria-label="(Copy [^"]+)" hidden>', html)
+    assert (len(copies), len({*copies})) == (11, 11)
+
+
+def test_a_demo_shows_its_doors_and_a_line_with_its_answer_before_its_keys() -> None:
+    html = ask(DEMO, "/").text
+    doors = ("Try the API</a></h3>", "Sign in as a person</a></h3>", "Let time pass</a></h3>")
+    places = [html.index(one) for one in ("One line in your terminal", "200 OK", *doors)]
+    assert places == sorted(places)
+    assert places[-1] < html.index("Client secret")
     assert (
-        f'<a href="/oauth/authorize?a=b&amp;c=d"><code>{BASE}/oauth/authorize?a=b&amp;c=d</code></a>' in html
+        f'curl -H "Authorization: Bearer {TOKEN}" "{BASE}/v3.0/users?role=teacher&amp;limit=1"'
+        in unquoted(html)
     )
-    assert html.count("<pre><code>curl ") == 3
-    assert html.count("<pre><code>rollbook application set ") == 1
-    assert '<a href="/login">' in html
+    assert "&lt;amy&gt;@example.org" in html
+    keys = html.partition('id="keys"')[2]
+    assert all("<details" in part for part in keys.split("Client secret")[:-1])
+
+
+def test_a_real_server_speaks_to_a_pupil_a_district_and_an_operator_before_a_developer() -> None:
+    html = ask(HUB, "/").text
+    assert '<form class="seek" method="get" action="/login"' in html
+    places = [
+        html.index(one)
+        for one in ("I go to school", "I work for a district", "I run this server", "For developers")
+    ]
+    assert places == sorted(places)
+
+
+def unquoted(html: str) -> str:
+    return html.replace("&#34;", '"')
+
+
+def test_the_explorer_of_a_demo_has_its_token() -> None:
     assert f'data-token="{TOKEN}"' in ask(DEMO, "/explorer").text
 
 

@@ -88,7 +88,9 @@ class App:
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
                 *doc_pages.routes(templates),
-                *front.routes(templates, self._extension.published if self._extension else None),
+                *front.routes(
+                    templates, self._extension.published if self._extension else None, self.data.answer
+                ),
                 static_files().route(),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],

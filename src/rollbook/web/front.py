@@ -8,17 +8,23 @@ since every client asks for the same one. Answering the API itself is left to `r
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import orjson
 from anyio import to_thread
 from jinja2 import Environment
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi, versions
+from rollbook.web.data.api import Request as Read
+from rollbook.web.docs import code_lines
+from rollbook.web.http.answers import Answer
 from rollbook.web.http.safety_headers import safety
 
 VIEWER = "vendor/swagger-ui-5.35.0"
@@ -40,19 +46,74 @@ class Published:
     sheet: Callable[[str], object] | None = None
 
 
-def routes(templates: Environment, published: Published | None) -> list[BaseRoute]:
-    """The routes `/`, `/explorer` and `/openapi.json`; what is published is filled in where it helps."""
+def routes(
+    templates: Environment, published: Published | None, reads: Callable[[Read], Answer]
+) -> list[BaseRoute]:
+    """The routes `/`, `/explorer` and `/openapi.json`; what is published is filled in where it helps.
+
+    `reads` answers the request whose answer the front page of a demo shows.
+    """
 
     async def front(request: Request) -> Response:
+        if published is None:
+            return _page(templates, "front.html")
         base = str(request.base_url)
-        lines = curl_lines(base, published.token, published.basic) if published else ()
-        sheet = await to_thread.run_sync(published.sheet, base) if published and published.sheet else None
-        return _page(templates, "front.html", published=published, curl_lines=lines, handout=sheet)
+        return _page(
+            templates,
+            "demo/front.html",
+            published=published,
+            shown=await to_thread.run_sync(_shown, reads, base, published.token),
+            curl_lines=curl_lines(base, published.token, published.basic),
+            handout=await to_thread.run_sync(published.sheet, base) if published.sheet else None,
+        )
 
     async def explorer(_: Request) -> Response:
         return _page(templates, "explorer.html", published=published, viewer=VIEWER)
 
     return [Route("/", front), Route("/explorer", explorer), Route("/openapi.json", _document_handler())]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One request and its real answer, as lines of HTML, with the line to paste."""
+
+    line: str
+    request: Markup
+    answer: Markup
+    status: str
+    took: str
+    size: str
+
+
+def _shown(reads: Callable[[Read], Answer], base: str, token: str) -> Shown:
+    """Ask this server for one teacher, as the line does that the page shows."""
+    *_, version = versions.SPOKEN
+    path, query = f"/{version}/users", "role=teacher&limit=1"
+    read = Read("GET", path, (version, "users"), query, f"Bearer {token}", if_none_match="", takes_gzip=False)
+    begun = time.perf_counter()
+    answer = reads(read)
+    took = (time.perf_counter() - begun) * 1000
+    address, header = f'"{base.rstrip("/")}{path}?{query}"', f'-H "Authorization: Bearer {token}"'
+    return Shown(
+        line=f"curl {header} {address}",
+        request=_coloured(f"curl {header} \\\n  {address}", "bash"),
+        answer=_coloured(_indented(answer.body), "json"),
+        status=f"{answer.status} {HTTPStatus(answer.status).phrase}",
+        took=f"{took:.1f} ms",
+        size=f"{len(answer.body) / 1024:.1f} KB",
+    )
+
+
+def _indented(body: bytes) -> str:
+    """JSON as people read it; a demo may be told to answer with something else."""
+    try:
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")
+
+
+def _coloured(code: str, language: str) -> Markup:
+    return Markup(code_lines.lines(code, language))  # noqa: S704 - each word is escaped there
 
 
 def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str, ...]:
@@ -70,7 +131,8 @@ def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str
 def _page(templates: Environment, template: str, **context: object) -> HTMLResponse:
     # The page shows tokens and the host it was asked under, so no cache may keep it.
     return HTMLResponse(
-        templates.get_template(template).render(context), headers={**safety(), "Cache-Control": "no-store"}
+        templates.get_template(template).render(context),
+        headers={**safety("'self'"), "Cache-Control": "no-store"},
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -45,6 +46,7 @@ def environment(*, in_demo: bool, **shared: object) -> Environment:
         in_demo=in_demo,
         navigation=[entry for entry in NAVIGATION if in_demo or not entry.is_only_in_demo],
         version=__version__,
+        weekday=lambda: datetime.now().astimezone().weekday(),
         **shared,
     )
     return pages

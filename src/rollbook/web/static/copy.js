@@ -1,13 +1,11 @@
 // Makes each copy button work; without a clipboard (plain http on another host) the buttons stay hidden.
-"use strict";
-
 // What happened is also read out: the text of a button that changes is not.
 const said = document.createElement("p");
 said.className = "hide";
 said.setAttribute("role", "status");
 
 async function copy(button) {
-  const line = button.parentElement.querySelector("code").textContent;
+  const line = button.closest(".value, li").querySelector("code").textContent;
   const done = await navigator.clipboard.writeText(line).then(() => "Copied", () => "Not copied");
   button.textContent = said.textContent = done;
   setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 2000);
