@@ -27,14 +27,14 @@ check: $(DEV)
 	$(BIN)/ruff format --check src tests bench tools examples
 	$(BIN)/ruff check src tests bench tools examples
 	$(BIN)/mypy
-	$(BIN)/python tools/docs.py --check
+	$(BIN)/python -m tools.docs --check
 
 format: $(DEV)
 	$(BIN)/ruff format src tests bench tools examples
 	$(BIN)/ruff check --fix src tests bench tools examples
 
 docs: $(DEV)
-	$(BIN)/python tools/docs.py
+	$(BIN)/python -m tools.docs
 
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)

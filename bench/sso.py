@@ -24,7 +24,7 @@ from rollbook.store.accounts import applications, logins
 from rollbook.store.accounts.logins import Grant
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 
 # The codes are made before the server starts, which takes none that is good for longer than its own are.
 GOOD_LONG = {"ROLLBOOK_CODE_SECONDS": "3600"}
@@ -80,8 +80,8 @@ def _prepare(database: Database, repeat: int) -> Prepared:
     secret = applications.rotate_secret(database, application, overlap_seconds=0)
     district = districts.find(database, material.DISTRICT)
     with database.write() as connection:
-        students = people.everybody(
-            connection, people.whole(connection, district.number), role="student", school=""
+        students = people_lookup.everybody(
+            connection, people_lookup.whole(connection, district.number), role="student", school=""
         )
         grants = [
             Grant(application.number, district.number, student.id, "student", "district", BACK, logins.now())

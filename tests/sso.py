@@ -28,7 +28,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer, key_path
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.app import App
 from tests.roster import world
 
@@ -240,8 +240,8 @@ def build(database: Database, address: str, folder: Path) -> World:
 def _ids(database: Database, district: District) -> dict[str, str]:
     found = {}
     with database.read() as connection:
-        access = people.whole(connection, district.number)
+        access = people_lookup.whole(connection, district.number)
         for key in ("amy", "ben", "cem", "dot", "lund", "okoye", "s2"):
-            found[key] = people.find(connection, access, key).id
-        found["gil"] = people.find(connection, access, "gil@example.org").id
+            found[key] = people_lookup.find(connection, access, key).id
+        found["gil"] = people_lookup.find(connection, access, "gil@example.org").id
     return found

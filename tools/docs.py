@@ -1,7 +1,6 @@
-"""Writes the pages of docs/reference/ from the rows, so that they cannot say anything else than the program
-does.
+"""Writes the pages of docs/reference/ from the rows, and the drawing in ARCHITECTURE.md from the imports.
 
-`docs.py` writes them; `docs.py --check` writes nothing, names the stale ones, and then exits with 1.
+`python -m tools.docs` writes them; with `--check` it writes nothing, names the stale ones, and exits with 1.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.roster.problems import PROBLEMS, Problem
 from rollbook.settings import PREFIX, Settings
 from rollbook.web.docs import record_drawing
+from tools import house
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 VERSION = "3.0"
@@ -60,16 +60,17 @@ TABLES: dict[str, tuple[str, ...]] = {
 def main(arguments: list[str]) -> int:
     """Write the pages, or check them. Exit code 1: some are stale; 2: the command line cannot be read."""
     if arguments not in ([], ["--check"]):
-        print("usage: docs.py [--check]", file=sys.stderr)
+        print("usage: python -m tools.docs [--check]", file=sys.stderr)
         return 2
     if arguments == ["--check"]:
         found = stale()
         for name in found:
-            print(f"docs/reference/{name} is stale: run `make docs`", file=sys.stderr)
+            print(f"{name} is stale: run `make docs`", file=sys.stderr)
         return 1 if found else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES:
         (FOLDER / name).write_text(page(), "utf-8")
+    house.PAGE.write_text(house.page(), "utf-8")
     return 0
 
 
@@ -77,7 +78,8 @@ def stale() -> list[str]:
     """Names of the pages that are missing, differ from what the rows say, or are made from nothing."""
     made = {name: page() for name, page in PAGES}
     there = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
-    return sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+    found = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+    return found if house.PAGE.read_text("utf-8") == house.page() else [*found, house.PAGE.name]
 
 
 # --- what pages are made of

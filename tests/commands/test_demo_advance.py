@@ -24,7 +24,7 @@ from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import State
 from rollbook.store.engine.database import open_database
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from tests import demos
 from tests.demos import Demo
 
@@ -72,7 +72,9 @@ def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo:
     database = open_database(str(demo.folder / "rollbook.db"))
     with database.read() as connection:
         access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
-        staff = people.everybody(connection, people.whole(connection, 1), role="staff", school="")
+        staff = people_lookup.everybody(
+            connection, people_lookup.whole(connection, 1), role="staff", school=""
+        )
     several = [person.id for person in staff if len(person.roles) > 1]
     assert access
     assert several

@@ -4,6 +4,7 @@ one."""
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -32,11 +33,25 @@ STILL_UP = {
     ("store", "roster"),
 }
 STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
+# A module, or a name of one, as a string: `rollbook.web.server:create_app`.
+NAMED = re.compile(rf"rollbook\.({'|'.join(STEP)})(\.\w+)*(:\w+)?")
+# The ladders inside packages that have rooms.
+INNER = {
+    "store": (("engine",), ("district",), ("records", "accounts")),
+    "web": (
+        ("http",),
+        ("data", "oauth", "signin", "front", "explorer", "docs", "log", "upkeep"),
+        ("app",),
+        ("server",),
+    ),
+}
 # Invented districts know nothing of the server: they write files, like any SIS.
 NARROW = {"synthetic": {"errors"}}
 
+
 SOURCES = package()
 MODULES = {source.module for source in SOURCES} - {"rollbook"}
+ROOMS = {source.module for source in SOURCES if source.path.stem == "__init__"}
 
 
 def test_every_room_stands_on_the_ladder() -> None:
@@ -61,6 +76,27 @@ def _may(room: str, other: str) -> bool:
     )
 
 
+@pytest.mark.parametrize("package_name", sorted(INNER))
+def test_imports_inside_a_package_go_up_its_ladder_only(package_name: str) -> None:
+    steps = {room: step for step, rooms in enumerate(INNER[package_name]) for room in rooms}
+    wrong = [
+        f"{source.at(node)}: {here} imports {module}"
+        for source in SOURCES
+        if source.room == package_name and (here := _inner(source.module))
+        for module, node in imported(source, MODULES)
+        if module.startswith(f"rollbook.{package_name}.")
+        and (there := _inner(module)) != here
+        and steps[there] >= steps[here]
+    ]
+    assert wrong == []
+
+
+def _inner(module: str) -> str:
+    """The room of a package that a module belongs to: the second name below the package."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 else ""
+
+
 def test_there_is_no_circle() -> None:
     graph = {
         source.module: {module for module, _ in imported(source, MODULES)} - {source.module}
@@ -70,6 +106,21 @@ def test_there_is_no_circle() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_modules_that_strings_name_are_there() -> None:
+    """An import in a string is an import: of the table of commands, of a driver, of a program that is started."""
+    wrong = [
+        f"{source.at(node)}: {node.value}"
+        for source in everything()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and NAMED.fullmatch(node.value)
+        and not any(f"{node.value}.".startswith(f"{module}.") for module in MODULES - ROOMS)
+        and node.value.partition(":")[0] not in MODULES
+    ]
+    assert wrong == []
 
 
 def test_no_import_stands_inside_a_function() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from rollbook.roster.intake.clever.words_for_nothing import is_nothing
+from rollbook.roster.words_for_nothing import is_nothing
 
 WORDS = [
     *(

@@ -14,7 +14,7 @@ from rollbook.errors import Busy
 from rollbook.store.accounts import credentials
 from rollbook.store.district import districts
 from rollbook.store.engine.keys import Sealer
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.store.records.own_record import change_record, keep_true
 from rollbook.web import upkeep
 from tests import world
@@ -42,7 +42,7 @@ def record(reader: Reader) -> Json:
 def person(desk: Desk, name: str) -> str:
     number = desk.now.number
     with desk.database.read() as connection:
-        return people.find(connection, people.whole(connection, number), name).id
+        return people_lookup.find(connection, people_lookup.whole(connection, number), name).id
 
 
 def test_a_pause_begins_and_ends_with_its_days(

@@ -12,7 +12,7 @@ import pytest
 from rollbook.domain.access import Access
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Connection, open_database
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.signin import people_list
 from rollbook.web.signin.people_list import FIRST_OF_EACH, HEADINGS, SHOWN_MAX, Group
 from tests import demos
@@ -30,7 +30,7 @@ def district(folder: Path) -> Iterator[tuple[Connection, Access]]:
     database = open_database(demos.settings_of(folder).database)
     number = districts.find(database, demos.NAME).number
     with database.read() as connection:
-        yield connection, people.whole(connection, number)
+        yield connection, people_lookup.whole(connection, number)
     database.close()
 
 
@@ -51,7 +51,9 @@ def test_to_begin_with_there_are_a_few_of_each_role(district: tuple[Connection, 
     groups, tally = choose(district)
     assert [group.title for group in groups] == [*HEADINGS.values()]
     assert max(counts(groups)) == FIRST_OF_EACH == 4
-    everybody = sum(len(people.everybody(*district, role=role, school="")) for role in ("student", "teacher"))
+    everybody = sum(
+        len(people_lookup.everybody(*district, role=role, school="")) for role in ("student", "teacher")
+    )
     shown, total = re.findall(r"[\d,]+", tally)
     assert int(shown) == sum(counts(groups))
     assert int(total.replace(",", "")) >= everybody
@@ -74,7 +76,7 @@ def test_nobody_stands_twice(district: tuple[Connection, Access]) -> None:
 
 
 def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Connection, Access]) -> None:
-    found = people.search(*district, text="", role="student", school="", limit=5000)
+    found = people_lookup.search(*district, text="", role="student", school="", limit=5000)
     groups, tally = choose(district, role="student")
     assert counts(groups) == [SHOWN_MAX]
     assert tally == f"{SHOWN_MAX} of {len(found)} match; narrow the search."
@@ -87,8 +89,8 @@ def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Conn
 def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(
     district: tuple[Connection, Access],
 ) -> None:
-    for id_, _ in people.schools(*district):
-        pupils = people.search(*district, text="", role="student", school=id_, limit=5000)
+    for id_, _ in people_lookup.schools(*district):
+        pupils = people_lookup.search(*district, text="", role="student", school=id_, limit=5000)
         groups, tally = choose(district, school=id_)
         if len(pupils) > FIRST_OF_EACH:
             assert counts(groups)[0] == FIRST_OF_EACH
@@ -96,7 +98,7 @@ def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(
 
 
 def test_a_search_with_few_matches_shows_all_and_counts_nothing(district: tuple[Connection, Access]) -> None:
-    one = people.search(*district, text="", role="teacher", school="", limit=1)[0]
+    one = people_lookup.search(*district, text="", role="teacher", school="", limit=1)[0]
     groups, tally = choose(district, text=one.email)
     assert ([group.title for group in groups], counts(groups), tally) == (["Teachers"], [1], "")
     assert choose(district, text="nobody is called so") == ([], "")
@@ -106,7 +108,8 @@ def test_somebody_of_two_roles_is_found_by_both(
     district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = next(
-        (one for one in people.everybody(*district, role="staff", school="") if len(one.roles) > 1), None
+        (one for one in people_lookup.everybody(*district, role="staff", school="") if len(one.roles) > 1),
+        None,
     )
     assert both, "the demo has people of two roles"
     for role in both.roles:

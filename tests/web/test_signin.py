@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from tests import sso
 from tests.sso import BACK, OTHER, Browser, World, answer
 
@@ -138,4 +138,9 @@ def test_a_user_token_reaches_its_own_and_nothing_else(world: World, browser: Br
 
 def _schools(world: World) -> list[str]:
     with world.database.read() as connection:
-        return [id_ for id_, _ in people.schools(connection, people.whole(connection, world.district.number))]
+        return [
+            id_
+            for id_, _ in people_lookup.schools(
+                connection, people_lookup.whole(connection, world.district.number)
+            )
+        ]

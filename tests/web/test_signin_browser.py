@@ -15,7 +15,7 @@ from rollbook.store.accounts import applications, credentials
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.signin import badge_sheet
 from tests import sso
 from tests.sso import BACK, Club, World
@@ -291,9 +291,9 @@ def test_badges_fit_a_phone_and_begin_a_new_sheet_for_each_class(
     page: Page, world: World, tmp_path: Path
 ) -> None:
     with world.database.read() as connection:
-        access = people.whole(connection, world.district.number)
-        pupils = people.everybody(connection, access, role="student", school="")
-        schools = dict(people.schools(connection, access))
+        access = people_lookup.whole(connection, world.district.number)
+        pupils = people_lookup.everybody(connection, access, role="student", school="")
+        schools = dict(people_lookup.schools(connection, access))
     given = [(pupil, credentials.new_badge()) for pupil in pupils]
     file = tmp_path / "badges.html"
     file.write_text(

@@ -10,7 +10,7 @@ from httpx import Response
 
 from rollbook.store.accounts import applications
 from rollbook.store.district import districts
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from tests.sso import BACK, OTHER, Browser, Club, World, answer, links, words
 
 
@@ -91,7 +91,7 @@ def test_somebody_who_left_the_roster_can_still_sign_out(
 ) -> None:
     home = browser.sign_in("amy").url.path
     with monkeypatch.context() as patched:
-        patched.setattr(people, "get", lambda *_: None)
+        patched.setattr(people_lookup, "get", lambda *_: None)
         gone = browser.get(home)
     assert (gone.status_code, "You are still signed in" in words(gone)) == (403, True)
     assert browser.press(gone, "/logout").headers["location"] == home

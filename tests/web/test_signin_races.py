@@ -19,7 +19,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import timestamp
 from rollbook.store.engine import keys
 from rollbook.store.engine.database import Connection, Database, open_database
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from tests.sso import Browser, World, answer
 
 Change = Callable[[Connection], object]
@@ -262,8 +262,8 @@ def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = world.browser()
-    page, real, amy = browser.follow(browser.get("/login")), people.get, iter((True,))
-    monkeypatch.setattr(people, "get", lambda *given: real(*given) if next(amy, False) else None)
+    page, real, amy = browser.follow(browser.get("/login")), people_lookup.get, iter((True,))
+    monkeypatch.setattr(people_lookup, "get", lambda *given: real(*given) if next(amy, False) else None)
     got = browser.press(page, person=world.ids["amy"])
     assert (got.status_code, "Your account is not there any more." in got.text) == (403, True)
 

@@ -10,7 +10,7 @@ from rollbook.auth import passwords
 from rollbook.domain.reading_rules import Rules
 from rollbook.store.accounts import audit, credentials
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.sync import How, inspection, run
 from tests.roster import world as files
 from tests.sso import FILES, STUDENTS, Browser, World
@@ -196,7 +196,9 @@ def _stored(world: World, username: str) -> list[credentials.Credential]:
 def test_everybody_has_one_row_for_each_role(world: World) -> None:
     with world.database.read() as connection:
         found = credentials.by_email(connection, world.district.number, "OKOYE@example.org")
-        person = people.find(connection, people.whole(connection, world.district.number), "okoye@example.org")
+        person = people_lookup.find(
+            connection, people_lookup.whole(connection, world.district.number), "okoye@example.org"
+        )
     assert found == [(person.id, "teacher"), (person.id, "staff")]
 
 

@@ -18,7 +18,7 @@ from rollbook.store.accounts import logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Session
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people, record_pages
+from rollbook.store.records import people_lookup, record_pages
 
 _TEACHERS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/users/{id}/myteachers")
 
@@ -50,8 +50,8 @@ def enter(
     `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its
     end.
     """
-    whole = people.whole(connection, session.district)
-    person = people.get(connection, whole, session.user_id)
+    whole = people_lookup.whole(connection, session.district)
+    person = people_lookup.get(connection, whole, session.user_id)
     if person is None:
         return Entry("unshared")
     roles = [

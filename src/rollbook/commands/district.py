@@ -9,7 +9,7 @@ from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.store.district import choices, districts
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.store.records.own_record import change_record
 from rollbook.sync import standing
 
@@ -103,7 +103,7 @@ def contact(district: str, user: str, database: str | None) -> None:
             chosen = (
                 None
                 if user == "nobody"
-                else people.find(connection, people.whole(connection, owner.number), user)
+                else people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
             )
         change_record(store, owner, "contact", {"contact": chosen.id if chosen else None})
     click.echo(f"{owner.name}: {chosen.name if chosen else 'nobody'} is named as contact")

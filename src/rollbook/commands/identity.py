@@ -24,9 +24,9 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import sealer
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.store.records.own_record import keep_true
-from rollbook.store.records.people import Person
+from rollbook.store.records.people_lookup import Person
 from rollbook.web.signin import badge_sheet
 
 
@@ -46,7 +46,7 @@ def token(application: str, user: str, district: str | None, database: str | Non
     with opened(settings) as store:
         found, owner = applications.find(store, application), _only(store, district)
         with store.write() as connection:
-            person = people.find(connection, people.whole(connection, owner.number), user)
+            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
             session = Session(
                 "", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now()
             )
@@ -122,7 +122,7 @@ def sign_out(district: str, user: str, database: str | None) -> None:
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
         with store.read() as connection:
-            person = people.find(connection, people.whole(connection, owner.number), user)
+            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
         with store.write() as connection:
             ended = logins.end_all(connection, owner.number, person.id)
         with store.write() as connection:
@@ -165,12 +165,12 @@ def print_badges(
     with opened(settings) as store:
         owner = districts.find(store, district)
         with store.read() as connection:
-            access = people.whole(connection, owner.number)
-            schools = dict(people.schools(connection, access))
+            access = people_lookup.whole(connection, owner.number)
+            schools = dict(people_lookup.schools(connection, access))
             chosen = (
-                [people.find(connection, access, user) for user in users]
+                [people_lookup.find(connection, access, user) for user in users]
                 if users
-                else people.everybody(
+                else people_lookup.everybody(
                     connection, access, role=role, school=_school(connection, access, school)
                 )
             )
@@ -224,14 +224,14 @@ def revoke(district: str, user: str, database: str | None) -> None:
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
         with store.write() as connection:
-            person = people.find(connection, people.whole(connection, owner.number), user)
+            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
             had_one = credentials.take_badge(connection, owner.number, person.id)
         keep_true(store)
     click.echo(f"the badge of {person.name} is revoked" if had_one else f"{person.name} has no badge")
 
 
 def _school(connection: Connection, access: Access, asked: str) -> str:
-    known = people.school_names(connection, access)
+    known = people_lookup.school_names(connection, access)
     if asked and asked not in known:
         raise Unknown(f"no school has the SIS id, name or id {asked!r}")
     return known[asked] if asked else ""

@@ -24,7 +24,7 @@ from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import event_feed, people
+from rollbook.store.records import event_feed, people_lookup
 from rollbook.sync import How, Sync
 
 # Exit code of an edit that waits for a person, as for a sync that is held.
@@ -278,7 +278,7 @@ def _check_schools(store: Database, owner: District, share: narrowing.Share | No
     if not named or not owner.snapshot:
         return
     with store.read() as connection:
-        known = people.school_names(connection, people.whole(connection, owner.number))
+        known = people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
     for school in named:
         if school not in known:
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")

@@ -19,7 +19,7 @@ from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import ARRIVED
 
 # An address to show how one's own is registered.
@@ -144,7 +144,7 @@ def _user_keys(connection: Connection) -> list[Key]:
 
 
 def _user_key(connection: Connection, token: str, access: Access) -> Key:
-    person = people.get(connection, people.whole(connection, access.district), access.user)
+    person = people_lookup.get(connection, people_lookup.whole(connection, access.district), access.user)
     name = person.name if person else ""
     opens = f"a login of {name}, {access.role.replace('_', ' ')}"
     return Key(

@@ -28,7 +28,7 @@ from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, Person, State
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.sync import How
 from rollbook.synthetic import days, stories, writer
 from rollbook.synthetic.stories import Night
@@ -177,7 +177,9 @@ class _Demo:
     def _person(self, sis_id: str) -> Person:
         with self.database.read() as connection:
             try:
-                found = people.find(connection, people.whole(connection, self.district.number), sis_id)
+                found = people_lookup.find(
+                    connection, people_lookup.whole(connection, self.district.number), sis_id
+                )
             except Unknown:
                 return Person(sis_id, "", "")
         return Person(sis_id, found.name, found.id)

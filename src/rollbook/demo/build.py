@@ -30,9 +30,9 @@ from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import digest, sealer
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import event_feed, people
+from rollbook.store.records import event_feed, people_lookup
 from rollbook.store.records.own_record import change_record
-from rollbook.store.records.people import Person
+from rollbook.store.records.people_lookup import Person
 from rollbook.sync import How
 from rollbook.synthetic import days, writer
 
@@ -79,8 +79,8 @@ def _first_district(
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
     sync.run(database, district, files, settings, how=How(moment=BEGIN, note=state.as_note()))
     with database.read() as connection:
-        whole = people.whole(connection, district.number)
-        found = people.search(connection, whole, text="", role="district_admin", school="", limit=1)
+        whole = people_lookup.whole(connection, district.number)
+        found = people_lookup.search(connection, whole, text="", role="district_admin", school="", limit=1)
     if found:
         change_record(database, district, "contact", {"contact": found[0].id})
     return district
@@ -131,10 +131,10 @@ def renew_user_tokens(database: Database, access: Access, district: District) ->
     who is there."""
     application = applications.find(database, access.client_id)
     with database.write() as connection:
-        whole = people.whole(connection, district.number)
+        whole = people_lookup.whole(connection, district.number)
         for token, role in published.USER_TOKENS:
             known = logins.resolve(connection, token, in_demo=True)
-            holder = people.get(connection, whole, known.user) if known else None
+            holder = people_lookup.get(connection, whole, known.user) if known else None
             if holder and role in holder.roles:
                 continue
             logins.revoke(connection, digest(token))
@@ -148,7 +148,7 @@ def renew_user_tokens(database: Database, access: Access, district: District) ->
 def _holder(connection: Connection, whole: Access, role: str) -> Person | None:
     """Somebody of the role, and of no other if possible: many clients take the first role that a person has
     for the only one."""
-    found = people.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
+    found = people_lookup.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
     return min(found, key=lambda person: len(person.roles), default=None)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rollbook.roster.intake.clever.words_for_nothing import tells_who
+from rollbook.roster.words_for_nothing import tells_who
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb

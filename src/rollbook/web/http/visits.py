@@ -33,7 +33,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import Sealer
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.urls import networks
 from rollbook.web.http import inline_or_thread
 from rollbook.web.http.safety_headers import safety
@@ -260,7 +260,9 @@ class Desk:
                 if session is None:
                     return None
                 district = districts.by_number(connection, session.district)
-                person = people.get(connection, people.whole(connection, session.district), session.user_id)
+                person = people_lookup.get(
+                    connection, people_lookup.whole(connection, session.district), session.user_id
+                )
         except Busy:
             return None
         return Who(person.name if person else "", district.name, f"/in/{districts.slug(district)}")

@@ -23,7 +23,7 @@ from rollbook.store.accounts.logins import Grant, Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import Desk, Visit, asked_before, way_back
 from rollbook.web.oauth import redirect_hints
 
@@ -142,7 +142,9 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
             return _send_error(desk, redirect_uri, ask, issuer, problem)
         decided = entry.enter(connection, application, session)
         here = districts.by_number(connection, session.district)
-        person = people.get(connection, people.whole(connection, session.district), session.user_id)
+        person = people_lookup.get(
+            connection, people_lookup.whole(connection, session.district), session.user_id
+        )
     if decided.outcome == "wrong type":
         mender = f"the makers of {application.name} choose for whom it is"
         raise SignInStopped(

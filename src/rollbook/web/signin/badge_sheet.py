@@ -16,7 +16,7 @@ import segno
 from markupsafe import Markup
 
 from rollbook.contract.clever.fields import GRADES
-from rollbook.store.records.people import Person
+from rollbook.store.records.people_lookup import Person
 from rollbook.web.http.static_files import ROOT
 from rollbook.web.http.templates import environment
 from rollbook.web.signin.people_list import TITLES

@@ -15,7 +15,7 @@ from rollbook.store.accounts import audit, credentials
 from rollbook.store.accounts.credentials import Provider
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import Desk, Visit
 from rollbook.web.signin.login import open_session
 
@@ -66,9 +66,9 @@ def come_back(desk: Desk, visit: Visit) -> Response:
         _note_failure(desk, visit, district, str(error))
         raise
     with desk.database.read() as connection:
-        access = people.whole(connection, district.number)
+        access = people_lookup.whole(connection, district.number)
         known = credentials.by_email(connection, district.number, email)
-        found = [(user_id, role) for user_id, role in known if people.get(connection, access, user_id)]
+        found = [(user_id, role) for user_id, role in known if people_lookup.get(connection, access, user_id)]
     if len({id_ for id_, _ in found}) != 1:
         _note_failure(desk, visit, district, "not one person of the roster has that email")
         raise _unknown(provider, district.name)

@@ -22,7 +22,7 @@ from rollbook.store.accounts.logins import Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people
+from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import COSTLY_MAX, Desk, Visit, asked_before, onward
 from rollbook.web.signin import people_list
 
@@ -122,7 +122,7 @@ def _login_page(
             "is_only": districts.only(connection) is not None,
         }
         if desk.in_demo:
-            access = people.whole(connection, district.number)
+            access = people_lookup.whole(connection, district.number)
             context |= people_list.choice(
                 connection, access, visit.asked("q"), visit.asked("role"), visit.asked("school")
             )
@@ -146,7 +146,9 @@ def _login_page(
 
 def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response:
     with desk.database.read() as connection:
-        person = people.get(connection, people.whole(connection, district.number), visit.form["person"])
+        person = people_lookup.get(
+            connection, people_lookup.whole(connection, district.number), visit.form["person"]
+        )
     if person is None:
         return _login_page(desk, visit, district, message="That person is not there any more.", status=400)
     return open_session(desk, visit, district, person.id, person.roles[0], "demo")
@@ -161,9 +163,9 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
     with desk.database.read() as connection:
         is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
         is_familiar = is_slowed and throttle.is_familiar(connection, limit)
-        active = people.whole(connection, district.number)
+        active = people_lookup.whole(connection, district.number)
         known = credentials.by_username(connection, district.number, username)
-        candidates = [one for one in known if people.get(connection, active, one.user_id)]
+        candidates = [one for one in known if people_lookup.get(connection, active, one.user_id)]
     if is_shut or (is_slowed and not is_familiar and not _take_turn(desk, limit)):
         return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
@@ -218,7 +220,7 @@ def open_session(
     gone meanwhile."""
 
     def enter(connection: Connection) -> str:
-        if people.get(connection, people.whole(connection, district.number), user_id) is None:
+        if people_lookup.get(connection, people_lookup.whole(connection, district.number), user_id) is None:
             raise SignInStopped(
                 "Your account is not there any more.", f"an administrator of {district.name}", 403
             )
@@ -299,7 +301,11 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
         # A good badge works on while others' attempts from the same school are held back.
         holder = credentials.badge_holder(connection, code)
         is_throttled = holder is None and throttle.is_shut(connection, limit)
-        person = people.get(connection, people.whole(connection, holder[0]), holder[1]) if holder else None
+        person = (
+            people_lookup.get(connection, people_lookup.whole(connection, holder[0]), holder[1])
+            if holder
+            else None
+        )
         district = districts.by_number(connection, holder[0]) if holder else None
     if is_throttled:
         return _badge_page(desk, visit, message=WAIT, status=429)
@@ -332,7 +338,7 @@ def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response
 def _portal(
     desk: Desk, visit: Visit, connection: Connection, district: District, session: Session
 ) -> Response:
-    person = people.get(connection, people.whole(connection, district.number), session.user_id)
+    person = people_lookup.get(connection, people_lookup.whole(connection, district.number), session.user_id)
     if person is None:
         raise SignInStopped(
             "Your account is not there any more.", f"an administrator of {district.name}", 403

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rollbook.contract.clever.tiers import LOGIN_ROLES
 from rollbook.domain.access import Access
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people
-from rollbook.store.records.people import Person
+from rollbook.store.records import people_lookup
+from rollbook.store.records.people_lookup import Person
 
 FIRST_OF_EACH = 4
 SHOWN_MAX = 30
@@ -43,7 +43,7 @@ class Group:
 def choice(connection: Connection, access: Access, text: str, role: str, school: str) -> dict[str, object]:
     """What the page shows: the people, how many more there are, and what was asked for."""
     text, role = text[:100], role if role in LOGIN_ROLES else ""
-    names = dict(people.schools(connection, access))
+    names = dict(people_lookup.schools(connection, access))
     found = {
         each: _found(connection, access, text, each, school, is_only=bool(role)) for each in _asked(role)
     }
@@ -81,7 +81,7 @@ def _found(
     connection: Connection, access: Access, text: str, role: str, school: str, *, is_only: bool
 ) -> list[Person]:
     """Who matches. Somebody of two roles stands under the first, unless only the other one was asked for."""
-    matched = people.search(connection, access, text=text, role=role, school=school, limit=MATCHED_MAX)
+    matched = people_lookup.search(connection, access, text=text, role=role, school=school, limit=MATCHED_MAX)
     if is_only:
         return matched
     matched = [person for person in matched if person.roles[0] == role]

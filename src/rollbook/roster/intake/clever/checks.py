@@ -11,9 +11,10 @@ from duckdb import DuckDBPyConnection
 
 from rollbook.contract.clever.columns import FILES
 from rollbook.domain.reading_rules import Rules
-from rollbook.roster import quotable_cells
+from rollbook.roster import words_for_nothing
 from rollbook.roster.findings import Problems
-from rollbook.roster.intake.clever import readings, repeated_rows, words_for_nothing
+from rollbook.roster.intake import quotable_cells
+from rollbook.roster.intake.clever import readings, repeated_rows
 from rollbook.roster.intake.clever.checking import Check, table_of
 from rollbook.roster.intake.clever.levels import levels
 from rollbook.roster.intake.csv.raw_tables import Tables

@@ -13,7 +13,7 @@ from typing import Final
 
 import duckdb
 
-from rollbook.roster.intake.clever.words_for_nothing import is_nothing
+from rollbook.roster.words_for_nothing import is_nothing
 
 TABLE: Final = "roster_credentials"
 # What stands in place of a password that is a word for nothing: no digest, and it opens nothing.

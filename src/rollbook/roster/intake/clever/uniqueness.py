@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from rollbook.contract.clever.columns import FILES, PASSWORD, columns_of
-from rollbook.roster.intake.clever import words_for_nothing
+from rollbook.roster import words_for_nothing
 from rollbook.roster.intake.clever.checking import Check, table_of
 from rollbook.roster.intake.clever.sign_in_columns import NO_PASSWORD
 from rollbook.roster.problems import (

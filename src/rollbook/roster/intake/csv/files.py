@@ -19,7 +19,8 @@ import duckdb
 
 from rollbook.contract.clever.columns import BLANKS, FILES, PASSWORD, File, columns_of
 from rollbook.errors import SourceRejected
-from rollbook.roster import findings, quotable_cells
+from rollbook.roster import findings
+from rollbook.roster.intake import quotable_cells
 from rollbook.roster.intake.clever import sign_in_columns
 from rollbook.roster.intake.csv import csv_text, descriptors, folder, header, layout, no_data_rows, raw_tables
 from rollbook.roster.intake.csv.folder import Unusable

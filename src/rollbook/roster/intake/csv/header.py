@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rollbook.contract.clever.columns import EXTENSION_PREFIX, Column, File, columns_of, header_key, trimmed
-from rollbook.roster import quotable_cells
+from rollbook.roster.intake import quotable_cells
 from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.problems import (
     BadHeader,

@@ -1,0 +1,86 @@
+"""Files, functions and parameter lists stay short, and a bare name finds one file."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+
+from tests.house.sources import Source, package
+
+LINES_MAX, FUNCTION_LINES_MAX, PARAMETERS_MAX = 400, 60, 8
+
+# Files of rows: one class or one row after the other, which a reader looks up and does not read through.
+ROWS = {
+    "rollbook.contract.clever.columns",
+    "rollbook.contract.clever.fields",
+    "rollbook.roster.problems",
+}
+# Files that hold two things, and are to be split.
+STILL_LONG = {
+    "rollbook.contract.clever.openapi",
+    "rollbook.roster.views.narrowing",
+    "rollbook.roster.views.projection",
+    "rollbook.store.district.districts",
+    "rollbook.store.records.commits",
+    "rollbook.store.records.record_pages",
+    "rollbook.web.data.api",
+    "rollbook.web.signin.login",
+}
+# A migration is one list of statements that is never edited once it is released.
+LISTS = {
+    "rollbook.store.engine.migrations.first_tables",
+    "rollbook.store.engine.migrations.identity_tables",
+    "rollbook.sync.edits.share",
+}
+
+SOURCES = package()
+
+
+def _functions(source: Source) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [
+        node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def test_no_file_is_long() -> None:
+    lengths = {source.module: len(source.path.read_text("utf-8").splitlines()) for source in SOURCES}
+    assert {
+        name: lines for name, lines in lengths.items() if lines > LINES_MAX and name not in ROWS | STILL_LONG
+    } == {}
+    assert {name for name in ROWS | STILL_LONG if lengths[name] <= LINES_MAX} == set(), (
+        "no exception any more"
+    )
+
+
+def test_no_function_is_long() -> None:
+    long = {
+        f"{source.module}.{function.name}"
+        for source in SOURCES
+        for function in _functions(source)
+        if (function.end_lineno or 0) - function.lineno >= FUNCTION_LINES_MAX
+    }
+    assert long == LISTS
+
+
+def test_no_function_takes_many_parameters() -> None:
+    many = [
+        f"{source.at(function)}: {function.name}"
+        for source in SOURCES
+        for function in _functions(source)
+        # A command's parameters are its options, each documented at the option.
+        if source.room != "commands" and _parameters(function) > PARAMETERS_MAX
+    ]
+    assert sorted(place.split(": ")[1] for place in many) == ["_body", "create", "set_provider"]
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    names = [
+        each.arg for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    ]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def test_a_bare_name_finds_one_file() -> None:
+    """Commands are named as they are typed, and so may share a name with what they call."""
+    named = Counter(s.path.stem for s in SOURCES if s.room != "commands" and s.path.stem != "__init__")
+    assert [name for name, times in named.items() if times > 1] == []
