@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -26,12 +26,13 @@ LOCAL = "http://127.0.0.1:8400"
 
 @dataclass(frozen=True, slots=True)
 class DocPage:
-    """One page. `chapter` is None for a page that stands in no list."""
+    """One page. `above` names the chapter or the page that it belongs to."""
 
     entry: Entry
-    chapter: Chapter | None
+    above: Entry | None
     html: str
     headings: tuple[Heading, ...]
+    is_broad: bool = False
     before: Entry | None = None
     after: Entry | None = None
 
@@ -46,7 +47,6 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         known = doc_sources.files(folder)
-        self.chapters = doc_sources.chapters(folder, known)
         self.images = {
             doc_sources.address_of(path): folder / path
             for path in known
@@ -54,6 +54,7 @@ class Library:
         }
         self._known = {path for path in known if doc_sources.is_page(path) or doc_sources.is_program(path)}
         self._made = dict(self._render(folder))
+        self.chapters = tuple(map(self._summed_up, doc_sources.chapters(folder, known)))
         self.pages = {page.entry.address: page for page in self._pages(folder)}
         self._index = SearchIndex(self._places())
 
@@ -82,6 +83,14 @@ class Library:
             text = (folder / path).read_text("utf-8")
             yield path, render(text, partial(self._address, path), partial(_drawing, path))
 
+    def _summed_up(self, chapter: Chapter) -> Chapter:
+        """The chapter, with what each page says first where its list says nothing about it."""
+        entries = (
+            entry if entry.summary else replace(entry, summary=self._made[entry.path].lead)
+            for entry in chapter.entries
+        )
+        return replace(chapter, entries=tuple(entries))
+
     def _address(self, path: str, link: str) -> str | None:
         """Where a link of a file leads: another page, a heading, an image, another site; None for a file that
         is not served."""
@@ -108,14 +117,15 @@ class Library:
             before = row[place - 1][1] if place else None
             after = row[place + 1][1] if place + 1 < len(row) else None
             named = Entry(entry.path, made.title or entry.title, entry.summary)
-            yield DocPage(named, chapter, made.html, made.headings, before, after)
+            above = Entry("", chapter.title)
+            yield DocPage(named, above, made.html, made.headings, made.is_broad, before, after)
         listed = {entry.path for _, entry in row}
         for path in sorted(self._known - listed):
             if doc_sources.is_program(path):
-                yield _program(folder, path)
+                yield _program(folder, path, self._made.get("examples/README.md"))
             elif path.count("/") > 1 and doc_sources.address_of(path) != ADDRESS:
                 made = self._made[path]
-                yield DocPage(Entry(path, made.title or path), None, made.html, made.headings)
+                yield DocPage(Entry(path, made.title or path), None, made.html, made.headings, made.is_broad)
 
     def _places(self) -> Iterator[Findable]:
         for page in self.pages.values():
@@ -132,13 +142,14 @@ def _drawing(path: str, source: str) -> str | None:
     return figure() if path.startswith("docs/reference/") and source == DRAWING else None
 
 
-def _program(folder: Path, path: str) -> DocPage:
+def _program(folder: Path, path: str, about: Rendered | None) -> DocPage:
     """The page of a program: its text, with lines numbered."""
     data = (folder / path).read_bytes()[: doc_sources.PROGRAM_BYTES_MAX]
     text = data.decode("utf-8", "replace")
     html = code_block(text, language_of_file(path), f"Program {escape(posixpath.basename(path))}")
     entry = Entry(path, posixpath.basename(path), _first_sentence(text))
-    return DocPage(entry, None, html, ())
+    above = Entry("examples/README.md", about.title) if about else None
+    return DocPage(entry, above, html, (), is_broad=True)
 
 
 def _first_sentence(text: str) -> str:

@@ -18,6 +18,7 @@ from rollbook.web.docs import explorer_links
 from rollbook.web.docs.code_lines import language_of, lines
 
 _LEAD_LENGTH_MAX = 260
+_BROAD_COLUMNS_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A page: its title, the HTML below the title, its headings, and its sections."""
+    """A page: its title, the HTML below the title, its headings, and its sections; `is_broad` says that it needs the
+    whole width, and `lead` what it is about."""
 
     title: str
     html: str
     headings: tuple[Heading, ...]
     sections: tuple[Section, ...]
+    is_broad: bool
+    lead: str
 
 
 @dataclass(slots=True)
@@ -62,6 +66,8 @@ class _Page:
     open_links: list[str] = field(default_factory=list)
     is_first_cell: bool = False
     has_head: bool = True
+    is_broad: bool = False
+    lead: str = ""
 
     def anchor(self, text: str) -> str:
         """The anchor that other pages use for a heading, unique on the page."""
@@ -99,7 +105,7 @@ def render(
     page.sections.append(Section("", ""))
     _prepare(tokens, page)
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {"page": page})
-    return Rendered(title, html, tuple(page.headings), tuple(page.sections))
+    return Rendered(title, html, tuple(page.headings), tuple(page.sections), page.is_broad, page.lead)
 
 
 def _prepare(tokens: list[Token], page: _Page) -> None:
@@ -107,6 +113,7 @@ def _prepare(tokens: list[Token], page: _Page) -> None:
     tokens[:] = [token for token in tokens if token.type != "html_block"]
     if len(tokens) > 1 and tokens[0].type == "paragraph_open" and len(_text(tokens[1])) <= _LEAD_LENGTH_MAX:
         tokens[0].attrSet("class", "lead")
+        page.lead = _text(tokens[1])
     headings: list[Heading] = []
     row_at = -1
     for place, token in enumerate(tokens):
@@ -179,7 +186,9 @@ def _heading_close(tokens: Sequence[Token], at: int, _: _Page) -> str:
 
 def _table_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
     label = escape(page.label("Table"))
-    narrow = " slim" if _columns(tokens, at) <= 2 else ""
+    columns = _columns(tokens, at)
+    page.is_broad |= columns >= _BROAD_COLUMNS_MIN
+    narrow = " slim" if columns <= 2 else ""
     table = f'<table class="register{narrow}">\n'
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}'
 
@@ -246,6 +255,7 @@ def _link_close(_tokens: Sequence[Token], _at: int, page: _Page) -> str:
 def _image(tokens: Sequence[Token], at: int, page: _Page) -> str:
     source = str(tokens[at].attrGet("src") or "")
     if drawn := page.figure(source):
+        page.is_broad = True
         return drawn
     address = page.address_of(source)
     said = escape(tokens[at].content)
