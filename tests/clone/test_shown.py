@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from rollbook import sync
+from rollbook.contract.clever import view_spec
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
-from rollbook.roster.views import narrowing
 from rollbook.settings import Settings
 from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
@@ -22,7 +23,7 @@ from tests.clone.test_copy import STRANGE, bodies
 NORTH, SOUTH, EDNA, BART, LISA, HOMER, CLASS = (
     id_of(number) for number in (1, 21, 10, 1_000, 1_001, 5_000, 9_000)
 )
-EVERYTHING = Spec((*SECURE_SYNC, *SENSITIVE), sensitive=tuple(narrowing.SENSITIVE_FIELDS))
+EVERYTHING = Spec((*SECURE_SYNC, *SENSITIVE), sensitive=tuple(view_spec.SENSITIVE_FIELDS))
 
 Record = dict[str, Any]
 
@@ -54,7 +55,7 @@ def student(id_: str, **role: Any) -> Record:
 
 
 def share(given: object, **more: Any) -> Spec:
-    return Spec(EVERYTHING.scopes, narrowing.parse(given), **more)
+    return Spec(EVERYTHING.scopes, shares.parse(given), **more)
 
 
 def test_an_application_with_the_scope_for_students_alone_sees_nobody_else(sees: Any, source: Stub) -> None:
@@ -219,7 +220,7 @@ def test_lists_of_another_form_show_nobody_who_is_not_shared(odd: Any, sees: Any
     )
     source.put("users", {"id": HOMER, "roles": {"contact": {"student_relationships": odd}}})
     rules = [{"kind": "section"}, {"kind": "teacher"}]
-    seen = sees(Spec(("read:sections", "read:student_contacts"), narrowing.parse({"rules": rules})))
+    seen = sees(Spec(("read:sections", "read:student_contacts"), shares.parse({"rules": rules})))
     assert LISA not in json.dumps(seen)
     assert LISA in json.dumps(sees(EVERYTHING))
 
@@ -269,7 +270,7 @@ def test_undo_and_another_clone_keep_to_what_is_shared(
     source.put("users", student(BART, school=NORTH, ell_status="Y"))
     spec = Spec(
         SECURE_SYNC,
-        narrowing.parse({"rules": [{"kind": "student", "where": [["first", "equals any of", "Bart"]]}]}),
+        shares.parse({"rules": [{"kind": "student", "where": [["first", "equals any of", "Bart"]]}]}),
     )
     before = sees(spec)
     source.put("users", student(BART, school=NORTH, ell_status="N", grade="5"), student(LISA, ell_status="Y"))

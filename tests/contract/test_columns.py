@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rollbook.contract.clever.column_values import VALUE, VALUES
 from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File
+from rollbook.domain.roster_tables import CELLS
 from tests.contract import facts
 from tests.contract.facts import ColumnFact, Word, differences
 
@@ -98,3 +99,16 @@ def test_accepted_words_and_their_glosses_are_those_of_the_specification() -> No
 
 def test_each_kind_of_values_is_used_by_a_column() -> None:
     assert {column.values for column in COLUMNS if column.values} == {values.name for values in VALUES}
+
+
+# Columns of the roster that name another record, which a rule of a share does not compare as text.
+REFERENCES = ("school", "course", "term")
+
+
+def test_the_rosters_cells_are_those_that_files_feed() -> None:
+    fed = [column.feeds.partition(".")[::2] for column in COLUMNS if column.feeds]
+    expected = {
+        source: {name for table, name in fed if table == f"roster_{source}" and name not in REFERENCES}
+        for source in CELLS
+    }
+    assert {source: set(cells) for source, cells in CELLS.items()} == expected

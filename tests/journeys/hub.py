@@ -18,9 +18,9 @@ import httpx
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
-from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts

@@ -21,8 +21,8 @@ import pytest
 
 from rollbook.contract.clever import event_rows
 from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
+from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
-from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
 from rollbook.store.accounts import applications
 from rollbook.store.engine.database import open_database
 from rollbook.store.records import event_feed as events_store

@@ -27,10 +27,10 @@ from hypothesis import strategies as st
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.contract.clever.event_rows import DATES, previous_attributes, shown
+from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.domain.access import SECURE_SYNC
+from rollbook.domain.guard import GUARDED, Threshold
 from rollbook.domain.kinds import KIND, ROLE
-from rollbook.roster.views.guard import GUARDED, Threshold
-from rollbook.roster.views.narrowing import SENSITIVE_FIELDS
 from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District

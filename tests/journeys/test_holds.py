@@ -23,8 +23,8 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.domain.access import Access
+from rollbook.domain.guard import Threshold
 from rollbook.errors import BadSetting, Busy, Refused, RollbookError, SourceRejected, Unknown
-from rollbook.roster.views.guard import Threshold
 from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollbook.roster.views.guard import GUARDED, NAMED, Counts, Reason, Threshold, reasons
+from rollbook.domain.guard import GUARDED, NAMED, Counts, Reason, Threshold, reasons
 
 
 def found(kind: str, counts: Counts, limits: Threshold | None = None) -> list[str]:

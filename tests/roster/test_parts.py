@@ -12,9 +12,10 @@ import duckdb
 import pytest
 
 from rollbook import sync
+from rollbook.domain import shares
 from rollbook.roster import parts
 from rollbook.roster.intake.csv import raw_tables
-from rollbook.roster.views import diff, narrowing
+from rollbook.roster.views import diff
 from rollbook.store.accounts import applications, connections
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Row, open_database
@@ -129,7 +130,7 @@ def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
                 view = sync.view_of(
                     database,
                     hub.district,
-                    replace(application.asks, share=narrowing.parse(share)),
+                    replace(application.asks, share=shares.parse(share)),
                     hub.settings,
                 )
                 connections.connect(database, Sealer(key_path(hub.settings)), application, hub.district, view)

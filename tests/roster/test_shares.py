@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from rollbook.domain import shares
 from rollbook.domain.reading_rules import Rules
 from rollbook.errors import BadSetting
 from rollbook.roster.intake.clever import checks, normalize
@@ -28,13 +29,13 @@ ANY = some.recursive(
     max_leaves=8,
 )
 NAMES = some.sampled_from(
-    sorted({name for kind in narrowing.FIELDS.values() for name in kind} | {"school"})
+    sorted({name for kind in shares.FIELDS.values() for name in kind} | {"school"})
 ) | TEXTS.map("ext.{}".format)
-CONDITIONS = some.tuples(NAMES | ANY, some.sampled_from(list(narrowing.OPERATORS)) | ANY).flatmap(
+CONDITIONS = some.tuples(NAMES | ANY, some.sampled_from(shares.OPERATORS) | ANY).flatmap(
     lambda start: some.lists(TEXTS | ANY, max_size=3).map(lambda values: [*start, *values])
 )
 RULES = some.fixed_dictionaries(
-    {"kind": some.sampled_from(list(narrowing.KINDS)) | ANY},
+    {"kind": some.sampled_from(list(shares.KINDS)) | ANY},
     optional={
         "where": some.lists(CONDITIONS, max_size=3) | ANY,
         "with": some.lists(some.sampled_from(("sections", "students", "schools")), max_size=2) | ANY,
@@ -47,16 +48,16 @@ SHARES = some.fixed_dictionaries(
 
 
 def _sound(kind: str) -> Any:
-    names = some.sampled_from(sorted(narrowing.FIELDS[kind]))
+    names = some.sampled_from(sorted(shares.FIELDS[kind]))
     own = some.from_regex(r"ext\.[^.\s\x00]{1,5}", fullmatch=True)
     field = names if kind == "admin" else names | some.just("school") | own
     condition = some.tuples(
-        field, some.sampled_from(list(narrowing.OPERATORS)), TEXTS.filter(_is_text), TEXTS.filter(_is_text)
+        field, some.sampled_from(shares.OPERATORS), TEXTS.filter(_is_text), TEXTS.filter(_is_text)
     )
-    words = some.sampled_from(narrowing.KINDS[kind][1] or ("",))
+    words = some.sampled_from(shares.KINDS[kind][1] or ("",))
     along = some.lists(
         words | TEXTS.filter(_is_text) if kind == "staff" else words,
-        max_size=2 if narrowing.KINDS[kind][1] else 0,
+        max_size=2 if shares.KINDS[kind][1] else 0,
     )
     return some.fixed_dictionaries(
         {"kind": some.just(kind), "where": some.lists(condition.map(list), max_size=2), "with": along}
@@ -68,7 +69,7 @@ def _is_text(text: str) -> bool:
 
 
 SOUND = some.fixed_dictionaries(
-    {"rules": some.lists(some.sampled_from(list(narrowing.KINDS)).flatmap(_sound), min_size=1, max_size=2)}
+    {"rules": some.lists(some.sampled_from(list(shares.KINDS)).flatmap(_sound), min_size=1, max_size=2)}
 )
 
 
@@ -93,8 +94,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
 @given(SHARES | ANY)
 def test_any_json_is_a_share_or_is_refused_in_words(given_: object) -> None:
     with suppress(BadSetting):
-        share = narrowing.parse(given_)
-        assert narrowing.parse(narrowing.as_json(share)) == share
+        share = shares.parse(given_)
+        assert shares.parse(shares.as_json(share)) == share
 
 
 def test_lists_without_end_are_refused_in_words() -> None:
@@ -102,21 +103,21 @@ def test_lists_without_end_are_refused_in_words() -> None:
     for _ in range(5_000):
         deep = [deep]
     with pytest.raises(BadSetting, match="got lists within lists"):
-        narrowing.parse({"rules": deep})
+        shares.parse({"rules": deep})
 
 
 @settings(max_examples=60)
 @given(share=SOUND)
 def test_a_share_that_is_read_can_be_evaluated(engine: duckdb.DuckDBPyConnection, share: object) -> None:
-    narrowing.narrow(engine, narrowing.parse(share))
+    narrowing.narrow(engine, shares.parse(share))
     assert engine.execute("SELECT count(*) FROM shared").fetchone()
 
 
 def test_thousands_of_values_can_be_evaluated(engine: duckdb.DuckDBPyConnection) -> None:
-    values = [f"v{number}" for number in range(narrowing.VALUES_MAX - 2)]
-    for operator in narrowing.OPERATORS:
+    values = [f"v{number}" for number in range(shares.VALUES_MAX - 2)]
+    for operator in shares.OPERATORS:
         rule = {"kind": "section", "where": [["sis_id", operator, *values], ["school", operator, *values]]}
-        narrowing.narrow(engine, narrowing.parse({"rules": [rule]}))
+        narrowing.narrow(engine, shares.parse({"rules": [rule]}))
 
 
 def test_own_fields_of_any_name_are_found(engine: duckdb.DuckDBPyConnection) -> None:
@@ -125,7 +126,7 @@ def test_own_fields_of_any_name_are_found(engine: duckdb.DuckDBPyConnection) -> 
             "CREATE OR REPLACE TEMP TABLE own AS SELECT 1 AS id, json_object(?, '7')::VARCHAR AS ext", [name]
         )
         for value, count in (("7", 1), ("8", 0)):
-            share = narrowing.parse(
+            share = shares.parse(
                 {"rules": [{"kind": "student", "where": [[f"ext.{name}", "equals any of", value]]}]}
             )
             assert share

@@ -16,8 +16,9 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.clone import copy
+from rollbook.contract.clever import view_spec
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
@@ -84,7 +85,7 @@ class Reader:
         self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any
     ) -> Sync:
         """Edit what it sees; `share` is in the form that `sharing.parse` reads."""
-        spec = replace(self.application.asks, share=narrowing.parse(share), **more)
+        spec = replace(self.application.asks, share=shares.parse(share), **more)
         return self.edit(spec, is_plan=is_plan, freezes=freezes)
 
     def edit(self, spec: Spec, *, is_plan: bool = False, freezes: bool | None = None) -> Sync:
@@ -163,7 +164,7 @@ class CopyDesk(Desk):
 
     def __init__(self, database: Database, folder: Path, origin: Desk) -> None:
         self.origin = origin
-        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), narrowing.SENSITIVE_FIELDS)
+        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), view_spec.SENSITIVE_FIELDS)
         super().__init__(database, folder)
 
     def begin(self) -> District:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rollbook import settings as setting_rows
 from rollbook import sync
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications, audit, connections
 from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
@@ -22,7 +22,7 @@ def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp
     application, _ = applications.create(database, "Reader")
     view = sync.view_of(database, district, Spec(), settings)
     connections.connect(database, Sealer(tmp_path / "key"), application, district, view)
-    spec = Spec(share=narrowing.parse({"schools": ["0001"]}), withheld=("student.dob",))
+    spec = Spec(share=shares.parse({"schools": ["0001"]}), withheld=("student.dob",))
     sync.share(database, district, application, spec, settings, How(is_plan=True))
     sync.share(database, district, application, spec, settings)
     with database.read() as connection:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rollbook import sync
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Busy
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications
 from rollbook.store.district import views
 from rollbook.store.district.views import Spec
@@ -372,7 +372,7 @@ def test_a_killed_edit_leaves_the_old_view_whole(
 
 def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) -> None:
     rule = {"kind": "student", "where": [["school", "does not equal any of", "N", "x"]], "with": ["sections"]}
-    spec = Spec(share=narrowing.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
+    spec = Spec(share=shares.parse({"rules": [rule]}), withheld=("student.dob",), keeps_ids=True)
     spec = replace(spec, sensitive=("student.ell_status",), unasked=("contact.phone",))
     reader.edit(spec)
     number = desk.now.number

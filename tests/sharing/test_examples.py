@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting
-from rollbook.roster.views import narrowing
 from tests import world
 from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
@@ -300,4 +300,4 @@ def test_nothing_shared_leaves_the_district_alone(reader: Reader) -> None:
 )
 def test_a_share_that_cannot_be_read_says_what_was_expected(given: object, reason: str) -> None:
     with pytest.raises(BadSetting, match=reason):
-        narrowing.parse(given)
+        shares.parse(given)

@@ -12,8 +12,8 @@ import pytest
 from rollbook import sync
 from rollbook.contract.clever.columns import COLUMNS, FILES
 from rollbook.contract.clever.endpoints import ENDPOINTS
+from rollbook.domain import upload_notices
 from rollbook.errors import SourceRejected
-from rollbook.roster import upload_notices
 from rollbook.store.accounts import logins
 from rollbook.store.accounts.logins import Grant
 from rollbook.store.records import commits

@@ -22,11 +22,12 @@ import psycopg
 import pytest
 
 from rollbook import sync
+from rollbook.contract.clever import view_spec
 from rollbook.contract.clever.endpoints import ENDPOINTS
 from rollbook.contract.clever.event_rows import schools_of
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.errors import SourceRejected
-from rollbook.roster.views import narrowing
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
@@ -112,7 +113,7 @@ def matches(value: str, operator: str, values: list[str]) -> bool:
 
 
 def allowed(town: Town, spec: Spec) -> Allowed:
-    given = narrowing.as_json(spec.share)
+    given = shares.as_json(spec.share)
     users, sections = town.records["users"], town.records["sections"]
     roles: dict[str, set[str]] = {role: set() for role in ROLE_SCOPES}
     kinds: dict[str, set[str]] = {kind: set() for kind in KIND_SCOPES}
@@ -423,17 +424,17 @@ def drawn(town: Town, chance: Random) -> Spec:
         chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5))
     )
     sensitive = chance.sample(SENSITIVE, chance.choice((0, 1, 3, len(SENSITIVE))))
-    asked = chance.sample(narrowing.ASKABLE, chance.choice((0, 0, 8)))
+    asked = chance.sample(view_spec.ASKABLE, chance.choice((0, 0, 8)))
     refused = [
-        field for field in chance.sample(narrowing.ASKABLE, chance.choice((0, 0, 8))) if field not in asked
+        field for field in chance.sample(view_spec.ASKABLE, chance.choice((0, 0, 8))) if field not in asked
     ]
     opened = chance.sample(
-        sorted(narrowing.SENSITIVE_FIELDS), chance.choice((0, 3, len(narrowing.SENSITIVE_FIELDS)))
+        sorted(view_spec.SENSITIVE_FIELDS), chance.choice((0, 3, len(view_spec.SENSITIVE_FIELDS)))
     )
     return replace(
         Spec.of((*(scope for scope in SECURE_SYNC if scope not in gone), *sensitive), asked, refused),
-        share=narrowing.parse(share(town, chance)),
-        withheld=tuple(sorted(chance.sample(narrowing.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
+        share=shares.parse(share(town, chance)),
+        withheld=tuple(sorted(chance.sample(view_spec.WITHHOLDABLE, chance.choice((0, 0, 2, 9))))),
         keeps_ids=chance.random() < 0.25,
         sensitive=tuple(sorted(opened)),
     )
@@ -455,7 +456,7 @@ def share(town: Town, chance: Random) -> object:
 
 def rule(town: Town, chance: Random, schools: list[str]) -> Json:
     kind = chance.choice(sorted(FIELDS))
-    role, along = "district_admin" if kind == "admin" else kind, narrowing.KINDS[kind][1]
+    role, along = "district_admin" if kind == "admin" else kind, shares.KINDS[kind][1]
     shown = [user["roles"][role] for user in town.records["users"].values() if role in user["roles"]]
     shown = list(town.records["sections"].values()) if kind == "section" else shown
 
@@ -466,7 +467,7 @@ def rule(town: Town, chance: Random, schools: list[str]) -> Json:
         parts = [value if chance.random() < 0.7 else value[: max(1, len(value) // 2)] for value in found]
         return [
             field,
-            chance.choice(list(narrowing.OPERATORS)),
+            chance.choice(shares.OPERATORS),
             *([";".join(parts)] if chance.random() < 0.3 else parts),
         ]
 
@@ -498,7 +499,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             return
         desk = stack.enter_context(closing(Desk(database, folder)))
         yield _town(
-            desk, desk.connect("Whole", (*SECURE_SYNC, *SENSITIVE), narrowing.SENSITIVE_FIELDS), int(seed)
+            desk, desk.connect("Whole", (*SECURE_SYNC, *SENSITIVE), view_spec.SENSITIVE_FIELDS), int(seed)
         )
 
 

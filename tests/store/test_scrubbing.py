@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rollbook.roster import upload_notices
+from rollbook.domain import upload_notices
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine import migrations, scrubbing

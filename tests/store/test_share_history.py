@@ -11,8 +11,8 @@ import pytest
 
 from rollbook import settings as setting_rows
 from rollbook import sync
+from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
@@ -43,7 +43,7 @@ def told(database: Database, reader: Application, district: District) -> list[tu
 
 def test_a_trail_that_is_emptied_loses_no_past_share(database: Database, tmp_path: Path) -> None:
     reader, district = connected(database, tmp_path)
-    spec = Spec(share=narrowing.parse(PART), withheld=("student.dob",), keeps_ids=True)
+    spec = Spec(share=shares.parse(PART), withheld=("student.dob",), keeps_ids=True)
     sync.share(database, district, reader, spec, setting_rows.read({}))
     with database.write() as connection:
         connection.run("DELETE FROM audit")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rollbook.domain.guard import GUARDED, Threshold
 from rollbook.errors import BadSetting
-from rollbook.roster.views.guard import GUARDED, Threshold
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.database import Database
 

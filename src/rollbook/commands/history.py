@@ -10,8 +10,8 @@ from rollbook import sync
 from rollbook.commands import report, runs_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.domain import snapshot_names
+from rollbook.domain.guard import NAMED_PERCENT, Threshold
 from rollbook.errors import BadSetting
-from rollbook.roster.views.guard import NAMED_PERCENT, Threshold
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import catchup, commits

@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from rollbook.commands.options import show_json
+from rollbook.domain.guard import Counts
 from rollbook.errors import SyncHeld
 from rollbook.roster.problems_csv import Listing
-from rollbook.roster.views.guard import Counts
 from rollbook.sync import Sync
 
 # A report as `Sync.as_json` makes it, of this version or an earlier one.

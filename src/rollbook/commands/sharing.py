@@ -13,8 +13,9 @@ import orjson
 from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
+from rollbook.contract.clever import view_spec
+from rollbook.domain import shares as share_rules
 from rollbook.errors import BadSetting, Refused, Unknown
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.share_history import PastShare
@@ -74,7 +75,7 @@ def connect(
         _check_schools(store, owner, share)
         # A connection that is to see a part begins with nothing: it never sees the whole, not even for a
         # moment.
-        begin = reader.asks if share is None else replace(reader.asks, share=narrowing.Share())
+        begin = reader.asks if share is None else replace(reader.asks, share=share_rules.Share())
         if new_token and owner.number in connections.districts_of(store, reader):
             # The old token is not opened: the key that it was sealed with may be lost.
             token = connections.renew_token(store, own, reader, owner)
@@ -171,7 +172,7 @@ def share(
             wanted,
             withheld=_withheld(reader, withheld or wanted.withheld) if withheld or revert else now.withheld,
             keeps_ids=wanted.keeps_ids if keep_ids is None else keep_ids,
-            sensitive=_named("sensitive", sensitive, narrowing.SENSITIVE_FIELDS)
+            sensitive=_named("sensitive", sensitive, view_spec.SENSITIVE_FIELDS)
             if sensitive
             else wanted.sensitive,
         )
@@ -190,7 +191,7 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
         seen = views.by_application(store, districts.find(store, district).number)
     shown = {
         name: {
-            "share": narrowing.as_json(view.spec.share) or "everything",
+            "share": share_rules.as_json(view.spec.share) or "everything",
             "withheld": view.spec.withheld,
             "sensitive": view.spec.sensitive,
             "unasked": view.spec.unasked,
@@ -272,9 +273,9 @@ def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
         sys.exit(HELD)
 
 
-def _check_schools(store: Database, owner: District, share: narrowing.Share | None) -> None:
+def _check_schools(store: Database, owner: District, share: share_rules.Share | None) -> None:
     """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
-    named = narrowing.schools_named(share)
+    named = share_rules.schools_named(share)
     if not named or not owner.snapshot:
         return
     with store.read() as connection:
@@ -284,8 +285,8 @@ def _check_schools(store: Database, owner: District, share: narrowing.Share | No
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 
 
-def _in_words(share: narrowing.Share) -> str:
-    return orjson.dumps(narrowing.as_json(share)).decode() if share != narrowing.Share() else "nothing"
+def _in_words(share: share_rules.Share) -> str:
+    return orjson.dumps(share_rules.as_json(share)).decode() if share != share_rules.Share() else "nothing"
 
 
 @click.command()
@@ -302,12 +303,12 @@ def thaw(application: str, district: str, database: str | None, as_json: bool) -
     _tell(reader, done, as_json=as_json)
 
 
-def _share(text: str) -> narrowing.Share | None:
-    words = {"everything": None, "nothing": narrowing.Share()}
+def _share(text: str) -> share_rules.Share | None:
+    words = {"everything": None, "nothing": share_rules.Share()}
     if text in words:
         return words[text]
     try:
-        return narrowing.parse(orjson.loads(text))
+        return share_rules.parse(orjson.loads(text))
     except orjson.JSONDecodeError as error:
         raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
 
@@ -319,7 +320,7 @@ def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
             raise Refused(
                 f"{reader.name!r} requires {field}: what it names as required cannot be withheld from it"
             )
-    return _named("withhold", fields, narrowing.WITHHOLDABLE)
+    return _named("withhold", fields, view_spec.WITHHOLDABLE)
 
 
 def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ children.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,11 @@ def masks_with(role: str) -> tuple[int, ...]:
         return (bit,)
     merging = (ROLE["teacher"].bit, ROLE["staff"].bit, ROLE["district_admin"].bit)
     return tuple(mask for mask in range(sum(merging) + 1) if mask & bit and not mask & ~sum(merging))
+
+
+def label(record: dict[str, Any]) -> str:
+    """What people call a record."""
+    name = record.get("name") or record.get("title") or ""
+    if isinstance(name, dict):
+        return " ".join(part for part in (name.get("first"), name.get("last")) if part)
+    return str(name)

@@ -546,7 +546,7 @@ class SameGrade(RowWarning):
     code, title = "same-grade", "All sections have the same grade"
     left_out = "nothing"
     message = (
-        "{file}: all {value} sections have the grade {expected}, so each shows the grade that "
+        "{file}: each of its sections ({value}) has the grade {expected}, so each shows the grade that "
         "most of its students are in"
     )
     mend = "Give each section its own grade, or leave the column out."

@@ -7,9 +7,10 @@ from dataclasses import replace
 from duckdb import DuckDBPyConnection
 
 from rollbook.contract.clever.tiers import SCOPE_OF_ROLE
+from rollbook.domain import guard
 from rollbook.errors import Refused
 from rollbook.roster.clone import clone_roster
-from rollbook.roster.views import diff, guard, identities
+from rollbook.roster.views import diff, identities
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections, share_history
 from rollbook.store.accounts.applications import Application

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rollbook.domain.reading_rules import Rules
 from rollbook.errors import Refused, SourceRejected
-from rollbook.roster import problems_csv, upload_notices
+from rollbook.roster import problems_csv, stop_notices
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.intake.clever import checks, normalize, sign_in_columns
 from rollbook.roster.intake.csv import files
@@ -116,7 +116,7 @@ def _note_failure(database: Database, district: District, error: SourceRejected,
     moment = districts.moment_after(database, before.created, how.moment)
     report = {**failed(district, error).as_json(), "note": how.note}
     # The report, which quotes cells, is for the operator; every application reads the notice.
-    notice = upload_notices.of_stops(error.problems)
+    notice = stop_notices.of_stops(error.problems)
     outcome = Outcome("files", moment, report, {"state": "pending", "error": notice}, "failed", None)
     error.noted = commits.commit(database, district, before, outcome), districts.timestamp(moment)
 

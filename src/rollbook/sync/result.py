@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from rollbook.domain.guard import Counts, Reason
 from rollbook.errors import SourceRejected
 from rollbook.roster import findings
 from rollbook.roster.findings import SEVERITIES, Group
 from rollbook.roster.problems import Problem
-from rollbook.roster.views.guard import Counts, Reason
 from rollbook.store.district.districts import District, timestamp
 
 # How many stops a report lists one by one; a header can be wrong in each of its columns.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from rollbook.domain import upload_notices
 from rollbook.errors import BadSetting, Busy, Refused
-from rollbook.roster import upload_notices
 from rollbook.settings import Settings
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database

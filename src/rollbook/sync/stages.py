@@ -8,12 +8,12 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from rollbook.roster import upload_notices
+from rollbook.domain import guard, upload_notices
+from rollbook.domain.guard import Counts, Reason
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
 from rollbook.roster.intake.clever import sign_in_columns
-from rollbook.roster.views import diff, guard, identities, merging, projection
-from rollbook.roster.views.guard import Counts, Reason
+from rollbook.roster.views import diff, identities, merging, projection
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.accounts import credentials as logins

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollbook.roster import upload_notices
+from rollbook.domain import upload_notices
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.engine.database import Database
 from rollbook.store.records import runs_overview

@@ -14,8 +14,6 @@ from rollbook.contract.clever.column_values import VALUE
 
 # The one column whose cells are never kept: a keyed digest takes their place as they are read.
 PASSWORD: Final = "password"  # noqa: S105 - the name of a column
-# Headers of a district's own fields begin with this; allowed only in files with `own_columns`.
-EXTENSION_PREFIX: Final = "ext."
 # What is trimmed from the ends of headers and values: all of Unicode's spaces, tabs and line ends, and marks
 # without a width that spreadsheets and web pages leave behind: byte order marks, zero-width spaces, joiners,
 # and marks of the writing direction.

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rollbook.contract.clever.view_spec import Shown
 from rollbook.domain.kinds import ROLES, Role
 from rollbook.roster.views.diff import SOURCE_ROLES
 from rollbook.roster.views.narrowing import kept_ids
-from rollbook.roster.views.projection import Shown
 from rollbook.roster.views.related_ids import SCHOOLED
 
 # Kinds of which a view shows a record or does not; in between there are hidden fields only.

@@ -15,12 +15,13 @@ from pathlib import Path
 import duckdb
 
 from rollbook.contract.clever.fields import SHAPES
+from rollbook.contract.clever.view_spec import Shown
+from rollbook.domain import shares
 from rollbook.domain.kinds import KIND
 from rollbook.errors import RemoteTrouble
 from rollbook.roster.clone import clone_redaction
 from rollbook.roster.views import narrowing, related_ids
 from rollbook.roster.views.diff import SOURCE_ROLES
-from rollbook.roster.views.projection import Shown
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
 TABLE = "cloned"
@@ -82,7 +83,7 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
         _split(connection, name, select, end)
     connection.execute(f"CREATE TEMP TABLE all_section_places AS {_PLACES}")
     connection.execute(f"CREATE TEMP VIEW all_resource_courses AS {_MAPPED}")
-    for source in narrowing.SELECTED:
+    for source in shares.SELECTED:
         connection.execute(f"CREATE TEMP VIEW all_{source} AS {_columns_of(source)}")
 
 
@@ -199,9 +200,9 @@ def _columns_of(source: str) -> str:
         }
     asked = {
         column
-        for kind, (name, _) in narrowing.KINDS.items()
+        for kind, (name, _) in shares.KINDS.items()
         if name == source
-        for column in narrowing.FIELDS[kind].values()
+        for column in shares.FIELDS[kind].values()
     }
     columns = (
         f"json_extract_string(body, '{found[name]}') AS {name}"

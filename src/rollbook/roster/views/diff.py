@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.clever.event_rows import ORDER, PLACES
-from rollbook.domain.kinds import ROLE, ROLES
+from rollbook.domain.kinds import ROLE, ROLES, label
 from rollbook.roster import parts
 from rollbook.roster.sql_text import text
 from rollbook.roster.views.projection import DATES
@@ -191,14 +191,6 @@ def samples(
         {"kind": kind, "verb": verb, "id": id_, "label": label(json.loads(record))}
         for kind, verb, id_, record in found
     ]
-
-
-def label(record: dict[str, Any]) -> str:
-    """What people call a record."""
-    name = record.get("name") or record.get("title") or ""
-    if isinstance(name, dict):
-        return " ".join(part for part in (name.get("first"), name.get("last")) if part)
-    return str(name)
 
 
 def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:

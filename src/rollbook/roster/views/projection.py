@@ -8,22 +8,22 @@ clients in use break without them (protocol.md 13).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollbook.contract.clever.fields import FRL, LANGUAGES, SHAPES
-from rollbook.domain.access import BASIC, LIMITED, SECURE_SYNC, SENSITIVE
-from rollbook.domain.kinds import ROLE, ROLES
+from rollbook.domain import shares
+from rollbook.domain.kinds import ROLE
 from rollbook.roster import parts
 from rollbook.roster.views import merging, narrowing, related_ids
 from rollbook.roster.views.identities import SOURCES
-from rollbook.roster.views.narrowing import ASKABLE, SENSITIVE_FIELDS, Share
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
+from rollbook.contract.clever.view_spec import SCOPE_OF, Shown
 
 VERSION = "3.0"
 
@@ -35,78 +35,6 @@ DATES: dict[str, tuple[str, str]] = {
     "users": ("created", "last_modified"),
     "resources": ("created", "updated"),
 }
-
-# The scope that opens a sensitive field, by the field's name.
-SCOPE_OF = {field.name: field.scope for shape in SHAPES.values() for field in shape if field.scope}
-# The fields of each role, sensitive ones also where no role of ours has them, and of the kinds that have some
-# to hide.
-_FIELDS = {
-    **{
-        role.name: tuple(dict.fromkeys((*(field.name for field in SHAPES[role.shape]), *SCOPE_OF)))
-        for role in ROLES
-    },
-    **{name: tuple(field.name for field in SHAPES[name.title()]) for name in ("school", "section")},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a view shows: what a district shares of it, and what its application asks for.
-
-    The application's side: its scopes, and the fields it does not ask for (`unasked`). The district's side: a
-    share (None: everything), fields it withholds, sensitive fields it opens, and whether ids of unshared
-    people stay inside shared records (`keeps_ids`). Fields are named with their role, such as `student.dob`;
-    those of schools and sections with the kind.
-    """
-
-    scopes: tuple[str, ...] = SECURE_SYNC
-    share: Share | None = None
-    withheld: tuple[str, ...] = ()
-    keeps_ids: bool = False
-    sensitive: tuple[str, ...] = ()
-    unasked: tuple[str, ...] = ()
-
-    @property
-    def shows_everybody(self) -> bool:
-        """Whether nobody, no role of anybody and no id is kept back; kinds and fields may be."""
-        return self.share is None and all(scope in self.scopes for scope in narrowing.ROLES_OF_SCOPES)
-
-    def hides(self, role: str, field: str) -> bool:
-        """Whether a field of a role is not to be seen: withheld, not asked for, or sensitive and not opened
-        by both sides."""
-        scope, named = SCOPE_OF.get(field), f"{role}.{field}"
-        is_closed = scope is not None and not (scope in self.scopes and f"student.{field}" in self.sensitive)
-        return is_closed or named in self.withheld or named in self.unasked
-
-    def hidden_of(self, name: str) -> tuple[str, ...]:
-        """The fields of a role, or of a kind in the singular, that `hides` tells of, by their own names."""
-        return tuple(field for field in _FIELDS[name] if self.hides(name, field))
-
-    @staticmethod
-    def of(scopes: tuple[str, ...], asked: Collection[str] = (), refused: Collection[str] = ()) -> Shown:
-        """Everything that scopes open, of the fields asked for (none named of a role: all of them) but for
-        those refused.
-
-        An application of a smaller tier reads people from the view of everything, and cuts them. Its scopes
-        tell: those of the smaller tiers are in no other.
-        """
-        deciding = tuple(scope for scope in (*SECURE_SYNC, *SENSITIVE) if scope in scopes)
-        is_smaller = any(scope in (*BASIC, *LIMITED) and scope not in SECURE_SYNC for scope in scopes)
-        listed = {field.partition(".")[0] for field in asked}
-        unasked = tuple(
-            field
-            for field in ASKABLE
-            if field in refused or (field.partition(".")[0] in listed and field not in asked)
-        )
-        return Shown(
-            SECURE_SYNC if is_smaller and set(deciding) <= {"read:user_id"} else deciding, unasked=unasked
-        )
-
-    @property
-    def hidden(self) -> tuple[str, ...]:
-        """The fields that `hides` tells of, by their names with the role."""
-        closed = (field for field in SENSITIVE_FIELDS if self.hides(*field.split(".")))
-        return tuple(dict.fromkeys((*self.withheld, *self.unasked, *closed)))
 
 
 def tables() -> tuple[str, ...]:
@@ -131,9 +59,9 @@ def restore(
     limit = "" if rows is None else f" LIMIT {rows}"
     for table in tables():
         connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
-    for kind, (source, _) in narrowing.KINDS.items():
+    for kind, (source, _) in shares.KINDS.items():
         # A snapshot of an earlier version lacks what rules ask for since then.
-        for column in narrowing.FIELDS[kind].values():
+        for column in shares.FIELDS[kind].values():
             connection.execute(
                 f"ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS {_quote_name(column)} VARCHAR"
             )
@@ -198,7 +126,7 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
             f"""CREATE TEMP TABLE all_{source}_id AS SELECT key, people.user AS id, legacy_id
                 FROM people JOIN identity USING (source, key) WHERE source = '{source}' AND gone IS NULL"""
         )
-    for source in narrowing.SELECTED:
+    for source in shares.SELECTED:
         connection.execute(
             f"CREATE TEMP VIEW all_{source} AS SELECT i.id, t.* FROM all_{source}_id i "
             f"JOIN roster_{source} t USING (key)"

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypedDict, Unpack
 
 from rollbook import urls
+from rollbook.contract.clever import view_spec
 from rollbook.contract.clever.tiers import TIER
 from rollbook.domain.access import SCOPES, SECURE_SYNC, SENSITIVE
 from rollbook.errors import BadSetting, Conflict, Unknown
-from rollbook.roster.views import narrowing
 from rollbook.store.accounts import audit
 from rollbook.store.district.districts import timestamp
 from rollbook.store.district.views import Spec
@@ -162,8 +162,8 @@ def _check(
 
 def _check_fields(fields: Mapping[str, list[str]]) -> None:
     for field in (field for listed in fields.values() for field in listed):
-        if field not in narrowing.ASKABLE:
-            raise BadSetting(f"field: expected some of {', '.join(narrowing.ASKABLE)}; got {field!r}")
+        if field not in view_spec.ASKABLE:
+            raise BadSetting(f"field: expected some of {', '.join(view_spec.ASKABLE)}; got {field!r}")
     if torn := set(fields.get(REFUSED, ())).intersection(
         (*fields.get("required", ()), *fields.get("optional", ()))
     ):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from rollbook.roster.views import narrowing
+from rollbook.domain import shares
 from rollbook.store.accounts import audit
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district.districts import District, timestamp
@@ -34,7 +34,7 @@ class PastShare:
     def again(self, now: Spec) -> Spec:
         """The district's side of it, for what the application asks today. Errors: BadSetting for what is no
         share any more."""
-        share = None if self.told["share"] == _EVERYTHING else narrowing.parse(self.told["share"])
+        share = None if self.told["share"] == _EVERYTHING else shares.parse(self.told["share"])
         withheld, sensitive = (tuple(self.told[name]) for name in ("withheld", "sensitive"))
         return replace(
             now, share=share, withheld=withheld, sensitive=sensitive, keeps_ids=bool(self.told["keeps_ids"])
@@ -91,7 +91,7 @@ def forget(connection: Connection, application: int, district: int) -> None:
 
 def _told(spec: Spec) -> dict[str, Any]:
     return {
-        "share": narrowing.as_json(spec.share) or _EVERYTHING,
+        "share": shares.as_json(spec.share) or _EVERYTHING,
         "scopes": spec.scopes,
         "withheld": spec.withheld,
         "sensitive": spec.sensitive,

@@ -22,9 +22,9 @@ from typing import Any
 import orjson
 
 from rollbook.contract.clever.event_rows import CONTACT
+from rollbook.domain import upload_notices
 from rollbook.domain.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
-from rollbook.roster import upload_notices
 from rollbook.store.district import views
 from rollbook.store.district.views import View
 from rollbook.store.engine import server_values
@@ -44,7 +44,7 @@ class District:
 
     `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is
     running, pending (the district can mend it) or paused, `error` what is wrong, as every application reads
-    it (see `roster.notices`). Pauses are days, YYYY-MM-DD. `given` is the record as another server gave it,
+    it (see `domain.upload_notices`). Pauses are days, YYYY-MM-DD. `given` is the record as another server gave it,
     for a district that was cloned. `contact` is the id of the person whom applications may turn to.
     """
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rollbook.domain.guard import GUARDED, Threshold
 from rollbook.errors import BadSetting
-from rollbook.roster.views.guard import GUARDED, Threshold
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rollbook.contract.clever.view_spec import Shown
+from rollbook.domain import shares
+from rollbook.domain.shares import Share
 from rollbook.domain.snapshot_names import new_mark
 from rollbook.errors import BadSetting, Unknown
-from rollbook.roster.views import narrowing
-from rollbook.roster.views.narrowing import Share
-from rollbook.roster.views.projection import Shown
 from rollbook.store.engine.database import Connection, Database
 
 Spec = Shown
@@ -26,7 +26,7 @@ def _as_text(spec: Spec) -> str:
     return json.dumps(
         {
             "scopes": spec.scopes,
-            "share": narrowing.as_json(spec.share),
+            "share": shares.as_json(spec.share),
             "withheld": sorted(spec.withheld),
             "keeps_ids": spec.keeps_ids,
             "sensitive": sorted(spec.sensitive),
@@ -38,11 +38,11 @@ def _as_text(spec: Spec) -> str:
 def _from_text(text: str) -> Spec:
     given = json.loads(text)
     try:
-        share = narrowing.parse(given["share"])
+        share = shares.parse(given["share"])
     except BadSetting:
         # Taken by an earlier version, and by none that could evaluate it: nothing is shared until it is set
         # anew.
-        share = narrowing.Share()
+        share = shares.Share()
     # A view of an earlier version opens no sensitive field: nobody has said for the district that it may.
     later = (tuple(given.get(name, ())) for name in ("sensitive", "unasked"))
     return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"], *later)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.contract.clever.event_rows import rank
+from rollbook.domain import upload_notices
+from rollbook.domain.kinds import label as label_of
 from rollbook.domain.snapshot_names import new_mark
 from rollbook.errors import Busy, Unknown
-from rollbook.roster import upload_notices
-from rollbook.roster.views import diff
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import View
@@ -236,7 +236,7 @@ def present(database: Database, district: District) -> Snapshot:
 def label(connection: Connection, view: int, kind: str, id_: str) -> str:
     """What people call a record that a view (by its number) shows now; blank when it shows none."""
     body = present_body(connection, view, kind, id_)
-    return diff.label(json.loads(body)) if body else ""
+    return label_of(json.loads(body)) if body else ""
 
 
 def fill_view(

@@ -11,11 +11,11 @@ from typing import Final
 
 from rollbook.contract.clever.fields import GRADES, RELATIONSHIPS
 from rollbook.domain.reading_rules import Rules
+from rollbook.domain.shares import SEPARATOR
 from rollbook.roster.intake.clever import subjects
 from rollbook.roster.intake.clever.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE, OFFICE_NAME
 from rollbook.roster.intake.clever.vocabulary import ADMIN_ROLES
 from rollbook.roster.intake.csv.raw_tables import Tables
-from rollbook.roster.views.narrowing import SEPARATOR
 
 
 def roster(tables: Tables, rules: Rules) -> None:

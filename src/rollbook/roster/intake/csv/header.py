@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rollbook.contract.clever.columns import EXTENSION_PREFIX, Column, File, columns_of, header_key, trimmed
+from rollbook.contract.clever.columns import Column, File, columns_of, header_key, trimmed
+from rollbook.domain.shares import EXTENSION_PREFIX
 from rollbook.roster.intake import quotable_cells
 from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.problems import (
