@@ -48,6 +48,7 @@ COMMANDS: dict[str, str] = {
     "provider": "rollbook.commands.identity:provider",
     "key": "rollbook.commands.identity:key",
     "audit": "rollbook.commands.identity:show_audit",
+    "log": "rollbook.commands.log:log",
     "settings": "rollbook.commands.settings:settings",
 }
 

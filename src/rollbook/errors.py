@@ -76,7 +76,7 @@ class SignInStopped(RollbookError):
     """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status.
 
     `ask` is the application's request, when somebody else might come back to it; `hints` are for whoever
-    builds the application: what, and the lines that say it.
+    builds the application: what, and the lines that say it. `note` is a word for the request log.
     """
 
     def __init__(
@@ -87,8 +87,10 @@ class SignInStopped(RollbookError):
         *,
         ask: str = "",
         hints: tuple[tuple[str, tuple[str, ...]], ...] = (),
+        note: str = "",
     ) -> None:
         super().__init__(message)
+        self.note = note
         self.mender = mender
         self.status = status
         self.ask = ask

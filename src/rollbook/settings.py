@@ -131,6 +131,11 @@ class Settings:
     page_cache_bytes: int = row(
         32 * 1024 * 1024, "Memory for answers kept ready, per worker; 0 switches it off.", least=0
     )
+    request_log_rows_max: int = row(
+        10_000, "Requests that the request log keeps, the newest of all workers; 0 switches it off.", least=0
+    )
+    request_log_bytes_max: int = row(8 * 1024 * 1024, "Size of the request log.", least=64 * 1024)
+    request_log_hours: int = row(24, "How long the request log keeps a request.", least=1)
     history_days: int = row(100, "How long superseded versions of records are kept.", least=1)
     event_days: int = row(30, "How long events are kept.", least=1)
     identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)

@@ -84,6 +84,7 @@ RUNS: tuple[tuple[str, ...], ...] = (
     ("key", "rotate"),
     ("audit",),
     ("audit", "--json"),
+    ("log",),
     ("thresholds", TOWN),
     ("rules", TOWN),
     ("pause", TOWN),

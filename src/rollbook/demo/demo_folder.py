@@ -19,6 +19,7 @@ from rollbook.store.district import demo_state
 from rollbook.store.engine import keys
 from rollbook.store.engine.shared_counters import SHARED
 from rollbook.store.engine.sqlite import inspected
+from rollbook.store.records import request_log
 from rollbook.synthetic import writer
 
 MARKER = ".rollbook-demo"
@@ -28,7 +29,11 @@ KEY = f"{DATABASE}.key"
 FILES = "files"
 # What a demo makes, in the order in which it is removed: what is left after a break is still known as the
 # demo's.
-MADE = (READY, "advance.lock", f"{KEY}{SHARED}", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE)
+LOG = f"{DATABASE}{request_log.ENDING}"
+MADE = (
+    *(READY, "advance.lock", f"{LOG}-shm", f"{LOG}-wal", LOG),
+    *(f"{KEY}{SHARED}", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE),
+)
 
 
 def is_ready(folder: Path) -> bool:

@@ -26,6 +26,7 @@ from rollbook.web.front import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
+from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
 from rollbook.web.http.visits import Desk
@@ -68,6 +69,7 @@ class App:
         limits: Path,
         pulls: Path | None = None,
         extend: Callable[[Desk], Extension] | None = None,
+        logs_requests: bool = False,
     ) -> None:
         tokens = Tokens(in_demo=extend is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
@@ -78,6 +80,7 @@ class App:
         templates = environment(in_demo=tokens.in_demo)
         desk = Desk(database, settings, sealer, templates, in_demo=tokens.in_demo)
         self._extension = extend(desk) if extend else None
+        self.tap = RequestTap(database, settings, in_demo=tokens.in_demo) if logs_requests else None
         self._pages = Starlette(
             routes=[
                 *district_tokens.routes(database, sealer, tokens),
@@ -106,6 +109,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope = {**scope, "path": _collapse(scope["path"])}
+            if self.tap:
+                send = self.tap.watch(scope, send)
             if self._extension and await self._extension.answers(scope, send):
                 return
             if scope["path"] == ME or versions.of_path(scope["path"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -172,10 +173,14 @@ def _answers(host: str, port: int) -> bool:
 def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
     """The application of one worker process, from its environment."""
     settings = setting_rows.read(os.environ)
-    return App(
+    app = App(
         open_database(settings.database, may_make=False),
         settings,
         limits=Path(os.environ[LIMITS]),
         pulls=Path(os.environ[PULLS]),
         extend=extend,
+        logs_requests=True,
     )
+    if app.tap:
+        atexit.register(app.tap.close)
+    return app

@@ -11,6 +11,7 @@ from rollbook.roster import workfolder
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import logins
 from rollbook.store.engine.database import Database, open_database
+from rollbook.store.records import request_log
 from rollbook.store.records.own_record import keep_true
 
 EVERY_SECONDS = 60.0
@@ -39,6 +40,7 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
         keep_true(database, base_url(settings))
         database.settle()
         if sweeps:
+            request_log.prune(database, settings)
             with database.write(is_durable=False) as connection:
                 logins.sweep(connection)
     except RollbookError as error:

@@ -4,12 +4,13 @@ resolves to."""
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 
 from rollbook.contract.clever.tiers import TIER
 from rollbook.domain.access import Access
 from rollbook.errors import Unknown
-from rollbook.store.accounts import audit, share_history
+from rollbook.store.accounts import audit, ended_tokens, share_history
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import views
@@ -85,6 +86,7 @@ def renew_token(database: Database, sealer: Sealer, application: Application, di
     number, _ = connection_of(database, application, district)
     token = secrets.token_hex(20)
     with database.write() as connection:
+        ended_tokens.note(connection, "connections", "renewed", int(time.time()), "number = ?", (number,))
         connection.run(
             "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
             (digest(token), sealer.seal(token), number),
@@ -111,6 +113,9 @@ def disconnect(database: Database, application: Application, district: District)
         if not any(found):
             raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
         share_history.forget(connection, *pair)
+        for table in ("user_tokens", "connections"):
+            of_pair = ("application = ? AND district = ?", pair)
+            ended_tokens.note(connection, table, "disconnected", int(time.time()), *of_pair)
         for table in tables:
             connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
         views.drop_unseen(connection, district.number)

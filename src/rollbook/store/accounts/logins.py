@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollbook.domain.access import LIMITED, Access
-from rollbook.store.accounts import audit
+from rollbook.store.accounts import audit, ended_tokens
 from rollbook.store.engine.database import Connection, Row, is_held
 from rollbook.store.engine.keys import digest
 
@@ -197,7 +197,9 @@ def sweep(connection: Connection) -> None:
     connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
     connection.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
     connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
-    connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment,))
+    # For a day more the request log can say that such a token has ended by itself.
+    connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment - ended_tokens.EXPIRED_SECONDS,))
+    ended_tokens.sweep(connection, moment)
 
 
 # User tokens ---------------------------------------------------------------------------------------
@@ -256,6 +258,8 @@ def _letters(count: int) -> str:
 
 
 def revoke(connection: Connection, token_hash: str) -> None:
+    """End the token of a code that was used twice."""
+    ended_tokens.note(connection, "user_tokens", "code used twice", now(), "hash = ?", (token_hash,))
     connection.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
 
 
@@ -341,6 +345,8 @@ def end_all(connection: Connection, district: int, user_id: str) -> int:
 
 def end_issued(connection: Connection, district: int, user_id: str) -> None:
     """End a person's codes and tokens."""
+    theirs = ("district = ? AND user_id = ?", (district, user_id))
+    ended_tokens.note(connection, "user_tokens", "signed out", now(), *theirs)
     for table in ("codes", "user_tokens"):
         connection.run(f"DELETE FROM {table} WHERE district = ? AND user_id = ?", (district, user_id))
 
@@ -373,12 +379,13 @@ def disallow(connection: Connection, application: int, district: int, user_id: s
         "DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?",
         (application, district, user_id),
     )
+    by_her = (
+        "application = ? AND district = ? AND authorized_by = 'teacher' AND (user_id = ? OR role = 'student')"
+    )
+    values = (application, district, user_id)
+    ended_tokens.note(connection, "user_tokens", "withdrawn", now(), by_her, values)
     for table in ("codes", "user_tokens"):
-        connection.run(
-            f"DELETE FROM {table} WHERE application = ? AND district = ? AND authorized_by = 'teacher'"
-            " AND (user_id = ? OR role = 'student')",
-            (application, district, user_id),
-        )
+        connection.run(f"DELETE FROM {table} WHERE {by_her}", values)
 
 
 def has_allowed(

@@ -20,6 +20,7 @@ WORDS = {
         "text": "TEXT",
         "clustered": " WITHOUT ROWID",
         "serial": "INTEGER",
+        "unlogged": "",
     },
     "postgresql": {
         "number": "BIGINT",
@@ -27,8 +28,14 @@ WORDS = {
         "text": 'TEXT COLLATE "C"',
         "clustered": "",
         "serial": "BIGSERIAL",
+        "unlogged": "UNLOGGED ",
     },
 }
+
+# The log of requests. In SQLite it stands in a file of its own, which `store.records.request_log` opens.
+REQUEST_BATCHES = """CREATE {unlogged}TABLE IF NOT EXISTS request_batches (
+    number {serial} PRIMARY KEY, at {number} NOT NULL, entries {number} NOT NULL, size {number} NOT NULL,
+    dropped {number} NOT NULL, body {bytes} NOT NULL)"""
 
 
 def migrate(database: Database) -> None:
@@ -328,6 +335,22 @@ def share_history(connection: Connection) -> None:
     texts_to_columns.shares(connection)
 
 
+def request_log(connection: Connection) -> None:
+    """Tokens that were taken away, by which the request log says why a request failed; and the log itself.
+
+    `why` is a key of `store.accounts.ended_tokens.REASONS`, `ended` Unix seconds.
+    """
+    _run(
+        connection,
+        """CREATE TABLE ended_tokens (
+             hash {text} PRIMARY KEY, application {number} NOT NULL, district {number} NOT NULL, why {text} NOT NULL,
+             ended {number} NOT NULL){clustered}""",
+    )
+    _run(connection, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
+    if connection.dialect == "postgresql":
+        _run(connection, REQUEST_BATCHES)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -342,4 +365,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     history_marks,
     scrubbed_texts,
     share_history,
+    request_log,
 )

@@ -36,6 +36,7 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
 from rollbook.urls import networks
 from rollbook.web.http import inline_or_thread
+from rollbook.web.http.request_tap import note
 from rollbook.web.http.safety_headers import safety
 
 FORM_BYTES_MAX = 64 * 1024
@@ -55,7 +56,7 @@ class Visit:
     """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked
     against.
 
-    `session` is the one that was found, once somebody asked.
+    `session` is the one that was found, once somebody asked. `note` is a word for the request log.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Visit:
     form_cookie: str = ""
     session: Session | None = None
     put: list[Cookie] = field(default_factory=list)
+    note: str = ""
 
     def asked(self, name: str) -> str:
         """A parameter of the query, or of the form when there is one."""
@@ -132,6 +134,8 @@ class Desk:
                     "The server is busy with a large update.", "nobody needs to: try again in a minute", 503
                 )
                 response = await to_thread.run_sync(self._stopped, visit, busy)
+            if visit.note:
+                note(request.scope, stopped=visit.note)
             for cookie in visit.put:
                 response.headers.append("set-cookie", cookie.header())
             response.headers["cache-control"] = "no-store"
@@ -155,6 +159,7 @@ class Desk:
             self._touch(visit)
             return response
         except SignInStopped as error:
+            visit.note = error.note
             return self._stopped(visit, error)
         except (Busy, MachineTrouble):
             raise

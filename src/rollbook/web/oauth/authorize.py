@@ -184,13 +184,15 @@ def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application,
     """The application and the address to answer at. Errors: SignInStopped."""
     application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
     if application is None:
-        raise SignInStopped("The application that sent you here is not known to this server.", oauth.VENDOR)
+        raise SignInStopped(
+            "The application that sent you here is not known to this server.", oauth.VENDOR, note="client"
+        )
     registered = desk.redirect_uris(application)
     try:
         return application, oauth.redirect_of(registered, ask.redirect_uri)
     except SignInStopped as error:
         hints = redirect_hints.hints(application, registered, ask.redirect_uri, desk.settings.database)
-        raise SignInStopped(str(error), error.mender, error.status, hints=hints) from None
+        raise SignInStopped(str(error), error.mender, error.status, hints=hints, note="redirect") from None
 
 
 def _suffices(session: Session, ask: Ask, district: District | None) -> bool:

@@ -32,6 +32,7 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import record_pages
 from rollbook.web.http import inline_or_thread
 from rollbook.web.http.answers import BASIC, every_answer
+from rollbook.web.http.request_tap import note
 from rollbook.web.http.visits import address_of, limited_body
 
 _JSON = "application/json; charset=utf-8"
@@ -93,6 +94,7 @@ class Exchange:
         token = self._mint(redeemed, code, address_of(request)) if redeemed else None
         if redeemed is None or token is None:
             self._note_reuse(code, address_of(request))
+            note(request.scope, stopped="code")
             raise _INVALID_CODE
         answer: dict[str, object] = {"access_token": token, "token_type": "bearer"}
         # Signing takes longest, and no other writer should wait for it.

@@ -1,0 +1,68 @@
+"""Tokens that were taken away, so that the request log can say why an application is refused.
+
+Only the hash of a token is kept, and for a few weeks. A token that is noted here opens nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollbook.store.engine.database import Connection, Values
+from rollbook.store.engine.keys import digest
+
+DAY_SECONDS = 86_400
+KEPT_DAYS = 30
+# A user token that ended by itself stays where it was for so long.
+EXPIRED_SECONDS = DAY_SECONDS
+# Why a token ended, and how a sentence goes on that begins with "This token ended on ...".
+REASONS = {
+    "renewed": "when an operator gave the connection a new token",
+    "disconnected": "when an operator disconnected the application",
+    "signed out": "when an operator signed the person out",
+    "code used twice": "when its authorization code came a second time, so that somebody else may have had it",
+    "withdrawn": "when a teacher took back the permission",
+    "expired": "by itself: a user token is good for a limited time. Let the person log in again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EndedToken:
+    """Whose token it was, when it ended (Unix seconds), and why: a key of `REASONS`."""
+
+    client_id: str
+    district_id: str
+    ended: int
+    why: str
+
+
+def note(connection: Connection, table: str, why: str, ended: int, where: str, values: Values) -> None:
+    """Note the tokens of a table that are about to be deleted; `where` says which.
+
+    `table` is `user_tokens`, or `connections`, whose token has a column of another name.
+    """
+    hashed = "token_hash" if table == "connections" else "hash"
+    connection.run(
+        "INSERT INTO ended_tokens (hash, application, district, why, ended)"
+        f" SELECT {hashed}, application, district, ?, CAST(? AS BIGINT) FROM {table} WHERE {where}"
+        " ON CONFLICT (hash) DO NOTHING",
+        (why, ended, *values),
+    )
+
+
+def find(connection: Connection, token: str, moment: int) -> EndedToken | None:
+    """What is known of a token that is not good any more."""
+    hashed = digest(token)
+    found = connection.row(
+        "SELECT a.client_id, d.id, e.ended, e.why FROM ended_tokens e JOIN applications a ON a.number = e.application"
+        " JOIN districts d ON d.number = e.district WHERE e.hash = ?",
+        (hashed,),
+    ) or connection.row(
+        "SELECT a.client_id, d.id, t.expires, 'expired' FROM user_tokens t JOIN applications a ON a.number = t.application"
+        " JOIN districts d ON d.number = t.district WHERE t.hash = ? AND t.expires <= ?",
+        (hashed, moment),
+    )
+    return EndedToken(*found) if found else None
+
+
+def sweep(connection: Connection, moment: int) -> None:
+    connection.run("DELETE FROM ended_tokens WHERE ended < ?", (moment - KEPT_DAYS * DAY_SECONDS,))

@@ -1,0 +1,203 @@
+"""The log of requests: what all workers of all machines on one database have answered of late.
+
+A row holds one batch: the requests that one worker answered in half a second, as JSON. So a flush is one small
+write, and taking old requests out is a delete of few rows. The log has a file of its own beside a SQLite database,
+so that it never waits for a sync; in PostgreSQL it is an unlogged table, which a crash of the server empties.
+
+What a request may leave here is decided before, in `rollbook.web.http.kept_parts`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rollbook.errors import BadSetting, Busy
+from rollbook.settings import Settings
+from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.migrations import REQUEST_BATCHES, WORDS
+
+# What the name of the log's file has behind the name of the database's.
+ENDING = ".requests"
+# Batches that commit late: their number may be smaller than one that was read already (PostgreSQL).
+LATE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request and its answer, as far as they are kept.
+
+    `at` is the Unix time in ms at which it came, `micros` how long its answer took, `size` the answer's bytes.
+    `token` shows the credential's last letters. Of a known caller: `client_id`, `holder` (`district`, `user` or
+    `client`), `tier`, `role` and `district_id`. `notes` are what the server found out for the hints.
+    """
+
+    at: int
+    micros: int
+    method: str
+    path: str
+    query: str
+    status: int
+    size: int
+    token: str
+    client_id: str = ""
+    holder: str = ""
+    tier: str = ""
+    role: str = ""
+    district_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+FIELDS = tuple(name for name in Entry.__dataclass_fields__ if name != "id")
+Kept = Sequence[Any]
+"""An entry on its way to the database: the values of `FIELDS`, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The requests of one flush, oldest first; `dropped` were answered in that time and are not kept."""
+
+    number: int
+    at: int
+    dropped: int
+    entries: tuple[Entry, ...]
+
+
+class RequestLog:
+    """The log of one database; `settings` bound its rows, bytes and hours."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._rows_max = settings.request_log_rows_max
+        self._bytes_max = settings.request_log_bytes_max
+        self._ms_max = settings.request_log_hours * 3_600_000
+        self._is_own = database.is_local
+        self._database = _own_file(settings) if database.is_local else database
+
+    def write(self, entries: Sequence[Kept], dropped: int) -> None:
+        """Keep one batch. Errors: those of the database."""
+        body = orjson.dumps(entries)
+        row = (entries[-1][0] if entries else now_ms(), len(entries), len(body), dropped, body)
+        with self._database.write(is_durable=False) as connection:
+            connection.run(
+                "INSERT INTO request_batches (at, entries, size, dropped, body) VALUES (?, ?, ?, ?, ?)", row
+            )
+
+    def prune(self) -> None:
+        """Drop what is beyond the bounds. Another worker that does so at the same moment is left to it."""
+        try:
+            with self._database.write(is_durable=False) as connection:
+                connection.run(_PRUNE, (now_ms() - self._ms_max, self._rows_max, self._bytes_max))
+        except Busy:
+            return
+
+    def read(self, *, since_ms: int = 0, without: Collection[int] = ()) -> list[Batch]:
+        """The batches within the bounds, newest first: those that ended after a moment, and are not among `without`."""
+        with self._database.read() as connection:
+            return [*self._bounded(_batches(connection, max(since_ms, now_ms() - self._ms_max), without))]
+
+    def _bounded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        left, oldest = self._rows_max, now_ms() - self._ms_max
+        for batch in batches:
+            entries = tuple(entry for entry in batch.entries if entry.at >= oldest)[-left:]
+            yield Batch(batch.number, batch.at, batch.dropped, entries)
+            left -= len(entries)
+            if left <= 0:
+                return
+
+    def close(self) -> None:
+        if self._is_own:
+            self._database.close()
+
+
+# Of the batches in order, those behind which there is more than may be kept.
+_PRUNE = """DELETE FROM request_batches WHERE at < ? OR number IN (
+    SELECT number FROM (
+        SELECT number, coalesce(sum(entries) OVER newer, 0) AS entries_newer,
+               coalesce(sum(size) OVER newer, 0) AS size_newer
+          FROM request_batches WINDOW newer AS (ORDER BY number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ) AS summed WHERE entries_newer >= ? OR size_newer >= ?)"""
+
+
+def _batches(connection: Connection, since_ms: int, without: Collection[int]) -> Iterator[Batch]:
+    found = connection.rows(
+        "SELECT number, at, dropped, body FROM request_batches WHERE at >= ? ORDER BY number DESC",
+        (since_ms,),
+    )
+    for number, at, dropped, body in found:
+        if number not in without:
+            kept = enumerate(orjson.loads(bytes(body)))
+            yield Batch(
+                number, at, dropped, tuple(_entry(f"{number}.{place}", values) for place, values in kept)
+            )
+
+
+def _entry(id_: str, values: Kept) -> Entry:
+    return Entry(*[*values, id_])
+
+
+def _own_file(settings: Settings) -> Database:
+    """The log's own file, made if it is not there; one that another version wrote, or that is broken, is begun anew."""
+    path = Path(settings.database + ENDING)
+    try:
+        return _opened(path)
+    except BadSetting:
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        return _opened(path)
+
+
+def _opened(path: Path) -> Database:
+    opened = open_database(str(path))
+    try:
+        with opened.write(is_durable=False) as connection:
+            # What is dropped is overwritten in the file, too.
+            connection.run("PRAGMA secure_delete = ON")
+            connection.run(REQUEST_BATCHES.format(**WORDS["sqlite"]))
+            connection.row("SELECT number, at, entries, size, dropped, body FROM request_batches LIMIT 1")
+    except BadSetting:
+        opened.close()
+        raise
+    return opened
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether anything was logged: a SQLite database has a log from its first request on."""
+    return "://" in settings.database or Path(settings.database + ENDING).exists()
+
+
+def prune(database: Database, settings: Settings) -> None:
+    """Drop what is beyond the bounds, for a server that nobody asks anything. Errors: those of the database."""
+    if is_there(settings):
+        log = RequestLog(database, settings)
+        log.prune()
+        log.close()
+
+
+def is_unshared(connection: Connection, client_id: str, district_id: str, kind: str, id_: str) -> bool:
+    """Whether a record is in the district, but not among what the application sees of it."""
+    found = connection.row(
+        "SELECT (SELECT min(number) FROM views WHERE district = d.number), c.view FROM districts d"
+        " JOIN connections c ON c.district = d.number JOIN applications a ON a.number = c.application"
+        " WHERE d.id = ? AND a.client_id = ?",
+        (district_id, client_id),
+    )
+    has = "SELECT 1 FROM records WHERE view = ? AND kind = ? AND id = ?"
+    whole, seen = (
+        (connection.row(has, (view, kind, id_)) is not None for view in found) if found else (False, False)
+    )
+    return whole and not seen
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)

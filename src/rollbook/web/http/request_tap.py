@@ -1,0 +1,276 @@
+"""Where the request log takes its requests from: a small ring in the memory of each worker, flushed by a thread.
+
+A request pays for one entry in the ring, and nothing more: what of it is kept, and who asked, is worked out in the
+thread, twice a second for all requests together. A database that fails makes no request fail or wait. What does
+not fit into the ring, or cannot be written, is counted and told as dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rollbook.auth.tokens import basic, bearer
+from rollbook.domain.access import Access
+from rollbook.errors import RollbookError, Unauthorized
+from rollbook.settings import Settings
+from rollbook.store.accounts import applications, connections, ended_tokens, logins
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records.request_log import Kept, RequestLog
+from rollbook.web.http import kept_parts
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+FLUSH_SECONDS = 0.5
+# How many requests of one flush are kept, the newest; a busy server would else turn the log over each second.
+RING = 500
+# How often what is beyond the bounds goes.
+PRUNE_SECONDS = 30
+# Who is behind a token is asked of the database once in so many seconds, and for so many tokens in one flush.
+KNOWN_SECONDS, KNOWN_MAX, ASKED_MAX = 20.0, 2_000, 50
+WARN_SECONDS = 60.0
+# Under which name a handler leaves what it found out about a request in the request's scope.
+NOTES = "rollbook.notes"
+# What the server shows of itself. API, OAuth and sign-in are logged, and paths that do not exist.
+_OWN_PAGES = frozenset(
+    (
+        *(
+            "",
+            "static",
+            "log",
+            "explorer",
+            "docs",
+            "demo",
+            "console",
+            "openapi.json",
+            "favicon.ico",
+            "favicon.svg",
+        ),
+        *("robots.txt", "apple-touch-icon.png", "health", "metrics"),
+    )
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Noted(NamedTuple):
+    """A request in the ring."""
+
+    at: float
+    seconds: float
+    scope: Scope
+    start: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is behind a credential; all blank for one that is not known. `ended` says more of a token that was good."""
+
+    client_id: str = ""
+    holder: str = ""
+    tier: str = ""
+    role: str = ""
+    district_id: str = ""
+    ended: tuple[int, str] | None = None
+
+
+STRANGER = Caller()
+
+
+class RequestTap:
+    """The ring of one worker, and the thread that flushes it, which begins with the first request."""
+
+    def __init__(self, database: Database, settings: Settings, *, in_demo: bool) -> None:
+        self._database, self._settings, self._in_demo = database, settings, in_demo
+        self.is_on = settings.request_log_rows_max > 0
+        self._ring: deque[Noted] = deque(maxlen=RING)
+        self._seen = self._taken = self._pushed_out = self._untold = 0
+        self._log: RequestLog | None = None
+        self._opening = threading.Lock()
+        self._wake, self._end = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._known: dict[str, tuple[float, Caller]] = {}
+        self._pruned = self._warned = float("-inf")
+
+    # In the event loop ------------------------------------------------------------------------------
+
+    def watch(self, scope: Scope, send: Send) -> Send:
+        """The `send` of a request that is to be logged, or the given one."""
+        path = scope["path"]
+        if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES:
+            return send
+        ring, begun = self._ring, time.perf_counter()
+
+        def watched(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                ring.append(Noted(time.time(), time.perf_counter() - begun, scope, message))
+                self._seen += 1
+                if not self._wake.is_set():
+                    self._rouse()
+            return send(message)
+
+        return watched
+
+    def _rouse(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._go_on, name="request log", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    # In the thread ----------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> RequestLog:
+        """The log, opened when it is first needed. Errors: those of the database."""
+        with self._opening:
+            if self._log is None:
+                self._log = RequestLog(self._database, self._settings)
+            return self._log
+
+    def _go_on(self) -> None:
+        while not self._end.is_set():
+            self._wake.wait()
+            self._end.wait(FLUSH_SECONDS)
+            self._wake.clear()
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in the ring; whatever goes wrong costs only entries, which are counted."""
+        taken = self._take()
+        pushed_out = max(self._seen - self._taken - len(self._ring) - self._pushed_out, 0)
+        self._pushed_out += pushed_out
+        self._untold += pushed_out
+        try:
+            kept = self._kept(taken)
+            self._untold += len(taken) - len(kept)
+            if kept or self._untold:
+                self.log.write(kept, self._untold)
+            self._untold = 0
+            if time.monotonic() - self._pruned > PRUNE_SECONDS:
+                self._pruned = time.monotonic()
+                self.log.prune()
+        except Exception as error:  # a log must never end the thread that later requests need
+            self._untold += len(taken)
+            if time.monotonic() - self._warned > WARN_SECONDS:
+                self._warned = time.monotonic()
+                _log.warning("the request log lost %d requests: %s", self._untold, error)
+
+    def _take(self) -> list[Noted]:
+        taken = []
+        with suppress(IndexError):
+            while True:
+                taken.append(self._ring.popleft())
+        self._taken += len(taken)
+        return taken
+
+    def _kept(self, taken: list[Noted]) -> list[Kept]:
+        """The entries of a flush. A request that cannot be read is left out."""
+        asked: dict[str, bool] = {}
+        for noted in taken:
+            if authorization := _authorization(noted.scope):
+                asked[authorization] = noted.start["status"] == 401
+        callers, kept = self._callers(asked), []
+        for noted in taken:
+            with suppress(ValueError, KeyError, TypeError):
+                kept.append(_entry(noted, callers.get(_authorization(noted.scope), STRANGER)))
+        return kept
+
+    def _callers(self, asked: dict[str, bool]) -> dict[str, Caller]:
+        """Who is behind each Authorization header; `asked` says whether it was refused, so that it is looked up anew."""
+        now = time.monotonic()
+        found = {
+            given: self._known[given][1]
+            for given, is_refused in asked.items()
+            if given in self._known and not is_refused and self._known[given][0] > now
+        }
+        unknown = [given for given in asked if given not in found][:ASKED_MAX]
+        if not unknown:
+            return found
+        if len(self._known) > KNOWN_MAX:
+            self._known.clear()
+        try:
+            with self._database.read() as connection:
+                for given in unknown:
+                    found[given] = _caller(connection, given, in_demo=self._in_demo)
+                    self._known[given] = (now + KNOWN_SECONDS, found[given])
+        except RollbookError:
+            _log.debug("the request log could not ask who is behind a token")
+        return found
+
+    def close(self) -> None:
+        """Write what is left, and end the thread."""
+        self._end.set()
+        self._wake.set()
+        if self._thread:
+            self._thread.join(2 * FLUSH_SECONDS)
+        if self._ring:
+            self.flush()
+        if self._log:
+            self._log.close()
+
+
+def _authorization(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def _entry(noted: Noted, caller: Caller) -> Kept:
+    """What is kept of a request, in the order of `request_log.FIELDS`."""
+    scope = noted.scope
+    answered = dict(noted.start["headers"])
+    raw, method = scope["query_string"].decode("latin-1"), scope["method"]
+    notes = dict(scope.get(NOTES, ()))
+    if caller.ended:
+        notes |= {"ended": caller.ended[0], "why": caller.ended[1]}
+    return (
+        int((noted.at - noted.seconds) * 1000),
+        int(noted.seconds * 1_000_000),
+        method if method in kept_parts.METHODS else kept_parts.HIDDEN,
+        kept_parts.path(scope["path"]),
+        kept_parts.query(raw) if raw else "",
+        noted.start["status"],
+        int(answered.get(b"content-length", b"0")),
+        kept_parts.tail(_authorization(scope)),
+        caller.client_id,
+        caller.holder,
+        caller.tier,
+        caller.role,
+        caller.district_id,
+        kept_parts.headers(scope["headers"], answered),
+        notes,
+    )
+
+
+def _caller(connection: Connection, authorization: str, *, in_demo: bool) -> Caller:
+    client = basic(authorization)
+    if client is not None:
+        application = applications.by_client_id(connection, client[0], in_demo=in_demo)
+        return Caller(application.client_id, "client", application.tier) if application else STRANGER
+    try:
+        token = bearer(authorization)
+    except Unauthorized:
+        return STRANGER
+    resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else connections.resolve
+    access: Access | None = resolve(connection, token, in_demo=in_demo)
+    if access:
+        return Caller(access.client_id, access.holder, access.tier, access.role, access.district_id)
+    ended = ended_tokens.find(connection, token, logins.now())
+    if ended is None:
+        return STRANGER
+    return Caller(ended.client_id, district_id=ended.district_id, ended=(ended.ended, ended.why))
+
+
+def note(scope: Scope, **found: object) -> None:
+    """Leave what a handler found out about a request, for the hints of the log: words of ours and ids of applications,
+    and nothing that the request said itself."""
+    scope.setdefault(NOTES, {}).update(found)
