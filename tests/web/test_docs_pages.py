@@ -18,7 +18,7 @@ from rollbook.contract.clever.fields import SHAPES
 from rollbook.contract.clever.openapi import SERVED, fields_of
 from rollbook.contract.clever.record_links import FIELD_LINKS
 from rollbook.domain.kinds import KINDS
-from rollbook.web.docs import doc_pages, doc_sources
+from rollbook.web.docs import doc_pages, doc_sources, explorer_links
 from rollbook.web.docs.library import Library
 from rollbook.web.docs.search_index import Findable, SearchIndex
 from rollbook.web.http.templates import environment
@@ -27,14 +27,19 @@ from tests.house.sources import ROOT
 LIBRARY = Library(doc_sources.root())
 
 
-def get(*addresses: str, folder: Path | None = None, known: str = "") -> list[httpx.Response]:
+def get(
+    *addresses: str, folder: Path | None = None, known: str = "", encoding: str = "gzip"
+) -> list[httpx.Response]:
     """The answers of one server that serves the documentation."""
     app = Starlette(routes=doc_pages.routes(environment(in_demo=False), folder))
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://docs.test") as client:
-            return [await client.get(address, headers={"If-None-Match": known}) for address in addresses]
+            return [
+                await client.get(address, headers={"If-None-Match": known, "Accept-Encoding": encoding})
+                for address in addresses
+            ]
 
     return asyncio.run(ask())
 
@@ -151,11 +156,36 @@ def test_every_path_leads_to_its_operation_in_the_explorer(served: dict[str, htt
 
 
 def test_every_field_leads_to_its_record_in_the_explorer(served: dict[str, httpx.Response]) -> None:
-    links = attributes(served["/docs/reference/fields"].text, "href")
-    found = {link.partition("#")[2] for link in links if link.startswith("/explorer/records/")}
-    assert {row.name for shape in SHAPES for row in fields_of(shape, "3.0")} <= found
-    assert "/explorer/records/schools#low_grade" in links
-    assert "/explorer/records/users#graduation_year" in links
+    page = served["/docs/reference/fields"].text
+    rows = dict(re.findall(r'<th scope="row" id="([\w.]+)"><a href="([^"]+)">', page))
+    for shape in SHAPES:
+        for row in fields_of(shape, "3.0"):
+            address = rows[f"{shape.lower()}.{row.name}"]
+            assert re.fullmatch(rf"/explorer/records/\w+#r-{shape.lower()}", address)
+    assert rows["school.low_grade"] == "/explorer/records/schools#r-school"
+    assert rows["student.graduation_year"] == "/explorer/records/users#r-student"
+
+
+@pytest.mark.parametrize(
+    ("call", "address"),
+    [
+        ("/v3.0/users", "/explorer/users"),
+        ("GET /v3.0/users?role=teacher&limit=3", "/explorer/users?role=teacher&limit=3"),
+        ("/v3.0/sections/ID/users", "/explorer/sections/%7Bid%7D/users"),
+        (
+            "/users/6a82a3614fd3ba25000000bc/sections",
+            "/explorer/users/%7Bid%7D/sections?id=6a82a3614fd3ba25000000bc",
+        ),
+        ("/v3.0/me", "/explorer/me"),
+        ("POST /oauth/tokens", "/explorer/oauth/tokens/post"),
+        ("/.well-known/openid-configuration", "/explorer/.well-known/openid-configuration"),
+        ("/v3.0/nope", None),
+        ("POST /v3.0/users", None),
+        ("docs/guide", None),
+    ],
+)
+def test_a_call_is_named_by_its_operation(call: str, address: str | None) -> None:
+    assert explorer_links.of_call(call) == address
 
 
 def test_a_line_that_reads_leads_to_the_explorer_and_one_that_writes_does_not(tmp_path: Path) -> None:
@@ -280,6 +310,15 @@ def test_a_page_that_a_browser_has_is_not_sent_again() -> None:
     [first] = get("/docs/reference/cli")
     [again] = get("/docs/reference/cli", known=first.headers["etag"])
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+def test_a_page_is_compressed_for_a_browser_that_takes_it(served: dict[str, httpx.Response]) -> None:
+    [plain] = get("/docs/reference/fields", encoding="identity")
+    packed = served["/docs/reference/fields"]
+    assert (packed.headers["content-encoding"], plain.headers.get("content-encoding")) == ("gzip", None)
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert packed.text == plain.text
+    assert max(int(answer.headers["content-length"]) for answer in served.values()) < 40_000
 
 
 def test_docs_are_found_in_an_installed_package_too(tmp_path: Path, monkeypatch: Any) -> None:

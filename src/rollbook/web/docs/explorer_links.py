@@ -7,24 +7,38 @@ from urllib.parse import quote
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
 from rollbook.contract.clever.fields import SHAPES
+from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 from rollbook.domain.kinds import KINDS
 
 EXPLORER = "/explorer"
 
-_CALL = re.compile(r"(?:GET )?(?:/v3\.\d)?(?P<path>(?:/[\w{}]+)+)(?P<query>\?[\w.=&%,-]*)?")
+_CALL = re.compile(
+    r"(?:(?P<method>GET|POST) )?(?:/v3\.\d)?(?P<path>(?:/[\w{}.-]+)+)(?P<query>\?[\w.=&%,-]*)?"
+)
 _ON_A_LINE = re.compile(r"(?:https?://[\w.:$-]+)?(/v3\.\d/[\w/{}]+(?:\?[\w.=&%,-]+)?)")
-_ID = re.compile(r"[0-9a-f]{24}|\{\w+\}|[A-Z_]+")
-_PATHS = {row.path for row in (*ENDPOINTS, *EVENTS)}
+_ID = re.compile(r"[0-9a-f]{24}")
+_STANDS_FOR_ID = re.compile(r"\{\w+\}|[A-Z_]+")
+_OPERATIONS = {
+    *(("GET", row.path) for row in (*ENDPOINTS, *EVENTS)),
+    *((row.method.upper(), row.path) for row in SIGN_IN_OPERATIONS),
+}
 
 
 def of_call(text: str) -> str | None:
-    """The address for a path as a text names it, such as `GET /v3.0/users?role=teacher`; None if the Data and
-    Events API have no such path."""
+    """The address for a call as a text names it, such as `GET /v3.0/users?role=teacher`; None if the API has no such
+    path."""
     call = _CALL.fullmatch(text)
     if call is None:
         return None
-    path = "/".join("{id}" if _ID.fullmatch(segment) else segment for segment in call["path"].split("/"))
-    return f"{EXPLORER}{quote(path)}{call['query'] or ''}" if path in _PATHS else None
+    method, segments = call["method"] or "GET", call["path"].split("/")
+    ids = [segment for segment in segments if _ID.fullmatch(segment)]
+    path = "/".join(
+        "{id}" if segment in ids or _STANDS_FOR_ID.fullmatch(segment) else segment for segment in segments
+    )
+    if (method, path) not in _OPERATIONS:
+        return None
+    asked = "&".join([*(f"id={id_}" for id_ in ids), *filter(None, [(call["query"] or "")[1:]])])
+    return f"{EXPLORER}{quote(path)}{'/post' if method == 'POST' else ''}{asked and '?'}{asked}"
 
 
 def of_code(code: str) -> list[tuple[str, str]]:
@@ -36,10 +50,9 @@ def of_code(code: str) -> list[tuple[str, str]]:
 
 
 def of_shape(shape: str) -> str | None:
-    """The page of the record that has this shape, or holds one of it; None for a shape that is in no
-    record."""
+    """The fields of this shape, on the page of the record that has it; None for a shape that is in no record."""
     kind = _KIND_OF_SHAPE.get(shape)
-    return f"{EXPLORER}/records/{kind}" if kind else None
+    return f"{EXPLORER}/records/{kind}#r-{shape.lower()}" if kind else None
 
 
 def _kinds_of_shapes() -> dict[str, str]:

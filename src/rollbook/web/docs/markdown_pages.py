@@ -304,11 +304,10 @@ def _tries(code: str) -> str:
 
 
 def _explorer_of_row(meta: dict[str, Any], cell: Token) -> str:
-    """Where a field's row leads: to the field on the Explorer's page of the record."""
+    """Where a field's row leads: to the fields of its shape on the Explorer's page of the record."""
     if meta.get("shape") not in SHAPES or any(child.type == "link_open" for child in cell.children or ()):
         return ""
-    page = explorer_links.of_shape(meta["shape"])
-    return f"{page}#{_text(cell)}" if page else ""
+    return explorer_links.of_shape(meta["shape"]) or ""
 
 
 def _columns(tokens: Sequence[Token], at: int) -> int:
