@@ -60,7 +60,9 @@ def files(folder: Path) -> tuple[str, ...]:
     found = chain((folder / "docs").rglob("*"), (folder / "examples").rglob("*"))
     return tuple(
         sorted(
-            path.relative_to(folder).as_posix() for path in found if path.is_file() and not path.is_symlink()
+            path.relative_to(folder).as_posix()
+            for path in found
+            if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
         )
     )
 
