@@ -23,7 +23,7 @@ from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.demo.serving import Demo
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
@@ -126,7 +126,7 @@ class World:
         """A new application that reads the whole district, with OpenID Connect unless it is said
         otherwise."""
         made, secret = applications.create(
-            self.database, name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more}
+            self.database, NewApplication(name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more})
         )
         self.connect(made)
         return Club(made, secret)
@@ -224,12 +224,16 @@ def build(database: Database, address: str, folder: Path) -> World:
     files = world.write(folder / "files", FILES)
     sync.run(database, district, files, settings)
     sealer = Sealer(key_path(settings))
-    reader = Club(*applications.create(database, "Reader", redirect_uris=(BACK, OTHER), has_oidc=True))
+    reader = Club(
+        *applications.create(database, NewApplication("Reader", redirect_uris=(BACK, OTHER), has_oidc=True))
+    )
     asked: Any = {"redirect_uris": (BACK,), "has_oidc": True}
     door = Club(
-        *applications.create(database, "Badge Door", **asked, tier="sso", user_types=("teacher", "staff"))
+        *applications.create(
+            database, NewApplication("Badge Door", **asked, tier="sso", user_types=("teacher", "staff"))
+        )
     )
-    shelf = Club(*applications.create(database, "Shelf", **asked, tier="library"))
+    shelf = Club(*applications.create(database, NewApplication("Shelf", **asked, tier="library")))
     made = World(database, settings, sealer, district, folder, reader, door, shelf)
     for club in (reader, door):
         made.connect(club.application)

@@ -18,6 +18,7 @@ from rollbook.demo import published
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Unauthorized
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.engine.database import Connection, Database, open_database
 from rollbook.store.engine.keys import Sealer
 from tests.journeys.hub import Hub
@@ -89,7 +90,7 @@ def test_a_token_resolves_to_what_its_application_may_see(hub: Hub) -> None:
 
 def test_a_token_is_good_from_its_connection_until_its_end(hub: Hub, database_address: str) -> None:
     tokens = Tokens(in_demo=False)
-    application, _ = applications.create(hub.database, "Reader")
+    application, _ = applications.create(hub.database, NewApplication("Reader"))
     assert resolved(tokens, hub.database, "x" * 40) is None
     # Another process connects, and later takes the connection back.
     with closing(open_database(database_address)) as elsewhere:
@@ -138,7 +139,7 @@ def test_each_district_and_each_application_has_a_token_of_its_own(hub: Hub) -> 
 
 
 def test_neither_tokens_nor_secrets_can_be_read_in_the_database(small_hub: Hub) -> None:
-    application, secret = applications.create(small_hub.database, "Reader")
+    application, secret = applications.create(small_hub.database, NewApplication("Reader"))
     token = small_hub.reconnect(application)
     key = (small_hub.folder / "key").read_bytes()
     small_hub.database.close()
@@ -152,7 +153,7 @@ def test_neither_tokens_nor_secrets_can_be_read_in_the_database(small_hub: Hub) 
 
 
 def test_neither_tokens_nor_secrets_can_be_read_in_the_tables(hub: Hub) -> None:
-    application, secret = applications.create(hub.database, "Reader")
+    application, secret = applications.create(hub.database, NewApplication("Reader"))
     token = hub.reconnect(application)
     with hub.database.read() as connection:
         tables = ("applications", "application_secrets", "connections", "audit")

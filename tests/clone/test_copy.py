@@ -20,6 +20,7 @@ from rollbook.errors import Conflict, Refused
 from rollbook.roster.views import related_ids
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
@@ -87,7 +88,7 @@ def feed(database: Database) -> list[dict[str, Any]]:
 def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
     """Connect an application to the copy, with events on."""
     district = districts.find(database, DISTRICT)
-    application, _ = applications.create(database, "Reader")
+    application, _ = applications.create(database, NewApplication("Reader"))
     view = sync.view_of(database, district, application.asks, settings)
     connections.connect(database, Sealer(tmp_path / "key"), application, district, view)
     event_feed.switch(database, application.number, on=True)

@@ -22,7 +22,7 @@ from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
@@ -64,7 +64,9 @@ class Hub:
     def connect(self, *scopes: str, name: str | None = None) -> str:
         """The token of a new application that holds the usual scopes, and these."""
         name = name or f"Reader of {' '.join(scopes) or 'the usual'} in {self.district.name}"
-        application, _ = applications.create(self.database, name, scopes=(*SECURE_SYNC, *scopes))
+        application, _ = applications.create(
+            self.database, NewApplication(name, scopes=(*SECURE_SYNC, *scopes))
+        )
         return self.reconnect(application)
 
     def reconnect(self, application: Application, **more: Any) -> str:

@@ -32,6 +32,7 @@ from rollbook.domain.access import SECURE_SYNC
 from rollbook.domain.guard import GUARDED, Threshold
 from rollbook.domain.kinds import KIND, ROLE
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -160,7 +161,7 @@ class History:
         view = sync.view_of(
             self.database, self.first, Spec(scopes, sensitive=tuple(SENSITIVE_FIELDS)), self.settings
         )
-        application, _ = applications.create(self.database, name)
+        application, _ = applications.create(self.database, NewApplication(name))
         connections.connect(self.database, Sealer(key_path(self.settings)), application, self.first, view)
         event_feed.switch(self.database, application.number, on=True)
         return View(view.number, with_ell=scopes == ELL)

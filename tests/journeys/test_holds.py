@@ -26,6 +26,7 @@ from rollbook.domain.access import Access
 from rollbook.domain.guard import Threshold
 from rollbook.errors import BadSetting, Busy, Refused, RollbookError, SourceRejected, Unknown
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -85,7 +86,7 @@ class Office:
 
     def _connect(self, district: District) -> None:
         view = sync.view_of(self.database, district, Spec(), self.settings)
-        application, _ = applications.create(self.database, "Reader")
+        application, _ = applications.create(self.database, NewApplication("Reader"))
         connections.connect(
             self.database, Sealer(key_path(self.settings)), application, district, view, token=TOKEN
         )

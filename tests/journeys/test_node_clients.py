@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import NewApplication
 from tests.journeys import node, program
 from tests.journeys.node import Site
 from tests.journeys.program import Server
@@ -147,7 +148,8 @@ def test_auth_js_logs_in_with_the_defaults_of_its_providers(
     back = AUTH_JS[library]
     switched: Any = {} if has_oidc is None else {"has_oidc": has_oidc}
     made, secret = applications.create(
-        sso_world.database, f"{library} {provider} {sso_server}", redirect_uris=(back,), **switched
+        sso_world.database,
+        NewApplication(f"{library} {provider} {sso_server}", redirect_uris=(back,), **switched),
     )
     sso_world.connect(made)
     settings = {

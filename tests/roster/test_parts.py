@@ -17,6 +17,7 @@ from rollbook.roster import parts
 from rollbook.roster.intake.csv import raw_tables
 from rollbook.roster.views import diff
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Row, open_database
 from rollbook.store.engine.keys import Sealer, key_path
@@ -126,7 +127,7 @@ def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
         with closing(Hub(database, address, folder)) as hub:
             hub.settings = replace(hub.settings, key_file=str(folder.parent / "key"))
             for name, share in (("Everything", None), ("One school", {"schools": [school]})):
-                application, _ = applications.create(database, name)
+                application, _ = applications.create(database, NewApplication(name))
                 view = sync.view_of(
                     database,
                     hub.district,

@@ -20,7 +20,7 @@ from rollbook.contract.clever import view_spec
 from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -145,7 +145,7 @@ class Desk:
     def connect(
         self, name: str = "Reader", scopes: Iterable[str] = SECURE_SYNC, sensitive: Iterable[str] = ()
     ) -> Reader:
-        application, _ = applications.create(self.database, name, scopes=tuple(scopes))
+        application, _ = applications.create(self.database, NewApplication(name, scopes=tuple(scopes)))
         view = sync.view_of(
             self.database, self.now, replace(application.asks, sensitive=tuple(sensitive)), self.settings
         )

@@ -9,6 +9,7 @@ from rollbook import sync
 from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.accounts import applications, audit, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
@@ -19,7 +20,7 @@ from rollbook.sync import How
 def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp_path: Path) -> None:
     settings = setting_rows.read({})
     district = districts.create(database, "Ash District")
-    application, _ = applications.create(database, "Reader")
+    application, _ = applications.create(database, NewApplication("Reader"))
     view = sync.view_of(database, district, Spec(), settings)
     connections.connect(database, Sealer(tmp_path / "key"), application, district, view)
     spec = Spec(share=shares.parse({"schools": ["0001"]}), withheld=("student.dob",))

@@ -12,6 +12,7 @@ import pytest
 from rollbook import sync
 from rollbook.errors import Busy
 from rollbook.store.accounts import credentials
+from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
@@ -99,10 +100,16 @@ def test_login_methods_are_those_that_people_have(desk: Desk, reader: Reader) ->
     names: Any = {"name": "G", "client_id": "c", "secret": "s"}
     assert after(lambda c: credentials.give_badges(c, number, {emmy: "A" * 28})) == ["Clever Badges"]
     google = after(
-        lambda c: credentials.set_provider(c, sealer, number, issuer="https://accounts.google.com", **names)
+        lambda c: credentials.set_provider(
+            c, sealer, number, NewProvider(issuer="https://accounts.google.com", **names)
+        )
     )
     assert google == ["Clever Badges", "Google"]
-    other = after(lambda c: credentials.set_provider(c, sealer, number, issuer="https://id.example", **names))
+    other = after(
+        lambda c: credentials.set_provider(
+            c, sealer, number, NewProvider(issuer="https://id.example", **names)
+        )
+    )
     assert other == ["Clever Badges", "Other"]
     assert after(lambda c: credentials.drop_provider(c, number)) == ["Clever Badges"]
     header = world.FILES["students.csv"].splitlines()[0]

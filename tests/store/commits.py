@@ -17,7 +17,7 @@ from rollbook.contract.clever.query import parse
 from rollbook.domain.access import SECURE_SYNC, Access
 from rollbook.domain.kinds import ROLE
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import Spec, View
@@ -74,7 +74,7 @@ class Feed:
     def application(self, *, on: bool = True, view: View | None = None) -> tuple[Application, Access, str]:
         """A connected application with its access and token."""
         self.count += 1
-        made, _ = applications.create(self.database, f"{self.district.name} {self.count}")
+        made, _ = applications.create(self.database, NewApplication(f"{self.district.name} {self.count}"))
         token = connections.connect(self.database, self.sealer, made, self.district, view or self.view())
         if on:
             event_feed.switch(self.database, made.number, on=True)

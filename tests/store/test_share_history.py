@@ -14,7 +14,7 @@ from rollbook import sync
 from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -29,7 +29,7 @@ PART = {"schools": ["0001"]}
 
 def connected(database: Database, folder: Path) -> tuple[Application, District]:
     district = districts.create(database, "Ash District")
-    reader, _ = applications.create(database, "Reader")
+    reader, _ = applications.create(database, NewApplication("Reader"))
     view = sync.view_of(database, district, Spec(), setting_rows.read({}))
     connections.connect(database, Sealer(folder / "key"), reader, district, view)
     return reader, district

@@ -18,6 +18,7 @@ from rollbook import sync
 from rollbook.contract.clever.query import Query
 from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
@@ -51,7 +52,7 @@ class World:
         self.settings = setting_rows.read({}, rate_limit=0)
         self.district: District = districts.create(database, "Pinned")
         self.day(0)
-        application, _ = applications.create(database, "Reader")
+        application, _ = applications.create(database, NewApplication("Reader"))
         view = sync.view_of(database, self.district, Spec(), self.settings)
         self.token = connections.connect(database, Sealer(folder / "key"), application, self.district, view)
         self.app = App(database, self.settings, limits=folder / "shared")
@@ -243,7 +244,7 @@ def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, na
     reader = applications.find(world.database, "Reader")
     connections.disconnect(world.database, reader, world.district)
     world.day(400)
-    follower = reader if name == "Reader" else applications.create(world.database, name)[0]
+    follower = reader if name == "Reader" else applications.create(world.database, NewApplication(name))[0]
     view = sync.view_of(world.database, world.district, Spec(), world.settings)
     world.token = connections.connect(
         world.database, Sealer(world.folder / "key"), follower, world.district, view

@@ -17,6 +17,7 @@ from rollbook.demo.serving import Demo
 from rollbook.domain.shares import Share
 from rollbook.errors import MachineTrouble
 from rollbook.store.accounts import applications, connections, logins
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.engine.database import Database
 from rollbook.store.records import request_log
 from rollbook.store.records.request_log import Entry, RequestLog
@@ -224,7 +225,7 @@ def test_a_user_token_is_known_for_a_day_after_its_end(desk: Desk, monkeypatch: 
 
 def test_only_an_operator_is_told_that_an_id_is_not_shared(desk: Desk) -> None:
     world = desk.world
-    application, _ = applications.create(world.database, "Birch Reader")
+    application, _ = applications.create(world.database, NewApplication("Birch Reader"))
     spec = replace(application.asks, share=Share(schools=("birch",)))
     view = sync.view_of(world.database, world.district, spec, world.settings)
     token = connections.connect(world.database, world.sealer, application, world.district, view)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rollbook.store.accounts import applications, credentials
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
@@ -52,7 +53,7 @@ def demo(world: World) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stranger(world: World) -> Club:
     """An application that no district is connected with."""
-    return Club(*applications.create(world.database, "Not Connected", redirect_uris=(BACK,)))
+    return Club(*applications.create(world.database, NewApplication("Not Connected", redirect_uris=(BACK,))))
 
 
 @pytest.fixture

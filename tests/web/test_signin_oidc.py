@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet
 
 from rollbook.auth import oidc
 from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.web.app import FOR_PROGRAMS
 from tests import sso
 from tests.sso import BACK, Browser, World, answer
@@ -296,7 +297,7 @@ OIDC = (["code", "iss", "scope", "state"], ["access_token", "id_token", "token_t
 
 
 def test_an_application_speaks_openid_connect_when_it_is_asked_for(world: World) -> None:
-    made, secret = applications.create(world.database, "Plain", redirect_uris=(BACK,))
+    made, secret = applications.create(world.database, NewApplication("Plain", redirect_uris=(BACK,)))
     world.connect(made)
     club = sso.Club(made, secret)
     assert _told(world, club) == PLAIN

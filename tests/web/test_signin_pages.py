@@ -9,6 +9,7 @@ import pytest
 from httpx import Response
 
 from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.records import people_lookup
 from tests.sso import BACK, OTHER, Browser, Club, World, answer, links, words
@@ -34,7 +35,9 @@ def _title(page: Response) -> str:
 @pytest.fixture(scope="module")
 def stranger(sso_world: World) -> Club:
     """An application that no district is connected with."""
-    return Club(*applications.create(sso_world.database, "Not Connected", redirect_uris=(BACK,)))
+    return Club(
+        *applications.create(sso_world.database, NewApplication("Not Connected", redirect_uris=(BACK,)))
+    )
 
 
 @pytest.mark.parametrize("reason", ["wrong type", "no access"])
@@ -124,7 +127,7 @@ def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(
 
 
 def test_the_demos_own_application_is_named_with_its_database(world: World, browser: Browser) -> None:
-    made, _ = applications.create(world.database, "Demo's own", is_demo=True)
+    made, _ = applications.create(world.database, NewApplication("Demo's own", is_demo=True))
     told = words(
         browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="http://localhost:3000/")
     )
@@ -133,7 +136,7 @@ def test_the_demos_own_application_is_named_with_its_database(world: World, brow
 
 
 def test_a_developer_who_registered_nothing_is_told_how(world: World, browser: Browser) -> None:
-    made, _ = applications.create(world.database, "Bare")
+    made, _ = applications.create(world.database, NewApplication("Bare"))
     told = words(browser.get("/oauth/authorize", client_id=made.client_id))
     assert "Registered no address yet" in told
     assert "rollbook application set Bare --redirect-uri https://your.application/callback" in told
@@ -151,7 +154,9 @@ def test_what_was_asked_for_is_shown_as_text_and_no_more(world: World, browser: 
 
 
 def test_of_a_live_application_nothing_is_told(world: World, browser: Browser) -> None:
-    made, _ = applications.create(world.database, "Live", redirect_uris=("https://live.example/back",))
+    made, _ = applications.create(
+        world.database, NewApplication("Live", redirect_uris=("https://live.example/back",))
+    )
     applications.change(world.database, made, is_live=True)
     stopped = browser.get("/oauth/authorize", client_id=made.client_id, redirect_uri="https://evil.example/")
     assert stopped.status_code == 400

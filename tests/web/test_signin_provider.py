@@ -18,6 +18,7 @@ from joserfc.jwk import RSAKey
 from rollbook.auth import services
 from rollbook.errors import BadSetting
 from rollbook.store.accounts import audit, credentials
+from rollbook.store.accounts.credentials import NewProvider
 from tests.sso import Browser, World
 
 ISSUER = "https://login.district.example"
@@ -76,10 +77,12 @@ def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]
             connection,
             sso_world.sealer,
             sso_world.district.number,
-            name="District Login",
-            issuer=ISSUER,
-            client_id="rollbook",
-            secret="kept secret",
+            NewProvider(
+                name="District Login",
+                issuer=ISSUER,
+                client_id="rollbook",
+                secret="kept secret",
+            ),
         )
     yield told
     with sso_world.database.write() as connection:
@@ -192,7 +195,7 @@ def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(
         pytest.raises(BadSetting, match="issuer: expected an https address"),
         sso_world.database.write() as connection,
     ):
-        credentials.set_provider(connection, sso_world.sealer, number, **asked)
+        credentials.set_provider(connection, sso_world.sealer, number, NewProvider(**asked))
     # One that was set up before this was looked at is not asked.
     with sso_world.database.write() as connection:
         connection.run("UPDATE providers SET issuer = ? WHERE district = ?", (issuer, number))
@@ -219,7 +222,7 @@ def test_a_district_says_which_emails_it_believes(
         asked: Any = {"name": "L", "issuer": ISSUER, "client_id": "rollbook", "secret": "s"}
         number = sso_world.district.number
         credentials.set_provider(
-            connection, sso_world.sealer, number, trusts_email=trusts, domain=domain, **asked
+            connection, sso_world.sealer, number, NewProvider(trusts_email=trusts, domain=domain, **asked)
         )
     browser = sso_world.browser()
     sent = _leave(browser, told)

@@ -13,6 +13,7 @@ import pytest
 
 from rollbook.errors import Conflict
 from rollbook.store.accounts import applications, audit, logins
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.engine.keys import digest
 from tests import sso
 from tests.sso import BACK, OTHER, Browser, Club, World, answer
@@ -473,7 +474,9 @@ def test_a_server_that_is_no_demo_lets_nobody_choose_who_to_be(world: World) -> 
 
 def _club(world: World, name: str) -> Club:
     try:
-        return Club(*applications.create(world.database, name, redirect_uris=(BACK,), has_oidc=True))
+        return Club(
+            *applications.create(world.database, NewApplication(name, redirect_uris=(BACK,), has_oidc=True))
+        )
     except Conflict:
         found = applications.find(world.database, name)
         return Club(found, applications.rotate_secret(world.database, found, overlap_seconds=0))

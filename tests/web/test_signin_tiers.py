@@ -10,6 +10,7 @@ import pytest
 
 from rollbook.auth.tokens import Tokens
 from rollbook.store.accounts import applications, audit
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from tests.sso import BACK, HOME, Browser, Club, World, answer, links, words
 
@@ -115,7 +116,11 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
 
 
 def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World) -> None:
-    shelf = Club(*applications.create(world.database, "Second Shelf", redirect_uris=(BACK,), tier="library"))
+    shelf = Club(
+        *applications.create(
+            world.database, NewApplication("Second Shelf", redirect_uris=(BACK,), tier="library")
+        )
+    )
     teacher, pupil, other = world.browser(), world.browser(), world.browser()
     question = teacher.sign_in("okoye", teacher.ask(shelf))
     sent = answer(teacher.follow(teacher.press(question, "/allow")))

@@ -13,6 +13,7 @@ from rollbook.demo import published
 from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import NewApplication
 from tests import world
 from tests.journeys.hub import Client, Hub
 
@@ -31,7 +32,7 @@ class Vendor:
     """An application that is connected to two districts."""
 
     def __init__(self, hub: Hub) -> None:
-        self.application, self.secret = applications.create(hub.database, "Vendor")
+        self.application, self.secret = applications.create(hub.database, NewApplication("Vendor"))
         self.districts = (hub, hub.beside("Shelbyville"))
         self.tokens = [one.reconnect(self.application) for one in self.districts]
         self.basic = header(self.application.client_id, self.secret)
@@ -60,7 +61,7 @@ def element(found: Any, vendor: Vendor, number: int) -> dict[str, Any]:
     "asked", ["/oauth/tokens", "/oauth/tokens?owner_type=district", "/oauth/tokens?x=%26&owner_type=district"]
 )
 def test_an_application_lists_its_district_tokens(hub: Hub, vendor: Vendor, asked: str) -> None:
-    applications.create(hub.database, "Other")
+    applications.create(hub.database, NewApplication("Other"))
     hub.connect(name="Another")
     answer = hub.client().get(asked, authorization=vendor.basic)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
@@ -211,7 +212,7 @@ def published_hub(hub: Hub) -> Hub:
     """A district with the published credentials, as a demo makes it."""
     client_id, secret = base64.b64decode(published.BASIC).decode().split(":")
     application, _ = applications.create(
-        hub.database, "Demo application", client_id=client_id, secret=secret, is_demo=True
+        hub.database, NewApplication("Demo application", client_id=client_id, secret=secret, is_demo=True)
     )
     hub.reconnect(application, token=published.DISTRICT_TOKEN, is_demo=True)
     hub.sync(world.FILES)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import click
 import orjson
 
-from rollbook import sync
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.contract.clever.tiers import TIER
 from rollbook.errors import BadSetting
+from rollbook.operations import registering
 from rollbook.store.accounts import applications
-from rollbook.store.accounts.applications import REFUSED, Application, Change
-from rollbook.store.district.views import Spec
+from rollbook.store.accounts.applications import REFUSED, Application, Change, NewApplication
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import event_feed
 
 
 @click.group("application")
@@ -88,8 +86,7 @@ def create(
 ) -> None:
     """Register an application called NAME; its client secret is printed this once."""
     with opened(read_settings(database=database), may_begin=True) as store:
-        made, secret = applications.create(
-            store,
+        wanted = NewApplication(
             name,
             redirect_uris=redirect_uris,
             tier=tier,
@@ -98,6 +95,7 @@ def create(
             has_oidc=has_oidc is True,
             fields=_fields(fields),
         )
+        made, secret = registering.register(store, wanted)
     _print_secret(made, secret, as_json=as_json)
 
 
@@ -132,7 +130,6 @@ def change(
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        found = applications.find(store, application)
         given = Change(
             redirect_uris=redirect_uris or None,
             scopes=_words(scopes) or None,
@@ -142,14 +139,7 @@ def change(
             is_live=is_live,
             fields=_fields(fields) if fields else None,
         )
-        wanted = applications.changed(found, **given)
-        # What is taken is taken first, and what is given is given last: cut off in between, it sees less than
-        # it may, not more.
-        sync.rescope(store, found, settings, _less(found.asks, wanted.asks))
-        changed = applications.change(store, found, **given)
-        if has_events is not None:
-            event_feed.switch(store, found.number, on=has_events)
-        sync.rescope(store, changed, settings)
+        changed = registering.change(store, settings, application, **given)
     _print(changed, as_json=as_json)
 
 
@@ -177,9 +167,8 @@ def list_applications(database: str | None, as_json: bool) -> None:
 def remove(application: str, database: str | None) -> None:
     """Remove an APPLICATION (name or client id) that is not connected to a district."""
     with opened(read_settings(database=database)) as store:
-        found = applications.find(store, application)
-        applications.remove(store, found)
-    click.echo(f"{found.name} is removed")
+        removed = registering.remove(store, application)
+    click.echo(f"{removed.name} is removed")
 
 
 @application.command()
@@ -207,15 +196,8 @@ def show(application: str, database: str | None, as_json: bool) -> None:
 def rotate_secret(application: str, overlap_hours: int, database: str | None, as_json: bool) -> None:
     """Give an APPLICATION a new client secret; the old one works on for a while."""
     with opened(read_settings(database=database)) as store:
-        found = applications.find(store, application)
-        secret = applications.rotate_secret(store, found, overlap_seconds=overlap_hours * 3600)
+        found, secret = registering.rotate_secret(store, application, overlap_seconds=overlap_hours * 3600)
     _print_secret(found, secret, as_json=as_json)
-
-
-def _less(before: Spec, after: Spec) -> Spec:
-    """What both ask for."""
-    scopes = tuple(scope for scope in before.scopes if scope in after.scopes)
-    return replace(after, scopes=scopes, unasked=tuple(dict.fromkeys((*after.unasked, *before.unasked))))
 
 
 def _words(text: str) -> tuple[str, ...]:

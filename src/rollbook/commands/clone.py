@@ -6,9 +6,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rollbook.clone import copy
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, read_settings
+from rollbook.operations import district_setup
 from rollbook.settings import PREFIX
 from rollbook.store.engine.opening import opened
 
@@ -35,7 +35,9 @@ def clone(url: str, token: str, name: str | None, fresh: bool, database: str | N
     """
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store, _bar() as bar:
-        done = copy.run(store, url, token, settings, name=name, is_fresh=fresh, progress=_Shown(bar).tell)
+        done = district_setup.clone(
+            store, settings, url, token, name=name, is_fresh=fresh, progress=_Shown(bar).tell
+        )
     report.show(done, as_json=as_json)
 
 

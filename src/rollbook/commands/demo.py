@@ -93,7 +93,7 @@ def demo(
     with opened(settings) as database:
         _check_size(database, students, seed)
         if redirect_uris:
-            _register(database, redirect_uris)
+            _register(database, settings, redirect_uris)
         shown = access_sheet.read(database, settings, base_url(settings))
     if advance is None:
         _serve(settings, shown, as_json=as_json)
@@ -117,16 +117,18 @@ def _check_size(database: Database, students: int | None, seed: int | None) -> N
         )
 
 
-def _register(database: Database, redirect_uris: tuple[str, ...]) -> None:
+def _register(database: Database, settings: Settings, redirect_uris: tuple[str, ...]) -> None:
     """Let the logins of all the demo's applications return to these addresses."""
     with database.read() as connection:
         found = [
             applications.by_client_id(connection, client.client_id, in_demo=True)
             for client in published.CLIENTS
         ]
+    # Loaded only here: the engine's memory is nothing that the server should spend.
+    registering = import_module("rollbook.operations.registering")
     for application in found:
         if application:
-            applications.change(database, application, redirect_uris=redirect_uris)
+            registering.change(database, settings, application.client_id, redirect_uris=redirect_uris)
 
 
 def _serve(settings: Settings, shown: Handout, *, as_json: bool) -> None:

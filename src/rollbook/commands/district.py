@@ -7,10 +7,9 @@ import orjson
 
 from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
+from rollbook.operations import district_setup
 from rollbook.store.district import choices, districts
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import people_lookup
-from rollbook.store.records.own_record import change_record
 from rollbook.sync import standing
 
 # The roles of users stand below them.
@@ -30,7 +29,7 @@ def create(name: str, database: str | None, as_json: bool) -> None:
     """Create an empty district called NAME and print its id."""
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store:
-        made = standing.of(store, districts.create(store, name))
+        made = district_setup.create(store, name)
     click.echo(
         orjson.dumps(standing_report.as_json(made, settings))
         if as_json
@@ -98,12 +97,5 @@ def contact(district: str, user: str, database: str | None) -> None:
     whatever it is shared.
     """
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        with store.read() as connection:
-            chosen = (
-                None
-                if user == "nobody"
-                else people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-            )
-        change_record(store, owner, "contact", {"contact": chosen.id if chosen else None})
+        owner, chosen = district_setup.name_contact(store, district, None if user == "nobody" else user)
     click.echo(f"{owner.name}: {chosen.name if chosen else 'nobody'} is named as contact")

@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 import click
 
-from rollbook import sync
 from rollbook.commands import report, runs_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.domain import snapshot_names
-from rollbook.domain.guard import NAMED_PERCENT, Threshold
+from rollbook.domain.guard import NAMED_PERCENT
 from rollbook.errors import BadSetting
+from rollbook.operations import district_setup, run_decisions
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import catchup, commits
@@ -36,7 +36,7 @@ def approve(district: str, confirm: str | None, database: str | None, as_json: b
     """Apply the held sync of a DISTRICT (name or id)."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        done = sync.approve(store, districts.find(store, district), settings, name=confirm)
+        done = run_decisions.approve(store, settings, district, name=confirm)
     report.show(done, as_json=as_json)
 
 
@@ -46,7 +46,7 @@ def approve(district: str, confirm: str | None, database: str | None, as_json: b
 def discard(district: str, database: str | None) -> None:
     """Drop the held sync of a DISTRICT (name or id); the roster stays as it is."""
     with opened(read_settings(database=database)) as store:
-        number = sync.discard(store, districts.find(store, district))
+        number = run_decisions.discard(store, district)
     click.echo(f"sync {number} was discarded")
 
 
@@ -75,7 +75,7 @@ def undo(
     settings = read_settings(database=database)
     with opened(settings) as store:
         how = How(is_plan=plan, is_approved=is_approved, name=confirm)
-        done = sync.undo(store, districts.find(store, district), settings, how)
+        done = run_decisions.undo(store, settings, district, how)
     report.show(done, as_json=as_json)
     report.raise_if_held(done, "undo", "If that is right, run `rollbook undo {name} --approve{confirm}`")
 
@@ -115,7 +115,7 @@ def pause(district: str, start: datetime | None, end: datetime | None, database:
     """Pause a DISTRICT (name or id): no files are taken in, and the API goes on serving what there is."""
     first = start.date() if start else date.today()
     with opened(read_settings(database=database)) as store:
-        sync.pause(store, districts.find(store, district), first, end.date() if end else None)
+        run_decisions.pause(store, district, first, end.date() if end else None)
     click.echo(f"paused from {first.isoformat()} until {end.date().isoformat() if end else 'it is resumed'}")
 
 
@@ -125,7 +125,7 @@ def pause(district: str, start: datetime | None, end: datetime | None, database:
 def resume(district: str, database: str | None) -> None:
     """End the pause of a DISTRICT (name or id)."""
     with opened(read_settings(database=database)) as store:
-        sync.resume(store, districts.find(store, district))
+        run_decisions.resume(store, district)
     click.echo("no longer paused")
 
 
@@ -148,16 +148,11 @@ def show_thresholds(
 ) -> None:
     """Show or set the limits above which a sync of a DISTRICT (name or id) is held."""
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        limits = thresholds.read(store, owner)
         if kind:
-            now = limits.get(kind, Threshold())
-            wanted = Threshold(
-                now.updated if updated is None else updated, now.deleted if deleted is None else deleted
-            )
-            thresholds.write(store, owner, kind, wanted)
-            limits = thresholds.read(store, owner)
-        elif updated is not None or deleted is not None:
+            limits = district_setup.set_limits(store, district, kind, updated=updated, deleted=deleted)
+        else:
+            limits = thresholds.read(store, districts.find(store, district))
+        if not kind and (updated is not None or deleted is not None):
             raise BadSetting(f"kind: expected one of {', '.join(limits)}, to say whose limits to set")
     if as_json:
         shown = {name: {"updated": limit.updated, "deleted": limit.deleted} for name, limit in limits.items()}

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import os
-import shlex
+from functools import partial
 from pathlib import Path
 
 import click
 import orjson
 
-from rollbook.auth import oidc
-from rollbook.auth.entry import PEOPLE, Entry, enter
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.contract.clever.tiers import LOGIN_ROLES
-from rollbook.domain.access import Access
-from rollbook.errors import Refused, Unknown
+from rollbook.errors import Refused
+from rollbook.operations import people_access, sign_in_setup
+from rollbook.operations.sign_in_setup import BadgeChoice, BadgeSheet
 from rollbook.settings import Settings, base_url
-from rollbook.store.accounts import applications, audit, credentials, logins
-from rollbook.store.accounts.applications import Application
-from rollbook.store.accounts.logins import Grant, Session
+from rollbook.store.accounts import applications, audit
+from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
-from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
-from rollbook.store.engine.keys import sealer
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import people_lookup
-from rollbook.store.records.own_record import keep_true
-from rollbook.store.records.people_lookup import Person
 from rollbook.web.signin import badge_sheet
 
 
@@ -44,72 +36,13 @@ def token(application: str, user: str, district: str | None, database: str | Non
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        found, owner = applications.find(store, application), _only(store, district)
-        with store.write() as connection:
-            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-            session = Session(
-                "", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now()
-            )
-            decided = enter(connection, found, session)
-            if decided.outcome != "allowed":
-                raise Refused(_why_not(connection, person, found, owner, decided))
-            grant = Grant(
-                found.number,
-                owner.number,
-                person.id,
-                decided.role,
-                decided.authorized_by,
-                "",
-                session.created,
-            )
-            minted = logins.mint(connection, grant, seconds=settings.user_token_seconds, by="operator")
+        minted = people_access.mint_token(store, settings, application, user, district)
     if as_json:
-        click.echo(orjson.dumps({"access_token": minted, "user": person.id, "role": decided.role}))
+        click.echo(
+            orjson.dumps({"access_token": minted.token, "user": minted.person.id, "role": minted.role})
+        )
         return
-    click.echo(f"user token  {minted}\nfor         {person.name} ({decided.role})")
-
-
-def _why_not(
-    connection: Connection, person: Person, application: Application, owner: District, decided: Entry
-) -> str:
-    """Why a person may not enter an application, and what an operator or a teacher does about it."""
-    roles = " and ".join(role.replace("_", " ") for role in person.roles)
-    name, district = shlex.quote(application.name), shlex.quote(owner.name)
-    if decided.outcome == "wrong type":
-        wanted = ", ".join(PEOPLE[role] for role in application.user_types)
-        types = shlex.quote(" ".join(dict.fromkeys((*application.user_types, *person.roles))))
-        return (
-            f"{person.name} ({roles}) may not enter {application.name!r}: the application is for {wanted} only;"
-            f" `rollbook application set {name} --user-types {types}` lets them in"
-        )
-    if decided.outcome == "ask":
-        return (
-            f"{person.name} ({roles}) may not enter {application.name!r} yet: they allow it themselves when they sign in;"
-            f" `rollbook connect {name} {district}` lets all of {owner.name!r} in"
-        )
-    if not logins.access_to(connection, application.number, owner.number):
-        return (
-            f"{person.name} may not enter {application.name!r}: it is not connected to {owner.name!r};"
-            f" run `rollbook connect {name} {district}`"
-        )
-    return (
-        f"{person.name} may not enter {application.name!r}: {owner.name!r} does not share them with it;"
-        f" look at `rollbook shares {district}`, and share them with `rollbook share {name} {district}`"
-    )
-
-
-def _only(store: Database, district: str | None) -> District:
-    """The district named, or the only one there is. Errors: Unknown when there is none, or when one must be
-    named."""
-    if district:
-        return districts.find(store, district)
-    known = districts.list_all(store)
-    if len(known) != 1:
-        names = ", ".join(repr(one.name) for one in known[:10])
-        raise Unknown(
-            f"district: name one with --district; there is {names}" if known else "there is no district yet"
-        )
-    return known[0]
+    click.echo(f"user token  {minted.token}\nfor         {minted.person.name} ({minted.role})")
 
 
 @click.command("sign-out")
@@ -120,13 +53,7 @@ def sign_out(district: str, user: str, database: str | None) -> None:
     """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end
     at once."""
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        with store.read() as connection:
-            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-        with store.write() as connection:
-            ended = logins.end_all(connection, owner.number, person.id)
-        with store.write() as connection:
-            logins.end_issued(connection, owner.number, person.id)
+        person, ended = people_access.sign_out(store, district, user)
     click.echo(f"{ended} sessions and tokens of {person.name} have ended")
 
 
@@ -163,31 +90,17 @@ def print_badges(
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
-        owner = districts.find(store, district)
-        with store.read() as connection:
-            access = people_lookup.whole(connection, owner.number)
-            schools = dict(people_lookup.schools(connection, access))
-            chosen = (
-                [people_lookup.find(connection, access, user) for user in users]
-                if users
-                else people_lookup.everybody(
-                    connection, access, role=role, school=_school(connection, access, school)
-                )
-            )
-        if not chosen:
-            raise Unknown("nobody of that role and school is there; no file was written")
-        given = {person.id: credentials.new_badge() for person in chosen}
-        # The file first: a code that is stored and not printed would end a badge that works.
-        printed = [(person, given[person.id]) for person in chosen]
-        _write_private(file, badge_sheet.page(owner.name, base_url(settings), schools, printed))
-        with store.write() as connection:
-            credentials.give_badges(connection, owner.number, given)
-        keep_true(store)
+        choice = BadgeChoice(role, school, users)
+        count = sign_in_setup.print_badges(store, settings, district, choice, partial(_write_sheet, file))
     click.echo(
-        f"{len(given):,} badges in {file}. Whoever has one can sign in with it: keep the "
+        f"{count:,} badges in {file}. Whoever has one can sign in with it: keep the "
         "file safe, and delete it once printed."
     )
     _warn_of_address(settings)
+
+
+def _write_sheet(file: Path, sheet: BadgeSheet) -> None:
+    _write_private(file, badge_sheet.page(sheet.district, sheet.base, sheet.schools, sheet.badges))
 
 
 def _write_private(file: Path, text: str) -> None:
@@ -222,19 +135,8 @@ def _warn_of_address(settings: Settings) -> None:
 def revoke(district: str, user: str, database: str | None) -> None:
     """Revoke the badge of a person (id, SIS id, username or email)."""
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        with store.write() as connection:
-            person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-            had_one = credentials.take_badge(connection, owner.number, person.id)
-        keep_true(store)
+        person, had_one = sign_in_setup.revoke_badge(store, district, user)
     click.echo(f"the badge of {person.name} is revoked" if had_one else f"{person.name} has no badge")
-
-
-def _school(connection: Connection, access: Access, asked: str) -> str:
-    known = people_lookup.school_names(connection, access)
-    if asked and asked not in known:
-        raise Unknown(f"no school has the SIS id, name or id {asked!r}")
-    return known[asked] if asked else ""
 
 
 @click.group()
@@ -274,21 +176,9 @@ def set_provider(
     """Let people of a DISTRICT sign in with its own service; they are known by their email."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        owner = districts.find(store, district)
-        with store.write() as connection:
-            credentials.set_provider(
-                connection,
-                sealer(store, settings),
-                owner.number,
-                name=name,
-                issuer=issuer.rstrip("/"),
-                client_id=client_id,
-                secret=client_secret,
-                trusts_email=trust_email,
-                domain=domain,
-            )
-        keep_true(store)
-    click.echo(f"register this redirect address with {name}: {base_url(settings)}/oauth/callback")
+        wanted = NewProvider(name, issuer, client_id, client_secret, trusts_email=trust_email, domain=domain)
+        address = sign_in_setup.set_provider(store, settings, district, wanted)
+    click.echo(f"register this redirect address with {name}: {address}")
     _warn_of_address(settings)
 
 
@@ -298,10 +188,7 @@ def set_provider(
 def remove(district: str, database: str | None) -> None:
     """Take a DISTRICT's own sign-in service away."""
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        with store.write() as connection:
-            had_one = credentials.drop_provider(connection, owner.number)
-        keep_true(store)
+        owner, had_one = sign_in_setup.remove_provider(store, district)
     click.echo(f"{owner.name} has no sign-in service of its own {'any more' if had_one else 'to take away'}")
 
 
@@ -323,7 +210,7 @@ def rotate(overlap_hours: int, database: str | None) -> None:
     """Sign with a new key from now on; tokens that the old one signed can be verified for a while."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        made = oidc.rotate(store, sealer(store, settings), overlap_seconds=overlap_hours * 3600)
+        made = sign_in_setup.rotate_key(store, settings, overlap_seconds=overlap_hours * 3600)
     click.echo(f"signing with {made}")
 
 

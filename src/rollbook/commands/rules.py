@@ -13,6 +13,7 @@ from rollbook.commands.options import (
     show_json,
 )
 from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
+from rollbook.operations import district_setup
 from rollbook.store.district import choices, districts
 from rollbook.store.engine.opening import opened
 
@@ -30,8 +31,11 @@ def show_rules(district: str, wanted: tuple[str, ...], database: str | None, as_
     """
     changed = read_choices(wanted)
     with opened(read_settings(database=database)) as store:
-        owner = districts.find(store, district)
-        rules = choices.write(store, owner, changed) if changed else choices.read(store, owner)
+        rules = (
+            district_setup.set_rules(store, district, changed)
+            if changed
+            else choices.read(store, districts.find(store, district))
+        )
     if as_json:
         show_json(rules.switches())
         return

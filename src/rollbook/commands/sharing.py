@@ -4,29 +4,21 @@ frozen."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import click
 import orjson
 
-from rollbook import sync
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
-from rollbook.contract.clever import view_spec
 from rollbook.domain import shares as share_rules
-from rollbook.errors import BadSetting, Refused, Unknown
+from rollbook.errors import BadSetting
+from rollbook.operations import connecting, share_edits
+from rollbook.operations.share_edits import Edited, ShareEdit
 from rollbook.store.accounts import applications, connections
-from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import districts, views
-from rollbook.store.district.districts import District
-from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Database
-from rollbook.store.engine.keys import sealer
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import event_feed, people_lookup
-from rollbook.sync import How, Sync
 
 # Exit code of an edit that waits for a person, as for a sync that is held.
 HELD = 3
@@ -68,37 +60,25 @@ def connect(
     share is given.
     """
     settings = read_settings(database=database)
-    share = _share(shared) if shared else None
     with opened(settings) as store:
-        own = sealer(store, settings)
-        reader, owner = applications.find(store, application), districts.find(store, district)
-        _check_schools(store, owner, share)
-        # A connection that is to see a part begins with nothing: it never sees the whole, not even for a
-        # moment.
-        begin = reader.asks if share is None else replace(reader.asks, share=share_rules.Share())
-        if new_token and owner.number in connections.districts_of(store, reader):
-            # The old token is not opened: the key that it was sealed with may be lost.
-            token = connections.renew_token(store, own, reader, owner)
-        else:
-            token = connections.connect(
-                store, own, reader, owner, sync.view_of(store, owner, begin, settings)
-            )
-        if shared or freezes is not None:
-            now = sync.seen(store, owner, reader).spec
-            sync.share(
-                store,
-                owner,
-                reader,
-                replace(now, share=share if shared else now.share),
-                settings,
-                freezes=freezes,
-            )
-        if reader.has_events:
-            event_feed.switch(store, reader.number, on=True)
+        done = connecting.connect(
+            store,
+            settings,
+            application,
+            district,
+            shared=shared or None,
+            freezes=freezes,
+            renews_token=new_token,
+        )
     if as_json:
-        click.echo(orjson.dumps({"client_id": reader.client_id, "district": owner.id, "access_token": token}))
+        told = {
+            "client_id": done.application.client_id,
+            "district": done.district.id,
+            "access_token": done.token,
+        }
+        click.echo(orjson.dumps(told))
         return
-    click.echo(f"district token  {token}")
+    click.echo(f"district token  {done.token}")
 
 
 @click.command()
@@ -156,28 +136,17 @@ def share(
     if sum((shared is not None, history, revert is not None)) != 1:
         raise BadSetting("share: expected one of SHARE, --history and --revert N")
     settings = read_settings(database=database)
+    edit = ShareEdit(shared, _fields(withheld), _fields(sensitive), keep_ids, freezes)
     with opened(settings) as store:
-        reader, owner = applications.find(store, application), districts.find(store, district)
         if history:
+            reader, owner = applications.find(store, application), districts.find(store, district)
             _show_history(connections.past_shares(store, reader, owner), as_json=as_json)
             return
-        now = sync.seen(store, owner, reader).spec
-        wanted = (
-            _reverted(store, reader, owner, now, revert)
-            if revert
-            else replace(now, share=_share(shared or ""))
-        )
-        _check_schools(store, owner, wanted.share)
-        spec = replace(
-            wanted,
-            withheld=_withheld(reader, withheld or wanted.withheld) if withheld or revert else now.withheld,
-            keeps_ids=wanted.keeps_ids if keep_ids is None else keep_ids,
-            sensitive=_named("sensitive", sensitive, view_spec.SENSITIVE_FIELDS)
-            if sensitive
-            else wanted.sensitive,
-        )
-        done = sync.share(store, owner, reader, spec, settings, How(is_plan=preview), freezes=freezes)
-    _tell(reader, done, as_json=as_json)
+        if revert:
+            done = share_edits.revert(store, settings, application, district, revert, edit, is_plan=preview)
+        else:
+            done = share_edits.share(store, settings, application, district, edit, is_plan=preview)
+    _tell(done, as_json=as_json)
 
 
 @click.command()
@@ -225,8 +194,7 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
 def disconnect(application: str, district: str, database: str | None) -> None:
     """Cut an APPLICATION off from a DISTRICT: its district token and its people's tokens end at once."""
     with opened(read_settings(database=database)) as store:
-        reader, owner = applications.find(store, application), districts.find(store, district)
-        connections.disconnect(store, reader, owner)
+        reader, owner = connecting.disconnect(store, application, district)
     click.echo(f"{reader.name} reads nothing of {owner.name} any more; what it has copied is still with it")
 
 
@@ -251,38 +219,20 @@ def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
         click.echo(f"{number:>4}  {one.created[:19]}Z  {', '.join(parts)}")
 
 
-def _reverted(store: Database, reader: Application, owner: District, now: Spec, number: int) -> Spec:
-    past = connections.past_shares(store, reader, owner)
-    if number > len(past):
-        raise Unknown(f"share: there is no line {number} in the history; it has {len(past)}")
-    return past[number - 1].again(now)
+def _fields(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Fields as an option names them: none given keeps what there is, `none` ends it."""
+    return () if given == ("none",) else given or None
 
 
-def _tell(reader: Application, done: Sync, *, as_json: bool) -> None:
+def _tell(done: Edited, *, as_json: bool) -> None:
     """Show what an edit did, and say aloud when it did nothing: held by a freeze, or nobody matches."""
-    report.show(done, as_json=as_json)
-    left = sum(
-        count.existing + count.created - count.deleted
-        for kind, count in done.kinds.items()
-        if kind != "districts"
-    )
-    if not as_json and done.kinds and not left:
-        click.echo(f"{reader.name} then sees nothing of it but the district's own record")
-    if done.state == "held":
-        click.echo(f"NOT applied: what {reader.name} sees is frozen; `rollbook thaw` applies it", err=True)
+    report.show(done.run, as_json=as_json)
+    name = done.application.name
+    if not as_json and done.is_empty:
+        click.echo(f"{name} then sees nothing of it but the district's own record")
+    if done.is_held:
+        click.echo(f"NOT applied: what {name} sees is frozen; `rollbook thaw` applies it", err=True)
         sys.exit(HELD)
-
-
-def _check_schools(store: Database, owner: District, share: share_rules.Share | None) -> None:
-    """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
-    named = share_rules.schools_named(share)
-    if not named or not owner.snapshot:
-        return
-    with store.read() as connection:
-        known = people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
-    for school in named:
-        if school not in known:
-            raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
 
 
 def _in_words(share: share_rules.Share) -> str:
@@ -298,37 +248,5 @@ def thaw(application: str, district: str, database: str | None, as_json: bool) -
     """Let an APPLICATION see the present state of a DISTRICT again, after its view has frozen."""
     settings = read_settings(database=database)
     with opened(settings) as store:
-        reader = applications.find(store, application)
-        done = sync.thaw(store, districts.find(store, district), reader, settings)
-    _tell(reader, done, as_json=as_json)
-
-
-def _share(text: str) -> share_rules.Share | None:
-    words = {"everything": None, "nothing": share_rules.Share()}
-    if text in words:
-        return words[text]
-    try:
-        return share_rules.parse(orjson.loads(text))
-    except orjson.JSONDecodeError as error:
-        raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
-
-
-def _withheld(reader: Application, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """What the district leaves out: only what the application can do without (ingest.md 4.3)."""
-    for field in fields:
-        if field in reader.requires:
-            raise Refused(
-                f"{reader.name!r} requires {field}: what it names as required cannot be withheld from it"
-            )
-    return _named("withhold", fields, view_spec.WITHHOLDABLE)
-
-
-def _named(option: str, fields: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    if fields in ((), ("none",)):
-        return ()
-    for field in fields:
-        if field not in known:
-            raise BadSetting(
-                f"{option}: {field!r} is no field for it; expected none, or some of {', '.join(known)}"
-            )
-    return tuple(sorted(set(fields)))
+        done = share_edits.thaw(store, settings, application, district)
+    _tell(done, as_json=as_json)

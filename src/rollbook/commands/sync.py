@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rollbook import sync as syncs
 from rollbook.commands import report
 from rollbook.commands.options import (
     database_option,
@@ -17,11 +16,12 @@ from rollbook.commands.options import (
     warn_of_readers,
 )
 from rollbook.errors import SourceRejected
+from rollbook.operations import run_decisions
 from rollbook.roster import problems_csv
 from rollbook.store.accounts import connections
-from rollbook.store.district import choices, districts
+from rollbook.store.district import districts
 from rollbook.store.engine.opening import opened
-from rollbook.sync import How
+from rollbook.sync import How, failed
 
 
 @click.command()
@@ -67,13 +67,18 @@ def sync(
         owner = districts.find(store, district)
         how = How(is_plan=plan, is_approved=approve)
         try:
-            rules = choices.read(store, owner)
-            rules = rules.switched({"lenient_headers": True}) if lenient else rules
-            done = syncs.run(
-                store, owner, source, settings, rules=rules, how=how, progress=status.update, listed=listed
+            done = run_decisions.sync_files(
+                store,
+                settings,
+                district,
+                source,
+                how,
+                is_lenient=lenient,
+                progress=status.update,
+                listed=listed,
             )
         except SourceRejected as error:
-            stopped = syncs.failed(owner, error)
+            stopped = failed(owner, error)
             if as_json or len(stopped.problems) > 1:
                 report.show(stopped, as_json=as_json)
             raise

@@ -18,10 +18,10 @@ from pathlib import Path
 import click
 import orjson
 
-from rollbook import sync
 from rollbook.demo import build, demo_folder, published
 from rollbook.domain.access import Access
 from rollbook.errors import Busy, Refused, RollbookError, SourceRejected, Unknown
+from rollbook.operations import run_decisions
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
@@ -136,12 +136,13 @@ class _Demo:
         """Apply what is held, at the moment of the night it arrived in."""
         state = self._state()
         how = How(moment=state.moment, note=state.as_note())
-        sync.approve(self.database, self.district, self.settings, name=self.district.name, how=how)
+        name = self.district.name
+        run_decisions.approve(self.database, self.settings, self.district.id, name=name, how=how)
         return self._last_move()
 
     def discard(self) -> Moved:
         """Drop what is held."""
-        sync.discard(self.database, self.district)
+        run_decisions.discard(self.database, self.district.id)
         return self._last_move()
 
     def _pass(self, night: Night, state: State, first: int) -> Moved:
@@ -159,7 +160,8 @@ class _Demo:
         # Files that cannot be used belong to the story: the run that was stopped tells of them, and it goes
         # on from there.
         with suppress(SourceRejected):
-            sync.run(self.database, self.district, self.files, self._settings_for(day - first), how=how)
+            settings = self._settings_for(day - first)
+            run_decisions.sync_files(self.database, settings, self.district.id, self.files, how)
         return self._last_move()
 
     def _settings_for(self, days_told: int) -> Settings:

@@ -14,24 +14,23 @@ from pathlib import Path
 import click
 
 from rollbook import settings as setting_rows
-from rollbook import sync
 from rollbook.demo import demo_folder, published
 from rollbook.demo.published import Client
 from rollbook.domain.access import Access
 from rollbook.errors import RollbookError
+from rollbook.operations import connecting, district_setup, registering, run_decisions
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections, logins
-from rollbook.store.accounts.applications import Application
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.accounts.logins import Grant
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import State
 from rollbook.store.district.districts import District
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.engine.keys import digest, sealer
+from rollbook.store.engine.keys import digest
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import event_feed, people_lookup
-from rollbook.store.records.own_record import change_record
+from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 from rollbook.sync import How
 from rollbook.synthetic import days, writer
@@ -74,56 +73,56 @@ def _first_district(
     database: Database, settings: Settings, files: Path, name: str, students: int, seed: int
 ) -> District:
     """The district that the demo's moves are about; its files stay."""
-    district = districts.create(database, name)
+    district = district_setup.create(database, name).district
     writer.write(files, students=students, seed=seed)
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
-    sync.run(database, district, files, settings, how=How(moment=BEGIN, note=state.as_note()))
+    run_decisions.sync_files(database, settings, district.id, files, How(moment=BEGIN, note=state.as_note()))
     with database.read() as connection:
         whole = people_lookup.whole(connection, district.number)
         found = people_lookup.search(connection, whole, text="", role="district_admin", school="", limit=1)
     if found:
-        change_record(database, district, "contact", {"contact": found[0].id})
+        district_setup.name_contact(database, district.id, found[0].id)
     return district
 
 
 def _second_district(database: Database, settings: Settings, seed: int) -> District:
-    district = districts.create(database, SECOND_DISTRICT)
+    district = district_setup.create(database, SECOND_DISTRICT).district
     with tempfile.TemporaryDirectory(prefix="rollbook-demo-") as files:
         writer.write(Path(files), students=SECOND_STUDENTS, seed=seed)
         state = State(SECOND_STUDENTS, seed, BEGIN, 0, days.date_of(0).isoformat())
-        sync.run(database, district, Path(files), settings, how=How(moment=BEGIN, note=state.as_note()))
+        run_decisions.sync_files(
+            database, settings, district.id, Path(files), How(moment=BEGIN, note=state.as_note())
+        )
     return district
 
 
 def _register(database: Database, settings: Settings, first: District, second: District) -> None:
     """The published applications. Teachers let the Library one in themselves, so it is connected to no
     district."""
-    made = {client: _application(database, client) for client in published.CLIENTS}
+    for client in published.CLIENTS:
+        _create(database, client)
     for client, district, token in (
         (published.APPLICATION, first, published.DISTRICT_TOKEN),
         (published.APPLICATION, second, published.SECOND_TOKEN),
         (published.SSO, first, published.SSO_TOKEN),
     ):
-        view = sync.view_of(database, district, made[client].asks, settings)
-        connections.connect(
-            database, sealer(database, settings), made[client], district, view, token=token, is_demo=True
-        )
+        connecting.connect(database, settings, client.client_id, district.id, published=token)
     # Only now, so that the feed begins empty.
-    application = made[published.APPLICATION]
-    event_feed.switch(database, applications.change(database, application, has_events=True).number, on=True)
+    registering.change(database, settings, published.APPLICATION.client_id, has_events=True)
 
 
-def _application(database: Database, client: Client) -> Application:
-    made, _ = applications.create(
+def _create(database: Database, client: Client) -> None:
+    registering.register(
         database,
-        client.name,
-        tier=client.tier,
-        client_id=client.client_id,
-        secret=client.secret,
-        has_oidc=client.has_oidc,
-        is_demo=True,
+        NewApplication(
+            client.name,
+            tier=client.tier,
+            client_id=client.client_id,
+            secret=client.secret,
+            has_oidc=client.has_oidc,
+            is_demo=True,
+        ),
     )
-    return made
 
 
 def renew_user_tokens(database: Database, access: Access, district: District) -> None:

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypedDict, Unpack
 
 from rollbook import urls
@@ -55,7 +55,7 @@ class Application:
     @property
     def asks(self) -> Spec:
         """What it would see of a district that shares everything and opens nothing sensitive."""
-        asked = [field for need in ("required", "optional") for field in self.fields.get(need, ())]
+        asked = [name for need in ("required", "optional") for name in self.fields.get(need, ())]
         return Spec.of(self.scopes, asked, self.fields.get(REFUSED, ()))
 
     @property
@@ -75,31 +75,39 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 REMOVED = " (removed "
 
 
-def create(
-    database: Database,
-    name: str,
-    *,
-    redirect_uris: tuple[str, ...] = (),
-    scopes: tuple[str, ...] = (),
-    tier: str = "secure_sync",
-    user_types: tuple[str, ...] = (),
-    has_oidc: bool = False,
-    fields: Mapping[str, list[str]] | None = None,
-    client_id: str | None = None,
-    secret: str | None = None,
-    is_demo: bool = False,
-) -> tuple[Application, str]:
+@dataclass(frozen=True, slots=True)
+class NewApplication:
+    """An application to create. Scopes and user types are those of the tier unless given.
+
+    `fields`: as in `Application`. `client_id` and `secret` are drawn at random unless given. `is_demo`: a demo
+    publishes them.
+    """
+
+    name: str
+    redirect_uris: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    tier: str = "secure_sync"
+    user_types: tuple[str, ...] = ()
+    has_oidc: bool = False
+    fields: Mapping[str, list[str]] = field(default_factory=dict)
+    client_id: str = ""
+    secret: str = ""
+    is_demo: bool = False
+
+
+def create(database: Database, wanted: NewApplication) -> tuple[Application, str]:
     """Create an application; returns it with its client secret, which is shown this once and kept only as a
     hash.
 
-    Scopes and user types are those of the tier unless given; `client_id` and `secret` are drawn at random
-    unless given. Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
+    Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
     """
-    _check_tier(tier)
-    scopes, user_types = scopes or TIER[tier].scopes, user_types or TIER[tier].user_types
-    _check(scopes, user_types, redirect_uris, tier, is_live=False)
-    _check_fields(fields or {})
-    client_id, secret = client_id or secrets.token_hex(10), secret or secrets.token_hex(20)
+    _check_tier(wanted.tier)
+    tier = TIER[wanted.tier]
+    scopes, user_types = wanted.scopes or tier.scopes, wanted.user_types or tier.user_types
+    _check(scopes, user_types, wanted.redirect_uris, wanted.tier, is_live=False)
+    _check_fields(wanted.fields)
+    name, client_id = wanted.name, wanted.client_id or secrets.token_hex(10)
+    secret = wanted.secret or secrets.token_hex(20)
     with database.write() as connection:
         if not name.strip() or connection.row(
             "SELECT 1 FROM applications WHERE name = ? OR client_id = ?", (name, client_id)
@@ -116,19 +124,20 @@ def create(
             (
                 client_id,
                 name,
-                json.dumps(redirect_uris),
+                json.dumps(wanted.redirect_uris),
                 " ".join(sorted(scopes)),
                 timestamp(),
-                tier,
+                wanted.tier,
                 " ".join(user_types),
-                int(has_oidc),
-                int(has_oidc),
-                json.dumps(dict(fields or {})),
-                int(is_demo),
+                int(wanted.has_oidc),
+                int(wanted.has_oidc),
+                json.dumps(dict(wanted.fields)),
+                int(wanted.is_demo),
             ),
         )
-        _add_secret(connection, made[0] if made else 0, secret)
-        audit.record(connection, "application created", application=made[0] if made else 0, tier=tier)
+        number = made[0] if made else 0
+        _add_secret(connection, number, secret)
+        audit.record(connection, "application created", application=number, tier=wanted.tier)
     return find(database, client_id), secret
 
 
@@ -161,9 +170,9 @@ def _check(
 
 
 def _check_fields(fields: Mapping[str, list[str]]) -> None:
-    for field in (field for listed in fields.values() for field in listed):
-        if field not in view_spec.ASKABLE:
-            raise BadSetting(f"field: expected some of {', '.join(view_spec.ASKABLE)}; got {field!r}")
+    for name in (name for listed in fields.values() for name in listed):
+        if name not in view_spec.ASKABLE:
+            raise BadSetting(f"field: expected some of {', '.join(view_spec.ASKABLE)}; got {name!r}")
     if torn := set(fields.get(REFUSED, ())).intersection(
         (*fields.get("required", ()), *fields.get("optional", ()))
     ):

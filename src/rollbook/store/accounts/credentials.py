@@ -194,20 +194,22 @@ def badge_hash(code: str) -> str:
 # A district's own sign-in service ------------------------------------------------------------------
 
 
-def set_provider(
-    connection: Connection,
-    sealer: Sealer,
-    district: int,
-    *,
-    name: str,
-    issuer: str,
-    client_id: str,
-    secret: str,
-    trusts_email: bool = False,
-    domain: str = "",
-) -> None:
+@dataclass(frozen=True, slots=True)
+class NewProvider:
+    """A sign-in service to set, as `Provider` describes it; `secret` is its client secret."""
+
+    name: str
+    issuer: str
+    client_id: str
+    secret: str
+    trusts_email: bool = False
+    domain: str = ""
+
+
+def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: NewProvider) -> None:
     """Make this the district's service. Errors: BadSetting for an issuer whose word could be changed on the
     way."""
+    issuer = wanted.issuer
     if not is_safe(issuer) or "?" in issuer or "#" in issuer:
         raise BadSetting(
             f"issuer: expected an https address such as https://accounts.google.com, got {issuer!r}"
@@ -218,13 +220,13 @@ def set_provider(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             district,
-            name,
+            wanted.name,
             issuer,
-            client_id,
-            sealer.seal(secret),
+            wanted.client_id,
+            sealer.seal(wanted.secret),
             timestamp(),
-            int(trusts_email),
-            domain.lower(),
+            int(wanted.trusts_email),
+            wanted.domain.lower(),
         ),
     )
     audit.record(connection, "provider set", district=district, issuer=issuer)

@@ -17,11 +17,12 @@ from rollbook.auth.entry import Entry
 from rollbook.auth.oauth import Ask
 from rollbook.domain.access import LIMITED
 from rollbook.errors import SignInStopped
-from rollbook.store.accounts import applications, audit, logins
+from rollbook.operations import teacher_permission
+from rollbook.store.accounts import applications, logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant, Session
 from rollbook.store.district import districts
-from rollbook.store.district.districts import District, timestamp
+from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import Desk, Visit, asked_before, way_back
@@ -71,18 +72,7 @@ def allow(desk: Desk, visit: Visit) -> Response:
         session = desk.session(connection, visit)
         decided = entry.enter(connection, application, session) if session else None
     if session and decided and decided.outcome == "ask":
-        with desk.database.write() as connection:
-            if not logins.is_open(connection, session):
-                return desk.redirect(way_back(visit.form.get("ask", "")), 303)
-            logins.allow(connection, application.number, session.district, session.user_id, timestamp())
-            audit.record(
-                connection,
-                "application allowed by teacher",
-                district=session.district,
-                application=application.number,
-                user_id=session.user_id,
-                address=visit.address,
-            )
+        teacher_permission.allow(desk.database, application.number, session, address=visit.address)
     return desk.redirect(way_back(visit.form.get("ask", "")), 303)
 
 
@@ -105,18 +95,7 @@ def withdraw(desk: Desk, visit: Visit) -> Response:
         pair = (application.number, session.district) if application and session else (0, 0)
         has_allowed = session is not None and logins.has_allowed(connection, *pair, [session.user_id])
     if session and has_allowed:
-        with desk.database.write() as connection:
-            logins.disallow(connection, *pair, session.user_id)
-            audit.record(
-                connection,
-                "permission of teacher withdrawn",
-                district=session.district,
-                application=pair[0],
-                user_id=session.user_id,
-                address=visit.address,
-            )
-        with desk.database.write() as connection:  # once more, for a code that was being issued meanwhile
-            logins.disallow(connection, *pair, session.user_id)
+        teacher_permission.withdraw(desk.database, pair[0], session, address=visit.address)
     return desk.redirect("/login", 303)
 
 

@@ -1,0 +1,76 @@
+"""Which application reads a district: connected, given a new district token, cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollbook import sync
+from rollbook.domain import shares as share_rules
+from rollbook.operations.share_edits import check_schools, read_share
+from rollbook.settings import Settings
+from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import sealer
+from rollbook.store.records import event_feed
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An application, a district that it reads, and the district token it reads it by."""
+
+    application: Application
+    district: District
+    token: str
+
+
+def connect(
+    database: Database,
+    settings: Settings,
+    application: str,
+    district: str,
+    *,
+    shared: str | None = None,
+    freezes: bool | None = None,
+    renews_token: bool = False,
+    published: str | None = None,
+) -> Connected:
+    """Let an application (name or client id) read a district (name or id); its events begin if it has them.
+
+    A connection that exists keeps its token, unless `renews_token`, and its share, unless `shared` is given:
+    everything, nothing or JSON. A new one shares everything by default. `published` is the token of a demo. Errors:
+    Unknown, also for a school that the district does not have, BadSetting for what is no share.
+    """
+    wanted = None if shared is None else read_share(shared)
+    reader, owner = applications.find(database, application), districts.find(database, district)
+    check_schools(database, owner, wanted)
+    # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
+    begin = reader.asks if wanted is None else replace(reader.asks, share=share_rules.Share())
+    own = sealer(database, settings)
+    if renews_token and owner.number in connections.districts_of(database, reader):
+        # The old token is not opened: the key that it was sealed with may be lost.
+        token = connections.renew_token(database, own, reader, owner)
+    else:
+        view = sync.view_of(database, owner, begin, settings)
+        token = connections.connect(
+            database, own, reader, owner, view, token=published, is_demo=published is not None
+        )
+    if shared is not None or freezes is not None:
+        now = sync.seen(database, owner, reader).spec
+        spec = now if shared is None else replace(now, share=wanted)
+        sync.share(database, owner, reader, spec, settings, freezes=freezes)
+    if reader.has_events:
+        event_feed.switch(database, reader.number, on=True)
+    return Connected(reader, owner, token)
+
+
+def disconnect(database: Database, application: str, district: str) -> tuple[Application, District]:
+    """Cut an application off from a district: its district token and its people's tokens end at once.
+
+    Errors: Unknown, also when they are not connected.
+    """
+    reader, owner = applications.find(database, application), districts.find(database, district)
+    connections.disconnect(database, reader, owner)
+    return reader, owner

@@ -1,0 +1,63 @@
+"""Applications: registered, changed, removed, given a new secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Unpack
+
+from rollbook import sync
+from rollbook.settings import Settings
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import Application, Change, NewApplication
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.records import event_feed
+
+
+def register(database: Database, wanted: NewApplication) -> tuple[Application, str]:
+    """Register an application; returns it with its client secret, which is shown this once.
+
+    Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
+    """
+    return applications.create(database, wanted)
+
+
+def change(database: Database, settings: Settings, application: str, **given: Unpack[Change]) -> Application:
+    """Change what is given of an application (name or client id), and keep the rest.
+
+    What it sees follows its scopes and fields at once, in every district that it is connected to, and so do its
+    events. Errors: Unknown, BadSetting for a value that cannot be used.
+    """
+    reader = applications.find(database, application)
+    wanted = applications.changed(reader, **given)
+    # What is taken is taken first, and what is given is given last: cut off in between, it sees less than it
+    # may, not more.
+    sync.rescope(database, reader, settings, _both(reader.asks, wanted.asks))
+    changed = applications.change(database, reader, **given)
+    has_events = given.get("has_events")
+    if has_events is not None:
+        event_feed.switch(database, reader.number, on=has_events)
+    sync.rescope(database, changed, settings)
+    return changed
+
+
+def remove(database: Database, application: str) -> Application:
+    """Remove an application (name or client id). Errors: Unknown, Conflict while a district is connected."""
+    reader = applications.find(database, application)
+    applications.remove(database, reader)
+    return reader
+
+
+def rotate_secret(database: Database, application: str, *, overlap_seconds: int) -> tuple[Application, str]:
+    """Give an application (name or client id) a new client secret; the old one works on for the overlap.
+
+    Errors: Unknown.
+    """
+    reader = applications.find(database, application)
+    return reader, applications.rotate_secret(database, reader, overlap_seconds=overlap_seconds)
+
+
+def _both(before: Spec, after: Spec) -> Spec:
+    """What both ask for."""
+    scopes = tuple(scope for scope in before.scopes if scope in after.scopes)
+    return replace(after, scopes=scopes, unasked=tuple(dict.fromkeys((*after.unasked, *before.unasked))))

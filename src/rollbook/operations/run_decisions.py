@@ -1,0 +1,72 @@
+"""A district's runs: its files synced, a held sync approved or discarded, the last one undone, a pause."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from rollbook import sync
+from rollbook.roster.problems_csv import Listing
+from rollbook.settings import Settings
+from rollbook.store.district import choices, districts
+from rollbook.store.engine.database import Database
+from rollbook.sync import How, Progress, Sync
+
+
+def sync_files(
+    database: Database,
+    settings: Settings,
+    district: str,
+    source: Path,
+    how: How,
+    *,
+    is_lenient: bool = False,
+    progress: Progress | None = None,
+    listed: Listing | None = None,
+) -> Sync:
+    """Bring a district (name or id) up to date with its files, by its own rules.
+
+    `is_lenient`: unknown headers are warnings this time. `listed` takes every problem. Errors: those of
+    `sync.run`, such as SourceRejected for files that cannot be used.
+    """
+    owner = districts.find(database, district)
+    rules = choices.read(database, owner)
+    if is_lenient:
+        rules = rules.switched({"lenient_headers": True})
+    return sync.run(database, owner, source, settings, rules=rules, how=how, progress=progress, listed=listed)
+
+
+def approve(
+    database: Database, settings: Settings, district: str, *, name: str | None = None, how: How | None = None
+) -> Sync:
+    """Apply the held sync of a district (name or id).
+
+    Errors: Unknown when none is held, BadSetting when `name` must repeat the district's name.
+    """
+    return sync.approve(database, districts.find(database, district), settings, name=name, how=how)
+
+
+def discard(database: Database, district: str) -> int:
+    """Drop the held sync of a district (name or id); returns its number. Errors: Unknown when none is held."""
+    return sync.discard(database, districts.find(database, district))
+
+
+def undo(database: Database, settings: Settings, district: str, how: How) -> Sync:
+    """Take back the last committed sync of a district (name or id), as a new snapshot.
+
+    Errors: Refused when there is none, Busy when another run was faster.
+    """
+    return sync.undo(database, districts.find(database, district), settings, how)
+
+
+def pause(database: Database, district: str, first: date, last: date | None) -> None:
+    """Take in no files of a district (name or id) from the first day to the last; None leaves it open.
+
+    Errors: BadSetting when it ends before it begins.
+    """
+    sync.pause(database, districts.find(database, district), first, last)
+
+
+def resume(database: Database, district: str) -> None:
+    """End the pause of a district (name or id). Errors: Refused when there is none."""
+    sync.resume(database, districts.find(database, district))

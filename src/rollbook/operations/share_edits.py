@@ -1,0 +1,181 @@
+"""What a connected application sees of a district: set, set back, thawed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import orjson
+
+from rollbook import sync
+from rollbook.contract.clever import view_spec
+from rollbook.domain import shares as share_rules
+from rollbook.domain.shares import Share
+from rollbook.errors import BadSetting, Refused, Unknown
+from rollbook.settings import Settings
+from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts.applications import Application
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import Spec
+from rollbook.store.engine.database import Database
+from rollbook.store.records import people_lookup
+from rollbook.sync import How, Sync
+
+# The two shares that have a name of their own.
+WORDS: dict[str, Share | None] = {"everything": None, "nothing": Share()}
+
+
+@dataclass(frozen=True, slots=True)
+class ShareEdit:
+    """What an operator changes of a share; None keeps what there is.
+
+    `shared`: everything, nothing, or JSON as `domain.shares.parse` reads it. `withheld`, `sensitive`: names of
+    fields, all that count from now on. `freezes`: whether the view stays as it is when a run changes too much.
+    """
+
+    shared: str | None = None
+    withheld: tuple[str, ...] | None = None
+    sensitive: tuple[str, ...] | None = None
+    keeps_ids: bool | None = None
+    freezes: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit did, or would do. `is_empty`: the application then sees nothing but the district's own
+    record. `is_held`: nothing was changed, because the view is frozen."""
+
+    application: Application
+    run: Sync
+
+    @property
+    def is_empty(self) -> bool:
+        return bool(self.run.kinds) and not sum(
+            count.existing + count.created - count.deleted
+            for kind, count in self.run.kinds.items()
+            if kind != "districts"
+        )
+
+    @property
+    def is_held(self) -> bool:
+        return self.run.state == "held"
+
+
+def share(
+    database: Database,
+    settings: Settings,
+    application: str,
+    district: str,
+    edit: ShareEdit,
+    *,
+    is_plan: bool = False,
+) -> Edited:
+    """Change what an application (name or client id) sees of a district (name or id), at once; `is_plan` only
+    tells what would change.
+
+    Errors: Unknown, also for a school that the district does not have, BadSetting for what is no share or no
+    field, Refused for a withheld field that the application requires.
+    """
+    reader, owner = applications.find(database, application), districts.find(database, district)
+    now = sync.seen(database, owner, reader).spec
+    wanted = replace(now, share=now.share if edit.shared is None else read_share(edit.shared))
+    return _edit(database, settings, (reader, owner), wanted, edit, is_plan=is_plan)
+
+
+def revert(
+    database: Database,
+    settings: Settings,
+    application: str,
+    district: str,
+    line: int,
+    edit: ShareEdit,
+    *,
+    is_plan: bool = False,
+) -> Edited:
+    """Share again what a line of the history says, counted from 1; `edit` changes the rest.
+
+    Errors: those of `share`, and Unknown for a line that the history does not have.
+    """
+    reader, owner = applications.find(database, application), districts.find(database, district)
+    now = sync.seen(database, owner, reader).spec
+    past = connections.past_shares(database, reader, owner)
+    if not 1 <= line <= len(past):
+        raise Unknown(f"share: there is no line {line} in the history; it has {len(past)}")
+    wanted = past[line - 1].again(now)
+    # What the application requires by now cannot be withheld again.
+    withheld = wanted.withheld if edit.withheld is None else edit.withheld
+    return _edit(
+        database, settings, (reader, owner), wanted, replace(edit, withheld=withheld), is_plan=is_plan
+    )
+
+
+def thaw(database: Database, settings: Settings, application: str, district: str) -> Edited:
+    """Let an application see the present state of a district again. Errors: Unknown, Refused when its view is
+    not frozen."""
+    reader = applications.find(database, application)
+    return Edited(reader, sync.thaw(database, districts.find(database, district), reader, settings))
+
+
+def read_share(text: str) -> Share | None:
+    """A share as an operator writes it; None for everything. Errors: BadSetting."""
+    if text in WORDS:
+        return WORDS[text]
+    try:
+        return share_rules.parse(orjson.loads(text))
+    except orjson.JSONDecodeError as error:
+        raise BadSetting(f"share: expected everything, nothing, or JSON; {error}") from None
+
+
+def check_schools(database: Database, owner: District, wanted: Share | None) -> None:
+    """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
+    named = share_rules.schools_named(wanted)
+    if not named or not owner.snapshot:
+        return
+    with database.read() as connection:
+        known = people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
+    for school in named:
+        if school not in known:
+            raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")
+
+
+def _edit(
+    database: Database,
+    settings: Settings,
+    pair: tuple[Application, District],
+    wanted: Spec,
+    edit: ShareEdit,
+    *,
+    is_plan: bool,
+) -> Edited:
+    reader, owner = pair
+    check_schools(database, owner, wanted.share)
+    spec = replace(
+        wanted,
+        withheld=wanted.withheld if edit.withheld is None else _withheld(reader, edit.withheld),
+        sensitive=wanted.sensitive
+        if edit.sensitive is None
+        else _named("sensitive", edit.sensitive, view_spec.SENSITIVE_FIELDS),
+        keeps_ids=wanted.keeps_ids if edit.keeps_ids is None else edit.keeps_ids,
+    )
+    how = How(is_plan=is_plan)
+    return Edited(reader, sync.share(database, owner, reader, spec, settings, how, freezes=edit.freezes))
+
+
+def _withheld(reader: Application, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What the district leaves out: only what the application can do without."""
+    for name in names:
+        if name in reader.requires:
+            raise Refused(
+                f"{reader.name!r} requires {name}: what it names as required cannot be withheld from it"
+            )
+    return _named("withhold", names, view_spec.WITHHOLDABLE)
+
+
+def _named(option: str, names: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in known:
+            raise BadSetting(
+                f"{option}: {name!r} is no field for it; expected none, or some of {', '.join(known)}"
+            )
+    return tuple(sorted(set(names)))

@@ -1,0 +1,120 @@
+"""How people of a district sign in: its own sign-in service, badges; and the keys that sign id tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from rollbook.auth import oidc
+from rollbook.domain.access import Access
+from rollbook.errors import Unknown
+from rollbook.settings import Settings, base_url
+from rollbook.store.accounts import credentials
+from rollbook.store.accounts.credentials import NewProvider
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import sealer
+from rollbook.store.records import people_lookup
+from rollbook.store.records.own_record import keep_true
+from rollbook.store.records.people_lookup import Person
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeChoice:
+    """Who gets a badge: `users` (id, SIS id, username or email) or, without any, all people of a role.
+
+    `school` (SIS id, name or id) narrows the role to one school; blank: the whole district.
+    """
+
+    role: str = "student"
+    school: str = ""
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeSheet:
+    """Badges to print. `base` is the address that they lead to, `schools` the names by id; `badges` are people
+    with their codes."""
+
+    district: str
+    base: str
+    schools: Mapping[str, str]
+    badges: list[tuple[Person, str]]
+
+
+def print_badges(
+    database: Database,
+    settings: Settings,
+    district: str,
+    choice: BadgeChoice,
+    write: Callable[[BadgeSheet], None],
+) -> int:
+    """Give people of a district new badges, in place of those before; returns how many.
+
+    `write` prints the sheet before any code counts: if it raises, the badges of before work on. Errors: Unknown.
+    """
+    owner = districts.find(database, district)
+    with database.read() as connection:
+        access = people_lookup.whole(connection, owner.number)
+        schools = dict(people_lookup.schools(connection, access))
+        chosen = _chosen(connection, access, choice)
+    if not chosen:
+        raise Unknown("nobody of that role and school is there; no file was written")
+    given = {person.id: credentials.new_badge() for person in chosen}
+    # The file first: a code that is stored and not printed would end a badge that works.
+    write(
+        BadgeSheet(owner.name, base_url(settings), schools, [(person, given[person.id]) for person in chosen])
+    )
+    with database.write() as connection:
+        credentials.give_badges(connection, owner.number, given)
+    keep_true(database)
+    return len(given)
+
+
+def _chosen(connection: Connection, access: Access, choice: BadgeChoice) -> list[Person]:
+    if choice.users:
+        return [people_lookup.find(connection, access, user) for user in choice.users]
+    known = people_lookup.school_names(connection, access)
+    if choice.school and choice.school not in known:
+        raise Unknown(f"no school has the SIS id, name or id {choice.school!r}")
+    school = known[choice.school] if choice.school else ""
+    return people_lookup.everybody(connection, access, role=choice.role, school=school)
+
+
+def revoke_badge(database: Database, district: str, user: str) -> tuple[Person, bool]:
+    """Revoke the badge of a person (id, SIS id, username or email); whether they had one. Errors: Unknown."""
+    owner = districts.find(database, district)
+    with database.write() as connection:
+        person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
+        had_one = credentials.take_badge(connection, owner.number, person.id)
+    keep_true(database)
+    return person, had_one
+
+
+def set_provider(database: Database, settings: Settings, district: str, wanted: NewProvider) -> str:
+    """Let people of a district sign in with its own service; returns the redirect address to register there.
+
+    Errors: Unknown, BadSetting for an issuer that is no https address.
+    """
+    owner = districts.find(database, district)
+    wanted = replace(wanted, issuer=wanted.issuer.rstrip("/"))
+    own = sealer(database, settings)
+    with database.write() as connection:
+        credentials.set_provider(connection, own, owner.number, wanted)
+    keep_true(database)
+    return f"{base_url(settings)}/oauth/callback"
+
+
+def remove_provider(database: Database, district: str) -> tuple[District, bool]:
+    """Take a district's own sign-in service away; whether it had one. Errors: Unknown."""
+    owner = districts.find(database, district)
+    with database.write() as connection:
+        had_one = credentials.drop_provider(connection, owner.number)
+    keep_true(database)
+    return owner, had_one
+
+
+def rotate_key(database: Database, settings: Settings, *, overlap_seconds: int) -> str:
+    """Sign id tokens with a new key from now on; returns its id. The old one is published for the overlap."""
+    return oidc.rotate(database, sealer(database, settings), overlap_seconds=overlap_seconds)

@@ -1,0 +1,44 @@
+"""A teacher lets a Library application see their classes, or withdraws that."""
+
+from __future__ import annotations
+
+from rollbook.store.accounts import audit, logins
+from rollbook.store.accounts.logins import Session
+from rollbook.store.district.districts import timestamp
+from rollbook.store.engine.database import Database
+
+
+def allow(database: Database, application: int, session: Session, *, address: str) -> None:
+    """Let an application (by its number) see the classes of the teacher who is signed in.
+
+    If the session has ended meanwhile, nothing is written. `address` is the teacher's, for the trail.
+    """
+    with database.write() as connection:
+        if not logins.is_open(connection, session):
+            return
+        logins.allow(connection, application, session.district, session.user_id, timestamp())
+        audit.record(
+            connection,
+            "application allowed by teacher",
+            district=session.district,
+            application=application,
+            user_id=session.user_id,
+            address=address,
+        )
+
+
+def withdraw(database: Database, application: int, session: Session, *, address: str) -> None:
+    """Withdraw a teacher's permission; their tokens end, and those of students."""
+    pair = (application, session.district)
+    with database.write() as connection:
+        logins.disallow(connection, *pair, session.user_id)
+        audit.record(
+            connection,
+            "permission of teacher withdrawn",
+            district=session.district,
+            application=application,
+            user_id=session.user_id,
+            address=address,
+        )
+    with database.write() as connection:  # once more, for a code that was being issued meanwhile
+        logins.disallow(connection, *pair, session.user_id)

@@ -1,0 +1,152 @@
+"""What an operator does is a function of `operations`: commands, pages and the demo use no function below it
+that writes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tests.house.sources import Source, package
+
+BELOW = ("store", "sync", "clone", "auth")
+ABOVE = ("commands", "web", "demo")
+# The only ways to write: a transaction that writes, and what a transaction is told to do.
+WRITING = ("run", "insert", "write")
+STATEMENTS = ("INSERT", "UPDATE", "DELETE")
+# What is no operator's act, by the rooms that may use it, without `rollbook.`.
+EXCEPTIONS = {
+    "commands": {
+        # Each command opens the database; that brings its schema up to date.
+        "store.engine.opening.opened",
+        # One class reads and writes the log of requests; the command only reads.
+        "store.records.request_log.RequestLog",
+    },
+    "demo": {
+        "store.engine.opening.opened",
+        # Ids, names and user tokens that a demo publishes: no operator can choose them.
+        "store.district.districts.fix_ids",
+        "store.district.demo_state.own",
+        "store.engine.server_values.write",
+        "store.accounts.logins.mint",
+        "store.accounts.logins.revoke",
+    },
+    "web": {
+        # A person signs in, and out.
+        "auth.throttle.count",
+        "auth.throttle.succeed",
+        "auth.throttle.take_turn",
+        "store.accounts.credentials.strengthen",
+        "store.accounts.logins.open_session",
+        "store.accounts.logins.touch",
+        "store.accounts.logins.close_session",
+        "store.accounts.audit.record",
+        # An application gets a code and a token for a person.
+        "auth.oidc.Signer",
+        "store.accounts.logins.issue_code",
+        "store.accounts.logins.spend_code",
+        "store.accounts.logins.mint",
+        "store.accounts.logins.revoke",
+        # The server notes the requests that it answered.
+        "store.records.request_log.RequestLog",
+        # The server's own upkeep, each minute.
+        "store.records.request_log.prune",
+        "store.accounts.logins.sweep",
+        "store.records.own_record.keep_true",
+    },
+}
+
+SOURCES = package()
+
+
+def test_commands_and_pages_use_no_function_below_operations_that_writes() -> None:
+    writers = _writers()
+    wrong = [
+        f"{source.at(node)}: {source.room} uses {name}"
+        for source in SOURCES
+        if source.room in ABOVE
+        for name, node in _named(source)
+        if name in writers and name.removeprefix("rollbook.") not in EXCEPTIONS[source.room]
+    ]
+    assert wrong == []
+
+
+def test_every_exception_is_used() -> None:
+    used = {
+        (source.room, name.removeprefix("rollbook."))
+        for source in SOURCES
+        if source.room in ABOVE
+        for name, _ in _named(source)
+    }
+    assert [
+        (room, name) for room, names in EXCEPTIONS.items() for name in names if (room, name) not in used
+    ] == []
+
+
+def test_the_law_knows_a_writer_by_what_it_does_and_by_what_it_calls() -> None:
+    writers = {name.removeprefix("rollbook.") for name in _writers()}
+    assert {
+        "store.accounts.applications.create",
+        "store.records.own_record.keep_true",
+        "sync.reviews.approve",
+        "clone.copy.run",
+    } <= writers
+    assert not {"store.district.districts.find", "store.accounts.audit.latest"} & writers
+
+
+def _writers() -> set[str]:
+    """Functions and classes below operations that write, themselves or through one another."""
+    uses: dict[str, set[str]] = {}
+    writers = set()
+    for source in SOURCES:
+        for top in source.tree.body if source.room in BELOW else ():
+            if isinstance(top, ast.FunctionDef | ast.ClassDef):
+                name = f"{source.module}.{top.name}"
+                uses[name] = {used for used, _ in _named(source, top)}
+                if any(_writes(node) for node in ast.walk(top)):
+                    writers.add(name)
+    while more := {name for name, used in uses.items() if name not in writers and used & writers}:
+        writers |= more
+    return writers
+
+
+def _writes(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    of = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_")
+    if of in ("connection", "database") and node.func.attr in WRITING:
+        return True
+    said = [text.value for text in ast.walk(node) if isinstance(text, ast.Constant)]
+    return node.func.attr == "row" and any(
+        isinstance(text, str) and text.lstrip().startswith(STATEMENTS) for text in said
+    )
+
+
+def _named(source: Source, inside: ast.AST | None = None) -> Iterator[tuple[str, ast.AST]]:
+    """The package's functions and classes that code names, each by the module that it stands in."""
+    known = _imports(source)
+    for node in ast.walk(inside or source.tree):
+        if isinstance(node, ast.Name):
+            yield known.get(node.id, f"{source.module}.{node.id}"), node
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
+            name = f"{known[node.value.id]}.{node.attr}"
+            yield REEXPORTED.get(name, name), node
+
+
+def _imports(source: Source) -> dict[str, str]:
+    found = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return {name: REEXPORTED.get(of, of) for name, of in found.items()}
+
+
+# `rollbook.sync.approve` stands in `rollbook.sync.reviews`.
+REEXPORTED: dict[str, str] = {}
+REEXPORTED.update(
+    (f"{source.module}.{name}", of)
+    for source in SOURCES
+    if source.path.name == "__init__.py"
+    for name, of in _imports(source).items()
+)
