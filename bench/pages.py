@@ -27,7 +27,8 @@ KEPT_ADDRESSES = 100
 USERS, USERS_GZIP, USERS_UNCHANGED = "/users?limit=100", "/users?limit=100, gzip", "/users?limit=100, 304"
 FIRST, LAST = "/users, first page", "/users, last page"
 FIRST_STUDENTS, LAST_STUDENTS = "/users?role=student, first page", "/users?role=student, last page"
-SQLITE, POSTGRESQL, KEPT, NGINX = "SQLite", "PostgreSQL", "kept", "nginx"
+SINGLE, LARGE = "/users/{id}", "/users?limit=10000, records"
+SQLITE, POSTGRESQL, KEPT, NGINX, BARE = "SQLite", "PostgreSQL", "kept", "nginx", "bare"
 
 Rates = dict[
     tuple[str, str], list[list[float]]
@@ -63,10 +64,19 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
             bodies = [load.fetch(_load(running[KEPT]), ask)[0] for ask in _few(drawn[KEPT])]
             running[NGINX] = stack.enter_context(servers.nginx(Path(name) / "nginx", bodies))
             jobs.append((NGINX, Row(USERS, [Ask(f"/{number}.json") for number in range(KEPT_ADDRESSES)])))
+        asks = {USERS: _few(drawn[KEPT]), SINGLE: drawn[KEPT].single_users()[:KEPT_ADDRESSES]}
+        for number, (request, few) in enumerate(asks.items()):
+            bodies = [load.fetch(_load(running[KEPT]), ask)[0] for ask in few]
+            server = stack.enter_context(servers.bare(Path(name) / f"bare{number}", bodies))
+            running[f"{BARE} {number}"] = server
+            jobs.append(
+                (f"{BARE} {number}", Row(request, [Ask(f"/{number}.json") for number in range(len(few))]))
+            )
         rates = _rates(running, jobs, seconds, repeats)
         print(f"\n{len(drawn[SQLITE].users):,} users in {len(drawn[SQLITE].students)} schools,")
         print(f"{repeats} repeats of {seconds:.0f} seconds for each row, medians.")
         _show_reads(running[SQLITE], [row for name, row in jobs if name == SQLITE], rates)
+        _show_beside_bare(rates)
         _show_beside_nginx(rates)
         _show_last_pages(rates)
 
@@ -99,16 +109,16 @@ def _rows(drawn: Sample, server: Server) -> list[Row]:
         Row(USERS_GZIP, pages, headers={"Accept-Encoding": "gzip"}),
         Row(USERS_UNCHANGED, _held(pages[:KEPT_ADDRESSES], server)),
         Row(
-            "/users?limit=10000, records",
+            LARGE,
             drawn.user_pages(LARGE_PAGE),
-            Target("at least", 700_000),
+            Target("at least", 900_000),
             records=LARGE_PAGE,
         ),
         Row(FIRST, [Ask(f"/v3.0/users?limit={PAGE}")]),
         Row(LAST, [Ask(f"/v3.0/users?limit={PAGE}&ending_before=last")]),
         Row(FIRST_STUDENTS, [Ask(students)]),
         Row(LAST_STUDENTS, [Ask(f"{students}&ending_before=last")]),
-        Row("/users/{id}", drawn.single_users(), Target("at least", 8_000)),
+        Row(SINGLE, drawn.single_users(), Target("at least", 8_000)),
         Row("/sections/{id}/users", drawn.section_users(), Target("at least", 2_000)),
         Row("/schools/{id}/users?role=student&limit=100", drawn.school_students(), Target("at least", 2_000)),
     ]
@@ -120,6 +130,7 @@ def _kept_rows(drawn: Sample, server: Server) -> list[Row]:
         Row(USERS, few),
         Row(USERS_GZIP, few, headers={"Accept-Encoding": "gzip"}),
         Row(USERS_UNCHANGED, _held(few, server)),
+        Row(SINGLE, drawn.single_users()[:KEPT_ADDRESSES]),
     ]
 
 
@@ -149,6 +160,31 @@ def _show_reads(server: Server, rows: Iterable[Row], rates: Rates) -> None:
                 *tables.verdict(_median(rates[SQLITE, row.name]), row.target),
             )
             for row in rows
+        ),
+    )
+
+
+def _show_beside_bare(rates: Rates) -> None:
+    pages, records = (f"{BARE} 0", USERS), (f"{BARE} 1", SINGLE)
+    rows = (
+        ("page of 100, kept", (KEPT, USERS), pages, Target("at most", 2.2)),
+        ("page of 100, 304", (KEPT, USERS_UNCHANGED), pages, None),
+        ("page of 100, from SQLite", (SQLITE, USERS), pages, Target("at most", 4.5)),
+        ("record, kept", (KEPT, SINGLE), records, None),
+        ("record, from SQLite", (SQLITE, SINGLE), records, Target("at most", 2.4)),
+    )
+    tables.show(
+        "What an answer costs beside a bare ASGI answer of the same bytes on the same server",
+        ("answer", "per CPU-second", "bare, per CPU-second", "times a bare one", "target", "is"),
+        (
+            (
+                name,
+                number(_median(rates[own])),
+                number(_median(rates[bare])),
+                number(times := _median_ratio(rates[bare], rates[own])),
+                *tables.verdict(times, target),
+            )
+            for name, own, bare, target in rows
         ),
     )
 

@@ -1,11 +1,12 @@
-"""The servers under load: Rollbook over SQLite or PostgreSQL, and nginx; each with meters of the CPU that it
-used."""
+"""The servers under load: Rollbook over SQLite or PostgreSQL, nginx, and a bare one; each with meters of the CPU
+that it used."""
 
 from __future__ import annotations
 
 import contextlib
 import getpass
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,18 @@ def nginx(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
     configuration = folder / "nginx.conf"
     configuration.write_text(NGINX.format(folder=folder, port=port, user=getpass.getuser()))
     with started(("nginx", "-c", str(configuration), "-e", str(folder / "errors"))) as pid:
+        wait_for(port, pid)
+        yield Server(port, (lambda: cpu_seconds(family(pid)),))
+
+
+@contextlib.contextmanager
+def bare(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
+    """uvicorn under an application that does nothing: `/0.json`, `/1.json` and so on are bytes in memory."""
+    port = free_port()
+    folder.mkdir()
+    for number, body in enumerate(bodies):
+        (folder / f"{number}.json").write_bytes(body)
+    with started((sys.executable, "-m", "bench.bare_answers", str(folder), str(port))) as pid:
         wait_for(port, pid)
         yield Server(port, (lambda: cpu_seconds(family(pid)),))
 

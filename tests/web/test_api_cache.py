@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Connection, Database, Row, Values
 from rollbook.web.data import api
 from rollbook.web.data.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
 from rollbook.web.http.answers import Header
@@ -139,3 +139,55 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
     monkeypatch.setattr(api, "_encode", packed)
     assert [client.get(path).status_code for path in ("/v3.0/users", "/v3.0/events")] == [200, 200]
     assert seen == [False, False]
+
+
+def _asked_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that read from a database from now on."""
+    asked: list[str] = []
+    read = database.read
+
+    class Listening:
+        def __init__(self, connection: Connection) -> None:
+            self._connection, self.dialect, self.version = connection, connection.dialect, connection.version
+
+        def rows(self, sql: str, values: Values = ()) -> list[Row]:
+            asked.append(sql)
+            return self._connection.rows(sql, values)
+
+        def row(self, sql: str, values: Values = ()) -> Row | None:
+            asked.append(sql)
+            return self._connection.row(sql, values)
+
+    @contextmanager
+    def listening() -> Iterator[Listening]:
+        with read() as connection:
+            yield Listening(connection)
+
+    monkeypatch.setattr(database, "read", listening)
+    return asked
+
+
+def test_an_answer_that_is_kept_asks_the_database_for_its_version_alone(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_hub.sync(world.FILES)
+    reader = small_hub.client(small_hub.connect())
+    pages = ("/v3.0/users?limit=2", "/v3.0/schools")
+    before = [reader.get(page).content for page in pages]
+    asked = _asked_of(small_hub.database, monkeypatch)
+    assert [reader.get(page).content for page in pages] == before
+    assert asked == []
+
+
+@pytest.mark.parametrize("path", ["/v3.0/users?limit=2", "/v3.0/schools/{}/users?limit=2"])
+def test_a_page_that_the_client_holds_is_not_read_again(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    small_hub.sync(world.FILES)
+    reader = small_hub.client(small_hub.connect(), page_cache_bytes=0)
+    page = path.format(reader.read("/v3.0/schools")["data"][0]["data"]["id"])
+    etag = reader.get(page).headers["etag"]
+    asked = _asked_of(small_hub.database, monkeypatch)
+    answer = reader.get(page, **{"if-none-match": etag})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert not [sql for sql in asked if "group_concat" in sql or sql.startswith("SELECT id, body")]

@@ -198,3 +198,14 @@ def test_a_body_beyond_its_bound_is_refused(wire: Wire, chunked: bool) -> None:
     head, body = post(b"", b"a" * (1024 * 1024 + 1), chunked=chunked)
     assert wire.say(head + body) == [(413, "A body has at most 1048576 bytes.")]
     assert wire.read == []
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: b=c", b"a\nb", b"a\0b", b"a\x7fb"])
+def test_no_header_of_an_answer_can_begin_another_one(wire: Wire, value: bytes) -> None:
+    wire.more = [(b"x-said", value)]
+    try:
+        assert wire.statuses(NEXT) == [500]
+        wire.more = [(b"x-said", b"a\tb \xff")]
+        assert wire.statuses(NEXT) == [200]
+    finally:
+        wire.more = []

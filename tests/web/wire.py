@@ -33,6 +33,7 @@ class Wire:
     headers: list[dict[bytes, bytes]] = field(default_factory=list)
     begun: int = 0
     answer: bytes | None = None  # in place of the path and body
+    more: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers of each answer
     pause: threading.Event = field(default_factory=threading.Event)
     server: uvicorn.Server | None = None
 
@@ -56,7 +57,7 @@ class Wire:
             {
                 "type": "http.response.start",
                 "status": 200,
-                "headers": [(b"content-length", b"%d" % len(answer))],
+                "headers": [(b"content-length", b"%d" % len(answer)), *self.more],
             }
         )
         await send({"type": "http.response.body", "body": answer})

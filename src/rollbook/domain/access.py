@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rollbook.domain.snapshot_names import NO_SNAPSHOT, SnapshotName
+
 # What a Secure Sync application is granted unless its operator says otherwise; sorted, as the API lists
 # scopes.
 SECURE_SYNC: tuple[str, ...] = (
@@ -63,7 +65,8 @@ class Access:
     beyond it. `connection` numbers the pair of application and district; `holder` says whether a district or
     a person holds the token.
 
-    `view_mark` is drawn for the view: a restored database may give its number to another one.
+    `view_mark` is drawn for the view: a restored database may give its number to another one. `head` is the
+    district's last run when the token was resolved; number 0 before the first.
 
     `shown_since` is the run that last changed what is shared; no state before it is shown. `connected_since`
     is the run after which the connection began: nothing that was gone before is told of. Its events are those
@@ -91,6 +94,7 @@ class Access:
     connected_since: int = 0
     events_after: str | None = None
     view_mark: str = ""
+    head: SnapshotName = NO_SNAPSHOT
 
     @property
     def bucket(self) -> str:

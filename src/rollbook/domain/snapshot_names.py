@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MARK_BYTES = 4
 _NAME = re.compile(r"([0-9]{1,9})(?:-([0-9a-f]{8}))?")
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotName:
+class SnapshotName(NamedTuple):
     """The state after run `run`; `mark` is blank for a run of a version without marks."""
 
     run: int
@@ -24,6 +23,10 @@ class SnapshotName:
 
     def __str__(self) -> str:
         return f"{self.run}-{self.mark}" if self.mark else str(self.run)
+
+
+# Of a district that no sync has committed to.
+NO_SNAPSHOT = SnapshotName(0, "")
 
 
 def new_mark() -> str:

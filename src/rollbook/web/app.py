@@ -108,7 +108,8 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": _collapse(scope["path"])}
+            if (path := _collapse(scope["path"])) != scope["path"]:
+                scope = {**scope, "path": path}
             if self.tap:
                 send = self.tap.watch(scope, send)
             if self._extension and await self._extension.answers(scope, send):

@@ -46,9 +46,9 @@ class Route:
     primary: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One path of the API and all that its handler needs to know."""
+    """One path of the API and all that its handler needs to know. Each row equals itself alone."""
 
     path: str
     operation: str

@@ -5,10 +5,11 @@ Everything here happens before the database is touched: a bad `limit` never open
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cache
+from json.encoder import encode_basestring_ascii
 from urllib.parse import unquote_plus
 
 from rollbook.contract.clever.endpoints import LINKS, USER_LINKS, Endpoint
@@ -76,8 +77,7 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
     """
     if not raw:
         return _PLAIN
-    known = (*endpoint.parameters, SINCE_SNAPSHOT) if endpoint.has_record_types else endpoint.parameters
-    values = values_of(raw, known)
+    values = values_of(raw, _known(endpoint))
     given = {name: each[-1] for name, each in values.items()}
     if not given:
         return _PLAIN
@@ -85,7 +85,8 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         # `count` is documented as not combinable: it counts all that the token sees. `role` is honoured all
         # the same.
         return Query(count=True, role=_role(endpoint, given))
-    after, before = (_cursor(name, given.get(name)) for name in CURSORS)
+    after = _cursor("starting_after", given.get("starting_after"))
+    before = _cursor("ending_before", given.get("ending_before"))
     if after == LAST:
         raise BadParameter(
             "starting_after: expected an id of 24 hex characters, got 'last' (which ending_before takes)"
@@ -111,9 +112,20 @@ def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
     return replace(parse(endpoint, "&".join(kept)), limit=LIMIT_MAX)
 
 
+@cache
+def _known(endpoint: Endpoint) -> frozenset[str]:
+    own = {SINCE_SNAPSHOT} if endpoint.has_record_types else set()
+    return frozenset({*endpoint.parameters, *own})
+
+
 def name_of(part: str) -> str:
     """The name of the parameter in `name=value`, without the index of a list."""
-    return unquote_plus(part.partition("=")[0]).partition("[")[0]
+    return _decoded(part.partition("=")[0]).partition("[")[0]
+
+
+def _decoded(text: str) -> str:
+    """The text without its encoding, which most texts do not have."""
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def names(raw: str, name: str) -> bool:
@@ -129,7 +141,8 @@ def values_of(raw: str, known: Collection[str]) -> dict[str, list[str]]:
     """
     values: dict[str, list[str]] = {}
     for part in raw.split("&"):
-        key, value = (unquote_plus(half) for half in (part.partition("=")[0], part.partition("=")[2]))
+        key, _, value = part.partition("=")
+        key, value = _decoded(key), _decoded(value)
         name = key.partition("[")[0]
         if not value or name not in known:
             continue
@@ -206,7 +219,7 @@ def _record_types(values: list[str]) -> tuple[str, ...]:
 
 def link(rel: str, uri: str) -> str:
     """One link as JSON text; the uri may hold whatever a client sent."""
-    return f'{{"rel":"{rel}","uri":{json.dumps(uri)}}}'
+    return f'{{"rel":"{rel}","uri":{encode_basestring_ascii(uri)}}}'
 
 
 def page_links(path: str, raw: str, query: Query, first: str | None, last: str | None, has_more: bool) -> str:
@@ -254,5 +267,6 @@ def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozense
     return f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
 
 
+@cache
 def _user_tails(roles: int) -> tuple[str, ...]:
     return tuple(tail for tail, names in USER_LINKS if any(ROLE[name].bit & roles for name in names))

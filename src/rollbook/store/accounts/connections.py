@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rollbook.contract.clever.tiers import TIER
 from rollbook.domain.access import Access
+from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.errors import Unknown
 from rollbook.store.accounts import audit, ended_tokens, share_history
 from rollbook.store.accounts.applications import Application
@@ -175,14 +176,18 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     """What a bearer token may see; None when it is not known. Published test tokens are known in a demo
     only."""
     found = connection.row(
-        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark"
+        "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark,"
+        " d.head, s.mark"
         " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
-        " JOIN views v ON v.number = c.view WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
+        " JOIN views v ON v.number = c.view LEFT JOIN syncs s ON s.district = d.number AND s.sync = d.head"
+        " WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
         (digest(token), int(in_demo)),
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark = found
+    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark, *head = (
+        found
+    )
     return Access(
         district,
         district_id,
@@ -196,6 +201,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
         connected_since=since,
         events_after=events_after,
         view_mark=mark,
+        head=SnapshotName(head[0], head[1] or ""),
     )
 
 

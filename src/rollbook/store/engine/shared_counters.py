@@ -15,6 +15,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from rollbook.settings import Settings
@@ -24,6 +25,9 @@ PROBES = 8
 # What the name of the file of pulls has behind the name of the key.
 SHARED = ".shared"
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
+_PROBED = struct.Struct("<" + "8sdQ" * PROBES)
+# How many places are remembered: the keys of a busy server come again and again.
+PLACES_MAX = 4_096
 
 Entry = tuple[float, int]
 
@@ -45,7 +49,7 @@ class SharedTable:
     def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
         """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the
         new entry."""
-        digest, first = self._place(key)
+        digest, first = _place(key, self._slots)
         span = (PROBES * _SLOT.size, first * _SLOT.size)
         with self._changing:
             fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
@@ -58,29 +62,30 @@ class SharedTable:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
 
     def read(self, key: str) -> Entry:
-        digest, first = self._place(key)
+        digest, first = _place(key, self._slots)
         _, until, number = self._find(digest, first)
         return until, number
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
         """The key's slot, or the one that ends first, as if it were empty: (position, until, number)."""
-        oldest, oldest_until = 0, float("inf")
-        for slot in range(first, first + PROBES):
-            at = slot * _SLOT.size
-            found, until, number = _SLOT.unpack_from(self._table, at)
-            if found == digest:
-                return at, until, number
-            if until < oldest_until:
-                oldest, oldest_until = at, until
-        return oldest, 0.0, 0
-
-    def _place(self, key: str) -> tuple[bytes, int]:
-        digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-        return digest, int.from_bytes(digest, "little") % (self._slots - PROBES)
+        begin = first * _SLOT.size
+        probed = _PROBED.unpack_from(self._table, begin)
+        if digest in (keys := probed[::3]):
+            probe = keys.index(digest)
+            return begin + probe * _SLOT.size, probed[3 * probe + 1], probed[3 * probe + 2]
+        untils = probed[1::3]
+        return begin + untils.index(min(untils)) * _SLOT.size, 0.0, 0
 
     def close(self) -> None:
         self._table.close()
         os.close(self._file)
+
+
+@lru_cache(PLACES_MAX)
+def _place(key: str, slots: int) -> tuple[bytes, int]:
+    """A key's digest, and the first of the slots that it can be in."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return digest, int.from_bytes(digest, "little") % (slots - PROBES)
 
 
 def new_file() -> Path:

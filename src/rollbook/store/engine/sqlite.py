@@ -47,7 +47,8 @@ class SQLiteConnection:
         self.raw.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
 
     def version(self) -> int | None:
-        return int(self.raw.pragma("data_version"))
+        [(number,)] = self.raw.execute("PRAGMA data_version")
+        return int(number)
 
 
 @contextmanager
@@ -118,17 +119,14 @@ class SQLite:
         self._all.add(connection)
         return connection
 
-    @contextmanager
-    def read(self) -> Iterator[SQLiteConnection]:
-        with self._telling():
-            connection = self._own.reader
-            if connection is None:
-                connection = self._own.reader = SQLiteConnection(self._connect())
-            connection.raw.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.raw.execute("COMMIT")
+    def read(self) -> _Reading:
+        return _Reading(self)
+
+    def reader(self) -> SQLiteConnection:
+        """The reader of this thread."""
+        if self._own.reader is None:
+            self._own.reader = SQLiteConnection(self._connect())
+        return self._own.reader
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
@@ -152,13 +150,8 @@ class SQLite:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    @contextmanager
-    def without_waiting(self) -> Iterator[None]:
-        before, self._own.may_wait = self._own.may_wait, False
-        try:
-            yield
-        finally:
-            self._own.may_wait = before
+    def without_waiting(self) -> _Unwaiting:
+        return _Unwaiting(self._own)
 
     @contextmanager
     def _turn(self, is_durable: bool) -> Iterator[None]:
@@ -177,16 +170,18 @@ class SQLite:
         """Tell what is wrong with the file in words that a person can act on."""
         try:
             yield
-        except apsw.BusyError as error:
-            raise Busy(
-                f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds"
-            ) from error
-        except (apsw.FullError, apsw.IOError, apsw.NoMemError) as error:
-            raise MachineTrouble(
-                f"database: {self._path} cannot be read or written: {error}; nothing was written"
-            ) from error
         except apsw.Error as error:
-            raise BadSetting(f"database: {self._path} cannot be used: {error}") from error
+            raise self.told(error) from error
+
+    def told(self, error: apsw.Error) -> Exception:
+        """The error in words that a person can act on."""
+        if isinstance(error, apsw.BusyError):
+            return Busy(f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds")
+        if isinstance(error, (apsw.FullError, apsw.IOError, apsw.NoMemError)):
+            return MachineTrouble(
+                f"database: {self._path} cannot be read or written: {error}; nothing was written"
+            )
+        return BadSetting(f"database: {self._path} cannot be used: {error}")
 
     def settle(self) -> None:
         with self._writing, self._telling():
@@ -195,6 +190,47 @@ class SQLite:
     def close(self) -> None:
         for connection in list(self._all):
             connection.close()
+
+
+class _Reading:
+    """One transaction of a thread's reader. A class, as each request has one: a generator would cost more."""
+
+    __slots__ = ("_database", "_raw")
+
+    def __init__(self, database: SQLite) -> None:
+        self._database = database
+
+    def __enter__(self) -> SQLiteConnection:
+        try:
+            connection = self._database.reader()
+            self._raw = connection.raw
+            self._raw.execute("BEGIN")
+        except apsw.Error as error:
+            raise self._database.told(error) from error
+        return connection
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self._raw.execute("COMMIT")
+        except apsw.Error as at_end:
+            raise self._database.told(at_end) from at_end
+        if isinstance(error, apsw.Error):
+            raise self._database.told(error) from error
+
+
+class _Unwaiting:
+    """A part of a thread's work in which it does not wait."""
+
+    __slots__ = ("_before", "_own")
+
+    def __init__(self, own: _Own) -> None:
+        self._own = own
+
+    def __enter__(self) -> None:
+        self._before, self._own.may_wait = self._own.may_wait, False
+
+    def __exit__(self, *_: object) -> None:
+        self._own.may_wait = self._before
 
 
 def _use_wal(connection: apsw.Connection) -> None:

@@ -23,7 +23,7 @@ from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, IdBatch
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records import event_feed, record_pages
+from rollbook.store.records import event_feed
 from rollbook.store.records.record_pages import EMPTY, ID_LENGTH, Page
 
 # Records in all differences that a server remembers; each takes 28 bytes.
@@ -94,9 +94,8 @@ class Differences:
 
     def _difference(self, connection: Connection, access: Access, since: SnapshotName) -> Difference:
         district = districts.by_number(connection, access.district)
-        head = record_pages.head(connection, access)
         _check_asked(connection, access, district, since)
-        key = (access.district_id, head, access.view, access.view_mark, since.run)
+        key = (access.district_id, access.head, access.view, access.view_mark, since.run)
         found = self._found.pop(key, None) or _difference(
             connection, views.by_number(connection, access.view), since.run, _ids(connection, district)
         )

@@ -76,16 +76,6 @@ class Moment:
         return Moment(run, tuple(range(run + 1, head + 1))) if run < head else None
 
 
-def head(connection: Connection, access: Access) -> SnapshotName:
-    """The last run of the caller's district; number 0 before the first."""
-    found = connection.row(
-        "SELECT d.head, s.mark FROM districts d LEFT JOIN syncs s ON s.district = d.number AND s.sync = d.head"
-        " WHERE d.number = ?",
-        (access.district,),
-    )
-    return SnapshotName(found[0], found[1] or "") if found else SnapshotName(0, "")
-
-
 def named(connection: Connection, access: Access, run: int) -> SnapshotName | None:
     """A run of the caller's district; None when it is not there."""
     found = connection.row("SELECT mark FROM syncs WHERE district = ? AND sync = ?", (access.district, run))
@@ -123,10 +113,17 @@ def count(connection: Connection, access: Access, kind: str, role: str | None) -
 
 
 def page(
-    connection: Connection, access: Access, prefix: str, kind: str, query: Query, moment: Moment | None = None
+    connection: Connection,
+    access: Access,
+    prefix: str | None,
+    kind: str,
+    query: Query,
+    moment: Moment | None = None,
 ) -> Page:
-    """One page of all records of a kind, or of all users of a role; `prefix` is the version part of the
-    path."""
+    """One page of all records of a kind, or of all users of a role; `prefix` is the version part of the path.
+
+    Without a prefix only the ends of the page are read.
+    """
     direction = _Direction.of(query)
     if moment:
         return _page_then(connection, access, prefix, kind, query, direction, moment)
@@ -142,7 +139,7 @@ def page(
     if found is None:
         return EMPTY
     pieces, first, last, size = found
-    if not query.before and size == query.limit:
+    if not query.before and size == query.limit and prefix is not None:
         has_more = _has_beyond(connection, access, conditions, last)
     return Page(pieces, first, last, has_more)
 
@@ -150,13 +147,14 @@ def page(
 def related(
     connection: Connection,
     access: Access,
-    prefix: str,
+    prefix: str | None,
     endpoint: Endpoint,
     id_: str,
     query: Query,
     moment: Moment | None = None,
 ) -> Page:
-    """One page of a to-many path. Errors: NotFound when the record in the path is missing."""
+    """One page of a to-many path; without a prefix only its ends. Errors: NotFound when the record in the path
+    is missing."""
     if not _bodies(connection, access, endpoint.source, [id_], moment):
         raise NotFound("Resource not found")
     window = _window(query)
@@ -235,8 +233,14 @@ def _has_beyond(connection: Connection, access: Access, conditions: Sequence[str
     )
 
 
-def join(connection: Connection, prefix: str, kind: str, inner: str, values: Sequence[Any]) -> Joined | None:
-    """Join rows of (id, body), in id order, into list elements; None without any."""
+def join(
+    connection: Connection, prefix: str | None, kind: str, inner: str, values: Sequence[Any]
+) -> Joined | None:
+    """Join rows of (id, body), in id order, into list elements, or into nothing without a prefix; None without
+    any row."""
+    if prefix is None:
+        ends = connection.row(f"SELECT min(id), max(id), count(*) FROM ({inner}) AS listed", values)
+        return ((), *ends) if ends and ends[2] else None
     before, between, after = '{"data":', f',"uri":"{prefix}/{kind}/', '"}'
     if connection.dialect == "sqlite":
         # What stands between two elements is the separator, so that a row has little to be put together, and
@@ -389,7 +393,7 @@ def _among(connection: Connection, ids: Sequence[str]) -> tuple[str, Any]:
 def _join_ids(
     connection: Connection,
     access: Access,
-    prefix: str,
+    prefix: str | None,
     kind: str,
     ids: Sequence[str],
     moment: Moment | None = None,
@@ -445,7 +449,7 @@ class _Source:
 def _page_then(
     connection: Connection,
     access: Access,
-    prefix: str,
+    prefix: str | None,
     kind: str,
     query: Query,
     direction: _Direction,
@@ -522,7 +526,7 @@ def _end_of_step(
 def _step(
     connection: Connection,
     access: Access,
-    prefix: str,
+    prefix: str | None,
     kind: str,
     sources: Sequence[_Source],
     at: _Direction,

@@ -13,8 +13,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 from isal import igzip
@@ -81,8 +81,7 @@ _RELATED = {
 Finish = Callable[[], Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What of a request matters: `segments` are the parts of its path, without empty ones; `query` is raw."""
 
     method: str
@@ -192,12 +191,14 @@ class DataApi:
     ) -> Finish:
         """Read what the answer needs from the database, and return what makes the answer of it."""
         path = "/" + "/".join(request.segments)
-        if endpoint in EVENTS:
-            body = self._events(
+        if endpoint.source == "events":
+            found = self._events(
                 connection, access, f"/{request.segments[0]}", path, id_, query, request.query
             )
-            return lambda: Answer(200, (JSON, *(encoded := _encode(body, request.takes_gzip))[1]), encoded[0])
-        head = record_pages.head(connection, access)
+            return lambda: Answer(
+                200, (JSON, *(encoded := _encode(found, request.takes_gzip))[1]), encoded[0]
+            )
+        head = access.head
         is_pull = endpoint.has_paging and not query.count
         snapshot = self._shown(connection, access, path, query, head) if is_pull else head
         named = f"{access.district_id} {snapshot} {access.view} {access.view_mark} {path}?{request.query}"
@@ -208,12 +209,17 @@ class DataApi:
         if is_known and not is_pull:
             return lambda: unchanged
         kept = self._kept.get(key, request.takes_gzip)
-        body, cursors = b"", Cursors()
+        body: bytes | None = None
+        cursors: Cursors = ()
         if is_new := kept is None or (kept.body is None and not is_known):
             prefix, moment = f"/{request.segments[0]}", record_pages.Moment.after(snapshot.run, head.run)
-            body, cursors = _body(
-                connection, access, prefix, path, endpoint, id_, query, request.query, moment
-            )
+            if is_known:  # the client holds the page: only its cursors are noted
+                page = _page(connection, access, None, endpoint, id_, query, moment)
+                cursors = queries.cursors(query, page.first, page.last)
+            else:
+                body, cursors = _body(
+                    connection, access, prefix, path, endpoint, id_, query, request.query, moment
+                )
 
         def finish() -> Answer:
             ready = self._kept.put(key, body, request.takes_gzip, cursors) if kept is None or is_new else kept
@@ -321,15 +327,27 @@ def _body(
     if query.count:
         total = record_pages.count(connection, access, endpoint.source, query.role)
         return f'{{"count":{total},"links":[{queries.link("self", f"{path}?{raw}")}]}}'.encode(), ()
-    if endpoint.shape == "list":
-        page = record_pages.page(connection, access, prefix, endpoint.source, query, moment)
-    else:
-        page = record_pages.related(connection, access, prefix, endpoint, id_, query, moment)
+    page = _page(connection, access, prefix, endpoint, id_, query, moment)
     links = queries.page_links(path, raw, query, page.first, page.last, page.has_more)
     # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
     body = b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), also, b"}"))
     return body, queries.cursors(query, page.first, page.last)
+
+
+def _page(
+    connection: Connection,
+    access: Access,
+    prefix: str | None,
+    endpoint: Endpoint,
+    id_: str,
+    query: queries.Query,
+    moment: record_pages.Moment | None,
+) -> record_pages.Page:
+    """A page of a list or of a to-many path; without a prefix only its ends."""
+    if endpoint.shape == "list":
+        return record_pages.page(connection, access, prefix, endpoint.source, query, moment)
+    return record_pages.related(connection, access, prefix, endpoint, id_, query, moment)
 
 
 def _record(record: record_pages.Record, links: str) -> bytes:
@@ -341,7 +359,9 @@ def _matches(if_none_match: str, etag: bytes) -> bool:
     read."""
     if not if_none_match:
         return False
-    opaque = etag.decode().removeprefix("W/")
+    if if_none_match == (own := etag.decode()):
+        return True
+    opaque = own.removeprefix("W/")
     return any(candidate.strip().removeprefix("W/") == opaque for candidate in if_none_match.split(","))
 
 
@@ -350,8 +370,8 @@ Cursors = tuple[queries.Cursor, ...]
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An answer kept ready, and the cursors of its links; of a large one the cursors alone, without
-    `body`."""
+    """An answer kept ready, and the cursors of its links; the cursors alone, without `body`, when it is large
+    or its client holds it."""
 
     body: bytes | None
     headers: tuple[Header, ...]
@@ -379,11 +399,12 @@ class Kept:
                 self._answers.move_to_end((key, takes_gzip))
             return found
 
-    def put(self, key: str, body: bytes, takes_gzip: bool, cursors: Cursors = ()) -> Ready:
+    def put(self, key: str, body: bytes | None, takes_gzip: bool, cursors: Cursors = ()) -> Ready:
         """Encode an answer as the client takes it, and keep it, when it is large its cursors alone."""
-        made = Ready(*_encode(body, takes_gzip), cursors)
-        kept = made if made.size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max) else replace(made, body=None)
-        if kept.size <= self._bytes_max:
+        made = Ready(None, (), cursors) if body is None else Ready(*_encode(body, takes_gzip), cursors)
+        if self._bytes_max >= ENTRY_BYTES:
+            is_small = made.size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max)
+            kept = made if is_small else Ready(None, made.headers, cursors)
             with self._changing:
                 replaced = self._answers.pop((key, takes_gzip), None)
                 self._answers[key, takes_gzip] = kept
@@ -402,28 +423,18 @@ def _encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
 
 def _reads_long(request: Request) -> bool:
     """Whether a difference is asked for, however the letters of the parameter are encoded."""
-    is_feed = len(request.segments) > 1 and request.segments[1].lower() == "events"
+    is_feed = bool(request.query) and len(request.segments) > 1 and request.segments[1].lower() == "events"
     return is_feed and queries.names(request.query, queries.SINCE_SNAPSHOT)
 
 
 def _request(scope: Scope) -> Request:
-    authorization = if_none_match = accept_encoding = ""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            authorization = value.decode("latin-1")
-        elif name == b"if-none-match":
-            if_none_match = value.decode("latin-1")
-        elif name == b"accept-encoding":
-            accept_encoding = value.decode("latin-1")
-    path = scope["path"]
+    headers, path = dict(scope["headers"]), scope["path"]
     return Request(
-        method=scope["method"],
-        path=path,
-        segments=(versions.SPOKEN[-1], "me")
-        if path == ME
-        else tuple(segment for segment in path.split("/") if segment),
-        query=scope["query_string"].decode("latin-1"),
-        authorization=authorization,
-        if_none_match=if_none_match,
-        takes_gzip=takes_gzip(accept_encoding),
+        scope["method"],
+        path,
+        (versions.SPOKEN[-1], "me") if path == ME else tuple(filter(None, path.split("/"))),
+        scope["query_string"].decode("latin-1"),
+        headers.get(b"authorization", b"").decode("latin-1"),
+        headers.get(b"if-none-match", b"").decode("latin-1"),
+        takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
     )

@@ -36,9 +36,9 @@ class Pins:
         self, access: Access, path: str, query: Query, cursors: Iterable[Cursor], snapshot: SnapshotName
     ) -> None:
         """Note that pages of a list that begin at these cursors go on with a snapshot."""
-        now, number = self._clock(), _number(snapshot)
+        now, number, pages = self._clock(), _number(snapshot), _pages(access, path, query)
         for cursor in cursors:
-            key = _key(access, path, query, cursor)
+            key = _key(pages, cursor)
             until, noted = self._table.read(key)
             if noted != number or until < now + FRESH_SECONDS:
                 self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
@@ -52,7 +52,7 @@ class Pins:
         """
         if query.cursor is None:
             return None
-        until, number = self._table.read(_key(access, path, query, query.cursor))
+        until, number = self._table.read(_key(_pages(access, path, query), query.cursor))
         mark = number & (1 << _MARK_BITS) - 1
         found = SnapshotName(number >> _MARK_BITS, f"{mark:08x}" if mark else "")
         since = max(access.shown_since, access.connected_since)
@@ -66,6 +66,10 @@ def _number(snapshot: SnapshotName) -> int:
     return snapshot.run << _MARK_BITS | int(snapshot.mark or "0", 16)
 
 
-def _key(access: Access, path: str, query: Query, cursor: Cursor) -> str:
-    """A cursor of a list: of the query only what an endpoint knows, or anybody could fill the table."""
-    return f"{access.bucket} {path.lower()} {query.role} {query.primary} {' '.join(cursor)}"
+def _pages(access: Access, path: str, query: Query) -> str:
+    """A token's list: of the query only what an endpoint knows, or anybody could fill the table."""
+    return f"{access.bucket} {path.lower()} {query.role} {query.primary}"
+
+
+def _key(pages: str, cursor: Cursor) -> str:
+    return f"{pages} {cursor[0]} {cursor[1]}"

@@ -4,7 +4,6 @@ thread."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from anyio import to_thread
@@ -23,6 +22,9 @@ async def done(database: Database, work: Callable[[Unpack[Given]], Result], *giv
     another program is writing, or the disk is to be waited for, the work begins anew in a thread: whatever
     may wait, it does before it changes anything.
     """
-    with suppress(Busy), database.without_waiting():
-        return work(*given)
+    try:
+        with database.without_waiting():
+            return work(*given)
+    except Busy:
+        pass
     return await to_thread.run_sync(work, *given)

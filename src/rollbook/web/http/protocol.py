@@ -12,12 +12,14 @@ import logging
 import re
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from rollbook.web.http.answer_writer import AnswerWriter
 from rollbook.web.http.answers import NOSNIFF
 from rollbook.web.http.open_connections import Connections, Waits, network
 
@@ -235,9 +237,25 @@ class Protocol(HttpToolsProtocol):
         self._check_head()
         if self.parser.should_upgrade():
             return
-        super().on_headers_complete()
+        self._begin()
         self._is_in_body, self._head_bytes = True, 0
         self.since = self.loop.time()
+
+    def _begin(self) -> None:
+        """Hand the request to the application."""
+        version, url = self.parser.get_http_version(), httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        self.scope |= {
+            "method": self.parser.get_method().decode("ascii"),
+            "http_version": version,
+            "path": self.root_path + path,
+            "raw_path": self.root_path.encode("ascii") + url.path,
+            "query_string": url.query or b"",
+        }
+        self.cycle = AnswerWriter.of(self, keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        self._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)

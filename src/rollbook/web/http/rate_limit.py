@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rollbook.store.engine.shared_counters import SharedTable
 
 SLOTS = 1 << 14
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What is left to a token: requests in this window (-1: the limit is exceeded), and the Unix second of
     its end."""
 

@@ -1,0 +1,76 @@
+"""One answer on a connection: the application's messages, written as HTTP/1.1."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Self
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from rollbook.web.http.answers import Header
+
+LINE_END = b"\r\n"
+# What a header may hold: all but the control characters, with which a value could begin another header (RFC
+# 9110, 5.5).
+IN_HEADERS = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+WITHOUT_BODY = (204, 304)
+
+
+class AnswerWriter(RequestResponseCycle):
+    """uvicorn's cycle of a request and its answer, but for the head: it is checked and written as one block.
+
+    uvicorn looks for each forbidden character in each header on its own, which costs more than to make a page.
+    """
+
+    @classmethod
+    def of(cls, protocol: HttpToolsProtocol, *, keep_alive: bool) -> Self:
+        """The cycle of the request that a protocol has read."""
+        return cls(
+            scope=protocol.scope,
+            transport=protocol.transport,
+            flow=protocol.flow,
+            logger=protocol.logger,
+            access_logger=protocol.access_logger,
+            access_log=protocol.access_log,
+            default_headers=protocol.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=protocol.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=protocol.on_response_complete,
+        )
+
+    async def send(self, message: Any) -> None:
+        if self.response_started or message["type"] != "http.response.start":
+            await super().send(message)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            head = self._head(message["status"], [*self.default_headers, *message.get("headers", ())])
+            self.response_started, self.waiting_for_100_continue = True, False
+            self.transport.write(head)
+
+    def _head(self, status: int, headers: list[Header]) -> bytes:
+        """The status line and the headers. Errors: RuntimeError when a header holds a control character."""
+        lines = [b"%b: %b" % header for header in headers]
+        block = LINE_END.join(lines)
+        if block.translate(None, IN_HEADERS) != LINE_END * (len(lines) - 1):
+            raise RuntimeError("Invalid HTTP header.")
+        return STATUS_LINE[status] + block + LINE_END + self._framing(status, headers) + LINE_END
+
+    def _framing(self, status: int, headers: Iterable[Header]) -> bytes:
+        """Note how the body's end is told, and return the headers that are missing for that."""
+        named, more = dict(headers), b""
+        if (length := named.get(b"content-length")) is not None:
+            self.chunked_encoding, self.expected_content_length = False, int(length)
+        elif named.get(b"transfer-encoding", b"").lower() == b"chunked":
+            self.chunked_encoding = True
+        elif self.scope["method"] != "HEAD" and status not in WITHOUT_BODY:
+            self.chunked_encoding = True
+            more = b"transfer-encoding: chunked\r\n"
+        if b"close" in named.get(b"connection", b"").lower():
+            self.keep_alive = False
+        elif not self.keep_alive:
+            more += b"connection: close\r\n"
+        return more
