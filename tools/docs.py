@@ -112,14 +112,17 @@ def _values(values: Iterable[str]) -> str:
 
 def contents() -> str:
     """The list of the other pages, in their order."""
-    titles = (
-        (name, next(line for line in page().splitlines() if line[:2] == "# ")) for name, page in PAGES[2:]
-    )
-    return _page("Reference", "\n".join(f"- [{title[2:]}]({name})" for name, title in titles))
+    rows = ((name, page, page().partition("\n# ")[2].partition("\n")[0]) for name, page in PAGES[2:])
+    return _page("Reference", "\n".join(f"- [{title}]({name}): {_says(page)}" for name, page, title in rows))
+
+
+def _says(page: Callable[[], str]) -> str:
+    """What a page's function says of it."""
+    return " ".join((page.__doc__ or "").split()).removesuffix(".")
 
 
 def records() -> str:
-    """The data model: the drawing, and the same as a table."""
+    """The data model as a drawing, and the fields that hold ids of other records."""
     links = (
         (_link(_SHAPE[link.kind]), _code(link.field), _link(_SHAPE[link.target])) for link in FIELD_LINKS
     )

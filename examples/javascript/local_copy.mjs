@@ -89,8 +89,16 @@ async function update(file) {
 }
 
 const [file, every] = process.argv.slice(2);
-if (!file) throw new Error("usage: node local_copy.mjs FILE [SECONDS]");
-do {
-  console.log(await update(file));
-  await sleep(Number(every ?? 0) * 1000);
-} while (every);
+if (!file) {
+  console.error("usage: node local_copy.mjs FILE [SECONDS]");
+  process.exit(2);
+}
+try {
+  do {
+    console.log(await update(file));
+    await sleep(Number(every ?? 0) * 1000);
+  } while (every);
+} catch (error) {
+  console.error(`${BASE} does not answer as it should: ${error.message}`);
+  process.exit(1);
+}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -115,7 +116,10 @@ def main() -> None:
     options.add_argument("--every", type=float, default=0, metavar="SECONDS", help="go on, with this pause")
     given = options.parse_args()
     while True:
-        print(update(given.file), flush=True)
+        try:
+            print(update(given.file), flush=True)
+        except urllib.error.URLError as error:
+            sys.exit(f"{BASE} does not answer as it should: {error}")
         if not given.every:
             return
         time.sleep(given.every)

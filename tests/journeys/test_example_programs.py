@@ -103,14 +103,14 @@ def test_a_copy_is_what_a_full_pull_reads_after_nights_with_changes(
     before = records(copy)
     assert updated(language, demo, copy) == "applied 0 events"
     post(demo, "/demo/advance", {"scenario": "student-changes-school"})
-    post(demo, "/demo/advance", {"scenario": "person-leaves"})
+    post(demo, "/demo/advance", {"to": "rollover"})
     post(demo, "/demo/faults", {"status": 503, "requests": 1, "path": "/v3.0/events"})
     said = updated(language, demo, copy)
     assert said.startswith("applied ")
     assert said != "applied 0 events"
     assert updated(language, demo, fresh).startswith("read ")
     assert records(copy) == records(fresh) != before
-    assert len(records(copy)["users"]) < len(before["users"])
+    assert not records(copy)["sections"].keys() & before["sections"].keys()
 
 
 @each_language
@@ -122,6 +122,22 @@ def test_a_copy_that_has_not_asked_for_weeks_is_read_anew(
     updated(language, demo, copy)
     copy.write_text(json.dumps({**json.loads(copy.read_text("utf-8")), "asked": 0}))
     assert updated(language, demo, copy).startswith("read ")
+
+
+@each_language
+def test_a_wrong_token_is_told_in_one_line(language: Language, demo: Server, tmp_path: Path) -> None:
+    language.need()
+    done = subprocess.run(
+        language.line("local_copy", str(tmp_path / "copy.json")),
+        env={**os.environ, "ROLLBOOK_URL": demo.base, "ROLLBOOK_TOKEN": "nope"},
+        capture_output=True,
+        text=True,
+        timeout=program.TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "401" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- a web application that people sign in to

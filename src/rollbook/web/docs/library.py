@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -86,7 +87,7 @@ class Library:
     def _summed_up(self, chapter: Chapter) -> Chapter:
         """The chapter, with what each page says first where its list says nothing about it."""
         entries = (
-            entry if entry.summary else replace(entry, summary=self._made[entry.path].lead)
+            entry if entry.summary else replace(entry, summary=_first_sentence(self._made[entry.path].lead))
             for entry in chapter.entries
         )
         return replace(chapter, entries=tuple(entries))
@@ -147,12 +148,11 @@ def _program(folder: Path, path: str, about: Rendered | None) -> DocPage:
     data = (folder / path).read_bytes()[: doc_sources.PROGRAM_BYTES_MAX]
     text = data.decode("utf-8", "replace")
     html = code_block(text, language_of_file(path), f"Program {escape(posixpath.basename(path))}")
-    entry = Entry(path, posixpath.basename(path), _first_sentence(text))
+    entry = Entry(path, posixpath.basename(path), _first_sentence(text.strip('"/* \n')))
     above = Entry("examples/README.md", about.title) if about else None
     return DocPage(entry, above, html, (), is_broad=True)
 
 
 def _first_sentence(text: str) -> str:
-    """What a program says of itself at its beginning."""
-    said = text.removeprefix("#!").strip().strip('"/*').strip()
-    return " ".join(said.split(".\n")[0].split('"""')[0].split())[:200]
+    """The first sentence of a text, or its beginning."""
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0][:200]

@@ -289,8 +289,9 @@ _RULES: dict[str, Callable[[Sequence[Token], int, _Page], str]] = {
 def code_block(code: str, language: str, label: str) -> str:
     """Code in a frame, with line numbers where there are several lines of a language."""
     plain = "" if language and code.count("\n") > 2 else " plain"
+    kind = "panel" if language and language != "text" else "panel output"
     return (
-        f'<div class="panel"><pre class="code{plain}" tabindex="0" role="region" aria-label="{escape(label)}">'
+        f'<div class="{kind}"><pre class="code{plain}" tabindex="0" role="region" aria-label="{escape(label)}">'
         f"<code>{lines(code, language)}</code></pre></div>\n"
     )
 
