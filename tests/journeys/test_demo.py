@@ -27,7 +27,7 @@ from tests import sso
 from tests.journeys import program
 from tests.journeys.program import Server
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "ci.md").read_text("utf-8")
 SMALL = ("demo", "--students", "60")
 BEARER = {"authorization": "Bearer TEST_TOKEN"}
 BASIC = {

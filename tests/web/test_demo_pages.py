@@ -26,7 +26,8 @@ from tests.demos import BEARER
 from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
 
 BASE = "http://demo.test"
-GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "demo.md").read_text("utf-8")
+GUIDES = Path(__file__).parents[2] / "docs" / "guide"
+GUIDE = (GUIDES / "demo.md").read_text("utf-8")
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 PATHS = [("GET", "/demo"), ("POST", "/demo/advance"), ("POST", "/demo/faults")]
 
@@ -400,8 +401,12 @@ def open_page(
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
-    lines = re.findall(r"^curl .*$", GUIDE, re.MULTILINE)
-    assert len(lines) >= 8
+    pages = [
+        GUIDE,
+        *((GUIDES / name).read_text("utf-8") for name in ("start.md", "read.md", "events.md", "login.md")),
+    ]
+    lines = [line for page in pages for line in re.findall(r"^curl .*$", page, re.MULTILINE)]
+    assert len(lines) >= 16
     for line in lines:
         told = line.replace("http://127.0.0.1:8400", site.removesuffix("/demo")).replace(
             "curl ", "curl -sS --fail-with-body ", 1
