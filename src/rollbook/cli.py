@@ -17,39 +17,43 @@ from rollbook.errors import RollbookError, SyncHeld
 # decide.
 HELD = 3
 
-# Command -> the module and function it lives in.
-COMMANDS: dict[str, str] = {
-    "demo": "rollbook.commands.demo:demo",
-    "serve": "rollbook.commands.serve:serve",
-    "generate": "rollbook.commands.generate:generate",
-    "check": "rollbook.commands.check:check",
-    "district": "rollbook.commands.district:district",
-    "sync": "rollbook.commands.sync:sync",
-    "status": "rollbook.commands.status:status",
-    "approve": "rollbook.commands.history:approve",
-    "discard": "rollbook.commands.history:discard",
-    "undo": "rollbook.commands.history:undo",
-    "history": "rollbook.commands.history:show_history",
-    "pause": "rollbook.commands.history:pause",
-    "resume": "rollbook.commands.history:resume",
-    "thresholds": "rollbook.commands.history:show_thresholds",
-    "rules": "rollbook.commands.rules:show_rules",
-    "events": "rollbook.commands.history:events",
-    "clone": "rollbook.commands.clone:clone",
-    "application": "rollbook.commands.application:application",
-    "connect": "rollbook.commands.sharing:connect",
-    "disconnect": "rollbook.commands.sharing:disconnect",
-    "share": "rollbook.commands.sharing:share",
-    "shares": "rollbook.commands.sharing:shares",
-    "thaw": "rollbook.commands.sharing:thaw",
-    "token": "rollbook.commands.identity:token",
-    "sign-out": "rollbook.commands.identity:sign_out",
-    "badge": "rollbook.commands.identity:badge",
-    "provider": "rollbook.commands.identity:provider",
-    "key": "rollbook.commands.identity:key",
-    "audit": "rollbook.commands.identity:show_audit",
-    "log": "rollbook.commands.log:log",
-    "settings": "rollbook.commands.settings:settings",
+# Command -> the module and function it lives in, and what `rollbook --help` says of it: no command is loaded for
+# that.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo:demo", "Serve invented districts for trying things out."),
+    "serve": ("serve:serve", "Serve the API."),
+    "generate": ("generate:generate", "Write the SIS files of an invented district into FOLDER."),
+    "check": ("check:check", "Verify and check the SIS files in FOLDER, or in a zip file."),
+    "district": ("district:district", "Create, list and show districts."),
+    "sync": ("sync:sync", "Bring a DISTRICT (name or id) up to date with the SIS files."),
+    "status": ("status:status", "Show how all districts stand."),
+    "approve": ("history:approve", "Apply the held sync of a DISTRICT (name or id)."),
+    "discard": ("history:discard", "Drop the held sync of a DISTRICT (name or id)."),
+    "undo": ("history:undo", "Take back the last committed sync of a DISTRICT (name or id)."),
+    "history": ("history:show_history", "List the last runs on a DISTRICT (name or id)."),
+    "pause": ("history:pause", "Pause a DISTRICT (name or id)."),
+    "resume": ("history:resume", "End the pause of a DISTRICT (name or id)."),
+    "thresholds": (
+        "history:show_thresholds",
+        "Show or set the limits above which a sync of a DISTRICT is held.",
+    ),
+    "rules": ("rules:show_rules", "Show or set how the files of a DISTRICT are read."),
+    "events": ("history:events", "The published changes of a district."),
+    "clone": ("clone:clone", "Copy the district of a token from the server at URL."),
+    "application": ("application:application", "Register the applications that may read from this server."),
+    "connect": ("sharing:connect", "Let an APPLICATION (name or client id) read a DISTRICT."),
+    "disconnect": ("sharing:disconnect", "Cut an APPLICATION off from a DISTRICT."),
+    "share": ("sharing:share", "Set what a connected APPLICATION sees of a DISTRICT."),
+    "shares": ("sharing:shares", "List the applications that read a DISTRICT (name or id)."),
+    "thaw": ("sharing:thaw", "Let an APPLICATION see the present state of a DISTRICT again."),
+    "token": ("identity:token", "Mint a user token for a person."),
+    "sign-out": ("identity:sign_out", "Sign a person out everywhere."),
+    "badge": ("identity:badge", "Badges: a printed code that signs a person in."),
+    "provider": ("identity:provider", "A district's own sign-in service, such as Google or Entra."),
+    "key": ("identity:key", "The keys that sign id tokens."),
+    "audit": ("identity:show_audit", "Show who signed in, and what was done with tokens."),
+    "log": ("log:log", "Show the last requests to the API, OAuth and sign-in."),
+    "settings": ("settings:settings", "Print every setting that is in force."),
 }
 
 
@@ -62,9 +66,13 @@ class Commands(click.Group):
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, name = COMMANDS[cmd_name].split(":")
-        command: click.Command = getattr(import_module(module), name)
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(f"rollbook.commands.{module}"), name)
         return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,10 +3,14 @@ traceback."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 from click.testing import CliRunner
 
 from rollbook.cli import COMMANDS, rollbook
@@ -42,6 +46,20 @@ def told(place: Path, *arguments: str, **settings: object) -> str:
     assert (outcome.returncode, len(lines), outcome.stdout) == (1, 1, ""), outcome
     assert lines[0].startswith("rollbook: ")
     return lines[0].removeprefix("rollbook: ")
+
+
+def test_help_says_of_each_command_what_its_own_help_begins_with_and_loads_none() -> None:
+    code = "import sys; from rollbook.cli import rollbook; rollbook(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    printed, loaded = done.stdout.rstrip().rsplit("\n", 1)
+    assert not {"duckdb", "starlette", "rollbook.commands.sync"} & set(loaded.split())
+    for name, (_, summary) in COMMANDS.items():
+        assert f"  {name} " in printed
+        assert summary in " ".join(printed.split())
+        command = rollbook.get_command(Context(rollbook), name)
+        assert command
+        words = re.sub(r"\([^)]*\) ?", "", " ".join((command.help or "").split()))
+        assert words.startswith(re.sub(r"\([^)]*\) ?", "", summary).rstrip(". ")), name
 
 
 @pytest.mark.parametrize("command", COMMANDS)
