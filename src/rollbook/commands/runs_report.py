@@ -88,7 +88,6 @@ def _changes(run: Run) -> str:
 
 
 def _whole(run: Run) -> dict[str, Any]:
-    """The stored report under the run's own number and state; what a caller noted for itself is no part of
-    it."""
-    told = {name: value for name, value in run.report.items() if name != "note"}
-    return {**told, "sync": run.number, "cause": run.cause, "state": run.state, "created": run.created}
+    """The stored report under the run's own number and state."""
+    own = {"sync": run.number, "cause": run.cause, "state": run.state, "created": run.created}
+    return {**run.report, **({"is_short": True} if run.is_short else {}), **own}

@@ -76,7 +76,7 @@ def _first_district(
     district = district_setup.create(database, name).district
     writer.write(files, students=students, seed=seed)
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
-    run_decisions.sync_files(database, settings, district.id, files, How(moment=BEGIN, note=state.as_note()))
+    run_decisions.sync_files(database, settings, district.id, files, How(moment=BEGIN, note=state.keep))
     with database.read() as connection:
         whole = people_lookup.whole(connection, district.number)
         found = people_lookup.search(connection, whole, text="", role="district_admin", school="", limit=1)
@@ -91,7 +91,7 @@ def _second_district(database: Database, settings: Settings, seed: int) -> Distr
         writer.write(Path(files), students=SECOND_STUDENTS, seed=seed)
         state = State(SECOND_STUDENTS, seed, BEGIN, 0, days.date_of(0).isoformat())
         run_decisions.sync_files(
-            database, settings, district.id, Path(files), How(moment=BEGIN, note=state.as_note())
+            database, settings, district.id, Path(files), How(moment=BEGIN, note=state.keep)
         )
     return district
 

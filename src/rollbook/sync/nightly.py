@@ -114,11 +114,14 @@ def _note_failure(database: Database, district: District, error: SourceRejected,
     """Let the API say that the district has something to mend; the roster stays as it is."""
     before = commits.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
-    report = {**failed(district, error).as_json(), "note": how.note}
+    report = failed(district, error).as_json()
     # The report, which quotes cells, is for the operator; every application reads the notice.
     notice = stop_notices.of_stops(error.problems)
     outcome = Outcome("files", moment, report, {"state": "pending", "error": notice}, "failed", None)
-    error.noted = commits.commit(database, district, before, outcome), districts.timestamp(moment)
+    error.noted = (
+        commits.commit(database, district, before, outcome, also=how.noted(district, before)),
+        districts.timestamp(moment),
+    )
 
 
 def _say_nothing(_: str) -> None:

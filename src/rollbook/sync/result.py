@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from rollbook.domain.guard import Counts, Reason
@@ -12,6 +12,8 @@ from rollbook.roster import findings
 from rollbook.roster.findings import SEVERITIES, Group
 from rollbook.roster.problems import Problem
 from rollbook.store.district.districts import District, timestamp
+from rollbook.store.engine.database import Connection
+from rollbook.store.records.commits import Snapshot
 
 # How many stops a report lists one by one; a header can be wrong in each of its columns.
 STOPS_MAX = 1000
@@ -106,12 +108,21 @@ class How:
     """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds).
 
     One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the
-    district's name. `note` is kept with the run, in the same transaction: what its caller wants to find
-    again.
+    district's name. `note` writes what the caller keeps of the run, in the same transaction; it gets the
+    district's number and the run's.
     """
 
     is_plan: bool = False
     is_approved: bool = False
     name: str | None = None
     moment: float | None = None
-    note: Mapping[str, object] | None = None
+    note: Callable[[Connection, int, int], None] | None = None
+
+    def noted(self, district: District, before: Snapshot) -> Callable[[Connection], None]:
+        """The note of the run that follows the snapshot, for its transaction."""
+
+        def note(connection: Connection) -> None:
+            if self.note:
+                self.note(connection, district.number, before.head + 1)
+
+        return note

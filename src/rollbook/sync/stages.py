@@ -163,14 +163,14 @@ def _write(
         **done.as_json(),
         "problems": [],
         "needs_name": any(reason.needs_name for reason in done.reasons),
-        "note": how.note,
     }
+    note = how.noted(work.district, work.before)
     if state == "held":
         # Every application reads this, and may see nothing of the kinds that the report counts.
         outcome = Outcome(
             cause, work.moment, report, {"state": "pending", "error": upload_notices.HELD}, state
         )
-        return commits.commit(work.database, work.district, work.before, outcome, files=kept)
+        return commits.commit(work.database, work.district, work.before, outcome, files=kept, also=note)
     columns = {
         "snapshot": THIS_RUN,
         "state": healthy(work.district, work.moment),
@@ -188,6 +188,7 @@ def _write(
     )
 
     def mark(connection: Connection) -> None:
+        note(connection)
         for view in work.before.views:
             if view.number in frozen:
                 views.freeze(connection, view, frozen[view.number], work.before.head + 1)

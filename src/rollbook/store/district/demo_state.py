@@ -1,12 +1,12 @@
-"""Where a demo stands in its story: kept as a note in each of its runs, so that a day and its roster are one
+"""Where a demo stands in its story: kept beside each of its runs, so that a day and its roster are one
 transaction."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rollbook.domain.access import Access
@@ -15,9 +15,11 @@ from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Row
 
 DAY_SECONDS = 86_400
-# The fact that names the districts that a demo makes, and how a report begins its note in the run of one.
+# The fact that names the districts that a demo makes.
 OWN_DISTRICTS = "demo_districts"
+# How a report noted the run of a demo before there was a table of nights.
 NOTED = '%"note": {"demo": true,%'
+_NIGHT = "students, seed, first, day, date, in_force, story, unfinished, nights, person_sis_id, person_name, person_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,15 @@ class State:
         """The present day's moment, in Unix seconds."""
         return self.first + self.day * DAY_SECONDS
 
-    def as_note(self) -> dict[str, object]:
-        return {"demo": True, **asdict(self)}
+    def keep(self, connection: Connection, district: int, run: int) -> None:
+        """Note that this is where the demo stands after a run on a district (both by number)."""
+        person = self.person
+        values = (
+            *(self.students, self.seed, int(self.first), self.day, self.date, " ".join(self.in_force)),
+            *(self.story, self.unfinished, self.nights),
+            *((person.sis_id, person.name, person.id) if person else (None, None, None)),
+        )
+        connection.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +115,16 @@ def foreign(connection: Connection) -> Iterator[str]:
     if not connection.row("SELECT 1 FROM sqlite_master"):
         return  # a file that was just begun
     districts = json.loads(server_values.read(connection, OWN_DISTRICTS) or "[]")
+    # An earlier version may have left the file.
+    has_nights = connection.row("SELECT 1 FROM sqlite_master WHERE name = 'demo_nights'")
+    is_own = "sync IN (SELECT n.sync FROM demo_nights n WHERE n.district = syncs.district)"
+    foreign_runs = f"NOT {is_own}" if has_nights else f"report NOT LIKE '{NOTED}'"
     for number, name in connection.rows("SELECT number, name FROM districts ORDER BY number"):
         if name not in districts:
             yield f"the district {name!r}"
         for (run,) in connection.rows(
-            "SELECT sync FROM syncs WHERE district = ? AND cause IN ('files', 'clone') AND report NOT LIKE ?",
-            (number, NOTED),
+            f"SELECT sync FROM syncs WHERE district = ? AND cause IN ('files', 'clone') AND {foreign_runs}",
+            (number,),
         ):
             yield f"sync {run} of {name!r}"
     for (name,) in connection.rows("SELECT name FROM applications WHERE is_demo = 0 ORDER BY number"):
@@ -121,10 +134,9 @@ def foreign(connection: Connection) -> Iterator[str]:
 def state(connection: Connection, district: int) -> State:
     """Where the demo stands. Errors: Refused when it was made before demos had days."""
     found = connection.row(
-        "SELECT report FROM syncs WHERE district = ? AND report LIKE ? ORDER BY sync DESC LIMIT 1",
-        (district, NOTED),
+        f"SELECT {_NIGHT} FROM demo_nights WHERE district = ? ORDER BY sync DESC LIMIT 1", (district,)
     )
-    noted = _state(json.loads(found[0])) if found else None
+    noted = _state(found) if found else None
     if noted is None:
         raise Refused(
             "this demo was made by an earlier version, without days; start over with `rollbook demo --fresh`"
@@ -136,16 +148,17 @@ def moves(connection: Connection, access: Access, most: int) -> list[Move]:
     """The last runs on a demo's district, newest first, with the events that the caller's feed still has of
     them."""
     found = connection.rows(
-        "SELECT sync, cause, state, created, report, last_event,"
-        " (SELECT max(last_event) FROM syncs s WHERE s.district = syncs.district AND s.sync < syncs.sync)"
-        " FROM syncs WHERE district = ? ORDER BY sync DESC LIMIT ?",
+        "SELECT s.sync, cause, state, created, report, last_event,"
+        " (SELECT max(e.last_event) FROM syncs e WHERE e.district = s.district AND e.sync < s.sync),"
+        f" {_NIGHT} FROM syncs s LEFT JOIN demo_nights n ON n.district = s.district AND n.sync = s.sync"
+        " WHERE s.district = ? ORDER BY s.sync DESC LIMIT ?",
         (access.district, most),
     )
     return [_move(connection, access, row) for row in found]
 
 
 def _move(connection: Connection, access: Access, row: Row) -> Move:
-    number, cause, became, created, text, last_event, before = row
+    number, cause, became, created, text, last_event, before, *night = row
     report: dict[str, Any] = json.loads(text)
     return Move(
         number,
@@ -156,7 +169,7 @@ def _move(connection: Connection, access: Access, row: Row) -> Move:
         tuple(report.get("held_because", ())),
         report.get("kinds", {}),
         _count_events(connection, access, before or "", last_event),
-        _state(report),
+        _state(night),
     )
 
 
@@ -173,10 +186,12 @@ def _count_events(connection: Connection, access: Access, after: str, last: str)
     return dict(sorted(counts.items()))
 
 
-def _state(report: dict[str, Any]) -> State | None:
-    note = report.get("note")
-    if not note or not note.get("demo"):
+def _state(night: Sequence[Any]) -> State | None:
+    """A state from the columns `_NIGHT`; None for a run without a night."""
+    students, seed, first, day, date, in_force, story, unfinished, nights, sis_id, name, id_ = night
+    if students is None:
         return None
-    kept = {name: value for name, value in note.items() if name != "demo"}
-    person = Person(**kept.pop("person")) if kept.get("person") else None
-    return replace(State(**{**kept, "in_force": tuple(kept["in_force"]), "person": None}), person=person)
+    person = Person(sis_id, name, id_) if sis_id is not None else None
+    return State(
+        students, seed, float(first), day, date, tuple(in_force.split()), story, unfinished, nights, person
+    )

@@ -351,6 +351,22 @@ def request_log(connection: Connection) -> None:
         _run(connection, REQUEST_BATCHES)
 
 
+def run_columns(connection: Connection) -> None:
+    """Whether a run's report has lost its examples, and where a demo stands after a run; until now texts told of
+    both."""
+    for sql in (
+        "ALTER TABLE syncs ADD COLUMN is_short {number} NOT NULL DEFAULT 0",
+        # first: Unix seconds of day 0. in_force: names between blanks. The person is NULL in a night about nobody.
+        """CREATE TABLE demo_nights (
+             district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, students {number} NOT NULL,
+             seed {number} NOT NULL, first {number} NOT NULL, day {number} NOT NULL, date {text} NOT NULL,
+             in_force {text} NOT NULL, story {text} NOT NULL, unfinished {text} NOT NULL, nights {number} NOT NULL,
+             person_sis_id {text}, person_name {text}, person_id {text}, PRIMARY KEY (district, sync)){clustered}""",
+    ):
+        _run(connection, sql)
+    texts_to_columns.runs(connection)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -366,4 +382,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     scrubbed_texts,
     share_history,
     request_log,
+    run_columns,
 )

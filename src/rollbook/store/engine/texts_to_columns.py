@@ -13,6 +13,10 @@ CONNECTED: Final = "connected"
 HELD: Final = "share changed, held by a freeze"
 SHARING: Final = (CONNECTED, "share changed", HELD)
 EVERYTHING: Final = "everything"
+NIGHT: Final = (
+    "district, sync, students, seed, first, day, date, in_force, story, unfinished, nights,"
+    " person_sis_id, person_name, person_id"
+)
 
 
 def shares(connection: Connection) -> None:
@@ -31,6 +35,35 @@ def shares(connection: Connection) -> None:
             "connection, created, is_held, share, scopes, withheld, sensitive, unasked, keeps_ids",
             [_share(number, *row) for row in trail[begun:]],
         )
+
+
+def runs(connection: Connection) -> None:
+    """Take the mark of a short report, and the note of a demo, out of the reports of all runs."""
+    for district, sync in connection.rows("SELECT district, sync FROM syncs"):
+        (text,) = connection.row(
+            "SELECT report FROM syncs WHERE district = ? AND sync = ?", (district, sync)
+        ) or ("{}",)
+        report: dict[str, Any] = json.loads(text)
+        if "note" not in report and "is_short" not in report:
+            continue
+        note, is_short = report.pop("note", None), bool(report.pop("is_short", False))
+        values = (json.dumps(report), int(is_short), district, sync)
+        connection.run("UPDATE syncs SET report = ?, is_short = ? WHERE district = ? AND sync = ?", values)
+        if note and note.get("demo"):
+            connection.insert("demo_nights", NIGHT, [(district, sync, *_night(note))])
+
+
+def _night(note: dict[str, Any]) -> Row:
+    person = note.get("person") or {}
+    return (
+        *(int(note[name]) for name in ("students", "seed", "first", "day")),
+        note["date"],
+        " ".join(note.get("in_force", ())),
+        note.get("story", ""),
+        note.get("unfinished", ""),
+        int(note.get("nights", 0)),
+        *(person.get(name) for name in ("sis_id", "name", "id")),
+    )
 
 
 def _share(number: int, action: str, created: str, detail: str) -> Row:

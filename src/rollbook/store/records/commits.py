@@ -29,9 +29,9 @@ from rollbook.store.records import event_feed
 RECORDS = "view, kind, id, since, roles, body"
 INCOMING = "view, rank, kind, id, roles, body"
 KEPT_SNAPSHOTS = 2
+# The columns of `syncs` that `as_run` reads.
+RUN = "sync, cause, state, created, report, is_short"
 LAST_OF_BATCH = 0xFFFF_FFFF
-# How a report's text shows that its examples are gone.
-FORGOTTEN = '"is_short": true'
 _DISTRICT_RANK = rank("districts", 0, "updated")
 # In an outcome's columns: the number that the run is given.
 THIS_RUN = object()
@@ -55,13 +55,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run on a district, as `syncs` keeps it."""
+    """One run on a district, as `syncs` keeps it. `is_short`: the report has lost its examples."""
 
     number: int
     cause: str
     state: str
     created: str
     report: dict[str, Any]
+    is_short: bool = False
 
 
 def snapshot(
@@ -105,10 +106,7 @@ def runs(database: Database, district: District, states: tuple[str, ...] = (), m
     among = f"AND state IN ({', '.join('?' for _ in states)})" if states else ""
     with database.read() as connection:
         found = connection.rows(
-            (
-                "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? "
-                f"{among} ORDER BY sync DESC LIMIT ?"
-            ),
+            (f"SELECT {RUN} FROM syncs WHERE district = ? {among} ORDER BY sync DESC LIMIT ?"),
             (district.number, *states, most),
         )
     return [as_run(row) for row in found]
@@ -118,7 +116,7 @@ def run(database: Database, district: District, number: int) -> Run:
     """One run on a district. Errors: Unknown."""
     with database.read() as connection:
         found = connection.row(
-            "SELECT sync, cause, state, created, report FROM syncs WHERE district = ? AND sync = ?",
+            f"SELECT {RUN} FROM syncs WHERE district = ? AND sync = ?",
             (district.number, number),
         )
     if found is None:
@@ -127,9 +125,9 @@ def run(database: Database, district: District, number: int) -> Run:
 
 
 def as_run(row: Row) -> Run:
-    """A run from its columns: sync, cause, state, created, report."""
-    number, cause, state, created, report = row
-    return Run(number, cause, state, created, json.loads(report))
+    """A run from its columns, as `RUN` names them."""
+    number, cause, state, created, report, is_short = row
+    return Run(number, cause, state, created, json.loads(report), bool(is_short))
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,16 +395,15 @@ def _prune(connection: Connection, district: District, seen: Iterable[View], kee
 def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
     """Take what names people out of reports that are older than the versions kept; their counts stay."""
     found = connection.rows(
-        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND report NOT LIKE ?",
-        (district.number, oldest, f"%{FORGOTTEN}%"),
+        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND is_short = 0",
+        (district.number, oldest),
     )
     for number, text in found:
         report = json.loads(text)
         groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
         message = upload_notices.UNUSABLE if report.get("message") else ""
         gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
-        short = {**report, **gone, "is_short": True}
         connection.run(
-            "UPDATE syncs SET report = ? WHERE district = ? AND sync = ?",
-            (json.dumps(short), district.number, number),
+            "UPDATE syncs SET report = ?, is_short = 1 WHERE district = ? AND sync = ?",
+            (json.dumps({**report, **gone}), district.number, number),
         )

@@ -11,12 +11,12 @@ from typing import Any
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database, Row
-from rollbook.store.records.commits import Run, as_run
+from rollbook.store.records.commits import RUN, Run, as_run
 
 # Causes of runs that take in a source; with those that set back to a snapshot, all that make a roster.
 _TAKING_IN = "'files', 'clone', 'approval'"
 _MAKING = f"{_TAKING_IN}, 'undo'"
-_RUN = "s.sync, s.cause, s.state, s.created, s.report"
+_RUN = ", ".join(f"s.{name}" for name in RUN.split(", "))
 
 
 @dataclass(frozen=True, slots=True)
