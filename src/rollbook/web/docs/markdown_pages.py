@@ -111,9 +111,9 @@ def render(
 def _prepare(tokens: list[Token], page: _Page) -> None:
     """Find headings, lead and sections, and mark the tokens for what the renderer makes of them."""
     tokens[:] = [token for token in tokens if token.type != "html_block"]
-    if len(tokens) > 1 and tokens[0].type == "paragraph_open" and len(_text(tokens[1])) <= _LEAD_LENGTH_MAX:
-        tokens[0].attrSet("class", "lead")
-        page.lead = _text(tokens[1])
+    if (start := _lead_at(tokens)) is not None:
+        tokens[start].attrSet("class", "lead")
+        page.lead = _text(tokens[start + 1])
     headings: list[Heading] = []
     row_at = -1
     for place, token in enumerate(tokens):
@@ -140,6 +140,18 @@ def _prepare(tokens: list[Token], page: _Page) -> None:
                 Section(headings[-1].text, headings[-1].anchor) if headings else Section("", "")
             )
     page.sections[:] = [section for section in page.sections if section.texts or section.heading]
+
+
+def _lead_at(tokens: Sequence[Token]) -> int | None:
+    """Where the sentence stands that says what the page is about: first, or behind a note."""
+    start = 0
+    if tokens and tokens[0].type == "blockquote_open":
+        start = next(at for at, token in enumerate(tokens) if token.type == "blockquote_close") + 1
+    if len(tokens) <= start + 1 or tokens[start].type != "paragraph_open":
+        return None
+    text = _text(tokens[start + 1])
+    is_said = text[:1].isupper() and text.endswith(".") and len(text) <= _LEAD_LENGTH_MAX
+    return start if is_said else None
 
 
 def _prepare_row(tokens: Sequence[Token], cell: int, heading: Heading | None, page: _Page) -> None:
