@@ -30,6 +30,7 @@ from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
 from rollbook.web.http.visits import Desk
+from rollbook.web.log.log_pages import LogPages
 from rollbook.web.oauth import authorize, district_tokens, openid
 from rollbook.web.oauth.code_exchange import Exchange
 from rollbook.web.signin import external_provider, login
@@ -90,6 +91,7 @@ class App:
                 *login.routes(desk),
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
+                *(LogPages(self.tap, templates).routes() if self.tap and self._extension else ()),
                 *doc_pages.routes(templates),
                 *front.routes(
                     templates, self._extension.published if self._extension else None, self.data.answer

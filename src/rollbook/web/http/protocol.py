@@ -320,6 +320,8 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End, once the request under way is answered, or is so no more."""
         super().shutdown()
+        if self.cycle is not None:  # an answer without an end, as of the live log, ends itself then
+            self.cycle.scope["state"]["is_ending"] = True
         self.loop.call_later(self._bounds.stop_seconds, self.abort)
 
     # What is refused --------------------------------------------------------------------------------

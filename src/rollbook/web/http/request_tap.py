@@ -89,7 +89,7 @@ class RequestTap:
     """The ring of one worker, and the thread that flushes it, which begins with the first request."""
 
     def __init__(self, database: Database, settings: Settings, *, in_demo: bool) -> None:
-        self._database, self._settings, self._in_demo = database, settings, in_demo
+        self.database, self._settings, self._in_demo = database, settings, in_demo
         self.is_on = settings.request_log_rows_max > 0
         self._ring: deque[Noted] = deque(maxlen=RING)
         self._seen = self._taken = self._pushed_out = self._untold = 0
@@ -132,7 +132,7 @@ class RequestTap:
         """The log, opened when it is first needed. Errors: those of the database."""
         with self._opening:
             if self._log is None:
-                self._log = RequestLog(self._database, self._settings)
+                self._log = RequestLog(self.database, self._settings)
             return self._log
 
     def _go_on(self) -> None:
@@ -197,7 +197,7 @@ class RequestTap:
         if len(self._known) > KNOWN_MAX:
             self._known.clear()
         try:
-            with self._database.read() as connection:
+            with self.database.read() as connection:
                 for given in unknown:
                     found[given] = _caller(connection, given, in_demo=self._in_demo)
                     self._known[given] = (now + KNOWN_SECONDS, found[given])

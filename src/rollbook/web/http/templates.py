@@ -31,6 +31,7 @@ class Entry:
 NAVIGATION = (
     Entry("demo", "Demo days", "/demo", is_only_in_demo=True),
     Entry("explorer", "Explorer", "/explorer"),
+    Entry("log", "Request log", "/log", is_only_in_demo=True),
     Entry("docs", "Docs", "/docs"),
     Entry("signin", "Sign in", "/login"),
 )

@@ -270,7 +270,7 @@ def _misplaced(entry: Entry, _: Reading) -> Words | None:
 def _redirect(entry: Entry, reading: Reading) -> Words | None:
     if entry.notes.get("stopped") != "redirect":
         return None
-    application = reading.applications.get(_client_of(entry))
+    application = reading.applications.get(client_of(entry))
     if application is None:
         return {"application": "the application", "registered": ""}
     shown = ", ".join(f"`{uri}`" for uri in application.redirect_uris)
@@ -279,7 +279,7 @@ def _redirect(entry: Entry, reading: Reading) -> Words | None:
     return {"application": application.name, "registered": f" Registered: {shown}." if is_told else ""}
 
 
-def _client_of(entry: Entry) -> str:
+def client_of(entry: Entry) -> str:
     return entry.client_id or dict(_pairs(entry.query)).get("client_id", "")
 
 
