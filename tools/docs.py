@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from rollbook.cli import rollbook
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi, versions
 from rollbook.contract.clever.column_values import VALUE, Values
 from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File, columns_of
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
@@ -258,9 +258,36 @@ def fields() -> str:
         "server that says `null`. **Validated**: its form is checked before it is served. A field that needs a scope is left out "
         "for a token without it. *From* names the CSV columns that are copied into the field; a field without one is derived.",
         *(_shape(shape, openapi.fields_of(shape, VERSION)) for shape in shapes),
+        *_later_versions(),
         "The shapes from here on are those of Identity and OAuth.",
         *(_shape(shape, fields) for shape, fields in SIGN_IN_SHAPES.items()),
     )
+
+
+def _later_versions() -> Iterable[str]:
+    """What each later version adds to the records of the first one, as tables."""
+    for version in versions.VERSIONS[1:]:
+        rows = (
+            (
+                _code(f"{shape}.{row.name}"),
+                _code(row.scope or ""),
+                _values(row.enum[:15]) + _more(row),
+                row.help,
+            )
+            for shape in SHAPES
+            for row in openapi.fields_of(shape, version.number)
+            if row.differs_in(version.number)
+        )
+        yield (
+            f"**Version {version.number}** has the same paths and ids under `/{version.name}`. It adds "
+            f"the fields below, or has other words for them. `/openapi.json?version={version.number}` describes it for programs."
+        )
+        yield _table("field | scope | words | meaning", rows)
+
+
+def _more(field: Field) -> str:
+    more = len(field.enum) - 15
+    return f" and {more} more" if more > 0 else ""
 
 
 def _shape(shape: str, served: tuple[Field, ...]) -> str:

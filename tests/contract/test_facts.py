@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
@@ -79,6 +81,16 @@ def test_fields_are_those_published(shape: str) -> None:
     published = [fact for fact in facts.fields() if (fact.api, fact.shape) == ("data", shape)]
     ours = [_field(shape, field) for field in SHAPES[shape] if field.published and field.since == VERSION]
     assert differences(published, ours) == []
+
+
+def test_what_v3_1_adds_is_what_is_published() -> None:
+    ours = [
+        _field(shape, replace(field, enum=tuple(sorted(field.words("3.1")))))
+        for shape, fields in SHAPES.items()
+        for field in fields
+        if field.is_published("3.1") and not (field.published and field.since == VERSION)
+    ]
+    assert differences(facts.fields_of_v3_1(), ours) == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -18,7 +18,6 @@ ROWS = {
 # Files that hold two things, and are to be split.
 STILL_LONG = {
     "rollbook.contract.clever.openapi",
-    "rollbook.roster.views.narrowing",
     "rollbook.roster.views.projection",
     "rollbook.store.district.districts",
     "rollbook.store.records.commits",

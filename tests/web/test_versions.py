@@ -9,7 +9,8 @@ from rollbook.contract.clever import versions
 from tests.sso import Browser, World
 
 ASKED = {
-    "/v3.1/users": ("v3.1", "/v3.0/users"),
+    "/v3.2/users": ("v3.2", "/v3.0/users"),
+    "/V3.1/users": ("V3.1", "/v3.1/users"),
     "/v2.1/me": ("v2.1", "/v3.0/me"),
     "/v1.2/events": ("v1.2", "/v3.0/events"),
     "/V3.0/me": ("V3.0", "/v3.0/me"),
@@ -39,7 +40,9 @@ def test_a_version_that_is_not_spoken_is_answered_with_what_to_ask_instead(
     world: World, browser: Browser, path: str
 ) -> None:
     version, instead = ASKED[path]
-    sentence = f"Version {version} is not spoken by this server, which speaks v3.0: ask {instead} instead"
+    sentence = (
+        f"Version {version} is not spoken by this server, which speaks v3.0, v3.1: ask {instead} instead"
+    )
     for authorization in ("", "Bearer nothing", f"Bearer {browser.token(world.reader, 'gil')}"):
         for accept in ("*/*", "text/html"):
             headers = {"authorization": authorization, "accept": accept}
@@ -67,11 +70,8 @@ def test_an_answer_repeats_only_so_much_of_a_path(browser: Browser) -> None:
         assert len(browser.client.get(path).json()["message"]) < 600
 
 
-def test_a_version_that_is_added_is_a_row(
-    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_version_answers_under_its_own_name(world: World, browser: Browser) -> None:
     token = browser.client.get("/oauth/tokens", headers=world.reader.basic).json()["data"][0]["access_token"]
-    monkeypatch.setattr(versions, "SPOKEN", ("v3.0", "v3.1"))
     for version in versions.SPOKEN:
         links = browser.api(f"/{version}/schools?limit=1", token).json()["links"]
         assert [link["uri"].split("?")[0] for link in links] == [f"/{version}/schools"] * 2
@@ -83,5 +83,17 @@ def test_a_version_that_is_added_is_a_row(
     assert (
         browser.api("/v2.1/users", token)
         .json()["message"]
-        .endswith("speaks v3.0, v3.1: ask /v3.1/users instead")
+        .endswith("speaks v3.0, v3.1: ask /v3.0/users instead")
     )
+
+
+def test_a_document_describes_the_version_asked_for(browser: Browser) -> None:
+    plain, later = (browser.client.get(f"/openapi.json{query}") for query in ("", "?version=3.1"))
+    assert [path for path in plain.json()["paths"] if path.startswith("/v3.1")] == []
+    assert "/v3.1/users" in later.json()["paths"]
+    student = later.json()["components"]["schemas"]["Student"]["properties"]
+    assert student["frl_status"]["enum"] == ["Free", "Reduced", "Paid", "Other", ""]
+    assert {"disability", "gifted_status", "home_language_code"} <= set(student)
+    assert plain.headers["etag"] != later.headers["etag"]
+    unknown = browser.client.get("/openapi.json?version=2.1")
+    assert (unknown.status_code, unknown.json()["message"]) == (400, "version: expected one of 3.0, 3.1")

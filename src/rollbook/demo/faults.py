@@ -79,7 +79,7 @@ class Faults:
         on."""
         if scope["method"] == "OPTIONS":
             return None
-        asked = f"/{versions.SPOKEN[-1]}{ME}" if scope["path"] == ME else scope["path"]
+        asked = f"/{versions.DEFAULT}{ME}" if scope["path"] == ME else scope["path"]
         under = [path for path in self._faults if f"{asked}/".startswith(f"{path}/")]
         if not under:
             return None

@@ -18,7 +18,7 @@ from anyio import to_thread
 from jinja2 import Environment
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from rollbook.contract.clever import openapi, versions
@@ -87,7 +87,7 @@ class Shown:
 
 def _shown(reads: Callable[[Read], Answer], base: str, token: str) -> Shown:
     """Ask this server for one teacher, as the line does that the page shows."""
-    *_, version = versions.SPOKEN
+    version = versions.DEFAULT
     path, query = f"/{version}/users", "role=teacher&limit=1"
     read = Read("GET", path, (version, "users"), query, f"Bearer {token}", if_none_match="", takes_gzip=False)
     begun = time.perf_counter()
@@ -137,11 +137,20 @@ def _page(templates: Environment, template: str, **context: object) -> HTMLRespo
 
 
 def _document_handler() -> Handler:
-    body = orjson.dumps(openapi.document())
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**safety(), "ETag": etag, "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
+    bodies = {
+        version.number: orjson.dumps(openapi.document(version=version.number))
+        for version in versions.VERSIONS
+    }
+    always = {**safety(), "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
 
     async def document(request: Request) -> Response:
+        version = request.query_params.get("version", versions.VERSIONS[0].number).removeprefix("v")
+        body = bodies.get(version)
+        if body is None:
+            message = f"version: expected one of {', '.join(bodies)}"
+            return JSONResponse({"message": message, "error": message}, status_code=400, headers=always)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        headers = {**always, "ETag": etag}
         known = (
             tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
         )

@@ -73,6 +73,14 @@ def parameters() -> list[Parameter]:
     ]
 
 
+def fields_of_v3_1() -> list[FieldFact]:
+    """The fields that v3.1 adds, or has otherwise than v3.0; words in alphabetical order."""
+    return [
+        FieldFact(api, shape, name, type_, of, format_, pattern, promises, _list(enum))
+        for api, shape, name, type_, of, format_, pattern, promises, enum in _rows("fields-3.1.tsv")
+    ]
+
+
 def fields() -> list[FieldFact]:
     return [
         FieldFact(api, shape, name, type_, of, format_, pattern, promises, _list(enum))

@@ -28,6 +28,15 @@ G, N, V, ABSENT = Promise.GUARANTEED, Promise.NULLABLE, Promise.VALIDATED, Promi
 NONE = Promise.NONE
 
 
+# The first version of the API that is served.
+FIRST = "3.0"
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A version as numbers, which compare as versions do."""
+    return tuple(int(part) for part in version.split("."))
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a shape.
@@ -35,7 +44,8 @@ class Field:
     `type` is string, boolean, object or array; `of` names the shape of an object, or of the items of an array
     (None: strings). `column` is the roster column copied into it (see `rollbook.contract.clever.columns` for
     the CSV header that feeds it); None: the value is derived. `scope` is the extra scope a token needs to see
-    it; `since` the first version of the API that has it.
+    it; `since` the first version of the API that has it. `published`: the first version's files name it.
+    `later`: a version whose files name it, too, and the words that it has from there on.
     """
 
     name: str
@@ -47,13 +57,36 @@ class Field:
     format: str | None = None
     pattern: str | None = None
     scope: str | None = None
-    since: str = "3.0"
+    since: str = FIRST
     published: bool = True
     help: str = ""
+    later: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def is_on_wire(self) -> bool:
         return ABSENT not in self.promise
+
+    def is_in(self, version: str) -> bool:
+        """Whether a version of the API, such as 3.1, has the field."""
+        return number(self.since) <= number(version)
+
+    def is_published(self, version: str) -> bool:
+        """Whether the published files of a version have the field."""
+        return self.is_in(version) and (self.published or self._is_later(version))
+
+    def words(self, version: str) -> tuple[str, ...]:
+        """The words that a version has for the field's values; none where any text may stand."""
+        return self.later[1] if self.later and self._is_later(version) else self.enum
+
+    def differs_in(self, version: str) -> bool:
+        """Whether the field has another form in a version than in the first one."""
+        return self.is_on_wire and (
+            (self.is_in(version) and self.since != FIRST)
+            or (self._is_later(version) and self.words(version) != self.enum)
+        )
+
+    def _is_later(self, version: str) -> bool:
+        return self.later is not None and number(self.later[0]) <= number(version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +148,7 @@ RACES = (
 GENDERS = ("M", "F", "X", "")
 YES_NO = ("Y", "N", "")
 FRL = ("Free", "Reduced", "Paid", "")
+FRL_LATER = ("Free", "Reduced", "Paid", "Other", "")
 PHONE_TYPES = ("Cell", "Home", "Work", "Other", "")
 RELATIONSHIPS = ("Parent", "Grandparent", "Self", "Aunt/Uncle", "Sibling", "Other", "")
 CONTACT_TYPES = ("Parent/Guardian", "Emergency", "Primary", "Secondary", "Family", "Other", "")
@@ -331,8 +365,17 @@ SHAPES: dict[str, tuple[Field, ...]] = {
             enum=FRL,
             scope="read:frl_status",
             published=False,
+            later=("3.1", FRL_LATER),
+            help='From v3.1 on also `Other`, which is `""` before.',
         ),
-        Field("iep_status", promise=N, column="iep_status", scope="read:iep_status", published=False),
+        Field(
+            "iep_status",
+            promise=N,
+            column="iep_status",
+            scope="read:iep_status",
+            published=False,
+            later=("3.1", ()),
+        ),
         Field(
             "home_language",
             promise=N | V,
@@ -340,11 +383,14 @@ SHAPES: dict[str, tuple[Field, ...]] = {
             enum=(*(language.name for language in LANGUAGES if language.in_v3_0), ""),
             scope="read:home_language",
             published=False,
+            later=("3.1", tuple(language.name for language in LANGUAGES)),
+            help='From v3.1 on one of 152 names; those that v3.0 does not have are `""` there.',
         ),
         Field(
             "home_language_code",
             promise=N | V,
             column="home_language_code",
+            enum=tuple(language.code for language in LANGUAGES),
             scope="read:home_language",
             since="3.1",
         ),
@@ -435,17 +481,15 @@ SHAPES: dict[str, tuple[Field, ...]] = {
         Field("updated", promise=G, format="date-time", help=_MODIFIED.help),
     ),
     "Disability": (
-        Field("disability_status", promise=N | V, column="disability_status", enum=YES_NO, since="3.1"),
+        Field("disability_status", promise=N, column="disability_status", enum=YES_NO, since="3.1"),
         Field(
             "disability_type",
-            promise=N | V,
+            promise=N,
             column="disability_type",
             enum=tuple(DISABILITIES.values()),
             since="3.1",
         ),
-        Field(
-            "disability_code", promise=N | V, column="disability_code", enum=tuple(DISABILITIES), since="3.1"
-        ),
+        Field("disability_code", promise=N, column="disability_code", enum=tuple(DISABILITIES), since="3.1"),
     ),
     "PreferredName": (
         Field("first", promise=N, column="preferred_first", since="3.1"),

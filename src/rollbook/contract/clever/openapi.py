@@ -9,6 +9,7 @@ another server is kept as that one gave it.)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, LINKS, USER_LINKS, Endpoint
 from rollbook.contract.clever.event_rows import TYPES
@@ -83,10 +84,12 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
 
 
 def fields_of(shape: str, version: str) -> tuple[Field, ...]:
-    """The fields of a shape that this version of the API serves; none for a shape that a later version
-    brings."""
+    """The fields of a shape that this version of the API serves, with its words; none for a shape that a
+    later version brings."""
     return tuple(
-        field for field in SHAPES[shape] if field.is_on_wire and _number(field.since) <= _number(version)
+        replace(field, enum=field.words(version))
+        for field in SHAPES[shape]
+        if field.is_on_wire and field.is_in(version)
     )
 
 
@@ -98,10 +101,6 @@ def is_certain(field: Field) -> bool:
 def marks(field: Field) -> tuple[str, ...]:
     """The words for what is promised of a field: some of guaranteed, nullable, validated."""
     return tuple(word for promise, word in _MARKS if promise in field.promise)
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _ref(section: str, name: str) -> Schema:

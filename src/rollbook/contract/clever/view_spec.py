@@ -97,6 +97,15 @@ class Shown:
         """The fields of a role, or of a kind in the singular, that `hides` tells of, by their own names."""
         return tuple(field for field in _FIELDS[name] if self.hides(name, field))
 
+    def differs_in(self, version: str) -> bool:
+        """Whether a version shows a person otherwise than the first one does: a field that it has alone, or
+        has other words for, is not hidden."""
+        return any(
+            field.differs_in(version) and not self.hides(role.name, field.name)
+            for role in ROLES
+            for field in SHAPES[role.shape]
+        )
+
     @staticmethod
     def of(scopes: tuple[str, ...], asked: Collection[str] = (), refused: Collection[str] = ()) -> Shown:
         """Everything that scopes open, of the fields asked for (none named of a role: all of them) but for

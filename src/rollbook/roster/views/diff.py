@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.clever.event_rows import ORDER, PLACES
+from rollbook.contract.clever.versions import KIND_OF_FORM
 from rollbook.domain.kinds import ROLE, ROLES, label
 from rollbook.roster import parts
 from rollbook.roster.sql_text import text
@@ -226,7 +227,10 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     for view, kind, count in counted:
         changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
         for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES, count):
-            found = connection.execute(window, {"view": view, "kind": kind, "low": low, "high": high})
+            found = connection.execute(
+                window,
+                {"view": view, "kind": kind, "of": KIND_OF_FORM.get(kind, kind), "low": low, "high": high},
+            )
             while batch := found.fetchmany(BATCH_ROWS):
                 yield from batch
 
@@ -236,7 +240,9 @@ def _ending() -> str:
     end."""
     cases = " ".join(
         f"""WHEN '{kind}' THEN ',"{first}":"' || created || '","{second}":"' || modified || '"}}'"""
-        for kind, (first, second) in DATES.items()
+        for kind, (first, second) in (
+            DATES | {form: DATES[kind] for form, kind in KIND_OF_FORM.items()}
+        ).items()
     )
     return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
 
@@ -249,6 +255,9 @@ def _window(ending: str) -> str:
         SELECT $view, rank, $kind, id, changed.roles, core || {ending}
         FROM (FROM changes WHERE {_WITHIN}) changed
         LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
-        LEFT JOIN (SELECT id, created, modified FROM digests WHERE {_WITHIN}) USING (id)
+        LEFT JOIN (SELECT id, modified FROM digests WHERE {_WITHIN}) USING (id)
+        -- A version's own form of a record was created when the record was.
+        LEFT JOIN (SELECT id, created FROM digests WHERE view = $view AND kind = $of AND id >= $low
+                   AND ($high IS NULL OR id < $high)) USING (id)
         ORDER BY id
     """

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollbook.contract.clever.fields import FRL, LANGUAGES, SHAPES
+from rollbook.contract.clever.fields import FIRST, SHAPES
+from rollbook.contract.clever.versions import VERSIONS
 from rollbook.domain import shares
 from rollbook.domain.kinds import ROLE
 from rollbook.roster import parts
@@ -24,8 +25,6 @@ from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 if TYPE_CHECKING:  # a server that only serves need not load the engine
     import duckdb
 from rollbook.contract.clever.view_spec import SCOPE_OF, Shown
-
-VERSION = "3.0"
 
 # Fields that the wire closes a record with; they follow from the history, so they are no part of the
 # comparison.
@@ -106,8 +105,23 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
     ):
         for _ in parts.each(connection, table, id_):
             connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+    for version in VERSIONS:
+        if (form := version.forms.get("users")) and shown.differs_in(version.number):
+            _add_form(connection, view, form, _single("student", values, shown, version.number))
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
+
+
+def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, select: str) -> None:
+    """Add the records of a version's own form that differ from those of the first version."""
+    for _ in parts.each(connection, "all_students_id", "id"):
+        connection.execute(
+            f"""
+            INSERT INTO after SELECT {view}, '{form}', id, NULL, core
+            FROM ({select}) own (kind, id, bit, core)
+            ANTI JOIN (SELECT id, core FROM after WHERE view = {view} AND kind = 'users') shared USING (id, core)
+            """
+        )
 
 
 # From keys to ids ------------------------------------------------------------------------------------
@@ -232,11 +246,11 @@ _MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for sour
 _PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
 
 
-def _single(role: str, values: Mapping[str, str], shown: Shown) -> str:
+def _single(role: str, values: Mapping[str, str], shown: Shown, version: str = FIRST) -> str:
     """Everybody of a role that never merges with another."""
     return (
         f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM "
-        f"({_part(role, shown)}) i"
+        f"({_part(role, shown, version)}) i"
     )
 
 
@@ -308,16 +322,17 @@ def _parts() -> dict[str, _Part]:
     }
 
 
-def _part(name: str, shown: Shown) -> str:
+def _part(name: str, shown: Shown, version: str = FIRST) -> str:
     """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
     values = {
         **part.values,
         "legacy_id": _quoted("i.legacy_id"),
         "location": _whole("Location"),
-        **_sensitive(),
+        **_sensitive(version),
     }
-    role_json = f"""'"{name}":' || {_object(_members(role.shape, values, without=shown.hidden_of(name)))}"""
+    members = _members(role.shape, values, without=shown.hidden_of(name), version=version)
+    role_json = f"""'"{name}":' || {_object(members)}"""
     email = "NULL::VARCHAR" if shown.hides(name, "email") else "t.email"
     return f"""
         SELECT i.id, {role.bit} AS bit, {email} AS email, {part.name or _whole("Name")} AS name, {role_json} AS role_json
@@ -325,10 +340,19 @@ def _part(name: str, shown: Shown) -> str:
     """
 
 
-def _sensitive() -> dict[str, str]:
-    """Values for which v3.0 has no word are blank there (data-model.md 4.6 and 4.10)."""
-    languages = tuple(language.name for language in LANGUAGES if language.in_v3_0)
-    return {"frl_status": _known("t.frl_status", FRL), "home_language": _known("t.home_language", languages)}
+def _sensitive(version: str) -> dict[str, str]:
+    """Values for which a version has no word are blank there (data-model.md 4.6 and 4.10)."""
+    words = {
+        field.name: _known(f"t.{_quote_name(field.column)}", field.words(version))
+        for field in SHAPES["Student"]
+        if field.later and field.enum
+    }
+    return {
+        **words,
+        # A part that is not known is not there: its words have no blank one (data-model.md 4.9).
+        "disability": _known_parts("Disability"),
+        "preferred_name": _whole("PreferredName"),
+    }
 
 
 def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ()) -> str:
@@ -340,7 +364,9 @@ def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ())
     return f"'{{' || concat_ws(',', {', '.join(members)})"
 
 
-def _members(shape: str, values: Mapping[str, str], *, without: tuple[str, ...] = ()) -> list[str]:
+def _members(
+    shape: str, values: Mapping[str, str], *, without: tuple[str, ...] = (), version: str = FIRST
+) -> list[str]:
     """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
 
     `values` gives the JSON of the fields that are not simply their column in `t`.
@@ -349,7 +375,7 @@ def _members(shape: str, values: Mapping[str, str], *, without: tuple[str, ...] 
         f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
         for field in SHAPES[shape]
         if field.is_on_wire
-        and field.since <= VERSION
+        and field.is_in(version)
         and field.name not in without
         and (field.name in values or field.column)
     ]
@@ -369,6 +395,13 @@ def _whole(shape: str) -> str:
         for field, column in zip(fields, columns, strict=True)
     ]
     return f"CASE WHEN coalesce({', '.join(columns)}) IS NOT NULL THEN {_object(parts)} END"
+
+
+def _known_parts(shape: str) -> str:
+    """SQL for an object with those of its parts that are not blank, or not there when all are."""
+    columns = {field.name: f"nullif(t.{_quote_name(field.column)}, '')" for field in SHAPES[shape]}
+    parts = [f"'\"{name}\":' || to_json({column})" for name, column in columns.items()]
+    return f"CASE WHEN coalesce({', '.join(columns.values())}) IS NOT NULL THEN {_object(parts)} END"
 
 
 def _known(column: str, words: tuple[str, ...]) -> str:

@@ -169,7 +169,7 @@ def copy(connection: Connection, source: int, target: int) -> None:
     for table, columns in (
         ("records", "kind, id, since, roles, body"),
         ("versions", "kind, id, since, until, roles, body"),
-        ("events", "id, kind, schools, body"),
+        ("events", "id, kind, schools, body, later_body"),
     ):
         connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
         connection.run(

@@ -367,6 +367,12 @@ def run_columns(connection: Connection) -> None:
     texts_to_columns.runs(connection)
 
 
+def events_of_versions(connection: Connection) -> None:
+    """An event as a later version of the API shows it, where that differs from the first one's; a blank body:
+    that version has no such event."""
+    _run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -383,4 +389,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     share_history,
     request_log,
     run_columns,
+    events_of_versions,
 )

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rollbook.contract.clever import versions
 from rollbook.contract.clever.event_rows import rank
 from rollbook.contract.clever.query import Query
 from rollbook.domain.access import Access
@@ -54,6 +55,7 @@ class Difference:
     snapshot: int
     ids: IdBatch
     parts: tuple[Part, ...]
+    prefix: str = ""
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -90,14 +92,20 @@ class Differences:
     ) -> Page:
         """One page of a difference: see `page`. The first one reads all that differs. One thread at a time
         may ask."""
-        return page(connection, access, prefix, query, self._difference(connection, access, since))
+        return page(connection, access, prefix, query, self._difference(connection, access, prefix, since))
 
-    def _difference(self, connection: Connection, access: Access, since: SnapshotName) -> Difference:
+    def _difference(
+        self, connection: Connection, access: Access, prefix: str, since: SnapshotName
+    ) -> Difference:
         district = districts.by_number(connection, access.district)
         _check_asked(connection, access, district, since)
-        key = (access.district_id, access.head, access.view, access.view_mark, since.run)
+        key = (access.district_id, access.head, access.view, access.view_mark, since.run, prefix)
         found = self._found.pop(key, None) or _difference(
-            connection, views.by_number(connection, access.view), since.run, _ids(connection, district)
+            connection,
+            views.by_number(connection, access.view),
+            since.run,
+            _ids(connection, district),
+            prefix,
         )
         self._found[key] = found
         while len(self._found) > 1 and sum(map(len, self._found.values())) > REMEMBERED_RECORDS_MAX:
@@ -198,7 +206,9 @@ def _ids(connection: Connection, district: District) -> IdBatch:
     return IdBatch(f"{second:08x}{'0' * 8}")
 
 
-def _difference(connection: Connection, view: View, snapshot: int, ids: IdBatch) -> Difference:
+def _difference(
+    connection: Connection, view: View, snapshot: int, ids: IdBatch, prefix: str = ""
+) -> Difference:
     parts: dict[tuple[int, str], Part] = {}
     verbs = {(False, True): "created", (True, True): "updated", (True, False): "deleted"}
     for kind in KIND:
@@ -216,7 +226,39 @@ def _difference(connection: Connection, view: View, snapshot: int, ids: IdBatch)
             part = parts.setdefault(place, Part(kind, bytearray(), array("I")))
             part.ids.extend(id_.encode())
             part.replaced_by.append(was)
-    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)))
+        if form := versions.form(prefix, kind):
+            _add_form(connection, view, snapshot, (kind, form), parts)
+    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)), prefix)
+
+
+def _add_form(
+    connection: Connection,
+    view: View,
+    snapshot: int,
+    names: tuple[str, str],
+    parts: dict[tuple[int, str], Part],
+) -> None:
+    """Add the records that stay, and of which only a version's own form differs, as updated."""
+    kind, form = names
+    alone = connection.rows(
+        "SELECT id FROM ("
+        " SELECT id FROM versions WHERE view = ? AND kind = ? AND since <= ? AND until > ?"
+        " UNION SELECT id FROM records WHERE view = ? AND kind = ? AND since > ?"
+        ") AS changed WHERE id IN (SELECT id FROM records WHERE view = ? AND kind = ? AND since <= ?) ORDER BY id",
+        (view.number, form, snapshot, snapshot, view.number, form, snapshot, view.number, kind, snapshot),
+    )
+    if alone:
+        place = (rank(kind, versions.FORM_ROLES, "updated"), kind)
+        found = parts.pop(place, Part(kind, bytearray(), array("I")))
+        changed = {
+            found.ids[at * ID_LENGTH : (at + 1) * ID_LENGTH].decode(): run
+            for at, run in enumerate(found.replaced_by)
+        }
+        changed |= {id_: 0 for (id_,) in alone}
+        every = sorted(changed)
+        parts[place] = Part(
+            kind, bytearray("".join(every).encode()), array("I", (changed[id_] for id_ in every))
+        )
 
 
 def _event(
@@ -236,11 +278,35 @@ def _event(
         (view.number, kind, replaced_by, id_),
     )
     after = connection.row(
-        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_)
+        "SELECT body, since FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_)
     )
-    was = before[0] if before else None
-    if was and is_bare and after is None:
+    was, now = before[0] if before else None, after[0] if after else None
+    if form := versions.form(difference.prefix, kind):
+        if after and after[1] <= difference.snapshot:
+            was = now  # only the version's own form of it differs
+        was = was and (_own_then(connection, difference, form, id_) or was)
+        now = now and (_own_now(connection, difference, form, id_) or now)
+    if was and is_bare and now is None:
         was = event_feed.bare(was)
-    return event_feed.event(
-        difference.ids.id(place), kind, was, after[0] if after else None, view.spec.hidden, is_edit=is_bare
+    return event_feed.event(difference.ids.id(place), kind, was, now, view.spec.hidden, is_edit=is_bare)
+
+
+def _own_now(connection: Connection, difference: Difference, form: str, id_: str) -> str | None:
+    found = connection.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?",
+        (difference.view.number, form, id_),
     )
+    return found[0] if found else None
+
+
+def _own_then(connection: Connection, difference: Difference, form: str, id_: str) -> str | None:
+    """A version's own form of a record as it was at the snapshot; None where it had none."""
+    key = (difference.view.number, form, id_, difference.snapshot)
+    found = connection.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ? AND since <= ?", key
+    ) or connection.row(
+        "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until IN"
+        " (SELECT sync FROM syncs JOIN views ON views.district = syncs.district WHERE views.number = ? AND sync > ?)",
+        (*key, difference.view.number, difference.snapshot),
+    )
+    return found[0] if found else None

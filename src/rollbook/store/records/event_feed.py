@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from rollbook.contract.clever import event_rows as rows
+from rollbook.contract.clever import versions
 from rollbook.contract.clever.query import LAST, Query
 from rollbook.domain.access import Access
 from rollbook.errors import NotFound
@@ -23,7 +24,10 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records.record_pages import EMPTY, Page, join
 
 BATCH_ROWS = 2_000
-COLUMNS = "view, id, kind, schools, body"
+# A kind, and four bodies: before and after, and both in a later version's own form.
+_Bodies = tuple[str, str | None, str | None, str | None, str | None]
+_Columns = tuple[str, str, str, str]
+COLUMNS = "view, id, kind, schools, body, later_body"
 
 
 def switch(database: Database, application: int, *, on: bool) -> None:
@@ -86,9 +90,11 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
     if query.record_types:
         where = f"{where} AND kind IN ({', '.join('?' for _ in query.record_types)})"
         values += query.record_types
+    body = _body(prefix)
+    where = f"{where} AND {body} <> ''"
     if query.school:
         where, values = f"{where} AND schools LIKE ?", [*values, f"%{query.school}%"]
-    inner = f"SELECT id, body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
+    inner = f"SELECT id, {body} AS body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
     if order:
         inner = f"SELECT * FROM ({inner}) AS ordered ORDER BY id"
     found = join(connection, prefix, "events", inner, (*values, query.limit))
@@ -102,14 +108,22 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
     return Page(pieces, first, last, bool(has_more))
 
 
-def get(connection: Connection, access: Access, id_: str, floor: str) -> str:
+def get(connection: Connection, access: Access, id_: str, floor: str, prefix: str = "") -> str:
     """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
     found = None
     if access.events_after is not None and id_ > max(access.events_after, floor):
-        found = connection.row("SELECT body FROM events WHERE view = ? AND id = ?", (access.view, id_))
-    if found is None:
+        found = connection.row(
+            f"SELECT {_body(prefix)} FROM events WHERE view = ? AND id = ?", (access.view, id_)
+        )
+    if not found or not found[0]:
         raise NotFound("Resource not found")
     return str(found[0])
+
+
+def _body(prefix: str) -> str:
+    """SQL for an event's body in the version that `prefix` names; blank where that version has no such
+    event."""
+    return "coalesce(later_body, body)" if versions.form(prefix, "users") else "body"
 
 
 def floor_at(moment: float) -> str:
@@ -129,10 +143,15 @@ def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
     is_edit = views.is_edited_by(connection, view, run)
     counter = 0
     insert: list[tuple[Any, ...]] = []
-    for kind, before, after in _differences(connection, view):
-        made = event(ids.id(counter), kind, before, after, hidden, is_edit=is_edit)
-        if made:
-            insert.append((view.number, *made))
+    for kind, before, after, *own in _differences(connection, view):
+        id_ = ids.id(counter)
+        made = event(id_, kind, before, after, hidden, is_edit=is_edit)
+        columns: tuple[str | None, ...] | None = (*made, None) if made else None
+        if any(own):
+            was, now = own[0] or before, (own[1] or after) if after else None
+            columns = _in_both(made, event(id_, kind, was, now, hidden, is_edit=is_edit))
+        if columns:
+            insert.append((view.number, *columns))
             counter += 1
         if len(insert) >= BATCH_ROWS:
             connection.insert("events", COLUMNS, insert)
@@ -140,22 +159,64 @@ def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
     connection.insert("events", COLUMNS, insert)
 
 
-def _differences(connection: Connection, view: View) -> Iterator[tuple[str, str | None, str | None]]:
+def _in_both(first: _Columns | None, later: _Columns | None) -> tuple[str, ...] | None:
+    """One event's columns with its body in the first version and in a later one, blank where a version has no
+    such event; None when neither has."""
+    if first is None:
+        return (*later[:3], "", later[3]) if later else None
+    return (*first, later[3] if later else "")
+
+
+def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
     """(kind, body before, body after) of every record that `incoming` changes in a view, in the order of
-    publishing."""
+    publishing; then the same two in a later version's own form, None where there is none.
+
+    What only a later version shows of a record comes last: it is an update, of a record that stays.
+    """
     last = (-1, "")
     while True:
         found = connection.rows(
-            "SELECT i.rank, i.id, i.kind, r.body, i.body FROM incoming i"
-            " LEFT JOIN records r ON r.view = i.view AND r.kind = i.kind AND r.id = i.id"
+            "SELECT i.rank, i.id, i.kind, r.body, i.body, was.body, CASE WHEN own.id IS NULL THEN was.body ELSE own.body END"
+            " FROM incoming i LEFT JOIN records r ON r.view = i.view AND r.kind = i.kind AND r.id = i.id"
+            f" LEFT JOIN records was ON was.view = i.view AND was.kind = {_FORM} AND was.id = i.id"
+            f" LEFT JOIN incoming own ON own.view = i.view AND own.rank = -1 AND own.kind = {_FORM} AND own.id = i.id"
             " WHERE i.view = ? AND i.rank >= 0 AND (i.rank > ? OR (i.rank = ? AND i.id > ?)) ORDER BY i.rank, i.id LIMIT ?",
             (view.number, last[0], last[0], last[1], BATCH_ROWS),
         )
-        for rank, id_, kind, before, after in found:
+        for rank, id_, kind, *bodies in found:
             last = (rank, id_)
-            yield kind, before, after
+            before, after, was, now = bodies
+            yield kind, before, after, was, now
+        if len(found) < BATCH_ROWS:
+            break
+    for form, kind in versions.KIND_OF_FORM.items():
+        yield from _of_form_alone(connection, view, form, kind)
+
+
+def _of_form_alone(connection: Connection, view: View, form: str, kind: str) -> Iterator[_Bodies]:
+    """What `_differences` gives of records of which only a later version's form changes."""
+    last = ""
+    while True:
+        found = connection.rows(
+            "SELECT own.id, r.body, r.body, was.body, own.body FROM incoming own"
+            " JOIN records r ON r.view = own.view AND r.kind = ? AND r.id = own.id"
+            " LEFT JOIN records was ON was.view = own.view AND was.kind = own.kind AND was.id = own.id"
+            " WHERE own.view = ? AND own.rank = -1 AND own.kind = ? AND own.id > ? AND NOT EXISTS"
+            " (SELECT 1 FROM incoming i WHERE i.view = own.view AND i.rank >= 0 AND i.kind = r.kind AND i.id = own.id)"
+            " ORDER BY own.id LIMIT ?",
+            (kind, view.number, form, last, BATCH_ROWS),
+        )
+        for id_, *bodies in found:
+            last = id_
+            before, after, was, now = bodies
+            yield kind, before, after, was, now
         if len(found) < BATCH_ROWS:
             return
+
+
+_WHEN = " ".join(f"WHEN '{kind}' THEN '{form}'" for form, kind in versions.KIND_OF_FORM.items())
+# SQL for the name under which a later version's form of the record in `i` is stored.
+_FORM = f"CASE i.kind {_WHEN} END"
 
 
 def event(
@@ -210,21 +271,23 @@ def withdraw(
     last = ""
     while True:
         found = connection.rows(
-            "SELECT id, kind, body FROM events WHERE view = ? AND id > ? ORDER BY id LIMIT ?",
+            "SELECT id, kind, body, later_body FROM events WHERE view = ? AND id > ? ORDER BY id LIMIT ?",
             (view.number, last, BATCH_ROWS),
         )
-        for id_, kind, body in found:
+        for id_, kind, *bodies in found:
             last = id_
-            published = orjson.loads(body)
-            of = published["data"]["object"]["id"]
+            published = [orjson.loads(body) if body else body for body in bodies]
+            of = next(body["data"]["object"]["id"] for body in published if body)
             if of in leaving:
                 connection.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
                 continue
-            now, schools = _without(kind, published, (*hidden, *losing.get(of, ())))
-            if now != body:
+            less = (*hidden, *losing.get(of, ()))
+            left = [_without(kind, body, less) if body else (body, "") for body in published]
+            now = [body for body, _ in left]
+            if now != bodies:
                 connection.run(
-                    "UPDATE events SET schools = ?, body = ? WHERE view = ? AND id = ?",
-                    (schools, now, view.number, id_),
+                    "UPDATE events SET schools = ?, body = ?, later_body = ? WHERE view = ? AND id = ?",
+                    (left[0][1] or left[1][1], *now, view.number, id_),
                 )
         if len(found) < BATCH_ROWS:
             return

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from rollbook.contract.clever import versions
 from rollbook.contract.clever.endpoints import Endpoint, Hop, Ids, Route
 from rollbook.contract.clever.query import LAST, Query
 from rollbook.domain.access import Access
@@ -82,14 +83,21 @@ def named(connection: Connection, access: Access, run: int) -> SnapshotName | No
     return SnapshotName(run, found[0]) if found else None
 
 
-def get(connection: Connection, access: Access, kind: str, id_: str) -> Record:
-    """One record. Errors: NotFound when it is not there or not the caller's to see."""
+def get(connection: Connection, access: Access, kind: str, id_: str, prefix: str = "") -> Record:
+    """One record, in the form of the version that `prefix` names, or in the first one.
+
+    Errors: NotFound when it is not there or not the caller's to see.
+    """
     found = connection.row(
         "SELECT id, body, roles FROM records WHERE view = ? AND kind = ? AND id = ?", (access.view, kind, id_)
     )
     if found is None:
         raise NotFound("Resource not found")
-    return Record(found[0], found[1], found[2] or 0)
+    form = versions.form(prefix, kind)
+    own = form and connection.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (access.view, form, id_)
+    )
+    return Record(found[0], own[0] if own else found[1], found[2] or 0)
 
 
 def one(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> Record:
@@ -135,7 +143,7 @@ def page(
         ends = connection.rows(f"{ids} OFFSET ?", (*values, query.limit - 1))
         direction, has_more = direction.forwards(ends[0][0] if ends else None), len(ends) > 1
     inner, values = _in_order("id, body", conditions, access, direction, query.limit)
-    found = join(connection, prefix, kind, inner, values)
+    found = join(connection, prefix, kind, _in_form(access, prefix, kind, inner), values)
     if found is None:
         return EMPTY
     pieces, first, last, size = found
@@ -231,6 +239,20 @@ def _has_beyond(connection: Connection, access: Access, conditions: Sequence[str
         connection.row(f"SELECT 1 FROM records WHERE {condition} AND id > ? LIMIT 1", (access.view, last))
         for condition in conditions
     )
+
+
+def _in_form(access: Access, prefix: str | None, kind: str, inner: str, moment: Moment | None = None) -> str:
+    """SQL for the rows (id, body) of `inner` in the form of the version that `prefix` names: where a record
+    has one of its own, that one takes its place."""
+    form = versions.form(prefix, kind)
+    if form is None:
+        return inner
+    key = f"view = {access.view} AND kind = '{form}' AND id = shared.id"
+    own = [f"(SELECT body FROM records WHERE {key}{f' AND since <= {moment.run}' if moment else ''})"]
+    if moment:
+        runs = ", ".join(str(run) for run in moment.later)
+        own.append(f"(SELECT body FROM versions WHERE {key} AND until IN ({runs}) AND since <= {moment.run})")
+    return f"SELECT id, coalesce({', '.join(own)}, body) AS body FROM ({inner}) AS shared ORDER BY id"
 
 
 def join(
@@ -411,7 +433,8 @@ def _join_ids(
         inner += f" AND since <= ? UNION ALL {replaced}"
         values += [moment.run, moment.run, access.view, kind, value]
         inner = f"SELECT * FROM ({inner}) AS pinned"
-    return join(connection, prefix, kind, f"{inner} ORDER BY id", values)
+    inner = _in_form(access, prefix, kind, f"{inner} ORDER BY id", moment)
+    return join(connection, prefix, kind, inner, values)
 
 
 # The state after an earlier run ----------------------------------------------------------------------
@@ -467,7 +490,8 @@ def _page_then(
     missing, at = query.limit, direction
     while missing:
         end = _end_of_step(connection, access, sources, at, missing + _SPARE_ROWS)
-        found = _step(connection, access, prefix, kind, sources, at, end, missing)
+        inner, values = _step(connection, access, sources, at, end, missing)
+        found = join(connection, prefix, kind, _in_form(access, prefix, kind, inner, moment), values)
         if found:
             parts.append(found)
             missing -= found[3]
@@ -526,13 +550,12 @@ def _end_of_step(
 def _step(
     connection: Connection,
     access: Access,
-    prefix: str | None,
-    kind: str,
     sources: Sequence[_Source],
     at: _Direction,
     end: str | None,
     size: int,
-) -> Joined | None:
+) -> tuple[str, list[Any]]:
+    """SQL for the rows of a step, in ascending order of ids, and its values."""
     until = f" AND id {'>=' if at.order else '<='} ?" if end else ""
     selects, values = [], []
     for source in _with_rows(connection, access, sources, at, until, end):
@@ -542,7 +565,7 @@ def _step(
         values += [access.view, *at.values, *([end] if end else [])]
     union = f"{' UNION ALL '.join(selects)} ORDER BY id{at.order} LIMIT ?"
     inner = f"SELECT * FROM ({union}) AS ordered ORDER BY id" if at.order else union
-    return join(connection, prefix, kind, inner, [*values, size])
+    return inner, [*values, size]
 
 
 def _with_rows(

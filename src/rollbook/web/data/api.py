@@ -247,7 +247,7 @@ class DataApi:
         as recorded."""
         floor = self._events_floor()
         if id_:
-            body = event_feed.get(connection, access, id_.lower(), floor)
+            body = event_feed.get(connection, access, id_.lower(), floor, prefix)
             return (
                 f'{{"data":{body},"links":{queries.record_links(prefix, "events", id_.lower(), 0)}}}'.encode()
             )
@@ -318,7 +318,7 @@ def _body(
 ) -> tuple[bytes, Cursors]:
     """An answer's body, and the cursors of its links."""
     if endpoint.shape == "get":
-        record = record_pages.get(connection, access, endpoint.source, id_)
+        record = record_pages.get(connection, access, endpoint.source, id_, prefix)
         return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles)), ()
     if endpoint.shape == "one":
         record = record_pages.one(connection, access, endpoint, id_)
@@ -432,7 +432,7 @@ def _request(scope: Scope) -> Request:
     return Request(
         scope["method"],
         path,
-        (versions.SPOKEN[-1], "me") if path == ME else tuple(filter(None, path.split("/"))),
+        (versions.DEFAULT, "me") if path == ME else tuple(filter(None, path.split("/"))),
         scope["query_string"].decode("latin-1"),
         headers.get(b"authorization", b"").decode("latin-1"),
         headers.get(b"if-none-match", b"").decode("latin-1"),

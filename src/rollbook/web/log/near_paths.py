@@ -10,7 +10,7 @@ from rollbook.contract.clever import versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 
-PREFIX = f"/{versions.SPOKEN[-1]}"
+PREFIX = f"/{versions.DEFAULT}"
 ID = re.compile(r"[0-9a-fA-F]{24}")
 # How alike a path and the one that may be meant are, from 0 to 1.
 LIKENESS = 0.86
