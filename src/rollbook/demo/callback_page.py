@@ -35,7 +35,7 @@ def arrived(desk: Desk, visit: Visit, *, district_name: str) -> Response:
     seconds = desk.settings.code_seconds
     return desk.page(
         visit,
-        "arrived.html",
+        "demo/arrived.html",
         given=visit.query,
         exchange=exchange,
         portal=portal,

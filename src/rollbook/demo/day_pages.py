@@ -175,7 +175,7 @@ class Storyboard:
         return response
 
     def _rendered(self, form: str, scene: Scene | None, message: str) -> str:
-        return self._desk.templates.get_template("story.html").render(
+        return self._desk.templates.get_template("demo/days.html").render(
             form=form,
             scene=scene,
             message=message,

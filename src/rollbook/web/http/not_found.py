@@ -29,7 +29,7 @@ def answering(
         path = request.url.path
         is_link = settings.wrong_token == "html" and request.method in ("GET", "HEAD")  # noqa: S105 - a setting, not a secret
         if is_link and _is_person(request):
-            return _page(templates, "nowhere.html", 404, path=path)
+            return _page(templates, "errors/not_found.html", 404, path=path)
         return as_response(failure(NoSuchEndpoint(path), request.method, path, settings.wrong_token))
 
     return answer
@@ -42,7 +42,7 @@ def waiting(away: Away, templates: Environment) -> Callable[[Request, Exception]
         told = away.answer(trouble, request.method, request.url.path)
         if not _is_person(request):
             return as_response(told)
-        page = _page(templates, "away.html", told.status)
+        page = _page(templates, "errors/database_away.html", told.status)
         page.raw_headers.append(RETRY_AFTER)
         return page
 

@@ -220,7 +220,7 @@ class Desk:
         who = self._who(visit)
         return self.page(
             visit,
-            "stopped.html",
+            "signin/stopped.html",
             status=error.status,
             message=str(error),
             mender=error.mender,

@@ -140,7 +140,7 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
         return _send_error(desk, redirect_uri, ask, issuer, "interaction_required")
     if needs_yes or decided.outcome == "ask":
-        template = "confirm.html" if needs_yes else "allow.html"
+        template = "signin/confirm.html" if needs_yes else "signin/allow.html"
         name = person.name if person else ""
         return desk.page(
             visit,

@@ -45,11 +45,11 @@ def page(district: str, base: str, schools: Mapping[str, str], given: list[tuple
     sheets = [
         (school, what, list(found)) for (school, what), found in groupby(badges, attrgetter("school", "what"))
     ]
-    style = Markup((ROOT / "badges.css").read_text("utf-8"))  # noqa: S704 - our own file
+    style = Markup((ROOT / "signin/badges.css").read_text("utf-8"))  # noqa: S704 - our own file
     address = base.partition("://")[2]
     return (
         environment(in_demo=False)
-        .get_template("badges.html")
+        .get_template("signin/badges.html")
         .render(district=district, address=address, sheets=sheets, style=style)
     )
 

@@ -12,19 +12,18 @@ from anyio import CapacityLimiter
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rollbook.auth import entry, passwords, throttle
+from rollbook.auth import passwords, throttle
 from rollbook.auth.cookies import DISTRICT_SECONDS
 from rollbook.auth.throttle import Limit
 from rollbook.errors import SignInStopped
 from rollbook.store.accounts import applications, audit, credentials, logins
 from rollbook.store.accounts.applications import Application
-from rollbook.store.accounts.logins import Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import COSTLY_MAX, Desk, Visit, asked_before, onward
-from rollbook.web.signin import people_list
+from rollbook.web.signin import people_list, portal
 
 FOUND_MAX = 20
 # The second is the address that people know from Clever.
@@ -57,16 +56,26 @@ def find_school(desk: Desk, visit: Visit) -> Response:
         if session and not text and not ask:
             return desk.redirect(f"/in/{districts.slug(districts.by_number(connection, session.district))}")
         only = districts.only(connection)
-        found = districts.search(connection, text, FOUND_MAX) if len(text) > 1 else []
+        found = districts.search(connection, text, FOUND_MAX + 1) if len(text) > 1 else []
         if desk.in_demo and not text:
-            found = [(district, "") for district in districts.first(connection, FOUND_MAX)]
+            found = [(district, "") for district in districts.first(connection, FOUND_MAX + 1)]
     if only:
         return desk.redirect(_login_address(only, ask))
     shown = [
         (_login_address(district, ask), school or district.name, district.name if school else "")
         for district, school in found
     ]
-    return desk.page(visit, "find.html", q=text, ask=ask, found=shown, application=_name_of(desk, ask))
+    return desk.page(
+        visit,
+        "signin/find.html",
+        q=text,
+        ask=ask,
+        found=shown[:FOUND_MAX],
+        tally=f"The first {FOUND_MAX}: write more of the name"
+        if len(shown) > FOUND_MAX
+        else f"{len(shown)} found",
+        application=_name_of(desk, ask),
+    )
 
 
 def _login_address(district: District, ask: str) -> str:
@@ -82,7 +91,7 @@ def arrive(desk: Desk, visit: Visit) -> Response:
         district = _district(connection, visit)
         session = desk.session(connection, visit)
         if session and session.district == district.number and not visit.asked("ask"):
-            return _portal(desk, visit, connection, district, session)
+            return portal.page(desk, visit, connection, district, session)
     return _login_page(desk, visit, district)
 
 
@@ -128,7 +137,7 @@ def _login_page(
             )
     return desk.page(
         visit,
-        "login.html",
+        "signin/login.html",
         status=status,
         leads_to=leads_to,
         district=district.name,
@@ -282,7 +291,7 @@ def _badge_page(
         district = desk.district_of(connection, visit, "")
     return desk.page(
         visit,
-        "badge.html",
+        "signin/badge.html",
         status=status,
         typed=typed,
         ask=visit.asked("ask"),
@@ -332,54 +341,7 @@ def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response
     return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
 
 
-# The portal ----------------------------------------------------------------------------------------
-
-
-def _portal(
-    desk: Desk, visit: Visit, connection: Connection, district: District, session: Session
-) -> Response:
-    person = people_lookup.get(connection, people_lookup.whole(connection, district.number), session.user_id)
-    if person is None:
-        raise SignInStopped(
-            "Your account is not there any more.", f"an administrator of {district.name}", 403
-        )
-    offered = [
-        (one, entry.enter(connection, one, session).outcome)
-        for one in applications.list_offered(connection, district.number, in_demo=desk.in_demo)
-        if desk.redirect_uris(one)
-    ]
-    shown = [
-        (
-            f"/oauth/instant-login?{_query(client_id=one.client_id, district_id=district.id)}",
-            one.name,
-            one.is_live,
-        )
-        for one, outcome in offered
-        if outcome == "allowed"
-    ]
-    # What the district has for others is hidden from students and teachers, and told to those who look after
-    # it.
-    looks_after = {"staff", "district_admin"} & set(person.roles)
-    of_others = [
-        (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
-        for one, outcome in offered
-        if looks_after and outcome == "wrong type"
-    ]
-    return desk.page(
-        visit,
-        "portal.html",
-        district=district.name,
-        slug=districts.slug(district),
-        name=person.name,
-        titles=", ".join(people_list.titles(person)),
-        applications=shown,
-        of_others=of_others,
-        let_in=[
-            one
-            for one, _ in offered
-            if logins.has_allowed(connection, one.number, district.number, [person.id])
-        ],
-    )
+# Signing out ---------------------------------------------------------------------------------------
 
 
 def sign_out(desk: Desk, visit: Visit) -> Response:

@@ -1,0 +1,64 @@
+"""The portal: which applications a person may enter, and which ones a teacher has let in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from rollbook.auth import entry
+from rollbook.errors import SignInStopped
+from rollbook.store.accounts import applications, logins
+from rollbook.store.accounts.logins import Session
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection
+from rollbook.store.records import people_lookup
+from rollbook.web.http.visits import Desk, Visit
+from rollbook.web.signin import people_list
+
+
+def page(desk: Desk, visit: Visit, connection: Connection, district: District, session: Session) -> Response:
+    """The applications of the person who is signed in. Errors: SignInStopped when the roster has them no more."""
+    person = people_lookup.get(connection, people_lookup.whole(connection, district.number), session.user_id)
+    if person is None:
+        raise SignInStopped(
+            "Your account is not there any more.", f"an administrator of {district.name}", 403
+        )
+    offered = [
+        (one, entry.enter(connection, one, session).outcome)
+        for one in applications.list_offered(connection, district.number, in_demo=desk.in_demo)
+        if desk.redirect_uris(one)
+    ]
+    shown = [
+        (
+            f"/oauth/instant-login?{urlencode({'client_id': one.client_id, 'district_id': district.id})}",
+            one.name,
+            one.is_live,
+        )
+        for one, outcome in offered
+        if outcome == "allowed"
+    ]
+    # What the district has for others is hidden from students and teachers, and told to those who look after
+    # it.
+    looks_after = {"staff", "district_admin"} & set(person.roles)
+    of_others = [
+        (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
+        for one, outcome in offered
+        if looks_after and outcome == "wrong type"
+    ]
+    return desk.page(
+        visit,
+        "signin/portal.html",
+        district=district.name,
+        slug=districts.slug(district),
+        name=person.name,
+        titles=", ".join(people_list.titles(person)),
+        applications=shown,
+        of_others=of_others,
+        let_in=[
+            one
+            for one, _ in offered
+            if logins.has_allowed(connection, one.number, district.number, [person.id])
+        ],
+    )
