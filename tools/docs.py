@@ -17,8 +17,9 @@ import click
 from rollbook.cli import rollbook
 from rollbook.contract.clever import openapi, versions
 from rollbook.contract.clever.column_values import VALUE, Values
-from rollbook.contract.clever.columns import COLUMNS, FILES, Column, File, columns_of
+from rollbook.contract.clever.columns import FILES, Column, File, columns_of
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.field_sources import columns_of_field
 from rollbook.contract.clever.fields import SHAPES, Field
 from rollbook.contract.clever.record_links import FIELD_LINKS, by_path_alone
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS, SIGN_IN_SHAPES, TAGS
@@ -33,28 +34,6 @@ FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 VERSION = "3.0"
 NOTE = "<!-- Made from the code by `make docs`. To change this page, change the rows it is made from. -->"
 HELP_WIDTH = 100
-
-# The roster tables whose columns the fields of a shape are copied from.
-TABLES: dict[str, tuple[str, ...]] = {
-    "School": ("schools",),
-    "Location": ("schools", "students"),
-    "Principal": ("schools",),
-    "Term": ("terms",),
-    "Course": ("courses",),
-    "Section": ("sections",),
-    "User": ("students", "teachers", "staff", "district_admins", "contacts"),
-    "Name": ("students", "teachers", "staff", "district_admins"),
-    "Student": ("students",),
-    "Teacher": ("teachers",),
-    "Staff": ("staff",),
-    "DistrictAdmin": ("district_admins",),
-    "Contact": ("contacts",),
-    "StudentRelationship": ("contact_students",),
-    "Credentials": ("students", "teachers", "staff"),
-    "Resource": ("resources",),
-    "Disability": ("students",),
-    "PreferredName": ("students",),
-}
 
 
 def main(arguments: list[str]) -> int:
@@ -335,21 +314,12 @@ def _type(field: Field) -> str:
 
 
 def _from(shape: str, field: Field) -> str:
-    sources = _sources(shape, field)
+    sources = columns_of_field(shape, field)
     files = [
         (file, [column.header for column in columns])
         for file, columns in groupby(sources, lambda column: column.file)
     ]
     return "; ".join(f"{file}: {', '.join(headers)}" for file, headers in files)
-
-
-def _sources(shape: str, field: Field) -> list[Column]:
-    """The CSV columns of today's files that end up in the field."""
-    if field.of:
-        return []
-    fed = {f"roster_{table}.{field.column or field.name}" for table in TABLES.get(shape, ())}
-    old = {file.name for file in FILES if file.deprecated}
-    return [column for column in COLUMNS if column.feeds in fed and column.file not in old]
 
 
 # --- files.md
@@ -448,7 +418,7 @@ def _targets() -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for shape in SHAPES:
         for field in openapi.fields_of(shape, VERSION):
-            for column in _sources(shape, field):
+            for column in columns_of_field(shape, field):
                 found.setdefault((column.file, column.header), []).append(
                     f"[{shape}](fields.md#{shape.lower()}).{field.name}"
                 )

@@ -36,7 +36,9 @@ INNER = {
     "store": (("engine",), ("district",), ("records", "accounts")),
     "web": (
         ("http",),
-        ("data", "oauth", "signin", "front", "explorer", "docs", "log", "upkeep"),
+        ("data", "oauth", "signin", "docs", "log", "upkeep"),
+        ("explorer",),
+        ("front",),
         ("app",),
         ("server",),
     ),

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.web.chromium import opened
+from tests import demos
+from tests.web.chromium import opened, served
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo that tests only read, or write to as people who look at it do."""
+    return demos.make(tmp_path_factory.mktemp("explorer") / "demo")
+
+
+@pytest.fixture(scope="session")
+def demo_address(demo_folder: Path) -> Iterator[str]:
+    """The address of that demo's server."""
+    with demos.app_of(demo_folder) as app, served(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def real_address(demo_folder: Path) -> Iterator[str]:
+    """The address of a server that is no demo, on the same database; it knows no published token."""
+    with demos.app_of(demo_folder, is_demo=False) as app, served(app) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -1,199 +1,196 @@
-"""The pages in a real browser: no errors, no other host, marks to be seen, a request to be sent, by keyboard
-and on a phone."""
+"""The Explorer in a real browser: a developer's first minutes, with and without JavaScript, with a mouse and by keyboard,
+and a pasted token that stays in the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import cast
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from rollbook.contract.clever import openapi
-from rollbook.web import front
-from rollbook.web.http.answers import Answer
-from rollbook.web.http.static_files import static_files
-from rollbook.web.http.templates import environment
-from tests.web.chromium import FLAWS, POOR_CONTRAST, served
+from rollbook.demo import published
+from tests.web.chromium import assert_accessible, listened
 
 pytestmark = pytest.mark.browser
 
-TOKEN, BASIC = "TEST_TOKEN", "aWQ6c2VjcmV0"
-LIST_USERS = "/explorer#/Users/getUsers"
-TABS_MAX = 200
+TABS_MAX = 120
+LIVE = "a" * 40
 
 
-@dataclass
-class Site:
-    """A running server; `authorizations` are the headers that came with requests to the API."""
-
-    url: str = ""
-    authorizations: list[str | None] = field(default_factory=list)
-
-    async def page(self, request: Request) -> Response:
-        self.authorizations.append(request.headers.get("authorization"))
-        return JSONResponse({"data": [], "links": [{"rel": "self", "uri": request.url.path}]})
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    yield context.new_page()
+    context.close()
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    site = Site()
-    pages = front.routes(
-        environment(in_demo=True),
-        front.Published(TOKEN, BASIC, "#DEMO Willow Unified"),
-        lambda _: Answer(200, (), b"{}"),
-    )
-    pages.append(static_files().route())
-    app = Starlette(routes=[Route("/v3.0/users", site.page), Route("/oauth/tokens", site.page), *pages])
-    with served(app) as site.url:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Browser) -> Browser:
-    return chromium
-
-
-@dataclass
-class Visit:
-    """A page with what it did: complaints on the console, and the hosts it asked."""
-
-    page: Page
-    complaints: list[str]
-    hosts: set[str]
-
-
-def visit(browser: Browser, address: str, *, width: int = 1280, scheme: str = "light") -> Visit:
-    page = browser.new_page(
-        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    seen = Visit(page, [], set())
-    page.on(
-        "console",
-        lambda message: (
-            seen.complaints.append(message.text) if message.type in ("error", "warning") else None
-        ),
-    )
-    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    page.on("request", lambda request: seen.hosts.add("/".join(request.url.split("/")[:3])))
-    page.goto(address)
-    return seen
-
-
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def test_the_explorer_has_no_complaint_and_asks_no_other_host(
-    browser: Browser, site: Site, scheme: str
-) -> None:
-    seen = visit(browser, site.url + LIST_USERS, scheme=scheme)
-    expect(seen.page.get_by_role("button", name="Execute")).to_be_visible()
-    assert ([], {site.url}) == (seen.complaints, seen.hosts)
-    assert seen.page.evaluate(POOR_CONTRAST) == []
-    seen.page.close()
-
-
-def test_the_explorer_shows_every_path(browser: Browser, site: Site) -> None:
-    paths = cast(dict[str, object], openapi.document()["paths"])
-    page = visit(browser, f"{site.url}/explorer").page
-    for section in page.locator(".opblock-tag").all():
-        section.click()
-    expect(page.locator(".opblock-summary-path")).to_have_count(len(paths))
-    page.close()
-
-
-def test_the_explorer_shows_the_marks_of_a_field(browser: Browser, site: Site) -> None:
-    page = visit(browser, site.url + LIST_USERS).page
-    for name, marks in {
-        "id": ["guaranteed", "validated"],
-        "email": ["nullable"],
-        "name": ["guaranteed"],
-        "roles": [],
-    }.items():
-        title = page.locator(".json-schema-2020-12__title", has_text=name).filter(has_text=name)
-        head = page.locator(".json-schema-2020-12-head").filter(has=title.get_by_text(name, exact=True)).first
-        expect(head).to_be_visible()
-        assert head.locator(".mark").all_inner_texts() == marks, name
-    expect(page.get_by_text("As the SIS has it; not checked.", exact=True).first).to_be_visible()
-    page.close()
+def status(page: Page) -> str:
+    return page.locator("#status b").inner_text()
 
 
 @pytest.mark.parametrize(
-    ("operation", "authorization"),
-    [("/explorer#/Users/getUsers", f"Bearer {TOKEN}"), ("/explorer#/OAuth/getTokens", f"Basic {BASIC}")],
+    "path",
+    [
+        "/explorer",
+        "/explorer/users/{id}/sections",
+        "/explorer/me",
+        "/explorer/users?rol=teacher&role=pilot",
+        "/explorer/oauth/tokens/post",
+        "/explorer/oauth/authorize",
+        "/explorer/records/users",
+        "/explorer/records/events",
+        "/explorer/sign-in",
+    ],
 )
-def test_a_request_is_sent_with_what_was_filled_in(
-    browser: Browser, site: Site, operation: str, authorization: str
-) -> None:
-    seen = visit(browser, site.url + operation)
-    site.authorizations.clear()
-    seen.page.get_by_role("button", name="Execute").click()
-    expect(seen.page.locator(".live-responses-table td.response-col_status").last).to_contain_text("200")
-    expect(seen.page.locator(".curl")).to_contain_text(f"Authorization: {authorization}")
-    assert site.authorizations == [authorization]
-    assert ([], {site.url}) == (seen.complaints, seen.hosts)
-    assert seen.page.evaluate(POOR_CONTRAST) == []
-    seen.page.close()
+def test_a_page_is_accessible_and_asks_no_other_host(page: Page, demo_address: str, path: str) -> None:
+    complaints, hosts = listened(page), set()
+    page.on("request", lambda request: hosts.add("/".join(request.url.split("/")[:3])))
+    page.goto(demo_address + path)
+    assert_accessible(page)
+    for fold in page.locator("main summary").all():
+        fold.click()
+    assert_accessible(page)
+    assert (complaints, hosts) == ([], {demo_address})
 
 
-def test_a_token_can_be_given_and_a_login_flow_is_not_offered(browser: Browser, site: Site) -> None:
-    page = visit(browser, f"{site.url}/explorer").page
-    page.locator(".btn.authorize").click()
-    expect(page.locator(".auth-container h4")).to_have_text(["bearer (http, Bearer)", "client (http, Basic)"])
-    assert page.evaluate(POOR_CONTRAST) == []
-    page.close()
+def test_the_explorer_of_a_real_server_is_accessible(page: Page, real_address: str) -> None:
+    complaints = listened(page)
+    page.goto(f"{real_address}/explorer")
+    expect(page.get_by_text("Paste a token into the form above")).to_be_visible()
+    assert_accessible(page)
+    assert complaints == []
 
 
-def test_a_request_can_be_sent_by_keyboard_alone(browser: Browser, site: Site) -> None:
-    page = visit(browser, site.url + LIST_USERS).page
-    expect(page.get_by_role("button", name="Execute")).to_be_visible()
-    site.authorizations.clear()
+def test_the_first_minutes(page: Page, demo_address: str) -> None:
+    complaints = listened(page)
+    page.goto(f"{demo_address}/explorer")
+    expect(page.locator("#status")).to_contain_text("200")
+    page.get_by_role("link", name="next page").click()
+    page.wait_for_url("**/explorer/users?*starting_after=*")
+    page.get_by_role("link", name="List the sections of a user").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("List the sections of a user")
+    page.wait_for_url("**/sections?id=*")
+    page.get_by_label("limit", exact=True).fill("1")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.wait_for_url("**/sections?id=*&limit=1")
+    expect(page.locator("#history a")).to_have_count(4)
+    page.get_by_role("link", name="As a table").click()
+    expect(page.locator("#as-table")).to_be_visible()
+    expect(page.locator("#answer")).to_be_hidden()
+    page.get_by_role("link", name="Python").click()
+    expect(page.locator("#python")).to_contain_text("urllib.request")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.locator("#copied")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator(
+        "#python code"
+    ).first.inner_text().replace("\n\n", "\n").rstrip() or "limit=1" in page.evaluate(
+        "navigator.clipboard.readText()"
+    )
+    page.go_back()
+    expect(page.locator("#status")).to_contain_text("200")
+    assert complaints == []
+
+
+def test_a_shared_address_shows_the_same_request(page: Page, demo_address: str) -> None:
+    page.goto(f"{demo_address}/explorer/users/{{id}}/sections")
+    page.get_by_role("button", name="Copy the address of this page").click()
+    expect(page.locator("#copied")).to_have_text("Copied")
+    address = page.evaluate("navigator.clipboard.readText()")
+    shown = page.locator("#answer").inner_text()
+    assert "token" not in address.lower()
+    page.goto(address)
+    assert page.locator("#answer").inner_text() == shown
+
+
+def test_the_chosen_person_stays_chosen(page: Page, demo_address: str) -> None:
+    page.goto(f"{demo_address}/explorer/me")
+    person = page.locator("#as optgroup").nth(1).locator("option").first
+    page.locator("#as").select_option(value=person.get_attribute("value") or "")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.wait_for_url("**/explorer/me?as=*")
+    page.locator("#answer a", has_text="/v3.0/users/").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Get one user")
+    assert (status(page), "as=" in page.url) == ("200", True)
+
+
+def test_a_token_of_real_data_leaves_the_page_only_after_a_yes(page: Page, demo_address: str) -> None:
+    sent: list[str] = []
+    page.goto(f"{demo_address}/explorer")
+    page.on("request", lambda request: sent.append(f"{request.url} {request.post_data or ''}"))
+    page.get_by_text("Use another token").click()
+    page.get_by_label("Token").fill(LIVE)
+    page.get_by_role("button", name="Send with it").click()
+    expect(page.locator("#kept-back-here")).to_be_visible()
+    assert_accessible(page)
+    assert [each for each in sent if "/static/" not in each] == []
+    page.get_by_label("Yes, this is real data").check()
+    page.get_by_role("button", name="Send with it").click()
+    expect(page.locator("#status")).to_contain_text("401")
+    assert LIVE not in page.url
+    assert LIVE not in page.content()
+    assert not any(LIVE in each.partition(" ")[0] for each in sent)
+
+
+def test_a_published_token_that_is_pasted_goes_along_with_links(page: Page, demo_address: str) -> None:
+    page.goto(f"{demo_address}/explorer")
+    page.get_by_text("Use another token").click()
+    page.get_by_label("Token").fill(published.SECOND_TOKEN)
+    page.get_by_role("button", name="Send with it").click()
+    expect(page.locator("#answer")).to_contain_text("Birch Lake")
+    page.get_by_role("link", name="next page").click()
+    page.wait_for_url("**starting_after=*")
+    expect(page.locator("#answer")).to_contain_text("Birch Lake")
+    assert published.SECOND_TOKEN not in page.url
+    assert (
+        page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])")
+        == '[{},{},""]'
+    )
+    page.reload()
+    expect(page.locator("#answer")).not_to_contain_text("Birch Lake")
+
+
+def test_a_request_can_be_sent_by_keyboard_alone(page: Page, demo_address: str) -> None:
+    page.goto(f"{demo_address}/explorer")
     for _ in range(TABS_MAX):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent") == "Execute":
+        if page.evaluate("document.activeElement.textContent") == "Send":
             break
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    expect(page.locator(".live-responses-table").first).to_be_visible()
-    assert [f"Bearer {TOKEN}"] == site.authorizations
-    page.close()
+    expect(page.locator("#answer-panel")).to_be_focused()
 
 
-@pytest.mark.parametrize("path", ["/explorer"])
-def test_a_page_has_no_flaw_for_those_who_do_not_see_it(browser: Browser, site: Site, path: str) -> None:
-    page = browser.new_context(reduced_motion="reduce").new_page()
-    page.goto(site.url + path)
-    if path == "/explorer":
-        expect(page.get_by_text("It needs JavaScript")).not_to_be_visible()
-        expect(page.get_by_label("Filter by tag or path")).to_be_visible()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Explorer")
-        expect(page.get_by_text("Each field says what is promised of it.")).to_be_visible()
-    else:
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert page.evaluate(FLAWS) == []
-    page.context.close()
+def test_a_sign_in_is_shown_step_by_step(page: Page, demo_address: str) -> None:
+    page.goto(f"{demo_address}/explorer/sign-in")
+    page.get_by_role("button", name="Sign in, exchange, show /me").click()
+    expect(page.get_by_role("heading", name="3. Ask who it is")).to_be_visible()
+    assert_accessible(page)
 
 
-def test_without_javascript_the_explorer_asks_to_press_nothing(browser: Browser, site: Site) -> None:
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site.url}/explorer")
-    expect(page.get_by_text("It needs JavaScript")).to_be_visible()
-    expect(page.get_by_text("Execute")).to_have_count(1)
-    expect(page.get_by_text("Execute")).not_to_be_visible()
-    page.context.close()
-
-
-@pytest.mark.parametrize("path", ["/explorer", LIST_USERS])
-def test_a_phone_needs_no_sideways_scrolling(browser: Browser, site: Site, path: str) -> None:
-    page = visit(browser, site.url + path, width=360).page
-    if path != "/":
-        expect(page.locator(".opblock-tag").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
-    page.close()
+def test_without_javascript_the_form_and_the_links_answer(chromium: Browser, demo_address: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{demo_address}/explorer")
+    expect(page.locator("#answer")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    page.get_by_label("role", exact=True).select_option("student")
+    page.get_by_label("limit", exact=True).fill("2")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#answer")).to_contain_text('"student"')
+    page.get_by_role("link", name="next page").click()
+    expect(page.locator("#status")).to_contain_text("200")
+    page.get_by_role("link", name="As a table").click()
+    expect(page.locator("#as-table")).to_be_visible()
+    expect(page.locator("#answer")).to_be_hidden()
+    page.get_by_role("link", name="Go", exact=True).click()
+    expect(page.locator("#go")).to_be_visible()
+    page.locator("#answer a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Get one user")
+    page.goto(f"{demo_address}/explorer/users?limit=1")
+    page.get_by_text("Use another token").click()
+    page.get_by_label("Token").fill(LIVE)
+    page.get_by_role("button", name="Send with it").click()
+    expect(page.get_by_text("Nothing was sent: this opens real data")).to_be_visible()
+    assert LIVE not in unquote(page.url)
+    context.close()

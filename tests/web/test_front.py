@@ -1,9 +1,8 @@
-"""The front page, the Explorer, the document and the static files, over HTTP."""
+"""The front page, the document and the static files, over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -64,7 +63,7 @@ def elsewhere(_: object) -> PlainTextResponse:
 
 
 # What the pages lead to, and other modules serve.
-OTHERS = [Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/oauth/authorize")]
+OTHERS = [Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/explorer", "/oauth/authorize")]
 DOCS = doc_pages.routes(environment(in_demo=False))
 DEMO = Starlette(
     routes=[
@@ -82,7 +81,7 @@ HUB = Starlette(
         static_files().route(),
     ]
 )
-PAGES = ("/", "/explorer")
+PAGES = ("/",)
 
 
 def ask(app: Starlette, path: str, method: str = "GET", **headers: str) -> httpx.Response:
@@ -206,10 +205,6 @@ def unquoted(html: str) -> str:
     return html.replace("&#34;", '"')
 
 
-def test_the_explorer_of_a_demo_has_its_token() -> None:
-    assert f'data-token="{TOKEN}"' in ask(DEMO, "/explorer").text
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_a_server_that_is_no_demo_shows_no_token(path: str) -> None:
     html = ask(HUB, path).text
@@ -251,16 +246,3 @@ def test_a_document_that_is_known_is_not_sent_again() -> None:
         answer = ask(HUB, "/openapi.json", **{"If-None-Match": known})
         assert (304, b"", etag) == (answer.status_code, answer.content, answer.headers["etag"])
     assert ask(HUB, "/openapi.json", **{"If-None-Match": '"other"'}).status_code == 200
-
-
-def test_the_vendored_viewer_is_what_its_readme_says() -> None:
-    folder = STATIC / front.VIEWER
-    noted = dict(
-        re.findall(
-            r"^\| `([^`]+)` \| `([0-9a-f]{64})` \|$", (folder / "README.md").read_text("utf-8"), re.MULTILINE
-        )
-    )
-    files = {path.name: path for path in folder.iterdir() if path.name != "README.md"}
-    assert noted == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    assert f"{front.VIEWER}/swagger-ui.css" in (STATIC / "explorer.css").read_text("utf-8")
-    assert "LICENSE" in files

@@ -9,6 +9,7 @@ from functools import partial
 
 from rollbook.demo import access_sheet, callback_page
 from rollbook.demo.day_pages import Storyboard
+from rollbook.demo.explorer_offer import Offers
 from rollbook.demo.faults import Faults
 from rollbook.settings import PREFIX, Settings
 from rollbook.web import server
@@ -36,7 +37,7 @@ class Demo:
         return Extension(
             (*callback_page.routes(desk, self.district_name), *days.routes()),
             faults.answers,
-            Published(self.token, self.basic, self.district_name, sheet),
+            Published(self.token, self.basic, self.district_name, sheet, Offers(desk).read),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,6 +22,7 @@ from rollbook.web import front
 from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.docs import doc_pages
+from rollbook.web.explorer.explorer_pages import Explorer
 from rollbook.web.front import Published
 from rollbook.web.http import not_found
 from rollbook.web.http.database_away import Away
@@ -77,10 +78,13 @@ class App:
         away = Away()
         pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"))
         self.data = DataApi(database, settings, tokens, self.rate_limit, pins, away)
+        uncached = replace(settings, page_cache_bytes=0)
+        reads = DataApi(database, uncached, tokens, self.rate_limit.uncounted(), pins, away).answer
         sealer = sealer_of(database, settings).hold()
         templates = environment(in_demo=tokens.in_demo)
         desk = Desk(database, settings, sealer, templates, in_demo=tokens.in_demo)
         self._extension = extend(desk) if extend else None
+        published = self._extension.published if self._extension else None
         self.tap = RequestTap(database, settings, in_demo=tokens.in_demo) if logs_requests else None
         self._pages = Starlette(
             routes=[
@@ -93,9 +97,8 @@ class App:
                 *(self._extension.routes if self._extension else ()),
                 *(LogPages(self.tap, templates).routes() if self.tap and self._extension else ()),
                 *doc_pages.routes(templates),
-                *front.routes(
-                    templates, self._extension.published if self._extension else None, self.data.answer
-                ),
+                *front.routes(templates, published, reads),
+                *Explorer(self, templates, reads, published.offers if published else None).routes(),
                 static_files().route(),
                 *(Route(path, district_tokens.preflight, methods=["OPTIONS"]) for path in FOR_PROGRAMS),
             ],

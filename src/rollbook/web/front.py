@@ -1,4 +1,4 @@
-"""The front page, the Explorer and the OpenAPI document: what a person sees who opens the server in a
+"""The front page and the OpenAPI document: what a person sees who opens the server in a
 browser.
 
 Everything is served from this machine: no page asks another host for anything. The document is held as bytes,
@@ -24,10 +24,9 @@ from starlette.routing import BaseRoute, Route
 from rollbook.contract.clever import openapi, versions
 from rollbook.web.data.api import Request as Read
 from rollbook.web.docs import code_lines
+from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.http.answers import Answer
 from rollbook.web.http.safety_headers import safety
-
-VIEWER = "vendor/swagger-ui-5.35.0"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -37,19 +36,21 @@ class Published:
     """What everybody may know of a demo: a token, Basic credentials (client id and secret as in a Basic header), and
     the district that they open.
 
-    `sheet` reads what the front page shows, for the address under which it was asked.
+    `sheet` reads what the front page shows, for the address under which it was asked, and `offers` what the Explorer
+    may use.
     """
 
     token: str
     basic: str
     district_name: str
     sheet: Callable[[str], object] | None = None
+    offers: Callable[[], Offer | None] | None = None
 
 
 def routes(
     templates: Environment, published: Published | None, reads: Callable[[Read], Answer]
 ) -> list[BaseRoute]:
-    """The routes `/`, `/explorer` and `/openapi.json`; what is published is filled in where it helps.
+    """The routes `/` and `/openapi.json`; what is published is filled in where it helps.
 
     `reads` answers the request whose answer the front page of a demo shows.
     """
@@ -67,10 +68,7 @@ def routes(
             handout=await to_thread.run_sync(published.sheet, base) if published.sheet else None,
         )
 
-    async def explorer(_: Request) -> Response:
-        return _page(templates, "explorer.html", published=published, viewer=VIEWER)
-
-    return [Route("/", front), Route("/explorer", explorer), Route("/openapi.json", _document_handler())]
+    return [Route("/", front), Route("/openapi.json", _document_handler())]
 
 
 @dataclass(frozen=True, slots=True)

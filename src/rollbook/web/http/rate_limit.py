@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,12 @@ class RateLimit:
         # A window that would end later than a new one was opened before the clock was set back.
         is_open = now < end <= now + self._window_seconds
         return (end, used + 1) if is_open else (now + self._window_seconds, 1)
+
+    def uncounted(self) -> RateLimit:
+        """A limit that counts nothing, over the same table: for what the server's own pages read."""
+        other = copy(self)
+        other._limit = 0
+        return other
 
     def close(self) -> None:
         self._table.close()

@@ -1,0 +1,300 @@
+"""The pages of the Explorer: each operation, answered as it is opened; each kind of record; a sign-in, step by step.
+
+A page is made on the server alike for a browser with and without JavaScript. The answer comes from this server's own
+API, by its front door (`asking`), with the credential of the page (`credential_choice`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from anyio import to_thread
+from jinja2 import Environment
+from markupsafe import Markup, escape
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from rollbook.contract.clever import openapi
+from rollbook.contract.clever.event_rows import VERBS
+from rollbook.contract.clever.query import is_id
+from rollbook.web.explorer import answer_hints, answer_view, credential_choice, field_marks, samples
+from rollbook.web.explorer.answer_view import View
+from rollbook.web.explorer.asking import Answered, Asked, Pairs, Server, ask
+from rollbook.web.explorer.catalog import HOME, ID, Catalog, Operation, Parameter
+from rollbook.web.explorer.credential_choice import Credential
+from rollbook.web.explorer.published_tokens import Offer
+from rollbook.web.explorer.record_names import Choice, Names, Reads, titled
+from rollbook.web.explorer.signing_in import sign_in
+from rollbook.web.http.safety_headers import safety
+from rollbook.web.http.visits import limited_body
+
+# What a page reads itself, beside the parameters of the API.
+_OWN = ("as", "other_id", "token", "real", "basic_id", "basic_secret")
+_FIRST = "/users"
+_CODE = re.compile(r"`([^`]+)`")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the request form."""
+
+    parameter: Parameter
+    value: str
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came of a request: the answer and how it is shown."""
+
+    asked: Asked
+    answered: Answered
+    view: View
+    hints: Sequence[str]
+
+
+@dataclass(slots=True)
+class Explorer:
+    """What the pages need: the server itself, reads that count against no limit, and what a demo publishes."""
+
+    server: Server
+    templates: Environment
+    reads: Reads
+    offers: Callable[[], Offer | None] | None
+    catalog: Catalog = field(default_factory=Catalog)
+
+    def routes(self) -> list[Route]:
+        """The routes below `/explorer`."""
+        return [
+            Route(HOME, self.operation, methods=["GET", "POST"]),
+            Route(f"{HOME}/records/{{kind}}", self.record, methods=["GET"]),
+            Route(f"{HOME}/sign-in", self.signing_in, methods=["GET", "POST"]),
+            Route(f"{HOME}/{{slug:path}}", self.operation, methods=["GET", "POST"]),
+        ]
+
+    async def operation(self, request: Request) -> Response:
+        """An operation with its answer. Without a parameter it opens with an example."""
+        operation = self.catalog.by_slug.get(
+            f"/{request.path_params['slug']}" if request.path_params else _FIRST
+        )
+        if operation is None:
+            raise HTTPException(404)
+        given = [*request.query_params.multi_items(), *await _form(request)]
+        offer = await self._offer()
+        own = {name: value for name, value in given if name in _OWN}
+        credential = await to_thread.run_sync(
+            credential_choice.choose, operation, own.get("as", ""), own, offer
+        )
+        names = Names(self.reads, credential.authorization, self.catalog.version)
+        pairs = tuple((name, value) for name, value in given if name not in _OWN)
+        choices = await to_thread.run_sync(names.choices, operation) if operation.has_id else []
+        asked = _asked(operation, pairs or operation.example, own.get("other_id", ""), choices, credential)
+        answered = None
+        if credential.may_send and not _missing(operation, asked):
+            answered = await ask(self.server, asked, request.scope)
+        kept = partial(self._kept, name=credential.name, offer=offer)
+        context = {
+            "operation": operation,
+            "credential": credential,
+            "asked": asked,
+            "missing": _missing(operation, asked),
+            "samples": samples.of(asked, str(request.base_url), is_public=credential.is_public),
+            "place": kept(_address(operation, asked)),
+        }
+
+        def render() -> Response:
+            shown = self._shown(operation, asked, answered, names, kept) if answered else None
+            people = _people(names, credential, offer) if operation.takes == "bearer" else []
+            fields = _fields(operation, asked, choices, names)
+            return self._operation_page(offer, shown=shown, people=people, fields=fields, **context)
+
+        return await to_thread.run_sync(render)
+
+    def _shown(
+        self,
+        operation: Operation,
+        asked: Asked,
+        answered: Answered,
+        names: Names,
+        kept: answer_view.Kept,
+    ) -> Shown:
+        view = answer_view.view(answered, operation, self.catalog, names, kept)
+        return Shown(asked, answered, view, answer_hints.hints(operation, asked, answered))
+
+    def _operation_page(self, offer: Offer | None, **context: Any) -> Response:
+        operation = context["operation"]
+        return self._page(
+            "explorer/operation.html",
+            context["credential"].name,
+            offer,
+            export_line=samples.export_line(operation.takes),
+            shapes=field_marks.shapes(operation.shape, self.catalog.version),
+            **context,
+        )
+
+    async def record(self, request: Request) -> Response:
+        """A kind of record: its fields, the operations that answer with it, and its events."""
+        kind = next((each for each in openapi.SERVED if each.name == request.path_params["kind"]), None)
+        if kind is None:
+            raise HTTPException(404)
+        return self._page(
+            "explorer/record.html",
+            "",
+            await self._offer(),
+            kind=kind,
+            shapes=field_marks.shapes(kind.shape, self.catalog.version),
+            answering=[each for each in self.catalog.operations if each.kind == kind.name],
+            verbs=() if kind.name == "events" else VERBS,
+        )
+
+    async def signing_in(self, request: Request) -> Response:
+        """A sign-in in one go: a code, its exchange, and who it is. It changes nothing in the visitor's browser."""
+        offer = await self._offer()
+        given = dict(await _form(request))
+        operation = self.catalog.by_slug["/me"]
+        credential = await to_thread.run_sync(
+            credential_choice.choose, self.catalog.by_slug[_FIRST], "", {}, offer
+        )
+        names = Names(self.reads, credential.authorization, self.catalog.version)
+        people = await to_thread.run_sync(_people, names, credential, offer)
+        steps = None
+        if offer and given.get("person"):
+            client = offer.client(given.get("client", ""))
+            steps = await sign_in(self.server, request.scope, client, offer, given["person"])
+        views = [
+            answer_view.view(
+                step.answered, operation, self.catalog, names, partial(self._kept, name="", offer=None)
+            )
+            for step in steps or ()
+        ]
+        return self._page(
+            "explorer/sign_in.html",
+            "",
+            offer,
+            people=people,
+            given=given,
+            steps=list(zip(steps or (), views, strict=True)),
+        )
+
+    def _page(self, template: str, name: str, offer: Offer | None, **context: Any) -> HTMLResponse:
+        shared = {
+            "code_marks": _code_marks,
+            "size": _size,
+            "groups": list(self.catalog.groups()),
+            "kinds": openapi.SERVED,
+            "offer": offer,
+            "in_sidebar": partial(self._kept, name=name, offer=offer),
+        }
+        html = self.templates.get_template(template).render(**shared, **context)
+        # The page shows records and the host it was asked under, so no cache may keep it.
+        return HTMLResponse(html, headers={**safety("'self'"), "Cache-Control": "no-store"})
+
+    async def _offer(self) -> Offer | None:
+        return await to_thread.run_sync(self.offers) if self.offers else None
+
+    def _kept(self, address: str, *, name: str, offer: Offer | None) -> str:
+        """An address that goes on with the same token, by its name. The first one is not named."""
+        is_token = offer is not None and (offer.token(name) is not None or is_id(name))
+        if not is_token or offer is None or name == offer.tokens[0].name:
+            return address
+        return f"{address}{'&' if '?' in address else '?'}{urlencode({'as': name})}"
+
+
+def _code_marks(text: str) -> Markup:
+    """Text of the rows with its `code` marked."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
+
+
+def _size(body: bytes) -> str:
+    return f"{len(body)} bytes" if len(body) < 1024 else f"{len(body) / 1024:.1f} KB"
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    if request.method != "POST":
+        return []
+    body = await limited_body(request)
+    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def _asked(
+    operation: Operation, pairs: Pairs, other_id: str, choices: list[Choice], credential: Credential
+) -> Asked:
+    """The request that the parameters make. An id that was typed goes before the one that was chosen."""
+    path = operation.path
+    filled = [(name, value.strip()) for name, value in pairs if value.strip()]
+    if operation.has_id:
+        chosen = next((value for name, value in filled if name == ID), choices[0].id if choices else "")
+        path = path.replace(f"{{{ID}}}", other_id.strip() or chosen or f"{{{ID}}}")
+        filled = [(name, value) for name, value in filled if name != ID]
+    in_form = {parameter.name for parameter in operation.parameters if parameter.place == "form"}
+    return Asked(
+        operation.method,
+        path,
+        tuple(pair for pair in filled if pair[0] not in in_form),
+        credential.authorization,
+        tuple(pair for pair in filled if pair[0] in in_form),
+    )
+
+
+def _missing(operation: Operation, asked: Asked) -> list[str]:
+    """The required parameters that have no value yet."""
+    there = {name for name, _ in (*asked.query, *asked.form)}
+    if operation.has_id and f"{{{ID}}}" not in asked.path:
+        there.add(ID)
+    return [each.name for each in operation.parameters if each.is_required and each.name not in there]
+
+
+def _address(operation: Operation, asked: Asked) -> str:
+    """The address of the page with this request, to share: it names no token."""
+    pairs = list(asked.query)
+    if operation.has_id and f"{{{ID}}}" not in asked.path:
+        pairs.insert(0, (ID, _id_in(operation, asked)))
+    return f"{operation.address}?{urlencode(pairs)}" if pairs else operation.address
+
+
+def _id_in(operation: Operation, asked: Asked) -> str:
+    at = operation.path.split("/").index(f"{{{ID}}}")
+    return asked.path.split("/")[at]
+
+
+def _fields(operation: Operation, asked: Asked, choices: list[Choice], names: Names) -> list[Field]:
+    values: dict[str, list[str]] = {}
+    for name, value in (*asked.query, *asked.form):
+        values.setdefault(name, []).append(value)
+    found = []
+    for parameter in operation.parameters:
+        if parameter.place == "path":
+            chosen = "" if f"{{{ID}}}" in asked.path else _id_in(operation, asked)
+            if chosen and chosen not in {choice.id for choice in choices}:
+                choices = [Choice(chosen, names.of(operation.owner, chosen) or chosen), *choices]
+            found.append(Field(parameter, chosen, tuple(choices)))
+        else:
+            found.append(Field(parameter, ",".join(values.get(parameter.name, []))))
+    return found
+
+
+def _people(names: Names, credential: Credential, offer: Offer | None) -> list[Choice]:
+    """Some people of a demo, for whom the page can ask as well."""
+    if offer is None:
+        return []
+    district = Names(names.reads, f"Bearer {offer.tokens[0].token}", names.version)
+    found = [
+        Choice(entry["data"]["id"], titled("users", entry["data"]))
+        for role in ("teacher", "student", "staff", "district_admin")
+        for entry in (district.read("/users", f"role={role}&limit=6") or {"data": []})["data"]
+    ]
+    if (
+        credential.name
+        and not offer.token(credential.name)
+        and credential.name not in {each.id for each in found}
+    ):
+        found.insert(0, Choice(credential.name, district.of("users", credential.name) or credential.name))
+    return list({choice.id: choice for choice in found}.values())
