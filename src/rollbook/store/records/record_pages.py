@@ -142,6 +142,11 @@ def page(
         ids, values = _in_order("id", conditions, access, direction, query.limit + 1)
         ends = connection.rows(f"{ids} OFFSET ?", (*values, query.limit - 1))
         direction, has_more = direction.forwards(ends[0][0] if ends else None), len(ends) > 1
+    if prefix is None and not direction.values:
+        # A first page leads on from its last record alone, which is counted off in the index.
+        ids, values = _in_order("id", conditions, access, direction, query.limit)
+        if last_row := connection.row(f"{ids} OFFSET ?", (*values, query.limit - 1)):
+            return Page((), None, last_row[0], False)
     inner, values = _in_order("id, body", conditions, access, direction, query.limit)
     found = join(connection, prefix, kind, _in_form(access, prefix, kind, inner), values)
     if found is None:
