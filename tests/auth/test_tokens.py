@@ -97,8 +97,7 @@ def test_a_token_is_good_from_its_connection_until_its_end(hub: Hub, database_ad
         view = sync.view_of(elsewhere, hub.district, application.asks, hub.settings)
         token = connections.connect(elsewhere, Sealer(hub.folder / "key"), application, hub.district, view)
         assert [resolved(tokens, hub.database, token) for _ in range(3)] == [application.client_id] * 3
-        with elsewhere.write() as connection:
-            connection.run("DELETE FROM connections")
+        connections.disconnect(elsewhere, application, hub.district)
         assert resolved(tokens, hub.database, token) is None
 
 

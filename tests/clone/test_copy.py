@@ -41,10 +41,10 @@ KILLED = """
 import os, sys
 from rollbook import settings
 from rollbook.clone import copy
-from rollbook.store import history
+from rollbook.store.records import commits
 from rollbook.store.engine.database import open_database
 stage, path, address, token, temporary = sys.argv[1:]
-setattr(history, stage, lambda *_: os._exit(9))
+setattr(commits, stage, lambda *_: os._exit(9))
 copy.run(open_database(path), address, token, settings.read({}, temporary=temporary))
 """
 

@@ -46,6 +46,8 @@ INNER = {
 # Invented districts know nothing of the server: they write files, like any SIS.
 NARROW = {"synthetic": {"errors"}}
 
+# A line of a program that stands in a string.
+IMPORT = re.compile(r"^((?:from) (rollbook[\w.]*) import (\w+).*)$", re.MULTILINE)
 
 SOURCES = package()
 MODULES = {source.module for source in SOURCES} - {"rollbook"}
@@ -115,6 +117,29 @@ def test_modules_that_strings_name_are_there() -> None:
         and node.value.partition(":")[0] not in MODULES
     ]
     assert wrong == []
+
+
+def test_programs_in_strings_import_what_is_there() -> None:
+    """Tests start small programs by their text; a move must not pass them by."""
+    names = {source.module: _names(source.tree) for source in SOURCES}
+    wrong = [
+        f"{source.at(node)}: {line}"
+        for source in everything()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for line, module, name in IMPORT.findall(node.value)
+        if f"{module}.{name}" not in MODULES and name not in names.get(module, ())
+    ]
+    assert wrong == []
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """The names that a module has: its own, and those that it imports."""
+    own = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    found = {node.name for node in ast.walk(tree) if isinstance(node, own)}
+    found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return found | {alias.asname or alias.name for node in imports for alias in node.names}
 
 
 def test_no_import_stands_inside_a_function() -> None:

@@ -511,7 +511,7 @@ RUN = """
 import sys
 from pathlib import Path
 from rollbook import settings, sync
-from rollbook.store import districts
+from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 database = open_database(sys.argv[1])
 district = districts.list_all(database)[0]
