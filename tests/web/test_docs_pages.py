@@ -8,6 +8,7 @@ import re
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ from rollbook.domain.kinds import KINDS
 from rollbook.web.docs import doc_pages, doc_sources, explorer_links
 from rollbook.web.docs.library import Library
 from rollbook.web.docs.search_index import Findable, SearchIndex
+from rollbook.web.explorer import field_marks
+from rollbook.web.explorer.catalog import Catalog
 from rollbook.web.http.templates import environment
 from tests.house.sources import ROOT
 
@@ -168,6 +171,22 @@ def test_every_field_leads_to_its_record_in_the_explorer(served: dict[str, httpx
             assert re.fullmatch(rf"/explorer/records/\w+#r-{shape.lower()}", address)
     assert rows["school.low_grade"] == "/explorer/records/schools#r-school"
     assert rows["student.graduation_year"] == "/explorer/records/users#r-student"
+
+
+def test_every_link_to_the_explorer_leads_to_a_page_of_it(served: dict[str, httpx.Response]) -> None:
+    operations = {f"/explorer{slug}" for slug in Catalog().by_slug}
+    records = {
+        f"/explorer/records/{kind.name}#r-{shape.name.lower()}"
+        for kind in SERVED
+        for shape in field_marks.shapes(kind.shape, "3.0")
+    }
+    links = {link for answer in served.values() for link in attributes(answer.text, "href")}
+    known = {"/explorer", *operations, *records}
+    assert {
+        link
+        for link in links
+        if link.startswith("/explorer") and unquote(link).partition("?")[0] not in known
+    } == set()
 
 
 @pytest.mark.parametrize(
