@@ -1,17 +1,26 @@
 """Every error Rollbook raises on purpose, as one tree; a class is one sentence and, on the wire, one status.
 
-    RollbookError ├── Refused the command or request cannot be carried out as given │ ├── BadSetting a setting
-    or an option has a value that cannot be used │ ├── Unknown a district, an application or a snapshot that
-    is not there │ ├── Conflict something of that name or state is there already │ └── Busy another sync of
-    the district is running ├── MachineTrouble memory or disk did not suffice; nothing was written ├──
-    SourceRejected the files cannot be synced at all: a file-level stop, nothing was written ├── RemoteTrouble
-    another server cannot be read: not there, not open to us, or not speaking this API ├── SyncHeld the sync
-    is complete but looks wrong: it waits for an approval ├── SignInStopped a sign-in cannot go on: a page
-    that says who can fix it ├── TokenRefused the token endpoint's answer other than 200 (RFC 6749, 5.2) └──
-    ApiError an answer of the API other than 200 ├── BadParameter 400 ├── Unauthorized 401 ├── NotFound 404,
-    as JSON ├── NoSuchEndpoint 404, as HTML: no such path, or the wrong kind of token for it ├──
-    UnknownVersion 404, as JSON: a version of the API that this server does not speak ├── TooLarge 413 ├──
-    Unavailable 503, with Retry-After └── TooManyRequests 429, with an empty body
+    RollbookError
+    ├── Refused                 the command or request cannot be carried out as given
+    │   ├── BadSetting          a setting or an option has a value that cannot be used
+    │   ├── Unknown             a district, an application or a snapshot that is not there
+    │   ├── Conflict            something of that name or state is there already
+    │   └── Busy                another sync of the district is running
+    ├── MachineTrouble          memory or disk did not suffice; nothing was written
+    ├── SourceRejected          the files cannot be synced at all: a file-level stop, nothing was written
+    ├── RemoteTrouble           another server cannot be read: away, closed to us, or of another API
+    ├── SyncHeld                the sync is complete but looks wrong: it waits for an approval
+    ├── SignInStopped           a sign-in cannot go on: a page that says who can fix it
+    ├── TokenRefused            the token endpoint's answer other than 200 (RFC 6749, 5.2)
+    └── ApiError                an answer of the API other than 200
+        ├── BadParameter        400
+        ├── Unauthorized        401
+        ├── NotFound            404, as JSON
+        ├── NoSuchEndpoint      404, as HTML: no such path, or the wrong kind of token for it
+        ├── UnknownVersion      404, as JSON: a version of the API that this server does not speak
+        ├── TooLarge            413
+        ├── Unavailable         503, with Retry-After
+        └── TooManyRequests     429, with an empty body
 
 A finding about a row or a file is no exception: see `rollbook.roster.problems`.
 """
