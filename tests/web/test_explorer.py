@@ -90,6 +90,7 @@ def test_the_explorer_opens_on_three_teachers(demo: httpx.Client) -> None:
     assert status(page) == 200
     assert "/v3.0/users?role=teacher&limit=3" in unescape(page.text)
     assert "next page" in words(page)
+    assert "/log" in links(page)
 
 
 def test_an_address_says_the_whole_request_and_names_no_token(demo: httpx.Client) -> None:
