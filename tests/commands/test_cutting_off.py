@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from rollbook import settings as setting_rows
 from rollbook.cli import rollbook
+from rollbook.settings import base_url
 from rollbook.store.district import views
 from rollbook.store.engine.database import open_database
 from rollbook.web.app import App
@@ -53,6 +54,14 @@ def refused(*words: str) -> str:
 
 def token(*words: str) -> str:
     return said("connect", *words).split()[-1]
+
+
+def test_connecting_says_how_to_try_the_token_and_what_to_send(place: Path) -> None:
+    told = said("connect", "A", "D")
+    given = json.loads(said("connect", "A", "D", "--json"))["access_token"]
+    address = f"{base_url(setting_rows.read({}))}/v3.0"
+    assert f'curl -H "Authorization: Bearer {given}" "{address}/users?limit=1"' in told
+    assert f"API address     {address}\n" in told.partition("Send to the people of A")[2]
 
 
 def students(place: Path, token: str) -> list[dict[str, Any]]:

@@ -11,10 +11,12 @@ import orjson
 
 from rollbook.commands import report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
+from rollbook.contract.clever import versions
 from rollbook.domain import shares as share_rules
 from rollbook.errors import BadSetting
 from rollbook.operations import connecting, share_edits
 from rollbook.operations.share_edits import Edited, ShareEdit
+from rollbook.settings import base_url
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import districts, views
@@ -79,6 +81,13 @@ def connect(
         click.echo(orjson.dumps(told))
         return
     click.echo(f"district token  {done.token}")
+    click.echo("\nTry it:\n")
+    address = f"{base_url(settings)}/{versions.DEFAULT}"
+    click.echo(f'  curl -H "Authorization: Bearer {done.token}" "{address}/users?limit=1"')
+    click.echo(f"\nSend to the people of {done.application.name}, by a way that nobody else reads:\n")
+    click.echo(f"  API address     {address}")
+    click.echo(f"  district        {done.district.name} ({done.district.id})")
+    click.echo(f"  district token  {done.token}")
 
 
 @click.command()

@@ -52,6 +52,8 @@ from rollbook.web.http.visits import Desk
 
 BODY_BYTES_MAX = 4096
 SHOWN_RUNS, SHOWN_EVENTS = 10, 20
+# How far back the page looks for events of the person whom the last story is about.
+EVENTS_READ = 1000
 HELD = ("approve", "discard")
 # What the command may be stopped by.
 ERRORS = {error.__name__: error for error in (BadSetting, Unknown, Conflict, Busy, Refused, MachineTrouble)}
@@ -141,7 +143,9 @@ class Storyboard:
             )
         except RollbookError as error:
             return await self._page(request, str(error), _status(error))
-        return RedirectResponse("/demo", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+        return RedirectResponse(
+            "/demo#happened", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        )
 
     async def _ask_faults(self, request: Request) -> Response:
         try:
@@ -196,14 +200,14 @@ class Storyboard:
         with self._database.read() as connection:
             access = tokens.resolve(connection, f"Bearer {self._token}")
             state = demo_state.state(connection, access.district)
-            last = event_feed.page(connection, access, "", Query(limit=SHOWN_EVENTS, before=LAST), floor="")
+            last = event_feed.page(connection, access, "", Query(limit=EVENTS_READ, before=LAST), floor="")
             runs = demo_state.moves(connection, access, SHOWN_RUNS)
         feed = [element["data"] for element in orjson.loads(b"[%b]" % last.elements)]
         return Scene(
             state,
             districts.find(self._database, access.district_id),
             runs,
-            [_event(one) for one in reversed(feed)],
+            [_event(one) for one in _told_first([*reversed(feed)], runs)],
         )
 
     # The move --------------------------------------------------------------------------------------
@@ -330,6 +334,15 @@ def _event(data: dict[str, Any]) -> dict[str, Any]:
         "name": name,
         "changed": _changed(changed),
     }
+
+
+def _told_first(feed: list[dict[str, Any]], runs: list[Move]) -> list[dict[str, Any]]:
+    """The newest events, as many as the page shows; those of the person whom the last story is about come first."""
+    after = runs[0].after if runs else None
+    person = after.person if after else None
+    about = [one for one in feed if person and one["data"]["object"]["id"] == person.id]
+    others = [one for one in feed[: SHOWN_EVENTS + len(about)] if one not in about]
+    return [*about, *others][:SHOWN_EVENTS]
 
 
 def _changed(previous: dict[str, Any]) -> list[str]:
