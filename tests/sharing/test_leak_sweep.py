@@ -25,6 +25,7 @@ from rollbook import sync
 from rollbook.contract.clever import view_spec
 from rollbook.contract.clever.endpoints import ENDPOINTS
 from rollbook.contract.clever.event_rows import schools_of
+from rollbook.contract.clever.fields import SHAPES
 from rollbook.domain import shares
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.errors import SourceRejected
@@ -308,6 +309,7 @@ def sweep(town: Town, spec: Spec) -> None:
             _same_people(town, wanted, found)
         assert wanted == found, kind
         assert list(found) == sorted(found)
+        _later_shows_no_more(town, spec, kind, found)
         if kind != "resources" and kind != "districts":
             assert reader.read(f"/v3.0/{kind}?count=true")["count"] == len(found)
         for id_ in list(found)[:: 9 if kind == "users" else 1]:
@@ -329,6 +331,36 @@ def sweep(town: Town, spec: Spec) -> None:
                     for primary in (False, True) if row.has_primary else (False,):
                         _same_list(town, linked, records, row.path, id_, path, only, primary)
     _unshared_is_missing(town, records)
+
+
+# The fields of students that v3.1 adds, or has other words for.
+LATER = {field.name for field in SHAPES["Student"] if field.differs_in("3.1")}
+
+
+def _later_shows_no_more(town: Town, spec: Spec, kind: str, found: dict[str, Json]) -> None:
+    """v3.1 shows the records that v3.0 shows; of a student also the later fields that are not hidden."""
+    later = {record["id"]: undated(record) for record in town.reader.pull(f"/v3.1/{kind}", limit=61)}
+    for record in later.values():
+        student = record.get("roles", {}).get("student") if kind == "users" else {}
+        assert not [name for name in LATER & set(student or {}) if spec.hides("student", name)]
+    assert _without_later(kind, later) == _without_later(kind, found)
+
+
+def _without_later(kind: str, records: dict[str, Json]) -> dict[str, Json]:
+    if kind != "users":
+        return records
+    return {
+        id_: {
+            **user,
+            "roles": {
+                role: {name: value for name, value in held.items() if name not in LATER}
+                if role == "student"
+                else held
+                for role, held in user["roles"].items()
+            },
+        }
+        for id_, user in records.items()
+    }
 
 
 def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) -> None:
