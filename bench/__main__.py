@@ -11,11 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import demo, history, hostile, pages, sharing, sso, syncs, tables
+from bench import demo, history, hostile, pages, request_log, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(
         options.seconds, options.repeats, options.students or pages.STUDENTS
+    ),
+    "log": lambda options: request_log.measure(
+        options.seconds, options.repeats, options.students or request_log.STUDENTS
     ),
     "sync": lambda options: syncs.measure(options.students or syncs.STUDENTS, options.repeats),
     "history": lambda options: history.measure(
@@ -31,7 +34,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     ),
     "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
-DEFAULT = ("pages", "sync", "history", "sharing", "sso", "demo", "hostile")
+DEFAULT = ("pages", "log", "sync", "history", "sharing", "sso", "demo", "hostile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -147,7 +147,6 @@ _BODIES = re.compile(
 _ETAG = re.compile(r'(?:W/)?"[0-9a-f]{30}"')
 # Headers of the answer, which the server has written itself. No address to go on to: it may hold a code.
 ANSWERED = (
-    b"content-type",
     b"content-encoding",
     b"etag",
     b"retry-after",
@@ -157,8 +156,10 @@ ANSWERED = (
     b"x-request-id",
     b"x-rollbook-snapshot",
 )
+_SHOWN = tuple((name, name.decode()) for name in ANSWERED)
 
 
+@lru_cache(maxsize=2048)
 def path(asked: str) -> str:
     """A path with its known words and ids."""
     segments = asked.strip("/").split("/")
@@ -237,9 +238,9 @@ def headers(asked: Iterable[tuple[bytes, bytes]], answered: Mapping[bytes, bytes
             kept["content-type sent"] = _first(_BODIES, value)
         elif name == b"if-none-match":
             kept["if-none-match"] = _first(_ETAG, value)
-    for name in ANSWERED:
-        if name in answered:
-            kept[name.decode()] = answered[name].decode("latin-1")
+    for raw, shown in _SHOWN:
+        if raw in answered:
+            kept[shown] = answered[raw].decode("latin-1")
     return kept
 
 

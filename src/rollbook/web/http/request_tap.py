@@ -30,8 +30,9 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 FLUSH_SECONDS = 0.5
-# How many requests of one flush are kept, the newest; a busy server would else turn the log over each second.
-RING = 500
+# How many requests of one flush are kept, the newest: a busy server would else pay for a log that turns over each
+# second.
+RING = 100
 # How often what is beyond the bounds goes.
 PRUNE_SECONDS = 30
 # Who is behind a token is asked of the database once in so many seconds, and for so many tokens in one flush.
@@ -173,14 +174,16 @@ class RequestTap:
 
     def _kept(self, taken: list[Noted]) -> list[Kept]:
         """The entries of a flush. A request that cannot be read is left out."""
+        given = [_authorization(noted.scope) for noted in taken]
         asked: dict[str, bool] = {}
-        for noted in taken:
-            if authorization := _authorization(noted.scope):
+        for authorization, noted in zip(given, taken, strict=True):
+            if authorization:
                 asked[authorization] = noted.start["status"] == 401
         callers, kept = self._callers(asked), []
-        for noted in taken:
+        tails = {authorization: kept_parts.tail(authorization) for authorization in {*given}}
+        for authorization, noted in zip(given, taken, strict=True):
             with suppress(ValueError, KeyError, TypeError):
-                kept.append(_entry(noted, callers.get(_authorization(noted.scope), STRANGER)))
+                kept.append(_entry(noted, tails[authorization], callers.get(authorization, STRANGER)))
         return kept
 
     def _callers(self, asked: dict[str, bool]) -> dict[str, Caller]:
@@ -224,7 +227,7 @@ def _authorization(scope: Scope) -> str:
     return ""
 
 
-def _entry(noted: Noted, caller: Caller) -> Kept:
+def _entry(noted: Noted, token: str, caller: Caller) -> Kept:
     """What is kept of a request, in the order of `request_log.FIELDS`."""
     scope = noted.scope
     answered = dict(noted.start["headers"])
@@ -240,7 +243,7 @@ def _entry(noted: Noted, caller: Caller) -> Kept:
         kept_parts.query(raw) if raw else "",
         noted.start["status"],
         int(answered.get(b"content-length", b"0")),
-        kept_parts.tail(_authorization(scope)),
+        token,
         caller.client_id,
         caller.holder,
         caller.tier,
