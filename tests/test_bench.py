@@ -18,6 +18,7 @@ TABLES = {
         "/users?limit=100 beside nginx",
         "What the last page",
     ],
+    "log": ["What the request log costs"],
     "sync": ["Syncing"],
     "history": ["What a page costs", "Answers to one reader"],
     "sharing": ["/users?limit=100 under a share"],
@@ -30,7 +31,7 @@ SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connect
 
 
 @pytest.mark.parametrize(
-    "parts", [("pages", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")]
+    "parts", [("pages", "log", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")]
 )
 def test_parts_run_one_after_the_other_and_print_their_tables(
     tmp_path: Path,

@@ -577,7 +577,7 @@ def test_the_api_shows_no_event_older_than_event_days(store: Feed) -> None:
             event_id = f"{int(now - days * DAY):08x}{'1' * 16}"
             made = event_feed.event(event_id, "schools", None, '{"id":"1"}', ())
             assert made is not None
-            connection.insert("events", event_feed.COLUMNS, [(access.view, *made)])
+            connection.insert("events", event_feed.COLUMNS, [(access.view, *made, None)])
         connection.run("UPDATE connections SET events_after = ?", (NOTHING_TOO_OLD,))
     assert len(ask(store, token, "/v3.0/events").json()["data"]) == 2
     assert len(ask(store, token, "/v3.0/events", event_days=60).json()["data"]) == 3

@@ -1,5 +1,4 @@
-"""HTTP/1.1 on one connection: what uvicorn and its parser leave open. No byte of one request is ever read as
-another request.
+"""HTTP/1.1 on one connection, stricter than uvicorn: no byte of one request is read as another request.
 
 The parser is fed one message at a time, so the next request begins only when the answer to the last one is
 complete.
