@@ -296,7 +296,7 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
         assert command[0] == "rollbook"
         program.done(*command[1:], folder=tmp_path)
         changed = httpx.get(server.base).text
-        assert "http://localhost:3000/callback</code>, " in changed
+        assert changed.count("http://localhost:1/a") < front.count("http://localhost:1/a")
         with window(server) as browser:
             arrived = browser.get(
                 f"{sign_in_link(server, published.APPLICATION)}&redirect_uri=http://localhost:3000/callback"

@@ -71,8 +71,9 @@ def test_a_demo_stands_where_its_last_night_left_it(database: Database) -> None:
     with pytest.raises(Refused, match="made by an earlier version"), database.read() as connection:
         demo_state.state(connection, district.number)
     with database.write() as connection:
-        STATE.keep(connection, district.number, 1)
-        State(5, 2, 60.0, 4, "2026-08-21", person=PERSON).keep(connection, district.number, 2)
+        demo_state.keep(STATE, connection, district.number, 1)
+        later = State(5, 2, 60.0, 4, "2026-08-21", person=PERSON)
+        demo_state.keep(later, connection, district.number, 2)
     with database.read() as connection:
         state = demo_state.state(connection, district.number)
-    assert state == State(5, 2, 60.0, 4, "2026-08-21", person=PERSON)
+    assert state == later

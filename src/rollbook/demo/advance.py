@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -135,7 +136,7 @@ class _Demo:
     def approve(self) -> Moved:
         """Apply what is held, at the moment of the night it arrived in."""
         state = self._state()
-        how = How(moment=state.moment, note=state.keep)
+        how = How(moment=state.moment, note=partial(demo_state.keep, state))
         name = self.district.name
         run_decisions.approve(self.database, self.settings, self.district.id, name=name, how=how)
         return self._last_move()
@@ -156,7 +157,7 @@ class _Demo:
         about = next((self._person(written[name]) for name in new if name in written), state.person)
         in_force = (*state.in_force, *new[: len(night.begins)])
         after = replace(state, day=day, date=days.date_of(day).isoformat(), in_force=in_force, person=about)
-        how = How(is_approved=night.is_trusted, moment=after.moment, note=after.keep)
+        how = How(is_approved=night.is_trusted, moment=after.moment, note=partial(demo_state.keep, after))
         # Files that cannot be used belong to the story: the run that was stopped tells of them, and it goes
         # on from there.
         with suppress(SourceRejected):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -76,7 +77,9 @@ def _first_district(
     district = district_setup.create(database, name).district
     writer.write(files, students=students, seed=seed)
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
-    run_decisions.sync_files(database, settings, district.id, files, How(moment=BEGIN, note=state.keep))
+    run_decisions.sync_files(
+        database, settings, district.id, files, How(moment=BEGIN, note=partial(demo_state.keep, state))
+    )
     with database.read() as connection:
         whole = people_lookup.whole(connection, district.number)
         found = people_lookup.search(connection, whole, text="", role="district_admin", school="", limit=1)
@@ -91,7 +94,11 @@ def _second_district(database: Database, settings: Settings, seed: int) -> Distr
         writer.write(Path(files), students=SECOND_STUDENTS, seed=seed)
         state = State(SECOND_STUDENTS, seed, BEGIN, 0, days.date_of(0).isoformat())
         run_decisions.sync_files(
-            database, settings, district.id, Path(files), How(moment=BEGIN, note=state.keep)
+            database,
+            settings,
+            district.id,
+            Path(files),
+            How(moment=BEGIN, note=partial(demo_state.keep, state)),
         )
     return district
 

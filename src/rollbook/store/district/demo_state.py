@@ -56,16 +56,6 @@ class State:
         """The present day's moment, in Unix seconds."""
         return self.first + self.day * DAY_SECONDS
 
-    def keep(self, connection: Connection, district: int, run: int) -> None:
-        """Note that this is where the demo stands after a run on a district (both by number)."""
-        person = self.person
-        values = (
-            *(self.students, self.seed, int(self.first), self.day, self.date, " ".join(self.in_force)),
-            *(self.story, self.unfinished, self.nights),
-            *((person.sis_id, person.name, person.id) if person else (None, None, None)),
-        )
-        connection.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
-
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -102,6 +92,17 @@ class Move:
 def own(connection: Connection, districts: tuple[str, ...]) -> None:
     """Keep the names of the districts that a demo is about to make."""
     server_values.write(connection, OWN_DISTRICTS, json.dumps(districts))
+
+
+def keep(state: State, connection: Connection, district: int, run: int) -> None:
+    """Note that this is where the demo stands after a run on a district (both by number)."""
+    person = state.person
+    values = (
+        *(state.students, state.seed, int(state.first), state.day, state.date, " ".join(state.in_force)),
+        *(state.story, state.unfinished, state.nights),
+        *((person.sis_id, person.name, person.id) if person else (None, None, None)),
+    )
+    connection.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
 
 
 def is_demo(connection: Connection) -> bool:
