@@ -181,7 +181,7 @@ def test_every_link_to_the_explorer_leads_to_a_page_of_it(served: dict[str, http
         for shape in field_marks.shapes(kind.shape, "3.0")
     }
     links = {link for answer in served.values() for link in attributes(answer.text, "href")}
-    known = {"/explorer", *operations, *records}
+    known = {"/explorer", "/explorer/sign-in", *operations, *records}
     assert {
         link
         for link in links
