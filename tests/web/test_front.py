@@ -63,7 +63,9 @@ def elsewhere(_: object) -> PlainTextResponse:
 
 
 # What the pages lead to, and other modules serve.
-OTHERS = [Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/explorer", "/oauth/authorize")]
+OTHERS = [
+    Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/log", "/explorer", "/oauth/authorize")
+]
 DOCS = doc_pages.routes(environment(in_demo=False))
 DEMO = Starlette(
     routes=[

@@ -11,7 +11,7 @@ from tests.sso import Browser, World
 ASKED = {
     "/v3.2/users": ("v3.2", "/v3.0/users"),
     "/V3.1/users": ("V3.1", "/v3.1/users"),
-    "/v2.1/me": ("v2.1", "/v3.0/me"),
+    "/v2.0/me": ("v2.0", "/v3.0/me"),
     "/v1.2/events": ("v1.2", "/v3.0/events"),
     "/V3.0/me": ("V3.0", "/v3.0/me"),
     "/v3/users/5f/sections": ("v3", "/v3.0/users/5f/sections"),

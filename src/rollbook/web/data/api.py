@@ -21,7 +21,7 @@ from isal import igzip
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever import query as queries
-from rollbook.contract.clever import versions
+from rollbook.contract.clever import role_records, versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
@@ -67,6 +67,8 @@ KEPT_ANSWER_BYTES_MAX = 512 * 1024
 # What an answer that is kept takes beside its body: the shortest ones are many.
 ENTRY_BYTES = 512
 
+# What only a token of a person reaches.
+OF_PEOPLE = frozenset((restricted_tokens.ME, *role_records.ROWS))
 _LISTS = {
     endpoint.source: endpoint
     for endpoint in (*ENDPOINTS, *EVENTS, restricted_tokens.ME)
@@ -154,7 +156,7 @@ class DataApi:
                 endpoint, id_ = found
                 if id_ and not queries.is_id(id_):
                     raise NotFound("Resource not found")
-                if access.is_whole and endpoint is not restricted_tokens.ME:
+                if access.is_whole and endpoint not in OF_PEOPLE:
                     query = queries.parse(endpoint, request.query)
                     finish = self._read(connection, access, endpoint, id_, query, request)
                 else:
@@ -276,6 +278,9 @@ def _narrowed(
     connection: Connection, access: Access, endpoint: Endpoint, id_: str, request: Request
 ) -> Finish:
     """The answer to a token that reaches only a part; its records are few, and it is not kept."""
+    if endpoint in OF_PEOPLE and endpoint is not restricted_tokens.ME:
+        shown = restricted_tokens.of_role(connection, access, endpoint, id_)
+        return lambda: Answer(200, (JSON,), shown)
     restricted_tokens.check(connection, access, endpoint, id_)
     prefix, path = f"/{request.segments[0]}", "/" + "/".join(request.segments)
     if endpoint is restricted_tokens.ME:
@@ -294,6 +299,9 @@ def route(request: Request) -> tuple[Endpoint, str] | None:
     """
     version, kind, id_, tail, *more = (*request.segments, "", "", "")
     kind, id_, tail = kind.lower(), id_.lower(), tail.lower()
+    if version == role_records.VERSION and request.method in ("GET", "HEAD") and not (tail or any(more)):
+        row = role_records.RECORDS.get(kind) if id_ else role_records.ME if kind == "me" else None
+        return (row, id_) if row else None
     if version not in versions.SPOKEN or request.method not in ("GET", "HEAD") or any(more):
         return None
     endpoint = _RELATED.get((kind, tail)) if tail else (_GETS if id_ else _LISTS).get(kind)

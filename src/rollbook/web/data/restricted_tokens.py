@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from rollbook.contract.clever import query as queries
-from rollbook.contract.clever import tiers
+from rollbook.contract.clever import role_records, tiers, versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
 from rollbook.contract.clever.query import Query
 from rollbook.domain.access import Access
@@ -21,10 +21,42 @@ from rollbook.store.records import record_pages
 
 # `/me`: no data path, but the one under a version that tells a user token whose it is.
 ME = Endpoint("/me", "getMe", "list", "me", "users")
-_OWN_LISTS = ("/users/{id}/sections", "/users/{id}/mystudents")
-_SECTIONS, _STUDENTS = (
-    next(endpoint for endpoint in ENDPOINTS if endpoint.path == path) for path in _OWN_LISTS
+_OWN = ("/users/{id}/sections", "/users/{id}/mystudents", "/users/{id}")
+_SECTIONS, _STUDENTS, _USER = (
+    next(endpoint for endpoint in ENDPOINTS if endpoint.path == path) for path in _OWN
 )
+
+
+def of_role(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> bytes:
+    """The answer of a path of v2.1, for a user token.
+
+    Errors: NoSuchEndpoint for another token, or a role that has no such path; NotFound for a record out of reach.
+    """
+    if access.holder != "user" or access.role not in role_records.KINDS:
+        raise NoSuchEndpoint(endpoint.path)
+    own = _user(connection, access, access.user)
+    if endpoint is role_records.ME:
+        district = f"/{versions.DEFAULT}/districts/{access.district_id}"
+        return orjson.dumps(role_records.me(access, own, district))
+    role = role_records.ROLE_OF_KIND[endpoint.source]
+    user = own
+    if role_records.id_of(own, role) != id_:
+        # The id of a student is the user's, too: a teacher who let the application in reads her students.
+        user = _user(connection, access, id_) if role == "student" else {}
+    if role_records.id_of(user, role) != id_:
+        raise NotFound("Resource not found")
+    links = [{"rel": "self", "uri": role_records.address(user, role)}]
+    shown = tiers.cut(access, "users", user)
+    if role not in shown.get("roles", {}):
+        raise NotFound("Resource not found")
+    return orjson.dumps({"data": role_records.record(shown, role), "links": links})
+
+
+def _user(connection: Connection, access: Access, id_: str) -> dict[str, Any]:
+    """A user's record as the view holds it. Errors: NotFound when it is none of the token's."""
+    check(connection, access, _USER, id_)
+    found: dict[str, Any] = orjson.loads(record_pages.get(connection, access, "users", id_).body)
+    return found
 
 
 def check(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> None:
