@@ -2,7 +2,7 @@
 
 v2.1 had a kind for each role. Its ids are the ids of roles, `legacy_id` in v3.0; a student has one id in both.
 Only sign-in clients still ask for it, so that a user token reaches its own person and nothing else is there.
-Source: protocol.md 2.1 and 12.
+Source: protocol.md 2.1.
 """
 
 from __future__ import annotations
