@@ -244,6 +244,15 @@ def test_headers_that_a_spreadsheet_guards_are_read_without_the_guard(tmp_path: 
     assert read(tmp_path, head + LUND_ROW + OKOYE_ROW) == ([LUND, OKOYE], [])
 
 
+def test_a_formula_beside_a_cell_of_two_lines_is_read(tmp_path: Path) -> None:
+    schools = 'School_id,School_name,School_number\n"=""00123""","Ash\nSchool",1\n'
+    world = outcome(tmp_path, {"schools.csv": schools})
+    assert "formula-cells" in {problem.code for problem in world.problems}
+    assert [(school["key"], school["name"]) for school in world.tables["schools"]] == [
+        ("00123", "Ash\nSchool")
+    ]
+
+
 def test_a_formula_that_computes_something_stays_a_text(tmp_path: Path) -> None:
     assert read(tmp_path, HEAD + b'ash,a,=A1&"b",=1+1\n') == ([(2, "a", '=A1&"b"', "=1+1")], [])
 

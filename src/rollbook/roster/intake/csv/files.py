@@ -270,7 +270,8 @@ def _has_long_cell(opened: Tables, file: File) -> bool:
     """Whether a cell of several lines is longer than a cell may be; the pass over the bytes sees only
     lines."""
     return bool(
-        max(opened.one(f"SELECT max(strlen(COLUMNS(*))) FROM read_{file.table}")) > layout.CELL_BYTES_MAX
+        max(opened.one(f"SELECT max(strlen(COLUMNS(*)::VARCHAR)) FROM read_{file.table}"))
+        > layout.CELL_BYTES_MAX
     )
 
 
