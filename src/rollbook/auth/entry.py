@@ -45,7 +45,7 @@ class Entry:
 def enter(
     connection: Connection, application: Application, session: Session, *, is_writing: bool = False
 ) -> Entry:
-    """Decide. Whoever could come by both ways comes by the district's (protocol.md 10).
+    """Decide. A person who could come by both ways comes by the district's (protocol.md 10).
 
     `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its
     end.
@@ -84,7 +84,7 @@ def enter(
 
 
 def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
-    """The roles of a person that an application sees: none of somebody who is not shared with it."""
+    """The roles of a person that an application sees: none if the person is not shared with it."""
     try:
         record = orjson.loads(record_pages.get(connection, access, "users", user_id).body)
     except NotFound:

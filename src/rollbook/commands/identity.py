@@ -93,7 +93,7 @@ def print_badges(
         choice = BadgeChoice(role, school, users)
         count = sign_in_setup.print_badges(store, settings, district, choice, partial(_write_sheet, file))
     click.echo(
-        f"{count:,} badges in {file}. Whoever has one can sign in with it: keep the "
+        f"{count:,} badges in {file}. Each opens a person's account: keep the "
         "file safe, and delete it once printed."
     )
     _warn_of_address(settings)

@@ -1,7 +1,7 @@
 """How a run is shown: as lines for people, as JSON for programs; a run of today and one that history tells of
 look the same.
 
-Lines are printed as they are, however long: whoever reads them in a pipe or a file finds each of them whole.
+Lines are printed whole, however long: a program that reads them from a pipe or a file gets each as one line.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def problems(told: Report) -> Iterator[str]:
 
 
 def _stops(told: Report) -> Iterator[str]:
-    """All of them, as each is to be mended before anything goes in."""
+    """All of them: an operator must mend each before anything goes in."""
     found = told.get("problems", [])
     yield from (
         f"stop: {problem['message']} [{problem['code']}]" for problem in found if isinstance(problem, Mapping)

@@ -1,7 +1,7 @@
 """Moves a demo's district through its story: invents the next night's files and syncs them, at the demo's own
 moment.
 
-The day is kept in the run that makes its roster the present: whoever is killed in between has the day before,
+The day is kept in the run that makes its roster the present: a killed process leaves the day before,
 whole, and moves on from there.
 """
 
@@ -79,7 +79,7 @@ def advance(folder: Path, target: str, settings: Settings) -> list[Moved]:
     """Move the demo of a folder on: by a number of days, to a story's end, or by approving or discarding what
     is held.
 
-    Errors: BadSetting for a target that is none, or beyond the last day; Busy while another move is running;
+    Errors: BadSetting for an unknown target, or one beyond the last day; Busy while another move is running;
     Refused for what a sync refuses.
     """
     with _alone(folder), opened(settings) as database:

@@ -1,4 +1,4 @@
-"""Faults on demand, for whoever writes an application and wants to see it cope: a demo's paths fail, or are
+"""Faults on demand, so that a developer sees how an application copes: a demo's paths fail, or are
 slow, for a while.
 
 Only a demo has them; while none is asked for, a request passes at the cost of one comparison.

@@ -61,7 +61,7 @@ class Rules:
         return {name: is_on for name, is_on in self.switches().items() if is_on != DEFAULTS[name]}
 
     def switched(self, choices: Mapping[str, bool]) -> Rules:
-        """These rules with other choices; a name that is none is passed over: another version's."""
+        """These rules with other choices; unknown names are ignored: another version may have written them."""
         known: dict[str, Any] = {name: is_on for name, is_on in choices.items() if name in SWITCHES}
         return replace(self, **known)
 

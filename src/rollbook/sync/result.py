@@ -1,4 +1,4 @@
-"""How a run is to be done, and what it did: counts of every kind, reasons, problems."""
+"""How a run works, and what it did: counts of every kind, reasons, problems."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def failed(district: District, error: SourceRejected) -> Sync:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a sync is to be done: only planned, approved beforehand, at another moment than now (Unix seconds).
+    """How a sync runs: only planned, approved beforehand, at another moment than now (Unix seconds).
 
     One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the
     district's name. `note` writes what the caller keeps of the run, in the same transaction; it gets the

@@ -126,7 +126,7 @@ class Employees:
         return [position(table.school.number, "support", number) for number in range(count)]
 
     def teacher_id(self, place: int) -> str:
-        """The Teacher_id of whoever holds a position today."""
+        """The Teacher_id of the person who holds a position today."""
         return self.people.teacher_id(employee(self.plan, place, self.now))
 
     def staff(self, table: Timetable, teachers: Iterable[Teacher]) -> list[Staff]:
@@ -197,7 +197,7 @@ class Employees:
 
 
 def staff_of_teacher(teacher: Teacher, title: str) -> Staff:
-    """The staff row of somebody who teaches as well: the same email, an id of its own."""
+    """The staff row of a person who teaches as well: the same email, an id of its own."""
     return Staff(
         teacher.school_id,
         f"S{teacher.teacher_id[1:]}",

@@ -77,7 +77,7 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw("schools.csv", "duplicate-id", "School_id used twice", True, _set(School_name="Another School {}")),
     Flaw("schools.csv", "missing-value", "School without a name", True, _set(**NEW_SCHOOL, School_name="")),
     Flaw("schools.csv", "bad-phone", "Phone that is no number", False, _set(School_phone="see website")),
-    Flaw("schools.csv", "unknown-value", "Grade that is none", False, _set(Low_grade="first")),
+    Flaw("schools.csv", "unknown-value", "Unknown grade", False, _set(Low_grade="first")),
     Flaw(
         "students.csv",
         "duplicate-id",
@@ -104,9 +104,9 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "students.csv", "unknown-school", "School not in schools.csv", True, _set(**NEW_STUDENT, **NO_SCHOOL)
     ),
-    Flaw("students.csv", "unknown-value", "Grade that is none", False, _set(Grade="Senior"), SINGLE_ROW),
-    Flaw("students.csv", "unknown-value", "Gender that is none", False, _set(Gender="unknown"), SINGLE_ROW),
-    Flaw("students.csv", "unknown-value", "Race that is none", False, _set(Race="Q"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Unknown grade", False, _set(Grade="Senior"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Unknown gender", False, _set(Gender="unknown"), SINGLE_ROW),
+    Flaw("students.csv", "unknown-value", "Unknown race", False, _set(Race="Q"), SINGLE_ROW),
     Flaw(
         "students.csv",
         "unknown-value",
@@ -118,7 +118,7 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "students.csv",
         "unknown-value",
-        "Language that is none",
+        "Unknown language",
         False,
         _set(Home_language="Klingon"),
         SINGLE_ROW,
@@ -223,7 +223,7 @@ FLAWS: tuple[Flaw, ...] = (
         False,
         _set(Subject="Underwater Basketry"),
     ),
-    Flaw("sections.csv", "unknown-value", "Grade that is none", False, _set(Grade="all")),
+    Flaw("sections.csv", "unknown-value", "Unknown grade", False, _set(Grade="all")),
     Flaw(
         "sections.csv",
         "bad-date",
@@ -249,7 +249,7 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "administrators.csv",
         "unknown-admin-role",
-        "Role that is none",
+        "Unknown role",
         True,
         _set(**NEW_ADMIN, Role="Wizard"),
     ),

@@ -22,6 +22,7 @@ from rollbook.errors import RemoteTrouble
 from rollbook.roster.clone import clone_redaction
 from rollbook.roster.views import narrowing, related_ids
 from rollbook.roster.views.diff import SOURCE_ROLES
+from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
 TABLE = "cloned"
@@ -75,7 +76,7 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
     )
-    for source in narrowing.SHARED:
+    for source in SOURCES:
         connection.execute(
             f"CREATE TEMP TABLE all_{source}_id AS SELECT id FROM cloned WHERE {_is_of(source)}"
         )

@@ -12,12 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rollbook.domain.access import SECURE_SYNC
-from rollbook.roster import sql_text
-
-if TYPE_CHECKING:  # a server that only serves need not load the engine
-    import duckdb
 from rollbook.contract.clever.view_spec import KINDS_OF_SCOPES, ROLES_OF_SCOPES
+from rollbook.domain.access import SECURE_SYNC
 from rollbook.domain.shares import (
     EXTENSION_PREFIX,
     FIELDS,
@@ -29,20 +25,11 @@ from rollbook.domain.shares import (
     Rule,
     Share,
 )
+from rollbook.roster import sql_text
+from rollbook.roster.views.identities import SOURCES
 
-SHARED = (
-    "schools",
-    "terms",
-    "courses",
-    "resources",
-    "students",
-    "contacts",
-    "teachers",
-    "staff",
-    "district_admins",
-    "sections",
-)
-
+if TYPE_CHECKING:  # a server that only serves need not load the engine
+    import duckdb
 
 # In the engine ---------------------------------------------------------------------------------------
 
@@ -74,7 +61,7 @@ def narrow(
         "DELETE FROM shared WHERE source = 'contacts' AND id NOT IN (SELECT contact FROM "
         f"{_CONTACTS_OF_SHARED})"
     )
-    for source in SHARED:
+    for source in SOURCES:
         is_in = f"SELECT id FROM shared WHERE source = '{source}'"
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE id IN ({is_in})"
@@ -113,7 +100,7 @@ def hide_kinds(connection: duckdb.DuckDBPyConnection, view: int, scopes: Sequenc
 
 
 def _everything() -> list[str]:
-    return [f"SELECT '{source}', id FROM all_{source}_id" for source in SHARED]
+    return [f"SELECT '{source}', id FROM all_{source}_id" for source in SOURCES]
 
 
 def _picked(share: Share) -> list[str]:

@@ -214,7 +214,7 @@ class Change(TypedDict, total=False):
 
 
 def changed(application: Application, **given: Unpack[Change]) -> Application:
-    """The application as it is to be; nothing is written. Errors: BadSetting for a value that cannot be
+    """The changed application; nothing is written. Errors: BadSetting for a value that cannot be
     used."""
     kept = {name: value for name, value in given.items() if value is not None}
     if "has_oidc" in kept:

@@ -21,7 +21,7 @@ def read(database: Database, district: District) -> Rules:
 def write(database: Database, district: District, choices: Mapping[str, bool]) -> Rules:
     """Change some of them, and return them all; they are in force from the next sync on.
 
-    Errors: BadSetting for a rule that is none, Refused for a clone, which has no files.
+    Errors: BadSetting for an unknown rule, Refused for a clone, which has no files.
     """
     for name in choices:
         if name not in SWITCHES:

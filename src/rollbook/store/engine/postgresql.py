@@ -25,7 +25,7 @@ WAITING_MAX = 24
 BUSY_SECONDS = 60.0
 # The pool tries again as soon as it is asked, not minutes after the server is back.
 RECONNECT_SECONDS = 1.0
-# Whoever writes has looked first, so what is in the way now was written at the same moment.
+# A writer has looked first, so what is in the way now was written at the same moment.
 _CONFLICTS = (
     errors.SerializationFailure,
     errors.DeadlockDetected,

@@ -2,7 +2,7 @@
 present.
 
 A commit writes only what changed: superseded versions move to `versions`, new ones take their place, events
-are published, and the district's head moves on. Whoever reads meanwhile sees the snapshot before or the one
+are published, and the district's head moves on. A reader meanwhile sees the snapshot before or the one
 after, and a commit that is cut off at any moment leaves nothing behind. A sync that is held keeps its
 snapshot and changes nothing but the district's own record.
 """

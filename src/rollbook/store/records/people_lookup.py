@@ -25,7 +25,7 @@ _SCHOOLS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may sign in: `roles` in the order in which a person of several is named."""
+    """A person who may sign in: `roles` in the order in which a person of several is named."""
 
     id: str
     name: str

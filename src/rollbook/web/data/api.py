@@ -292,7 +292,7 @@ def _narrowed(
 
 
 def route(request: Request) -> tuple[Endpoint, str] | None:
-    """The row of a path, and the id in it (blank for a list); None for a path or method that is none.
+    """The row of a path, and the id in it (blank for a list); None if the path or method is unknown.
 
     Words are matched in any case, as links spell `myStudents` in camel case while paths are documented in
     lower case.

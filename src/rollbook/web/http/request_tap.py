@@ -104,7 +104,7 @@ class RequestTap:
     # In the event loop ------------------------------------------------------------------------------
 
     def watch(self, scope: Scope, send: Send) -> Send:
-        """The `send` of a request that is to be logged, or the given one."""
+        """A `send` that logs the request, or the given one if the request is not logged."""
         path = scope["path"]
         if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES:
             return send

@@ -64,7 +64,7 @@ class Told:
 
 
 def hints(entry: Entry, reading: Reading) -> list[Told]:
-    """What is to be said about a request, at most one sentence of each row."""
+    """The hints on a request: at most one sentence of each row."""
     found = []
     for row in HINTS:
         if row.for_operators and not reading.is_operator:

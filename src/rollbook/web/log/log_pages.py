@@ -224,7 +224,7 @@ class LogPages:
 
 
 def _wanted(asked: Mapping[str, str]) -> Wanted:
-    """Errors: BadSetting for a status that is none."""
+    """Errors: BadSetting for an unknown status."""
     return Wanted.of(asked.get("application", ""), asked.get("status", ""), asked.get("path", ""))
 
 

@@ -29,7 +29,7 @@ class Wanted:
 
     @classmethod
     def of(cls, client_id: str, status: str, path: str) -> Wanted:
-        """Errors: BadSetting for a status that is none."""
+        """Errors: BadSetting for an unknown status."""
         status = status.strip().lower()
         if status and not STATUS.fullmatch(status):
             raise BadSetting(f"status: expected one such as 404, or 4xx for all of them; got {status[:20]!r}")

@@ -1,4 +1,4 @@
-"""What whoever builds an application needs to know when a sign-in link names a wrong address to return to."""
+"""What the developer of an application needs to know when a sign-in link names a wrong address to return to."""
 
 from __future__ import annotations
 

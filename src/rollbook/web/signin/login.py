@@ -86,7 +86,7 @@ def _login_address(district: District, ask: str) -> str:
 
 
 def arrive(desk: Desk, visit: Visit) -> Response:
-    """The login page of a district; to somebody who is signed in there, the portal."""
+    """The login page of a district; a person who is signed in there gets the portal."""
     with desk.database.read() as connection:
         district = _district(connection, visit)
         session = desk.session(connection, visit)
