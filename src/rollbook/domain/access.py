@@ -1,7 +1,7 @@
 """What a token may see, as one value that every read needs.
 
-A token resolves to an `Access`; the store's reads take it first and without a default, so that forgetting it
-is a type error and not a leak of pupils' data.
+A token resolves to an `Access`. The store's reads take it as their first argument, without a default: a
+forgotten `Access` is a type error, not a leak of pupils' data.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from typing import Literal
 
 from rollbook.domain.snapshot_names import NO_SNAPSHOT, SnapshotName
 
-# What a Secure Sync application is granted unless its operator says otherwise; sorted, as the API lists
-# scopes.
+# The scopes of a Secure Sync application, unless its operator sets others. Sorted, as the API lists scopes.
 SECURE_SYNC: tuple[str, ...] = (
     "read:district_admins",
     "read:districts",
@@ -25,7 +24,7 @@ SECURE_SYNC: tuple[str, ...] = (
     "read:teachers",
     "read:user_id",
 )
-# Each adds one sensitive field; a token without them gets a record that has no such key.
+# Each scope adds one sensitive field. Without the scope, records do not have the field's key.
 SENSITIVE: tuple[str, ...] = (
     "read:disability",
     "read:ell_status",
@@ -36,8 +35,8 @@ SENSITIVE: tuple[str, ...] = (
     "read:preferred_name",
     "read:section_504_status",
 )
-# What a District SSO and a Library application are granted: who logs in, and what little is needed of them
-# (protocol.md 4.1).
+# The scopes of District SSO (basic) and Library (limited) applications: who signs in, and a few fields of
+# that person (protocol.md 4.1).
 BASIC: tuple[str, ...] = (
     "read:district_admins_basic",
     "read:school_admins_basic",
@@ -60,21 +59,21 @@ SCOPES: tuple[str, ...] = tuple(sorted({*SECURE_SYNC, *SENSITIVE, *BASIC, *LIMIT
 class Access:
     """A resolved token.
 
-    `district` is the store's own number of the district, `district_id` the id on the wire, `view` the number
-    of what it sees of the district: the store holds every view as records of its own, so a read cannot reach
-    beyond it. `connection` numbers the pair of application and district; `holder` says whether a district or
-    a person holds the token.
+    `district` is the store's number of the district, `district_id` its id on the wire. `view` is the number
+    of the view that the token reads. The store keeps each view as its own records, so a read cannot reach
+    beyond it. `connection` is the number of the application in this district. `holder` is `district` or
+    `user`.
 
-    `view_mark` is drawn for the view: a restored database may give its number to another one. `head` is the
-    district's last run when the token was resolved; number 0 before the first.
+    `view_mark` is a random mark of the view, because a restored database may give the view's number again.
+    `head` is the district's last run when the token was resolved, with number 0 before the first run.
 
-    `shown_since` is the run that last changed what is shared; no state before it is shown. `connected_since`
-    is the run after which the connection began: nothing that was gone before is told of. Its events are those
-    with ids above `events_after`; None while they are off.
+    `shown_since` is the run that last changed the share: the API shows no earlier state. `connected_since` is
+    the last run before the connection began: the API never mentions records that had gone by then. The
+    connection reads the events with ids above `events_after`, or none if it is None.
 
-    `is_whole`: the token reaches every path, and records as the view holds them; all others go through
-    `contract.tiers`. A user token names its person (`user`, the id on the wire), the role of the login, who
-    authorized the application, and has a `bucket_key` of its own.
+    `is_whole`: the token reaches every path and whole records. Other tokens go through `contract.tiers`. A
+    user token also has the person's id on the wire (`user`), the `role` of the login, who authorized the
+    application (`authorized_by`), and its own `bucket_key`.
     """
 
     district: int
@@ -98,8 +97,8 @@ class Access:
 
     @property
     def bucket(self) -> str:
-        """Key of the rate limit: each token has a window of its own.
+        """Key of the rate limit: each token has its own window.
 
-        It is made of ids on the wire, as a connection's number is given again once it has ended (SQLite).
+        The key has ids of the wire, because SQLite gives the number of an ended connection again.
         """
         return f"{self.holder} {self.client_id} {self.district_id}{self.bucket_key}"

@@ -1,8 +1,8 @@
-"""When a sync looks wrong: shares of a kind that no ordinary night changes or deletes.
+"""When to hold a sync: it updates or deletes more of a kind than an ordinary night does.
 
-The documented limits: at least 75 % updated, or more than 10 % deleted, of what is stored; each can be set
-for a district and kind. The first load has none. Sections count their enrollments; courses follow sections
-and have no limit of their own.
+The documented limits are at least 75 % updated, or more than 10 % deleted, of the stored records. A district
+can set each limit for each kind. The first sync has no limits. Sections count their enrollments. Courses
+follow sections and have no limits of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 UPDATED_PERCENT = 75
 DELETED_PERCENT = 10
-# Above this share of deletions an approval must repeat the district's name.
+# Above this percentage of deletions, an approval must repeat the district's name.
 NAMED_PERCENT = 95
 GUARDED: tuple[str, ...] = (
     "schools",
@@ -29,8 +29,8 @@ NAMED: tuple[str, ...] = ("schools", "students", "teachers", "staff")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a sync does to one kind: how many records there were, and how many appear, change, vanish or are
-    left out."""
+    """What a sync does to one kind: records before the sync, then records created, updated, deleted and
+    rejected."""
 
     existing: int = 0
     created: int = 0
@@ -41,8 +41,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Limits of one kind in percent: held from `updated` on, and above `deleted`. An `updated` of 0 switches
-    that limit off."""
+    """Limits of one kind, in percent.
+
+    A sync is held if it updates at least `updated` percent, or deletes more than `deleted` percent. 0
+    switches the limit on updates off.
+    """
 
     updated: int = UPDATED_PERCENT
     deleted: int = DELETED_PERCENT
@@ -50,8 +53,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a sync is held: one kind and what would happen to it. `needs_name`: an approval must repeat the
-    district's name."""
+    """One reason why a sync is held: a kind, a verb, and how many records.
+
+    If `needs_name` is true, an approval must repeat the district's name.
+    """
 
     kind: str
     verb: str
@@ -76,7 +81,7 @@ class Reason:
 
 
 def reasons(kinds: Mapping[str, Counts], thresholds: Mapping[str, Threshold]) -> list[Reason]:
-    """Why this sync should wait for an approval; empty when it should not."""
+    """Why this sync must wait for an approval; empty if it need not wait."""
     found = []
     for kind in GUARDED:
         counts, limits = kinds.get(kind, Counts()), thresholds.get(kind, Threshold())

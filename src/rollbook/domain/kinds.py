@@ -1,7 +1,6 @@
-"""The seven kinds of record, and the five roles a user may hold.
+"""The seven kinds of record, and the five roles of a user.
 
-The order of `KINDS` is the order in which a batch of changes is published and ids are minted: parents before
-children.
+A batch of changes is published, and ids are minted, in the order of `KINDS`: parents before children.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of record: its path segment, the name of its shape in `fields`, and the words for it."""
+    """One kind of record: its path segment, its shape in `fields`, and a sentence of help."""
 
     name: str
     shape: str
@@ -37,7 +36,7 @@ KIND: dict[str, Kind] = {kind.name: kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One role of a user: its key under `roles`, its shape, and its bit in the store's role mask."""
+    """One role of a user: its key under `roles`, its shape, and its bit in the store's mask of roles."""
 
     name: str
     shape: str
@@ -55,7 +54,7 @@ ROLE: dict[str, Role] = {role.name: role for role in ROLES}
 
 
 def masks_with(role: str) -> tuple[int, ...]:
-    """Every mask of roles that one person can hold and that holds `role`.
+    """All masks that hold `role` and that one person can have.
 
     Only teacher, staff and district_admin merge in one person; students and contacts keep one role.
     """
@@ -67,7 +66,7 @@ def masks_with(role: str) -> tuple[int, ...]:
 
 
 def label(record: dict[str, Any]) -> str:
-    """What people call a record."""
+    """The name of a record, as people say it."""
     name = record.get("name") or record.get("title") or ""
     if isinstance(name, dict):
         return " ".join(part for part in (name.get("first"), name.get("last")) if part)

@@ -1,4 +1,4 @@
-"""A district's choices in how its files are read, each with the default that the documentation names."""
+"""How a district's files are read: the choices of a district, with the documented defaults."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, Final
 
 
 def _switch(text: str, *, default: bool = False) -> Any:
-    """A choice that is on or off, and what it does when it is on."""
+    """A choice that is on or off; `text` says what it does when it is on."""
     return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a district may choose; the defaults follow the documented behaviour of the API's original.
+    """The choices of a district; the defaults follow the documented behaviour of the original API.
 
     `admin_roles`   titles of the district's own administrator roles that administrators.csv may name
-    `problems_max`  how many problems a report lists one by one; all of them are counted
-    `today`         the day two-digit years of birth are read on: none of them lies in the future
+    `problems_max`  how many problems a report lists one by one; the report counts all of them
+    `today`         the day on which two-digit years of birth are read: no birthday lies after it
     """
 
     lenient_headers: bool = _switch(
@@ -61,12 +61,15 @@ class Rules:
         return {name: is_on for name, is_on in self.switches().items() if is_on != DEFAULTS[name]}
 
     def switched(self, choices: Mapping[str, bool]) -> Rules:
-        """These rules with other choices; unknown names are ignored: another version may have written them."""
+        """These rules with other choices.
+
+        Unknown names are ignored: another version may have written them.
+        """
         known: dict[str, Any] = {name: is_on for name, is_on in choices.items() if name in SWITCHES}
         return replace(self, **known)
 
 
-# What can be on or off: names, and what they do.
+# The choices by name, each with its help.
 SWITCHES: Final[Mapping[str, str]] = MappingProxyType(
     {entry.name: entry.metadata["help"] for entry in fields(Rules) if "help" in entry.metadata}
 )

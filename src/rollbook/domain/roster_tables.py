@@ -1,7 +1,9 @@
-"""The columns of the neutral roster that the cells of a file fill, by table: what a rule of a share may ask for.
+"""The columns of the neutral roster that cells of a file fill, by table: the fields that a rule of a share
+can use.
 
-The files' rows (`contract.clever.columns`) name the same columns from the other side; a test holds the two
-together. Columns that name another record (a section's school) are left out, and so are the district's own.
+The rows of the files (`contract.clever.columns`) name the same columns; a test compares the two. Columns that
+name another record, such as a section's school, are not listed here. The district's own columns are not,
+either.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a share says: everything, schools or rules; read from JSON and written as it.
+"""What a share says: everything, some schools, or rules. It is read from JSON and written as JSON.
 
-`roster.views.narrowing` makes a roster smaller by it. Source: ingest.md 4.1 and 4.2.
+`roster.views.narrowing` applies a share to a roster. Source: ingest.md 4.1 and 4.2.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 from rollbook.domain.roster_tables import CELLS
 from rollbook.errors import BadSetting
 
-# The roster tables that a rule's kind is about, and what a rule of that kind may bring along.
+# By kind of rule: the roster table that it picks from, and the tables that it may bring along.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "section": ("sections", ()),
     "student": ("students", ("sections",)),
     "teacher": ("teachers", ("sections", "students")),
-    "staff": ("staff", ("schools",)),  # or some of them, by name
+    "staff": ("staff", ("schools",)),  # or some schools, by name
     "admin": ("district_admins", ()),
 }
-# Between the values of a list, and between the roles of an administrator in their column.
+# Separates the values of a list, and the roles in an administrator's column.
 SEPARATOR = ";"
-# Operators that take a list end in this; all others take a value as it is.
+# Operators with this ending take a list. Other operators take one value, unchanged.
 LIST = "any of"
-# Columns that hold several values, by kind and field: one that fits is enough.
+# Columns with several values, as (kind, field): one matching value is enough.
 SEVERAL = (("admin", "role"),)
-# Headers of a district's own fields begin with this, and so do fields of rules.
+# Headers of a district's own columns begin with this. So do the fields of rules that use them.
 EXTENSION_PREFIX = "ext."
-# Operators of a condition.
+# The operators of a condition.
 OPERATORS = (
     "equals any of",
     "does not equal any of",
@@ -39,29 +39,28 @@ OPERATORS = (
     "starts with",
     "starts with any of",
 )
-# Operators that say what must not be, and what that is.
+# Negative operators, each with the positive one.
 NEGATED = {"does not equal any of": "equals any of", "does not contain": "contains"}
-# Bounds of a share.
+# Limits on the size of a share.
 RULES_MAX, CONDITIONS_MAX, VALUES_MAX, TEXT_MAX = 200, 50, 10_000, 1_000
-# How much of what cannot be read is shown.
+# How many characters of a wrong value a message repeats.
 SHOWN_MAX = 200
-# The district's own fields, as the headers of files name them.
+# The header of a district's own column.
 _EXTENSION = re.compile(rf"{re.escape(EXTENSION_PREFIX)}[^.\s]+")
-# What neither a cell nor the engine's text holds.
-_UNTOLD = re.compile("[\x00\ud800-\udfff]")
-# What a rule of each kind may ask for: the field as the API calls it, and the roster's column.
+# Characters that neither a cell nor the engine's text can hold.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# By kind of rule: the fields that it can use, as the API names them, each with its roster column.
 FIELDS: dict[str, dict[str, str]] = {
     kind: {"sis_id" if name == "key" else name: name for name in CELLS[source]}
     for kind, (source, _) in KINDS.items()
 }
-# The sources that shares pick from.
+# The tables that shares pick from.
 SELECTED = ("schools", *(source for source, _ in KINDS.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One filter: a field, an operator, and the values it is held against; values are compared to the
-    letter."""
+    """One filter: a field, an operator and values. The comparison is exact."""
 
     field: str
     operator: str
@@ -70,8 +69,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What matches all its conditions, of one kind; `along` names what comes with it: of staff also single
-    schools."""
+    """A rule picks the records of one kind that match all its conditions.
+
+    `along` names the tables that come with them. For staff it may also name single schools.
+    """
 
     kind: str
     conditions: tuple[Condition, ...]
@@ -80,17 +81,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share by schools (sis ids, names or ids) or by rules, of which one that matches is enough. Neither
-    shares nothing."""
+    """A share by schools (SIS ids, names or ids), or by rules: a record is shared if one rule matches.
+
+    A share with neither shares nothing.
+    """
 
     schools: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 
 def parse(given: object) -> Share | None:
-    """A share from its JSON: None (everything), {"schools": [...]} or {"rules": [{"kind", "where", "with"}]}.
+    """Read a share from JSON: None (everything), {"schools": [...]} or {"rules": [{"kind", "where",
+    "with"}]}.
 
-    A rule's `where` is a list of [field, operator, value, ...]. Errors: BadSetting says what was expected.
+    A rule's `where` is a list of [field, operator, value, ...]. Errors: BadSetting names the wrong part and
+    what was expected.
     """
     if given is None:
         return None
@@ -107,7 +112,7 @@ def parse(given: object) -> Share | None:
 
 
 def schools_named(share: Share | None) -> tuple[str, ...]:
-    """The schools that a share picks by SIS id, name or id."""
+    """The schools that a share picks, by SIS id, name or id."""
     if share is None:
         return ()
     along = (name for rule in share.rules if rule.kind == "staff" for name in rule.along if name != "schools")
@@ -115,7 +120,7 @@ def schools_named(share: Share | None) -> tuple[str, ...]:
 
 
 def as_json(share: Share | None) -> object:
-    """The share in the form that `parse` reads."""
+    """The share as JSON that `parse` reads."""
     if share is None:
         return None
     if share.schools:
@@ -141,7 +146,7 @@ def _rule(given: Any) -> Rule:
     if unknown := [name for name in given if name not in ("kind", "where", "with")]:
         raise BadSetting(f"rule: expected kind, where and with; got {_short(unknown[0])}")
     along, allowed = _texts(f"rule of {kind}: with", _list(kind, given, "with")), KINDS[kind][1]
-    # Staff may come with some of their schools: whatever is no word for something else names one.
+    # Staff may come with some of their schools: a word without another meaning is the name of a school.
     unfit = set(along) & {"sections", "students"} if kind == "staff" else set(along) - set(allowed)
     if unfit:
         raise BadSetting(
@@ -179,7 +184,7 @@ def _condition(kind: str, given: Any) -> Condition:
 
 
 def _split(where: str, values: Sequence[str]) -> tuple[str, ...]:
-    """The values of a list, of which a text may hold several; a blank text is one, for blank cells."""
+    """The values of a list. One text may hold several; a blank text stands for blank cells."""
     found = [part.strip() for text in values for part in (text.split(SEPARATOR) if text else ())]
     given = tuple(dict.fromkeys((*(part for part in found if part), *([""] if "" in values else []))))
     if not given:
@@ -188,7 +193,7 @@ def _split(where: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _texts(where: str, given: Sequence[Any]) -> tuple[str, ...]:
-    """The texts of a list, none of which is such as no cell can hold."""
+    """The texts of a list. Errors: BadSetting for too many, too long, or characters that no cell can hold."""
     if len(given) > VALUES_MAX:
         raise BadSetting(f"{where}: expected at most {VALUES_MAX} values, got {len(given)}")
     for text in given:
@@ -196,15 +201,15 @@ def _texts(where: str, given: Sequence[Any]) -> tuple[str, ...]:
             raise BadSetting(f"{where}: expected text, in quotation marks; got {_short(text)}")
         if len(text) > TEXT_MAX:
             raise BadSetting(f"{where}: expected at most {TEXT_MAX} characters, got {_short(text)}")
-        if _UNTOLD.search(text):
+        if _UNSTORABLE.search(text):
             raise BadSetting(
-                f"{where}: expected text without NUL and halves of characters; got {_short(text)}"
+                f"{where}: expected text without NUL and unpaired surrogates; got {_short(text)}"
             )
     return tuple(given)
 
 
 def _short(given: object) -> str:
-    """What was given, as a message shows it: in one line of ASCII, cut short."""
+    """A given value as a message shows it: one line of ASCII, cut at `SHOWN_MAX` characters."""
     try:
         told = ascii(given)
     except RecursionError:

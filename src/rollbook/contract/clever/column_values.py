@@ -1,7 +1,8 @@
-"""What the cells of a column may hold, as rows: accepted words with what the API shows for each, or a form.
+"""The values that the cells of a column may hold, as rows: accepted words with the API's word for each, or a
+form.
 
-These are the words of the published file specification (edition 2.1.1) and, marked so, of the help articles.
-Further spellings that exports use are left to `rollbook.roster.intake.clever.vocabulary`.
+The words are those of the published file specification (edition 2.1.1). Words from help articles are marked.
+Other spellings that exports use are in `rollbook.roster.intake.clever.vocabulary`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from rollbook.contract.clever.fields import (
 class Values:
     """One kind of value.
 
-    `words` are the accepted words in the specification's spelling, with what the API shows for each.
-    `glosses` are the words by which the specification explains them, and `examples` words of an open list.
-    All are read in any letter case. A kind with no words has a form, which `expected` names.
+    `words` are the accepted words in the specification's spelling, each with the API's word.
+    `glosses` are the words with which the specification explains them. `examples` are words of an open list.
+    All are read in any letter case. A kind without words has a form, which `expected` describes.
     """
 
     name: str
@@ -89,11 +90,11 @@ VALUES: Final[tuple[Values, ...]] = (
         {"F": "Free", "R": "Reduced", "N": "Paid"},
         {"free": "Free", "reduced": "Reduced", "no discount": "Paid"},
     ),
-    # The specification lists the names that v3.0 serves; a help article adds the others, and codes.
+    # The specification lists the names that v3.0 serves. A help article adds the other names, and codes.
     Values("language", "a language's name or code", {language.name: language.name for language in LANGUAGES}),
     Values("disability_code", "aut, db, dd, ...", {code: code for code in DISABILITIES}),
     Values("disability_type", "Autism, Deaf-blindness, ...", {name: name for name in DISABILITIES.values()}),
-    # `Other` is a help article's.
+    # `Other` comes from a help article.
     Values("phone_type", "Cell, Home, Work or Other", _themselves(PHONE_TYPES)),
     Values(
         "relationship",

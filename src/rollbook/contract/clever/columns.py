@@ -1,8 +1,7 @@
-"""The files a district sends and their columns, once, as rows; reading and checking them is left to
-`rollbook.roster`.
+"""The files that a district sends and their columns, as rows. `rollbook.roster` reads and checks them.
 
-The column lists follow the published help articles and exporters (Clever SIS files). Names of files are exact
-and lower case; headers match without regard to letter case, and space, dash and underscore are equal.
+The column lists follow the published help articles and exporters (Clever SIS files). File names are exact and
+in lower case. Headers match in any letter case; space, dash and underscore are equal.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import Final
 
 from rollbook.contract.clever.column_values import VALUE
 
-# The one column whose cells are never kept: a keyed digest takes their place as they are read.
+# The one column whose cells are never kept: a keyed digest replaces each cell as it is read.
 PASSWORD: Final = "password"  # noqa: S105 - the name of a column
-# What is trimmed from the ends of headers and values: all of Unicode's spaces, tabs and line ends, and marks
-# without a width that spreadsheets and web pages leave behind: byte order marks, zero-width spaces, joiners,
+# Characters trimmed from the ends of headers and values: all spaces, tabs and line ends of Unicode, and
+# invisible marks that spreadsheets and web pages add. Those are byte order marks, zero-width spaces, joiners,
 # and marks of the writing direction.
 SPACES: Final = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
@@ -26,8 +25,10 @@ BLANKS: Final = SPACES + "\t\n\v\f\r\u200b\u200c\u200d\u2060\ufeff" + _DIRECTION
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the SIS export; `feeds` is the roster table that its rows become, or whose lists they
-    fill."""
+    """One file of the SIS export.
+
+    `feeds` is the roster table that its rows become, or whose lists they fill.
+    """
 
     name: str
     feeds: str
@@ -38,19 +39,19 @@ class File:
 
     @property
     def table(self) -> str:
-        """The name of the table its rows are read into."""
+        """The name of the table that holds the file's rows."""
         return self.name.removesuffix(".csv")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `feeds` is the roster table and column it ends up in, if any; one that is not `read` is
-    thrown away.
+    """One column of a file.
 
-    `stand_in` is the column whose values are used, with a warning, when this one is not sent. `values` is the
-    kind of its values in `column_values`, blank for plain text. A value of a `unique` column belongs to one
-    record of the district. `link` is the file whose ids it names. A column needed `with_contact` is required
-    in a row that gives a contact.
+    `feeds` is the roster table and column that it fills, if any. A column with `read` false is thrown away.
+    `stand_in` is the column whose values are used, with a warning, if this column is not sent. `values` is
+    the kind of its values in `column_values`, blank for plain text. A value of a `unique` column belongs to
+    one record of the district. `link` is the file whose ids the column holds. A column needed `with_contact`
+    is required in each row that gives a contact.
     """
 
     file: str
@@ -111,11 +112,11 @@ WITH_CONTACT: Final = "with a contact"
 
 
 def _column(file: str, *rows: tuple[str, str | None, str, *tuple[str, ...]]) -> tuple[Column, ...]:
-    """Rows of one file; a header ending in `*` is required, in `!` deprecated, in `-` accepted and thrown
-    away, and one with `=OTHER` is replaced by the other when it is missing.
+    """The columns of one file, from short rows.
 
-    After the help come marks: `UNIQUE`, `WITH_CONTACT`, the file that the column links to, or the kind of its
-    values.
+    The end of a header says how the column is treated: `*` required, `!` deprecated, `-` accepted and thrown
+    away, `=OTHER` replaced by the column OTHER if missing. Marks follow the help: `UNIQUE`, `WITH_CONTACT`,
+    the file that the column links to, or the kind of its values.
     """
     return tuple(_row(file, *row) for row in rows)
 
@@ -407,11 +408,11 @@ def columns_of(file: str) -> tuple[Column, ...]:
 
 
 def trimmed(text: str) -> str:
-    """The text without outer blanks."""
+    """The text without the blanks at its ends."""
     return text.strip(BLANKS)
 
 
 def header_key(header: str) -> str:
-    """What two headers are compared by: case, outer blanks, and space, dash or underscore make no
-    difference."""
+    """The key by which headers are compared: in one letter case, without outer blanks; space, dash and
+    underscore are equal."""
     return trimmed(header).casefold().replace(" ", "_").replace("-", "_")

@@ -1,10 +1,12 @@
 """The 42 data paths as rows: 7 list, 7 get, 8 related-one, 20 related-many.
 
-A related path is a set of routes, and a route is a walk of hops from the record in the path to the records
-that answer. A hop reads ids either from a field of the record (`Ids`) or from a stored list (`Listed`, see
-`LISTS`). A role stands at a route where the hop is a role's own: a teaching assistant who teaches one section
-and studies in another must not see the wrong people as "mystudents", so both ends of such a walk name the
-role they mean.
+A related path has one or more routes. A route is a walk of hops, from the record in the path to the records
+in the answer. A hop reads ids from a field of the record (`Ids`) or from a stored list (`Listed`, see
+`LISTS`).
+
+A route names a role if its hop is for that role only. Example: a teaching assistant teaches one section and
+studies in another. "mystudents" must not list the people of the wrong section, so both ends of this walk name
+the role.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ Shape = Literal["list", "get", "one", "many"]
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Ids that stand in the records of a kind: `path` leads to an id, a list of ids, or a list of objects
-    that hold one."""
+    """Ids inside the records of a kind.
+
+    `path` leads to an id, a list of ids, or a list of objects with an id.
+    """
 
     kind: str
     path: tuple[str, ...]
@@ -28,7 +32,7 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Ids that stand in a stored list of that name, one list for each record at its owner's side."""
+    """Ids in a stored list of this name; each owner record has one list."""
 
     name: str
 
@@ -38,8 +42,10 @@ Hop = Ids | Listed
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One walk from the record in the path; `role` is what the answering users are to it, `primary` their
-    home school's."""
+    """One walk from the record in the path.
+
+    `role` is the role of the answering users towards that record. `primary` counts only their primary school.
+    """
 
     hops: tuple[Hop, ...]
     role: str | None = None
@@ -48,7 +54,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One path of the API and all that its handler needs to know. Each row equals itself alone."""
+    """One path of the API, with all that its handler needs to know. Rows are compared by identity."""
 
     path: str
     operation: str
@@ -64,12 +70,12 @@ class Endpoint:
 
     @property
     def tail(self) -> str:
-        """Last segment of a related path, such as `mystudents`."""
+        """The last segment of a related path, such as `mystudents`."""
         return self.path.rpartition("/")[2]
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the query parameters it reads, in the published order; all others are ignored."""
+        """The query parameters that the path reads, in the published order. It ignores all others."""
         limit = ("limit", self.has_paging)
         filters = (("role", bool(self.roles)), ("primary", self.has_primary))
         named = (
@@ -167,7 +173,7 @@ _MANY = (
         Route((Listed("schools.teachers"),), role="teacher", primary=False),
         Route((Listed("schools.home_students"),), role="student", primary=True),
         Route((Listed("schools.home_teachers"),), role="teacher", primary=True),
-        # Staff have no primary school: they stay in the list under primary=true.
+        # Staff have no primary school, so primary=true keeps them in the list.
         Route((Listed("schools.staff"),), role="staff"),
         roles=("staff", "student", "teacher"),
         has_primary=True,
@@ -205,7 +211,7 @@ _MANY = (
         Route((_ids("users", "roles", "student", "school"),), primary=True),
         Route((_ids("users", "roles", "teacher", "school"),), primary=True),
         Route((_ids("users", "roles", "staff", "schools"),)),
-        # A contact's schools are those of the related students.
+        # A contact's schools are the schools of the related students.
         Route((_RELATED, _ids("users", "roles", "student", "schools")), primary=False),
         Route((_RELATED, _ids("users", "roles", "student", "school")), primary=True),
         has_primary=True,
@@ -224,14 +230,13 @@ _MANY = (
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (*_TOP, *_GET, *_ONE, *_MANY)
-# The Events API: one list and one get.
+# The Events API: one list path and one get path.
 EVENTS: tuple[Endpoint, ...] = (
     Endpoint("/events", "getEvents", "list", "events", "events", has_paging=True, has_record_types=True),
     Endpoint("/events/{id}", "getEvent", "get", "events", "events"),
 )
 
-# Every list that a hop reads: each is stored with the roster and versioned like a record, under the id of its
-# owner.
+# Every list that a hop reads. A list is stored and versioned like a record, under its owner's id.
 LISTS: tuple[str, ...] = tuple(
     sorted(
         {
@@ -244,8 +249,8 @@ LISTS: tuple[str, ...] = tuple(
     )
 )
 
-# The links of a single record, in the recorded order: a link's words are those of the path (`myStudents` in
-# camel case).
+# The links of a single record, in the recorded order. A link's name is the path's, in camel case
+# (`myStudents`).
 LINKS: dict[str, tuple[str, ...]] = {
     "districts": (),
     "schools": ("district", "sections", "users", "terms", "courses"),
@@ -255,7 +260,7 @@ LINKS: dict[str, tuple[str, ...]] = {
     "resources": ("courses", "sections", "users"),
     "events": (),
 }
-# A user's links follow from the roles held; a user of several roles has the union, in this order.
+# A user's links follow from the roles. A user with several roles has the links of all of them, in this order.
 USER_LINKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("district", ("student", "teacher", "staff", "district_admin", "contact")),
     ("sections", ("student", "teacher", "staff", "contact")),

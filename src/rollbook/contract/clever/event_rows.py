@@ -1,8 +1,8 @@
-"""Events: the verbs, the order in which one batch is published, and what an event shows of a record.
+"""Events: the verbs, the order in which a batch is published, and the form of a record in an event.
 
-The documented order (events API): what is created or updated comes parents first, what is deleted comes
-children first. A person of several roles stands at the first of them that is tied to schools, so that no
-event names a school before the school exists.
+The documented order (events API): created and updated records are published parents first, deleted records
+children first. A person with several roles stands at the first role in `ORDER` that has schools, so no event
+names a school before that school exists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rollbook.domain.kinds import KINDS, ROLE
 VERBS = ("created", "updated", "deleted")
 TYPES = tuple(f"{kind.name}.{verb}" for kind in KINDS for verb in VERBS)
 
-# Kind, and for users the role, in the order of publishing.
+# The order of publishing: a kind and, for users, a role.
 ORDER: tuple[tuple[str, str | None], ...] = (
     ("districts", None),
     ("users", "district_admin"),
@@ -29,16 +29,18 @@ ORDER: tuple[tuple[str, str | None], ...] = (
     ("sections", None),
     ("users", "staff"),
 )
-# The order in which a record's place is looked for: an administrator who also teaches names schools, and
-# stands with teachers.
+# The order in which a record's place is looked for. An administrator who also teaches has schools, and stands
+# with the teachers.
 PLACES = tuple(sorted(enumerate(ORDER), key=lambda entry: entry[1][1] == "district_admin"))
 DATES = ("created", "last_modified", "updated")
 CONTACT = "district_contact"
 
 
 def rank(kind: str, roles: int, verb: str) -> int:
-    """Place of an event in its batch; a smaller one is published first, and a person of no role that we know
-    last."""
+    """The place of an event in its batch: a smaller rank is published first.
+
+    People without a known role come last.
+    """
     fits = (
         place for place, (name, role) in PLACES if name == kind and (role is None or ROLE[role].bit & roles)
     )
@@ -47,10 +49,10 @@ def rank(kind: str, roles: int, verb: str) -> int:
 
 
 def shown(kind: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The record as an event shows it; the recorded wire differs there from the Data API (data-model.md 1.6).
+    """The record as an event shows it. The recorded events differ from the Data API (data-model.md 1.6).
 
     A student's role has no inner email, and a contact's role has the keys of version 2 as well. A cloned
-    record may lack what ours always have, or say null.
+    record may lack fields that ours always have, or hold null.
     """
     if kind != "users" or not record.get("roles"):
         return record
@@ -70,11 +72,11 @@ def shown(kind: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def previous_attributes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Old values of what differs, empty when only dates do.
+    """The old values of the fields that differ; empty if only dates differ.
 
-    Nested are only `ext` and a user's `roles.<role>`; `name`, `location` and lists are given whole
-    (recorded), a resource's list of roles among them. What was not there before is "", [] or {} by the type
-    of what is there now; null is nowhere on the wire.
+    Only `ext` and a user's `roles.<role>` are nested. `name`, `location` and lists, also a resource's list of
+    roles, are given whole (recorded). A field that was absent before is "", [] or {}, by the type of its new
+    value; the wire never has null.
     """
     nested = {name for name in ("ext", "roles") if _is_map(before.get(name)) and _is_map(after.get(name))}
     changed = _old_leaves(before, after, without=(*DATES, *nested))
@@ -114,11 +116,10 @@ def _old_leaves(
 def veiled(
     kind: str, previous: dict[str, Any], hidden: Collection[str], hidden_roles: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Previous attributes in which hidden fields (such as `student.dob`) are named, and what they held is not
-    told.
+    """The previous attributes, with the values of hidden fields (such as `student.dob`) made blank.
 
-    Neither is what `hidden_roles` held, nor the name and email that came with them. A district's contact is a
-    person, who may not be shared any more: whom it named before is never told.
+    Values of `hidden_roles` are blanked as well, with the name and email that came with such a role. So is a
+    district's former contact: this person may no longer be shared.
     """
     if kind == "districts" and CONTACT in previous:
         return {**previous, CONTACT: {}}
@@ -139,7 +140,7 @@ def veiled(
 
 
 def roles_gone(kind: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """The roles that a person had and has no more."""
+    """The roles that a person had before and has no longer."""
     return (
         [role for role in before.get("roles") or {} if role not in (after.get("roles") or {})]
         if kind == "users"
@@ -152,7 +153,7 @@ def _blanked(role: str, held: dict[str, Any], hidden: Collection[str]) -> dict[s
 
 
 def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str, Any]:
-    """A record of an earlier moment, without fields that are hidden now."""
+    """An earlier record, without the fields that are hidden now."""
     if kind != "users":
         return {
             name: value for name, value in record.items() if f"{kind.removesuffix('s')}.{name}" not in hidden
@@ -169,14 +170,18 @@ def cut(kind: str, record: dict[str, Any], hidden: Collection[str]) -> dict[str,
 
 
 def _hides_email(roles: Collection[str], hidden: Collection[str]) -> bool:
-    """Whether the email beside the roles is a hidden field of one of them: only people of a single role have
-    such fields."""
+    """Whether the email beside the roles is hidden.
+
+    Only a person with a single role has fields that can hide it.
+    """
     return any(f"{role}.email" in hidden for role in roles)
 
 
 def schools_of(kind: str, record: dict[str, Any]) -> list[str]:
-    """Ids of the schools by which an event is found: a record's own, or all of a person's. Other kinds have
-    none."""
+    """The school ids by which an event is found: the record's own school, or all schools of a person.
+
+    Other kinds have none.
+    """
     if kind == "schools":
         return [record["id"]]
     if kind == "sections":

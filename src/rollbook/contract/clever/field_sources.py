@@ -1,11 +1,11 @@
-"""Which columns of a district's files end up in which field of a record."""
+"""Which columns of a district's files fill which field of a record."""
 
 from __future__ import annotations
 
 from rollbook.contract.clever.columns import COLUMNS, FILES, Column
 from rollbook.contract.clever.fields import Field
 
-# The roster tables whose columns the fields of a shape are copied from.
+# The roster tables that fill the fields of each shape.
 TABLES: dict[str, tuple[str, ...]] = {
     "School": ("schools",),
     "Location": ("schools", "students"),
@@ -30,7 +30,7 @@ _OLD = {file.name for file in FILES if file.deprecated}
 
 
 def columns_of_field(shape: str, field: Field) -> list[Column]:
-    """The columns of today's files that end up in the field; none for a field that is derived."""
+    """The columns of the current files that fill the field; empty for a derived field."""
     if field.of:
         return []
     fed = {f"roster_{table}.{field.column or field.name}" for table in TABLES.get(shape, ())}

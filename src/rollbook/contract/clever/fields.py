@@ -1,9 +1,9 @@
-"""Every field of every record, once: its type, words, promises, scope, and the roster column that fills it.
+"""Every field of every record, as a row: type, words, promises, scope, and the roster column that fills it.
 
-A shape is a named tuple of fields. From these rows come the JSON that a sync stores, the OpenAPI document,
-the reference pages and the tests. Sources: the published OpenAPI files for names, enums and flags; recorded
-answers of the real API for what is really on the wire (`ABSENT` marks what the files list and the wire never
-shows).
+A shape is a named tuple of fields. The JSON that a sync stores, the OpenAPI document, the reference pages and
+many tests are made from these rows. Sources: the published OpenAPI files for names, enums and flags; recorded
+answers of the real API for the fields that it really sends. `ABSENT` marks a field that the files list and
+the wire never has.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from importlib.resources import files
 
 
 class Promise(Flag):
-    """What the API promises of a field."""
+    """What the API promises about a field."""
 
     NONE = 0
     GUARANTEED = auto()  # always has a value
     NULLABLE = auto()  # may be "" or absent; never null on the wire
     VALIDATED = auto()  # its form is checked before it is served
-    ABSENT = auto()  # in the published files, never on the wire: we leave it out, too
+    ABSENT = auto()  # in the published files, never on the wire: left out here, too
 
 
 G, N, V, ABSENT = Promise.GUARANTEED, Promise.NULLABLE, Promise.VALIDATED, Promise.ABSENT
 NONE = Promise.NONE
 
 
-# The first version of the API that is served.
+# The first version of the API that this server speaks.
 FIRST = "3.0"
 
 
 def number(version: str) -> tuple[int, ...]:
-    """A version as numbers, which compare as versions do."""
+    """A version as a tuple of numbers, which compare in the order of versions."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -41,11 +41,11 @@ def number(version: str) -> tuple[int, ...]:
 class Field:
     """One field of a shape.
 
-    `type` is string, boolean, object or array; `of` names the shape of an object, or of the items of an array
-    (None: strings). `column` is the roster column copied into it (see `rollbook.contract.clever.columns` for
-    the CSV header that feeds it); None: the value is derived. `scope` is the extra scope a token needs to see
-    it; `since` the first version of the API that has it. `published`: the first version's files name it.
-    `later`: a version whose files name it, too, and the words that it has from there on.
+    `type` is string, boolean, object or array. `of` is the shape of an object, or of an array's items (None:
+    strings). `column` is the roster column that is copied into the field (`rollbook.contract.clever.columns`
+    has its CSV header); None: the value is derived. `scope` is the extra scope that a token needs to see the
+    field. `since` is the first API version with the field. `published`: the first version's files list the
+    field. `later`: another version whose files list it, and its words from that version on.
     """
 
     name: str
@@ -71,11 +71,11 @@ class Field:
         return number(self.since) <= number(version)
 
     def is_published(self, version: str) -> bool:
-        """Whether the published files of a version have the field."""
+        """Whether the published files of a version list the field."""
         return self.is_in(version) and (self.published or self._is_later(version))
 
     def words(self, version: str) -> tuple[str, ...]:
-        """The words that a version has for the field's values; none where any text may stand."""
+        """The words for the field's values in a version; empty if any text is allowed."""
         return self.later[1] if self.later and self._is_later(version) else self.enum
 
     def differs_in(self, version: str) -> bool:
@@ -91,7 +91,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A home language: its name and code as served, the codes also accepted, and whether v3.0 knows it."""
+    """A home language: its served name and code, the other accepted codes, and whether v3.0 has it."""
 
     name: str
     code: str

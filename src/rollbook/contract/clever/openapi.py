@@ -1,9 +1,8 @@
-"""The OpenAPI 3.1 document of the API, made from the rows: which paths, parameters and fields there are, is
-not said here.
+"""The OpenAPI 3.1 document of the API, made from the rows of paths, parameters and fields.
 
-A client generated from it reads what is really on the wire: fields that the server never sends are left out,
-keys are required only where a value is guaranteed, and nothing is null. (A record that was cloned from
-another server is kept as that one gave it.)
+A client that is generated from it can read everything on the wire. Fields that the server never sends are
+left out, keys are required only where a value is guaranteed, and nothing is null. A record that was cloned
+from another server keeps that server's form.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ served. A field that needs a scope is left out of every record for a token witho
 Lists are pages in ascending order of ids. Follow the `next` link until there is none. An unknown parameter is ignored."""
 
 
-# The kinds of record, and events, which are served like one.
+# The kinds of record, and events: events are served like records.
 SERVED: tuple[Kind, ...] = (
     *KINDS,
     Kind("events", "Event", "A published change of a record; for applications that have them on."),
@@ -55,8 +54,10 @@ _SERVED = {kind.name: kind for kind in SERVED}
 
 
 def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object]:
-    """The document for one version of the API, as plain JSON values; the paths are relative to
-    `server_url`."""
+    """The document for one version of the API, as plain JSON values.
+
+    Its paths are relative to `server_url`.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,8 +85,8 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
 
 
 def fields_of(shape: str, version: str) -> tuple[Field, ...]:
-    """The fields of a shape that this version of the API serves, with its words; none for a shape that a
-    later version brings."""
+    """The fields of a shape in this version of the API, with its words; empty if only a later version has the
+    shape."""
     return tuple(
         replace(field, enum=field.words(version))
         for field in SHAPES[shape]
@@ -94,12 +95,12 @@ def fields_of(shape: str, version: str) -> tuple[Field, ...]:
 
 
 def is_certain(field: Field) -> bool:
-    """Whether every record has the field, with a value: guaranteed, and not nullable for all that."""
+    """Whether every record has the field, with a value: it is guaranteed and not nullable."""
     return Promise.GUARANTEED in field.promise and Promise.NULLABLE not in field.promise
 
 
 def marks(field: Field) -> tuple[str, ...]:
-    """The words for what is promised of a field: some of guaranteed, nullable, validated."""
+    """The promises about a field: some of guaranteed, nullable, validated."""
     return tuple(word for promise, word in _MARKS if promise in field.promise)
 
 
@@ -117,7 +118,7 @@ def _object(required: Iterable[str], properties: dict[str, Schema], description:
 
 
 def _schemas(version: str) -> Schema:
-    # The title repeats the name: a viewer shows it where a shape is one of several, instead of a bare number.
+    # The title repeats the name: viewers show it for one of several shapes, in place of a number.
     named = sorted(
         [*_shapes(version), *_EVENT_SCHEMAS.items(), *_answers(), *_ERRORS.items(), *_sign_in_shapes()]
     )
@@ -158,7 +159,7 @@ def _type(field: Field) -> Schema:
     if field.type == "array":
         return {"type": "array", "items": _ref("schemas", field.of) if field.of else _text(field)}
     if field.type == "object":
-        # A map without a shape is `ext`: the district chooses its keys, and every value is text.
+        # A map without a shape is `ext`: the district chooses the keys, and every value is text.
         return (
             _ref("schemas", field.of)
             if field.of
@@ -168,7 +169,7 @@ def _type(field: Field) -> Schema:
 
 
 def _text(field: Field) -> Schema:
-    """A string; only one that is never blank may be held to a format, which "" would break."""
+    """A string. Only a string that is never blank has a format, because "" would break the format."""
     if field.enum:
         return {"type": "string", "enum": list(field.enum)}
     if is_certain(field) and field.type == "string":
@@ -282,7 +283,7 @@ def _paths(version: str) -> Schema:
 
 
 def address(row: Endpoint | SignInOperation, version: str) -> str:
-    """The whole path of a row, below the version's where it has one."""
+    """The whole path of a row, with the version if the path has one."""
     has_version = isinstance(row, Endpoint) or row.is_versioned
     return f"/v{version}{row.path}" if has_version else row.path
 
@@ -332,7 +333,7 @@ def _success(row: Endpoint) -> Schema:
     page = _ref("schemas", f"{shape}sResponse")
     if not row.has_count:
         return _answer("A page.", page)
-    # One schema, so that a typed client reads a page without asking which of two it got.
+    # There is one schema, so a typed client reads a page without asking which of two forms it got.
     described = "A page. A request with `count=true` is answered with a `CountResponse` instead (`x-count`)."
     return {**_answer(described, page), "x-count": {"schema": _ref("schemas", "CountResponse")}}
 

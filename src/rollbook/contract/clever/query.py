@@ -1,6 +1,6 @@
-"""What a request asks of an endpoint: its query string checked against the row, and the links of the answer.
+"""What a request asks of an endpoint: its query string, checked against the row, and the links of the answer.
 
-Everything here happens before the database is touched: a bad `limit` never opens a connection.
+All of this happens before the database is used: a bad `limit` never opens a connection.
 """
 
 from __future__ import annotations
@@ -21,25 +21,28 @@ from rollbook.errors import BadParameter, TooLarge
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 10_000
 LAST = "last"
-# Our own, opt-in: on /events, the full difference from a kept snapshot to now instead of the feed.
+# Rollbook's own parameter, opt-in: /events then gives the full difference from a kept snapshot to now, not
+# the feed.
 SINCE_SNAPSHOT = "since_snapshot"
-# The one parameter that takes several values.
+# The one parameter with several values.
 RECORD_TYPE = "record_type"
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
-# Parameters that hold a position.
+# The parameters that hold a position in a list.
 CURSORS = ("starting_after", "ending_before")
-# A parameter that holds a position, and the id in it.
+# The name of a position parameter, and the id in it.
 Cursor = tuple[str, str]
-# What follows the name of a list where clients write one as `role[]` (PHP, axios) or `role[0]` (Typhoeus).
+# Clients write lists as `role[]` (PHP, axios) or `role[0]` (Typhoeus): this is the part after the name.
 _INDEX = re.compile(r"\[[0-9]*\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked query: a position (`after` or `before` an id; `before` may be `last`), a size, and
-    filters."""
+    """A checked query: a position, a size and filters.
+
+    The position is `after` or `before` an id; `before` may also be `last`.
+    """
 
     limit: int = LIMIT_DEFAULT
     after: str | None = None
@@ -53,7 +56,7 @@ class Query:
 
     @property
     def cursor(self) -> Cursor | None:
-        """The cursor that the query goes on with; None at an end of the list."""
+        """The cursor from which the query goes on; None at either end of the list."""
         if self.after:
             return "starting_after", self.after
         return ("ending_before", self.before) if self.before and self.before != LAST else None
@@ -71,9 +74,9 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
     """Check the raw query string against the endpoint's row. Parameters that the row does not name are
     ignored.
 
-    A parameter with an empty value is as good as absent; of a repeated one the last counts. `role[]` and
-    `role[0]` are `role`. Errors: BadParameter (400) names the parameter and what was expected; TooLarge (413)
-    for a limit above 10,000.
+    A parameter with an empty value counts as absent. The last value of a repeated parameter counts. `role[]`
+    and `role[0]` mean `role`. Errors: BadParameter (400) names the parameter and what was expected; TooLarge
+    (413) for a limit above 10,000.
     """
     if not raw:
         return _PLAIN
@@ -82,8 +85,8 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
     if not given:
         return _PLAIN
     if given.get("count") == "true":
-        # `count` is documented as not combinable: it counts all that the token sees. `role` is honoured all
-        # the same.
+        # The documentation says that `count` cannot be combined: it counts all records that the token sees.
+        # `role` works with it all the same.
         return Query(count=True, role=_role(endpoint, given))
     after = _cursor("starting_after", given.get("starting_after"))
     before = _cursor("ending_before", given.get("ending_before"))
@@ -106,8 +109,10 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
 
 
 def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
-    """The same for a user token, to which paging means nothing: it gets all that is in its scope (protocol.md
-    2.4)."""
+    """Check a user token's query.
+
+    Paging has no meaning for it: it gets everything in its scope (protocol.md 2.4).
+    """
     kept = (part for part in raw.split("&") if name_of(part) not in ("limit", "count", *CURSORS))
     return replace(parse(endpoint, "&".join(kept)), limit=LIMIT_MAX)
 
@@ -119,25 +124,25 @@ def _known(endpoint: Endpoint) -> frozenset[str]:
 
 
 def name_of(part: str) -> str:
-    """The name of the parameter in `name=value`, without the index of a list."""
+    """The parameter's name in `name=value`, without a list index."""
     return _decoded(part.partition("=")[0]).partition("[")[0]
 
 
 def _decoded(text: str) -> str:
-    """The text without its encoding, which most texts do not have."""
+    """The decoded text. Most texts are not encoded."""
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def names(raw: str, name: str) -> bool:
-    """Whether a raw query string names a parameter, however its letters are encoded."""
+    """Whether a raw query string names a parameter, in any encoding of its letters."""
     return bool(raw) and any(name_of(part) == name for part in raw.split("&"))
 
 
 def values_of(raw: str, known: Collection[str]) -> dict[str, list[str]]:
-    """The values of each known parameter, in their order; empty ones are left out.
+    """The values of each known parameter, in their order; empty values are left out.
 
-    Errors: BadParameter for brackets that are no index, and for a list of values where one is expected: a
-    filter that cannot be carried out is never dropped silently.
+    Errors: BadParameter for brackets without an index, and for a list where one value is expected. A filter
+    that cannot be applied is never silently dropped.
     """
     values: dict[str, list[str]] = {}
     for part in raw.split("&"):
@@ -162,7 +167,7 @@ def _limit(text: str | None) -> int:
     digits = text.lstrip("0")
     if not digits or not _DIGITS.fullmatch(text):
         raise BadParameter(f"limit: expected a whole number from 1 to {LIMIT_MAX}, got {text[:40]!r}")
-    # Compared by length first: a number may be as long as a query string, and int() refuses the longest.
+    # Compare lengths first: a number may be as long as a query string, and int() refuses very long ones.
     if len(digits) > len(str(LIMIT_MAX)) or int(digits) > LIMIT_MAX:
         raise TooLarge("Request entity too large")
     return int(digits)
@@ -209,7 +214,10 @@ def _primary(given: dict[str, str]) -> bool:
 
 
 def _record_types(values: list[str]) -> tuple[str, ...]:
-    """Kinds of record: the parameter may be repeated, and a value may hold several, separated by commas."""
+    """Kinds of record.
+
+    The parameter may be repeated, and each value may hold several kinds, separated by commas.
+    """
     kinds = tuple(kind.strip() for value in values for kind in value.split(",") if kind.strip())
     for kind in kinds or values:
         if kind not in KIND:
@@ -218,16 +226,16 @@ def _record_types(values: list[str]) -> tuple[str, ...]:
 
 
 def link(rel: str, uri: str) -> str:
-    """One link as JSON text; the uri may hold whatever a client sent."""
+    """One link as JSON text. `uri` may hold any text that a client sent."""
     return f'{{"rel":"{rel}","uri":{encode_basestring_ascii(uri)}}}'
 
 
 def page_links(path: str, raw: str, query: Query, first: str | None, last: str | None, has_more: bool) -> str:
     """The links of a list page, as JSON text: self, then prev, then next, as recorded.
 
-    `first` and `last` are the ids of the page's ends, None on an empty page; `has_more` says that the page is
-    full and records follow it in its own direction. A page reached with a cursor has a link back even when
-    nothing is there; an empty page leads back to where it was asked from.
+    `first` and `last` are the first and last id of the page, None if it is empty. `has_more` says that the
+    page is full and more records follow in its direction. A page reached with a cursor always has a link
+    back, even if nothing is there. An empty page links back to the position it was asked from.
     """
     links = [link("self", f"{path}?{raw}" if raw else path)]
     rest = "&".join(part for part in raw.split("&") if part and name_of(part) not in CURSORS)
@@ -246,9 +254,9 @@ def page_links(path: str, raw: str, query: Query, first: str | None, last: str |
 
 
 def cursors(query: Query, first: str | None, last: str | None) -> tuple[Cursor, ...]:
-    """The cursors with which a client may go on from a page, by its links or by its ends; arguments as for
+    """The cursors with which a client may go on from a page, by its links or its end ids; arguments as for
     `page_links`."""
-    is_first = query.cursor is None and query.before is None  # nothing lies before it
+    is_first = query.cursor is None and query.before is None  # nothing is before this page
     ends = (
         ("ending_before", None if is_first else first or query.after),
         ("starting_after", last or query.before),
@@ -257,10 +265,10 @@ def cursors(query: Query, first: str | None, last: str | None) -> tuple[Cursor, 
 
 
 def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozenset[str] = frozenset()) -> str:
-    """The links of a single record, as JSON text; `prefix` is the version part of the path (`/v3.0`).
+    """The links of a single record, as JSON text.
 
-    `roles` is the role mask of a user, 0 for other kinds; `missing` names links that lead nowhere for this
-    record.
+    `prefix` is the version part of the path (`/v3.0`). `roles` is the role mask of a user, 0 for other kinds.
+    `missing` names the links that lead to nothing for this record.
     """
     path = f"{prefix}/{kind}/{id_}"
     tails = _user_tails(roles) if kind == "users" else LINKS[kind]

@@ -1,5 +1,7 @@
-"""Which fields of a record hold ids of other records: from the paths that walk along them, and the fields that
-no path needs."""
+"""Which fields of a record hold ids of other records.
+
+They follow from the paths that walk along them, plus a few fields that no path uses.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ from rollbook.domain.kinds import KIND, KINDS
 
 @dataclass(frozen=True, slots=True)
 class FieldLink:
-    """A field of `kind` that holds an id, or ids, of `target`; `path` leads to it through the record."""
+    """A field of `kind` that holds an id, or ids, of `target`.
+
+    `path` leads to the field inside the record.
+    """
 
     kind: str
     path: tuple[str, ...]
@@ -24,7 +29,7 @@ class FieldLink:
 
 
 def _target(hop: Hop | None, returns: str) -> str:
-    """The kind at which a hop begins, which is where the one before it led; `returns` behind the last."""
+    """The kind where a hop begins, that is where the hop before it ended; `returns` after the last hop."""
     if hop is None:
         return returns
     owner = hop.kind if isinstance(hop, Ids) else hop.name.partition(".")[0]
@@ -42,12 +47,12 @@ def _walked() -> set[FieldLink]:
 
 
 def _of_districts() -> set[FieldLink]:
-    """Every kind but the district's own has the district's id."""
+    """Every kind except districts has the district's id."""
     owned = (kind for kind in KINDS if any(row.name == "district" for row in SHAPES[kind.shape]))
     return {FieldLink(kind.name, ("district",), "districts") for kind in owned}
 
 
-# No path walks along these.
+# No path walks along these fields.
 _UNWALKED = {FieldLink("sections", ("teacher",), "users")}
 
 FIELD_LINKS: tuple[FieldLink, ...] = tuple(
@@ -59,8 +64,7 @@ FIELD_LINKS: tuple[FieldLink, ...] = tuple(
 
 
 def by_path_alone() -> tuple[tuple[str, str], ...]:
-    """Pairs of kinds that one step of a path leads between, though no field of either holds an id of the
-    other."""
+    """Pairs of kinds that one step of a path connects although neither has a field with the other's id."""
     joined = {frozenset((link.kind, link.target)) for link in FIELD_LINKS}
     return tuple(
         (row.source, row.returns)

@@ -1,8 +1,8 @@
-"""What is left of v2.1: a person who has signed in, in the form that version had for each role.
+"""The remaining part of v2.1: a person who has signed in, in that version's form for each role.
 
-v2.1 had a kind for each role. Its ids are the ids of roles, `legacy_id` in v3.0; a student has one id in both.
-Only sign-in clients still ask for it, so that a user token reaches its own person and nothing else is there.
-Source: protocol.md 2.1.
+v2.1 had a kind for each role. Its ids were the ids of roles, `legacy_id` in v3.0; a student has the same id
+in both. Only sign-in clients still use v2.1, so a user token reaches its own person, and no other path
+exists. Source: protocol.md 2.1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rollbook.contract.clever.endpoints import Endpoint
 from rollbook.domain.access import Access
 
 VERSION = "v2.1"
-# The kind in the path of each role that signs in, and what `type` says.
+# For each role that signs in: its kind in the path, and its value of `type`.
 KINDS = {
     "student": ("students", "student"),
     "teacher": ("teachers", "teacher"),
@@ -27,18 +27,18 @@ RECORDS = {
     kind: Endpoint(f"/{VERSION}/{kind}/{{id}}", "getUser", "get", kind, "users") for kind in ROLE_OF_KIND
 }
 ROWS = (ME, *RECORDS.values())
-# What every role has beside the fields of its own.
+# The fields of every role, besides its own fields.
 _SHARED = ("created", "district", "email", "last_modified", "name")
 
 
 def id_of(user: Mapping[str, Any], role: str) -> str:
-    """The id of one role of a user's record; blank if the user has not that role."""
+    """The id of one role of a user; blank if the user does not have the role."""
     held = user.get("roles", {}).get(role)
     return "" if held is None else str(held.get("legacy_id") or user["id"])
 
 
 def record(user: Mapping[str, Any], role: str) -> dict[str, Any]:
-    """The record of one role, made of a user's: what all roles share, and the role's fields beside it."""
+    """The v2.1 record of one of a user's roles: the fields that all roles share, and the role's own fields."""
     shared = {name: user[name] for name in _SHARED if name in user}
     held = {name: value for name, value in user["roles"][role].items() if name != "legacy_id"}
     return {"id": id_of(user, role), **shared, **held}
@@ -50,7 +50,7 @@ def address(user: Mapping[str, Any], role: str) -> str:
 
 
 def me(access: Access, user: Mapping[str, Any], district_path: str) -> dict[str, Any]:
-    """Whose token it is. `self` has no version; a login that a teacher has allowed names no district."""
+    """The person of the token. `self` has no version; a login that a teacher allowed names no district."""
     type_ = KINDS[access.role][1]
     links = [("self", "/me"), ("canonical", address(user, access.role))]
     data = {"id": id_of(user, access.role), "type": type_, "authorized_by": access.authorized_by}

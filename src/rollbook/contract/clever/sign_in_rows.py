@@ -1,8 +1,8 @@
 """The paths beside the records, as rows: who is signed in (Identity), and how an application gets a token
 (OAuth).
 
-From these rows come their part of the OpenAPI document, the reference pages and the Explorer. Sources:
-protocol.md 1 to 3. How each path is answered is left to `rollbook.web.oauth` and `rollbook.web.data`.
+Their part of the OpenAPI document, the reference pages and the Explorer are made from these rows. Sources:
+protocol.md 1 to 3. `rollbook.web.oauth` and `rollbook.web.data` answer the paths.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Literal
 
 from rollbook.contract.clever.fields import NONE, Field, G, N, V
 
-# What a request carries to say who asks: a person's token, any token, or an application's id and secret.
+# How a request says who asks: by a person's token, by any token, or by an application's id and secret.
 Credential = Literal["user token", "token", "client", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter, in the address (`query`) or in the form that is sent (`form`)."""
+    """One parameter, in the address (`query`) or in the body's form (`form`)."""
 
     name: str
     help: str
@@ -29,10 +29,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class SignInOperation:
-    """One operation; `answer` is the shape of a good answer, blank for one that leads a browser on.
+    """One operation.
 
-    `failures` are (status, name of the answer in the OpenAPI document). `is_limited`: requests count against
-    the rate limit. `is_versioned`: the path stands below the version's.
+    `answer` is the shape of a good answer, blank if the answer is a redirect or a page. `failures` are pairs
+    of status and name of the answer in the OpenAPI document. `is_limited`: requests count against the rate
+    limit. `is_versioned`: the path begins with the version.
     """
 
     path: str
@@ -49,7 +50,7 @@ class SignInOperation:
     help: str = ""
 
 
-# The headings under which they stand.
+# The headings of the operations.
 TAGS: tuple[tuple[str, str], ...] = (
     ("Identity", "Who is signed in, for the holder of a user token."),
     ("OAuth", "How an application gets its tokens, and what a token is for."),
@@ -88,7 +89,7 @@ _EXCHANGE = (
     Parameter("code_verifier", "PKCE (RFC 7636): the answer to the challenge.", "form"),
 )
 _LIST_TOKENS = (
-    Parameter("owner_type", "Nothing but `district` has such tokens.", values=("district",)),
+    Parameter("owner_type", "Only `district` has tokens of this kind.", values=("district",)),
     Parameter("district", "Only the token of the district with this id."),
 )
 

@@ -1,9 +1,9 @@
-"""The three tiers of access that an application may have, as rows: scopes, paths, and what is left of a
-record.
+"""The three tiers of access of an application, as rows: scopes, paths, and the fields of a record that each
+tier shows.
 
-A district token of a Secure Sync application reaches every path and sees whole records; that is the fast
-path, and nothing here touches it. All other tokens reach the paths named here, read few records, and have
-them cut in Python. Sources: protocol.md 2.3, 2.4 and 4.2.
+A district token of a Secure Sync application reaches every path and sees whole records. That is the fast
+path, and this module does not touch it. All other tokens reach only the paths named here and read few
+records, which are cut in Python. Sources: protocol.md 2.3, 2.4 and 4.2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rollbook.domain.access import BASIC, LIMITED, SECURE_SYNC, Access
 
 
 class Cut(Enum):
-    """What is left of a field: all of it, an empty list in its place, or the first letter."""
+    """How much of a field is shown: all of it, an empty list in its place, or the first letter."""
 
     WHOLE = "whole"
     EMPTY = "empty"
@@ -25,7 +25,7 @@ class Cut(Enum):
 
 
 Shown = Mapping[str, "Cut | Shown"]
-"""The fields that are left of an object; what has no key here is gone."""
+"""The fields that stay in an object; a field without a key here is removed."""
 
 SCOPE_OF_ROLE: dict[str, str] = {
     "student": "read:students",
@@ -45,8 +45,8 @@ class Tier:
     """One tier.
 
     `district_paths` and `user_paths` are the operations that a district token and a user token reach (None:
-    all of them), and `teacher_paths` what a teacher's reaches besides. `shown` are the fields left of each
-    kind, where the tier cuts it; `has_id_token` says whether OpenID Connect is served.
+    all). `teacher_paths` are those that a teacher's token reaches in addition. `shown` has the shown fields
+    of each kind that the tier cuts. `has_id_token` says whether the tier gets OpenID Connect.
     """
 
     name: str
@@ -67,7 +67,7 @@ def _fields(*names: str) -> dict[str, Cut | Shown]:
 _SSO_USER: Shown = {
     **_fields("created", "district", "email", "id", "last_modified"),
     "name": _fields("first", "last"),
-    # The keys of the roles stay, and hold nothing that says where someone goes to school.
+    # The keys of the roles stay, but nothing inside them: that would say where someone goes to school.
     "roles": {
         "student": {"schools": Cut.EMPTY},
         "teacher": {"schools": Cut.EMPTY, **_fields("legacy_id")},
@@ -125,7 +125,7 @@ TIER: dict[str, Tier] = {tier.name: tier for tier in TIERS}
 
 
 def reaches(access: Access, operation: str) -> bool:
-    """Whether a token reaches a path at all; one that does not sees the page for paths that are not there."""
+    """Whether a token reaches a path. If not, its client sees the page for unknown paths."""
     tier = TIER[access.tier]
     if access.holder == "district":
         return tier.district_paths is None or operation in tier.district_paths
@@ -135,13 +135,12 @@ def reaches(access: Access, operation: str) -> bool:
 
 
 def opens(scopes: Collection[str], role: str) -> bool:
-    """Whether any of the scopes opens a role, in full or in part."""
+    """Whether one of the scopes opens a role, in full or in part."""
     return any(f"{SCOPE_OF_ROLE[role]}{ending}" in scopes for ending in ("", "_basic", "_limited"))
 
 
 def cut(access: Access, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the token's tier leaves of a record: all of it in a tier that cuts nothing, else the fields it
-    names."""
+    """The fields of a record that the token's tier shows. A tier that cuts nothing shows the whole record."""
     shown = TIER[access.tier].shown
     if not shown:
         return dict(record)

@@ -1,7 +1,7 @@
-"""The versions of the API that this server speaks, as rows, and what it says to a path of another version.
+"""The API versions that this server speaks, as rows, and its answer to a path of another version.
 
-Clients are set up for one version and take any odd 404 for a wrong token, so the answer says what to ask
-instead.
+Clients are set up for one version and read an unexpected 404 as a wrong token. So the answer says which path
+to ask instead.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from rollbook.domain.kinds import ROLES
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version: its name as paths begin with it, and the kinds of which it shows records in a form of its
-    own, each with the name under which the store keeps that form.
+    """One version: its name at the start of paths, and the kinds with a form of their own.
 
-    A record stands there only where it differs from the first version's; all others are shared. The name
-    holds a dot, as those of stored lists do: neither is a record by itself.
+    Each such kind has the name under which the store keeps the form. A record is stored in this form only if
+    it differs from the first version's; all other records are shared. The name holds a dot, like the names of
+    stored lists, because neither is a record by itself.
     """
 
     name: str
@@ -30,19 +30,19 @@ class Version:
         return self.name.removeprefix("v")
 
 
-# The oldest first: its form is the one that all kinds have.
+# The oldest version stands first: all kinds have its form.
 VERSIONS = (Version("v3.0"), Version("v3.1", {"users": "users@3.1"}))
 SPOKEN = tuple(version.name for version in VERSIONS)
-# The version that paths without one are answered in, and that other versions' clients are sent to.
+# The version that answers paths without a version, and that clients of unknown versions are sent to.
 DEFAULT = SPOKEN[0]
-# (beginning of a path, kind) -> the name of the form that is shown there.
+# (start of a path, kind) -> the name of the form that is shown there.
 _FORMS = {(f"/{version.name}", kind): form for version in VERSIONS for kind, form in version.forms.items()}
 # The kind of each form.
 KIND_OF_FORM = {form: kind for version in VERSIONS for kind, form in version.forms.items()}
-# Records of a form of users are of these roles alone: no other role differs.
+# Only people of these roles have a form of their own: no other role differs.
 FORM_ROLES = sum(role.bit for role in ROLES if role.name == "student")
 DOCUMENT = "/openapi.json"
-# How much of a path an answer repeats.
+# How many characters of a path an answer repeats.
 SHOWN_MAX = 200
 
 _VERSION = re.compile(r"[vV][0-9]+(\.[0-9]+)*")
@@ -57,14 +57,14 @@ _ROLE_KINDS = {
 
 
 def of_path(path: str) -> str | None:
-    """The version that a path asks for, spoken or not; None for a path of something else."""
+    """The version in a path, spoken here or not; None if the path has no version."""
     first = path[1:].partition("/")[0]
     return first if _VERSION.fullmatch(first) else None
 
 
 def form(prefix: str | None, kind: str) -> str | None:
-    """Under which name records of a kind are stored that paths beginning with `prefix` (`/v3.1`) show in a
-    form of their own; None: there are none."""
+    """The stored name of a kind's own form below `prefix` (`/v3.1`); None if the kind has no form of its own
+    there."""
     return _FORMS.get((prefix or "", kind))
 
 
@@ -73,7 +73,7 @@ def is_spoken(path: str) -> bool:
 
 
 def refusal(path: str) -> str:
-    """What is said to a path of a version that is not spoken: which was asked, which are spoken, and what to
+    """The message for a path of an unknown version: the version asked, the versions spoken, and the path to
     ask instead."""
     asked = (of_path(path) or "")[:SHOWN_MAX]
     return (
@@ -83,7 +83,8 @@ def refusal(path: str) -> str:
 
 
 def _instead(path: str) -> str:
-    """The same path in the version meant: the one whose name differs in capitals only, else the default."""
+    """The same path in the version that the client means: one that differs only in letter case, else the
+    default."""
     version = next((known for known in SPOKEN if known == (of_path(path) or "").lower()), DEFAULT)
     kind, *rest = path.split("/")[2:] or [""]
     if not kind:
