@@ -1,5 +1,7 @@
-"""The command line: a table of commands, each loaded when it is called, so that `--help` and a small server
-stay light."""
+"""The command line: a table of commands.
+
+Each command is loaded when it is called, so `--help` and a small server stay light.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,12 @@ from rollbook import __version__, settings
 from rollbook.commands import terminal_guard
 from rollbook.errors import RollbookError, SyncHeld
 
-# The exit code of what is held, or as a plan would be: nothing is wrong with the command, and somebody is to
-# decide.
+# The exit code if a sync is held, or would be in a plan. The command worked, and an operator must decide.
 HELD = 3
 
-# Command -> the module and function it lives in, and what `rollbook --help` says of it: no command is loaded for
-# that.
+# Command -> its module and function, and its line in `rollbook --help`, which loads no command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo:demo", "Serve invented districts for trying things out."),
+    "demo": ("demo:demo", "Serve invented districts to try Rollbook with."),
     "serve": ("serve:serve", "Serve the API."),
     "generate": ("generate:generate", "Write the SIS files of an invented district into FOLDER."),
     "check": ("check:check", "Verify and check the SIS files in FOLDER, or in a zip file."),
@@ -81,15 +81,17 @@ def rollbook() -> None:
     """Rollbook: an open K-12 rostering server that speaks the Clever API v3.0."""
     for name, meant in settings.unknown(os.environ).items():
         click.echo(
-            f"rollbook: {name} is no setting and was ignored{f'; did you mean {meant}?' if meant else ''}",
+            f"rollbook: {name} is not a setting and was ignored{f'; did you mean {meant}?' if meant else ''}",
             err=True,
         )
 
 
 def main() -> None:
-    """Run the program: exit code 0, or 1 with one clear line (2 for a command line that cannot be read, 3 for
-    what is held)."""
-    # Pupils' data: whatever the program and its children make is their owner's alone.
+    """Run the program.
+
+    Exit codes: 0; 1 with one clear line; 2 for a command line that cannot be read; 3 if a sync is held.
+    """
+    # Student data: only the owner can read the files that the program and its children make.
     os.umask(os.umask(0o077) | 0o077)
     with terminal_guard.guarded():
         try:
@@ -99,6 +101,6 @@ def main() -> None:
             sys.exit(HELD if isinstance(error, SyncHeld) else 1)
         except (
             UnicodeEncodeError
-        ) as error:  # an argument or a setting that is no text, which only a path may be
+        ) as error:  # an argument or a setting that is not text; only a path may be bytes
             click.echo(f"rollbook: expected text in UTF-8, got {os.fsencode(error.object)!r}", err=True)
             sys.exit(1)

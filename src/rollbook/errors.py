@@ -3,12 +3,12 @@
     RollbookError
     ├── Refused                 the command or request cannot be carried out as given
     │   ├── BadSetting          a setting or an option has a value that cannot be used
-    │   ├── Unknown             a district, an application or a snapshot that is not there
-    │   ├── Conflict            something of that name or state is there already
+    │   ├── Unknown             a district, an application or a snapshot does not exist
+    │   ├── Conflict            something of that name or state exists already
     │   └── Busy                another sync of the district is running
-    ├── MachineTrouble          memory or disk did not suffice; nothing was written
+    ├── MachineTrouble          memory or disk was not sufficient; nothing was written
     ├── SourceRejected          the files cannot be synced at all: a file-level stop, nothing was written
-    ├── RemoteTrouble           another server cannot be read: away, closed to us, or of another API
+    ├── RemoteTrouble           another server cannot be read: unreachable, closed to us, or without this API
     ├── SyncHeld                the sync is complete but looks wrong: it waits for an approval
     ├── SignInStopped           a sign-in cannot go on: a page that says who can fix it
     ├── TokenRefused            the token endpoint's answer other than 200 (RFC 6749, 5.2)
@@ -31,7 +31,10 @@ from typing import ClassVar
 
 
 class RollbookError(Exception):
-    """Something went wrong that a person can understand and mend: shown as one line, never as a traceback."""
+    """Something went wrong that a person can understand and fix.
+
+    It is shown as one line, never as a traceback.
+    """
 
 
 class Refused(RollbookError):
@@ -43,11 +46,11 @@ class BadSetting(Refused):
 
 
 class Unknown(Refused):
-    """A district, an application or a snapshot that is not there."""
+    """A district, an application or a snapshot does not exist."""
 
 
 class Conflict(Refused):
-    """Something of that name or state is there already."""
+    """Something of that name or state exists already."""
 
 
 class Busy(Refused):
@@ -55,14 +58,14 @@ class Busy(Refused):
 
 
 class MachineTrouble(RollbookError):
-    """Memory or disk did not suffice; nothing was written."""
+    """Memory or disk was not sufficient; nothing was written."""
 
 
 class SourceRejected(RollbookError):
     """The files cannot be synced at all; nothing was written. `problems` names each file and what was
     expected.
 
-    `noted` is the number and the moment of the run that tells of it in the district's history, once there is
+    `noted` is the number and the time of the run that records this in the district's history, if there is
     one.
     """
 
@@ -73,19 +76,18 @@ class SourceRejected(RollbookError):
 
 
 class RemoteTrouble(RollbookError):
-    """Another server cannot be read: not there, not open to us, or not speaking this API; nothing was
-    written."""
+    """Another server cannot be read: unreachable, closed to us, or without this API. Nothing was written."""
 
 
 class SyncHeld(RollbookError):
-    """The sync is complete but looks wrong: nothing was written, and it waits for an approval."""
+    """The sync is complete but looks wrong. Nothing was written; the sync waits for an approval."""
 
 
 class SignInStopped(RollbookError):
-    """A sign-in cannot go on: a page that says what happened and who can fix it; `status` is its HTTP status.
+    """A sign-in cannot go on: the page says what happened and who can fix it. `status` is its HTTP status.
 
-    `ask` is the application's request, when somebody else might come back to it; `hints` are for whoever
-    builds the application: what, and the lines that say it. `note` is a word for the request log.
+    `ask` is the application's request, if the person may come back to it. `hints` are for the developer of
+    the application: pairs of a title and its lines. `note` is a word for the request log.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class SignInStopped(RollbookError):
 
 
 class TokenRefused(RollbookError):
-    """The token endpoint's answer other than 200 (RFC 6749, 5.2): a code for programs, a message for
+    """An answer of the token endpoint other than 200 (RFC 6749, 5.2): a code for programs, a message for
     people."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -123,32 +125,34 @@ class ApiError(RollbookError):
 
 
 class BadParameter(ApiError):
-    """A query parameter has a value that cannot be used; the message names it and says what was expected."""
+    """A query parameter has a value that cannot be used. The message names it and says what was expected."""
 
     status = 400
 
 
 class Unauthorized(ApiError):
-    """No token, or one that is not known."""
+    """The token is missing or unknown."""
 
     status = 401
 
 
 class NotFound(ApiError):
-    """The record is not there, or not shared: the two look the same."""
+    """The record does not exist or is not shared: both look the same."""
 
     status = 404
 
 
 class NoSuchEndpoint(ApiError):
-    """No such path, or the wrong kind of token for it; answered as the recorded HTML page."""
+    """The path does not exist, or needs another kind of token; answered as the recorded HTML page."""
 
     status = 404
 
 
 class UnknownVersion(ApiError):
-    """A version of the API that this server does not speak; the message says which it speaks, and what to ask
-    instead."""
+    """This server does not speak that version of the API.
+
+    The message names the versions it speaks and the path to ask.
+    """
 
     status = 404
 
@@ -160,7 +164,7 @@ class TooLarge(ApiError):
 
 
 class Unavailable(ApiError):
-    """The database is away for the moment; the same request can be sent again."""
+    """The database is away for the moment; the client can send the same request again."""
 
     status = 503
 

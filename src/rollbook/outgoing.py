@@ -1,10 +1,10 @@
-"""Requests to other servers, which may be hostile: bounded in time and in size, and to no address that the
+"""Requests to other servers, which may be hostile: limited in time and size, and never to an address that the
 caller refuses.
 
-One deadline holds for a whole answer, however slowly it drips. An answer is bounded as it comes and as it is
-unpacked. A name is looked up once: the address that was checked is the one connected to, so a name that
-changes its address in between (DNS rebinding) leads nowhere. A redirect is an answer like any other; nobody
-follows it.
+One deadline holds for a whole answer, even if it arrives slowly. The size is limited while the answer arrives
+and while it is unpacked. Each name is looked up once, and the request goes to the address that was checked.
+So a name that changes its address in between (DNS rebinding) cannot misdirect the request. Redirects are
+returned like other answers, never followed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from urllib.request import getproxies, proxy_bypass
 import certifi
 import httpcore
 
-# How much is unpacked at once.
+# How many bytes are unpacked at once.
 PIECE_BYTES = 64 * 1024
 CONNECT_SECONDS = 20.0
 
@@ -38,12 +38,12 @@ FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolE
 
 
 class AnswerTooLarge(Exception):
-    """The answer, as it came or unpacked, is larger than the caller takes."""
+    """The answer, packed or unpacked, is larger than the caller accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, unpacked; the names of its headers are in small letters."""
+    """An unpacked answer; its header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,11 +51,11 @@ class Reply:
 
 
 class Caller:
-    """Asks one server. `check` is called with each name and address before it is connected to, and raises to
-    refuse it.
+    """Asks one server.
 
-    Not for several threads at once. Where the environment names a proxy, that is connected to, and it looks
-    the name up.
+    `check` gets each name and address before the connection is made, and raises to refuse it. A caller must
+    not be used by several threads at once. If the environment names a proxy, the connection goes to the
+    proxy, which looks the name up itself.
     """
 
     def __init__(self, address: str, *, check: Check | None = None) -> None:
@@ -87,10 +87,12 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Reply:
-        """One question and its whole answer. Errors: those in FAILURES, AnswerTooLarge, and what `check`
-        raises."""
+        """Send one request and return its whole answer.
+
+        Errors: those in FAILURES, AnswerTooLarge, and those that `check` raises.
+        """
         self._line.deadline = time.monotonic() + seconds
-        if self._check:  # the proxy looks the name up again, so this is as good as it gets
+        if self._check:  # The proxy looks the name up again, so this check is the best that we can do.
             with suppress(httpcore.ConnectError):
                 _look_up(urlsplit(address).hostname or "", 0, self._check, seconds)
         sent = {"accept-encoding": "gzip", **(headers or {})}
@@ -107,7 +109,7 @@ class Caller:
 
 
 def _unpack(stream: Iterable[bytes], encoding: str, bytes_max: int) -> Iterator[bytes]:
-    """The body's pieces, unpacked a little at a time: a megabyte may stand for a gigabyte."""
+    """Unpack the body piece by piece: a megabyte may expand to a gigabyte."""
     named = encoding.strip().lower()
     if named not in ("", "identity", "gzip", "x-gzip"):
         raise httpcore.RemoteProtocolError(f"an encoding that was not asked for: {named[:40]!r}")
@@ -125,7 +127,7 @@ def _unpack(stream: Iterable[bytes], encoding: str, bytes_max: int) -> Iterator[
             try:
                 yield unpack.decompress(rest, PIECE_BYTES)
             except zlib.error:
-                raise httpcore.RemoteProtocolError("it says gzip, and is not") from None
+                raise httpcore.RemoteProtocolError("it is marked as gzip and is not gzip") from None
             rest = unpack.unconsumed_tail
     if unpack is not None and size:
         yield unpack.flush(PIECE_BYTES)
@@ -134,7 +136,7 @@ def _unpack(stream: Iterable[bytes], encoding: str, bytes_max: int) -> Iterator[
 
 
 class _Line(httpcore.NetworkBackend):
-    """Connections that end at the deadline, to addresses that were checked."""
+    """Connections to checked addresses, which end at the deadline."""
 
     def __init__(self, check: Check | None) -> None:
         self.deadline = 0.0
@@ -160,8 +162,8 @@ class _Line(httpcore.NetworkBackend):
             host, port, self._check, self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout)
         )
         for number, address in enumerate(addresses):
-            # Time is left for the others: the first one may be of a network that is not there, as IPv6 often
-            # is.
+            # Keep time for the other addresses: the first one may be unreachable, as IPv6 addresses often
+            # are.
             seconds = self.left(timeout or CONNECT_SECONDS, httpcore.ConnectTimeout) / (
                 len(addresses) - number
             )
@@ -175,7 +177,7 @@ class _Line(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection each of whose steps takes no longer than what is left until the deadline."""
+    """A connection in which each step ends by the deadline."""
 
     def __init__(self, stream: httpcore.NetworkStream, line: _Line) -> None:
         self._stream = stream
@@ -201,10 +203,10 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _look_up(host: str, port: int, check: Check | None, seconds: float) -> list[str]:
-    """The addresses of a name, all of which are fine by `check`.
+    """The addresses of a name, each accepted by `check`.
 
-    The system's look-up knows no deadline, and a name server may drip: it runs in a thread, which ends by
-    itself later.
+    The system's look-up has no deadline, and a name server may be slow. So the look-up runs in a thread,
+    which ends by itself later.
     """
     answer: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
 
@@ -218,7 +220,7 @@ def _look_up(host: str, port: int, check: Check | None, seconds: float) -> list[
     try:
         found = answer.get(timeout=seconds)
     except Empty:
-        raise httpcore.ConnectTimeout("its name is looked up for too long") from None
+        raise httpcore.ConnectTimeout("the look-up of its name takes too long") from None
     if isinstance(found, Exception):
         raise httpcore.ConnectError(str(found)) from found
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -239,8 +241,8 @@ def _proxy(address: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _tls(file: str | None, folder: str | None) -> ssl.SSLContext:
-    """Who is believed: the authorities of SSL_CERT_FILE or SSL_CERT_DIR, else those that come with the
-    program."""
+    """The certificate authorities that we trust: those of SSL_CERT_FILE or SSL_CERT_DIR, else those that come
+    with the program."""
     if file or folder:
         return ssl.create_default_context(cafile=file or None, capath=folder or None)
     return ssl.create_default_context(cafile=certifi.where())

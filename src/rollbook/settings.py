@@ -1,7 +1,7 @@
-"""Everything that can be set, as documented rows in one frozen class, read once and passed down.
+"""All settings, as documented rows in one frozen class, read once and passed down.
 
-A setting is read from the environment (`ROLLBOOK_` and its name in capitals); options of the command line go
-before it. `rollbook settings` prints what is in force.
+A setting is read from the environment: `ROLLBOOK_` and its name in capitals. An option of the command line
+takes precedence. `rollbook settings` prints the values in force.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from rollbook import urls
 from rollbook.errors import BadSetting
 
 PREFIX = "ROLLBOOK_"
-# Names in the environment that are no settings: the token of `rollbook clone`, and how a server tells its
-# worker processes.
+# Names in the environment that are not settings: the token of `rollbook clone`, and messages of a server to
+# its worker processes.
 OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "PULLS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
-# How alike a wrong name and the one that may be meant are, from 0 to 1.
+# From 0 to 1: how similar a wrong name must be to a setting's name to suggest that setting.
 LIKENESS = 0.75
 
 
@@ -32,14 +32,14 @@ def row(
     is_address: bool = False,
     is_networks: bool = False,
 ) -> Any:
-    """One setting: its default, what it does, and what values it takes."""
+    """One setting: its default, its help text, and the values that it accepts."""
     taken = {"least": least, "choices": choices, "is_address": is_address, "is_networks": is_networks}
     return field(default=default, metadata={"help": text, "secret": secret, **taken})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is in force. Sizes are in bytes, times in seconds unless the name says days."""
+    """The settings in force. Sizes are in bytes; times are in seconds unless the name says days."""
 
     database: str = row(
         "rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True
@@ -54,12 +54,12 @@ class Settings:
     )
     key_lost: str = row(
         "",
-        "Set to yes, once, when the key file is lost for good: a new one is made. District tokens are to be renewed then, and"
+        "Set to yes, once, when the key file is lost for good: a new one is made. Then renew the district tokens, and"
         " passwords come with the next sync.",
         choices=("", "yes"),
     )
     trusted_proxies: str = row(
-        "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is believed; empty: nobody's."
+        "", "Addresses of proxies, separated by commas, whose X-Forwarded-For is trusted; empty: none."
     )
     public_url: str = row(
         "", "Address under which clients reach the server; empty: the listening address.", is_address=True
@@ -77,15 +77,17 @@ class Settings:
         is_networks=True,
     )
     code_seconds: int = row(60, "How long an authorization code can be exchanged.", least=1)
-    user_token_seconds: int = row(86_400, "How long a user token is good.", least=1)
-    session_idle_seconds: int = row(7_200, "A browser that was idle for so long is signed out.", least=60)
-    session_seconds: int = row(43_200, "A browser is signed out after so long in any case.", least=60)
+    user_token_seconds: int = row(86_400, "How long a user token is valid.", least=1)
+    session_idle_seconds: int = row(
+        7_200, "A browser is signed out after it was idle for this long.", least=60
+    )
+    session_seconds: int = row(43_200, "A browser is signed out after this long in any case.", least=60)
     login_failures: int = row(
-        10, "Failed sign-ins to one account from one address before both have to wait.", least=1
+        10, "Failed sign-ins to one account from one address before this pair must wait.", least=1
     )
     login_failures_address: int = row(
         200,
-        "Failed sign-ins from one address, to whatever account, before attempts from it take turns.",
+        "Failed sign-ins from one address, to any account, before attempts from it take turns.",
         least=1,
     )
     login_wait_seconds: int = row(900, "How long failed sign-ins count.", least=1)
@@ -101,7 +103,7 @@ class Settings:
     idle_seconds: int = row(75, "How long a connection stays open without a request.", least=1)
     unread_seconds: int = row(
         60,
-        "How long a client may leave an answer unread; each 16 KB that it takes begin the time anew.",
+        "How long a client may leave an answer unread; the time restarts with each 16 KB that it reads.",
         least=1,
     )
     unread_bytes_max: int = row(
@@ -119,12 +121,10 @@ class Settings:
     )
     connections_address_max: int = row(
         500,
-        "The same for the connections of one address, which may be a whole school's or a proxy's.",
+        "Open connections of one address per worker; a whole school or a proxy may share one address.",
         least=1,
     )
-    stop_seconds: int = row(
-        10, "How long a server that is told to end waits for requests under way.", least=1
-    )
+    stop_seconds: int = row(10, "How long a stopping server waits for requests in progress.", least=1)
     wrong_token: str = row(
         "html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json")
     )
@@ -147,7 +147,8 @@ class Settings:
 
 
 def listening_address(settings: Settings) -> str:
-    """Where the server listens, as an address to open; one of IPv6 stands in brackets (RFC 3986, 3.2.2)."""
+    """The address on which the server listens, as a URL; an IPv6 address stands in brackets (RFC 3986,
+    3.2.2)."""
     return (
         f"http://[{settings.host}]:{settings.port}"
         if ":" in settings.host
@@ -156,7 +157,7 @@ def listening_address(settings: Settings) -> str:
 
 
 def base_url(settings: Settings) -> str:
-    """The address under which people and applications reach the server, without a trailing slash: also the
+    """The URL at which people and applications reach the server, without a trailing slash; also the default
     issuer."""
     return (settings.issuer or settings.public_url or listening_address(settings)).rstrip("/")
 
@@ -185,7 +186,7 @@ def read(environment: Mapping[str, str], **options: object) -> Settings:
 
 
 def unknown(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables that look like settings and are none, each with the one that may be meant, or a blank."""
+    """Variables that look like settings but are not, each with the setting that may be meant, or blank."""
     own = [name.upper() for name in names()]
     given = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
     meant = {name: get_close_matches(name, own, 1, LIKENESS) for name in given if name not in (*own, *OTHERS)}
@@ -220,7 +221,7 @@ def _whole(given: object) -> int:
 
 
 def masked(settings: Settings) -> dict[str, object]:
-    """The settings as name and value, with passwords inside database addresses masked."""
+    """The settings as names and values, with passwords in database addresses masked."""
     return {
         entry.name: _mask(getattr(settings, entry.name), entry.metadata["secret"])
         for entry in fields(Settings)

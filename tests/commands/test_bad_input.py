@@ -228,7 +228,7 @@ def test_every_command_tells_it_in_the_same_words(place: Path, arguments: str, d
             "sync_memory: expected a size such as 512MB or 2GB, got 'lots'",
         ),
         ("sync D files", {"sync_memory": "1GB'; DROP"}, "sync_memory: expected a size"),
-        ("sync D files", {"sync_memory": "1KB"}, "memory or disk did not suffice (see sync_memory"),
+        ("sync D files", {"sync_memory": "1KB"}, "memory or disk was not sufficient (see sync_memory"),
         (
             "sync D files",
             {"temporary": "nowhere"},

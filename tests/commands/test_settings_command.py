@@ -20,8 +20,8 @@ def test_a_variable_that_is_no_setting_is_told_once_at_any_command(tmp_path: Pat
     assert (outcome.returncode, outcome.stderr.splitlines()) == (
         0,
         [
-            "rollbook: ROLLBOOK_RATE_LIMITS is no setting and was ignored; did you mean ROLLBOOK_RATE_LIMIT?",
-            "rollbook: ROLLBOOK_ZEBRA is no setting and was ignored",
+            "rollbook: ROLLBOOK_RATE_LIMITS is not a setting and was ignored; did you mean ROLLBOOK_RATE_LIMIT?",
+            "rollbook: ROLLBOOK_ZEBRA is not a setting and was ignored",
         ],
     )
 

@@ -1,10 +1,9 @@
-"""Syncs: a district's files in, a snapshot committed, a report out; and what can be done with snapshots
-besides.
+"""Syncs: read a district's files, commit a snapshot, write a report. Also: the other operations on snapshots.
 
-`nightly` is the run itself, seven stages of which only the last one writes; `reviews` approves, discards and
-takes back, `edits` changes what an application sees, `pauses` keeps a district as it is. All of them end in
-the stages of `stages`. `standing` tells how districts stand. Leaves files and rules to `roster`, the
-transaction to `store.history`.
+`nightly` is the run itself: seven stages, of which only the last one writes. `reviews` approves, discards and
+undoes. `edits` changes what an application sees. `pauses` keeps a district unchanged. All of them end in the
+stages of `stages`. `standing` tells how districts stand. Files and rules are in `roster`, the transaction in
+`store.records.commits`.
 """
 
 from rollbook.sync.edits import rescope, seen, share, thaw, view_of

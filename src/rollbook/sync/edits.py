@@ -1,4 +1,4 @@
-"""Edits of what an application sees: its share, its scopes, its view frozen or thawed; in force at once."""
+"""Edits of what an application sees: its share, its scopes, its view frozen or thawed. They apply at once."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from rollbook.sync.workplace import engine_in, workplace
 
 
 def view_of(database: Database, district: District, spec: Spec, settings: Settings) -> View:
-    """The district's view of that spec; a new one is made from the last snapshot, in one transaction.
+    """The district's view for a spec. A new view is made from the last snapshot, in one transaction.
 
-    Errors: Busy when a sync committed meanwhile.
+    Errors: Busy if a sync committed meanwhile.
     """
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = commits.snapshot(database, district, folder)
@@ -63,14 +63,17 @@ def share(
     *,
     freezes: bool | None = None,
 ) -> Sync:
-    """Change what an application sees of a district, at once: what enters its view is created, what leaves it
-    deleted.
+    """Change at once what an application sees: records that enter its view are created, those that leave it
+    are deleted.
 
-    With `how.is_plan` nothing is written. The counts are those of the application's view. `freezes` says
-    whether the view is to stay as it is from now on when a run would change too much of it, until `thaw`;
-    None leaves that as it was. An edit that deletes too much freezes such a view, too, and is then held,
-    unless `how.is_approved`; one that only changes records does not: whoever withholds a field means all of
-    them. Errors: Unknown when it is not connected.
+    With `how.is_plan` nothing is written. The counts are those of the application's view.
+
+    `freezes`: from now on, freeze the view if a run would change too much of it, until `thaw`. None keeps the
+    choice in force. An edit that deletes too much of such a view freezes it, too. The edit is then held,
+    unless `how.is_approved`. An edit that only changes records never freezes: withholding a field changes all
+    of them.
+
+    Errors: Unknown if the application is not connected.
     """
     how = how or How()
     number, shown = connections.connection_of(database, application, district)
@@ -127,7 +130,7 @@ def thaw(
     settings: Settings,
     how: How | None = None,
 ) -> Sync:
-    """Apply the present state to an application's view that is frozen. Errors: Refused when it is not."""
+    """Apply the present state to an application's frozen view. Errors: Refused if it is not frozen."""
     view = seen(database, district, application)
     if not view.frozen:
         raise Refused(f"what {application.name!r} sees of {district.name!r} is not frozen")
@@ -139,8 +142,10 @@ def thaw(
 def rescope(
     database: Database, application: Application, settings: Settings, asks: Spec | None = None
 ) -> list[Sync]:
-    """Let an application see at once what it asks for now, in all its districts; where nothing differs,
-    nothing is done."""
+    """Give an application what it asks for now, at once, in all its districts.
+
+    Districts without a difference are skipped.
+    """
     done, asks = [], asks or application.asks
     for number in connections.districts_of(database, application):
         with database.read() as connection:
@@ -148,14 +153,14 @@ def rescope(
         view = seen(database, district, application)
         spec = replace(view.spec, scopes=asks.scopes, unasked=asks.unasked)
         if spec != view.spec:
-            # Its operator decided so: an edit that a frozen view held back would be a scope that is not in
+            # Its operator decided this. If a frozen view held the edit back, the new scopes would not be in
             # force.
             done.append(share(database, district, application, spec, settings, How(is_approved=True)))
     return done
 
 
 def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
-    """Lay a snapshot out as the run left it that committed it, to make views from it."""
+    """Load a snapshot into the engine as its run left it, to make views from it."""
     restore(engine, last.files)
     if not clone_roster.is_in(engine):
         identities.restore(engine, last.files["identity"])
@@ -163,20 +168,22 @@ def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
 
 
 def seen(database: Database, district: District, application: Application) -> View:
-    """What an application sees of a district. Errors: Unknown when it is not connected."""
+    """What an application sees of a district. Errors: Unknown if it is not connected."""
     _, number = connections.connection_of(database, application, district)
     with database.read() as connection:
         return views.by_number(connection, number)
 
 
 def _hidden_roles(spec: Spec) -> list[str]:
-    """Roles that no scope opens; who has another one, too, stays without it."""
+    """The roles that no scope opens. A person with another role stays, without these."""
     return [role for role, scope in SCOPE_OF_ROLE.items() if scope not in spec.scopes]
 
 
 def _own_view(database: Database, district: District, number: int, how: How) -> View:
-    """The view that a connection (by its number) has alone; a plan writes none, and is made for one that is
-    not there."""
+    """The view that only one connection (by its number) uses.
+
+    If there is none, it is created; a plan only invents one.
+    """
     if how.is_plan:
         with database.read() as connection:
             return views.find_own(connection, district.number, number) or View(0, views.NOTHING)

@@ -1,4 +1,4 @@
-"""Signals that end a run: it stops where it is, leaves no files behind, and exits with 128 and the signal's
+"""Signals that end a run: it stops at once, leaves no files behind, and exits with 128 plus the signal's
 number."""
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from types import FrameType
 from typing import Final
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# The engine may be busy for long, and lets nothing through meanwhile.
+# The engine may be busy for a long time, and signals cannot interrupt it.
 GRACE_SECONDS: Final = 5.0
 
 
 class _Ending:
-    """The first signal that came; later ones change nothing."""
+    """The first signal counts; later ones change nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.number: int | None = None
@@ -37,7 +37,7 @@ class _Ending:
             raise SystemExit(128 + number)
 
     def _watch(self) -> None:
-        """Python sees a signal only between two calls into the engine; this thread is told at once."""
+        """Python handles a signal only between two calls into the engine; this thread learns of it at once."""
         while number := os.read(self._reading, 1)[0]:
             if number in SIGNALS and not self._gone.wait(GRACE_SECONDS):
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -54,11 +54,11 @@ class _Ending:
 
 @contextmanager
 def by_signals(folder: Path) -> Iterator[None]:
-    """Let signals end the program in the way of this module, where nothing else is set for them; only in the
-    main thread.
+    """Let signals end the program as this module says, if they have no other handler. Works only in the main
+    thread.
 
-    After the grace period the program ends wherever it is, as by kill -9: a transaction is then old or new,
-    never between.
+    After the grace period the program ends wherever it is, as with kill -9. A transaction is then committed
+    or not, never half.
     """
     own = [
         number
@@ -75,7 +75,7 @@ def by_signals(folder: Path) -> Iterator[None]:
     except Exception:
         if ending.number is None:
             raise
-        # The engine, the database or a library made an error of its own of the signal.
+        # The engine, the database or a library turned the signal into an error of its own.
         raise SystemExit(128 + ending.number) from None
     finally:
         for number, handler in before.items():

@@ -1,4 +1,4 @@
-"""Files looked at as a sync would, and nothing else: no district, no database, nothing written."""
+"""Check files as a sync would, without a district or a database; nothing is written."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from rollbook.sync.workplace import workplace
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What files hold: `rows` of each, those that a sync would leave out, and all problems as a sync's report
-    has them.
+    """What files hold: the rows of each file, the rows that a sync would reject, and all problems as in a
+    sync's report.
 
-    `message` says why the files cannot be used at all, if so; there are no rows then.
+    If the files cannot be used at all, `message` says why, and there are no rows.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Inspection:
 
     @property
     def is_clean(self) -> bool:
-        """Whether a sync would leave nothing out."""
+        """Whether a sync would reject nothing."""
         return all(group.problem.severity == "warning" for group in self.groups)
 
     def as_json(self) -> dict[str, object]:
@@ -53,7 +53,7 @@ class Inspection:
 
 
 def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | None = None) -> Inspection:
-    """Verify and check a folder or a zip file; `listed` takes every problem. Errors: MachineTrouble."""
+    """Verify and check a folder or a zip file; `listed` receives every problem. Errors: MachineTrouble."""
     with workplace(settings) as folder:
         try:
             opened = files.open_all(
@@ -61,7 +61,7 @@ def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | No
                 memory_limit=settings.sync_memory,
                 temporary=folder,
                 lenient=rules.lenient_headers,
-                # Nothing is kept; equal passwords are found by any key.
+                # Nothing is kept, so any key will do: it only has to find equal passwords.
                 password_key=secrets.token_hex(32),
             )
         except SourceRejected as error:

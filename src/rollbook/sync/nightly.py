@@ -1,4 +1,4 @@
-"""A district's roster brought up to date with its source: files, or another server's records."""
+"""A nightly sync: bring a district's roster up to date with its source, files or another server's records."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def run(
     progress: Progress | None = None,
     listed: Listing | None = None,
 ) -> Sync:
-    """Bring one district's roster up to date with its files; `listed` takes every problem that they have.
+    """Bring one district's roster up to date with its files; `listed` receives every problem in them.
 
-    `rules` are for this run only; without them, the district's own are in force. A sync that looks wrong is
-    held: it keeps its snapshot for an approval and changes nothing. Errors: SourceRejected when the files
-    cannot be synced at all, Refused while the district is paused, Busy when another run was faster,
-    MachineTrouble when memory or disk did not suffice; nothing is written then but the district's own state.
+    `rules` are for this run only; the default is the district's own rules. A sync that looks wrong is held:
+    its snapshot is kept for an approval, and nothing changes. Errors: SourceRejected if the files cannot be
+    synced at all, Refused while the district is paused, Busy if another run was faster, MachineTrouble if
+    memory or disk was not sufficient. After an error only the district's state has changed.
     """
     how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
@@ -91,11 +91,11 @@ def run(
 
 
 def take_in(database: Database, district: District, pages: Sequence[Path], settings: Settings) -> Sync:
-    """Make what another server gave the district's roster, with the ids and dates it has there; it is never
-    held.
+    """Make another server's records the district's roster, with the ids and dates that they have there. It is
+    never held.
 
-    `pages` are files of JSON rows (see `roster.cloned`). Errors: RemoteTrouble for a record that came twice,
-    and those of `run`.
+    `pages` are files of JSON rows (see `roster.clone.clone_roster`). Errors: RemoteTrouble for a record that
+    came twice, and those of `run`.
     """
     how = How(is_approved=True)
     district = reread(database, district)
@@ -111,11 +111,11 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
 
 
 def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
-    """Let the API say that the district has something to mend; the roster stays as it is."""
+    """Note in the district's record that its files need fixing; the roster stays unchanged."""
     before = commits.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
     report = failed(district, error).as_json()
-    # The report, which quotes cells, is for the operator; every application reads the notice.
+    # The operator reads the report, which quotes cells. Every application reads this notice.
     notice = stop_notices.of_stops(error.problems)
     outcome = Outcome("files", moment, report, {"state": "pending", "error": notice}, "failed", None)
     error.noted = (
@@ -125,4 +125,4 @@ def _note_failure(database: Database, district: District, error: SourceRejected,
 
 
 def _say_nothing(_: str) -> None:
-    """Progress when nobody watches."""
+    """The progress function if nobody watches."""

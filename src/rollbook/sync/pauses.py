@@ -1,4 +1,4 @@
-"""Pauses: a district stays as it is over a span of days, while everybody reads on."""
+"""Pauses: for some days a district takes in no files, and applications go on reading it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rollbook.sync.result import How
 
 
 def pause(database: Database, district: District, start: date, end: date | None) -> None:
-    """Pause a district's syncs over a span of days, an open one when `end` is None.
+    """Pause a district's syncs from `start` to `end`, or without an end if `end` is None.
 
-    Errors: BadSetting when it ends before it begins.
+    Errors: BadSetting if the pause ends before it begins.
     """
     if end and end < start:
         raise BadSetting(f"until: expected a day on or after {start.isoformat()}, got {end.isoformat()}")
@@ -28,9 +28,9 @@ def pause(database: Database, district: District, start: date, end: date | None)
 
 
 def resume(database: Database, district: District) -> None:
-    """End a pause, also one that is still to come; what was to be mended before it still is.
+    """End a pause, also one that has not begun yet. Files that needed fixing before the pause still need it.
 
-    Errors: Refused when there is none.
+    Errors: Refused if there is no pause.
     """
     now = reread(database, district)
     if not now.pause_start:
@@ -48,8 +48,8 @@ def refuse_while_paused(database: Database, district: District, how: How) -> Non
     start, end = district.pause_start, district.pause_end
     until = f"until {end}" if end else "with no end set"
     raise Refused(
-        f"{district.name!r} is paused since {start}, {until}: no files are taken in; end "
-        "it with `rollbook resume`"
+        f"{district.name!r} is paused since {start}, {until}: it takes in no files; end "
+        "the pause with `rollbook resume`"
     )
 
 

@@ -1,4 +1,4 @@
-"""How a run works, and what it did: counts of every kind, reasons, problems."""
+"""How a run works, and what it did: counts of each kind, reasons, problems."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from rollbook.store.district.districts import District, timestamp
 from rollbook.store.engine.database import Connection
 from rollbook.store.records.commits import Snapshot
 
-# How many stops a report lists one by one; a header can be wrong in each of its columns.
+# How many stops a report lists one by one; each column of a file can have a wrong header.
 STOPS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What one run did, or, as a plan, would do.
+    """What one run did or, as a plan, would do.
 
-    `state` is planned, committed, held or failed; `reasons` say why it is held, or would be, `message` why it
-    failed. `views` has the counts of every view by its number, `frozen` why an application's view is left as
-    it is, by the application's name. `groups` counts all problems, `problems` holds the first ones, both in
-    the order in which to mend them. `about` is what only some runs tell: which sync they take back.
+    `state` is planned, committed, held or failed. `reasons` say why the run is, or would be, held; `message`
+    says why it failed. `views` has the counts of each view by its number. `frozen` has the reasons why an
+    application's view was left unchanged, by the application's name. `groups` counts all problems; `problems`
+    has the first ones. Both are in the order in which to fix them. `about` has facts that only some runs
+    have, such as the sync that an undo takes back.
     """
 
     district: District
@@ -44,7 +45,7 @@ class Sync:
 
     @property
     def kinds(self) -> dict[str, Counts]:
-        """The counts of the view that everything is in; none of a run that failed."""
+        """The counts of the view of everything; empty if the run failed."""
         return self.views[min(self.views)] if self.views else {}
 
     @property
@@ -73,7 +74,7 @@ class Sync:
 
 
 def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> dict[str, object]:
-    """Problems as every report shows them: counted by severity and by code, in groups with examples, and the
+    """Problems as each report shows them: counted by severity and by code, grouped with examples, and the
     first ones."""
     severities = {
         each: sum(group.count for group in groups if group.problem.severity == each) for each in SEVERITIES
@@ -86,8 +87,7 @@ def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> di
 
 
 def failed(district: District, error: SourceRejected) -> Sync:
-    """The run of files that cannot be used, in the shape of all others; `error` knows which run noted it, if
-    one did."""
+    """A failed run, for files that cannot be used; `error` knows which run noted it, if one did."""
     number, created = error.noted or (None, timestamp())
     stops = [problem for problem in error.problems if isinstance(problem, Problem)]
     first = findings.in_order(stops)[:STOPS_MAX]
@@ -105,11 +105,11 @@ def failed(district: District, error: SourceRejected) -> Sync:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a sync runs: only planned, approved beforehand, at another moment than now (Unix seconds).
+    """How a sync runs: only planned, approved beforehand, or at another moment than now (Unix seconds).
 
-    One that deletes nearly everything of a kind is only approved beforehand when `name` repeats the
-    district's name. `note` writes what the caller keeps of the run, in the same transaction; it gets the
-    district's number and the run's.
+    If a sync deletes nearly everything of a kind, an approval beforehand counts only if `name` repeats the
+    district's name. `note` writes the caller's own note about the run in the same transaction. It gets the
+    numbers of the district and the run.
     """
 
     is_plan: bool = False
@@ -119,7 +119,7 @@ class How:
     note: Callable[[Connection, int, int], None] | None = None
 
     def noted(self, district: District, before: Snapshot) -> Callable[[Connection], None]:
-        """The note of the run that follows the snapshot, for its transaction."""
+        """The caller's note for the run after the snapshot, to be written in its transaction."""
 
         def note(connection: Connection) -> None:
             if self.note:

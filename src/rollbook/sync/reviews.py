@@ -1,4 +1,4 @@
-"""What a person decides of a sync: approve or discard the one that is held, take back the last one."""
+"""Decisions about a sync: approve or discard the held one, undo the last one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def approve(
     name: str | None = None,
     how: How | None = None,
 ) -> Sync:
-    """Apply the sync that is held. Errors: Unknown when none is, BadSetting when the district's name must be
-    repeated."""
+    """Apply the held sync.
+
+    Errors: Unknown if no sync is held, BadSetting if `name` must repeat the district's name.
+    """
     held = commits.held(database, district)
     if held.report.get("needs_name") and name != district.name:
         raise BadSetting(
@@ -40,10 +42,10 @@ def approve(
 
 
 def discard(database: Database, district: District) -> int:
-    """Drop the sync that is held; returns its number. Errors: Unknown when none is."""
+    """Discard the held sync; returns its number. Errors: Unknown if no sync is held."""
     number = commits.held(database, district).number
     district = reread(database, district)
-    # What failed since then is still to be mended.
+    # Files that failed since then still need fixing.
     columns: dict[str, object] = (
         {"state": healthy(district), "error": ""} if district.error == upload_notices.HELD else {}
     )
@@ -52,11 +54,11 @@ def discard(database: Database, district: District) -> int:
 
 
 def undo(database: Database, district: District, settings: Settings, how: How | None = None) -> Sync:
-    """Take back the last committed sync, as a new snapshot; when that was an undo, what it took back is there
-    again.
+    """Undo the last committed sync, as a new snapshot. An undo after an undo restores what the first one took
+    back.
 
-    One that looks wrong, by the rule for syncs, is held, and nothing is kept of it: `how` must approve it.
-    Errors: Refused when there is none to take back, Busy when another run was faster.
+    An undo that looks wrong is held, by the rules for syncs, and nothing is kept of it; `how` must approve
+    it. Errors: Refused if there is no sync to undo, Busy if another run was faster.
     """
     with database.read() as connection:
         kept = commits.kept_snapshots(connection, district)
@@ -84,9 +86,9 @@ def _again(
     taken: int | None = None,
     about: Mapping[str, object] | None = None,
 ) -> Sync:
-    """Make a kept snapshot the present one: compared with today's, and committed like any other.
+    """Make a kept snapshot the current one: compare it with today's, and commit it like any other.
 
-    `taken` is the number that today's must have.
+    `taken` is the number that today's snapshot must have.
     """
     district = reread(database, district)
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
@@ -100,7 +102,7 @@ def _again(
             restore(engine, wanted.files)
         else:
             restore(engine, commits.snapshot(database, district, folder).files, rows=0)
-        # What is taken back comes home with the ids and dates it had.
+        # Records that come back get their former ids and dates.
         home = wanted.files if cause == "undo" else {}
         moment = compare(engine, database, district, before, settings, how, home)
         return conclude(

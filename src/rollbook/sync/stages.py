@@ -1,4 +1,5 @@
-"""The stages that all runs share: ids, records, comparison, and the one that commits, holds or only tells."""
+"""The stages that all runs share: ids, records, comparison, and the last one, which commits, holds or only
+plans."""
 
 from __future__ import annotations
 
@@ -27,19 +28,18 @@ from rollbook.store.records.own_record import healthy
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400
-# The ids of a plan: none of them is ever given, and they are greater than all that are.
+# The ids in a plan. They are never given to records, and are greater than all real ids.
 PLANNED_IDS = "f" * 16
-# Runs that are held when they look wrong. All others do what somebody has looked at, or what their source
-# decided already.
+# Runs that are held if they look wrong. For other runs an operator or the source has decided already.
 GUARDED = ("files", "undo")
-# Files of the last snapshot that a sync compares with; the others serve to make a view anew.
+# The files of the last snapshot that a sync compares with. The other files are for making views.
 KEPT = ("identity", "digests")
 COMPARED = (*KEPT, *merging.TABLES)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the last stages need of the first ones."""
+    """The values that the last stages need from the first ones."""
 
     database: Database
     district: District
@@ -59,10 +59,10 @@ def compare(
     how: How,
     home: Mapping[str, Path] | None = None,
 ) -> float:
-    """Give ids, make records, and compare: leaves `identity`, `digests` and `changes` in the engine; returns
-    the moment.
+    """Give ids, make records, and compare.
 
-    `home` are the files of an older snapshot, whose ids and dates come back with its records.
+    Leaves `identity`, `digests` and `changes` in the engine; returns the moment. `home` has the files of an
+    older snapshot, whose ids and dates come back with its records.
     """
     home = home or {}
     moment = districts.moment_after(database, before.created, how.moment)
@@ -78,8 +78,8 @@ def compare(
 
 
 def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
-    """Make the records of every view: from the roster's columns or, in a cloned district, from the records
-    that were given."""
+    """Make the records of each view: from the roster's columns or, in a cloned district, from the given
+    records."""
     is_cloned = clone_roster.is_in(engine)
     (clone_roster if is_cloned else projection).begin(engine)
     for view in seen:
@@ -96,8 +96,10 @@ def conclude(
     problems: Problems | None = None,
     about: Mapping[str, object] | None = None,
 ) -> Sync:
-    """Commit, hold, or only tell. An undo that is held leaves nothing behind: whoever asked for it can repeat
-    it, approved."""
+    """Commit, hold, or only plan.
+
+    A held undo leaves nothing behind: the operator can repeat it with an approval.
+    """
     counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
     kinds = counts[min(counts)]
     frozen = _freeze(work, counts)
@@ -132,7 +134,10 @@ def conclude(
 def name_samples(
     database: Database, engine: DuckDBPyConnection, view: int, seen: int
 ) -> list[dict[str, str]]:
-    """The first few changes of a view; what vanishes has the name that it has in the view `seen` now."""
+    """The first few changes of a view.
+
+    A record that vanishes is named as in the view `seen`, the one read now.
+    """
     found = diff.samples(engine, view, is_whole=clone_roster.is_in(engine))
     with database.read() as connection:
         for sample in found:
@@ -142,8 +147,7 @@ def name_samples(
 
 
 def _freeze(work: Work, counts: Mapping[int, Mapping[str, Counts]]) -> dict[int, list[Reason]]:
-    """Leave views as they are that too much of would change; returns the reasons for each view that freezes,
-    if any."""
+    """Freeze the views of which the run would change too much; returns the reasons for each frozen view."""
     if not work.before.sync:
         return {}
     found = {
@@ -166,7 +170,7 @@ def _write(
     }
     note = how.noted(work.district, work.before)
     if state == "held":
-        # Every application reads this, and may see nothing of the kinds that the report counts.
+        # Every application reads this notice, and may have no right to see the kinds that the report counts.
         outcome = Outcome(
             cause, work.moment, report, {"state": "pending", "error": upload_notices.HELD}, state
         )
@@ -202,8 +206,8 @@ def _write(
 
 
 def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:
-    """Lay a snapshot's roster tables out in the engine, as if they had just been normalised; at most `rows`
-    of each."""
+    """Load a snapshot's roster tables into the engine, in the form that `normalize` gives them; at most
+    `rows` of each."""
     if clone_roster.TABLE in files:
         clone_roster.restore(engine, files[clone_roster.TABLE], rows)
     else:
@@ -211,7 +215,10 @@ def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | N
 
 
 def count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
-    """Counts of each kind in a view, users by their first role, in the order in which ids are given."""
+    """The counts of each kind in a view, in the order in which ids are given.
+
+    Users count by their first role.
+    """
     errors = problems.errors_by_kind() if problems else {}
     found = {
         source: Counts(*counts, errors=errors.get(source, 0))

@@ -1,4 +1,4 @@
-"""How districts stand: one word for each, and what somebody should look at."""
+"""How districts stand: one word for each, and what needs attention."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HOUR_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A district at a glance, and its state in one word.
+    """A district at a glance, with its state in one word.
 
-    `held`: a sync waits for an approval; `paused`: it takes no files at present; `failed`: its last files
-    could not be used; `empty`: nothing was ever synced; else `running`. The API knows fewer words, and calls
-    held, failed and empty `pending`.
+    `held`: a sync waits for an approval. `paused`: the district takes in no files at present. `failed`: its
+    last files could not be used. `empty`: it was never synced. Otherwise `running`. The API has fewer words:
+    it calls held, failed and empty `pending`.
     """
 
     glance: Glance
@@ -37,7 +37,7 @@ class Standing:
 
     @property
     def error(self) -> str:
-        """What is wrong, for the operator: why the last files could not be used, else what the API tells."""
+        """What is wrong, for the operator: why the last files could not be used, else the API's notice."""
         last = self.glance.last
         failed = self.district.error and last is not None and last.state == "failed"
         return str(last.report.get("message", "")) if last and failed else self.district.error
@@ -55,10 +55,10 @@ def of_all(database: Database) -> list[Standing]:
 
 
 def troubles(standing: Standing, hours_max: float | None = None) -> list[str]:
-    """What somebody should look at, in sentences; empty when all is well. A pause is no trouble: somebody
+    """The troubles of a district, as sentences; empty if there are none. A pause is no trouble: an operator
     decided it.
 
-    With `hours_max`, a last committed sync that is older is one, but not while the district is paused.
+    With `hours_max`, a last committed sync older than that is a trouble, except while the district is paused.
     """
     return [*_held(standing), *_failed(standing), *_frozen(standing), *_late(standing, hours_max)]
 
@@ -73,7 +73,7 @@ def _state(glance: Glance) -> str:
     district = glance.district
     if glance.held:
         return "held"
-    # By its dates: the district's own record says so within a minute, where a server runs.
+    # Decide by its dates: the district's own record follows within a minute, and only while a server runs.
     if is_paused(district, None):
         return "paused"
     if glance.last is None:

@@ -1,4 +1,4 @@
-"""Where a run works: a folder for its files, and an engine within the memory that it is given."""
+"""Where a run works: a folder for its files, and an engine with limited memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Path]:
-    """A folder for a run's files, which signals do not leave behind; what goes wrong with memory or disk is
-    told in one line."""
+    """A folder for a run's files, which is removed even if a signal ends the run.
+
+    Errors: MachineTrouble says in one line what went wrong with memory or disk.
+    """
     if not MEMORY.fullmatch(settings.sync_memory):
         raise BadSetting(f"sync_memory: expected a size such as 512MB or 2GB, got {settings.sync_memory!r}")
     parent = workfolder.parent_of(settings.temporary)
@@ -39,7 +41,7 @@ def workplace(settings: Settings) -> Iterator[Path]:
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             reason = str(error).partition("\n")[0]
             raise MachineTrouble(
-                f"memory or disk did not suffice (see sync_memory and temporary in the settings): {reason}"
+                f"memory or disk was not sufficient (see sync_memory and temporary in the settings): {reason}"
             ) from None
         except OSError as error:
             raise MachineTrouble(f"the disk refused: {error.strerror}: {error.filename or folder}") from None
@@ -47,7 +49,7 @@ def workplace(settings: Settings) -> Iterator[Path]:
 
 @contextmanager
 def engine_in(settings: Settings, folder: Path, *reaches: Path) -> Iterator[DuckDBPyConnection]:
-    """An engine that reaches files in the folder, and in the folders `reaches`."""
+    """An engine that can reach the files in `folder`, and in the folders `reaches`."""
     with connect(folder, settings.sync_memory) as engine:
         lock(engine, folder, *reaches)
         yield engine
