@@ -200,6 +200,8 @@ def test_every_link_to_the_explorer_leads_to_a_page_of_it(served: dict[str, http
             "/explorer/users/%7Bid%7D/sections?id=6a82a3614fd3ba25000000bc",
         ),
         ("/v3.0/me", "/explorer/me"),
+        ("/v3.1/users?limit=3", "/explorer/users?limit=3&version=3.1"),
+        ("/v3.9/users", None),
         ("POST /oauth/tokens", "/explorer/oauth/tokens/post"),
         ("/.well-known/openid-configuration", "/explorer/.well-known/openid-configuration"),
         ("/v3.0/nope", None),

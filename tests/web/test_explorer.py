@@ -294,6 +294,74 @@ def test_a_field_shows_its_scope_its_values_and_its_rule(demo: httpx.Client) -> 
     assert "<code>White</code> → <code>Caucasian</code>" in race
 
 
+# --- versions
+
+LATER = Catalog("3.1")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [each for each in LATER.operations if each.path.startswith("/v3.1/")],
+    ids=lambda each: each.slug,
+)
+def test_an_operation_is_answered_in_the_version_that_its_address_chooses(
+    demo: httpx.Client, operation: Operation
+) -> None:
+    page = demo.get(f"{operation.address}?version=3.1")
+    assert (page.status_code, status(page)) == (200, 0 if operation.slug in NOT_AT_ONCE else 200), words(
+        page
+    )[:400]
+    assert operation.path.replace("{id}", "") in words(page).replace(" {id} ", "")
+    assert "/openapi.json?version=3.1" in links(page)
+    named = [address for address in links(page) if address.startswith("/explorer") and "#" not in address]
+    # The bar's entry and one link lead to the first version, which no address names.
+    assert sum("version=3.1" not in address for address in named) == 2
+
+
+def test_ids_and_links_of_an_answer_stay_in_the_version(demo: httpx.Client) -> None:
+    page = demo.get("/explorer/sections?limit=2&version=3.1")
+    answer = page.text.partition('id="answer"')[2].partition('id="as-table"')[0]
+    led = [unescape(address) for address in re.findall(r'href="([^"]*)"', answer)]
+    assert led
+    assert all("version=3.1" in address for address in led)
+    assert all("/v3.1/" in words(demo.get(address)) for address in set(led[:6]))
+
+
+def test_the_unversioned_me_of_the_later_pages_leads_to_the_version_that_it_names(demo: httpx.Client) -> None:
+    page = demo.get("/explorer/unversioned/me?as=student&version=3.1")
+    assert status(page) == 200
+    canonical = next(address for address in links(page) if address.startswith("/explorer/users/{id}?"))
+    assert "version=3.0" in canonical
+    assert "/v3.0/users/" in demo.get(canonical).text
+
+
+def test_samples_and_fields_are_of_the_version(demo: httpx.Client) -> None:
+    first_one, later = (demo.get(f"/explorer/users?limit=1{more}") for more in ("", "&version=3.1"))
+    assert later.text.partition('id="samples"')[2].count("/v3.1/users?limit=1") == 7
+    for field in ("preferred_name", "disability"):
+        row = f"<code>{field}</code></th>"
+        assert (row in first_one.text, row in later.text) == (False, True)
+    record = demo.get("/explorer/records/users?version=3.1")
+    assert 'id="r-disability"' in record.text
+    assert 'id="r-disability"' not in demo.get("/explorer/records/users").text
+
+
+def test_a_form_goes_on_in_its_version(demo: httpx.Client) -> None:
+    assert '<input type="hidden" name="version" value="3.1">' in demo.get("/explorer/users?version=3.1").text
+    assert 'name="version"' not in demo.get("/explorer/users").text
+    teacher = first(demo, "teacher")
+    page = demo.post("/explorer/sign-in?version=3.1", data={"person": teacher["id"], "client": "secure-sync"})
+    assert "/v3.1/me" in words(page)
+
+
+@pytest.mark.parametrize("path", ["/explorer/users", "/explorer/records/users", "/explorer/sign-in"])
+def test_a_version_that_is_not_spoken_is_named(demo: httpx.Client, path: str) -> None:
+    page = demo.get(path, params={"version": "2.1<b>"})
+    assert page.status_code == 200
+    assert "version: expected 3.0 or 3.1; got '2.1<b>'. This page shows version 3.0." in words(page)
+    assert "2.1<b>" not in page.text
+
+
 # --- how pages are sent
 
 

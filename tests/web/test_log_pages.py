@@ -160,4 +160,6 @@ def test_a_request_opens_in_the_explorer_where_all_of_it_was_kept() -> None:
     related = _asked(path=f"/v3.0/users/{ID}/sections", query="limit=1")
     assert explorer_address(related) == f"/explorer/users/%7Bid%7D/sections?id={ID}&limit=1"
     assert explorer_address(_asked(query="name=…")) == ""
+    later = _asked(path="/v3.1/users", query="limit=1")
+    assert explorer_address(later) == "/explorer/users?limit=1&version=3.1"
     assert explorer_address(_asked(path="/v3.0/user")) == ""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from rollbook.contract.clever import versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
 from rollbook.contract.clever.fields import SHAPES
+from rollbook.contract.clever.openapi import fields_of
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 from rollbook.domain.kinds import KINDS
-
-EXPLORER = "/explorer"
+from rollbook.web.http.explorer_address import address
 
 _CALL = re.compile(
-    r"(?:(?P<method>GET|POST) )?(?:/v3\.\d)?(?P<path>(?:/[\w{}.-]+)+)(?P<query>\?[\w.=&%,-]*)?"
+    r"(?:(?P<method>GET|POST) )?(?:/(?P<version>v3\.\d))?(?P<path>(?:/[\w{}.-]+)+)(?P<query>\?[\w.=&%,-]*)?"
 )
 _ON_A_LINE = re.compile(r"(?:https?://[\w.:$-]+)?(/v3\.\d/[\w/{}]+(?:\?[\w.=&%,-]+)?)")
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -37,8 +38,11 @@ def of_call(text: str) -> str | None:
     )
     if (method, path) not in _OPERATIONS:
         return None
-    asked = "&".join([*(f"id={id_}" for id_ in ids), *filter(None, [(call["query"] or "")[1:]])])
-    return f"{EXPLORER}{quote(path)}{'/post' if method == 'POST' else ''}{asked and '?'}{asked}"
+    version = call["version"] or versions.DEFAULT
+    if version not in versions.SPOKEN:
+        return None
+    page = f"{quote(path)}/post" if method == "POST" else quote(path)
+    return address(page, *(f"id={id_}" for id_ in ids), (call["query"] or "")[1:], version=version)
 
 
 def of_code(code: str) -> list[tuple[str, str]]:
@@ -52,7 +56,10 @@ def of_code(code: str) -> list[tuple[str, str]]:
 def of_shape(shape: str) -> str | None:
     """The fields of this shape, on the page of the record that has it; None for a shape that is in no record."""
     kind = _KIND_OF_SHAPE.get(shape)
-    return f"{EXPLORER}/records/{kind}#r-{shape.lower()}" if kind else None
+    if kind is None:
+        return None
+    since = next(version for version in versions.VERSIONS if fields_of(shape, version.number))
+    return f"{address(f'/records/{kind}', version=since.name)}#r-{shape.lower()}"
 
 
 def _kinds_of_shapes() -> dict[str, str]:

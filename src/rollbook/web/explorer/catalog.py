@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi, versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint, Ids, Listed
 from rollbook.contract.clever.sign_in_rows import TAGS
 from rollbook.contract.clever.tiers import LOGIN_ROLES
@@ -16,6 +16,8 @@ from rollbook.domain.kinds import ROLES
 
 HOME = "/explorer"
 ID = "id"
+# Chooses the version in an address of the Explorer; the first version is not named there.
+VERSION = "version"
 # What opens a page that was asked for without a parameter: few enough to read.
 EXAMPLE_LIMIT = "3"
 _OPENS_WITH = {"/users": (("role", "teacher"),), "/events": (("record_type", "users"),)}
@@ -80,7 +82,7 @@ class Operation:
 class Catalog:
     """The operations of one version of the API, in the order of the reference."""
 
-    def __init__(self, version: str = "3.0") -> None:
+    def __init__(self, version: str = versions.VERSIONS[0].number) -> None:
         document: Any = openapi.document(version=version)
         self.version = version
         self.operations = tuple(_operations(document, version))
@@ -103,17 +105,25 @@ class Catalog:
         return f"{operation.address}?{urlencode({ID: id_})}" if operation else ""
 
     def place(self, uri: str) -> str:
-        """The address of the page for a path of the API with its query; blank for a path that has none."""
+        """The address of the page for a path of the API with its query; blank for a path that has none.
+
+        A path of another version leads to that version's page.
+        """
         parts = urlsplit(uri)
         segments = parts.path.rstrip("/").split("/")
+        pairs = parse_qsl(parts.query)
+        other = (versions.of_path(parts.path) or "").lower()
+        if other in versions.SPOKEN and other != f"v{self.version}":
+            segments[1] = f"v{self.version}"
+            pairs.append((VERSION, other.removeprefix("v")))
         exact = self._by_segments.get(tuple(segment.lower() for segment in segments))
         if exact:
-            return _with(exact.address, parse_qsl(parts.query))
+            return _with(exact.address, pairs)
         for at in range(1, len(segments)):
             pattern = [segment.lower() for segment in segments]
             pattern[at] = f"{{{ID}}}"
             if operation := self._by_segments.get(tuple(pattern)):
-                return _with(operation.address, [(ID, segments[at]), *parse_qsl(parts.query)])
+                return _with(operation.address, [(ID, segments[at]), *pairs])
         return ""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -23,11 +22,11 @@ from starlette.routing import Route
 
 from rollbook.contract.clever import openapi
 from rollbook.contract.clever.event_rows import VERBS
-from rollbook.contract.clever.query import is_id
 from rollbook.web.explorer import answer_hints, answer_view, credential_choice, field_marks, samples
 from rollbook.web.explorer.answer_view import View
 from rollbook.web.explorer.asking import Answered, Asked, Pairs, Server, ask
-from rollbook.web.explorer.catalog import HOME, ID, Catalog, Operation, Parameter
+from rollbook.web.explorer.catalog import HOME, ID, VERSION, Catalog, Operation, Parameter
+from rollbook.web.explorer.chosen import FIRST, NUMBERS, Chosen, version_of
 from rollbook.web.explorer.credential_choice import Credential
 from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.explorer.record_names import Choice, Names, Reads, titled
@@ -36,8 +35,8 @@ from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import limited_body
 
 # What a page reads itself, beside the parameters of the API.
-_OWN = ("as", "other_id", "token", "real", "basic_id", "basic_secret")
-_FIRST = "/users"
+_OWN = ("as", VERSION, "other_id", "token", "real", "basic_id", "basic_secret")
+_OPENS_ON = "/users"
 _CODE = re.compile(r"`([^`]+)`")
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -69,7 +68,9 @@ class Explorer:
     templates: Environment
     reads: Reads
     offers: Callable[[], Offer | None] | None
-    catalog: Catalog = field(default_factory=Catalog)
+    catalogs: dict[str, Catalog] = field(
+        default_factory=lambda: {number: Catalog(number) for number in NUMBERS}
+    )
 
     def routes(self) -> list[Route]:
         """The routes below `/explorer`."""
@@ -82,39 +83,50 @@ class Explorer:
 
     async def operation(self, request: Request) -> Response:
         """An operation with its answer. Without a parameter it opens with an example."""
-        operation = self.catalog.by_slug.get(
-            f"/{request.path_params['slug']}" if request.path_params else _FIRST
+        given = [*request.query_params.multi_items(), *await _form(request)]
+        own = {name: value for name, value in given if name in _OWN}
+        version, trouble = version_of(own.get(VERSION, ""))
+        catalog = self.catalogs[version]
+        operation = catalog.by_slug.get(
+            f"/{request.path_params['slug']}" if request.path_params else _OPENS_ON
         )
         if operation is None:
             raise HTTPException(404)
-        given = [*request.query_params.multi_items(), *await _form(request)]
         offer = await self._offer()
-        own = {name: value for name, value in given if name in _OWN}
         credential = await to_thread.run_sync(
             credential_choice.choose, operation, own.get("as", ""), own, offer
         )
-        names = Names(self.reads, credential.authorization, self.catalog.version)
+        chosen = Chosen(version, credential.name, offer, trouble)
+        names = Names(self.reads, credential.authorization, catalog.version)
         pairs = tuple((name, value) for name, value in given if name not in _OWN)
         choices = await to_thread.run_sync(names.choices, operation) if operation.has_id else []
         asked = _asked(operation, pairs or operation.example, own.get("other_id", ""), choices, credential)
         answered = None
         if credential.may_send and not _missing(operation, asked):
             answered = await ask(self.server, asked, request.scope)
-        kept = partial(self._kept, name=credential.name, offer=offer)
         context = {
             "operation": operation,
             "credential": credential,
             "asked": asked,
             "missing": _missing(operation, asked),
             "samples": samples.of(asked, str(request.base_url), is_public=credential.is_public),
-            "place": kept(_address(operation, asked)),
         }
 
         def render() -> Response:
-            shown = self._shown(operation, asked, answered, names, kept) if answered else None
+            shown = self._shown(operation, asked, answered, names, chosen) if answered else None
             people = _people(names, credential, offer) if operation.takes == "bearer" else []
             fields = _fields(operation, asked, choices, names)
-            return self._operation_page(offer, shown=shown, people=people, fields=fields, **context)
+            return self._page(
+                "explorer/operation.html",
+                chosen,
+                _address(operation, asked),
+                **context,
+                shown=shown,
+                people=people,
+                fields=fields,
+                export_line=samples.export_line(operation.takes),
+                shapes=field_marks.shapes(operation.shape, catalog.version),
+            )
 
         return await to_thread.run_sync(render)
 
@@ -124,74 +136,73 @@ class Explorer:
         asked: Asked,
         answered: Answered,
         names: Names,
-        kept: answer_view.Kept,
+        chosen: Chosen,
     ) -> Shown:
-        view = answer_view.view(answered, operation, self.catalog, names, kept)
+        catalog = self.catalogs[chosen.version]
+        view = answer_view.view(answered, operation, catalog, names, chosen.kept)
         return Shown(asked, answered, view, answer_hints.hints(operation, asked, answered))
-
-    def _operation_page(self, offer: Offer | None, **context: Any) -> Response:
-        operation = context["operation"]
-        return self._page(
-            "explorer/operation.html",
-            context["credential"].name,
-            offer,
-            export_line=samples.export_line(operation.takes),
-            shapes=field_marks.shapes(operation.shape, self.catalog.version),
-            **context,
-        )
 
     async def record(self, request: Request) -> Response:
         """A kind of record: its fields, the operations that answer with it, and its events."""
         kind = next((each for each in openapi.SERVED if each.name == request.path_params["kind"]), None)
         if kind is None:
             raise HTTPException(404)
+        version, trouble = version_of(request.query_params.get(VERSION, ""))
+        catalog = self.catalogs[version]
         return self._page(
             "explorer/record.html",
-            "",
-            await self._offer(),
+            Chosen(version, offer=await self._offer(), trouble=trouble),
+            f"{HOME}/records/{kind.name}",
             kind=kind,
-            shapes=field_marks.shapes(kind.shape, self.catalog.version),
-            answering=[each for each in self.catalog.operations if each.kind == kind.name],
+            shapes=field_marks.shapes(kind.shape, catalog.version),
+            answering=[each for each in catalog.operations if each.kind == kind.name],
             verbs=() if kind.name == "events" else VERBS,
         )
 
     async def signing_in(self, request: Request) -> Response:
         """A sign-in in one go: a code, its exchange, and who it is. It changes nothing in the visitor's browser."""
         offer = await self._offer()
-        given = dict(await _form(request))
-        operation = self.catalog.by_slug["/me"]
+        given = {**request.query_params, **dict(await _form(request))}
+        version, trouble = version_of(given.get(VERSION, ""))
+        catalog = self.catalogs[version]
+        chosen = Chosen(version, offer=offer, trouble=trouble)
         credential = await to_thread.run_sync(
-            credential_choice.choose, self.catalog.by_slug[_FIRST], "", {}, offer
+            credential_choice.choose, catalog.by_slug[_OPENS_ON], "", {}, offer
         )
-        names = Names(self.reads, credential.authorization, self.catalog.version)
+        names = Names(self.reads, credential.authorization, catalog.version)
         people = await to_thread.run_sync(_people, names, credential, offer)
         steps = None
-        if offer and given.get("person"):
+        if offer and request.method == "POST" and given.get("person"):
             client = offer.client(given.get("client", ""))
-            steps = await sign_in(self.server, request.scope, client, offer, given["person"])
-        views = [
-            answer_view.view(
-                step.answered, operation, self.catalog, names, partial(self._kept, name="", offer=None)
+            steps = await sign_in(
+                self.server, request.scope, client, offer, given["person"], version=catalog.version
             )
+        views = [
+            answer_view.view(step.answered, catalog.by_slug["/me"], catalog, names, chosen.kept)
             for step in steps or ()
         ]
         return self._page(
             "explorer/sign_in.html",
-            "",
-            offer,
+            chosen,
+            f"{HOME}/sign-in",
             people=people,
             given=given,
             steps=list(zip(steps or (), views, strict=True)),
         )
 
-    def _page(self, template: str, name: str, offer: Offer | None, **context: Any) -> HTMLResponse:
+    def _page(self, template: str, chosen: Chosen, address: str, **context: Any) -> HTMLResponse:
         shared = {
             "code_marks": _code_marks,
             "size": _size,
-            "groups": list(self.catalog.groups()),
+            "groups": list(self.catalogs[chosen.version].groups()),
             "kinds": openapi.SERVED,
-            "offer": offer,
-            "in_sidebar": partial(self._kept, name=name, offer=offer),
+            "offer": chosen.offer,
+            "kept": chosen.kept,
+            "place": chosen.kept(address),
+            "api_version": chosen.version,
+            "is_first_version": chosen.version == FIRST,
+            "api_versions": chosen.versions(address),
+            "version_trouble": chosen.trouble,
         }
         html = self.templates.get_template(template).render(**shared, **context)
         # The page shows records and the host it was asked under, so no cache may keep it.
@@ -199,13 +210,6 @@ class Explorer:
 
     async def _offer(self) -> Offer | None:
         return await to_thread.run_sync(self.offers) if self.offers else None
-
-    def _kept(self, address: str, *, name: str, offer: Offer | None) -> str:
-        """An address that goes on with the same token, by its name. The first one is not named."""
-        is_token = offer is not None and (offer.token(name) is not None or is_id(name))
-        if not is_token or offer is None or name == offer.tokens[0].name:
-            return address
-        return f"{address}{'&' if '?' in address else '?'}{urlencode({'as': name})}"
 
 
 def _code_marks(text: str) -> Markup:

@@ -28,7 +28,7 @@ class Step:
 
 
 async def sign_in(
-    server: Server, visitor: Scope, client: PublishedClient, offer: Offer, person: str
+    server: Server, visitor: Scope, client: PublishedClient, offer: Offer, person: str, *, version: str
 ) -> list[Step]:
     """Sign the person in to the application: a code, its exchange, who it is. It ends where a step is refused."""
     browser = _Browser(server, visitor, offer.back)
@@ -67,7 +67,7 @@ async def sign_in(
     token = orjson.loads(got.body).get("access_token") if got.status == 200 else None
     if not token:
         return steps
-    who = Asked("GET", "/v3.0/me", authorization=f"Bearer {token}")
+    who = Asked("GET", f"/v{version}/me", authorization=f"Bearer {token}")
     steps.append(
         Step(
             "Ask who it is", "The record stands at the canonical link.", who, await ask(server, who, visitor)

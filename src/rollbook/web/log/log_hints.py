@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from urllib.parse import unquote_plus
 
-from rollbook.contract.clever import tiers
+from rollbook.contract.clever import tiers, versions
 from rollbook.contract.clever.endpoints import Endpoint
 from rollbook.contract.clever.query import LIMIT_MAX, SINCE_SNAPSHOT
 from rollbook.domain.access import Access
@@ -21,7 +21,7 @@ from rollbook.store.engine.database import Database
 from rollbook.store.records import request_log
 from rollbook.store.records.request_log import Entry
 from rollbook.web.http.kept_parts import CLIENT, FOREIGN_PARAMETERS, HIDDEN, MISPLACED, OLD_KINDS
-from rollbook.web.log.near_paths import ID, METHODS, PATHS, PREFIX, ROWS, nearest, row_of, template
+from rollbook.web.log.near_paths import ID, METHODS, PATHS, ROWS, nearest, prefix_of, row_of, template
 
 # How alike a parameter and the one that may be meant are, from 0 to 1.
 LIKENESS = 0.72
@@ -109,7 +109,7 @@ def _wrong_kind(entry: Entry, _: Reading) -> Words | None:
     if entry.status != 404 or entry.holder not in ("district", "user"):
         return None
     if row is None:
-        is_me = entry.path in ("/me", f"{PREFIX}/me", "/userinfo")
+        is_me = entry.path in ("/me", f"{prefix_of(entry.path)}/me", "/userinfo")
         return (
             {"holder": "district", "wanted": "a user token"} if is_me and entry.holder == "district" else None
         )
@@ -135,7 +135,7 @@ def _reaches(entry: Entry, row: Endpoint) -> bool:
 
 
 def _takes_bearer(entry: Entry) -> bool:
-    return entry.path.startswith(PREFIX) or entry.path in ("/me", "/userinfo", "/oauth/tokeninfo")
+    return versions.is_spoken(entry.path.lower()) or entry.path in ("/me", "/userinfo", "/oauth/tokeninfo")
 
 
 # Paths -----------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _old_kind(entry: Entry, _: Reading) -> Words | None:
     kind = next((segment for segment in segments[:2] if segment.lower() in OLD_KINDS), None)
     if entry.status != 404 or kind is None:
         return None
-    return {"kind": kind, "path": f"{PREFIX}/users?role={OLD_KINDS[kind.lower()]}"}
+    return {"kind": kind, "path": f"{prefix_of(entry.path)}/users?role={OLD_KINDS[kind.lower()]}"}
 
 
 def _near_path(entry: Entry, reading: Reading) -> Words | None:

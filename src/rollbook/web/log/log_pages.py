@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 
 from rollbook.errors import BadSetting, MachineTrouble, RollbookError
 from rollbook.store.records.request_log import LATE_SECONDS, Batch, Entry, now_ms
+from rollbook.web.http.explorer_address import address
 from rollbook.web.http.kept_parts import CLIENT, HIDDEN
 from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.safety_headers import safety
@@ -36,7 +37,7 @@ from rollbook.web.log.log_reading import (
     groups,
     newest_first,
 )
-from rollbook.web.log.near_paths import PREFIX, row_of, template
+from rollbook.web.log.near_paths import PREFIX, prefix_of, row_of
 
 ROWS = 100
 # A stream ends by itself, and the browser opens the next one; so it does when the server ends.
@@ -279,5 +280,5 @@ def explorer_address(entry: Entry) -> str:
     if row is None or entry.method != "GET" or HIDDEN in entry.address:
         return ""
     [*ids] = re.findall(r"[0-9a-fA-F]{24}", entry.path)
-    query = "&".join(filter(None, (*(f"id={id_}" for id_ in ids), entry.query)))
-    return f"/explorer{quote(template(entry.path).removeprefix(PREFIX))}{'?' if query else ''}{query}"
+    named = [f"id={id_}" for id_ in ids]
+    return address(quote(row.path), *named, entry.query, version=prefix_of(entry.path)[1:])

@@ -14,10 +14,13 @@ PREFIX = f"/{versions.DEFAULT}"
 ID = re.compile(r"[0-9a-fA-F]{24}")
 # How alike a path and the one that may be meant are, from 0 to 1.
 LIKENESS = 0.86
-ROWS = {f"{PREFIX}{row.path}": row for row in (*ENDPOINTS, *EVENTS)}
+# The default version comes first: a path that is near to both versions' is taken for one of it.
+_PREFIXES = tuple(f"/{version}" for version in versions.SPOKEN)
+ROWS = {f"{prefix}{row.path}": row for prefix in _PREFIXES for row in (*ENDPOINTS, *EVENTS)}
 _OTHERS = [
-    (f"{PREFIX}{row.path}" if row.is_versioned else row.path, row.method.upper())
+    (f"{prefix}{row.path}", row.method.upper())
     for row in SIGN_IN_OPERATIONS
+    for prefix in (_PREFIXES if row.is_versioned else ("",))
 ]
 # The methods of the paths beside the records, which take GET alone.
 METHODS = {path: tuple(method for other, method in _OTHERS if other == path) for path, _ in _OTHERS}
@@ -29,10 +32,25 @@ def nearest(asked: str) -> str:
     """The path that a template such as `/v3.0/user/{id}` may mean; blank when none is near."""
     asked = asked.lower()
     below = asked[1:].partition("/")[2] if re.match(r"/v[0-9]", asked) else asked[1:]
-    tried = (asked, f"{PREFIX}/{below}")
+    tried = (asked, f"{prefix_of(asked)}/{below}")
     exact = [path for path in tried if path in PATHS]
-    near = (path for one in tried for path in get_close_matches(one, PATHS, 1, LIKENESS))
+    near = (
+        path
+        for one in tried
+        for path in get_close_matches(one, [each for each in PATHS if is_kin(each, one)], 1, LIKENESS)
+    )
     return exact[0] if exact else next(near, "")
+
+
+def is_kin(path: str, asked: str) -> bool:
+    """Whether a path has the version that is asked for, or none."""
+    return versions.of_path(path) is None or path.startswith(f"{prefix_of(asked)}/")
+
+
+def prefix_of(path: str) -> str:
+    """How paths of the version begin that a path is of; of the default version for a path of no spoken one."""
+    version = (versions.of_path(path) or "").lower()
+    return f"/{version}" if version in versions.SPOKEN else PREFIX
 
 
 def template(path: str) -> str:
