@@ -25,7 +25,8 @@ from rollbook.store.district import districts
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
-from rollbook.store.records import event_feed, record_pages
+from rollbook.store.records import event_feed, related_lists
+from rollbook.store.records.reading import Reading
 from rollbook.sync import How
 from tests.clone.conftest import Copy
 from tests.clone.stub import DISTRICT, TOKEN, Stub, id_of
@@ -76,7 +77,7 @@ def related(database: Database, path: str, id_: str) -> list[str]:
     (endpoint,) = [endpoint for endpoint in ENDPOINTS if endpoint.path == path]
     caller = access(database)
     with database.read() as connection:
-        page = record_pages.related(connection, caller, "/v3.0", endpoint, id_, Query())
+        page = related_lists.related(Reading(connection, caller), endpoint, id_, Query())
     return [element["data"]["id"] for element in json.loads(b"[%b]" % page.elements)]
 
 
@@ -280,7 +281,7 @@ def test_a_paused_copy_is_left_alone(clone: Copy, sqlite: Database) -> None:
         clone()
 
 
-@pytest.mark.parametrize("stage", ["_keep_files", "_take_in", "_move_in", "_drop_snapshots"])
+@pytest.mark.parametrize("stage", ["_keep_files", "_take_in", "_move_in", "drop_snapshots"])
 def test_a_clone_that_is_killed_while_it_commits_leaves_the_copy_as_it_was(
     stage: str, clone: Copy, sqlite: Database, source: Stub, settings: Settings, tmp_path: Path
 ) -> None:

@@ -96,7 +96,7 @@ class Fragile:
 
 class FragileConnection:
     def __init__(self, connection: Connection, owner: Fragile) -> None:
-        self.dialect = connection.dialect
+        self.engine = connection.engine
         self._connection, self._owner = connection, owner
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:

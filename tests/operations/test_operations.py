@@ -31,6 +31,7 @@ from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import roster_overview
 from rollbook.sync import How
 from tests import world
 from tests.journeys.hub import Hub
@@ -311,7 +312,7 @@ def test_a_held_sync_is_approved_or_discarded_and_the_last_one_undone(hub: Hub, 
     less = world.write(tmp_path / "less", {**world.FILES, "students.csv": "".join(lines[:3])})
 
     def students_now() -> int:
-        return districts.count_roles(hub.database, hub.district)["student"]
+        return roster_overview.count_roles(hub.database, hub.district)["student"]
 
     assert run_decisions.sync_files(*args, whole, How()).state == "committed"
     assert run_decisions.sync_files(*args, less, How(is_plan=True)).reasons

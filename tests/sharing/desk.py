@@ -31,7 +31,7 @@ from rollbook.store.records.own_record import change_record
 from rollbook.sync import How, Sync
 from rollbook.synthetic import writer
 from rollbook.web.app import App
-from rollbook.web.data.api import Request
+from rollbook.web.data.data_request import Request
 from rollbook.web.http.answers import Answer
 from tests import world
 from tests.clone.stub import Reply, Stub, serving

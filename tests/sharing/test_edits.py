@@ -358,7 +358,7 @@ def test_a_killed_edit_leaves_the_old_view_whole(
         raise Killed
 
     # In the middle of the transaction, after the view was copied and after its records were replaced.
-    for module, name in ((views, "edit"), (commits, "_move_in"), (commits, "_drop_snapshots")):
+    for module, name in ((views, "edit"), (commits, "_move_in"), (commits, "drop_snapshots")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, killed)
             with pytest.raises(Killed):

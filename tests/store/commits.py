@@ -24,7 +24,9 @@ from rollbook.store.district.views import Spec, View
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import commits, event_feed
-from rollbook.store.records.commits import THIS_RUN, Keep, Outcome
+from rollbook.store.records.commits import THIS_RUN, Outcome
+from rollbook.store.records.reading import Reading
+from rollbook.store.records.retention import Keep
 
 Json = dict[str, Any]
 # (verb, kind, record)
@@ -132,7 +134,7 @@ def page(
 ) -> tuple[list[Json], bool]:
     """One page of the feed: its events, and whether more follow."""
     with store.database.read() as connection:
-        found = event_feed.page(connection, access, "/v3.0", parse(EVENTS[0], query), floor)
+        found = event_feed.page(Reading(connection, access), parse(EVENTS[0], query), floor)
     elements = orjson.loads(b"[%b]" % found.elements)
     assert [f"/v3.0/events/{element['data']['id']}" for element in elements] == [
         element["uri"] for element in elements

@@ -19,6 +19,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import IdBatch
 from rollbook.store.engine.database import Database
 from rollbook.store.records import commits, event_feed
+from rollbook.store.records.reading import Reading
 from rollbook.web.app import App
 from tests.store.commits import NOTHING_TOO_OLD, Feed, Json, feed, id_, page, person, school, types, whole
 
@@ -277,7 +278,7 @@ def test_a_connection_sees_the_events_of_its_own_district_only(store: Feed, tmp_
 
 def get(store: Feed, access: Access, event_id: str, floor: str = NOTHING_TOO_OLD) -> str:
     with store.database.read() as connection:
-        return event_feed.get(connection, access, event_id, floor)
+        return event_feed.get(Reading(connection, access), event_id, floor)
 
 
 def test_an_event_is_found_by_its_id(store: Feed) -> None:

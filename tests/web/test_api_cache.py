@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rollbook.store.engine.database import Connection, Database, Row, Values
-from rollbook.web.data import api
-from rollbook.web.data.api import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from rollbook.web.data import answer_cache
+from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
 from rollbook.web.http.answers import Header
 from tests import world
 from tests.journeys.hub import Hub
@@ -121,7 +121,7 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
     hub.sync(world.FILES)
     reading: list[bool] = []
     seen: list[bool] = []
-    read, encode = hub.database.read, api._encode
+    read, encode = hub.database.read, answer_cache.encode
 
     @contextmanager
     def noted() -> Iterator[Connection]:
@@ -136,7 +136,7 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
 
     client = hub.client(hub.connect())
     monkeypatch.setattr(hub.database, "read", noted)
-    monkeypatch.setattr(api, "_encode", packed)
+    monkeypatch.setattr(answer_cache, "encode", packed)
     assert [client.get(path).status_code for path in ("/v3.0/users", "/v3.0/events")] == [200, 200]
     assert seen == [False, False]
 
@@ -148,7 +148,7 @@ def _asked_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     class Listening:
         def __init__(self, connection: Connection) -> None:
-            self._connection, self.dialect, self.version = connection, connection.dialect, connection.version
+            self._connection, self.engine, self.version = connection, connection.engine, connection.version
 
         def rows(self, sql: str, values: Values = ()) -> list[Row]:
             asked.append(sql)

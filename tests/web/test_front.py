@@ -18,7 +18,7 @@ from rollbook.demo import published
 from rollbook.demo.access_sheet import Entrance, Handout, Key
 from rollbook.store.district.districts import District
 from rollbook.web import front
-from rollbook.web.data.api import Request as Read
+from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import doc_pages
 from rollbook.web.http.answers import Answer
 from rollbook.web.http.static_files import static_files

@@ -25,11 +25,11 @@ from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
-from rollbook.store.records import record_pages
+from rollbook.store.records.reading import Reading, snapshot_of
 from rollbook.sync import How
 from rollbook.synthetic import writer
 from rollbook.web.app import App
-from rollbook.web.data.api import Request
+from rollbook.web.data.data_request import Request
 from rollbook.web.data.pinned_pulls import PIN_SECONDS, Pins
 
 STUDENTS = 60
@@ -83,7 +83,7 @@ class World:
         """Note that a pull goes on from a cursor with the state after a run."""
         access = _access(self)
         with self.database.read() as connection:
-            name = record_pages.named(connection, access, run)
+            name = snapshot_of(Reading(connection, access), run)
         assert name
         self.app.data._pins.note(access, path, Query(), [("starting_after", cursor)], name)
 

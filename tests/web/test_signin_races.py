@@ -190,7 +190,7 @@ def test_what_has_ended_is_in_nobody_s_way(world: World, elsewhere: Database) ->
         attempts.add_failure(connection, "ended", window_seconds=-1)
     with world.database.write() as connection:
         assert not attempts.is_remembered(connection, "ended")
-        if connection.dialect == "postgresql":  # another one writes at the same moment
+        if connection.engine == "postgresql":  # another one writes at the same moment
             with elsewhere.write() as beside:
                 attempts.remember(beside, "one", seconds=60)
                 attempts.add_failure(beside, "one", window_seconds=60)

@@ -18,7 +18,8 @@ from rollbook.store.accounts import logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Session
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people_lookup, record_pages
+from rollbook.store.records import people_lookup, record_pages, related_lists
+from rollbook.store.records.reading import Reading
 
 _TEACHERS = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/users/{id}/myteachers")
 
@@ -86,7 +87,7 @@ def enter(
 def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
     """The roles of a person that an application sees: none if the person is not shared with it."""
     try:
-        record = orjson.loads(record_pages.get(connection, access, "users", user_id).body)
+        record = orjson.loads(record_pages.get(Reading(connection, access), "users", user_id).body)
     except NotFound:
         return []
     return [
@@ -95,5 +96,5 @@ def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[s
 
 
 def _teachers(connection: Connection, access: Access, user_id: str) -> list[str]:
-    page = record_pages.related(connection, access, "", _TEACHERS, user_id, Query(limit=LIMIT_MAX))
+    page = related_lists.related(Reading(connection, access), _TEACHERS, user_id, Query(limit=LIMIT_MAX))
     return [element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)]

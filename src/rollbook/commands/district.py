@@ -10,6 +10,7 @@ from rollbook.commands.options import database_option, json_option, read_setting
 from rollbook.operations import district_setup
 from rollbook.store.district import choices, districts
 from rollbook.store.engine.opening import opened
+from rollbook.store.records import roster_overview
 from rollbook.sync import standing
 
 # The roles of users stand below them.
@@ -67,7 +68,10 @@ def show(district: str, database: str | None, as_json: bool) -> None:
     with opened(settings) as store:
         found = districts.find(store, district)
         stands = standing.of(store, found)
-        records, roles = districts.count_records(store, found), districts.count_roles(store, found)
+        records, roles = (
+            roster_overview.count_records(store, found),
+            roster_overview.count_roles(store, found),
+        )
         rules = choices.read(store, found)
     if as_json:
         counts = {"records": records, "users_by_role": roles}

@@ -43,6 +43,7 @@ from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, State
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.records import event_feed
+from rollbook.store.records.reading import Reading
 from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
@@ -200,7 +201,8 @@ class Storyboard:
         with self._database.read() as connection:
             access = tokens.resolve(connection, f"Bearer {self._token}")
             state = demo_state.state(connection, access.district)
-            last = event_feed.page(connection, access, "", Query(limit=EVENTS_READ, before=LAST), floor="")
+            newest = Query(limit=EVENTS_READ, before=LAST)
+            last = event_feed.page(Reading(connection, access), newest, floor="")
             runs = demo_state.moves(connection, access, SHOWN_RUNS)
         feed = [element["data"] for element in orjson.loads(b"[%b]" % last.elements)]
         return Scene(

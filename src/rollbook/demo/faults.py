@@ -16,7 +16,8 @@ import orjson
 
 from rollbook.contract.clever import versions
 from rollbook.errors import BadSetting, Unauthorized
-from rollbook.web.data.api import ME, Scope, Send
+from rollbook.web.data.api import Scope, Send
+from rollbook.web.data.data_request import ME
 from rollbook.web.http.answers import BASIC, JSON, Answer, every_answer, failure, rate_headers
 from rollbook.web.http.rate_limit import Allowance
 

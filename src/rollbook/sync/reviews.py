@@ -10,7 +10,7 @@ from rollbook.errors import BadSetting, Busy, Refused
 from rollbook.settings import Settings
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
-from rollbook.store.records import commits
+from rollbook.store.records import commits, retention
 from rollbook.store.records.commits import Run
 from rollbook.store.records.own_record import change_record, healthy
 from rollbook.sync.pauses import reread
@@ -61,7 +61,7 @@ def undo(database: Database, district: District, settings: Settings, how: How | 
     it. Errors: Refused if there is no sync to undo, Busy if another run was faster.
     """
     with database.read() as connection:
-        kept = commits.kept_snapshots(connection, district)
+        kept = retention.kept_snapshots(connection, district)
     if not kept:
         raise Refused(f"{district.name!r} has no committed sync to take back")
     taken, wanted = kept[0], kept[1] if len(kept) > 1 else 0

@@ -23,8 +23,9 @@ from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import commits, event_feed
-from rollbook.store.records.commits import THIS_RUN, Keep, Outcome, Snapshot
+from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
+from rollbook.store.records.retention import Keep
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400

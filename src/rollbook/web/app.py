@@ -19,7 +19,8 @@ from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer as sealer_of
 from rollbook.web import front
-from rollbook.web.data.api import ME, DataApi, Receive, Scope, Send
+from rollbook.web.data.api import DataApi, Receive, Scope, Send
+from rollbook.web.data.data_request import ME
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.docs import doc_pages
 from rollbook.web.explorer.explorer_pages import Explorer

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from rollbook.contract.clever import openapi, versions
-from rollbook.web.data.api import Request as Read
+from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import code_lines
 from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.http.answers import Answer

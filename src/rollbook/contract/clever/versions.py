@@ -7,23 +7,15 @@ to ask instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from rollbook.contract.dialect import Dialect
 from rollbook.domain.kinds import ROLES
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version: its name at the start of paths, and the kinds with a form of their own.
+class Version(Dialect):
+    """One version of the Clever API."""
 
-    Each such kind has the name under which the store keeps the form. A record is stored in this form only if
-    it differs from the first version's; all other records are shared. The name holds a dot, like the names of
-    stored lists, because neither is a record by itself.
-    """
-
-    name: str
-    forms: Mapping[str, str] = field(default_factory=dict)
+    __slots__ = ()
 
     @property
     def number(self) -> str:
@@ -32,11 +24,11 @@ class Version:
 
 # The oldest version stands first: all kinds have its form.
 VERSIONS = (Version("v3.0"), Version("v3.1", {"users": "users@3.1"}))
-SPOKEN = tuple(version.name for version in VERSIONS)
+FIRST = VERSIONS[0]
+VERSION = {version.name: version for version in VERSIONS}
+SPOKEN = tuple(VERSION)
 # The version that answers paths without a version, and that clients of unknown versions are sent to.
-DEFAULT = SPOKEN[0]
-# (start of a path, kind) -> the name of the form that is shown there.
-_FORMS = {(f"/{version.name}", kind): form for version in VERSIONS for kind, form in version.forms.items()}
+DEFAULT = FIRST.name
 # The kind of each form.
 KIND_OF_FORM = {form: kind for version in VERSIONS for kind, form in version.forms.items()}
 # Only people of these roles have a form of their own: no other role differs.
@@ -60,12 +52,6 @@ def of_path(path: str) -> str | None:
     """The version in a path, spoken here or not; None if the path has no version."""
     first = path[1:].partition("/")[0]
     return first if _VERSION.fullmatch(first) else None
-
-
-def form(prefix: str | None, kind: str) -> str | None:
-    """The stored name of a kind's own form below `prefix` (`/v3.1`); None if the kind has no form of its own
-    there."""
-    return _FORMS.get((prefix or "", kind))
 
 
 def is_spoken(path: str) -> bool:

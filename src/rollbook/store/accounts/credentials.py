@@ -121,7 +121,7 @@ def strengthen(connection: Connection, district: int, credential: Credential, pa
 def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
     """Make rows of (user_id, role, username, email, verifier) the credentials of a district; unchanged ones
     stay as they are."""
-    text = WORDS[connection.dialect]["text"]
+    text = WORDS[connection.engine]["text"]
     connection.run(
         f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
         " PRIMARY KEY (user_id, role))"

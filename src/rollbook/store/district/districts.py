@@ -23,7 +23,6 @@ import orjson
 
 from rollbook.contract.clever.event_rows import CONTACT
 from rollbook.domain import upload_notices
-from rollbook.domain.kinds import ROLES
 from rollbook.errors import Busy, Conflict, Unknown
 from rollbook.store.district import views
 from rollbook.store.district.views import View
@@ -63,7 +62,7 @@ class District:
     contact: str | None = None
 
 
-_COLUMNS = ", ".join(entry.name for entry in fields(District))
+COLUMNS = ", ".join(entry.name for entry in fields(District))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ def find(database: Database, name_or_id: str) -> District:
     """The district of that id or name. Errors: Unknown names those there are."""
     with database.read() as connection:
         found = connection.row(
-            f"SELECT {_COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
+            f"SELECT {COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
         )
     if found is None:
         known = ", ".join(repr(district.name) for district in list_all(database)[:10])
@@ -197,7 +196,7 @@ def find(database: Database, name_or_id: str) -> District:
 
 def reread(connection: Connection, district: District) -> District:
     """The district as it is now."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (district.id,))
+    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (district.id,))
     if found is None:
         raise Unknown(f"the district {district.name!r} is no longer there")
     return District(*found)
@@ -205,21 +204,21 @@ def reread(connection: Connection, district: District) -> District:
 
 def by_number(connection: Connection, number: int) -> District:
     """The district of the store's own number. Errors: Unknown."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE number = ?", (number,))
+    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE number = ?", (number,))
     if found is None:
         raise Unknown("the district is no longer there")
     return District(*found)
 
 
 def by_id(connection: Connection, id_: str) -> District | None:
-    found = connection.row(f"SELECT {_COLUMNS} FROM districts WHERE id = ?", (id_,))
+    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (id_,))
     return District(*found) if found else None
 
 
 def by_slug(connection: Connection, text: str) -> District | None:
     """The district whose name for addresses it is."""
     rows = connection.rows(
-        f"SELECT {_COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],)
+        f"SELECT {COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],)
     )
     return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
 
@@ -228,7 +227,7 @@ def first(connection: Connection, limit: int) -> list[District]:
     """The districts that were there first, so many at most."""
     return [
         District(*row)
-        for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
+        for row in connection.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
     ]
 
 
@@ -238,63 +237,13 @@ def only(connection: Connection) -> District | None:
     return found[0] if len(found) == 1 else None
 
 
-def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:
-    """Districts whose name, or one of whose schools' names, holds the text, with that school's name (blank:
-    the district's own).
-
-    A demo district is found by its id, too.
-    """
-    pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
-    own = connection.rows(
-        (
-            f"SELECT {_COLUMNS} FROM districts WHERE lower(name) LIKE ? ESCAPE '!' OR id = ? "
-            "ORDER BY name LIMIT ?"
-        ),
-        (pattern, text.lower(), limit),
-    )
-    found = [(District(*row), "") for row in own]
-    schools = connection.rows(
-        "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
-        " ON r.view = v.number WHERE r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
-        (pattern, limit * 10),
-    )
-    for number, body in schools:
-        name = orjson.loads(body).get("name", "")
-        if text.lower() in name.lower() and len(found) < limit:
-            found.append((by_number(connection, number), name))
-    return found
-
-
 def list_all(database: Database) -> list[District]:
     with database.read() as connection:
         return all_in(connection)
 
 
 def all_in(connection: Connection) -> list[District]:
-    return [District(*row) for row in connection.rows(f"SELECT {_COLUMNS} FROM districts ORDER BY number")]
-
-
-def count_records(database: Database, district: District) -> dict[str, int]:
-    """How many records of each kind the district has now, besides its own."""
-    with database.read() as connection:
-        view = views.list_all(connection, district.number)[0]
-        found = connection.rows(
-            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
-            " GROUP BY kind ORDER BY kind",
-            (view.number,),
-        )
-    return dict(found)
-
-
-def count_roles(database: Database, district: District) -> dict[str, int]:
-    """How many users of each role the district has now; who has two roles counts in both."""
-    with database.read() as connection:
-        view = views.list_all(connection, district.number)[0]
-        found = connection.rows(
-            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles",
-            (view.number,),
-        )
-    return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
+    return [District(*row) for row in connection.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number")]
 
 
 def update(connection: Connection, district: District, **columns: object) -> District:

@@ -20,7 +20,7 @@ Values = Sequence[Any]
 class Connection(Protocol):
     """One open transaction."""
 
-    dialect: str
+    engine: str
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]: ...
 
@@ -71,7 +71,7 @@ def is_held(connection: Connection, select: str, values: Values) -> bool:
     SQLite has one writer.
     """
     return (
-        connection.row(select + (" FOR KEY SHARE" if connection.dialect == "postgresql" else ""), values)
+        connection.row(select + (" FOR KEY SHARE" if connection.engine == "postgresql" else ""), values)
         is not None
     )
 

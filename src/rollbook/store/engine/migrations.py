@@ -84,7 +84,7 @@ def _steps_done(database: Database) -> set[int]:
 
 def _take(database: Database, step: int, function: Callable[[Connection], None]) -> None:
     with database.write() as connection:
-        if connection.dialect == "postgresql":
+        if connection.engine == "postgresql":
             # Before anything is read, so that it is read as the one that went before left it; SQLite has one
             # writer anyhow.
             connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
@@ -94,7 +94,7 @@ def _take(database: Database, step: int, function: Callable[[Connection], None])
 
 
 def _run(connection: Connection, sql: str) -> None:
-    connection.run(sql.format(**WORDS[connection.dialect]))
+    connection.run(sql.format(**WORDS[connection.engine]))
 
 
 def first_tables(connection: Connection) -> None:
@@ -313,7 +313,7 @@ def history_marks(connection: Connection) -> None:
 def scrubbed_texts(connection: Connection) -> None:
     """No cell of a district's files, and no count of its people, in what applications read; no password in
     reports."""
-    if connection.dialect == "sqlite":
+    if connection.engine == "sqlite":
         # What is replaced is overwritten in the file, too.
         connection.run("PRAGMA secure_delete = ON")
     scrubbing.errors(connection)
@@ -347,7 +347,7 @@ def request_log(connection: Connection) -> None:
              ended {number} NOT NULL){clustered}""",
     )
     _run(connection, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
-    if connection.dialect == "postgresql":
+    if connection.engine == "postgresql":
         _run(connection, REQUEST_BATCHES)
 
 

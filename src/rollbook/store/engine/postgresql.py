@@ -42,7 +42,7 @@ def open_postgresql(address: str, *, may_make: bool = True) -> PostgreSQL:  # no
 class PostgreSQLConnection:
     """A Connection over psycopg."""
 
-    dialect = "postgresql"
+    engine = "postgresql"
 
     def __init__(self, raw: psycopg.Connection[Row]) -> None:
         self.raw = raw

@@ -28,7 +28,7 @@ def open_sqlite(address: str, *, may_make: bool = True) -> SQLite:
 class SQLiteConnection:
     """A Connection over apsw."""
 
-    dialect = "sqlite"
+    engine = "sqlite"
 
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw = raw

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from rollbook.contract.clever import versions
 from rollbook.contract.clever.event_rows import rank
 from rollbook.contract.clever.query import Query
-from rollbook.domain.access import Access
+from rollbook.contract.dialect import Dialect
 from rollbook.domain.kinds import KIND
 from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.errors import BadParameter, NotFound, Unknown
@@ -25,7 +25,8 @@ from rollbook.store.district.districts import District, IdBatch
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import event_feed
-from rollbook.store.records.record_pages import EMPTY, ID_LENGTH, Page
+from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Page
+from rollbook.store.records.reading import Reading
 
 # Records in all differences that a server remembers; each takes 28 bytes.
 REMEMBERED_RECORDS_MAX = 4_000_000
@@ -55,7 +56,7 @@ class Difference:
     snapshot: int
     ids: IdBatch
     parts: tuple[Part, ...]
-    prefix: str = ""
+    dialect: Dialect
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
@@ -87,25 +88,22 @@ class Differences:
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[object, ...], Difference] = OrderedDict()
 
-    def page(
-        self, connection: Connection, access: Access, prefix: str, query: Query, since: SnapshotName
-    ) -> Page:
+    def page(self, reading: Reading, query: Query, since: SnapshotName) -> Page:
         """One page of a difference: see `page`. The first one reads all that differs. One thread at a time
         may ask."""
-        return page(connection, access, prefix, query, self._difference(connection, access, prefix, since))
+        return page(reading, query, self._difference(reading, since))
 
-    def _difference(
-        self, connection: Connection, access: Access, prefix: str, since: SnapshotName
-    ) -> Difference:
-        district = districts.by_number(connection, access.district)
-        _check_asked(connection, access, district, since)
-        key = (access.district_id, access.head, access.view, access.view_mark, since.run, prefix)
+    def _difference(self, reading: Reading, since: SnapshotName) -> Difference:
+        transaction, access, dialect = reading.transaction, reading.access, reading.dialect
+        district = districts.by_number(transaction, access.district)
+        _check_asked(reading, district, since)
+        key = (access.district_id, access.head, access.view, access.view_mark, since.run, dialect.name)
         found = self._found.pop(key, None) or _difference(
-            connection,
-            views.by_number(connection, access.view),
+            transaction,
+            views.by_number(transaction, access.view),
             since.run,
-            _ids(connection, district),
-            prefix,
+            _ids(transaction, district),
+            dialect,
         )
         self._found[key] = found
         while len(self._found) > 1 and sum(map(len, self._found.values())) > REMEMBERED_RECORDS_MAX:
@@ -119,14 +117,14 @@ def since(database: Database, district: District, snapshot: SnapshotName) -> Ite
         current = districts.reread(connection, district)
         _check(connection, current, snapshot)
         view = views.list_all(connection, current.number)[0]
-        difference = _difference(connection, view, snapshot.run, _ids(connection, current))
+        difference = _difference(connection, view, snapshot.run, _ids(connection, current), versions.FIRST)
         for record in difference.records(0):
             made = _event(connection, difference, record)
             if made:
                 yield made[3]
 
 
-def page(connection: Connection, access: Access, prefix: str, query: Query, difference: Difference) -> Page:
+def page(reading: Reading, query: Query, difference: Difference) -> Page:
     """One page of the difference, by ids that end where the feed goes on: a client follows the links, then
     polls as always.
 
@@ -135,38 +133,39 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, diff
     """
     if query.before:
         raise BadParameter("ending_before: a difference is read forwards; expected starting_after or nothing")
-    is_bare = difference.snapshot < access.shown_since
+    is_bare = difference.snapshot < reading.access.shown_since
     shown: list[tuple[str, str]] = []
     for looked, record in enumerate(difference.records(difference.begin(query.after))):
         if looked == LOOKED_MAX:
             # A filter that few records meet: the page ends here, and its link leads on from the last one
             # looked at.
-            return _page(prefix, shown, has_more=True, last=difference.ids.id(record[0] - 1))
+            return _page(reading.dialect, shown, has_more=True, last=difference.ids.id(record[0] - 1))
         if query.record_types and record[1] not in query.record_types:
             continue
-        made = _event(connection, difference, record, is_bare=is_bare)
+        made = _event(reading.transaction, difference, record, is_bare=is_bare)
         if made is None or (query.school and f" {query.school} " not in made[2]):
             continue
         if len(shown) == query.limit:
-            return _page(prefix, shown, has_more=True)
+            return _page(reading.dialect, shown, has_more=True)
         shown.append((made[0], made[3]))
-    return _page(prefix, shown, has_more=False)
+    return _page(reading.dialect, shown, has_more=False)
 
 
-def _page(prefix: str, shown: list[tuple[str, str]], *, has_more: bool, last: str | None = None) -> Page:
+def _page(dialect: Dialect, shown: list[tuple[str, str]], *, has_more: bool, last: str | None = None) -> Page:
     if not shown:
         return Page((), last, last, has_more) if last else EMPTY
-    joined = ",".join([f'{{"data":{body},"uri":"{prefix}/events/{id_}"}}' for id_, body in shown])
+    before, between, after = dialect.around("events")
+    joined = ",".join([f"{before}{body}{between}{id_}{after}" for id_, body in shown])
     return Page((joined.encode(),), shown[0][0], last or shown[-1][0], has_more)
 
 
-def _check_asked(connection: Connection, access: Access, district: District, since: SnapshotName) -> None:
+def _check_asked(reading: Reading, district: District, since: SnapshotName) -> None:
     """Errors: NotFound for a snapshot that is not kept, or from before the connection began."""
     try:
-        _check(connection, district, since)
-        if since.run < access.connected_since:
+        _check(reading.transaction, district, since)
+        if since.run < reading.access.connected_since:
             raise Unknown(
-                f"snapshot {since} is from before this connection began, with {access.connected_since}"
+                f"snapshot {since} is from before this connection began, with {reading.access.connected_since}"
             )
     except Unknown as error:
         raise NotFound(str(error)) from None
@@ -207,7 +206,7 @@ def _ids(connection: Connection, district: District) -> IdBatch:
 
 
 def _difference(
-    connection: Connection, view: View, snapshot: int, ids: IdBatch, prefix: str = ""
+    connection: Connection, view: View, snapshot: int, ids: IdBatch, dialect: Dialect
 ) -> Difference:
     parts: dict[tuple[int, str], Part] = {}
     verbs = {(False, True): "created", (True, True): "updated", (True, False): "deleted"}
@@ -226,9 +225,9 @@ def _difference(
             part = parts.setdefault(place, Part(kind, bytearray(), array("I")))
             part.ids.extend(id_.encode())
             part.replaced_by.append(was)
-        if form := versions.form(prefix, kind):
+        if form := dialect.forms.get(kind):
             _add_form(connection, view, snapshot, (kind, form), parts)
-    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)), prefix)
+    return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)), dialect)
 
 
 def _add_form(
@@ -281,7 +280,7 @@ def _event(
         "SELECT body, since FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_)
     )
     was, now = before[0] if before else None, after[0] if after else None
-    if form := versions.form(difference.prefix, kind):
+    if form := difference.dialect.forms.get(kind):
         if after and after[1] <= difference.snapshot:
             was = now  # only the version's own form of it differs
         was = was and (_own_then(connection, difference, form, id_) or was)

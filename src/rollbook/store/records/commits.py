@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from rollbook.contract.clever.event_rows import rank
-from rollbook.domain import upload_notices
 from rollbook.domain.kinds import label as label_of
 from rollbook.domain.snapshot_names import new_mark
 from rollbook.errors import Busy, Unknown
@@ -25,10 +24,10 @@ from rollbook.store.district.districts import District
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database, Row
 from rollbook.store.records import event_feed
+from rollbook.store.records.retention import Keep, drop_snapshots, prune
 
 RECORDS = "view, kind, id, since, roles, body"
 INCOMING = "view, rank, kind, id, roles, body"
-KEPT_SNAPSHOTS = 2
 # The columns of `syncs` that `as_run` reads.
 RUN = "sync, cause, state, created, report, is_short"
 LAST_OF_BATCH = 0xFFFF_FFFF
@@ -143,15 +142,6 @@ class Outcome:
     held_becomes: str | None = "replaced"
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """How far back is kept: superseded versions in force at or after `versions_since`, events above the id
-    `events_after`."""
-
-    versions_since: str
-    events_after: str
-
-
 def commit(
     database: Database,
     district: District,
@@ -208,9 +198,9 @@ def commit(
                 new_mark(),
             ),
         )
-        _drop_snapshots(connection, district)
+        drop_snapshots(connection, district)
         if keep:
-            _prune(connection, district, before.views, keep)
+            prune(connection, district, before.views, keep)
     return number
 
 
@@ -353,57 +343,3 @@ def _settle_held(connection: Connection, district: District, state: str) -> None
     connection.run(
         "UPDATE syncs SET state = ? WHERE district = ? AND state = 'held'", (state, district.number)
     )
-
-
-def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
-    """Numbers of the runs in that state whose files are kept, newest first."""
-    found = connection.rows(
-        "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
-        " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
-        (district.number, state),
-    )
-    return [number for (number,) in found]
-
-
-def _drop_snapshots(connection: Connection, district: District) -> None:
-    """Keep the files of what is held, and of the last committed snapshots."""
-    kept = {
-        *kept_snapshots(connection, district)[:KEPT_SNAPSHOTS],
-        *kept_snapshots(connection, district, "held"),
-    }
-    for (number,) in connection.rows(
-        "SELECT DISTINCT sync FROM snapshots WHERE district = ?", (district.number,)
-    ):
-        if number not in kept:
-            connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
-
-
-def _prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
-    """Drop what is older than what is kept: a version is needed while a run that is kept was in force before
-    it ended."""
-    found = connection.row(
-        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
-        (district.number, keep.versions_since),
-    )
-    oldest = found[0] if found and found[0] is not None else 0
-    _forget_examples(connection, district, oldest)
-    for view in seen:
-        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
-        connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
-
-
-def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
-    """Take what names people out of reports that are older than the versions kept; their counts stay."""
-    found = connection.rows(
-        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND is_short = 0",
-        (district.number, oldest),
-    )
-    for number, text in found:
-        report = json.loads(text)
-        groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
-        message = upload_notices.UNUSABLE if report.get("message") else ""
-        gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
-        connection.run(
-            "UPDATE syncs SET report = ?, is_short = 1 WHERE district = ? AND sync = ?",
-            (json.dumps({**report, **gone}), district.number, number),
-        )

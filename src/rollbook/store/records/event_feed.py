@@ -15,13 +15,14 @@ import orjson
 from rollbook.contract.clever import event_rows as rows
 from rollbook.contract.clever import versions
 from rollbook.contract.clever.query import LAST, Query
-from rollbook.domain.access import Access
+from rollbook.contract.dialect import Dialect
 from rollbook.errors import NotFound
 from rollbook.store.district import views
 from rollbook.store.district.districts import IdBatch
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records.record_pages import EMPTY, Page, join
+from rollbook.store.records.joined_rows import EMPTY, Page, elements
+from rollbook.store.records.reading import Reading
 
 BATCH_ROWS = 2_000
 # A kind, and four bodies: before and after, and both in a later version's own form.
@@ -76,9 +77,10 @@ def is_published(connection: Connection, view: View) -> bool:
 # Reading ---------------------------------------------------------------------------------------------
 
 
-def page(connection: Connection, access: Access, prefix: str, query: Query, floor: str) -> Page:
+def page(reading: Reading, query: Query, floor: str) -> Page:
     """One page of the caller's feed, oldest first; `floor` is the id below which events are no longer
     kept."""
+    access = reading.access
     if access.events_after is None:
         return EMPTY
     values: list[Any] = [access.view, max(access.events_after, floor, query.after or "")]
@@ -90,40 +92,39 @@ def page(connection: Connection, access: Access, prefix: str, query: Query, floo
     if query.record_types:
         where = f"{where} AND kind IN ({', '.join('?' for _ in query.record_types)})"
         values += query.record_types
-    body = _body(prefix)
+    body = _body(reading.dialect)
     where = f"{where} AND {body} <> ''"
     if query.school:
         where, values = f"{where} AND schools LIKE ?", [*values, f"%{query.school}%"]
     inner = f"SELECT id, {body} AS body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
     if order:
         inner = f"SELECT * FROM ({inner}) AS ordered ORDER BY id"
-    found = join(connection, prefix, "events", inner, (*values, query.limit))
+    found = elements(reading, "events", inner, (*values, query.limit))
     if found is None:
         return EMPTY
     pieces, first, last, size = found
     beyond = ("<", first) if order else (">", last)
-    has_more = size == query.limit and connection.row(
+    has_more = size == query.limit and reading.transaction.row(
         f"SELECT 1 FROM events WHERE {where} AND id {beyond[0]} ? LIMIT 1", (*values, beyond[1])
     )
     return Page(pieces, first, last, bool(has_more))
 
 
-def get(connection: Connection, access: Access, id_: str, floor: str, prefix: str = "") -> str:
+def get(reading: Reading, id_: str, floor: str) -> str:
     """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
-    found = None
+    found, access = None, reading.access
     if access.events_after is not None and id_ > max(access.events_after, floor):
-        found = connection.row(
-            f"SELECT {_body(prefix)} FROM events WHERE view = ? AND id = ?", (access.view, id_)
+        found = reading.transaction.row(
+            f"SELECT {_body(reading.dialect)} FROM events WHERE view = ? AND id = ?", (access.view, id_)
         )
     if not found or not found[0]:
         raise NotFound("Resource not found")
     return str(found[0])
 
 
-def _body(prefix: str) -> str:
-    """SQL for an event's body in the version that `prefix` names; blank where that version has no such
-    event."""
-    return "coalesce(later_body, body)" if versions.form(prefix, "users") else "body"
+def _body(dialect: Dialect) -> str:
+    """SQL for an event's body in a dialect; blank where it has no such event."""
+    return "coalesce(later_body, body)" if "users" in dialect.forms else "body"
 
 
 def floor_at(moment: float) -> str:

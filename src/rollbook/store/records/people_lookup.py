@@ -18,6 +18,7 @@ from rollbook.domain.kinds import ROLE, masks_with
 from rollbook.errors import NotFound, Unknown
 from rollbook.store.engine.database import Connection, Row
 from rollbook.store.records import record_pages
+from rollbook.store.records.reading import Reading
 
 _CANDIDATES_MAX = 2000
 _SCHOOLS_MAX = 1000
@@ -51,7 +52,7 @@ def whole(connection: Connection, district: int) -> Access:
 def get(connection: Connection, access: Access, user_id: str) -> Person | None:
     """The person of that id, when they are there and may sign in."""
     try:
-        record = record_pages.get(connection, access, "users", user_id)
+        record = record_pages.get(Reading(connection, access), "users", user_id)
     except NotFound:
         return None
     person = _person(record.id, record.body)
@@ -122,7 +123,7 @@ def _rows(
     limit: int | None = _CANDIDATES_MAX,
 ) -> list[Row]:
     masks = masks_with(role) if role else tuple(mask for mask in range(1, ROLE["contact"].bit))
-    like = "ILIKE" if connection.dialect == "postgresql" else "LIKE"
+    like = "ILIKE" if connection.engine == "postgresql" else "LIKE"
     patterns = tuple(patterns)
     matching = "".join(f" AND body {like} ? ESCAPE '!'" for _ in patterns)
     among, at_most = ", ".join(map(str, masks)), " LIMIT ?" if limit else ""

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from rollbook.contract.clever import query as queries
-from rollbook.contract.clever import role_records, tiers, versions
+from rollbook.contract.clever import role_records, tiers
 from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint
 from rollbook.contract.clever.query import Query
 from rollbook.domain.access import Access
 from rollbook.errors import NoSuchEndpoint, NotFound
-from rollbook.store.engine.database import Connection
-from rollbook.store.records import record_pages
+from rollbook.store.records import record_pages, related_lists
+from rollbook.store.records.reading import Reading
 
 # `/me`: no data path, but the one under a version that tells a user token whose it is.
 ME = Endpoint("/me", "getMe", "list", "me", "users")
@@ -27,22 +27,23 @@ _SECTIONS, _STUDENTS, _USER = (
 )
 
 
-def of_role(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> bytes:
+def of_role(reading: Reading, endpoint: Endpoint, id_: str) -> bytes:
     """The answer of a path of v2.1, for a user token.
 
     Errors: NoSuchEndpoint for another token, or a role that has no such path; NotFound for a record out of reach.
     """
+    access = reading.access
     if access.holder != "user" or access.role not in role_records.KINDS:
         raise NoSuchEndpoint(endpoint.path)
-    own = _user(connection, access, access.user)
+    own = _user(reading, access.user)
     if endpoint is role_records.ME:
-        district = f"/{versions.DEFAULT}/districts/{access.district_id}"
+        district = reading.dialect.address("districts", access.district_id)
         return orjson.dumps(role_records.me(access, own, district))
     role = role_records.ROLE_OF_KIND[endpoint.source]
     user = own
     if role_records.id_of(own, role) != id_:
         # The id of a student is the user's, too: a teacher who let the application in reads her students.
-        user = _user(connection, access, id_) if role == "student" else {}
+        user = _user(reading, id_) if role == "student" else {}
     if role_records.id_of(user, role) != id_:
         raise NotFound("Resource not found")
     links = [{"rel": "self", "uri": role_records.address(user, role)}]
@@ -52,45 +53,46 @@ def of_role(connection: Connection, access: Access, endpoint: Endpoint, id_: str
     return orjson.dumps({"data": role_records.record(shown, role), "links": links})
 
 
-def _user(connection: Connection, access: Access, id_: str) -> dict[str, Any]:
+def _user(reading: Reading, id_: str) -> dict[str, Any]:
     """A user's record as the view holds it. Errors: NotFound when it is none of the token's."""
-    check(connection, access, _USER, id_)
-    found: dict[str, Any] = orjson.loads(record_pages.get(connection, access, "users", id_).body)
+    check(reading, _USER, id_)
+    found: dict[str, Any] = orjson.loads(record_pages.get(reading, "users", id_).body)
     return found
 
 
-def check(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> None:
+def check(reading: Reading, endpoint: Endpoint, id_: str) -> None:
     """Errors: NoSuchEndpoint for a path out of the token's reach, NotFound for a record that is not its
     own."""
+    access = reading.access
     if endpoint is ME:
         if access.holder != "user":
             raise NoSuchEndpoint(endpoint.path)
-        record_pages.get(connection, access, "users", access.user)
+        record_pages.get(reading, "users", access.user)
         return
     if not tiers.reaches(access, endpoint.operation):
         raise NoSuchEndpoint(endpoint.path)
-    if access.holder == "user" and not _is_own(connection, access, endpoint, id_):
+    if access.holder == "user" and not _is_own(reading, endpoint, id_):
         raise NotFound("Resource not found")
 
 
-def _is_own(connection: Connection, access: Access, endpoint: Endpoint, id_: str) -> bool:
+def _is_own(reading: Reading, endpoint: Endpoint, id_: str) -> bool:
     """Whether a record belongs to the token's person; to a teacher who let the application in, her students
     do, too."""
-    kind = endpoint.source
+    access, kind = reading.access, endpoint.source
     if kind == "users":
         is_taught = endpoint.shape == "get" and access.role == "teacher" and access.authorized_by == "teacher"
-        return id_ == access.user or (is_taught and id_ in _ids(connection, access, _STUDENTS))
+        return id_ == access.user or (is_taught and id_ in _ids(reading, _STUDENTS))
     if kind == "districts":
         return access.authorized_by != "teacher" and id_ == access.district_id
     if kind == "schools":
-        return id_ in _schools(orjson.loads(record_pages.get(connection, access, "users", access.user).body))
+        return id_ in _schools(orjson.loads(record_pages.get(reading, "users", access.user).body))
     # Sections: a teacher's own.
-    return id_ in _ids(connection, access, _SECTIONS)
+    return id_ in _ids(reading, _SECTIONS)
 
 
-def _ids(connection: Connection, access: Access, related: Endpoint) -> set[str]:
+def _ids(reading: Reading, related: Endpoint) -> set[str]:
     """The ids in a list of the token's person, who has at most a page of sections or students."""
-    page = record_pages.related(connection, access, "", related, access.user, Query(limit=queries.LIMIT_MAX))
+    page = related_lists.related(reading, related, reading.access.user, Query(limit=queries.LIMIT_MAX))
     return {element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from rollbook.web.data.api import Request
+from rollbook.web.data.data_request import Request
 from rollbook.web.explorer.catalog import ID, Operation
 from rollbook.web.http.answers import Answer
 

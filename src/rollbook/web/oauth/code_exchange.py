@@ -30,6 +30,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import record_pages
+from rollbook.store.records.reading import Reading
 from rollbook.web.http import inline_or_thread
 from rollbook.web.http.answers import BASIC, every_answer
 from rollbook.web.http.request_tap import note
@@ -127,7 +128,7 @@ class Exchange:
     ) -> dict[str, object]:
         """The claims of the id token that goes with the answer (none: there is no id token)."""
         try:
-            stored = record_pages.get(connection, access, "users", grant.user_id)
+            stored = record_pages.get(Reading(connection, access), "users", grant.user_id)
         except NotFound:  # the district has taken the person out of the share meanwhile
             raise _INVALID_CODE from None
         if not (

@@ -18,6 +18,7 @@ from rollbook.errors import ApiError, BadParameter, Busy, NoSuchEndpoint, TooMan
 from rollbook.settings import Settings, api_base_url, base_url
 from rollbook.store.engine.database import Database
 from rollbook.store.records import record_pages
+from rollbook.store.records.reading import Reading
 from rollbook.web.http import inline_or_thread
 from rollbook.web.http.answers import BEARER, JSON, Answer, every_answer, failure, rate_headers
 from rollbook.web.http.rate_limit import RateLimit
@@ -76,7 +77,7 @@ def _userinfo(
                 raise TooManyRequests("Too many requests")
             if access.holder != "user":
                 raise NoSuchEndpoint("/userinfo")
-            stored = record_pages.get(connection, access, "users", access.user)
+            stored = record_pages.get(Reading(connection, access), "users", access.user)
         record = tiers.cut(access, "users", orjson.loads(stored.body))
         body = oidc.userinfo(record, access.role, access.district_id, access.authorized_by)
         return Answer(200, (JSON, *limited), orjson.dumps(body))

@@ -21,7 +21,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import people_lookup
+from rollbook.store.records import people_lookup, roster_overview
 from rollbook.web.http.visits import COSTLY_MAX, Desk, Visit, asked_before, onward
 from rollbook.web.signin import people_list, portal
 
@@ -56,7 +56,7 @@ def find_school(desk: Desk, visit: Visit) -> Response:
         if session and not text and not ask:
             return desk.redirect(f"/in/{districts.slug(districts.by_number(connection, session.district))}")
         only = districts.only(connection)
-        found = districts.search(connection, text, FOUND_MAX + 1) if len(text) > 1 else []
+        found = roster_overview.search(connection, text, FOUND_MAX + 1) if len(text) > 1 else []
         if desk.in_demo and not text:
             found = [(district, "") for district in districts.first(connection, FOUND_MAX + 1)]
     if only:

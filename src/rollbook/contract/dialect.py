@@ -1,0 +1,35 @@
+"""How a way to speak the API writes what the store holds: one value, which every read for the API takes.
+
+A dialect is a row of a folder beside this file: a version of the Clever API is one (`contract.clever.versions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`name` stands at the start of the dialect's paths (`v3.0`). `forms` has the kinds with a form of their own.
+
+    Each such kind has the name under which the store keeps the form. A record is stored in this form only if it
+    differs from the first form; all other records are shared. The name holds a dot, like the names of stored
+    lists, because neither is a record by itself.
+    """
+
+    name: str
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """How the dialect's paths begin."""
+        return f"/{self.name}"
+
+    def address(self, kind: str, id_: str) -> str:
+        """The path of a record."""
+        return f"/{self.name}/{kind}/{id_}"
+
+    def around(self, kind: str) -> tuple[str, str, str]:
+        """What a list has before a record's JSON, between the JSON and the record's id, and after the id."""
+        return '{"data":', f',"uri":"/{self.name}/{kind}/', '"}'

@@ -1,0 +1,88 @@
+"""Rows of records joined into the elements of a list, as bytes.
+
+SQLite joins them itself; PostgreSQL hands the rows over, which is faster there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.store.records.reading import Reading
+
+ID_LENGTH = 24
+
+Pieces = tuple[bytes, ...]
+# List elements in pieces, the ids of the first and the last one, and how many they are.
+Joined = tuple[Pieces, str, str, int]
+# Joins the rows (id, body) that a SELECT of a kind gives, in the order of ids; None without any row.
+Join = Callable[[Reading, str, str, Sequence[Any]], Joined | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Elements of a list, the ids of its ends (None when empty), and whether more follow in its direction.
+
+    `pieces` are the elements as joined JSON, cut so that an answer of many megabytes is put together once and
+    never copied.
+    """
+
+    pieces: Pieces
+    first: str | None
+    last: str | None
+    has_more: bool
+
+    @property
+    def elements(self) -> bytes:
+        """The elements as joined JSON."""
+        return b"".join(self.pieces)
+
+
+EMPTY = Page((), None, None, False)
+
+
+def elements(reading: Reading, kind: str, inner: str, values: Sequence[Any]) -> Joined | None:
+    """The rows as elements of a list, each with its address in the reading's dialect."""
+    before, between, after = reading.dialect.around(kind)
+    if reading.transaction.engine == "sqlite":
+        # What stands between two elements is the separator, so that a row has little to be put together, and
+        # ends with its id.
+        element, separator = f"body || '{between}' || id", f"{after},{before}"
+        found = reading.transaction.row(
+            f"SELECT CAST(group_concat({element}, '{separator}') AS BLOB), min(id), count(*) FROM ({inner})",
+            values,
+        )
+        if not found or not found[2]:
+            return None
+        middle, first, size = found
+        last = middle[-ID_LENGTH:].decode()
+    else:
+        rows = reading.transaction.rows(inner, values)
+        if not rows:
+            return None
+        middle = f"{after},{before}".join([f"{body}{between}{id_}" for id_, body in rows]).encode()
+        first, last, size = rows[0][0], rows[-1][0], len(rows)
+    return (before.encode(), middle, after.encode()), first, last, size
+
+
+def ends(reading: Reading, _: str, inner: str, values: Sequence[Any]) -> Joined | None:
+    """The ends of the rows, without their elements."""
+    found = reading.transaction.row(f"SELECT min(id), max(id), count(*) FROM ({inner}) AS listed", values)
+    return ((), *found) if found and found[2] else None
+
+
+def in_form(reading: Reading, kind: str, inner: str) -> str:
+    """SQL for the rows (id, body) of `inner` in the form of the reading's dialect: where a record has one of
+    its own, that one takes its place."""
+    form, moment = reading.dialect.forms.get(kind), reading.moment
+    if form is None:
+        return inner
+    key = f"view = {reading.access.view} AND kind = '{form}' AND id = shared.id"
+    own = [
+        f"(SELECT body FROM records WHERE {key}{f' AND since <= {moment.run}' if reading.is_past else ''})"
+    ]
+    if reading.is_past:
+        runs = ", ".join(str(run) for run in moment.later)
+        own.append(f"(SELECT body FROM versions WHERE {key} AND until IN ({runs}) AND since <= {moment.run})")
+    return f"SELECT id, coalesce({', '.join(own)}, body) AS body FROM ({inner}) AS shared ORDER BY id"

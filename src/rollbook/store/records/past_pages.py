@@ -1,0 +1,161 @@
+"""Lists and records as they stood after an earlier run: current records that are not newer, merged with the
+versions that each later run replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.contract.clever.query import Query
+from rollbook.store.records.index_ranges import Direction, conditions
+from rollbook.store.records.joined_rows import EMPTY, Join, Joined, Page, in_form
+from rollbook.store.records.reading import Moment, Reading
+
+_SPARE_ROWS = 16
+
+
+def page(reading: Reading, kind: str, query: Query, direction: Direction, join: Join) -> Page:
+    """A page of a kind at the reading's moment: merged from the current records and from the versions that
+    each later run replaced.
+
+    In a step no source is read beyond the first id at which one of them has given a page full of rows, and
+    some to spare for those that do not fit, so that a step costs what a page costs, however much has changed;
+    one step is enough as a rule.
+    """
+    sources = _sources(kind, query.role, reading.moment)
+    parts: list[Joined] = []
+    missing, at = query.limit, direction
+    while missing:
+        end = _end_of_step(reading, sources, at, missing + _SPARE_ROWS)
+        inner, values = _step(reading, sources, at, end, missing)
+        found = join(reading, kind, in_form(reading, kind, inner), values)
+        if found:
+            parts.append(found)
+            missing -= found[3]
+        if end is None:
+            break
+        at = at.beyond(end)
+    if not parts:
+        return EMPTY
+    if direction.order:
+        parts.reverse()
+    first, last = parts[0][1], parts[-1][2]
+    beyond = direction.beyond(first if direction.order else last)
+    has_more = not missing and any(
+        reading.transaction.row(
+            f"SELECT 1 FROM {source.table} WHERE {source.where}{beyond.where} AND {source.fits} LIMIT 1",
+            values,
+        )
+        for source in sources
+        for values in [(reading.access.view, *beyond.values)]
+    )
+    pieces = tuple(piece for part in parts for piece in (b",", *part[0]))[1:]
+    return Page(pieces, first, last, has_more)
+
+
+def body(reading: Reading, kind: str, id_: str) -> str | None:
+    """A record or list as it was at the reading's moment, as it is stored in the first form; None if it was not
+    there."""
+    moment, key = reading.moment, (reading.access.view, kind, id_)
+    found = reading.transaction.row(
+        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ? AND since <= ?", (*key, moment.run)
+    )
+    if found is None:
+        where = f"{_superseded(moment)} AND view = ? AND kind = ? AND id = ?"
+        found = reading.transaction.row(f"SELECT body FROM versions WHERE {where}", (moment.run, *key))
+    return str(found[0]) if found else None
+
+
+def rows(moment: Moment, where: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """SQL for the rows (id, body) of a condition at a moment, and its values."""
+    current = f"SELECT id, body FROM records WHERE {where} AND since <= ?"
+    replaced = f"SELECT id, body FROM versions WHERE {_superseded(moment)} AND {where}"
+    union = f"SELECT * FROM ({current} UNION ALL {replaced}) AS pinned"
+    return union, [*values, moment.run, moment.run, *values]
+
+
+def _superseded(moment: Moment) -> str:
+    """SQL for the versions that were in force at the moment and have been replaced since; it binds the
+    moment's run."""
+    return f"until IN ({', '.join(str(run) for run in moment.later)}) AND since <= ?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One range of an index, in id order, that holds records of the moment; `fits` says which of its rows
+    do."""
+
+    table: str
+    where: str
+    fits: str
+
+
+def _sources(kind: str, role: str | None, moment: Moment) -> list[_Source]:
+    """The ranges of the indexes that hold the wanted records of a moment."""
+    ranges = conditions(kind, role)
+    current = [_Source("records", condition, f"since <= {moment.run}") for condition in ranges]
+    replaced = [
+        _Source("versions", f"{condition} AND until = {run}", f"since <= {moment.run}")
+        for condition in ranges
+        for run in moment.later
+    ]
+    return [*current, *replaced]
+
+
+def _end_of_step(reading: Reading, sources: Sequence[_Source], at: Direction, size: int) -> str | None:
+    """The first id at which a source has given `size` rows, fitting or not; None when no source has as many
+    left."""
+    ends = []
+    for source in sources:
+        statement = (
+            f"SELECT id FROM {source.table} WHERE {source.where}{at.where} ORDER BY "
+            f"id{at.order} LIMIT 1 OFFSET ?"
+        )
+        found = reading.transaction.row(statement, (reading.access.view, *at.values, size - 1))
+        if found:
+            ends.append(str(found[0]))
+    if not ends:
+        return None
+    return max(ends) if at.order else min(ends)
+
+
+def _step(
+    reading: Reading,
+    sources: Sequence[_Source],
+    at: Direction,
+    end: str | None,
+    size: int,
+) -> tuple[str, list[Any]]:
+    """SQL for the rows of a step, in ascending order of ids, and its values."""
+    until = f" AND id {'>=' if at.order else '<='} ?" if end else ""
+    selects, values = [], []
+    for source in _with_rows(reading, sources, at, until, end):
+        selects.append(
+            f"SELECT id, body FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits}"
+        )
+        values += [reading.access.view, *at.values, *([end] if end else [])]
+    union = f"{' UNION ALL '.join(selects)} ORDER BY id{at.order} LIMIT ?"
+    inner = f"SELECT * FROM ({union}) AS ordered ORDER BY id" if at.order else union
+    return inner, [*values, size]
+
+
+def _with_rows(
+    reading: Reading,
+    sources: Sequence[_Source],
+    at: Direction,
+    until: str,
+    end: str | None,
+) -> Sequence[_Source]:
+    """The sources that have anything within a step: joining the rows of one costs half of merging those of
+    two."""
+    values = (reading.access.view, *at.values, *([end] if end else []))
+    found = [
+        source
+        for source in sources
+        if reading.transaction.row(
+            f"SELECT 1 FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits} LIMIT 1",
+            values,
+        )
+    ]
+    return found or sources[:1]

@@ -1,0 +1,77 @@
+"""How far back a district's past is kept: snapshots' files, superseded versions, events, examples in reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rollbook.domain import upload_notices
+from rollbook.store.district.districts import District
+from rollbook.store.district.views import View
+from rollbook.store.engine.database import Connection
+
+KEPT_SNAPSHOTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How far back is kept: superseded versions in force at or after `versions_since`, events above the id
+    `events_after`."""
+
+    versions_since: str
+    events_after: str
+
+
+def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
+    """Numbers of the runs in that state whose files are kept, newest first."""
+    found = connection.rows(
+        "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
+        " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
+        (district.number, state),
+    )
+    return [number for (number,) in found]
+
+
+def drop_snapshots(connection: Connection, district: District) -> None:
+    """Keep the files of what is held, and of the last committed snapshots."""
+    kept = {
+        *kept_snapshots(connection, district)[:KEPT_SNAPSHOTS],
+        *kept_snapshots(connection, district, "held"),
+    }
+    for (number,) in connection.rows(
+        "SELECT DISTINCT sync FROM snapshots WHERE district = ?", (district.number,)
+    ):
+        if number not in kept:
+            connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
+
+
+def prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
+    """Drop what is older than what is kept: a version is needed while a run that is kept was in force before
+    it ended."""
+    found = connection.row(
+        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
+        (district.number, keep.versions_since),
+    )
+    oldest = found[0] if found and found[0] is not None else 0
+    _forget_examples(connection, district, oldest)
+    for view in seen:
+        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
+        connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
+
+
+def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
+    """Take what names people out of reports that are older than the versions kept; their counts stay."""
+    found = connection.rows(
+        "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND is_short = 0",
+        (district.number, oldest),
+    )
+    for number, text in found:
+        report = json.loads(text)
+        groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
+        message = upload_notices.UNUSABLE if report.get("message") else ""
+        gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
+        connection.run(
+            "UPDATE syncs SET report = ?, is_short = 1 WHERE district = ? AND sync = ?",
+            (json.dumps({**report, **gone}), district.number, number),
+        )

@@ -1,0 +1,60 @@
+"""A look into the rosters of districts: by the name of a school, and how many records and people there are."""
+
+from __future__ import annotations
+
+import orjson
+
+from rollbook.domain.kinds import ROLES
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Connection, Database
+
+
+def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:
+    """Districts whose name, or one of whose schools' names, holds the text, with that school's name (blank:
+    the district's own).
+
+    A demo district is found by its id, too.
+    """
+    pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+    own = connection.rows(
+        (
+            f"SELECT {districts.COLUMNS} FROM districts WHERE lower(name) LIKE ? ESCAPE '!' OR id = ? "
+            "ORDER BY name LIMIT ?"
+        ),
+        (pattern, text.lower(), limit),
+    )
+    found = [(District(*row), "") for row in own]
+    schools = connection.rows(
+        "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
+        " ON r.view = v.number WHERE r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
+        (pattern, limit * 10),
+    )
+    for number, body in schools:
+        name = orjson.loads(body).get("name", "")
+        if text.lower() in name.lower() and len(found) < limit:
+            found.append((districts.by_number(connection, number), name))
+    return found
+
+
+def count_records(database: Database, district: District) -> dict[str, int]:
+    """How many records of each kind the district has now, besides its own."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
+            " GROUP BY kind ORDER BY kind",
+            (view.number,),
+        )
+    return dict(found)
+
+
+def count_roles(database: Database, district: District) -> dict[str, int]:
+    """How many users of each role the district has now; who has two roles counts in both."""
+    with database.read() as connection:
+        view = views.list_all(connection, district.number)[0]
+        found = connection.rows(
+            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles",
+            (view.number,),
+        )
+    return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
