@@ -5,7 +5,8 @@
     │   ├── BadSetting          a setting or an option has a value that cannot be used
     │   ├── Unknown             a district, an application or a snapshot does not exist
     │   ├── Conflict            something of that name or state exists already
-    │   └── Busy                another sync of the district is running
+    │   ├── Busy                another sync of the district is running
+    │   └── LeaseLost           another worker has taken the job over, or it was ended
     ├── MachineTrouble          memory or disk was not sufficient; nothing was written
     ├── SourceRejected          the files cannot be synced at all: a file-level stop, nothing was written
     ├── RemoteTrouble           another server cannot be read: unreachable, closed to us, or without this API
@@ -55,6 +56,10 @@ class Conflict(Refused):
 
 class Busy(Refused):
     """Another sync of the same district is running."""
+
+
+class LeaseLost(Refused):
+    """Another worker has taken the job over, or it was ended; nothing was written."""
 
 
 class MachineTrouble(RollbookError):

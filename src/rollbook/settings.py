@@ -143,6 +143,7 @@ class Settings:
         "512MB",
         "Memory that a sync's engine may use before it spills to disk; the process takes up to 500 MB more.",
     )
+    job_processes: int = row(1, "Jobs that one worker runs at a time, each in a process of its own.", least=1)
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
 
 

@@ -23,6 +23,7 @@ LADDER = (
     ("auth", "sync", "synthetic"),
     ("clone",),
     ("operations",),
+    ("jobs",),
     ("web",),
     ("demo",),
     ("commands",),
@@ -33,7 +34,7 @@ STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
 NAMED = re.compile(rf"rollbook\.({'|'.join(STEP)})(\.\w+)*(:\w+)?")
 # The ladders inside packages that have rooms.
 INNER = {
-    "store": (("engine",), ("district",), ("records", "accounts")),
+    "store": (("engine",), ("district",), ("records", "accounts", "work")),
     "web": (
         ("http",),
         ("data", "oauth", "signin", "docs", "log", "upkeep"),

@@ -56,6 +56,7 @@ NOT_RUN = {
         ),
     ],
     "history.md": ['rollbook approve "Springfield Unified"'],
+    "nights.md": ["rollbook work --processes 2"],
     "request-log.md": ["rollbook log --status 4xx --follow"],
     "running.md": [
         "rollbook serve --host 0.0.0.0 --port 8400 --workers 4",

@@ -14,12 +14,15 @@ from rollbook.web import server
 @click.option("--host", help="Address to listen on; else ROLLBOOK_HOST, else 127.0.0.1.")
 @click.option("--port", type=int, help="Port to listen on; else ROLLBOOK_PORT, else 8400.")
 @click.option("--workers", type=int, help="Server processes; else ROLLBOOK_WORKERS, else 1.")
+@click.option("--no-work", is_flag=True, help="Run no jobs here; `rollbook work` runs them elsewhere.")
 @database_option
-def serve(host: str | None, port: int | None, workers: int | None, database: str | None) -> None:
-    """Serve the API. Published test tokens do not work here; see `rollbook demo` for those."""
+def serve(
+    host: str | None, port: int | None, workers: int | None, no_work: bool, database: str | None
+) -> None:
+    """Serve the API, and do the jobs of the queue. Published test tokens do not work here; see `rollbook demo` for those."""
     settings = read_settings(host=host, port=port, workers=workers, database=database)
     server.check_port(settings)
     with opened(settings):
         warn_of_readers(settings)
     click.echo(f"Rollbook serves {listening_address(settings)} (stop with Ctrl+C)")
-    server.run(settings)
+    server.run(settings, works=not no_work)

@@ -13,11 +13,13 @@ from rollbook.commands.options import (
     json_option,
     problems_option,
     read_settings,
+    show_json,
     warn_of_readers,
 )
-from rollbook.errors import SourceRejected
-from rollbook.operations import run_decisions
+from rollbook.errors import BadSetting, SourceRejected
+from rollbook.operations import job_control, run_decisions
 from rollbook.roster import problems_csv
+from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.district import districts
 from rollbook.store.engine.opening import opened
@@ -36,6 +38,9 @@ from rollbook.sync import How, failed
     is_flag=True,
     help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.",
 )
+@click.option(
+    "--queue", is_flag=True, help="Let a worker do it: put a job into the queue, and return at once."
+)
 @problems_option
 @database_option
 @json_option
@@ -45,19 +50,23 @@ def sync(
     plan: bool,
     approve: bool,
     lenient: bool,
+    queue: bool,
     problems_file: Path | None,
     database: str | None,
     as_json: bool,
 ) -> None:
     """Bring a DISTRICT (name or id) up to date with the SIS files in FOLDER, or in a zip file.
 
-    A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the
-    sync, and nothing is changed then. A sync that would change or delete suspiciously much is held: nothing
-    is changed until `rollbook approve`.
+    A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the sync, and
+    change nothing. A sync that would change or delete suspiciously much is held until `rollbook approve`.
 
     Exit code: 0 committed, 1 stopped or refused, 3 held, with --plan what a sync would come to.
     """
     settings = read_settings(database=database)
+    if queue:
+        others = plan or approve or lenient or bool(problems_file)
+        _queue(settings, district, source, as_json=as_json, others=others)
+        return
     with (
         opened(settings) as store,
         problems_csv.opened(problems_file) as listed,
@@ -92,3 +101,16 @@ def sync(
         "Are these the right and whole files? If so, run `rollbook approve {name}{confirm}`;"
         " if not, run `rollbook discard {name}`, or sync better files",
     )
+
+
+def _queue(settings: Settings, district: str, source: Path, *, as_json: bool, others: bool) -> None:
+    if others:
+        raise BadSetting(
+            "queue: expected no --plan, --approve, --lenient or --problems; a worker syncs as every night"
+        )
+    with opened(settings) as store:
+        number = job_control.queue_sync(store, district, source)
+    if as_json:
+        show_json({"job": number})
+    else:
+        click.echo(f"job {number} waits; `rollbook jobs` shows what comes of it")

@@ -22,10 +22,9 @@ from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records import commits, event_feed
+from rollbook.store.records import commits, retention
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
-from rollbook.store.records.retention import Keep
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400
@@ -187,9 +186,8 @@ def _write(
     outcome = Outcome(
         cause, work.moment, report, columns, state, "approved" if cause == "approval" else "replaced"
     )
-    keep = Keep(
-        timestamp(work.moment - work.settings.history_days * DAY_SECONDS),
-        event_feed.floor_at(work.moment - work.settings.event_days * DAY_SECONDS),
+    keep = retention.keep_since(
+        work.moment, history_days=work.settings.history_days, event_days=work.settings.event_days
     )
 
     def mark(connection: Connection) -> None:

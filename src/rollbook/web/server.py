@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
+from rollbook.jobs.workers import working
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.shared_counters import lasting_file, new_file
@@ -98,9 +99,16 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(place[0])) for family, _, _, _, place in found))
 
 
-def run(settings: Settings, factory: str = PLAIN, *, when_ready: Callable[[], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    factory: str = PLAIN,
+    *,
+    when_ready: Callable[[], None] | None = None,
+    works: bool = False,
+) -> None:
     """Serve until interrupted, or told to end; `when_ready` is called once requests are taken.
 
+    `works`: a worker beside the server does the jobs of the queue.
     `factory` names the function that makes the application of a worker process.
     """
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
@@ -116,7 +124,8 @@ def run(settings: Settings, factory: str = PLAIN, *, when_ready: Callable[[], No
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
-        _serve(settings, factory)
+        with working(settings) if works else nullcontext():
+            _serve(settings, factory)
     finally:
         for path in made:
             path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
-from rollbook.store.engine import scrubbing, texts_to_columns
+from rollbook.store.engine import job_tables, scrubbing, texts_to_columns
 from rollbook.store.engine.database import Connection, Database
 
 WORDS = {
@@ -373,6 +373,12 @@ def events_of_versions(connection: Connection) -> None:
     _run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
 
 
+def nights(connection: Connection) -> None:
+    """What runs by itself: jobs and who has leased them, schedules, and files that came."""
+    for sql in (*job_tables.QUEUE, *job_tables.NIGHTS):
+        _run(connection, sql)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -390,4 +396,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     request_log,
     run_columns,
     events_of_versions,
+    nights,
 )

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rollbook.domain import upload_notices
-from rollbook.store.district.districts import District
+from rollbook.store.district import views
+from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection
+from rollbook.store.records import event_feed
 
 KEPT_SNAPSHOTS = 2
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,14 @@ class Keep:
 
     versions_since: str
     events_after: str
+
+
+def keep_since(moment: float, *, history_days: int, event_days: int) -> Keep:
+    """How far back is kept at a moment, in Unix seconds."""
+    return Keep(
+        timestamp(moment - history_days * DAY_SECONDS),
+        event_feed.floor_at(moment - event_days * DAY_SECONDS),
+    )
 
 
 def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
@@ -44,6 +55,28 @@ def drop_snapshots(connection: Connection, district: District) -> None:
     ):
         if number not in kept:
             connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
+
+
+def prune_now(connection: Connection, district: District, keep: Keep) -> tuple[int, int]:
+    """Drop the versions and events of a district that are kept no longer; returns how many of each."""
+    seen = views.list_all(connection, district.number)
+    before = _sizes(connection, seen)
+    prune(connection, district, seen, keep)
+    after = _sizes(connection, seen)
+    return before[0] - after[0], before[1] - after[1]
+
+
+def _sizes(connection: Connection, seen: Iterable[View]) -> tuple[int, int]:
+    """How many versions and events the views have."""
+    found = [
+        connection.row(
+            "SELECT (SELECT count(*) FROM versions WHERE view = ?), (SELECT count(*) FROM events WHERE view = ?)",
+            (view.number, view.number),
+        )
+        or (0, 0)
+        for view in seen
+    ]
+    return sum(versions for versions, _ in found), sum(events for _, events in found)
 
 
 def prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:

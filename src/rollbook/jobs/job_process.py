@@ -1,0 +1,40 @@
+"""A process that does jobs, one after the other, until no job is due: `python -m rollbook.jobs.job_process WORKER`.
+
+The engine of syncs gives its memory back when its process ends, so a worker starts such processes and stays small.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from rollbook import settings as setting_rows
+from rollbook.errors import RollbookError
+from rollbook.jobs.performing import perform
+from rollbook.store.engine.opening import opened
+from rollbook.store.work import job_queue
+
+# After so many jobs a process makes room for a new one, which begins with no memory of old work.
+JOBS_MAX = 50
+
+
+def main(worker: str) -> int:
+    """Do jobs until none is due, or the worker that started this process is gone."""
+    settings, parent = setting_rows.read(os.environ), os.getppid()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        with opened(settings) as database:
+            for _ in range(JOBS_MAX):
+                job = job_queue.lease(database, worker) if os.getppid() == parent else None
+                if job is None:
+                    break
+                perform(database, settings, job)
+    except RollbookError as error:
+        logging.getLogger(__name__).warning("a worker stops: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Workers: they look for jobs that are due, and start processes that do them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from rollbook import settings as setting_rows
+from rollbook.errors import RollbookError
+from rollbook.settings import PREFIX, Settings
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.work import job_queue
+
+LOOK_SECONDS = 0.5
+# How long a process may take to end after a signal, before it is killed.
+END_SECONDS = 8.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A process that does jobs, and the name under which it leases them."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+class Worker:
+    """Starts processes while jobs are due, so many at most at a time, and clears up after those that died."""
+
+    def __init__(self, database: Database, settings: Settings, processes: int) -> None:
+        self._database, self._processes = database, processes
+        self._environment = {
+            **os.environ,
+            **{PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()},
+        }
+        self._started: list[_Started] = []
+        self._ended = threading.Event()
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Work until told to end; `until_idle`: until no job is due and none of its own runs."""
+        while not self._ended.wait(0 if until_idle and not self._started else LOOK_SECONDS):
+            is_due = self.look()
+            if until_idle and not is_due and not self._started:
+                return
+
+    def look(self) -> bool:
+        """Start a process if a job is due; returns whether one is."""
+        try:
+            self._reap()
+            with self._database.read() as connection:
+                is_due = job_queue.is_due(connection)
+        except RollbookError as error:
+            _log.warning("the worker cannot look for jobs: %s", error)
+            time.sleep(LOOK_SECONDS)
+            return False
+        if is_due and len(self._started) < self._processes:
+            self._start()
+        return is_due
+
+    def _start(self) -> None:
+        name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
+        command = [sys.executable, "-m", "rollbook.jobs.job_process", name]
+        # A session of its own: Ctrl+C at the terminal goes to this process, which ends the other one.
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        self._started.append(_Started(name, process))
+
+    def _reap(self) -> None:
+        for started in [each for each in self._started if each.process.poll() is not None]:
+            if started.process.returncode:
+                # Its jobs need not wait until the leases run out.
+                job_queue.give_back_all(self._database, started.name)
+            self._started.remove(started)
+
+    def end(self) -> None:
+        """End all processes; their jobs wait for the next worker."""
+        self._ended.set()
+        for started in self._started:
+            started.process.terminate()
+        until = time.monotonic() + END_SECONDS
+        for started in self._started:
+            try:
+                started.process.wait(max(until - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                started.process.kill()
+                started.process.wait()
+        try:
+            self._reap()
+        except RollbookError as error:
+            _log.warning("the leases of ended jobs stay until they run out: %s", error)
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """A worker in a thread beside a server, until the end of the block."""
+    database = open_database(settings.database, may_make=False)
+    worker = Worker(database, settings, settings.job_processes)
+    thread = threading.Thread(target=worker.run, name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.end()
+        thread.join(END_SECONDS)
+        database.close()

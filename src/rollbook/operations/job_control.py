@@ -1,0 +1,79 @@
+"""Jobs: put into the queue, cancelled, and what old work leaves behind dropped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rollbook.errors import BadSetting
+from rollbook.settings import Settings
+from rollbook.store.accounts import logins
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records import request_log, retention
+from rollbook.store.work import job_queue
+from rollbook.store.work.job_queue import Job, NewJob
+
+# How long `rollbook jobs` tells of a job that has ended.
+JOB_DAYS = 30
+SYNC, PRUNE = "sync", "prune"
+
+
+def district_lane(number: int) -> str:
+    """The lane in which the jobs of a district (by the store's own number) run, one at a time."""
+    return f"district {number}"
+
+
+def queue_sync(database: Database, district: str, source: Path) -> int:
+    """Let a worker sync a district (name or id) with its files; returns the number of the job.
+
+    Errors: Unknown, BadSetting when the folder is not there, Refused when the queue is full.
+    """
+    owner = districts.find(database, district)
+    if not source.exists():
+        raise BadSetting(f"folder: {source} is not there; expected a folder or a zip file with the files")
+    with database.write() as connection:
+        return job_queue.add(connection, sync_job(owner.number, source))
+
+
+def sync_job(district: int, source: Path) -> NewJob:
+    """A sync of a district, by the store's own number."""
+    return NewJob(SYNC, district_lane(district), str(source.absolute()), district)
+
+
+def queue_pruning(database: Database) -> int:
+    """Let a worker drop what is kept no longer; returns the number of the job. Errors: Refused when the queue is full."""
+    with database.write() as connection:
+        return job_queue.add(connection, NewJob(PRUNE, PRUNE))
+
+
+def cancel(database: Database, number: int) -> Job:
+    """Take a job out of the queue, or tell its worker to stop; returns it. Errors: Unknown, Refused when it has ended."""
+    return job_queue.cancel(database, number)
+
+
+def prune(database: Database, settings: Settings) -> dict[str, int]:
+    """Drop what is kept no longer: versions, events, logged requests, sessions and jobs; returns how many of each.
+
+    A sync does so for its own district; a district without syncs needs this.
+    """
+    now = time.time()
+    gone = {"versions": 0, "events": 0, "jobs": 0}
+    for district in districts.list_all(database):
+        with database.write() as connection:
+            dropped = retention.prune_now(
+                connection,
+                district,
+                retention.keep_since(now, history_days=settings.history_days, event_days=settings.event_days),
+            )
+        gone["versions"] += dropped[0]
+        gone["events"] += dropped[1]
+    request_log.prune(database, settings)
+    with database.write(is_durable=False) as connection:
+        logins.sweep(connection)
+        gone["jobs"] = _forget_jobs(connection)
+    return gone
+
+
+def _forget_jobs(connection: Connection) -> int:
+    return job_queue.forget(connection, JOB_DAYS)

@@ -1,0 +1,300 @@
+"""The queue of jobs: who may run which job, and for how long.
+
+A worker leases a job for `LEASE_SECONDS` and renews the lease while it works. A worker that dies renews nothing, so
+another one begins the job anew. Each lease has a *fence*, a number that rises: all that a job writes is written in
+one transaction with `finish`, which refuses an older fence. So two workers that both believe they hold a lease
+cannot both write. Moments come from the clock of the database, which all workers share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rollbook.errors import Busy, LeaseLost, Refused, Unknown
+from rollbook.store.engine.database import Connection, Database, Row
+
+LEASE_SECONDS: Final = 60
+ATTEMPTS_MAX: Final = 5
+# The first wait before another attempt; each one after it is twice as long.
+RETRY_SECONDS, RETRY_SECONDS_MAX = 30, 3600
+WAITING_MAX: Final = 10_000
+STATES: Final = ("waiting", "running", "done", "failed", "cancelled")
+NOW: Final = {
+    "sqlite": "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+_LEASE_TRIES = 20
+_COLUMNS = (
+    "j.number, j.kind, j.lane, j.subject, j.state, j.stage, j.message, j.attempts, j.fence, j.worker, j.created, j.due,"
+    " j.begun, j.ended, j.wants_end, j.sync, d.id, d.name, s.state, s.report"
+)
+_JOINED = (
+    "FROM jobs j LEFT JOIN districts d ON d.number = j.district"
+    " LEFT JOIN syncs s ON s.district = j.district AND s.sync = j.sync"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `district_id` and `district` (its name) are blank for a job of the whole server.
+
+    `run` is the number of the district's run that the job made, `run_state` what came of it, `counts` its changes.
+    Moments are Unix milliseconds.
+    """
+
+    number: int
+    kind: str
+    lane: str
+    subject: str
+    state: str
+    stage: str
+    message: str
+    attempts: int
+    fence: int
+    worker: str
+    created: int
+    due: int
+    begun: int | None
+    ended: int | None
+    wants_end: bool
+    run: int | None
+    district_id: str
+    district: str
+    run_state: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to put into the queue; `district` is the store's own number of one."""
+
+    kind: str
+    lane: str
+    subject: str = ""
+    district: int | None = None
+
+
+def now(connection: Connection) -> int:
+    """Now, in Unix milliseconds by the clock of the database."""
+    found = connection.row(f"SELECT {NOW[connection.engine]}")
+    return int(found[0]) if found else 0
+
+
+def add(connection: Connection, job: NewJob) -> int:
+    """Put a job into the queue and return its number; a job that waits already is not added again.
+
+    Errors: Refused when the queue is full.
+    """
+    same = connection.row(
+        "SELECT number FROM jobs WHERE state = 'waiting' AND kind = ? AND lane = ? AND subject = ?",
+        (job.kind, job.lane, job.subject),
+    )
+    if same:
+        return int(same[0])
+    waiting = connection.row("SELECT count(*) FROM jobs WHERE state = 'waiting'")
+    if waiting and waiting[0] >= WAITING_MAX:
+        raise Refused(
+            f"the queue is full: {WAITING_MAX:,} jobs wait. Start a worker with `rollbook work`, or look at `rollbook jobs`"
+        )
+    moment = now(connection)
+    made = connection.row(
+        "INSERT INTO jobs (kind, lane, district, subject, state, created, due)"
+        " VALUES (?, ?, ?, ?, 'waiting', ?, ?) RETURNING number",
+        (job.kind, job.lane, job.district, job.subject, moment, moment),
+    )
+    return int(made[0]) if made else 0
+
+
+# Leases ----------------------------------------------------------------------------------------------------
+
+
+def is_due(connection: Connection) -> bool:
+    """Whether a worker would find a job now."""
+    return _next(connection, now(connection), locks=False) is not None
+
+
+def lease(database: Database, worker: str) -> Job | None:
+    """Lease the job that is due next; None if no job is due."""
+    for _ in range(_LEASE_TRIES):
+        try:
+            with database.write() as connection:
+                moment = now(connection)
+                found = _next(connection, moment, locks=True)
+                if found is None:
+                    return None
+                number, attempts = found
+                if attempts >= ATTEMPTS_MAX:
+                    _give_up(connection, number, moment)
+                    continue
+                connection.run(
+                    "UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, worker = ?,"
+                    " begun = ?, ended = NULL, lease_until = ?, stage = '', message = '' WHERE number = ?",
+                    (worker, moment, moment + LEASE_SECONDS * 1000, number),
+                )
+                return get(connection, number)
+        except Busy:  # another worker was faster
+            continue
+    return None
+
+
+def _next(connection: Connection, moment: int, *, locks: bool) -> tuple[int, int] | None:
+    """The number and the attempts of the job that is due next: one whose worker is gone, or one that waits in a lane
+    where no job runs."""
+    # A lease or a wait that ends later than it can was noted before the clock was set back.
+    found = connection.row(
+        "SELECT j.number, j.attempts FROM jobs j"
+        " WHERE (j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
+        " OR (j.state = 'waiting' AND (j.due <= ? OR j.due > ?)"
+        " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.lane = j.lane AND r.state = 'running'))"
+        " ORDER BY j.due, j.number LIMIT 1"
+        + (" FOR UPDATE OF j SKIP LOCKED" if locks and connection.engine == "postgresql" else ""),
+        (moment, moment + LEASE_SECONDS * 1000, moment, moment + RETRY_SECONDS_MAX * 1000),
+    )
+    return (int(found[0]), int(found[1])) if found else None
+
+
+def _give_up(connection: Connection, number: int, moment: int) -> None:
+    text = f"its worker ended {ATTEMPTS_MAX} times before the job did; look at memory and disk, then add it again"
+    connection.run(
+        "UPDATE jobs SET state = 'failed', message = ?, ended = ?, stage = '' WHERE number = ?",
+        (text, moment, number),
+    )
+
+
+def renew(database: Database, job: Job, stage: str) -> bool:
+    """Keep the lease for another span, and note the stage; returns whether the job is to end.
+
+    Errors: LeaseLost.
+    """
+    with database.write(is_durable=False) as connection:
+        until = now(connection) + LEASE_SECONDS * 1000
+        _change(connection, job, "lease_until = ?, stage = ?", (until, stage))
+        found = connection.row("SELECT wants_end FROM jobs WHERE number = ?", (job.number,))
+        return bool(found and found[0])
+
+
+def finish(
+    connection: Connection, job: Job, state: str, *, message: str = "", run: int | None = None
+) -> None:
+    """End the job in the transaction that writes what it does. Errors: LeaseLost, so that nothing is written."""
+    values = (state, message, run, now(connection))
+    _change(connection, job, "state = ?, message = ?, sync = ?, ended = ?, stage = ''", values)
+
+
+def try_again(database: Database, job: Job, message: str) -> None:
+    """Let the job wait for another attempt, or fail after the last one. Errors: LeaseLost."""
+    with database.write() as connection:
+        if job.attempts >= ATTEMPTS_MAX:
+            finish(connection, job, "failed", message=f"{message} ({job.attempts} attempts)")
+            return
+        wait = min(RETRY_SECONDS * 2 ** (job.attempts - 1), RETRY_SECONDS_MAX)
+        values = (message, now(connection) + wait * 1000)
+        _change(connection, job, "state = 'waiting', message = ?, due = ?, stage = ''", values)
+
+
+def give_back(database: Database, job: Job) -> None:
+    """End the lease of a job that was stopped: it waits again, or is cancelled if that was wanted. Errors: LeaseLost."""
+    with database.write() as connection:
+        _return(connection, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence))
+
+
+def give_back_all(database: Database, worker: str) -> None:
+    """End the leases of a worker that is known to be dead."""
+    with database.write() as connection:
+        _return(connection, "worker = ? AND state = 'running'", (worker,), died=True)
+
+
+def _return(connection: Connection, which: str, values: Sequence[Any], *, died: bool = False) -> None:
+    moment = now(connection)
+    connection.run(
+        f"UPDATE jobs SET state = 'cancelled', ended = ?, stage = '' WHERE wants_end = 1 AND {which}",
+        (moment, *values),
+    )
+    # A job that a person stopped has not failed; one that ended its worker may do so again.
+    attempts = "attempts" if died else "attempts - 1"
+    connection.run(
+        f"UPDATE jobs SET state = 'waiting', due = ?, stage = '', attempts = {attempts} WHERE {which}",
+        (moment, *values),
+    )
+
+
+def _change(connection: Connection, job: Job, columns: str, values: Sequence[Any]) -> None:
+    held = connection.row(
+        f"UPDATE jobs SET {columns} WHERE number = ? AND fence = ? AND state = 'running' RETURNING number",
+        (*values, job.number, job.fence),
+    )
+    if held is None:
+        raise LeaseLost(f"job {job.number} was ended, or taken over by another worker; nothing was written")
+
+
+# For people ------------------------------------------------------------------------------------------------
+
+
+def cancel(database: Database, number: int) -> Job:
+    """Take a job out of the queue, or tell its worker to stop. Errors: Unknown, Refused when it has ended."""
+    with database.write() as connection:
+        job = get(connection, number)
+        if job.state == "waiting":
+            connection.run(
+                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE number = ?", (now(connection), number)
+            )
+        elif job.state == "running":
+            connection.run("UPDATE jobs SET wants_end = 1 WHERE number = ?", (number,))
+        else:
+            raise Refused(f"job {number} has ended already: it is {job.state}")
+        return get(connection, number)
+
+
+def get(connection: Connection, number: int) -> Job:
+    """One job. Errors: Unknown."""
+    found = connection.row(f"SELECT {_COLUMNS} {_JOINED} WHERE j.number = ?", (number,))
+    if found is None:
+        raise Unknown(f"there is no job {number}; `rollbook jobs` lists them")
+    return _job(found)
+
+
+def latest(
+    connection: Connection, most: int, *, state: str | None = None, district: int | None = None
+) -> list[Job]:
+    """The newest jobs first; only those of a state, or of a district (by the store's own number)."""
+    where, values = [], []
+    for column, value in (("j.state", state), ("j.district", district)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            values.append(value)
+    among = f"WHERE {' AND '.join(where)}" if where else ""
+    found = connection.rows(
+        f"SELECT {_COLUMNS} {_JOINED} {among} ORDER BY j.number DESC LIMIT ?", (*values, most)
+    )
+    return [_job(row) for row in found]
+
+
+def counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many jobs there are of each kind and state."""
+    return {
+        (kind, state): number
+        for kind, state, number in connection.rows(
+            "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
+        )
+    }
+
+
+def forget(connection: Connection, days: int) -> int:
+    """Drop jobs that ended more than so many days ago; returns how many."""
+    oldest = now(connection) - days * 86_400_000
+    gone = connection.rows("DELETE FROM jobs WHERE ended < ? RETURNING number", (oldest,))
+    return len(gone)
+
+
+def _job(row: Row) -> Job:
+    report = json.loads(row[-1]) if row[-1] else None
+    kinds = report.get("kinds", {}) if report else {}
+    changed = {
+        name: sum(int(each.get(name, 0)) for each in kinds.values())
+        for name in ("created", "updated", "deleted")
+    }
+    texts = (text or "" for text in row[16:19])
+    return Job(*[*row[:14], bool(row[14]), row[15], *texts, changed if report else {}])

@@ -1,0 +1,188 @@
+"""The queue of jobs, on both databases: one job of a lane at a time, leases that run out, and a fence that an old
+worker does not pass."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from rollbook.errors import LeaseLost, Refused, Unknown
+from rollbook.store.engine.database import Database
+from rollbook.store.work import job_queue
+from rollbook.store.work.job_queue import ATTEMPTS_MAX, LEASE_SECONDS, Job, NewJob
+
+PLAIN = dict(job_queue.NOW)
+
+
+def add(database: Database, *lanes: str, subject: str = "") -> list[int]:
+    with database.write() as connection:
+        return [
+            job_queue.add(connection, NewJob("sync", lane, subject or str(n))) for n, lane in enumerate(lanes)
+        ]
+
+
+def leased(database: Database, worker: str = "w") -> Job:
+    job = job_queue.lease(database, worker)
+    assert job
+    return job
+
+
+def state(database: Database, number: int) -> str:
+    with database.read() as connection:
+        return job_queue.get(connection, number).state
+
+
+def end(database: Database, job: Job, name: str = "done") -> None:
+    with database.write() as connection:
+        job_queue.finish(connection, job, name)
+
+
+def write_and_end(database: Database, job: Job) -> None:
+    with database.write() as connection:
+        connection.run("INSERT INTO facts (name, value) VALUES ('written', 'by the old worker')")
+        job_queue.finish(connection, job, "done")
+
+
+def shift(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """Set the clock of the database on, or back."""
+    for dialect, plain in PLAIN.items():
+        monkeypatch.setitem(job_queue.NOW, dialect, f"{plain} + {seconds * 1000}")
+
+
+def test_jobs_of_a_lane_run_one_at_a_time_and_lanes_beside_each_other(database: Database) -> None:
+    first, second, other = add(database, "a", "a", "b")
+    running = leased(database)
+    assert (running.number, leased(database).number) == (first, other)
+    assert job_queue.lease(database, "w") is None
+    end(database, running)
+    assert leased(database).number == second
+
+
+def test_a_job_that_waits_already_is_not_added_again(database: Database) -> None:
+    (first,) = add(database, "a")
+    assert add(database, "a") == [first]
+    leased(database)
+    assert add(database, "a") != [first]
+
+
+def test_a_lease_that_ran_out_is_given_anew_and_the_old_worker_writes_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (number,) = add(database, "a")
+    old = leased(database, "old")
+    assert job_queue.lease(database, "new") is None
+    shift(monkeypatch, LEASE_SECONDS + 1)
+    new = leased(database, "new")
+    assert (new.number, new.attempts) == (number, 2)
+    with pytest.raises(LeaseLost):
+        write_and_end(database, old)
+    with pytest.raises(LeaseLost):
+        job_queue.renew(database, old, "stage")
+    with database.read() as connection:
+        assert connection.row("SELECT 1 FROM facts WHERE name = 'written'") is None
+    assert job_queue.renew(database, new, "stage") is False
+    end(database, new)
+    assert state(database, number) == "done"
+
+
+@pytest.mark.parametrize("seconds", [-86_400, 86_400])
+def test_a_clock_that_jumps_keeps_no_job_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    first, second = add(database, "a", "b")
+    job_queue.try_again(database, leased(database), "busy")
+    leased(database)
+    shift(monkeypatch, seconds)
+    assert {leased(database).number, leased(database).number} == {first, second}
+
+
+def test_a_job_is_tried_again_later_and_fails_after_the_last_attempt(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (number,) = add(database, "a")
+    for attempt in range(ATTEMPTS_MAX):
+        shift(monkeypatch, attempt * 1000)
+        job_queue.try_again(database, leased(database), "the disk is full")
+        assert job_queue.lease(database, "w") is None
+    with database.read() as connection:
+        job = job_queue.get(connection, number)
+    assert (job.state, job.message) == ("failed", f"the disk is full ({ATTEMPTS_MAX} attempts)")
+
+
+def test_a_job_that_ends_its_worker_each_time_fails(database: Database) -> None:
+    (number,) = add(database, "a")
+    for _ in range(ATTEMPTS_MAX):
+        leased(database, "w")
+        job_queue.give_back_all(database, "w")
+    assert job_queue.lease(database, "w") is None
+    assert state(database, number) == "failed"
+
+
+def test_a_job_that_is_stopped_with_its_worker_loses_no_attempt(database: Database) -> None:
+    (number,) = add(database, "a")
+    for _ in range(ATTEMPTS_MAX + 2):
+        job = leased(database)
+        job_queue.give_back(database, job)
+    assert (state(database, number), job.attempts) == ("waiting", 1)
+
+
+def test_a_job_is_cancelled_while_it_waits_and_while_it_runs(database: Database) -> None:
+    waiting, running = add(database, "a", "b")
+    assert job_queue.cancel(database, waiting).state == "cancelled"
+    job = leased(database)
+    job_queue.cancel(database, running)
+    assert job_queue.renew(database, job, "stage") is True
+    job_queue.give_back(database, job)
+    assert state(database, running) == "cancelled"
+    with pytest.raises(Refused, match="has ended already: it is cancelled"):
+        job_queue.cancel(database, running)
+    with pytest.raises(Unknown, match="no job 99"):
+        job_queue.cancel(database, 99)
+
+
+def test_a_full_queue_refuses_in_one_sentence(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_queue, "WAITING_MAX", 2)
+    add(database, "a", "b")
+    with pytest.raises(Refused, match="the queue is full: 2 jobs wait"):
+        add(database, "c")
+
+
+def test_many_workers_do_each_job_once_and_never_two_of_a_lane(database: Database) -> None:
+    numbers = add(database, *(f"lane {number % 3}" for number in range(12)))
+    running: dict[str, int] = {}
+    done: list[int] = []
+    wrong: list[str] = []
+    left, tries = threading.Event(), 400
+
+    def work(name: str) -> None:
+        for _ in range(tries):
+            if left.is_set():
+                return
+            job = job_queue.lease(database, name)
+            if job is None:
+                left.wait(0.005)
+                continue
+            if running.setdefault(job.lane, job.number) != job.number:
+                wrong.append(job.lane)
+            done.append(job.number)
+            del running[job.lane]
+            end(database, job)
+            if len(done) == len(numbers):
+                left.set()
+
+    threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sorted(done), wrong) == (numbers, [])
+
+
+def test_old_jobs_are_forgotten(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(database, "a", "b")
+    end(database, leased(database))
+    shift(monkeypatch, 3 * 86_400)
+    with database.write() as connection:
+        assert (job_queue.forget(connection, 4), job_queue.forget(connection, 2)) == (0, 1)
+        assert job_queue.counts(connection) == {("sync", "waiting"): 1}

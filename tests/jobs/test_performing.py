@@ -1,0 +1,140 @@
+"""What a worker makes of a job: the sync and the end of its job are one transaction."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook import sync
+from rollbook.errors import Busy
+from rollbook.jobs import performing
+from rollbook.jobs.performing import Task, perform
+from rollbook.operations import job_control
+from rollbook.store.work import job_queue
+from rollbook.store.work.job_queue import Job
+from tests import world
+from tests.journeys.hub import Hub
+
+
+def queued(hub: Hub, files: dict[str, str] | None = None) -> Job:
+    folder = world.write(hub.folder / "small world", files or world.FILES)
+    job_control.queue_sync(hub.database, "Springfield", folder)
+    return leased(hub)
+
+
+def leased(hub: Hub) -> Job:
+    job = job_queue.lease(hub.database, "w")
+    assert job
+    return job
+
+
+def done(hub: Hub, job: Job) -> Job:
+    perform(hub.database, hub.settings, job)
+    with hub.database.read() as connection:
+        return job_queue.get(connection, job.number)
+
+
+def test_a_sync_ends_its_job_with_its_number_and_counts(hub: Hub) -> None:
+    job = done(hub, queued(hub))
+    assert (job.state, job.run, job.run_state, job.district) == ("done", 1, "committed", "Springfield")
+    assert job.counts == {"created": 15, "updated": 0, "deleted": 0}
+
+
+def test_a_worker_that_lost_its_lease_changes_no_roster(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The old worker learns of it only when it writes.
+    monkeypatch.setattr(performing, "LOOK_SECONDS", 1000.0)
+    lost = queued(hub)
+    job_queue.give_back_all(hub.database, "w")
+    again = leased(hub)
+    token = hub.connect()
+    perform(hub.database, hub.settings, lost)
+    assert hub.client(token).records("/v3.0/users") == []
+    assert done(hub, again).run == 1
+    assert len(hub.client(token).records("/v3.0/users")) == 6
+
+
+def test_files_that_cannot_be_used_end_the_job_and_stand_in_the_history(hub: Hub) -> None:
+    job = done(hub, queued(hub, {**world.FILES, "students.csv": ""}))
+    assert (job.state, job.run_state, job.message) == ("done", "failed", "")
+
+
+def test_a_paused_district_ends_the_job_with_one_sentence(small_hub: Hub) -> None:
+    job = queued(small_hub)
+    sync.pause(small_hub.database, small_hub.district, date(2020, 1, 1), None)
+    ended = done(small_hub, job)
+    assert ended.state == "failed"
+    assert ended.message.startswith("'Springfield' is paused since 2020-01-01")
+
+
+def put(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    monkeypatch.setattr(performing, "KINDS", {job_control.SYNC: act})
+
+
+def test_trouble_that_passes_lets_the_job_wait(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(_: Task) -> None:
+        raise Busy("another run was faster")
+
+    put(monkeypatch, act)
+    job = done(small_hub, queued(small_hub))
+    assert (job.state, job.message, job.due > job.created) == ("waiting", "another run was faster", True)
+
+
+def test_an_error_of_the_program_tells_no_text_of_a_file(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def act(_: Task) -> None:
+        raise ValueError("Emmy Noether")
+
+    put(monkeypatch, act)
+    job = done(small_hub, queued(small_hub))
+    assert (job.state, job.message) == ("failed", "an error of the program: ValueError")
+    assert "ValueError at test_performing.py" in caplog.text
+    assert "Emmy" not in caplog.text
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Signals that end this process raise SystemExit, as they do within a run."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize(("is_cancelled", "state"), [(True, "cancelled"), (False, "waiting")])
+def test_a_running_job_is_stopped(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, is_cancelled: bool, state: str
+) -> None:
+    def act(task: Task) -> None:
+        if is_cancelled:
+            job_queue.cancel(task.database, task.job.number)
+        else:
+            signal.raise_signal(signal.SIGTERM)
+        time.sleep(30)
+
+    put(monkeypatch, act)
+    monkeypatch.setattr(performing, "LOOK_SECONDS", 0.01)
+    job = queued(small_hub)
+    with pytest.raises(SystemExit):
+        perform(small_hub.database, small_hub.settings, job)
+    with small_hub.database.read() as connection:
+        assert job_queue.get(connection, job.number).state == state
+
+
+def test_pruning_drops_what_is_kept_no_longer(hub: Hub, tmp_path: Path) -> None:
+    hub.sync(world.FILES, days_on=-400)
+    hub.connect(name="Reader")
+    hub.sync(world.changed(("students.csv", "Emmy", "Emilia")), days_on=-300)
+    gone = job_control.prune(hub.database, hub.settings)
+    assert gone["versions"] > 0
+    assert job_control.prune(hub.database, hub.settings) == {"versions": 0, "events": 0, "jobs": 0}

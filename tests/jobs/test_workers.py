@@ -1,0 +1,44 @@
+"""Real workers: processes that do jobs, are killed, and are told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from rollbook.jobs.workers import Worker
+from rollbook.operations import job_control
+from rollbook.store.records import commits
+from rollbook.store.work import job_queue
+from rollbook.store.work.job_queue import Job
+from tests import world
+from tests.journeys import program
+from tests.journeys.hub import Hub
+
+
+def until(found: Callable[[], bool]) -> None:
+    end = time.monotonic() + program.TIMEOUT_SECONDS
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def job(hub: Hub, number: int) -> Job:
+    with hub.database.read() as connection:
+        return job_queue.get(connection, number)
+
+
+def test_the_job_of_a_killed_process_begins_anew_and_is_done_once(hub: Hub) -> None:
+    number = job_control.queue_sync(hub.database, "Springfield", world.write(hub.folder / "files"))
+    worker = Worker(hub.database, hub.settings, 1)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    until(lambda: job(hub, number).state != "waiting")
+    os.kill(worker._started[0].process.pid, signal.SIGKILL)
+    until(lambda: job(hub, number).state == "done")
+    worker.end()
+    thread.join()
+    assert job(hub, number).attempts == 2
+    assert [run.state for run in commits.runs(hub.database, hub.district)] == ["committed"]
