@@ -118,7 +118,7 @@ BROKEN = {
 def test_an_answer_that_is_broken_is_refused_in_words(service: Hostile, what: str) -> None:
     service.answers[DESCRIPTION] = BROKEN[what]
     message = refusal(service)
-    assert "as it should" in message or "calls itself by another name" in message
+    assert "as it should" in message or "names another issuer" in message
     assert service.asked == [DESCRIPTION]
 
 

@@ -229,7 +229,7 @@ def test_a_record_that_says_a_field_twice_is_refused(clone: Copy, source: Stub) 
         '"roles": {', '"roles": {"student": {}, "student": {"ell_status": "Y"}, '
     )
     source.records["users"].append(known.replace(id_of(5_000), id_of(7_000)))
-    with pytest.raises(RemoteTrouble, match="a record of users is no valid JSON: a field is said twice"):
+    with pytest.raises(RemoteTrouble, match="a record of users is no valid JSON: a field stands twice"):
         clone()
 
 

@@ -1,6 +1,6 @@
-"""What a browser is given to keep, and how a form proves that it is ours.
+"""Our cookies, and how a form proves that it came from our pages.
 
-The session's cookie is a random secret, new at each sign-in; the form's cookie is random, too, and a form
+The session's cookie is a random secret, new at each sign-in. The form's cookie is random, too. Each form
 carries a keyed digest of it, which another site cannot know (a signed double-submit cookie).
 """
 
@@ -16,8 +16,11 @@ DISTRICT_SECONDS = 180 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """One cookie of ours. RFC 6265: HttpOnly, SameSite=Lax; over https also Secure and bound to the host by
-    its prefix."""
+    """One cookie of ours.
+
+    RFC 6265: HttpOnly, SameSite=Lax. Over https it is also Secure, and its name's prefix binds it to the
+    host.
+    """
 
     name: str
     value: str
@@ -30,7 +33,7 @@ class Cookie:
 
 
 class Jar:
-    """Names and values of the cookies of one server."""
+    """The names and values of the cookies of one server."""
 
     def __init__(self, key: bytes, *, is_secure: bool) -> None:
         self._key = key
@@ -50,7 +53,7 @@ class Jar:
         return self.put(self.form, secrets.token_urlsafe(24), FORM_SECONDS)
 
     def form_token(self, cookie: str) -> str:
-        """What a form must carry beside the browser's form cookie."""
+        """The token that a form must carry to fit the browser's form cookie."""
         return hmac.new(self._key, cookie.encode(), "sha256").hexdigest()
 
     def is_ours(self, cookie: str, token: str) -> bool:

@@ -1,5 +1,4 @@
-"""Whether a person who is signed in may enter an application, and by whose authority: the district's, or a
-teacher's."""
+"""Whether a signed-in person may enter an application, and by whose authority: the district's or a teacher's."""
 
 from __future__ import annotations
 
@@ -33,9 +32,11 @@ PEOPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The outcome. `allowed`: enter in `role`; `wrong type`: the application is not for such people;
-    `unshared`: the district does not share the person with it, or neither she nor it knows the other; `ask`:
-    a teacher may let it in herself.
+    """The outcome.
+
+    `allowed`: the person enters in `role`. `wrong type`: the application is not for people of these roles.
+    `unshared`: the district does not share the person with the application, or the person and the application
+    do not know each other. `ask`: a teacher may allow the application.
     """
 
     outcome: Literal["allowed", "wrong type", "unshared", "ask"]
@@ -46,10 +47,9 @@ class Entry:
 def enter(
     connection: Connection, application: Application, session: Session, *, is_writing: bool = False
 ) -> Entry:
-    """Decide. A person who could come by both ways comes by the district's (protocol.md 10).
+    """Decide whether a person enters. The district's authority goes before a teacher's (protocol.md 10).
 
-    `is_writing`: a code is issued in the same transaction, so what a teacher allowed must stay so until its
-    end.
+    `is_writing`: a code is issued in the same transaction, so a teacher's permission must hold until its end.
     """
     whole = people_lookup.whole(connection, session.district)
     person = people_lookup.get(connection, whole, session.user_id)
@@ -68,7 +68,7 @@ def enter(
         access = Access(
             whole.district, whole.district_id, view, number, application.client_id, application.scopes
         )
-        # She comes in a role that the application may see; a role that it may not is not even named.
+        # The person enters in a role that the application may see; other roles are not even named.
         shown = [role for role in roles if role in _roles_shown(connection, access, person.id)]
         return Entry("allowed", shown[0]) if shown else Entry("unshared")
     if application.tier != "library":
@@ -85,7 +85,7 @@ def enter(
 
 
 def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
-    """The roles of a person that an application sees: none if the person is not shared with it."""
+    """The roles of a person that an application sees; empty if the person is not shared with it."""
     try:
         record = orjson.loads(record_pages.get(Reading(connection, access), "users", user_id).body)
     except NotFound:

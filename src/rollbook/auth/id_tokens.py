@@ -1,7 +1,7 @@
-"""An id token of another service, verified as OpenID Connect Core 3.1.3.7 says: signature, issuer, audience,
-times, nonce.
+"""Verify an id token of another service by OpenID Connect Core 3.1.3.7: signature, issuer, audience, times,
+nonce.
 
-Nothing in it is believed before its signature is; what a claim's type is, is looked at before its value.
+Nothing in the token is used before its signature is verified. Each claim's type is checked before its value.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from joserfc.jwk import KeySet, import_key
 from joserfc.util import urlsafe_b64decode
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
-# RFC 7518, 3.3 and 3.5: a key of 2048 bits or more. The most is ours: a larger one costs a check too long.
+# RFC 7518, 3.3 and 3.5: a key of 2048 bits or more. The maximum is ours: a larger key makes each check too
+# slow.
 RSA_BITS_MIN, RSA_BITS_MAX = 2048, 16_384
 KEYS_MAX = 100
 TOKEN_LETTERS_MAX = 64 * 1024
 SUBJECT_LETTERS_MAX = 255  # OpenID Connect Core, 2
 SKEW_SECONDS = 60
-TIME_MAX = 1 << 53  # beyond it, a number of JSON is no second any more
-# It was asked for a moment ago.
+TIME_MAX = 1 << 53  # a larger JSON number is no longer an exact second
+# The sign-in began a moment ago.
 AGE_SECONDS_MAX = 600
 
 
 class NotBelieved(Exception):
-    """An id token that is not believed; the message ends a sentence that begins with the service's name."""
+    """An id token that is not accepted. The message ends a sentence that begins with the service's name."""
 
 
 def verified(
     token: object, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str
 ) -> dict[str, Any]:
-    """The claims of an id token. Errors: NotBelieved says why not."""
+    """The claims of a verified id token. Errors: NotBelieved says why it is not accepted."""
     if not isinstance(token, str) or not token:
         raise NotBelieved("sent no id token")
     if len(token) > TOKEN_LETTERS_MAX:
@@ -43,7 +44,7 @@ def verified(
     known, weak = _usable(keys)
     try:
         claims = jwt.decode(token, KeySet(known), algorithms=ALGORITHMS).claims
-    # Python's own reader of JSON is inside: it gives up on what is nested too deep, or a number that is too
+    # Python's own JSON reader runs inside. It raises for values nested too deep, and for numbers that are too
     # long.
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         also = (
@@ -61,9 +62,9 @@ def verified(
 
 
 def _usable(keys: Mapping[str, Any]) -> tuple[list[Any], bool]:
-    """The keys that may verify, and whether any was left out because it is too short.
+    """The keys that may verify, and whether a key was left out because it is too short.
 
-    RFC 7517, 5: keys that cannot be read are passed over. A shared secret is no public key.
+    RFC 7517, 5: unreadable keys are ignored. A shared secret is not a public key.
     """
     listed = keys.get("keys")
     if not isinstance(listed, list):
@@ -84,12 +85,12 @@ def _usable(keys: Mapping[str, Any]) -> tuple[list[Any], bool]:
 
 
 def _check_party(claims: Mapping[str, Any], issuer: str, client_id: str) -> None:
-    """Who speaks, of whom, and to whom (3.1.3.7, points 2 to 5)."""
+    """Check who issued the token, about whom, and for whom (3.1.3.7, points 2 to 5)."""
     if claims.get("iss") != issuer:
         raise NotBelieved("sent an id token of another issuer (iss)")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_LETTERS_MAX:
-        raise NotBelieved("sent an id token of nobody (sub)")
+        raise NotBelieved("sent an id token that names no person (sub)")
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     if client_id not in named:
@@ -99,8 +100,10 @@ def _check_party(claims: Mapping[str, Any], issuer: str, client_id: str) -> None
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    """Points 9 and 10. A time is a number: `true`, text, NaN and infinity are none, and NaN is later than
-    nothing."""
+    """Check the times (points 9 and 10).
+
+    A time is a finite number. `true`, text, NaN and infinity are refused; NaN would pass every comparison.
+    """
     times = {name: claims[name] for name in ("exp", "iat", "nbf") if name in claims}
     for name in ("exp", "iat"):
         if name not in times:
@@ -111,6 +114,6 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
     if times["exp"] <= now - SKEW_SECONDS or times["exp"] <= times["iat"]:
         raise NotBelieved("sent an id token that has expired (exp)")
     if times["iat"] > now + SKEW_SECONDS or times.get("nbf", now) > now + SKEW_SECONDS:
-        raise NotBelieved("sent an id token of the future; its clock and this server's differ (iat)")
+        raise NotBelieved("sent an id token from the future; its clock and this server's differ (iat)")
     if times["iat"] < now - AGE_SECONDS_MAX - SKEW_SECONDS:
         raise NotBelieved("sent an id token that is too old; its clock and this server's may differ (iat)")

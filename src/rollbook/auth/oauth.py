@@ -1,5 +1,5 @@
-"""OAuth 2.0 as far as it needs no database and no HTTP: what an application asks, where its answer goes, how
-a code is bound.
+"""OAuth 2.0 without a database and without HTTP: what an application asks, where the answer goes, how a code
+is bound.
 
 RFC 6749 (the code grant), RFC 7636 (PKCE), RFC 9207 (the issuer in the answer), RFC 9700 (best current
 practice). The implicit grant is not offered (RFC 9700, 2.1.2).
@@ -18,19 +18,20 @@ from urllib.parse import quote, urlencode
 from rollbook.errors import SignInStopped, TokenRefused
 
 VALUE_MAX = 2048
-# A login that was asked for again has happened; what remains is to tell when (OpenID Connect Core, 3.1.2.1).
+# The person has just signed in again as asked. This `max_age` keeps the time of sign-in in the id token
+# (OpenID Connect Core, 3.1.2.1).
 _SATISFIED_SECONDS = 86_400
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 _METHODS = ("S256", "plain")
-VENDOR = "whoever runs the application that sent you here"
+VENDOR = "the people who run the application that sent you here"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an application asks of `/oauth/authorize`; what is not given is blank. `given` are the parameters
-    as they came.
+    """What an application asks of `/oauth/authorize`. Absent parameters are blank.
 
-    `unread` is the parameter by which more of them would come, in an object that we do not read.
+    `given` has the parameters as they came. `unread` is the parameter that would bring more of them in an
+    object, which we do not read.
     """
 
     client_id: str
@@ -49,11 +50,11 @@ class Ask:
     given: tuple[tuple[str, str], ...]
 
     def query(self) -> str:
-        """The parameters, to come back to this request."""
+        """The parameters, to return to this request."""
         return urlencode(self.given)
 
     def query_after_sign_in(self) -> str:
-        """The parameters without those that a sign-in just now has satisfied."""
+        """The parameters without those that the sign-in just now has satisfied."""
         kept = [(name, value) for name, value in self.given if name not in ("prompt", "max_age")]
         return urlencode(kept if self.max_age is None else [*kept, ("max_age", str(_SATISFIED_SECONDS))])
 
@@ -75,10 +76,10 @@ _KNOWN = (
 
 
 def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
-    """The parameters of an authorization request; unknown ones, and scopes, are ignored.
+    """Read the parameters of an authorization request; unknown parameters and scopes are ignored.
 
-    RFC 6749, 3.1: no parameter may stand twice. Errors: SignInStopped, as nothing may be redirected before
-    the redirect address is known to be good (RFC 9700, 4.11).
+    RFC 6749, 3.1: no parameter may stand twice. Errors: SignInStopped. Nothing may be redirected before the
+    redirect address is known to be good (RFC 9700, 4.11).
     """
     kept = [(name, value) for name, value in pairs if name in _KNOWN and value]
     given = dict(kept)
@@ -106,10 +107,10 @@ def read_ask(pairs: Iterable[tuple[str, str]]) -> Ask:
 
 
 def redirect_of(registered: Sequence[str], asked: str) -> str:
-    """Where the answer goes: the address asked for when it is registered, to the letter (RFC 9700, 2.1), else
-    the first one.
+    """The address for the answer: the requested one if it is registered exactly (RFC 9700, 2.1), or the first
+    one if none is requested.
 
-    Errors: SignInStopped for any other: nothing is ever sent to an address that is not registered.
+    Errors: SignInStopped for any other address. Nothing is ever sent to an unregistered address.
     """
     if not registered:
         raise SignInStopped("This application has not registered an address to return to.", VENDOR)
@@ -121,11 +122,11 @@ def redirect_of(registered: Sequence[str], asked: str) -> str:
 
 
 def problem_of(ask: Ask) -> str | None:
-    """The error code to send back for a request that cannot be answered (RFC 6749, 4.1.2.1; OpenID Connect
-    Core, 3.1.2.6).
+    """The error code to send back for a request that cannot be answered, or None (RFC 6749, 4.1.2.1; OpenID
+    Connect Core, 3.1.2.6).
 
-    `response_type` is read leniently, as real links misspell it: only a form that would put a token into an
-    address is refused.
+    `response_type` is read leniently, because real links misspell it. Only a value that would put a token
+    into an address is refused.
     """
     if "token" in ask.response_type:
         return "unsupported_response_type"
@@ -139,8 +140,10 @@ def problem_of(ask: Ask) -> str | None:
 
 
 def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issuer: str) -> str:
-    """The redirect address with an answer. RFC 6749, 3.1.2: a query of its own is kept. RFC 9207: the issuer
-    is named, unless it is blank. A blank in a value is `%20`, as recorded: not every client reads `+` as one.
+    """The redirect address with an answer.
+
+    RFC 6749, 3.1.2: its own query is kept. RFC 9207: the issuer is named, unless it is blank. A blank in a
+    value is written `%20`, as recorded: not every client reads `+` as a blank.
     """
     also = {"state": state} if state else {}
     named = {"iss": issuer} if issuer else {}
@@ -149,10 +152,10 @@ def answer_uri(redirect_uri: str, values: Mapping[str, str], *, state: str, issu
 
 
 def check_verifier(challenge: str | None, method: str | None, verifier: str) -> None:
-    """RFC 7636, 4.6. A verifier without a challenge is refused, too: somebody has cut the challenge out (RFC
-    9700, 4.8.2).
+    """Check the PKCE verifier (RFC 7636, 4.6).
 
-    Errors: TokenRefused.
+    A verifier without a challenge is refused, too: an attacker may have removed the challenge (RFC 9700,
+    4.8.2). Errors: TokenRefused.
     """
     if not challenge and not verifier:
         return
@@ -170,9 +173,9 @@ def _s256(verifier: str) -> str:
 def read_token_request(
     content_type: str, body: Mapping[str, str], query: Mapping[str, str]
 ) -> tuple[str, str, str]:
-    """Code, redirect address and verifier of a token request (RFC 6749, 4.1.3). Errors: TokenRefused.
+    """The code, redirect address and verifier of a token request (RFC 6749, 4.1.3). Errors: TokenRefused.
 
-    Old samples put `grant_type` into the address, and it is read there, too; nothing secret is.
+    `grant_type` is also read from the address, where old samples put it. No secret is.
     """
     grant_type = body.get("grant_type") or query.get("grant_type", "")
     if not grant_type:

@@ -16,7 +16,7 @@ from rollbook.store.engine.keys import Sealer
 
 ID_TOKEN_SECONDS = 3600
 KEY_BITS = 2048
-# Another program may have rotated the key: how long this one goes on with what it knows.
+# Another program may rotate the key: this one uses the keys that it knows for so many seconds.
 _REMEMBERED_SECONDS = 1
 
 
@@ -60,9 +60,10 @@ def discovery(issuer: str, api_base: str) -> dict[str, object]:
 
 
 def person_claims(record: dict[str, Any], role: str) -> dict[str, object]:
-    """What an id token and `/userinfo` both say of a person, from what the application may see of the record.
+    """The claims about a person that an id token and `/userinfo` share, from the record that the application
+    may see.
 
-    `user_id` is the id of that role before v3.0; a student never had another one (protocol.md 2.2).
+    `user_id` is the id of that role before v3.0; a student's id has never changed (protocol.md 2.2).
     """
     name, id_ = record.get("name", {}), record["id"]
     legacy_id = record.get("roles", {}).get(role, {}).get("legacy_id") or id_
@@ -102,8 +103,7 @@ def id_token_claims(
 
 
 def userinfo(record: dict[str, Any], role: str, district_id: str, authorized_by: str) -> dict[str, object]:
-    """The answer of `/userinfo`; `name` is an object here, as recorded, although OpenID Connect has a
-    string."""
+    """The answer of `/userinfo`. `name` is an object, as recorded, although OpenID Connect has a string."""
     name = record.get("name", {})
     owner = {"district_id": district_id, "district": district_id} if authorized_by == "district" else {}
     return {
@@ -116,7 +116,7 @@ def userinfo(record: dict[str, Any], role: str, district_id: str, authorized_by:
 
 
 class Signer:
-    """Signs id tokens with the newest key, and publishes all that are not retired."""
+    """Signs id tokens with the newest key, and publishes all keys that are not retired."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
@@ -133,14 +133,15 @@ class Signer:
         return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": kid}, claims, key)
 
     def ensure_key(self) -> None:
-        """Make the first key when there is none yet."""
+        """Make the first key if there is none yet."""
         if self._key:
             return
         with self._database.read() as connection:
             if published(connection):
                 return
         with self._database.write() as connection:
-            # Of all who come first, one makes it; another key would retire what the first one signs with.
+            # Only one of several callers makes it: another key would retire the one that the first caller
+            # signs with.
             if not published(connection):
                 add(connection, _new(self._sealer), overlap_seconds=0)
 
@@ -158,8 +159,10 @@ class Signer:
 
 
 def rotate(database: Database, sealer: Sealer, *, overlap_seconds: int) -> str:
-    """Make a new signing key and return its id; the ones before stay published for the overlap, so that
-    tokens verify on."""
+    """Make a new signing key and return its id.
+
+    Earlier keys stay published for the overlap, so their tokens still verify.
+    """
     key = _new(sealer)
     with database.write() as connection:
         add(connection, key, overlap_seconds=overlap_seconds)

@@ -1,9 +1,8 @@
-"""Roster passwords: a keyed digest that a sync can make a million times a second, and Argon2id from the first
-use on.
+"""Roster passwords: a keyed digest that a sync can make a million times, and Argon2id from the first use on.
 
-The digest is keyed with a secret that is not in the database, so that the database alone tells nothing about
-a password, however short; it also shows the next sync which passwords have changed. Argon2id (RFC 9106) is
-then taken of the digest, when the password is first used: a sync never waits for it.
+The digest's key is not in the database, so the database alone reveals no password, however short. The digest
+also tells the next sync which passwords have changed. Argon2id (RFC 9106) is taken of the digest when the
+password is first used, so a sync never waits for it.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ from rollbook.contract.clever.columns import trimmed
 from rollbook.store.accounts.credentials import Credential
 
 PASSWORD_MAX = 256
-# RFC 9106, 4: the second recommended choice costs 64 MiB; a classroom signs in at once, so 19 MiB and two
-# passes (OWASP).
+# RFC 9106, 4: the second recommended choice costs 64 MiB. A whole classroom signs in at once, so we use 19
+# MiB and two passes (OWASP).
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# What an unknown name is compared with, so that it takes as long as a known one.
+# An unknown name is compared with this, so that it takes as long as a known one.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5MDE$Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMDA"
 
 
 def verifier(keys: tuple[str, str], credential: Credential, password: str) -> str:
-    """The keyed digest of what was typed, as `roster.credentials` makes it of a file's cell."""
+    """The keyed digest of a typed password, made as `roster.intake.clever.sign_in_columns` makes it from a
+    file's cell."""
     inner, outer = keys
     first = hashlib.sha256(f"{inner}{normal(trimmed(password))}".encode()).hexdigest()
     bound = "\n".join((f"{outer}{credential.role}", credential.username, credential.email, first))
@@ -36,7 +36,7 @@ def verifier(keys: tuple[str, str], credential: Credential, password: str) -> st
 
 
 def normal(password: str) -> str:
-    """The same password however a keyboard composed its letters (RFC 8265, 4.2.2)."""
+    """The password in one Unicode form, however a keyboard composed its characters (RFC 8265, 4.2.2)."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -45,8 +45,8 @@ def fitting(
 ) -> list[tuple[Credential, str]]:
     """The credentials that a typed password fits, each with its digest.
 
-    Whatever was typed, and whoever has that name, it costs one Argon2id: time tells nobody which names there
-    are. The digests are compared first; where one fits that was used before, it is that row's Argon2id that
+    Every call costs one Argon2id, with any password and any number of people of that name: the time reveals
+    no names. The digests are compared first. If a digest fits and was used before, Argon2id of that row
     decides.
     """
     digests = [(credential, verifier(keys, credential, password)) for credential in candidates]
@@ -75,6 +75,6 @@ def strong(digest: str) -> str:
 
 
 def _spend() -> None:
-    """Take the time of a password that was used before."""
+    """Take as long as a check of a password that was used before."""
     with suppress(VerificationError):
         _HASHER.verify(_NOBODY, "somebody")

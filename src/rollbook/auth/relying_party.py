@@ -1,9 +1,9 @@
-"""A district's own sign-in service, by OpenID Connect: we are its relying party, and believe only what is
-verified.
+"""Sign-in by a district's own service over OpenID Connect: we are its relying party, and use only verified
+claims.
 
-State, nonce and a PKCE verifier bind the answer to the browser that asked (RFC 9700, 2.1.1 and 4.7); the id
-token's signature, issuer, audience and times are checked in `auth/id_tokens`, and the service is asked in
-`auth/services`.
+State, nonce and a PKCE verifier bind the answer to the browser that asked (RFC 9700, 2.1.1 and 4.7).
+`auth/services` asks the service; `auth/id_tokens` verifies the id token's signature, issuer, audience and
+times.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ EMAIL_LETTERS_MAX = 320
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A sign-in that is under way at the service; it travels in a sealed cookie of the browser that began
-    it."""
+    """A sign-in that is in progress at the service.
+
+    It travels in a sealed cookie of the browser that began it.
+    """
 
     state: str
     nonce: str
@@ -43,7 +45,7 @@ class Pending:
 
 
 def begin(services: Services, provider: Provider, redirect_uri: str, ask: str) -> tuple[str, Pending]:
-    """The address at the service to send the browser to, and what to remember. Errors: SignInStopped."""
+    """The address at the service to send the browser to, and the state to remember. Errors: SignInStopped."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     pending = Pending(state, nonce, verifier, provider.district, ask)
     challenge = urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).decode().rstrip("=")
@@ -69,10 +71,11 @@ def finish(
     redirect_uri: str,
     answer: Mapping[str, str],
 ) -> str:
-    """The verified email of the person whom the service has signed in. Errors: SignInStopped."""
+    """The verified email of the person whom the service signed in. Errors: SignInStopped."""
     if not secrets.compare_digest(answer.get("state", "").encode(), pending.state.encode()):
         raise stopped(provider, "The answer belongs to another sign-in.")
-    if answer.get("iss", provider.issuer) != provider.issuer:  # RFC 9207, 2.4: no mix-up with another service
+    # RFC 9207, 2.4: prevents a mix-up with another service
+    if answer.get("iss", provider.issuer) != provider.issuer:
         raise stopped(provider, "The answer comes from another service.")
     if "code" not in answer:
         raise stopped(provider, f"{provider.name} did not sign you in.")
@@ -94,6 +97,6 @@ def finish(
 
 
 def _is_email(value: object) -> bool:
-    """Whether it may be looked up: a text of a line that is no longer than an address can be (RFC 5321,
+    """Whether the value may be looked up: a single line, not longer than an address can be (RFC 5321,
     4.5.3.1)."""
     return isinstance(value, str) and 0 < len(value) <= EMAIL_LETTERS_MAX and value.isprintable()

@@ -1,8 +1,7 @@
-"""What districts' sign-in services answer: asked with bounds, remembered for an hour, and never at an inner
-address.
+"""Ask districts' sign-in services: with limits, remembered for an hour, and never at an inner address.
 
-A service may be slow, broken or hostile. It costs a bounded time and memory, holds up only those who sign in
-by it, and cannot make this server ask its own neighbours.
+A service may be slow, broken or hostile. It costs limited time and memory, delays only the people who sign in
+with it, and cannot make this server send requests to its own network.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Check
 from rollbook.store.accounts.credentials import Provider
 from rollbook.urls import LOCAL_HOSTS, Address, Network, as_reached, is_inner, is_private, is_safe
 
-# How long a service's description and keys are believed without asking again.
+# How long a service's description and keys are used without asking again.
 REMEMBERED_SECONDS = 3600
 # For a whole answer, from the look-up of the name to the last byte.
 ANSWER_SECONDS = 10.0
 # Descriptions and keys of large services take some 20 KB.
 ANSWER_BYTES_MAX = 512 * 1024
-# Requests to one service at once, and those that wait for a turn beside them: each takes a thread.
+# Requests to one service at once, and requests that wait for a turn: each takes a thread.
 TURNS, PLACES = 8, 24
 
 
 class _InnerAddress(Exception):
-    """A service named an address that is not for it."""
+    """A service named an address that it may not use."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a service answered at an address, and when it was read."""
+    """An answer of a service, and when it was read."""
 
     read: float
     address: str
@@ -57,7 +56,7 @@ class _Queue:
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
-        """Wait for a turn, no longer than for an answer; False when there is none."""
+        """Wait for a turn, at most as long as for an answer. Yields False if there is no turn."""
         if not self._places.acquire(blocking=False):
             yield False
             return
@@ -71,7 +70,7 @@ class _Queue:
 
 
 class Services:
-    """What services publish of themselves, asked once an hour and not at every login.
+    """What services publish about themselves, asked once an hour and not at each login.
 
     `networks` are the inner networks in which any service may have its endpoints.
     """
@@ -81,26 +80,30 @@ class Services:
     ) -> None:
         self._networks = networks
         self._clock = clock
-        # By issuer, so that a service that names ever new addresses of its keys fills nothing.
+        # By issuer: a service that keeps naming new addresses for its keys fills only its own entry.
         self._known: dict[str, dict[str, _Known]] = {}
         self._queues: dict[str, _Queue] = {}
         self._changing = Lock()
 
     def metadata(self, provider: Provider) -> dict[str, Any]:
-        """The service's own description; its issuer must be the one that was set up (OpenID Connect
-        Discovery, 4.3)."""
+        """The service's own description.
+
+        Its issuer must be the configured one (OpenID Connect Discovery, 4.3).
+        """
         if not is_safe(provider.issuer):
             raise stopped(provider, f"{provider.name} is not set up with a safe address.")
         address = f"{provider.issuer}/.well-known/openid-configuration"
         metadata = self._read(provider, "description", address)
         if str(metadata.get("issuer", "")).rstrip("/") != provider.issuer:
             self._forget(provider, "description")
-            raise stopped(provider, f"{provider.name} calls itself by another name.")
+            raise stopped(provider, f"{provider.name} names another issuer than the one set up here.")
         return metadata
 
     def claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
-        """The claims of an id token, verified; when the remembered keys do not fit, the service may have
-        changed them."""
+        """The verified claims of an id token.
+
+        If the remembered keys do not fit, they are read once more: they may have changed.
+        """
         address = endpoint(self.metadata(provider), "jwks_uri", provider)
         expected = {"issuer": provider.issuer, "client_id": provider.client_id, "nonce": nonce}
         is_remembered = "keys" in self._known.get(provider.issuer, {})
@@ -116,7 +119,7 @@ class Services:
             raise stopped(provider, f"{provider.name} {error}.") from None
 
     def exchange(self, provider: Provider, body: Mapping[str, str]) -> dict[str, Any]:
-        """What the service gives for a code."""
+        """Exchange a code at the service; returns its answer."""
         return self._ask(
             provider, "POST", endpoint(self.metadata(provider), "token_endpoint", provider), body
         )
@@ -137,7 +140,7 @@ class Services:
     def _ask(
         self, provider: Provider, method: str, address: str, body: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """One JSON object of the service. Errors: SignInStopped says what is wrong with it."""
+        """One JSON object of the service. Errors: SignInStopped says what is wrong with the answer."""
         with self._changing:
             queue = self._queues.setdefault(provider.issuer, _Queue())
         with queue.turn() as has_turn:
@@ -160,18 +163,18 @@ class Services:
                 ) from None
         try:
             answer = orjson.loads(text) if 200 <= status < 300 else None
-        except ValueError:  # also for what is nested too deep
+        except ValueError:  # also raised for values nested too deep
             answer = None
         if not isinstance(answer, dict):
             raise stopped(provider, f"{provider.name} does not answer as it should.")
         return answer
 
     def _check(self, provider: Provider) -> Check:
-        """Inner addresses are for a service that is there itself: at its own host, or where the operator
+        """A check that allows inner addresses only at the service's own inner host, or where the operator
         says.
 
-        A name may be anybody's, and lead to this machine; so only a service that was set up by such an
-        address is there.
+        A public name may point to this machine. So a service may use inner addresses only if it was set up
+        with one.
         """
         own = urlsplit(provider.issuer).hostname or ""
 
@@ -204,7 +207,7 @@ def ask(method: str, address: str, body: Mapping[str, str] | None, *, check: Che
 
 
 def endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:
-    """An address of the service: https, but for a test on this machine."""
+    """An address of the service. It must be https, except for a test on this machine."""
     address = str(metadata.get(name, ""))
     is_local = provider.issuer.startswith("http:")
     if not is_safe(address) or not (is_local or address.startswith("https:")):
@@ -213,7 +216,7 @@ def endpoint(metadata: Mapping[str, Any], name: str, provider: Provider) -> str:
 
 
 def stopped(provider: Provider, message: str, status: int = 403) -> SignInStopped:
-    mender = f"you can try again; if it stays so, whoever looks after {provider.name} in your district"
+    mender = f"you can try again; if that does not help, the people who look after {provider.name} in your district"
     return SignInStopped(message, mender, status)
 
 

@@ -1,10 +1,11 @@
-"""Slowing down guessers, without letting anyone lock another out.
+"""Slow down people who guess passwords, without locking others out.
 
-Failures count for one account from one address first: after a few, that pair waits. They also count for an
-address alone. A school shares one address, so past that limit it is slowed and not shut: attempts have turns,
-as far apart as the limit would spread them over its window; an account that has signed in from there before
-needs no turn. Nothing counts for an account alone: guesses from elsewhere do not keep a pupil from signing
-in.
+Failures count for one account from one address first: after a few, that pair waits. They also count for the
+address alone. A whole school may share one address, so past that limit attempts are slowed, not blocked. They
+take turns, spread evenly over the limit's window. An account that has signed in from there before needs no
+turn.
+
+No failure counts for an account alone: guesses from elsewhere never keep a student from signing in.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from rollbook.store.accounts import attempts
 from rollbook.store.engine.database import Connection
 
 FAMILIAR_SECONDS = 30 * 86_400
-# What one customer of a provider has of IPv6, at the least: whoever has one address of it has all (RFC 6177).
+# The smallest IPv6 network of a customer: a customer with one address has all of it (RFC 6177).
 IPV6_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What counts an attempt, how many failures are allowed to each, and how long they count. `account` is
-    blank for a badge."""
+    """The counters of an attempt, the failures allowed on each, and how long they count.
+
+    `account` is blank for a badge.
+    """
 
     address: str
     address_max: int
@@ -42,13 +45,13 @@ def of(settings: Settings, place: str, username: str, address: str) -> Limit:
 
 
 def of_address(settings: Settings, address: str) -> Limit:
-    """The limit of an attempt by a secret too long to guess, such as a badge: a whole school may share the
+    """The limit of an attempt with a secret too long to guess, such as a badge: a whole school may share the
     address."""
     return Limit(f"badges {_network(address)}", settings.login_failures_address, settings.login_wait_seconds)
 
 
 def is_shut(connection: Connection, limit: Limit) -> bool:
-    """Whether the attempt has to wait in any case."""
+    """Whether the attempt must wait."""
     bucket, most = (limit.account, limit.account_max) if limit.account else (limit.address, limit.address_max)
     return attempts.failures(connection, bucket, window_seconds=limit.seconds) >= most
 
@@ -75,13 +78,16 @@ def count(connection: Connection, limit: Limit) -> None:
 
 
 def succeed(connection: Connection, limit: Limit) -> None:
-    """After a success: this account's failures from this address no longer count; the address's do."""
+    """After a success, this account's failures from this address no longer count.
+
+    The address's failures still do.
+    """
     attempts.forget_failures(connection, limit.account)
     attempts.remember(connection, limit.account, seconds=FAMILIAR_SECONDS)
 
 
 def _network(address: str) -> str:
-    """The address, or of IPv6 its network: else every attempt could come from another one."""
+    """The address, or the network of an IPv6 address: otherwise each attempt could come from a new address."""
     if not address:
         return address
     found = ip_address(address)

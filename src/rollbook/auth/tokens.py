@@ -1,8 +1,8 @@
-"""Who is asking: a bearer token resolved to an `Access`, Basic credentials to an application.
+"""Who is asking: a bearer token becomes an `Access`, Basic credentials become an application.
 
-Resolved tokens are remembered until another connection commits anything, where the database can tell
-(SQLite); a revoked token is refused from the next request on. RFC 6750, 2.1: a token is taken from the
-Authorization header only, never from the address.
+On SQLite, resolved tokens are remembered until another connection to the database commits: a revoked token is
+refused from the next request on. RFC 6750, 2.1: a token is read from the Authorization header only, never
+from the address.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ REMEMBERED_MAX = 10_000
 
 
 class Tokens(threading.local):
-    """Resolves bearer tokens; `in_demo` says whether published test tokens are known here.
+    """Resolves bearer tokens. `in_demo` says whether the published test tokens are accepted.
 
-    Each thread remembers for itself: a database's version tells of commits within one connection, and each
-    thread has its own.
+    Each thread remembers for itself: a database's version reports commits to one connection, and each thread
+    has its own.
     """
 
     def __init__(self, *, in_demo: bool) -> None:
@@ -33,7 +33,7 @@ class Tokens(threading.local):
         self._version: int | None = None
 
     def resolve(self, connection: Connection, authorization: str) -> Access:
-        """What the bearer may see. Errors: Unauthorized without a token, or with one that is not known."""
+        """The access of a bearer token. Errors: Unauthorized if the token is missing or unknown."""
         version = connection.version()
         if version != self._version or version is None or len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
@@ -45,13 +45,13 @@ class Tokens(threading.local):
             access = resolve(connection, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")
-            if access.holder == "district":  # a user token has an end, which no commit tells of
+            if access.holder == "district":  # a user token expires, and no commit reports that
                 self._remembered[token] = access
         return access
 
 
 def bearer(authorization: str) -> str:
-    """The token of an Authorization header; the scheme's name is matched in any case (RFC 9110, 11.1)."""
+    """The token of an Authorization header. The scheme's name matches in any letter case (RFC 9110, 11.1)."""
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("Unrecognized token string")
@@ -59,9 +59,9 @@ def bearer(authorization: str) -> str:
 
 
 def basic(authorization: str) -> tuple[str, str] | None:
-    """Client id and secret of a Basic header, None when it is not one.
+    """Client id and secret of a Basic header, or None.
 
-    RFC 6749, 2.3.1 has both form-encoded inside; the ids and secrets minted here are the same either way.
+    RFC 6749, 2.3.1 form-encodes both; our ids and secrets are the same either way.
     """
     scheme, _, encoded = authorization.strip().partition(" ")
     if scheme.lower() != "basic":

@@ -1,8 +1,8 @@
-"""Copying a district from another server: read it whole, check that it is one moment of it, and commit it
-like any sync.
+"""Copy a district from another server: read it whole, check that nothing changed meanwhile, and commit it
+like a sync.
 
-Leaves the other server to `remote`, the reading to `pull`, and all that happens in the engine and the
-database to `sync`.
+`remote` asks the other server, `pull` reads the lists, and `sync` does the work in the engine and the
+database.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def run(
     progress: Progress | None = None,
     wait: Wait = time.sleep,
 ) -> Sync:
-    """Copy the district of a token, or bring the copy up to date; ids, dates and unknown fields are kept.
+    """Copy the district of a token, or bring the copy up to date. Ids, dates and unknown fields are kept.
 
-    `name` is how a new copy is called here, if not as there. A run that broke off less than an hour ago goes
-    on where it stopped, unless `is_fresh`. Errors: RemoteTrouble, Conflict for a name that is taken, Refused
-    when the district comes from files here.
+    `name` is the name of a new copy here; the default is its name at the source. A run that broke off less
+    than an hour ago continues where it stopped, unless `is_fresh`. Errors: RemoteTrouble, Conflict if the
+    name is taken, Refused if the district comes from files here.
     """
     base = remote.checked_address(address)
     with pull.folder(_parent(settings), base, token, is_fresh=is_fresh) as into:
@@ -55,7 +55,7 @@ def run(
 
 
 def _home(database: Database, id_: str, record: bytes, name: str | None) -> tuple[District | None, str]:
-    """The copy that is here already, and how it is called. Errors: Conflict, Refused."""
+    """The existing copy, if any, and the district's name here. Errors: Conflict, Refused."""
     there = districts.list_all(database)
     called = (name or str(orjson.loads(record).get("name") or "")).strip() or id_
     for district in there:
@@ -74,7 +74,7 @@ def _home(database: Database, id_: str, record: bytes, name: str | None) -> tupl
 
 
 def _parent(settings: Settings) -> Path:
-    """Where pages are kept: with a sync's temporary files, else beside the database file."""
+    """The folder for pages: the folder of a sync's temporary files, else that of the database file."""
     if settings.temporary:
         return Path(settings.temporary)
     return Path(
@@ -83,4 +83,4 @@ def _parent(settings: Settings) -> Path:
 
 
 def _say_nothing(_: str, __: int, ___: int | None) -> None:
-    """Progress when nobody watches."""
+    """The progress function if nobody watches."""

@@ -1,9 +1,9 @@
-"""Reading a whole district from another server into a folder that outlives a break: the next run goes on
-where one stopped.
+"""Read a whole district from another server into a folder, so that the next run continues where one broke
+off.
 
-A page, once read, is a file of JSON rows, one for each record; `reading.json` says how far each list has
-come. Nothing in the folder tells the token. It holds pupils' data: only its owner can read it, and it goes
-when the clone is committed or too old.
+Each page becomes a file of JSON rows, one for each record; `reading.json` says how far each list has come.
+The token is nowhere in the folder. The folder holds student data: only its owner can read it. It is removed
+when the clone is committed, or when it is too old.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from rollbook.domain.kinds import ROLES
 from rollbook.errors import Busy, MachineTrouble, RemoteTrouble
 from rollbook.roster.clone.clone_roster import MAPPING, RECORD_BYTES_MAX
 
-# Parents first, so that what a list names has been read.
+# Parents first: the records that a list names have been read before it.
 LISTS = ("schools", "terms", "courses", "resources", "users", "sections")
 PREFIX = "rollbook-clone-"
 KEY_BYTES = 12
 KEPT_SECONDS = 3600.0
-# More than any district has: a source that goes on for ever is no district.
+# More than any district has: a source that never ends is not a district.
 RECORDS_MAX = 20_000_000
 RELATED_MAX = 100_000
 READINGS = 3
@@ -47,8 +47,10 @@ Progress = Callable[[str, int, int | None], None]
 
 
 class List(msgspec.Struct):
-    """How far a list has come. `next` is the path of the page after the last one kept; None and `is_begun`:
-    it is whole."""
+    """How far the reading of a list has come.
+
+    `next` is the path of the next page to read. The list is whole if `next` is None and `is_begun` is true.
+    """
 
     pages: int = 0
     records: int = 0
@@ -63,16 +65,18 @@ class List(msgspec.Struct):
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What moves when the district at the other end does: its last sync, and its newest event where events
-    are shown to us."""
+    """What changes when the source's district changes: its last sync and, if we may see events, its newest
+    event."""
 
     last_sync: str = ""
     event: str = ""
 
 
 class Reading(msgspec.Struct):
-    """One reading of a district: what did not move since it began, and how far it has come. `mapped` are
-    resources done."""
+    """One reading of a district: the stamp at its start, and how far it has come.
+
+    `mapped` counts the finished resources.
+    """
 
     stamp: Stamp
     lists: dict[str, List]
@@ -81,7 +85,7 @@ class Reading(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A district, read: its id, its own record, and the files with all records."""
+    """A district that was read: its id, its own record, and the files with all records."""
 
     id: str
     record: bytes
@@ -90,9 +94,9 @@ class Pulled:
 
 @contextmanager
 def folder(parent: Path, address: str, token: str, *, is_fresh: bool) -> Iterator[Path]:
-    """The folder of a pull, for one run at a time; what broke off within the last hour is still in it.
+    """The folder of a pull, for one run at a time. It still holds a run that broke off within the last hour.
 
-    Errors: Busy when another run uses it.
+    Errors: Busy if another run uses it.
     """
     key = hashlib.blake2b(f"{address}\0{token}".encode(), digest_size=KEY_BYTES).hexdigest()
     path = parent / f"{PREFIX}{key}"
@@ -103,7 +107,7 @@ def folder(parent: Path, address: str, token: str, *, is_fresh: bool) -> Iterato
 
 
 def forget(path: Path) -> None:
-    """Drop a pull that has been taken in, and others that nobody went on with."""
+    """Remove the folder of a finished pull, and abandoned folders of other pulls."""
     shutil.rmtree(path, ignore_errors=True)
     for other in path.parent.glob(f"{PREFIX}{'[0-9a-f]' * 2 * KEY_BYTES}"):
         if other.is_dir() and not _is_recent(other):
@@ -112,7 +116,7 @@ def forget(path: Path) -> None:
 
 
 def district(remote: Remote) -> tuple[str, bytes]:
-    """Id and record of the only district that the token sees. Errors: RemoteTrouble."""
+    """The id and record of the only district that the token sees. Errors: RemoteTrouble."""
     records = remote.page(f"{VERSION}/districts").records
     if len(records) != 1:
         raise RemoteTrouble(
@@ -122,7 +126,7 @@ def district(remote: Remote) -> tuple[str, bytes]:
 
 
 def read(remote: Remote, into: Path, tell: Progress) -> Pulled:
-    """Read the whole district, again when it moved meanwhile. Errors: RemoteTrouble."""
+    """Read the whole district, again if it changed meanwhile. Errors: RemoteTrouble."""
     for _ in range(READINGS):
         reading = _kept(into) or Reading(
             _stamp(remote, district(remote)[1]), {name: List() for name in LISTS}
@@ -177,7 +181,7 @@ def _read_list(remote: Remote, into: Path, reading: Reading, name: str, tell: Pr
 
 
 def _check_order(remote: Remote, name: str, state: List, rows: list[Row]) -> None:
-    """A page leads on, so that a list ends: its ids are greater than those of the page before."""
+    """Check that ids rise from page to page, so that the list must end."""
     if rows and min(row[1] for row in rows) <= state.last:
         raise RemoteTrouble(
             f"{remote.address}: a page of {name} repeats what the page before it had; its "
@@ -186,7 +190,7 @@ def _check_order(remote: Remote, name: str, state: List, rows: list[Row]) -> Non
 
 
 def _read_mapping(remote: Remote, into: Path, reading: Reading, tell: Progress) -> None:
-    """Which courses each resource is for: no record tells, so each resource is asked."""
+    """Read the courses of each resource. No record names them, so each resource is asked."""
     resources = [row["id"] for path in sorted(into.glob("resources-*.jsonl.gz")) for row in _rows(path)]
     for place, id_ in enumerate(resources[reading.mapped :], start=reading.mapped):
         tell(MAPPING, place, len(resources))
@@ -216,7 +220,7 @@ def _related(remote: Remote, id_: str) -> Iterator[bytes]:
         if page.next is None:
             return
         if page.next in seen:
-            raise RemoteTrouble(f"{remote.address}: the courses of resource {id_} lead in a circle")
+            raise RemoteTrouble(f"{remote.address}: the links of resource {id_}'s courses lead in a circle")
         seen.add(page.next)
         page = remote.page(page.next)
 
@@ -227,7 +231,7 @@ Row = tuple[str, str, int | None, str]
 
 
 def _row(remote: Remote, kind: str, raw: bytes) -> Row:
-    """A record as (kind, id, mask of roles, body to the byte)."""
+    """A record as (kind, id, mask of roles, body byte for byte)."""
     record = _object(remote, kind, raw)
     return kind, _id(remote, kind, record), _mask(record) if kind == "users" else None, raw.decode()
 
@@ -237,7 +241,7 @@ def _object(remote: Remote, kind: str, raw: bytes) -> dict[str, Any]:
         raise RemoteTrouble(f"{remote.address}: a record of {kind} is larger than {RECORD_BYTES_MAX:,} bytes")
     try:
         record = orjson.loads(raw)
-        # A field that is said twice means one thing to us and another to who reads the record.
+        # Reject a field that stands twice: we and a later reader might take different values.
         json.loads(raw, object_pairs_hook=_said_once)
     except (ValueError, RecursionError) as error:
         raise RemoteTrouble(f"{remote.address}: a record of {kind} is no valid JSON: {error}") from None
@@ -249,7 +253,7 @@ def _object(remote: Remote, kind: str, raw: bytes) -> dict[str, Any]:
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a field is said twice")
+        raise ValueError("a field stands twice")
     return found
 
 
@@ -319,11 +323,11 @@ def _clear(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep others out of a folder, which is made when it is not there and readable by its owner only."""
+    """Keep other runs out of a folder. If it does not exist, make it readable by its owner only."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.stat(follow_symlinks=False).st_uid != os.getuid():
-            raise MachineTrouble(f"the folder {path} belongs to somebody else")
+            raise MachineTrouble(f"the folder {path} belongs to another user of this machine")
         descriptor = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise MachineTrouble(f"the disk refused: {error.strerror}: {path}") from None

@@ -1,9 +1,8 @@
-"""Another server that speaks this API, read politely: its rate limit kept, its hiccups waited out, no answer
-believed unchecked.
+"""Another server that speaks this API, read politely: we keep its rate limit, retry after failures, and check
+each answer.
 
-Whatever its links say, requests go to the address that was given and nowhere else, so the token reaches no
-other host. The other server may be hostile: each answer has a deadline and a largest size, packed and
-unpacked.
+Requests go only to the given address, whatever links say, so the token reaches no other host. The other
+server may be hostile: each answer has a deadline and a maximum size, packed and unpacked.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from rollbook.errors import BadSetting, RemoteTrouble
 from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Reply
 
 VERSION = "/v3.0"
-# Asked for first is the largest page; a server with a smaller maximum refuses it.
+# Ask for the largest page first; a server with a smaller maximum refuses it.
 PAGE_SIZES = (10_000, 1_000, 100)
-# The documented advice: 1 s, 2 s, 4 s ..., at most five times (protocol.md 6.1).
+# The documented advice: wait 1 s, 2 s, 4 s ..., at most five times (protocol.md 6.1).
 RETRIES = 5
-# A window is a minute; a clock that differs must not make us wait for hours.
+# A window lasts a minute. If the clocks differ, we must not wait for hours.
 WINDOW_SECONDS_MAX = 90.0
-# A page of 10,000 long records; a larger answer is asked for in smaller pages.
+# Enough for a page of 10,000 long records; a larger answer is asked for again in smaller pages.
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
-# For a whole answer: a large page may take minutes to make, and to come.
+# For a whole answer: the server may need minutes to make and send a large page.
 ANSWER_SECONDS = 600.0
 PIECE_BYTES = 1024 * 1024
 
@@ -41,7 +40,7 @@ Wait = Callable[[float], None]
 
 
 class Element(msgspec.Struct):
-    """An element of a list: `data` is the record, to the byte."""
+    """An element of a list. `data` is the record, byte for byte."""
 
     data: msgspec.Raw
 
@@ -52,7 +51,10 @@ class Link(msgspec.Struct):
 
 
 class Listed(msgspec.Struct):
-    """A list's answer as it comes. An empty list of resources may come without `data` (protocol.md 5.7)."""
+    """The answer of a list, as it comes.
+
+    An empty list of resources may come without `data` (protocol.md 5.7).
+    """
 
     data: list[Element] | None = None
     resources: list[Element] | None = None
@@ -70,8 +72,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; `listed` is there when its status is 200. Status 0: it is too large, and was not read to
-    its end."""
+    """One answer.
+
+    `listed` is set if its status is 200. Status 0 means that it was too large and not read to its end.
+    """
 
     status: int
     body: bytearray
@@ -79,7 +83,7 @@ class Answer:
 
 
 class Remote:
-    """One server and one token. `wait` sleeps for some seconds."""
+    """One server and one token. `wait` sleeps for a number of seconds."""
 
     def __init__(self, address: str, token: str, *, wait: Wait = time.sleep) -> None:
         self.address = checked_address(address)
@@ -89,7 +93,7 @@ class Remote:
         self._seconds_owed = 0.0
         self._sizes: tuple[int, ...] = PAGE_SIZES
         if not token.isascii() or not token.isprintable() or not token.strip():
-            raise BadSetting("token: expected a district token, in plain characters")
+            raise BadSetting("token: expected a district token, in ASCII characters")
         self._headers = {
             "authorization": f"Bearer {token.strip()}",
             "user-agent": f"rollbook/{__version__}",
@@ -101,8 +105,10 @@ class Remote:
         self._caller.close()
 
     def first_page(self, path: str) -> Page:
-        """The first page of a list, as large as the server allows; what it refused once is not asked
-        again."""
+        """The first page of a list, as large as the server allows.
+
+        A page size that it refused once is not asked again.
+        """
         answer = self._answer(f"{path}?limit={self._sizes[0]}")
         while answer.status in (0, 400, 413) and len(self._sizes) > 1:
             self._sizes = self._sizes[1:]
@@ -113,12 +119,12 @@ class Remote:
         return self._page(path, self._answer(path))
 
     def count(self, path: str) -> int | None:
-        """How many records a list has; None when the server does not say."""
+        """How many records a list has; None if the server does not say."""
         listed = self._answer(f"{path}?count=true").listed
         return listed.count if listed else None
 
     def last_of(self, path: str) -> bytes | None:
-        """The last record of a list; None when there is none, or the list is not for us."""
+        """The last record of a list; None if there is none, or if we may not read the list."""
         listed = self._answer(f"{path}?ending_before=last&limit=1").listed
         return bytes(listed.data[-1].data) if listed and listed.data else None
 
@@ -138,7 +144,7 @@ class Remote:
         )
 
     def _answer(self, path: str) -> Answer:
-        """The answer to a request, which is asked again as long as that makes sense."""
+        """The answer to a request; after a failure that may pass, the request is sent again."""
         for attempt in range(RETRIES + 1):
             if self._seconds_owed:
                 self._wait(self._seconds_owed)
@@ -152,7 +158,7 @@ class Remote:
         raise AssertionError  # the last attempt returns or raises
 
     def _ask(self, path: str) -> Answer:
-        """One request. Errors: _Passing when it may be asked again."""
+        """Send one request. Errors: _Passing if it may be sent again."""
         self._seconds_owed = 0.0
         asked = f"{self._origin}{self._prefix}{path}"
         seconds, bytes_max = ANSWER_SECONDS, ANSWER_BYTES_MAX
@@ -167,7 +173,7 @@ class Remote:
         self._was_reached = True
         self._seconds_owed = _seconds_to_wait(reply.headers, reply.status)
         if reply.status == 429:
-            raise _Passing("the rate limit stays used up, by somebody else, too")
+            raise _Passing("the rate limit stays used up; another program may use the same token")
         if reply.status >= 500 and reply.status != 501:
             raise _Passing(f"{path} was answered with {reply.status}")
         return Answer(reply.status, reply.body, self._listed(path, reply) if reply.status == 200 else None)
@@ -187,8 +193,10 @@ class Remote:
             raise _Passing(f"{path} is answered with JSON that cannot be read") from None
 
     def _broken(self, error: Exception) -> Exception:
-        """What a failed request means: nothing to wait for when TLS fails, or when the server was never
-        reached."""
+        """The error that a failed request becomes.
+
+        Waiting is useless if TLS fails or the server was never reached.
+        """
         reason = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
         if reason is not None:
             why = getattr(reason, "verify_message", "") or reason.reason or str(reason)
@@ -231,8 +239,10 @@ class Remote:
         return f"{parts.scheme}://{parts.netloc}"
 
     def _path(self, link: str) -> str:
-        """The path and query that a link leads to, below our own address. Errors: RemoteTrouble when it leads
-        to another host."""
+        """The path and query of a link, relative to our own address.
+
+        Errors: RemoteTrouble if it leads to another host.
+        """
         try:
             parts = urlsplit(link)
             host = parts.hostname
@@ -249,7 +259,7 @@ class Remote:
 
 
 class _Passing(Exception):
-    """Trouble that may pass: worth asking again."""
+    """Trouble that may pass: the request is worth sending again."""
 
 
 @contextmanager
@@ -262,8 +272,10 @@ def opened(address: str, token: str, *, wait: Wait = time.sleep) -> Iterator[Rem
 
 
 def checked_address(address: str) -> str:
-    """The base address: scheme, host and, behind some proxies, a path; without the version. Errors:
-    BadSetting."""
+    """The base address: scheme, host and, behind some proxies, a path, without the version.
+
+    Errors: BadSetting.
+    """
     parts = urls.parts(address.strip())
     if parts is None or "@" in parts.netloc or parts.query or parts.fragment:
         raise BadSetting(f"url: expected an address such as https://api.example.org, got {address!r}")
@@ -272,7 +284,7 @@ def checked_address(address: str) -> str:
 
 
 def _check_letters(body: bytearray) -> None:
-    """That all of it is UTF-8, looked at in pieces. Errors: UnicodeDecodeError."""
+    """Check that the whole body is UTF-8, piece by piece. Errors: UnicodeDecodeError."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(body), PIECE_BYTES):
         decoder.decode(body[start : start + PIECE_BYTES])
@@ -280,8 +292,8 @@ def _check_letters(body: bytearray) -> None:
 
 
 def _seconds_to_wait(headers: Mapping[str, str], status: int) -> float:
-    """As `Retry-After` says, or until the rate limit's window ends when it is used up; 0 when there is no
-    need."""
+    """How long to wait: as `Retry-After` says, or until the rate limit's window ends if it is used up; else
+    0."""
     after = headers.get("retry-after", "")
     if status in (429, 503) and after.isascii() and after.isdigit():
         return min(float(after), WINDOW_SECONDS_MAX)

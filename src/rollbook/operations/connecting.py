@@ -1,4 +1,4 @@
-"""Which application reads a district: connected, given a new district token, cut off."""
+"""Which application reads a district: connect it, renew its district token, disconnect it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rollbook.store.records import event_feed
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An application, a district that it reads, and the district token it reads it by."""
+    """An application, a district that it reads, and its district token."""
 
     application: Application
     district: District
@@ -37,20 +37,23 @@ def connect(
     renews_token: bool = False,
     published: str | None = None,
 ) -> Connected:
-    """Let an application (name or client id) read a district (name or id); its events begin if it has them.
+    """Let an application (name or client id) read a district (name or id). If it has events on, its events
+    begin now.
 
-    A connection that exists keeps its token, unless `renews_token`, and its share, unless `shared` is given:
-    everything, nothing or JSON. A new one shares everything by default. `published` is the token of a demo. Errors:
-    Unknown, also for a school that the district does not have, BadSetting for what is no share.
+    An existing connection keeps its token, unless `renews_token`, and its share, unless `shared` is given:
+    everything, nothing or JSON. A new connection shares everything by default. `published` is the published
+    token of a demo. Errors: Unknown, also for a school that the district does not have; BadSetting for an
+    unreadable share.
     """
     wanted = None if shared is None else read_share(shared)
     reader, owner = applications.find(database, application), districts.find(database, district)
     check_schools(database, owner, wanted)
-    # A connection that is to see a part begins with nothing: it never sees the whole, not even for a moment.
+    # A connection with a partial share begins with an empty one: it must never see the whole roster, not even
+    # briefly.
     begin = reader.asks if wanted is None else replace(reader.asks, share=share_rules.Share())
     own = sealer(database, settings)
     if renews_token and owner.number in connections.districts_of(database, reader):
-        # The old token is not opened: the key that it was sealed with may be lost.
+        # The old token is not opened: the key that sealed it may be lost.
         token = connections.renew_token(database, own, reader, owner)
     else:
         view = sync.view_of(database, owner, begin, settings)
@@ -67,9 +70,9 @@ def connect(
 
 
 def disconnect(database: Database, application: str, district: str) -> tuple[Application, District]:
-    """Cut an application off from a district: its district token and its people's tokens end at once.
+    """Disconnect an application from a district: its district token and its user tokens there end at once.
 
-    Errors: Unknown, also when they are not connected.
+    Errors: Unknown, also if they are not connected.
     """
     reader, owner = applications.find(database, application), districts.find(database, district)
     connections.disconnect(database, reader, owner)

@@ -1,4 +1,4 @@
-"""Districts: made or copied, and what each decides for itself: its contact, its limits, its reading rules."""
+"""Districts: create or clone one, and set its contact, its limits and its reading rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rollbook.sync.standing import Standing
 
 
 def create(database: Database, name: str) -> Standing:
-    """Create an empty district. Errors: Conflict when the name is taken, or blank."""
+    """Create an empty district. Errors: Conflict if the name is taken or blank."""
     return standing.of(database, districts.create(database, name))
 
 
@@ -34,18 +34,18 @@ def clone(
     is_fresh: bool = False,
     progress: Progress | None = None,
 ) -> Sync:
-    """Copy the district of a token from the server at an address, or bring the copy up to date.
+    """Clone the district of a token from the server at an address, or bring the clone up to date.
 
-    Errors: RemoteTrouble, Conflict for a name that is taken, Refused when the district comes from files here.
+    Errors: RemoteTrouble, Conflict if the name is taken, Refused if the district comes from files here.
     """
     return copy.run(database, address, token, settings, name=name, is_fresh=is_fresh, progress=progress)
 
 
 def name_contact(database: Database, district: str, user: str | None) -> tuple[District, Person | None]:
-    """Name the person (id, SIS id, username or email) of a district whom applications may turn to; None names
-    nobody.
+    """Name a person (id, SIS id, username or email) as the district's contact for applications; None removes
+    the contact.
 
-    Errors: Unknown, Busy when another run was faster.
+    Errors: Unknown, Busy if another run was faster.
     """
     owner = districts.find(database, district)
     chosen = None
@@ -59,10 +59,10 @@ def name_contact(database: Database, district: str, user: str | None) -> tuple[D
 def set_limits(
     database: Database, district: str, kind: str, *, updated: int | None = None, deleted: int | None = None
 ) -> dict[str, Threshold]:
-    """Set the limits, in percent, above which a sync of a district is held; None keeps one. Returns those of
-    all kinds.
+    """Set the limits, in percent, above which a sync is held; None keeps a limit. Returns the limits of all
+    kinds.
 
-    Errors: Unknown, BadSetting for a kind without limits, or a percentage out of range.
+    Errors: Unknown; BadSetting for a kind without limits, or a percentage out of range.
     """
     owner = districts.find(database, district)
     now = thresholds.read(database, owner).get(kind, Threshold())
@@ -74,8 +74,8 @@ def set_limits(
 
 
 def set_rules(database: Database, district: str, changed: Mapping[str, bool]) -> Rules:
-    """Switch rules for reading a district's files, from its next sync on; returns all of them.
+    """Set how a district's files are read, from its next sync on; returns all of its rules.
 
-    Errors: Unknown, BadSetting for an unknown rule, Refused for a clone, which has no files.
+    Errors: Unknown; BadSetting for an unknown rule; Refused for a clone, which has no files.
     """
     return choices.write(database, districts.find(database, district), changed)

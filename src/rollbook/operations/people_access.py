@@ -1,4 +1,4 @@
-"""One person's ways in: a user token minted for them, or everything that they have open ended."""
+"""One person's access: mint a user token for them, or end all that they have open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rollbook.store.records.people_lookup import Person
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A user token, whose it is, and the role in which it opens the application."""
+    """A user token, its person, and the role in which it opens the application."""
 
     token: str
     person: Person
@@ -30,9 +30,10 @@ class Minted:
 def mint_token(
     database: Database, settings: Settings, application: str, user: str, district: str | None = None
 ) -> Minted:
-    """Mint a user token for a person (id, SIS id, username or email), as if they had signed in to an application.
+    """Mint a user token for a person (id, SIS id, username or email), as if they had signed in to the
+    application.
 
-    `district` may be left out when there is only one. Errors: Unknown, Refused when the person may not enter.
+    `district` may be left out if there is only one. Errors: Unknown; Refused if the person may not enter.
     """
     reader, owner = applications.find(database, application), _only(database, district)
     with database.write() as connection:
@@ -51,7 +52,8 @@ def mint_token(
 
 
 def sign_out(database: Database, district: str, user: str) -> tuple[Person, int]:
-    """Sign a person (id, SIS id, username or email) out everywhere; returns how many sessions and tokens ended.
+    """Sign a person (id, SIS id, username or email) out everywhere; returns the number of ended sessions and
+    tokens.
 
     Errors: Unknown.
     """
@@ -60,7 +62,8 @@ def sign_out(database: Database, district: str, user: str) -> tuple[Person, int]
         person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
     with database.write() as connection:
         ended = logins.end_all(connection, owner.number, person.id)
-    with database.write() as connection:  # once more, for what was being issued meanwhile
+    # a second time, for sessions and tokens that were being issued meanwhile
+    with database.write() as connection:
         logins.end_issued(connection, owner.number, person.id)
     return person, ended
 
@@ -68,7 +71,7 @@ def sign_out(database: Database, district: str, user: str) -> tuple[Person, int]
 def _why_not(
     connection: Connection, person: Person, application: Application, owner: District, decided: Entry
 ) -> str:
-    """Why a person may not enter an application, and what an operator or a teacher does about it."""
+    """Why a person may not enter an application, and what an operator or a teacher can do about it."""
     roles = " and ".join(role.replace("_", " ") for role in person.roles)
     name, district = shlex.quote(application.name), shlex.quote(owner.name)
     if decided.outcome == "wrong type":
@@ -95,8 +98,10 @@ def _why_not(
 
 
 def _only(database: Database, district: str | None) -> District:
-    """The district named, or the only one there is. Errors: Unknown when there is none, or when one must be
-    named."""
+    """The named district, or the only one.
+
+    Errors: Unknown if there is none, or if the caller must name one.
+    """
     if district:
         return districts.find(database, district)
     known = districts.list_all(database)

@@ -1,4 +1,4 @@
-"""Applications: registered, changed, removed, given a new secret."""
+"""Applications: register, change and remove them, and renew their secrets."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from rollbook.store.records import event_feed
 
 
 def register(database: Database, wanted: NewApplication) -> tuple[Application, str]:
-    """Register an application; returns it with its client secret, which is shown this once.
+    """Register an application; returns it with its client secret, which is shown only this once.
 
-    Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
+    Errors: Conflict if the name is in use, BadSetting for a value that cannot be used.
     """
     return applications.create(database, wanted)
 
 
 def change(database: Database, settings: Settings, application: str, **given: Unpack[Change]) -> Application:
-    """Change what is given of an application (name or client id), and keep the rest.
+    """Change the given fields of an application (name or client id), and keep the others.
 
-    What it sees follows its scopes and fields at once, in every district that it is connected to, and so do its
-    events. Errors: Unknown, BadSetting for a value that cannot be used.
+    Its views follow its scopes and fields at once, in all its districts, and so do its events. Errors:
+    Unknown, BadSetting for a value that cannot be used.
     """
     reader = applications.find(database, application)
     wanted = applications.changed(reader, **given)
-    # What is taken is taken first, and what is given is given last: cut off in between, it sees less than it
-    # may, not more.
+    # Narrow first and widen last: if the change is interrupted, the application sees too little, never too
+    # much.
     sync.rescope(database, reader, settings, _both(reader.asks, wanted.asks))
     changed = applications.change(database, reader, **given)
     has_events = given.get("has_events")
@@ -49,7 +49,7 @@ def remove(database: Database, application: str) -> Application:
 
 
 def rotate_secret(database: Database, application: str, *, overlap_seconds: int) -> tuple[Application, str]:
-    """Give an application (name or client id) a new client secret; the old one works on for the overlap.
+    """Give an application (name or client id) a new client secret; the old one stays valid for the overlap.
 
     Errors: Unknown.
     """
@@ -58,6 +58,6 @@ def rotate_secret(database: Database, application: str, *, overlap_seconds: int)
 
 
 def _both(before: Spec, after: Spec) -> Spec:
-    """What both ask for."""
+    """The spec that shows only what both specs show."""
     scopes = tuple(scope for scope in before.scopes if scope in after.scopes)
     return replace(after, scopes=scopes, unasked=tuple(dict.fromkeys((*after.unasked, *before.unasked))))

@@ -1,4 +1,4 @@
-"""A district's runs: its files synced, a held sync approved or discarded, the last one undone, a pause."""
+"""A district's runs: sync its files, approve or discard a held sync, undo the last one, pause."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def sync_files(
 ) -> Sync:
     """Bring a district (name or id) up to date with its files, by its own rules.
 
-    `is_lenient`: unknown headers are warnings this time. `listed` takes every problem. Errors: those of
-    `sync.run`, such as SourceRejected for files that cannot be used.
+    `is_lenient`: unknown headers are only warnings in this sync. `listed` receives every problem. Errors:
+    those of `sync.run`, such as SourceRejected for files that cannot be used.
     """
     owner = districts.find(database, district)
     rules = choices.read(database, owner)
@@ -41,32 +41,35 @@ def approve(
 ) -> Sync:
     """Apply the held sync of a district (name or id).
 
-    Errors: Unknown when none is held, BadSetting when `name` must repeat the district's name.
+    Errors: Unknown if none is held, BadSetting if `name` must repeat the district's name.
     """
     return sync.approve(database, districts.find(database, district), settings, name=name, how=how)
 
 
 def discard(database: Database, district: str) -> int:
-    """Drop the held sync of a district (name or id); returns its number. Errors: Unknown when none is held."""
+    """Discard the held sync of a district (name or id); returns its number.
+
+    Errors: Unknown if none is held.
+    """
     return sync.discard(database, districts.find(database, district))
 
 
 def undo(database: Database, settings: Settings, district: str, how: How) -> Sync:
-    """Take back the last committed sync of a district (name or id), as a new snapshot.
+    """Undo the last committed sync of a district (name or id), as a new snapshot.
 
-    Errors: Refused when there is none, Busy when another run was faster.
+    Errors: Refused if there is none, Busy if another run was faster.
     """
     return sync.undo(database, districts.find(database, district), settings, how)
 
 
 def pause(database: Database, district: str, first: date, last: date | None) -> None:
-    """Take in no files of a district (name or id) from the first day to the last; None leaves it open.
+    """Pause a district (name or id) from the first day to the last; None leaves the end open.
 
-    Errors: BadSetting when it ends before it begins.
+    Errors: BadSetting if the pause ends before it begins.
     """
     sync.pause(database, districts.find(database, district), first, last)
 
 
 def resume(database: Database, district: str) -> None:
-    """End the pause of a district (name or id). Errors: Refused when there is none."""
+    """End the pause of a district (name or id). Errors: Refused if there is no pause."""
     sync.resume(database, districts.find(database, district))

@@ -1,4 +1,4 @@
-"""What a connected application sees of a district: set, set back, thawed."""
+"""What a connected application sees of a district: set its share, revert to an earlier one, thaw its view."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from rollbook.store.engine.database import Database
 from rollbook.store.records import people_lookup
 from rollbook.sync import How, Sync
 
-# The two shares that have a name of their own.
+# The two shares with a name of their own.
 WORDS: dict[str, Share | None] = {"everything": None, "nothing": Share()}
 
 
 @dataclass(frozen=True, slots=True)
 class ShareEdit:
-    """What an operator changes of a share; None keeps what there is.
+    """The changes that an operator makes to a share; None keeps a part unchanged.
 
-    `shared`: everything, nothing, or JSON as `domain.shares.parse` reads it. `withheld`, `sensitive`: names of
-    fields, all that count from now on. `freezes`: whether the view stays as it is when a run changes too much.
+    `shared`: everything, nothing, or JSON as `domain.shares.parse` reads it. `withheld`, `sensitive`: the
+    whole new lists of field names. `freezes`: whether the view stays unchanged if a run would change too much
+    of it.
     """
 
     shared: str | None = None
@@ -43,8 +44,11 @@ class ShareEdit:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit did, or would do. `is_empty`: the application then sees nothing but the district's own
-    record. `is_held`: nothing was changed, because the view is frozen."""
+    """The result of an edit, or its preview.
+
+    `is_empty`: the application then sees only the district's own record. `is_held`: nothing was changed,
+    because the view is frozen.
+    """
 
     application: Application
     run: Sync
@@ -71,11 +75,11 @@ def share(
     *,
     is_plan: bool = False,
 ) -> Edited:
-    """Change what an application (name or client id) sees of a district (name or id), at once; `is_plan` only
-    tells what would change.
+    """Change at once what an application (name or client id) sees of a district (name or id).
 
-    Errors: Unknown, also for a school that the district does not have, BadSetting for what is no share or no
-    field, Refused for a withheld field that the application requires.
+    `is_plan`: only report what would change. Errors: Unknown, also for a school that the district does not
+    have; BadSetting for an unreadable share or an unknown field; Refused for a withheld field that the
+    application requires.
     """
     reader, owner = applications.find(database, application), districts.find(database, district)
     now = sync.seen(database, owner, reader).spec
@@ -95,7 +99,7 @@ def revert(
 ) -> Edited:
     """Share again what a line of the history says, counted from 1; `edit` changes the rest.
 
-    Errors: those of `share`, and Unknown for a line that the history does not have.
+    Errors: those of `share`, and Unknown if the history has no such line.
     """
     reader, owner = applications.find(database, application), districts.find(database, district)
     now = sync.seen(database, owner, reader).spec
@@ -103,7 +107,7 @@ def revert(
     if not 1 <= line <= len(past):
         raise Unknown(f"share: there is no line {line} in the history; it has {len(past)}")
     wanted = past[line - 1].again(now)
-    # What the application requires by now cannot be withheld again.
+    # Fields that the application requires today cannot be withheld again.
     withheld = wanted.withheld if edit.withheld is None else edit.withheld
     return _edit(
         database, settings, (reader, owner), wanted, replace(edit, withheld=withheld), is_plan=is_plan
@@ -111,14 +115,16 @@ def revert(
 
 
 def thaw(database: Database, settings: Settings, application: str, district: str) -> Edited:
-    """Let an application see the present state of a district again. Errors: Unknown, Refused when its view is
-    not frozen."""
+    """Show an application the present state of a district again.
+
+    Errors: Unknown, Refused if its view is not frozen.
+    """
     reader = applications.find(database, application)
     return Edited(reader, sync.thaw(database, districts.find(database, district), reader, settings))
 
 
 def read_share(text: str) -> Share | None:
-    """A share as an operator writes it; None for everything. Errors: BadSetting."""
+    """A share from an operator's text; None for everything. Errors: BadSetting."""
     if text in WORDS:
         return WORDS[text]
     try:
@@ -128,7 +134,10 @@ def read_share(text: str) -> Share | None:
 
 
 def check_schools(database: Database, owner: District, wanted: Share | None) -> None:
-    """Errors: Unknown for a school that the district does not have; before its first sync, nobody knows."""
+    """Check the schools of a share.
+
+    Errors: Unknown for a school that the district does not have. Before its first sync, any school passes.
+    """
     named = share_rules.schools_named(wanted)
     if not named or not owner.snapshot:
         return
@@ -163,7 +172,7 @@ def _edit(
 
 
 def _withheld(reader: Application, names: tuple[str, ...]) -> tuple[str, ...]:
-    """What the district leaves out: only what the application can do without."""
+    """The withheld fields. Errors: Refused for a field that the application requires."""
     for name in names:
         if name in reader.requires:
             raise Refused(
@@ -176,6 +185,6 @@ def _named(option: str, names: tuple[str, ...], known: Collection[str]) -> tuple
     for name in names:
         if name not in known:
             raise BadSetting(
-                f"{option}: {name!r} is no field for it; expected none, or some of {', '.join(known)}"
+                f"{option}: {name!r} is not a field for this option; expected none, or some of {', '.join(known)}"
             )
     return tuple(sorted(set(names)))

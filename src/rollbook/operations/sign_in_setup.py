@@ -1,4 +1,5 @@
-"""How people of a district sign in: its own sign-in service, badges; and the keys that sign id tokens."""
+"""How people of a district sign in: badges, the district's own sign-in service, and the keys that sign id
+tokens."""
 
 from __future__ import annotations
 
@@ -22,9 +23,10 @@ from rollbook.store.records.people_lookup import Person
 
 @dataclass(frozen=True, slots=True)
 class BadgeChoice:
-    """Who gets a badge: `users` (id, SIS id, username or email) or, without any, all people of a role.
+    """Who gets a badge.
 
-    `school` (SIS id, name or id) narrows the role to one school; blank: the whole district.
+    `users` lists people by id, SIS id, username or email; if it is empty, all people of `role` get one.
+    `school` (SIS id, name or id) limits the role to one school; blank: the whole district.
     """
 
     role: str = "student"
@@ -34,8 +36,11 @@ class BadgeChoice:
 
 @dataclass(frozen=True, slots=True)
 class BadgeSheet:
-    """Badges to print. `base` is the address that they lead to, `schools` the names by id; `badges` are people
-    with their codes."""
+    """Badges to print.
+
+    `base` is the address in their codes, `schools` the school names by id, `badges` the people with their
+    codes.
+    """
 
     district: str
     base: str
@@ -50,9 +55,10 @@ def print_badges(
     choice: BadgeChoice,
     write: Callable[[BadgeSheet], None],
 ) -> int:
-    """Give people of a district new badges, in place of those before; returns how many.
+    """Give people of a district new badges, which replace their old ones; returns how many.
 
-    `write` prints the sheet before any code counts: if it raises, the badges of before work on. Errors: Unknown.
+    `write` prints the sheet before the new codes are stored: if it raises, the old badges stay valid. Errors:
+    Unknown.
     """
     owner = districts.find(database, district)
     with database.read() as connection:
@@ -62,7 +68,7 @@ def print_badges(
     if not chosen:
         raise Unknown("nobody of that role and school is there; no file was written")
     given = {person.id: credentials.new_badge() for person in chosen}
-    # The file first: a code that is stored and not printed would end a badge that works.
+    # Write the file first: a stored code that was never printed would replace a badge that works.
     write(
         BadgeSheet(owner.name, base_url(settings), schools, [(person, given[person.id]) for person in chosen])
     )
@@ -83,7 +89,11 @@ def _chosen(connection: Connection, access: Access, choice: BadgeChoice) -> list
 
 
 def revoke_badge(database: Database, district: str, user: str) -> tuple[Person, bool]:
-    """Revoke the badge of a person (id, SIS id, username or email); whether they had one. Errors: Unknown."""
+    """Revoke the badge of a person (id, SIS id, username or email). Returns the person, and whether they had
+    one.
+
+    Errors: Unknown.
+    """
     owner = districts.find(database, district)
     with database.write() as connection:
         person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
@@ -95,7 +105,7 @@ def revoke_badge(database: Database, district: str, user: str) -> tuple[Person, 
 def set_provider(database: Database, settings: Settings, district: str, wanted: NewProvider) -> str:
     """Let people of a district sign in with its own service; returns the redirect address to register there.
 
-    Errors: Unknown, BadSetting for an issuer that is no https address.
+    Errors: Unknown, BadSetting if the issuer is not an https address.
     """
     owner = districts.find(database, district)
     wanted = replace(wanted, issuer=wanted.issuer.rstrip("/"))
@@ -107,7 +117,10 @@ def set_provider(database: Database, settings: Settings, district: str, wanted: 
 
 
 def remove_provider(database: Database, district: str) -> tuple[District, bool]:
-    """Take a district's own sign-in service away; whether it had one. Errors: Unknown."""
+    """Remove a district's own sign-in service.
+
+    Returns the district, and whether it had one. Errors: Unknown.
+    """
     owner = districts.find(database, district)
     with database.write() as connection:
         had_one = credentials.drop_provider(connection, owner.number)
@@ -116,5 +129,8 @@ def remove_provider(database: Database, district: str) -> tuple[District, bool]:
 
 
 def rotate_key(database: Database, settings: Settings, *, overlap_seconds: int) -> str:
-    """Sign id tokens with a new key from now on; returns its id. The old one is published for the overlap."""
+    """Sign id tokens with a new key from now on; returns its id.
+
+    The old key stays published for the overlap.
+    """
     return oidc.rotate(database, sealer(database, settings), overlap_seconds=overlap_seconds)

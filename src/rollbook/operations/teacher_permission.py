@@ -1,4 +1,4 @@
-"""A teacher lets a Library application see their classes, or withdraws that."""
+"""A teacher's permission for a Library application to see their classes: given, or withdrawn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rollbook.store.engine.database import Database
 def allow(database: Database, application: int, session: Session, *, address: str) -> None:
     """Let an application (by its number) see the classes of the teacher who is signed in.
 
-    If the session has ended meanwhile, nothing is written. `address` is the teacher's, for the trail.
+    If the session has ended meanwhile, nothing is written. `address` is the teacher's, for the audit trail.
     """
     with database.write() as connection:
         if not logins.is_open(connection, session):
@@ -28,7 +28,7 @@ def allow(database: Database, application: int, session: Session, *, address: st
 
 
 def withdraw(database: Database, application: int, session: Session, *, address: str) -> None:
-    """Withdraw a teacher's permission; their tokens end, and those of students."""
+    """Withdraw a teacher's permission: the teacher's tokens end, and those of students."""
     pair = (application, session.district)
     with database.write() as connection:
         logins.disallow(connection, *pair, session.user_id)
@@ -40,5 +40,5 @@ def withdraw(database: Database, application: int, session: Session, *, address:
             user_id=session.user_id,
             address=address,
         )
-    with database.write() as connection:  # once more, for a code that was being issued meanwhile
+    with database.write() as connection:  # a second time, for a code that was being issued meanwhile
         logins.disallow(connection, *pair, session.user_id)

@@ -1,2 +1,2 @@
-"""Invented districts: believable, the same for the same arguments, on any day of any year, flawed when asked
-for."""
+"""Invented districts: believable, the same for the same arguments, for any day of any year, with flaws on
+demand."""

@@ -1,7 +1,7 @@
-"""Numbers that look random and depend on nothing but the numbers they are made from.
+"""Numbers that look random and follow only from the numbers they are made from.
 
-A roster of day D is computed, never stepped to: each change of each person has its day fixed by a hash of who
-and in which year. `hash()` and set order differ from run to run, so that neither is used.
+The roster of a day is computed directly, not day by day: a hash of the person and the year fixes the day of
+each change. `hash()` and the order of sets differ between runs, so neither is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ FACTORS = (6180339887, 2718281829, 3141592653)
 
 
 def mix(value: int) -> int:
-    """64 well-stirred bits of a number below 2**64 (the finalizer of splitmix64)."""
+    """64 well-mixed bits of a number below 2**64 (the finalizer of splitmix64)."""
     value = (value + 0x9E3779B97F4A7C15) & MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
@@ -19,7 +19,7 @@ def mix(value: int) -> int:
 
 
 def key(*parts: int) -> int:
-    """64 bits that differ for each sequence of numbers; negative ones are welcome."""
+    """64 bits that differ for each sequence of numbers; negative numbers are allowed."""
     stirred = 0
     for part in parts:
         stirred = mix((stirred ^ part) & MASK)
@@ -27,16 +27,17 @@ def key(*parts: int) -> int:
 
 
 def scrambled(index: int, size: int, seed: int, series: int = 0) -> int:
-    """Another number below `size` for each index below it, so that ids in a row do not look like a row.
+    """Another number below `size` for each index below it, so that consecutive indexes give ids that look
+    random.
 
-    `size` must be a power of ten: no factor has a divisor in common with it. Two series of 0 to 2 have
-    nothing to do with each other.
+    `size` must be a power of ten: no factor has a divisor in common with it. Series 0 to 2 are independent of
+    each other.
     """
     return (index * FACTORS[series] + seed * 7919 + 1234567) % size
 
 
 def base36(number: int) -> str:
-    """A number in digits and small letters, for short parts of addresses."""
+    """A number in digits and lower-case letters, for short parts of addresses."""
     digits = ""
     while True:
         number, digit = divmod(number, 36)

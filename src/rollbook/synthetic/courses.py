@@ -1,4 +1,4 @@
-"""What is taught: the slots of a pupil's week in each wing of a school, and the courses that fill them."""
+"""What schools teach: the slots of a student's week in each wing of a school, and the courses in them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ DEPARTMENTS = (
 
 
 class Course(NamedTuple):
-    """A course as section rows name it; `subject` is what the SIS has in its Subject column, blank
-    included."""
+    """A course as section rows name it.
+
+    `subject` is the value of the Subject column, blank if the SIS leaves it blank.
+    """
 
     name: str
     number: str
@@ -34,11 +36,11 @@ class Course(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """One of a pupil's classes: who teaches it, for how long, with which other pupils, and what.
+    """One of a student's classes in a week.
 
-    `terms` cuts the year (1 the year, 2 semesters, 4 quarters, 0 no term given); `mixed` puts neighbouring
-    grades together; `courses` is a row of choices per grade, and a class takes the one of its place in the
-    slot.
+    `terms` is the number of parts of the year: 1 the year, 2 semesters, 4 quarters, 0 no term given. `mixed`
+    puts neighbouring grades together. `courses` has a row of choices for each grade; a class takes the choice
+    at its place in the slot.
     """
 
     department: str
@@ -56,7 +58,7 @@ def grade_text(grade: int) -> str:
 
 
 def _graded(name: str, code: str, subject: str, grades: range) -> dict[int, tuple[Course, ...]]:
-    """One course for each grade, named and numbered after it."""
+    """One course for each grade, with the grade in its name and number."""
     return {
         grade: (
             Course(
@@ -77,7 +79,7 @@ _PRIMARY = range(PREK, 6)
 _MIDDLE = range(6, 9)
 _HIGH = range(9, 13)
 
-# A pre-kindergarten homeroom has a section name only: small districts give no course there.
+# A pre-kindergarten homeroom has only a section name: small districts give it no course.
 PRIMARY_SLOTS = (
     Slot(
         "homeroom",
@@ -163,7 +165,7 @@ _MIDDLE_LANGUAGE = Slot(
         Course("Reading Intervention", "INT2", "Interventions/online learning"),
     ),
 )
-# An advisory period has no course in many timetables: the section goes by its own name.
+# An advisory period has no course in many timetables: its section has a name of its own.
 _ADVISORY = Slot("advisory", 1, False, _for_all(range(6, 13), NO_COURSE))
 
 MIDDLE_SLOTS = (

@@ -1,7 +1,7 @@
-"""The school calendar: which day of which school year a day number is, and the terms in force.
+"""The school calendar: the school year and the school day of a day number, and the terms in force.
 
-Day 0 is the first school day, Monday 2026-08-17; each 365 days later a new school year begins. A year has 180
-school days ("steps"): weekends, three breaks and the summer are no school days, and nothing changes on them.
+Day 0 is the first school day, Monday 2026-08-17. A new school year begins every 365 days. A year has 180
+school days ("steps"). Weekends, three breaks and the summer have none, and nothing changes on them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ STEPS_PER_QUARTER = STEPS_PER_YEAR // 4
 YEARS_MAX = 30
 DAY_MAX = YEARS_MAX * DAYS_PER_YEAR
 
-# Days after the first of the year, both ends included: late November, the turn of the year, spring.
+# Days after the year's first day, both ends included: late November, the turn of the year, spring.
 BREAKS = ((98, 102), (126, 139), (217, 223))
 
 
 class Today(NamedTuple):
-    """A day as the district sees it: the school year (0 is the first) and how many school days of it have
-    passed."""
+    """A day in the district's calendar: the school year (0 is the first), and how many of its school days
+    have passed."""
 
     year: int
     step: int
@@ -45,10 +45,10 @@ NO_TERM = Term("", "", "", 0)
 
 
 def today(day: int) -> Today:
-    """School year and step of a day number.
+    """The school year and step of a day number.
 
     Raises:
-        BadSetting: the day is negative or more than 30 years on.
+        BadSetting: the day is negative or more than 30 years ahead.
     """
     if not 0 <= day <= DAY_MAX:
         raise BadSetting(f"day must be from 0 to {DAY_MAX}, not {day}")
@@ -70,7 +70,7 @@ def school_days(year: int) -> tuple[int, ...]:
 
 
 def is_school_day(first: date, offset: int) -> bool:
-    """Whether there is school `offset` days after the first day of a school year."""
+    """Whether the day `offset` days after a school year's first day is a school day."""
     return (first.weekday() + offset) % 7 < 5 and not any(start <= offset <= end for start, end in BREAKS)
 
 
@@ -80,7 +80,7 @@ def date_of(day: int) -> date:
 
 
 def next_term(day: int) -> int:
-    """The next day on which a term begins: a quarter, and with every other one a semester, or the school
+    """The next day on which a term begins: a quarter, a semester with every second quarter, or the school
     year."""
     year = today(day).year
     quarters = range(STEPS_PER_QUARTER, STEPS_PER_YEAR, STEPS_PER_QUARTER)
@@ -94,7 +94,7 @@ def next_year(day: int) -> int:
 
 
 def first_day(year: int) -> date:
-    """The day on which a school year begins and the rollover happens."""
+    """The first day of a school year, on which the rollover happens."""
     return FIRST_DAY + timedelta(days=DAYS_PER_YEAR * year)
 
 
@@ -105,7 +105,7 @@ def calendar_year(year: int) -> int:
 
 @cache
 def term(parts: int, now: Today) -> Term:
-    """The running term of a year cut into `parts`: 1 is the year, 2 semesters, 4 quarters, 0 none."""
+    """The current term of a year with `parts` terms: 1 is the year, 2 semesters, 4 quarters, 0 none."""
     if not parts:
         return NO_TERM
     steps = STEPS_PER_YEAR // parts

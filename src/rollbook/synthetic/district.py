@@ -1,8 +1,8 @@
 """An invented district on one day, school by school, as plain values.
 
-`District(students, seed, day)` knows its schools; `roster(school)` makes all rows of one school, so that a
-district of a million pupils never has to be in memory as a whole. The same arguments make the same rows, on
-any machine.
+`District(students, seed, day)` knows its schools. `roster(school)` makes all rows of one school, so a
+district of a million students is never in memory as a whole. The same arguments make the same rows, on any
+machine.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from rollbook.synthetic.scenarios import Edits, edits, other_school
 from rollbook.synthetic.seating import Layout, School, cohort_size, layout, school_of, seats_of
 from rollbook.synthetic.timetable import Planned, Timetable, classes_of, timetable
 
-# Of each hundred classes, how many have at least one, two and three teachers beside the first.
+# Of 100 classes, how many have at least one, two and three teachers besides the first.
 CO_TEACHER_SHARES = (12, 5, 2)
-# One in so many pupils of grade 8 is ahead, and takes the class of this slot, mathematics, at the high
-# school.
+# One in eight students of grade 8 takes mathematics, the class of this slot, at the high school.
 GUESTS_MODULUS = 8
 GUEST_GRADE, GUEST_SLOT = 8, 1
-# One in so many schools gives its homerooms no term.
+# One in three schools gives its homerooms no term.
 TERMLESS_MODULUS = 3
 
 
 class Pupil(NamedTuple):
-    """A pupil of a school: the grade, and the place among the seats of the grade."""
+    """A student of a school: the grade, and the seat within the grade."""
 
     who: Occupant
     grade: int
@@ -40,11 +39,11 @@ class Pupil(NamedTuple):
 
 
 class District:
-    """The district of (students, seed) on a day, with what the named scenarios change.
+    """The district of (students, seed) on a day, with the changes of the named scenarios.
 
     Raises:
         BadSetting: students or day are out of range.
-        Refused: a scenario is not known.
+        Refused: a scenario is unknown.
     """
 
     def __init__(
@@ -89,24 +88,23 @@ class District:
         )
 
     def office_staff(self) -> list[Staff]:
-        """The staff who belong to no single school."""
+        """The staff who work at the district's office and not at one school."""
         return self.employees.office_staff()
 
     def administrators(self) -> list[Administrator]:
-        """Who may run the rostering."""
+        """The people who administer the rostering."""
         return self.employees.administrators()
 
     def named_people(self) -> dict[str, str]:
-        """The Student_id or Teacher_id of the person whom a scenario is about, by the scenario as it was
-        named.
+        """The Student_id or Teacher_id of the person in each scenario, by the scenario's name as given.
 
-        Teachers are known once the roster of their school is made.
+        Teachers are known only after the roster of their school was made.
         """
         students = {name: self.people.student_id_of(number) for name, number in self.edits.about.items()}
         return {**students, **self._named_teachers}
 
     def _occupant(self, seat: Seat) -> Occupant | None:
-        """The pupil in a seat today, as the scenarios have it."""
+        """The student in a seat today, after the scenarios."""
         who = occupant(self.plan, seat, self.now)
         if who is None or who.number in self.edits.absent:
             return None
@@ -118,7 +116,7 @@ class District:
         return who._replace(moved_to=other_school(self.plan, home).number)
 
     def _pupils(self, school: School) -> Iterator[Pupil]:
-        """Who goes to a school: the pupils of its seats, and those whose families moved into its area."""
+        """The students of a school: those of its seats, and those whose families moved into its area."""
         for grade in range(school.low, school.high + 1):
             for number in seats_of(self.plan, school, grade, self.now.year):
                 who = self._occupant(Seat(self.now.year - grade, number))
@@ -128,7 +126,7 @@ class District:
 
     @cached_property
     def _arrivals(self) -> dict[int, list[Pupil]]:
-        """The pupils who go to another school than their seats lead to, by number of that school."""
+        """The students who go to another school than their seats lead to, by that school's number."""
         found: dict[int, list[Pupil]] = {}
         for seat in self._seats_that_may_have_moved():
             who = self._occupant(seat)
@@ -149,8 +147,7 @@ class District:
         )
 
     def _section_ids(self, table: Timetable) -> list[str]:
-        """The Section_id of each class: new for each school year, and for each semester or quarter within
-        it."""
+        """The Section_id of each class: new in each school year, and in each semester or quarter within it."""
         own = [_section_id(table.school, self.now.year, planned) for planned in table.sections]
         return (
             own
@@ -159,8 +156,10 @@ class District:
         )
 
     def _reused_ids(self, school: School, own: list[str], year: int) -> list[str]:
-        """The ids of an earlier year, each for another class; where there were fewer classes, the last keep
-        their own."""
+        """The ids of an earlier year, each for another class.
+
+        If that year had fewer classes, the last classes keep their own ids.
+        """
         then = Today(year, self.now.step)
         used = [
             _section_id(school, then.year, planned) for planned in timetable(self.plan, school, then).sections
@@ -180,7 +179,10 @@ class District:
                     yield Enrollment(school, ids[number], student)
 
     def _guest_enrollments(self, table: Timetable, ids: list[str]) -> Iterator[Enrollment]:
-        """Pupils of another school who come for one class: they belong to seats of this one for later."""
+        """Students of another school who come for one class.
+
+        They use seats of this school that are meant for later.
+        """
         school = table.school
         if school.low <= GUEST_GRADE:
             return
@@ -197,14 +199,14 @@ class District:
                 )
 
     def _guest_school(self, who: Occupant, grade: int) -> School | None:
-        """The high school where a pupil of grade 8 takes mathematics, for one in eight of them."""
+        """The high school where one in eight students of grade 8 takes mathematics; None for the others."""
         rule = (who.seat.number + 3 * who.seat.cohort + self.plan.seed) % min(GUESTS_MODULUS, self.plan.seats)
         if grade != GUEST_GRADE or rule or who.moved_to >= 0:
             return None
         return school_of(self.plan, who.seat.number, GUEST_GRADE + 1)
 
     def _sections(self, table: Timetable, ids: list[str], attended: set[str]) -> list[Section]:
-        """The classes that somebody attends."""
+        """The classes with at least one student."""
         teachers = {place: self.employees.teacher_id(place) for place in {*table.positions}}
         support = [self.employees.teacher_id(place) for place in self.employees.support_positions(table)]
         return [
@@ -246,7 +248,7 @@ class District:
     def _co_teachers(
         self, school: School, planned: Planned, support: list[str], changed: bool
     ) -> tuple[str, str, str]:
-        """Teacher_2_id to Teacher_4_id, blank where there is nobody."""
+        """Teacher_2_id to Teacher_4_id; blank without a co-teacher."""
         place = (planned.number * 37 + school.number * 11 + self.plan.seed) % 100
         count = min(sum(place < share for share in CO_TEACHER_SHARES), len(support))
         first = planned.number + changed
@@ -261,13 +263,13 @@ class District:
                 chosen = self._teacher_on(since, table.school)
                 if chosen:
                     self._named_teachers[name] = chosen
-                # Who has left meanwhile is not on the staff either.
+                # A teacher who has left is not on the staff, either.
                 if chosen in today and today[chosen].teacher_email not in {row.staff_email for row in rows}:
                     rows.append(staff_of_teacher(today[chosen], "Coach"))
         return rows
 
     def _teacher_on(self, since: Today, school: School) -> str:
-        """The Teacher_id of a teacher of a day who was not on the staff yet; blank when all are."""
+        """The Teacher_id of a teacher of that day who was not on the staff yet; blank if all were."""
         table = timetable(self.plan, school, since)
         employees = Employees(self.plan, since, self.people, "")
         teachers = employees.teachers(table)

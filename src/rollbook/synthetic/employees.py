@@ -1,4 +1,4 @@
-"""The grown-ups of a district: who holds which position, and their rows in teachers.csv, staff.csv and
+"""The adults of a district: who holds which position, and their rows in teachers.csv, staff.csv and
 administrators.csv."""
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ ALL_SCHOOLS = "district"
 SECTIONS_PER_SUPPORT_TEACHER = 18
 SECTIONS_WITH_LIBRARY = 60
 STUDENTS_PER_OFFICE_POSITION = 5000
-# Of each so many teachers of a school, the first has a second post.
+# The first of every 25 teachers of a school has a second post.
 TEACHERS_PER_SECOND_POST = 25
 REGIONS = ("North", "South", "East", "West", "Central")
 
 
 class Post(NamedTuple):
-    """A post outside the classroom: title, department, role, and how many sections a school has before it
-    gets one."""
+    """A post outside the classroom: title, department, role, and the number of sections from which a school
+    has it."""
 
     title: str
     department: str
@@ -56,7 +56,8 @@ OFFICE_POSTS = (
     Post("Analyst", "", "", 0),
 )
 TECHNOLOGY = 1
-# Who runs the rostering: the office post (0 the superintendent), a title and the roles, one row for each.
+# Who administers the rostering: the office post (0 is the superintendent), a title, and the roles with one
+# row each.
 ADMINISTRATORS = (
     (TECHNOLOGY, "Director of Technology", ("Clever Administrator",)),
     (500, "Systems Analyst", ("CA",)),
@@ -78,7 +79,7 @@ class Employees:
         self.district_name = district_name
 
     def school(self, school: School) -> SchoolRow:
-        """The row of a school, its principal included."""
+        """The row of a school, with its principal."""
         key = chance.key(self.plan.seed, 41, school.number)
         street, city, zip_code = self.people.address(key)
         principal = self._person(position(school.number, "office", 0))
@@ -104,8 +105,7 @@ class Employees:
         )
 
     def teachers(self, table: Timetable) -> list[Teacher]:
-        """The teachers whose home a school is: those with sections, and the support teachers and
-        librarian."""
+        """The teachers of a home school: those with sections, the support teachers and the librarian."""
         school = table.school
         own = {place for place in table.positions if _school_index(place) == school.number}
         own.update(self.support_positions(table))
@@ -121,20 +121,20 @@ class Employees:
         ]
 
     def support_positions(self, table: Timetable) -> list[int]:
-        """The positions of those who teach beside others."""
+        """The positions of co-teachers."""
         count = max(1, len(table.sections) // SECTIONS_PER_SUPPORT_TEACHER)
         return [position(table.school.number, "support", number) for number in range(count)]
 
     def teacher_id(self, place: int) -> str:
-        """The Teacher_id of the person who holds a position today."""
+        """The Teacher_id of the person in a position today."""
         return self.people.teacher_id(employee(self.plan, place, self.now))
 
     def staff(self, table: Timetable, teachers: Iterable[Teacher]) -> list[Staff]:
-        """The staff whose home a school is, and the teachers who have a second post there."""
+        """The staff of a home school, and the teachers who have a second post there."""
         return [*self._school_staff(table), *self._teaching_staff(table.school, teachers)]
 
     def office_staff(self) -> list[Staff]:
-        """The staff of the district's office, and who is responsible for all schools."""
+        """The staff of the district's office, and those responsible for all schools."""
         count = len(OFFICE_POSTS) + self.plan.students // STUDENTS_PER_OFFICE_POSITION
         rows: list[Staff] = []
         for number in range(count):
@@ -144,7 +144,7 @@ class Employees:
         return rows
 
     def administrators(self) -> list[Administrator]:
-        """Who may run the rostering; one of them is on the staff too, with the same email."""
+        """The people who administer the rostering. One of them is also on the staff, with the same email."""
         return [
             self._administrator(self._office_position(number), title, role)
             for number, title, roles in ADMINISTRATORS
@@ -154,7 +154,7 @@ class Employees:
     def _school_staff(self, table: Timetable) -> Iterator[Staff]:
         school = table.school
         for number, post in enumerate(SCHOOL_POSTS):
-            # Every third school has no nurse of its own: the one of the school before comes over.
+            # Every third school has no nurse of its own and shares the nurse of the school before it.
             if post.sections_min <= len(table.sections) and not (number == NURSE and school.number % 3 == 1):
                 row = self._staff(position(school.number, "office", number), post, school_id(school.number))
                 yield row
@@ -197,7 +197,7 @@ class Employees:
 
 
 def staff_of_teacher(teacher: Teacher, title: str) -> Staff:
-    """The staff row of a person who teaches as well: the same email, an id of its own."""
+    """The staff row of a teacher: the same email, and an id of its own."""
     return Staff(
         teacher.school_id,
         f"S{teacher.teacher_id[1:]}",
@@ -214,13 +214,15 @@ def staff_of_teacher(teacher: Teacher, title: str) -> Staff:
 
 
 def school_id(index: int) -> str:
-    """The School_id of a school; the zeros in front matter."""
+    """The School_id of a school; its leading zeros matter."""
     return f"{index + 1:04d}"
 
 
 def nces_id(seed: int, index: int) -> str:
-    """The twelve digits of a school: state, district, school. No state has the number 99, so it is
-    nobody's."""
+    """The twelve digits of a school: state, district, school.
+
+    No state has the number 99, so no real school has this id.
+    """
     return f"99{chance.key(seed, 43) % 10**5:05d}{index + 1:05d}"
 
 
