@@ -278,7 +278,7 @@ def test_a_name_server_that_does_not_answer_is_waited_for_until_the_deadline(
     monkeypatch.setattr("rollbook.outgoing.socket.getaddrinfo", look_up)
     with (
         closing(Caller("https://slow.example")) as caller,
-        pytest.raises(ConnectTimeout, match="its name is looked up"),
+        pytest.raises(ConnectTimeout, match="the look-up of its name"),
     ):
         caller.ask("GET", "https://slow.example/", seconds=0.2, bytes_max=1000)
     assert not answered.is_set()

@@ -60,7 +60,7 @@ def test_what_a_sync_would_leave_out_is_shown_and_has_an_exit_code(office: Termi
             "sections.csv 1 0",
             "enrollments.csv 3 2",
         ),
-        "3 errors, in the order in which to mend them:",
+        "3 errors, in the order in which to fix them:",
         "error: 1 x unknown-school in students.csv (School not in schools.csv)",
         "students.csv row 22: School_id 'birch' is no school of schools.csv that went in",
         "error: 2 x unknown-student in enrollments.csv (Student not in students.csv)",

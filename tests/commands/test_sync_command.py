@@ -39,7 +39,7 @@ def test_a_report_shows_a_few_of_each_problem_and_first_what_others_depend_on(
 ) -> None:
     outcome = small_terminal.send(broken())
     assert outcome.code == 0
-    begin = outcome.lines.index("502 errors and 1 warning, in the order in which to mend them:")
+    begin = outcome.lines.index("502 errors and 1 warning, in the order in which to fix them:")
     assert outcome.lines[begin + 1 :] == [
         "error: 1 x missing-value in schools.csv (Required value missing)",
         "  schools.csv row 3: School_name is blank; expected a value",

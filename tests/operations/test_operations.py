@@ -159,7 +159,7 @@ def test_a_share_is_edited_previewed_and_reverted(synced: Hub, name: str) -> Non
     ("edit", "error", "told"),
     [
         (ShareEdit(withheld=("student.grade",)), Refused, "requires student.grade"),
-        (ShareEdit(withheld=("student.shoes",)), BadSetting, "withhold: 'student.shoes' is no field"),
+        (ShareEdit(withheld=("student.shoes",)), BadSetting, "withhold: 'student.shoes' is not a field"),
         (ShareEdit(sensitive=("student.grade",)), BadSetting, "sensitive: 'student.grade' is no field"),
         (ShareEdit(shared="{"), BadSetting, "share: expected everything, nothing, or JSON"),
     ],

@@ -1,4 +1,4 @@
-"""Whether a signed-in person may enter an application, and by whose authority: the district's or a teacher's."""
+"""Whether a signed-in person may enter an application, by authority of the district or of a teacher."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def succeed(connection: Connection, limit: Limit) -> None:
 
 
 def _network(address: str) -> str:
-    """The address, or the network of an IPv6 address: otherwise each attempt could come from a new address."""
+    """The address, or the network of an IPv6 address: else each attempt could come from a new address."""
     if not address:
         return address
     found = ip_address(address)

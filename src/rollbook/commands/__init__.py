@@ -1,1 +1,4 @@
-"""The commands of the program: options, one call, a short report. No logic that the web could not call."""
+"""The commands of the program.
+
+Each has options, one call and a short report, and no logic that the web could not call.
+"""

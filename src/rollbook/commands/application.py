@@ -1,4 +1,4 @@
-"""`rollbook application` and `rollbook connect`: who may read, and what."""
+"""`rollbook application` and `rollbook connect`: which applications may read, and what."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _events = click.option(
     "--events/--no-events",
     "has_events",
     default=None,
-    help="Whether changes are published to it; default: no.",
+    help="Whether it receives events; default: no.",
 )
 _fields_asked = click.option(
     "--field",
@@ -84,7 +84,7 @@ def create(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Register an application called NAME; its client secret is printed this once."""
+    """Register an application called NAME; its client secret is printed only this once."""
     with opened(read_settings(database=database), may_begin=True) as store:
         wanted = NewApplication(
             name,
@@ -124,9 +124,9 @@ def change(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Change an APPLICATION (name or client id): what is given replaces what was, the rest stays.
+    """Change an APPLICATION (name or client id): each given option replaces the old value; the others stay.
 
-    What it sees follows its scopes and fields at once, in every district that it is connected to.
+    Its views follow its scopes and fields at once, in all its districts.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -147,7 +147,7 @@ def change(
 @database_option
 @json_option
 def list_applications(database: str | None, as_json: bool) -> None:
-    """List the applications, and the districts each is connected to."""
+    """List the applications, each with its districts."""
     with opened(read_settings(database=database)) as store:
         found = applications.list_all(store)
     if as_json:
@@ -189,12 +189,12 @@ def show(application: str, database: str | None, as_json: bool) -> None:
     type=click.IntRange(0),
     default=24,
     show_default=True,
-    help="How long the old secret works on.",
+    help="How many hours the old secret stays valid.",
 )
 @database_option
 @json_option
 def rotate_secret(application: str, overlap_hours: int, database: str | None, as_json: bool) -> None:
-    """Give an APPLICATION a new client secret; the old one works on for a while."""
+    """Give an APPLICATION (name or client id) a new client secret; the old one stays valid for a while."""
     with opened(read_settings(database=database)) as store:
         found, secret = registering.rotate_secret(store, application, overlap_seconds=overlap_hours * 3600)
     _print_secret(found, secret, as_json=as_json)

@@ -1,4 +1,4 @@
-"""`rollbook check`: look at SIS files without a district."""
+"""`rollbook check`: check SIS files without a district."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def check(
     problems_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Verify and check the SIS files in FOLDER, or in a zip file, as a sync would; no district and no
-    database is touched.
+    """Verify and check the SIS files in FOLDER, or in a zip file, as a sync would. It uses no district and no
+    database.
 
-    Exit code: 0 when a sync would leave nothing out, 1 when it would, or when the files cannot be used.
+    Exit code: 0 if a sync would reject nothing; 1 if it would reject rows, or if the files cannot be used.
     """
     settings = read_settings()
     rules = Rules(lenient_headers=lenient).switched(read_choices(wanted))

@@ -22,16 +22,16 @@ from rollbook.store.engine.opening import opened
     show_envvar=True,
     help="A district token of that server; it is neither stored nor printed.",
 )
-@click.option("--name", help="How the copy is called here; default: as there.")
-@click.option("--fresh", is_flag=True, help="Start over, also when a clone broke off within the last hour.")
+@click.option("--name", help="Name of the copy here; default: its name at the source.")
+@click.option("--fresh", is_flag=True, help="Start over, even if a clone broke off within the last hour.")
 @database_option
 @json_option
 def clone(url: str, token: str, name: str | None, fresh: bool, database: str | None, as_json: bool) -> None:
     """Copy the district of a token from the server at URL, or bring the copy up to date.
 
-    The server is any that speaks this API. Ids, dates and fields that Rollbook does not know are kept as they
-    are. A second clone takes over what changed, and makes events of it. A clone that breaks off goes on where
-    it stopped.
+    Any server that speaks this API will do. Ids, dates and fields that Rollbook does not know are kept
+    unchanged. A second clone takes the changes over and publishes them as events. A clone that breaks off
+    continues where it stopped.
     """
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store, _bar() as bar:
@@ -47,7 +47,7 @@ def _bar() -> Progress:
 
 
 class _Shown:
-    """The lists as lines of a progress bar, each from when it is begun."""
+    """The lists as lines of a progress bar; each line appears when its list begins."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar

@@ -27,8 +27,8 @@ from rollbook.web.front import curl_lines
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
 STUDENTS, SEED = 1000, 1
-# What --advance takes.
-TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for what is held"
+# The values of --advance.
+TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a held sync"
 
 
 @click.command()
@@ -45,7 +45,7 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for w
     type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_FOLDER,
     show_default=True,
-    help="Where it is kept.",
+    help="Folder that holds the demo.",
 )
 @click.option("--fresh", is_flag=True, help="Start over with a new demo.")
 @click.option(
@@ -70,11 +70,11 @@ def demo(
     advance: str | None,
     as_json: bool,
 ) -> None:
-    """Serve invented districts for trying things out; their state survives a restart.
+    """Serve invented districts to try Rollbook with; their state survives a restart.
 
-    With --advance, the first district lives on instead: files of a later day are invented and synced, and
-    events are published. A server that runs on the same folder shows it at once. With --json, a server prints
-    one line when it takes requests.
+    With --advance, the first district moves on instead: files of a later day are invented and synced, and
+    events are published. A server that runs on the same folder shows the changes at once. With --json, a
+    server prints one line when it accepts requests.
     """
     settings = read_settings(
         host=host,
@@ -98,12 +98,12 @@ def demo(
     if advance is None:
         _serve(settings, shown, as_json=as_json)
     else:
-        # Loaded only here: the engine's memory is nothing that the server should spend.
+        # Loaded only here, so that the server does not spend memory on the engine.
         import_module("rollbook.demo.advance").tell(folder, advance, settings, as_json=as_json)
 
 
 def _check_size(database: Database, students: int | None, seed: int | None) -> None:
-    """Errors: Refused when the demo that is there is another one than was asked for."""
+    """Check that the existing demo is the one asked for. Errors: Refused."""
     with database.read() as connection:
         access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
@@ -124,7 +124,7 @@ def _register(database: Database, settings: Settings, redirect_uris: tuple[str, 
             applications.by_client_id(connection, client.client_id, in_demo=True)
             for client in published.CLIENTS
         ]
-    # Loaded only here: the engine's memory is nothing that the server should spend.
+    # Loaded only here, so that the server does not spend memory on the engine.
     registering = import_module("rollbook.operations.registering")
     for application in found:
         if application:
@@ -166,8 +166,7 @@ All of this is published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
 def _prepare(folder: Path, students: int, seed: int, base: str) -> None:
-    """Make the districts in a process of its own: the engine's memory is given back before the server
-    starts."""
+    """Make the districts in a process of its own: its memory is free again before the server starts."""
     command = [
         sys.executable,
         "-m",

@@ -59,8 +59,7 @@ def list_all(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def show(district: str, database: str | None, as_json: bool) -> None:
-    """Show how a DISTRICT (name or id) stands, where its people sign in, its own rules, and its records of
-    each kind.
+    """Show how a DISTRICT (name or id) stands, its sign-in page, its own rules, and its records of each kind.
 
     A user with two roles counts in both.
     """
@@ -94,11 +93,11 @@ def show(district: str, database: str | None, as_json: bool) -> None:
 @click.argument("user")
 @database_option
 def contact(district: str, user: str, database: str | None) -> None:
-    """Name the person (id, SIS id, username or email) of a DISTRICT whom applications may turn to; `nobody`
-    takes it back.
+    """Name a person (id, SIS id, username or email) as the contact of a DISTRICT for applications; `nobody`
+    removes it.
 
-    Every connected application reads name, email and title of this person in the district's own record,
-    whatever it is shared.
+    Every connected application reads this person's name, email and title in the district's own record, with
+    any share.
     """
     with opened(read_settings(database=database)) as store:
         owner, chosen = district_setup.name_contact(store, district, None if user == "nobody" else user)

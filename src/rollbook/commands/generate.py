@@ -17,10 +17,8 @@ from rollbook.synthetic import writer
     "--students", type=int, default=1000, show_default=True, help="How many students, 50 to 1,000,000."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same district.")
-@click.option("--day", type=int, default=0, show_default=True, help="The same district that many days on.")
-@click.option(
-    "--problems", type=float, default=0.0, show_default=True, help="Share of rows made bad, 0 to 1."
-)
+@click.option("--day", type=int, default=0, show_default=True, help="The same district this many days later.")
+@click.option("--problems", type=float, default=0.0, show_default=True, help="Share of bad rows, 0 to 1.")
 @click.option(
     "--scenario", "scenarios", multiple=True, help="A named change on top of the day; may be repeated."
 )
@@ -37,7 +35,7 @@ def generate(
     scenarios: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write the SIS files of an invented district into FOLDER: the same files for the same arguments."""
+    """Write the SIS files of an invented district into FOLDER. The same arguments give the same files."""
     summary = writer.write(
         folder, students=students, seed=seed, day=day, problems=problems, scenarios=scenarios
     )

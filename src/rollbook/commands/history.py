@@ -1,4 +1,4 @@
-"""What is done with a district's row of snapshots: approve, discard, undo, pause, limits, history, events."""
+"""Commands on a district's snapshots: approve, discard, undo, pause, limits, history, events."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def approve(district: str, confirm: str | None, database: str | None, as_json: b
 @click.argument("district")
 @database_option
 def discard(district: str, database: str | None) -> None:
-    """Drop the held sync of a DISTRICT (name or id); the roster stays as it is."""
+    """Discard the held sync of a DISTRICT (name or id); the roster stays unchanged."""
     with opened(read_settings(database=database)) as store:
         number = run_decisions.discard(store, district)
     click.echo(f"sync {number} was discarded")
@@ -53,13 +53,13 @@ def discard(district: str, database: str | None) -> None:
 @click.command()
 @click.argument("district")
 @click.option(
-    "--plan", is_flag=True, help="Only show which sync would be taken back, and what that would change."
+    "--plan", is_flag=True, help="Only show which sync the undo would take back, and what it would change."
 )
 @click.option(
     "--approve",
     "is_approved",
     is_flag=True,
-    help="Take it back also when that would be held for looking wrong.",
+    help="Undo it even if the undo would be held because it looks wrong.",
 )
 @confirm_option
 @database_option
@@ -67,10 +67,11 @@ def discard(district: str, database: str | None) -> None:
 def undo(
     district: str, plan: bool, is_approved: bool, confirm: str | None, database: str | None, as_json: bool
 ) -> None:
-    """Take back the last committed sync of a DISTRICT (name or id), as a new snapshot; ids stay.
+    """Undo the last committed sync of a DISTRICT (name or id), as a new snapshot; ids stay.
 
-    Another undo takes the first one back. The limits for syncs hold here, too (see `rollbook thresholds`): an
-    undo above them changes nothing, and ends with exit code 3, unless --approve is given.
+    A second undo restores what the first one took back. The limits for syncs hold for an undo, too (see
+    `rollbook thresholds`). An undo above them changes nothing and ends with exit code 3, unless --approve is
+    given.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -89,8 +90,8 @@ def undo(
 @database_option
 @json_option
 def show_history(district: str, number: int | None, last: int, database: str | None, as_json: bool) -> None:
-    """List the last runs on a DISTRICT (name or id), what became of them and why; with NUMBER, one run's
-    whole report.
+    """List the last runs on a DISTRICT (name or id), with their result and its reason; with NUMBER, show one
+    run's whole report.
 
     Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and
     their counts for ever.
@@ -109,10 +110,10 @@ def show_history(district: str, number: int | None, last: int, database: str | N
 @click.command()
 @click.argument("district")
 @click.option("--from", "start", type=DAY, help="First day, YYYY-MM-DD; default today.")
-@click.option("--until", "end", type=DAY, help="Last day, YYYY-MM-DD; open without it.")
+@click.option("--until", "end", type=DAY, help="Last day, YYYY-MM-DD; default: no end.")
 @database_option
 def pause(district: str, start: datetime | None, end: datetime | None, database: str | None) -> None:
-    """Pause a DISTRICT (name or id): no files are taken in, and the API goes on serving what there is."""
+    """Pause a DISTRICT (name or id): it takes in no files, and applications go on reading it."""
     first = start.date() if start else date.today()
     with opened(read_settings(database=database)) as store:
         run_decisions.pause(store, district, first, end.date() if end else None)
@@ -131,11 +132,11 @@ def resume(district: str, database: str | None) -> None:
 
 @click.command("thresholds")
 @click.argument("district")
-@click.option("--kind", help="The kind whose limits to set; without it, all limits are printed.")
+@click.option("--kind", help="The kind whose limits to set; default: print all limits.")
 @click.option(
-    "--updated", type=int, help="Hold when at least this many percent are updated; 0 switches it off."
+    "--updated", type=int, help="Hold a sync that updates at least this many percent; 0 switches it off."
 )
-@click.option("--deleted", type=int, help="Hold when more than this many percent are deleted.")
+@click.option("--deleted", type=int, help="Hold a sync that deletes more than this many percent.")
 @database_option
 @json_option
 def show_thresholds(
@@ -160,7 +161,7 @@ def show_thresholds(
         return
     for name, limit in limits.items():
         from_ = f"from {limit.updated:>3} %" if limit.updated else NEVER
-        # Nobody can delete more than all.
+        # Deletions cannot exceed 100 %.
         above = f"above {limit.deleted:>3} %" if limit.deleted < 100 else NEVER
         click.echo(f"{name:16} held when updated: {from_:11} when deleted: {above}")
 
@@ -175,11 +176,11 @@ def events() -> None:
 @click.argument("snapshot")
 @database_option
 def since(district: str, snapshot: str, database: str | None) -> None:
-    """Print the full difference from SNAPSHOT to now, one event a line.
+    """Print the full difference from SNAPSHOT to now, one event per line.
 
-    SNAPSHOT is a sync's number (see `rollbook history`), or what an answer's header `x-rollbook-snapshot`
-    said. The events are those of the feed, one for each record that differs, also for a time whose events are
-    no longer kept.
+    SNAPSHOT is a sync's number (see `rollbook history`), or the value of an answer's header
+    `x-rollbook-snapshot`. There is one event for each record that differs, as in the feed, even for a time
+    whose events are no longer kept.
     """
     name = snapshot_names.parse(snapshot)
     if name is None:

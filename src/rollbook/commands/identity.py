@@ -1,4 +1,4 @@
-"""`rollbook token`, `badge`, `provider`, `key` and `audit`: people's ways in, and the trail they leave."""
+"""`rollbook token`, `badge`, `provider`, `key` and `audit`: how people get in, and the audit trail."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from rollbook.web.signin import badge_sheet
 def token(application: str, user: str, district: str | None, database: str | None, as_json: bool) -> None:
     """Mint a user token for a person, as if they had signed in to an APPLICATION (name or client id).
 
-    USER is an id, a SIS id, a username or an email. For tests and sandboxes: the token opens what the
-    person's own would.
+    USER is an id, a SIS id, a username or an email. For tests and sandboxes: the token opens whatever the
+    person's own token would.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -50,8 +50,7 @@ def token(application: str, user: str, district: str | None, database: str | Non
 @click.argument("user")
 @database_option
 def sign_out(district: str, user: str, database: str | None) -> None:
-    """Sign a person (id, SIS id, username or email) out everywhere: their sessions here and their tokens end
-    at once."""
+    """Sign a person (id, SIS id, username or email) out everywhere: their sessions and tokens end at once."""
     with opened(read_settings(database=database)) as store:
         person, ended = people_access.sign_out(store, district, user)
     click.echo(f"{ended} sessions and tokens of {person.name} have ended")
@@ -59,7 +58,7 @@ def sign_out(district: str, user: str, database: str | None) -> None:
 
 @click.group()
 def badge() -> None:
-    """Badges: a printed code that signs a person in."""
+    """Badges: printed codes that sign people in."""
 
 
 @badge.command("print")
@@ -83,10 +82,10 @@ def badge() -> None:
 def print_badges(
     district: str, file: Path, school: str, role: str, users: tuple[str, ...], database: str | None
 ) -> None:
-    """Write a page with badges of a DISTRICT's people to FILE, to be printed. Each gets a new code; older
-    ones end.
+    """Write a page of badges for a DISTRICT's people to FILE, for printing. Each person gets a new code;
+    older codes end.
 
-    The codes lead to the address that ROLLBOOK_PUBLIC_URL names.
+    The codes lead to the address in ROLLBOOK_PUBLIC_URL.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -112,9 +111,7 @@ def _write_private(file: Path, text: str) -> None:
         ) as opened_file:
             opened_file.write(text)
     except OSError as error:
-        raise Refused(
-            f"{file} cannot be written: {error.strerror}; badges that were given before work on"
-        ) from None
+        raise Refused(f"{file} cannot be written: {error.strerror}; badges from before stay valid") from None
 
 
 def _warn_of_address(settings: Settings) -> None:
@@ -141,26 +138,29 @@ def revoke(district: str, user: str, database: str | None) -> None:
 
 @click.group()
 def provider() -> None:
-    """A district's own sign-in service, such as Google or Entra, which speaks OpenID Connect."""
+    """A district's own sign-in service, such as Google or Entra, over OpenID Connect."""
 
 
 @provider.command("set")
 @click.argument("district")
-@click.option("--name", required=True, help="What its button says.")
-@click.option("--issuer", required=True, help="Its issuer, such as https://accounts.google.com.")
-@click.option("--client-id", required=True, help="The client id it knows this server by.")
+@click.option("--name", required=True, help="Text of its button on the login page.")
+@click.option("--issuer", required=True, help="Its issuer address, such as https://accounts.google.com.")
+@click.option("--client-id", required=True, help="The client id that it gave to this server.")
 @click.option(
-    "--client-secret", prompt=True, hide_input=True, help="The client secret; asked for when it is not given."
+    "--client-secret",
+    prompt=True,
+    hide_input=True,
+    help="The client secret; if it is missing, the command asks for it.",
 )
 @click.option(
     "--domain",
     default="",
-    help="Only emails of this domain, such as springfield.example; do name it with Google.",
+    help="Accept only emails of this domain, such as springfield.example. Always set it for Google.",
 )
 @click.option(
     "--trust-email",
     is_flag=True,
-    help="Believe emails that it does not say it has verified, as Entra's tenants do not.",
+    help="Accept emails that the service does not mark as verified; needed for Entra.",
 )
 @database_option
 def set_provider(
@@ -173,7 +173,7 @@ def set_provider(
     trust_email: bool,
     database: str | None,
 ) -> None:
-    """Let people of a DISTRICT sign in with its own service; they are known by their email."""
+    """Let people of a DISTRICT sign in with its own service, which identifies them by email."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         wanted = NewProvider(name, issuer, client_id, client_secret, trusts_email=trust_email, domain=domain)
@@ -186,7 +186,7 @@ def set_provider(
 @click.argument("district")
 @database_option
 def remove(district: str, database: str | None) -> None:
-    """Take a DISTRICT's own sign-in service away."""
+    """Remove a DISTRICT's own sign-in service."""
     with opened(read_settings(database=database)) as store:
         owner, had_one = sign_in_setup.remove_provider(store, district)
     click.echo(f"{owner.name} has no sign-in service of its own {'any more' if had_one else 'to take away'}")
@@ -203,11 +203,11 @@ def key() -> None:
     type=click.IntRange(0),
     default=168,
     show_default=True,
-    help="How long the old key is published; 0: not at all, when others may have it.",
+    help="Hours for which the old key stays published; 0 if others may have it.",
 )
 @database_option
 def rotate(overlap_hours: int, database: str | None) -> None:
-    """Sign with a new key from now on; tokens that the old one signed can be verified for a while."""
+    """Sign with a new key from now on. For a while, tokens of the old key can still be verified."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         made = sign_in_setup.rotate_key(store, settings, overlap_seconds=overlap_hours * 3600)
@@ -224,7 +224,7 @@ def rotate(overlap_hours: int, database: str | None) -> None:
 def show_audit(
     limit: int, district: str | None, application: str | None, user: str, database: str | None, as_json: bool
 ) -> None:
-    """Show who signed in, and what was done with tokens, secrets, shares and keys; newest first."""
+    """Show who signed in, and every act on tokens, secrets, shares and keys; newest first."""
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district).number if district else None
         reader = applications.find(store, application).number if application else None

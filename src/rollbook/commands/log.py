@@ -1,4 +1,4 @@
-"""`rollbook log`: what applications asked of late, and what helps with it."""
+"""`rollbook log`: the last requests of applications, with hints for those that failed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ POLL_SECONDS = 0.5
 @click.option(
     "--status", default="", metavar="STATUS", help="Only answers of this status, such as 404 or 4xx."
 )
-@click.option("--path", default="", metavar="TEXT", help="Only addresses that hold this text.")
+@click.option("--path", default="", metavar="TEXT", help="Only addresses that contain this text.")
 @click.option(
     "--last", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many requests."
 )
-@click.option("--follow", is_flag=True, help="Go on, and print each request as it comes.")
+@click.option("--follow", is_flag=True, help="Keep running, and print each request as it comes.")
 @database_option
 @json_option
 def log(
@@ -44,10 +44,10 @@ def log(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Show the last requests to the API, OAuth and sign-in, oldest first, with hints for those that went wrong.
+    """Show the last requests to the API, OAuth and sign-in, oldest first, with hints for those that failed.
 
-    The log holds no bodies, names, codes or secrets, and of a token the last four letters. With --json each request
-    is one line.
+    The log holds no bodies, names, codes or secrets, and only the last four letters of a token. With --json
+    each request is one line.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -81,7 +81,7 @@ def _show(entries: Iterable[Entry], reading: Reading, *, as_json: bool) -> None:
 
 
 def as_dict(entry: Entry, reading: Reading) -> dict[str, object]:
-    """A request as JSON: what is kept of it, with its moment, the application's name and the hints."""
+    """A request as JSON: its entry in the log, its time, the application's name and the hints."""
     told = {name: value for name, value in asdict(entry).items() if name not in ("at", "notes")}
     return {
         **told,

@@ -1,4 +1,4 @@
-"""What commands share: the options that several of them take, the settings, and JSON for a program."""
+"""The parts that commands share: common options, the settings, and JSON output."""
 
 from __future__ import annotations
 
@@ -53,21 +53,23 @@ def read_settings(**options: object) -> Settings:
 
 
 def warn_of_readers(settings: Settings) -> None:
-    """Name the database and the key if other accounts of this machine may read them; SQLite's other files
-    have its mode."""
+    """Name the database and the key if other accounts of this machine may read them.
+
+    SQLite's other files have the database's mode.
+    """
     database = [] if "://" in settings.database else [settings.database]
     for path in map(Path, [*database, str(keys.key_path(settings))]):
         mode = path.stat().st_mode & 0o777 if path.exists() else 0
         if mode & 0o044:
             click.echo(
                 f"rollbook: warning: other accounts of this machine may read {path} (mode {mode:o});"
-                f" make it its owner's alone: chmod 600 {shlex.quote(str(path))}",
+                f" let only the owner read it: chmod 600 {shlex.quote(str(path))}",
                 err=True,
             )
 
 
 def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
-    """Rules as `rules_option` takes them. Errors: BadSetting."""
+    """The rules that `rules_option` takes, as a mapping. Errors: BadSetting."""
     choices = {}
     for text in wanted:
         name, _, value = text.partition("=")
@@ -81,5 +83,5 @@ def read_choices(wanted: Iterable[str]) -> dict[str, bool]:
 
 
 def show_json(told: object) -> None:
-    """Print JSON for a program to read. A path may hold bytes that are no text: each is shown as `?`."""
+    """Print JSON for a program. A path may hold bytes that are not text: each is printed as `?`."""
     click.echo(json.dumps(told, indent=2, ensure_ascii=False, default=asdict).encode("utf-8", "replace"))

@@ -1,7 +1,6 @@
-"""How a run is shown: as lines for people, as JSON for programs; a run of today and one that history tells of
-look the same.
+"""The report of a run: lines for people, JSON for programs. Runs of today and of the history look the same.
 
-Lines are printed whole, however long: a program that reads them from a pipe or a file gets each as one line.
+Each line is printed whole, however long: a program that reads a pipe or a file gets it as one line.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from rollbook.errors import SyncHeld
 from rollbook.roster.problems_csv import Listing
 from rollbook.sync import Sync
 
-# A report as `Sync.as_json` makes it, of this version or an earlier one.
+# A report as `Sync.as_json` makes it, from this version or an earlier one.
 Report = Mapping[str, Any]
 COUNTS = ("existing", "created", "updated", "deleted", "errors")
-# Runs that show examples of what they change: those that somebody is to judge.
+# Runs that show examples of their changes, because an operator must decide about them.
 JUDGED = ("planned", "held")
 HELD_WORDS = {"planned": "would be held", "held": "held"}
 
 
 def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = None) -> None:
-    """Print a run; `applications` names the view of each connected application, for a plan."""
+    """Print a run. `applications` has the view of each connected application, for a plan."""
     told = done.as_json()
     if applications:
         told["applications"] = {name: _counts(done.views[view]) for name, view in applications.items()}
@@ -40,16 +39,16 @@ def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = 
 
 
 def say(told: Iterable[str]) -> None:
-    """Print lines as they are; what stands in a district's files cannot break one, or steer a terminal."""
+    """Print each line as one line: text from a district's files cannot break it or control a terminal."""
     for line in told:
         click.echo("".join(letter if letter.isprintable() else "?" for letter in line))
 
 
 def raise_if_held(done: Sync, what: str, advice: str) -> None:
-    """Errors: SyncHeld when a run waits for somebody's decision, or as a plan says that it would.
+    """Errors: SyncHeld if a run waits for an operator's decision, or if a plan would.
 
-    `advice` says what to do: `{name}` in it is the district's, `{confirm}` the option that repeats it, where
-    one is needed.
+    `advice` says what to do: `{name}` in it is the district's name, `{confirm}` the option that repeats it,
+    if one is needed.
     """
     if not done.reasons or done.state == "committed":
         return
@@ -62,13 +61,13 @@ def raise_if_held(done: Sync, what: str, advice: str) -> None:
 
 
 def show_listed(listed: Listing, file: Path | None, total: int) -> None:
-    """Say where all problems are listed."""
+    """Say which file lists all problems."""
     what = f"{total:,}" if listed.written == total else f"the first {listed.written:,} of {total:,}"
     click.echo(f"{what} problems are listed in {file}")
 
 
 def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
-    """A report for people; what an older one does not tell is left out."""
+    """A report for people. Lines for which an older report has no facts are left out."""
     number = f"sync {told['sync']}" if told["sync"] else "a sync"
     cause = f" ({told['cause']})" if told.get("cause", "files") != "files" else ""
     yield f"{district}: {number}{cause} {told['state']} at {told['created']}"
@@ -127,18 +126,18 @@ def _samples(samples: list[Mapping[str, str]]) -> Iterator[str]:
 
 
 def problems(told: Report) -> Iterator[str]:
-    """What is wrong with the files: each stop, or a few examples of everything else."""
+    """The problems of the files: each stop, and a few examples of the others."""
     groups = told.get("problem_groups", [])
     if told["state"] == "failed":
         yield from _stops(told)
     elif groups:
-        yield f"{severities(told)}, in the order in which to mend them:"
+        yield f"{severities(told)}, in the order in which to fix them:"
         for group in groups:
             yield from _group(group)
 
 
 def _stops(told: Report) -> Iterator[str]:
-    """All of them: an operator must mend each before anything goes in."""
+    """All stops: an operator must fix each of them before a sync can work."""
     found = told.get("problems", [])
     yield from (
         f"stop: {problem['message']} [{problem['code']}]" for problem in found if isinstance(problem, Mapping)
@@ -160,7 +159,7 @@ def _group(group: Mapping[str, Any]) -> Iterator[str]:
 
 
 def severities(told: Report) -> str:
-    """How many errors and warnings there are; blank when there are none."""
+    """How many errors and warnings there are; blank if there are none."""
     counts = told.get("problems_by_severity", {}).items()
     return " and ".join(
         f"{count:,} {severity}{'' if count == 1 else 's'}" for severity, count in counts if count

@@ -1,4 +1,4 @@
-"""`rollbook rules`: how a district's files are read."""
+"""`rollbook rules`: how to read a district's files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from rollbook.store.engine.opening import opened
 def show_rules(district: str, wanted: tuple[str, ...], database: str | None, as_json: bool) -> None:
     """Show or set how the files of a DISTRICT (name or id) are read, from its next sync on.
 
-    A rule may change most sections or students at once: look with `rollbook sync --plan` first, as such a
-    sync is held.
+    A rule may change most sections or students at once, and such a sync is held. Look first with `rollbook
+    sync --plan`.
     """
     changed = read_choices(wanted)
     with opened(read_settings(database=database)) as store:

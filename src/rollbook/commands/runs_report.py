@@ -1,4 +1,4 @@
-"""Runs of the past: a line each, saying what became of it and why, or one's whole report."""
+"""Past runs: one line each, with the result and its reason, or one run's whole report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERBS = ("created", "updated", "deleted")
 
 
 def show_list(runs: Sequence[Run], *, as_json: bool) -> None:
-    """Print runs, a line each."""
+    """Print runs, one line each."""
     if as_json:
         show_json([brief(run) for run in runs])
         return
@@ -24,7 +24,7 @@ def show_list(runs: Sequence[Run], *, as_json: bool) -> None:
 
 
 def show_one(district: str, run: Run, *, as_json: bool) -> None:
-    """Print one run's whole report, as the run itself printed it, with the examples that it kept."""
+    """Print one run's whole report, as the run itself printed it, with its stored examples."""
     told = _whole(run)
     if as_json:
         show_json(told)
@@ -50,13 +50,13 @@ def brief(run: Run) -> dict[str, object]:
 
 
 def counts(run: Run) -> dict[str, int]:
-    """How many records of all kinds appeared, changed and vanished."""
+    """How many records of all kinds a run created, updated and deleted."""
     kinds = run.report.get("kinds", {}).values()
     return {verb: sum(counts.get(verb, 0) for counts in kinds) for verb in VERBS}
 
 
 def summary(run: Run) -> str:
-    """Why a run failed or was held; else what it did, and what is wrong with its files."""
+    """Why a run failed or was held; else what it did, and the problems of its files."""
     told = run.report
     if run.state == "failed":
         return str(told.get("message", ""))
@@ -73,7 +73,7 @@ def summary(run: Run) -> str:
 
 
 def _about(told: dict[str, Any]) -> str:
-    """What else a run is about: which sync it takes back or applies, or whose share it edits."""
+    """The subject of a run: which sync it takes back or applies, or which application's share it edits."""
     if "takes_back" in told:
         return f"took back sync {told['takes_back']['sync']}"
     if "approves" in told:
@@ -88,6 +88,6 @@ def _changes(run: Run) -> str:
 
 
 def _whole(run: Run) -> dict[str, Any]:
-    """The stored report under the run's own number and state."""
+    """The stored report, with the run's own number and state."""
     own = {"sync": run.number, "cause": run.cause, "state": run.state, "created": run.created}
     return {**run.report, **({"is_short": True} if run.is_short else {}), **own}

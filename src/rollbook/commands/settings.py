@@ -1,4 +1,4 @@
-"""`rollbook settings`: what is in force."""
+"""`rollbook settings`: the settings in force."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from rollbook.settings import PREFIX, masked
 @database_option
 @json_option
 def settings(database: str | None, as_json: bool) -> None:
-    """Print every setting that is in force, secrets masked; each is set by ROLLBOOK_ and its name in
-    capitals."""
+    """Print every setting in force, with secrets masked. Set each by ROLLBOOK_ and its name in capitals."""
     shown = masked(read_settings(database=database))
     if as_json:
         show_json(shown)

@@ -1,5 +1,4 @@
-"""Which application reads a district, and what of it: connect, share, list the shares, thaw what is
-frozen."""
+"""Which application reads a district, and what it sees: connect, share, list shares, thaw a frozen view."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import districts, views
 from rollbook.store.engine.opening import opened
 
-# Exit code of an edit that waits for a person, as for a sync that is held.
+# Exit code of an edit that waits for an operator, as for a held sync.
 HELD = 3
 
 _freeze = click.option(
@@ -43,7 +42,7 @@ _freeze = click.option(
     help="What it sees: everything (the default), nothing, or JSON as `rollbook share` takes it.",
 )
 @_freeze
-@click.option("--new-token", is_flag=True, help="End the district token there is, and print a new one.")
+@click.option("--new-token", is_flag=True, help="End the current district token, and print a new one.")
 @database_option
 @json_option
 def connect(
@@ -57,9 +56,9 @@ def connect(
 ) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
-    It sees what its scopes open and the district shares; sensitive fields only when `rollbook share
-    --sensitive` opens them, too. Connecting again prints the same token, and changes what it sees only when a
-    share is given.
+    It sees what its scopes open and the district shares. It sees sensitive fields only if `rollbook share
+    --sensitive` opens them, too. Connecting again prints the same token, and changes the share only if one is
+    given.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -94,7 +93,7 @@ def connect(
 @click.argument("application")
 @click.argument("district")
 @click.argument("shared", metavar="SHARE", required=False)
-@click.option("--history", is_flag=True, help="Only list what it saw since it was connected, oldest first.")
+@click.option("--history", is_flag=True, help="Only list its shares since it was connected, oldest first.")
 @click.option(
     "--revert",
     type=click.IntRange(1),
@@ -119,7 +118,7 @@ def connect(
     help="Whether ids of unshared people stay inside shared records, as some clients expect; default: no.",
 )
 @_freeze
-@click.option("--preview", is_flag=True, help="Only show what would enter, change and leave.")
+@click.option("--preview", is_flag=True, help="Only show which records would enter, change and leave.")
 @database_option
 @json_option
 def share(
@@ -136,8 +135,8 @@ def share(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """Set what a connected APPLICATION sees of a DISTRICT, at once and at every sync from now on. What no
-    option names stays.
+    """Set what a connected APPLICATION sees of a DISTRICT, from now on. Options that are not given keep their
+    values.
 
     SHARE is `everything`, `nothing`, or JSON: {"schools": ["0001", "Pine Elementary"]}, or {"rules":
     [{"kind": "student", "where": [["grade", "equals any of", "9", "10"]], "with": ["sections"]}]}.
@@ -163,8 +162,8 @@ def share(
 @database_option
 @json_option
 def shares(district: str, database: str | None, as_json: bool) -> None:
-    """List the applications that read a DISTRICT (name or id), with what it shares with each, and whether
-    that is frozen."""
+    """List the applications that read a DISTRICT (name or id), each with its share, and whether its view is
+    frozen."""
     with opened(read_settings(database=database)) as store:
         seen = views.by_application(store, districts.find(store, district).number)
     shown = {
@@ -201,7 +200,7 @@ def shares(district: str, database: str | None, as_json: bool) -> None:
 @click.argument("district")
 @database_option
 def disconnect(application: str, district: str, database: str | None) -> None:
-    """Cut an APPLICATION off from a DISTRICT: its district token and its people's tokens end at once."""
+    """Disconnect an APPLICATION from a DISTRICT: its district token and its user tokens there end at once."""
     with opened(read_settings(database=database)) as store:
         reader, owner = connecting.disconnect(store, application, district)
     click.echo(f"{reader.name} reads nothing of {owner.name} any more; what it has copied is still with it")
@@ -229,12 +228,13 @@ def _show_history(past: Sequence[PastShare], *, as_json: bool) -> None:
 
 
 def _fields(given: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Fields as an option names them: none given keeps what there is, `none` ends it."""
+    """Fields from an option: without the option the fields stay, `none` clears them."""
     return () if given == ("none",) else given or None
 
 
 def _tell(done: Edited, *, as_json: bool) -> None:
-    """Show what an edit did, and say aloud when it did nothing: held by a freeze, or nobody matches."""
+    """Show what an edit did, and say clearly if it had no effect: a freeze held it back, or the share matches
+    nobody."""
     report.show(done.run, as_json=as_json)
     name = done.application.name
     if not as_json and done.is_empty:
@@ -254,7 +254,7 @@ def _in_words(share: share_rules.Share) -> str:
 @database_option
 @json_option
 def thaw(application: str, district: str, database: str | None, as_json: bool) -> None:
-    """Let an APPLICATION see the present state of a DISTRICT again, after its view has frozen."""
+    """Show an APPLICATION the present state of a DISTRICT again, after its view has frozen."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         done = share_edits.thaw(store, settings, application, district)

@@ -1,4 +1,4 @@
-"""How a district's standing is shown: one shape for all commands that show it, and its words for people."""
+"""How a district's standing is shown: one form for all commands, with words for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rollbook.sync.standing import Standing, troubles
 
 
 def as_json(standing: Standing, settings: Settings) -> dict[str, object]:
-    """A district for programs: what it is, and how it stands."""
+    """A district for programs: its facts, and how it stands."""
     district, glance = standing.district, standing.glance
     pause = {"from": district.pause_start, "until": district.pause_end, "is_now": standing.state == "paused"}
     held = glance.held
@@ -35,7 +35,7 @@ def as_json(standing: Standing, settings: Settings) -> dict[str, object]:
 
 
 def sign_in_page(district: District, settings: Settings) -> str:
-    """The address of the page where the district's people sign in."""
+    """The address of the sign-in page for the district's people."""
     return f"{base_url(settings)}{PORTAL}{slug(district)}"
 
 

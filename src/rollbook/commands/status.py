@@ -1,4 +1,4 @@
-"""`rollbook status`: all districts on one screen, and an exit code for whatever watches over them."""
+"""`rollbook status`: all districts on one screen, with an exit code for monitoring."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ NAME_CHARACTERS = 40
     "--max-age",
     "hours_max",
     type=click.FloatRange(min=0),
-    help="Hours after which a last committed sync is too old.",
+    help="Hours after which the last committed sync is too old.",
 )
 @database_option
 @json_option
 @click.pass_context
 def status(context: click.Context, hours_max: float | None, database: str | None, as_json: bool) -> None:
-    """Show how all districts stand: state, last sync, problems of its files, and what somebody should look
-    at.
+    """Show how all districts stand: state, last sync, problems of its files, and what needs attention.
 
-    Exit code: 0 when all is well; 1 when a sync is held, the last files could not be used, nothing was synced
-    yet, what an application sees is frozen, or the last committed sync is older than --max-age. Rows that
-    were left out and pauses are well.
+    Exit code: 0 if nothing needs attention. 1 if a sync is held, the last files could not be used, nothing
+    was synced yet, a view is frozen, or the last committed sync is older than --max-age. Rejected rows and
+    pauses do not count.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -57,7 +56,7 @@ def _lines(found: Mapping[str, Standing], troubles: Mapping[str, list[str]]) -> 
         if each.state == "paused":
             yield f"  paused until {each.district.pause_end or 'it is resumed'}"
     ill = sum(1 for lines in troubles.values() if lines)
-    yield f"{ill} of {len(found)} districts to look at" if ill else "all is well"
+    yield f"{ill} of {len(found)} districts need attention" if ill else "all is well"
 
 
 def _row(width: int, name: str, state: str, last: str, errors: str, warnings: str) -> str:
@@ -65,7 +64,7 @@ def _row(width: int, name: str, state: str, last: str, errors: str, warnings: st
 
 
 def _last(each: Standing) -> tuple[str, str, str]:
-    """The last run that was to make the roster, and what its files had."""
+    """The last run that was meant to change the roster, and the problems of its files."""
     run = each.glance.last
     if run is None:
         return "", "", ""

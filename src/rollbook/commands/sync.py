@@ -32,11 +32,13 @@ from rollbook.sync import How, failed
 @click.option(
     "--plan", is_flag=True, help="Only show what would change, for the district and each application."
 )
-@click.option("--approve", is_flag=True, help="Apply also what would be held for looking wrong.")
+@click.option(
+    "--approve", is_flag=True, help="Apply the sync even if it would be held because it looks wrong."
+)
 @click.option(
     "--lenient",
     is_flag=True,
-    help="Ignore unknown headers with a warning this time; `rollbook rules` does so always.",
+    help="Ignore unknown headers with a warning, this time only; `rollbook rules` can always do so.",
 )
 @click.option(
     "--queue", is_flag=True, help="Let a worker do it: put a job into the queue, and return at once."
@@ -57,10 +59,11 @@ def sync(
 ) -> None:
     """Bring a DISTRICT (name or id) up to date with the SIS files in FOLDER, or in a zip file.
 
-    A bad row is left out, named and counted; the rest goes in. Files that cannot be used at all stop the sync, and
-    change nothing. A sync that would change or delete suspiciously much is held until `rollbook approve`.
+    The sync rejects bad rows, names and counts them, and takes in the rest. Files that cannot be used at all
+    stop the sync, and nothing changes. A sync that would change or delete suspiciously much is held: nothing
+    changes until `rollbook approve`.
 
-    Exit code: 0 committed, 1 stopped or refused, 3 held, with --plan what a sync would come to.
+    Exit code: 0 committed, 1 stopped or refused, 3 held; with --plan, the code that the sync would have.
     """
     settings = read_settings(database=database)
     if queue:

@@ -1,8 +1,6 @@
-"""The one guard between a terminal and texts of others: names, labels, file names and cells may hold
-sequences that steer it.
+"""Protects the terminal: names, labels, file names and cells may hold control sequences.
 
-Everything that the program prints passes here, whichever command prints it, also its errors and the lines of
-its log.
+All output of the program passes through here, from every command, with its errors and log lines.
 """
 
 from __future__ import annotations
@@ -20,14 +18,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Write letters that cannot be printed as `\\u001b`, on both outputs: in JSON that is the same text."""
+    """Write unprintable characters as `\\u001b`, on both outputs; in JSON this means the same text."""
     before = sys.stdout, sys.stderr
     ours = sys.stdout, sys.stderr = tuple(map(_over, before))
     try:
         yield
     finally:
-        # Where the reader of a pipe has gone, click has put an output of its own in the place, which stays
-        # silent.
+        # If the reader of a pipe has gone, click has set its own silent output here.
         if sys.stdout is ours[0]:
             sys.stdout.flush()
             sys.stdout = before[0]
@@ -37,7 +34,7 @@ def guarded() -> Iterator[None]:
 
 
 def _over(stream: object) -> io.TextIOWrapper:
-    """A stream that writes to another one; what is not text in the stream's encoding is marked as such."""
+    """A stream that writes to another one. Characters that its encoding lacks are escaped."""
     if not isinstance(stream, io.TextIOWrapper):
         raise TypeError(f"expected an output of text, got {stream!r}")
     stream.flush()
@@ -77,6 +74,6 @@ class _Guard(io.BufferedIOBase):
 
 
 def _escaped(letter: str) -> str:
-    """A letter as JSON writes it."""
+    """A character in JSON's notation."""
     units = letter.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

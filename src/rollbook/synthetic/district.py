@@ -147,7 +147,7 @@ class District:
         )
 
     def _section_ids(self, table: Timetable) -> list[str]:
-        """The Section_id of each class: new in each school year, and in each semester or quarter within it."""
+        """The Section_id of each class: new in each school year, semester and quarter."""
         own = [_section_id(table.school, self.now.year, planned) for planned in table.sections]
         return (
             own

@@ -1,8 +1,8 @@
 """Bad rows on purpose: every kind of problem that a row of a real SIS file has.
 
-A flaw that costs the whole row is put into a copy, written after the good row, with an id of its own where it
-needs one: so all good records stay, and nothing that refers to them falls too. A flaw that costs only a value
-is put into the row itself. No flaw here stops a file as a whole.
+If a flaw makes a sync reject the whole row, it goes into a copy after the good row, with its own id if
+needed. So all good records stay, and so do the rows that refer to them. If a flaw costs only a value, it goes
+into the row itself. No flaw here stops a whole file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Cells = dict[str, str]
 
 
 class Flaw(NamedTuple):
-    """A kind of bad row: its file, the code a sync reports it by, what is wrong, whether it needs a copy, and
-    what it changes.
+    """A kind of bad row: its file, its problem code in a sync, a title, whether it needs a copy, and the
+    change.
 
-    `change` takes the good cells by column and a number that no other bad row of the file has. `needs` is a
+    `change` takes the good cells by column, and a number that no other bad row of the file has. `needs` is a
     column that must be filled in the good row, or `SINGLE_ROW` or `LATER_ROW`.
     """
 
@@ -34,14 +34,14 @@ class Flaw(NamedTuple):
     needs: str = ""
 
 
-# A pupil with several contacts has several rows: the first counts, and a later one that differs is a flaw of
+# A student with several contacts has several rows. The first counts; a later row that differs is a flaw of
 # its own.
 SINGLE_ROW = "single row"
 LATER_ROW = "later row"
 
 
 def _set(**cells: str) -> Callable[[Cells, int], Cells]:
-    """Change to these cells; `{}` stands for the number of the bad row."""
+    """A change to these cells; `{}` stands for the number of the bad row."""
     return lambda _good, number: {column: cell.format(number) for column, cell in cells.items()}
 
 
@@ -62,7 +62,7 @@ NEW_ADMIN = {"Admin_id": "X{}", "Admin_email": "x{}@example.org"}
 NO_CONTACT = {column: "" for column in COLUMNS["students.csv"] if column.startswith("Contact_")}
 NO_SCHOOL = {"School_id": "NO-SUCH-SCHOOL"}
 
-# Spellings that the specification does not have and a sync reads all the same, without a word.
+# Spellings that are not in the specification, and that a sync reads without a warning.
 OTHER_SPELLING = "other-spelling"
 
 FLAWS: tuple[Flaw, ...] = (
@@ -274,12 +274,13 @@ FLAWS: tuple[Flaw, ...] = (
 
 
 class Spoiler:
-    """Makes a share of one file's rows bad, taking the file's flaws in turn; `found` counts them by code.
+    """Makes a share of one file's rows bad, with each of the file's flaws in turn. `found` counts the bad
+    rows by code.
 
     Args:
         file: the name of the file.
-        share: of the good rows, 0..1; bad rows lie evenly among them.
-        seed: where the first one lies.
+        share: of the good rows, 0..1; bad rows are spread evenly.
+        seed: where the first bad row is.
     """
 
     def __init__(self, file: str, share: float, seed: int) -> None:
@@ -290,7 +291,7 @@ class Spoiler:
         self._waiting = deque(flaw for flaw in FLAWS if flaw.file == file)
 
     def spoiled(self, rows: Sequence[Row]) -> Iterator[Row]:
-        """The rows with the bad ones among them; the rows of one pupil must come together."""
+        """The rows, with the bad ones among them. The rows of one student must be consecutive."""
         for place, row in enumerate(rows):
             self._debt += self._share
             if self._debt < 1:
@@ -304,7 +305,7 @@ class Spoiler:
         flaw = next(
             flaw for flaw in self._waiting if not flaw.needs or flaw.needs == group or good.get(flaw.needs)
         )
-        # One that did not fit stays in front, so that none is passed over for long.
+        # A flaw that did not fit stays in front, so none is skipped for long.
         self._waiting.remove(flaw)
         self._waiting.append(flaw)
         bad = tuple((good | flaw.change(good, self.found.total() + 1)).values())
@@ -313,7 +314,7 @@ class Spoiler:
 
 
 def _place_in_group(rows: Sequence[Row], place: int) -> str:
-    """Whether neighbours have the same first two cells, the school and the id."""
+    """Where a row stands among rows with the same first two cells, the school and the id."""
     key = rows[place][:2]
     if place and rows[place - 1][:2] == key:
         return LATER_ROW

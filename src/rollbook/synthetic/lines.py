@@ -1,4 +1,4 @@
-"""The eight files and their columns, in Clever's spelling, and how a row becomes a line."""
+"""The eight files and their columns, in Clever's spelling, and the line of a row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rollbook.synthetic import rows
 
-# Words that are not simply written with one capital letter in front.
+# Words that are not written with just one capital letter in front.
 SPELLINGS = MappingProxyType({"dob": "DOB", "iep_status": "IEP_status"})
 
 _ROWS: dict[str, tuple[str, ...]] = {
@@ -23,11 +23,12 @@ _ROWS: dict[str, tuple[str, ...]] = {
 
 
 def header(field: str) -> str:
-    """The column of a field: `school_id` is `School_id`, `last_name` `Last_name`, `ext_room` `ext.room`."""
+    """The column name of a field: `school_id` is `School_id`, `last_name` is `Last_name`, `ext_room` is
+    `ext.room`."""
     if field.startswith("ext_"):
         return f"ext.{field[4:]}"
     spelled = SPELLINGS.get(field, field.capitalize())
-    # Clever writes the two parts of a few names with capitals each.
+    # In a few names, Clever writes both parts with capitals.
     return {"Hispanic_latino": "Hispanic_Latino"}.get(spelled, spelled)
 
 
@@ -45,7 +46,7 @@ def line(cells: Sequence[str]) -> str:
 
 
 def student_rows(students: Iterable[rows.Student]) -> Iterator[tuple[str, ...]]:
-    """The rows of students.csv: one for each contact of a pupil, one without where there is none."""
+    """The rows of students.csv: one for each contact of a student, or one if the student has no contact."""
     for student in students:
         pupil = student[:-1]
         for contact in student.contacts or (rows.NO_CONTACT,):

@@ -1,7 +1,8 @@
-"""Given names and surnames in many scripts, with the letters each is written in inside an address.
+"""Given names and surnames in many scripts, with their letters inside an address.
 
-The lists were put together for this project from common names; no person is meant. Text that is not Latin is
-written `native=latin`, so that an email address can be made of it; accents are taken off Latin text by rule.
+The lists were made for this project from common names; they mean no real person. A name in another script is
+written `native=latin`, because an email address needs Latin letters. Accents are removed from Latin names by
+rule.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-# Letters that Unicode does not take apart into a plain letter and an accent.
+# Letters that Unicode does not split into a plain letter and an accent.
 PLAIN_LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
 class Name(NamedTuple):
-    """A name as it is written, and in the letters a-z only."""
+    """A name as it is written, and in the letters a to z only."""
 
     text: str
     latin: str
 
 
 class Culture(NamedTuple):
-    """Where a family's names come from, and what usually goes with them; a share is 0..1."""
+    """The origin of a family's names, and what usually goes with them; a share is 0..1."""
 
     code: str
     slots: int
@@ -330,9 +331,9 @@ def cultures() -> tuple[Culture, ...]:
 
 @cache
 def wheel() -> tuple[Culture, ...]:
-    """128 places, dealt out so that each run of a few dozen places holds most cultures."""
+    """128 places, dealt so that every few dozen places hold most cultures."""
     dealt = [culture for culture in cultures() for _ in range(culture.slots)]
-    # 75 has no common factor with 128, so that each place is taken exactly once.
+    # 75 and 128 have no common factor, so each place is taken exactly once.
     return tuple(dealt[(place * 75) % len(dealt)] for place in range(len(dealt)))
 
 
@@ -346,7 +347,7 @@ def _name(word: str) -> Name:
 
 
 def _words(listed: str) -> tuple[str, ...]:
-    """The words of a list, each as often as it says: `W*3 B ` is three W, one B and an empty text."""
+    """The words of a list, each repeated by its weight: `W*3 B ` is three W, one B and an empty text."""
     return tuple(
         word
         for entry in listed.split(" ")

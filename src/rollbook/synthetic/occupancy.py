@@ -1,8 +1,8 @@
-"""Who sits in a seat, and who holds a position, on a given day.
+"""Who has a seat, and who holds a position, on a given day.
 
-People come and go by draws: each family, pupil and employee has, for each school year, one hash that says
-what befalls them in it and on which school day. So the roster of any day is computed from the day alone. A
-draw of a day after the last one of the year (a "summer" change) takes effect with the rollover.
+Draws decide who comes and goes. For each school year, one hash of each family, student and employee says what
+happens to them, and on which school day. So the roster of any day is computed from the day alone. A change
+drawn for a day after the year's last one (a "summer" change) takes effect with the rollover.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from rollbook.synthetic.courses import KINDERGARTEN
 from rollbook.synthetic.days import Today
 from rollbook.synthetic.seating import Layout, school_of
 
-# Of 256 days to draw from, 180 are school days, and the rest is the summer: a share of 256 in 1024 is 0.1 % a
-# school day.
+# A draw picks one of 256 days: 180 are school days, the rest is summer. A share of 256 in 1024 is about 0.1 %
+# a school day.
 DRAWS = 1024
 FAMILY_LEAVES = 256
 FAMILY_MOVES = 90
@@ -32,7 +32,7 @@ SIBLING_SHARE = 140  # of 256
 NO_SECTIONS_MODULUS = 97
 NEVER = 1 << 30
 
-# Which draw a key is for; any numbers that differ.
+# Which draw a key is for: any numbers that differ.
 _FAMILY, _OWN, _JOINED, _PUPIL, _EMPLOYEE, _SECTION = range(21, 27)
 
 
@@ -44,9 +44,11 @@ class Seat(NamedTuple):
 
 
 class Occupant(NamedTuple):
-    """The pupil in a seat: numbers are unique in the district for good, keys seed what is drawn about them.
+    """The student in a seat. Numbers are unique in the district for all time; keys seed the draws about the
+    student.
 
-    `moved_to` is the index of the school the family moved to, or -1 for the school the seat leads to.
+    `moved_to` is the index of the school that the family moved to, or -1 for the school that the seat leads
+    to.
     """
 
     seat: Seat
@@ -66,7 +68,7 @@ class Occupant(NamedTuple):
 
 
 class Employee(NamedTuple):
-    """Who holds a position: `number` is unique in the district for good."""
+    """Who holds a position. `number` is unique in the district for all time."""
 
     number: int
     key: int
@@ -85,10 +87,10 @@ NEW_DISTRICT = _History(-1, False, 0, -1, 0)
 
 
 def occupant(plan: Layout, seat: Seat, now: Today) -> Occupant | None:
-    """The pupil in a seat, or None in the few days between one who left and the next."""
+    """The student in a seat, or None in the few days between one who left and the next."""
     cohort, number = seat
     joined = chance.key(plan.seed, _JOINED, cohort, number) & 255 < SIBLING_SHARE
-    # Four cohorts in a row are brothers and sisters, where they have joined in.
+    # Four cohorts in a row are siblings, if they have joined.
     block = cohort >> 2 if joined else cohort
     first_year = 4 * block - 1 if joined else cohort - 1
     key = chance.key(plan.seed, _FAMILY, block, number, joined)
@@ -132,12 +134,12 @@ def employee(plan: Layout, position: int, now: Today) -> Employee:
 
 
 def has_no_sections(plan: Layout, seat: Seat) -> bool:
-    """Whether the pupil of a seat is taught at home; about one in a hundred is."""
+    """Whether the student of a seat is taught at home; about one in a hundred is."""
     return (seat.number * 7 + seat.cohort + plan.seed) % NO_SECTIONS_MODULUS == 3
 
 
 class SectionChanges(NamedTuple):
-    """What has befallen a section this year."""
+    """What has happened to a section this year."""
 
     co_teacher: bool
     room: bool
@@ -153,7 +155,7 @@ def section_changes(seed: int, section: int, now: Today) -> SectionChanges:
 
 
 def _family_history(key: int, first_year: int, now: Today) -> _History:
-    """What befell the families of a seat since the district began, or since the eldest child came to
+    """What has happened to the families of a seat since the district began, or since the eldest child came to
     school."""
     since, away, addresses, last_move, changes = NEW_DISTRICT
     for year in range(max(0, first_year), now.year + 1):
@@ -172,7 +174,7 @@ def _family_history(key: int, first_year: int, now: Today) -> _History:
 
 
 def _pupil_changes(key: int, since: int, now: Today) -> tuple[int, int, int]:
-    """How often the email changed, the slot of a new schedule or -1, and by how much the grade is wrong."""
+    """How often the email changed, the slot of a new schedule or -1, and how far the grade is wrong."""
     emails, draws = 0, 0
     for year in range(since, now.year + 1):
         draws = chance.key(key, year)
@@ -185,7 +187,7 @@ def _pupil_changes(key: int, since: int, now: Today) -> tuple[int, int, int]:
 
 
 def _moved_to(plan: Layout, key: int, seat: Seat, history: _History, now: Today) -> int:
-    """The school a family's last move has led this child to, if the child was in the same level of schools
+    """The school that a family's last move led this child to, if the child was in the same level of schools
     then."""
     grade = now.year - seat.cohort
     if history.last_move < 0 or grade < KINDERGARTEN:
@@ -199,10 +201,10 @@ def _moved_to(plan: Layout, key: int, seat: Seat, history: _History, now: Today)
 
 
 def _limit(year: int, now: Today) -> int:
-    """The last day to draw that has come by now: all of them in a year gone by, the summer included."""
+    """The last day to draw that has passed by now; for past years all days, with the summer."""
     return now.step if year == now.year else 256
 
 
 def _step(draws: int, share: int) -> int:
-    """The day from 1 to 256 that 18 bits put a change on, or never; `share` of 1024 have one."""
+    """The day from 1 to 256 on which 18 bits put a change, or never; `share` of 1024 have one."""
     return 1 + (draws >> 10 & 255) if draws & 1023 < share else NEVER

@@ -1,5 +1,7 @@
-"""What is drawn about people: names, birthdays, addresses, contacts, programs; all from the keys in
-`occupancy`."""
+"""Draws about people: names, birthdays, addresses, contacts, programs.
+
+All follow from the keys in `occupancy`.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ DISABILITIES = (
     ("other", "Other"),
 )
 
-# A row of a family's contacts: relationship, type and the names it is drawn from (girls' or boys'), in order
-# of calling. Any words are right here: files mix the API's words with those of the enrolment form.
+# A row of a family's contacts, in order of calling: relationship, type, and the names to draw from (girls' or
+# boys'). Any words may stand here: real files mix the API's words with those of enrolment forms.
 CONTACT_ROWS = (
     ("Mother", "Primary", True),
     ("Parent", "Parent/Guardian", True),
@@ -49,7 +51,7 @@ CONTACT_ROWS = (
     ("Other", "Other", True),
 )
 FIRST_CONTACTS, SECOND_CONTACTS, LATER_CONTACTS = CONTACT_ROWS[:2], CONTACT_ROWS[2:4], CONTACT_ROWS[4:]
-# The file specification asks for 10 or 11 digits; `flaws` has what people type.
+# The file specification asks for 10 or 11 digits; `flaws` has the forms that people type.
 PHONE_STYLES = ("{}555{}",) * 9 + ("1{}555{}",)
 PHONE_TYPES = ("Cell", "Cell", "Cell", "Home", "Home", "Work", "")
 MEALS = ("F", "F", "F", "R", "N", "N", "N", "N", "N", "")
@@ -66,7 +68,7 @@ class Surroundings(NamedTuple):
 
 
 class Family(NamedTuple):
-    """What brothers and sisters share."""
+    """What siblings share."""
 
     culture: Culture
     surname: Name
@@ -92,7 +94,7 @@ class Names(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """What a school does for a child beyond the lessons."""
+    """The programs of a child besides the lessons."""
 
     is_learner_of_english: bool
     has_iep: bool
@@ -103,7 +105,7 @@ class Programs(NamedTuple):
 
 
 class Person(NamedTuple):
-    """The name of a grown-up and what is made of it."""
+    """The name of an adult, and the address made from it."""
 
     title: str
     first: Name
@@ -126,7 +128,7 @@ def surroundings(plan: Layout) -> Surroundings:
 
 
 class People:
-    """Draws people of one district; the same keys give the same people in any order of asking."""
+    """Draws the people of one district; the same keys give the same people, in any order of calls."""
 
     def __init__(self, plan: Layout) -> None:
         self.plan = plan
@@ -135,7 +137,7 @@ class People:
         self._wheel = wheel()
 
     def student(self, who: Occupant, grade: int, school_id: str) -> Student:
-        """The row of a pupil who is in a grade of a school."""
+        """The row of a student in a grade of a school."""
         family = self._family(who)
         self._rng.seed(who.key)
         draw = self._rng.random
@@ -144,8 +146,7 @@ class People:
         number = chance.scrambled(who.number, 10**9, self.plan.seed)
         local = f"{names.first.latin}.{names.last.latin}"
         average = 4 - 2.2 * draw() * draw()
-        # All draws are made for every pupil, so that nothing but the grade's own columns changes with the
-        # grade.
+        # All draws are made for each student, so that a new grade changes only the grade's own columns.
         birthday, state, email, username, word, digits, honors, bus, locker = [draw() for _ in range(9)]
         return Student(
             school_id,
@@ -194,11 +195,11 @@ class People:
         return self.student_id_of(who.number)
 
     def student_id_of(self, number: int) -> str:
-        """The Student_id of the pupil of a number."""
+        """The Student_id for a student's number."""
         return f"{chance.scrambled(number, 10**9, self.plan.seed):09d}"
 
     def person(self, who: Employee, *, always_mail: bool = False) -> Person:
-        """The name and address of a grown-up who holds a position."""
+        """The name and address of an adult in a position."""
         self._rng.seed(who.key)
         draw = self._rng.random
         culture = self._wheel[chance.mix(who.key) & 127]
@@ -219,7 +220,7 @@ class People:
         )
 
     def teacher(self, who: Employee, school_id: str, *, always_mail: bool) -> Teacher:
-        """The row of a teacher whose home is a school."""
+        """The row of a teacher with this home school."""
         person = self.person(who, always_mail=always_mail)
         draw = self._rng.random
         number = chance.scrambled(who.number, 10**9, self.plan.seed)
@@ -239,7 +240,7 @@ class People:
         )
 
     def teacher_id(self, who: Employee) -> str:
-        """The Teacher_id alone, for sections that name a teacher of another school."""
+        """The Teacher_id alone, for sections with a teacher from another school."""
         return f"T{chance.scrambled(who.number, 10**9, self.plan.seed):09d}"
 
     def address(self, key: int) -> tuple[str, str, str]:
@@ -248,7 +249,7 @@ class People:
         return self._address(rng.random(), rng.random(), rng.random())
 
     def phone(self, first: float, second: float, style: float) -> str:
-        """A phone number that is kept free for fiction."""
+        """A phone number from the range that is reserved for fiction."""
         line = f"{100 + int(second * 100):04d}"
         return _pick(PHONE_STYLES, style).format(_pick(self.around.area_codes, first), line)
 
@@ -288,7 +289,7 @@ class People:
     def _contacts(
         self, who: Occupant, culture: Culture, surname: Name, how_many: float
     ) -> tuple[Contact, ...]:
-        """0 to 4 contacts, two of them most often."""
+        """Up to 4 contacts, most often two."""
         draw = self._rng.random
         count = (
             0
@@ -301,12 +302,12 @@ class People:
             if how_many < 0.92
             else 4
         )
-        # Every other change of some families is that somebody more, or no more, is called.
+        # In some families, every second change adds or removes a contact.
         count += who.contact_changes % 2 if who.family_key & 3 == 0 and count < 4 else 0
         rows = [_pick(FIRST_CONTACTS, draw()), _pick(SECOND_CONTACTS, draw())]
         later = int(draw() * len(LATER_CONTACTS))
         rows += [LATER_CONTACTS[later], LATER_CONTACTS[later - 1]]
-        # Some families were typed in by hand and have no ids: there the name and email are all there is.
+        # Some families were typed in by hand and have no ids: only their names and emails identify them.
         has_ids = draw() < 0.78
         return tuple(
             self._contact(who, culture, surname, has_ids, place, rows[place]) for place in range(count)
@@ -328,7 +329,7 @@ class People:
         index = who.family_number * 4 + place
         email = f"{first.latin}.{last.latin}{chance.base36(index)}@{CONTACT_DOMAIN}" if draw() < 0.85 else ""
         has_phone, area, line, style, phone_type = draw() < 0.93, draw(), draw(), draw(), draw()
-        # A changed phone is the next number but twenty-nine; only the first contact's changes.
+        # A changed phone is 29 numbers further on; only the first contact's phone changes.
         line = (line + 0.29 * who.contact_changes) % 1 if place == 0 else line
         return Contact(
             relationship,
@@ -341,8 +342,7 @@ class People:
         )
 
     def _culture(self, first: int, second: int, third: int) -> Culture:
-        # Neighbouring seats and cohorts are dealt different places, so that a small district has many scripts
-        # too.
+        # Neighbouring seats and cohorts get different places, so that a small district has many scripts, too.
         return self._wheel[(first * 37 + second * 53 + third * 29 + self.plan.seed) & 127]
 
     def _address(self, house: float, street: float, town: float) -> tuple[str, str, str]:
@@ -368,8 +368,10 @@ def _yes_no(claim: bool) -> str:
 
 
 def _birthday(school_year: int, day: float, odd: float) -> str:
-    """`MM/DD/YYYY` of a child who is five on 1 September of the kindergarten year; three in a hundred are a
-    year off."""
+    """`MM/DD/YYYY` of a child who is five on 1 September of the kindergarten year.
+
+    Three in a hundred are a year off.
+    """
     off = -1 if odd < 0.02 else 1 if odd > 0.99 else 0
     latest = FIRST_DAY.replace(year=school_year - 5 + off, month=9, day=1)
     return (latest - timedelta(days=int(day * 365))).strftime("%m/%d/%Y")

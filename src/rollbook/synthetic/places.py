@@ -77,7 +77,7 @@ TOWNS = (
 
 STATES = ("CO", "GA", "IL", "MI", "MN", "NM", "OH", "OR", "PA", "TX", "VA", "WA")
 
-# Only the exchange 555-01xx is kept free for fiction; the area code in front of it may be any.
+# Only the exchange 555-01xx is reserved for fiction; any area code may stand before it.
 AREA_CODES = ("212", "303", "312", "404", "503", "612", "713", "206")
 
 SCHOOL_NAMES = (
@@ -178,7 +178,8 @@ PASSWORD_WORDS = (
 
 
 def school_name(number: int, suffix: str) -> str:
-    """The name of the `number`th school of a level, different for each number: `Pine Elementary School`."""
+    """The name of the `number`th school of a level, such as `Pine Elementary School`; each number gives
+    another name."""
     turn, place = divmod(number, len(SCHOOL_NAMES))
     again, side = divmod(turn, len(SIDES))
     serial = f" {again + 1}" if again else ""

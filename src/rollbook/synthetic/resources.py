@@ -1,4 +1,4 @@
-"""Learning resources, each mapped to the courses it is made for."""
+"""Learning resources, each mapped to the courses that it is made for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rollbook.synthetic.rows import Resource
 
 
 class Shelf(NamedTuple):
-    """A resource: its title, for whom it is, and how the numbers of its courses begin."""
+    """A resource: its title, its users, and the first characters of its courses' numbers."""
 
     title: str
     roles: str
@@ -29,7 +29,7 @@ SHELVES = (
 
 
 def resources(courses: Iterable[tuple[str, str]]) -> list[Resource]:
-    """The rows of resources.csv for the (name, number) of the courses that a district has."""
+    """The rows of resources.csv for a district's courses, given as (name, number)."""
     sorted_courses = sorted(set(courses), key=lambda course: (course[1], course[0]))
     return [
         Resource(f"RES-{place:03d}", shelf.title, shelf.roles, name, number)

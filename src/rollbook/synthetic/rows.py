@@ -1,7 +1,7 @@
-"""The rows of an invented district as plain values, one named tuple for each kind of row.
+"""The rows of an invented district as plain values, with one named tuple for each kind of row.
 
-The field names are Clever's column names in small letters; `ext_` stands for `ext.`. All values are texts, as
-a file has them. A writer of another format reads the same values.
+The field names are Clever's column names in lower case; `ext_` stands for `ext.`. All values are text, as in
+a file. A writer of another format reads the same values.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NO_CONTACT = Contact("", "", "", "", "", "", "")
 
 
 class Student(NamedTuple):
-    """A pupil once, with all contacts; a file repeats the row for each contact."""
+    """A student once, with all contacts; a file repeats the row for each contact."""
 
     school_id: str
     student_id: str
@@ -126,7 +126,7 @@ class Enrollment(NamedTuple):
 
 
 class Staff(NamedTuple):
-    """One school of a member of staff; somebody at several schools has several rows."""
+    """One school of a staff member; a person at several schools has several rows."""
 
     school_id: str
     staff_id: str
@@ -142,7 +142,7 @@ class Staff(NamedTuple):
 
 
 class Administrator(NamedTuple):
-    """One role of an administrator; somebody with several roles has several rows."""
+    """One role of an administrator; a person with several roles has several rows."""
 
     admin_id: str
     admin_email: str
@@ -153,7 +153,7 @@ class Administrator(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """One course that a resource is mapped to."""
+    """One course of a resource."""
 
     resource_id: str
     title: str
@@ -163,7 +163,7 @@ class Resource(NamedTuple):
 
 
 class SchoolRoster(NamedTuple):
-    """All rows that belong to one school."""
+    """All rows of one school."""
 
     school: School
     students: list[Student]

@@ -1,8 +1,7 @@
-"""Named things that happen to a district: each changes one day's files in exactly one described way.
+"""Named changes of a district: each changes one day's files in exactly one described way.
 
-A plain name is about the same person on every day of twelve years. `name@31` began on day 31 and goes on: it
-is about somebody who was there on that day, and stays about this person for good, so that a story can go on
-from it.
+A plain name is about the same person on every day of twelve years. `name@31` began on day 31 and continues.
+It is about a person who was there on that day, and always about this person, so that a story can build on it.
 """
 
 from __future__ import annotations
@@ -17,18 +16,17 @@ from rollbook.synthetic.days import STEPS_PER_YEAR, YEARS_MAX, Today, today
 from rollbook.synthetic.occupancy import Occupant, Seat, has_no_sections, occupant
 from rollbook.synthetic.seating import Layout, School, cohort_size
 
-# Twelve school years after kindergarten a pupil is gone; then the plain scenarios are about somebody else.
+# After twelve school years a student is gone; then the plain scenarios are about another student.
 YEARS_AT_SCHOOL = 12
 SEATS_SEARCHED = 200
-# Whom a scenario that began on a day is about: a pupil of kindergarten to this grade, who has years of school
-# ahead.
+# A scenario that began on a day picks a student of kindergarten up to this grade, with years of school ahead.
 GRADE_MAX = 3
-_CHOICE = 61  # which draw a key is for; see occupancy
+_CHOICE = 61  # Which draw a key is for; see occupancy.
 
 
 @dataclass(frozen=True)
 class Edits:
-    """What the scenarios change; nothing, as it stands. Pupils are meant by their seat and their number."""
+    """What the scenarios change; by default nothing. A student is given by seat and number."""
 
     absent: Mapping[int, Seat] = field(default_factory=dict)
     moved: Mapping[int, Seat] = field(default_factory=dict)
@@ -44,7 +42,7 @@ class Edits:
 
 @dataclass(frozen=True)
 class Began:
-    """A scenario as it was named, and the day on which it began; None for a plain name."""
+    """A scenario by its name as given, and the day on which it began; None for a plain name."""
 
     name: str
     day: int | None
@@ -63,10 +61,10 @@ class Scenario:
 
 
 def edits(names: Iterable[str], plan: Layout, now: Today) -> Edits:
-    """The edits of all scenarios named, `name` or `name@day`.
+    """The edits of all named scenarios, `name` or `name@day`.
 
     Raises:
-        Refused: there is no scenario of that name; the message lists those there are.
+        Refused: a scenario is unknown; the message lists the known ones.
     """
     made = Edits()
     for named in names:
@@ -80,9 +78,9 @@ def edits(names: Iterable[str], plan: Layout, now: Today) -> Edits:
 
 
 def settled_seat(plan: Layout, now: Today, skip: int = 0) -> Seat:
-    """A seat whose pupil stays longest, from kindergarten on: the same one on every day of twelve years.
+    """The seat whose student stays longest, from kindergarten on: the same seat on every day of twelve years.
 
-    The `skip`th best, so that two scenarios are not about one pupil.
+    `skip` picks the next best ones, so that two scenarios are not about one student.
     """
     cohort = now.year // YEARS_AT_SCHOOL * YEARS_AT_SCHOOL
     seats = [Seat(cohort, number) for number in range(min(cohort_size(plan, cohort), SEATS_SEARCHED))]
@@ -92,8 +90,7 @@ def settled_seat(plan: Layout, now: Today, skip: int = 0) -> Seat:
 
 
 def other_school(plan: Layout, home: School) -> School:
-    """A school of the same grades, or where there is none, the one for the next grades, else for those
-    before."""
+    """A school with the same grades; else one for the next grades, else one for the grades before."""
     level = plan.levels[home.level]
     if len(level) > 1:
         return level[(home.place + 1) % len(level)]
@@ -101,7 +98,7 @@ def other_school(plan: Layout, home: School) -> School:
 
 
 def _years_settled(plan: Layout, seat: Seat) -> int:
-    """How many years the pupil of a kindergarten seat stays, and stays at the schools the seat leads to."""
+    """How many years the student of a kindergarten seat stays in the district and at the seat's schools."""
     first = _at_end_of(plan, seat, seat.cohort)
     for years in range(1, YEARS_AT_SCHOOL + 1):
         who = _at_end_of(plan, seat, seat.cohort + years)
@@ -115,14 +112,14 @@ def _at_end_of(plan: Layout, seat: Seat, year: int) -> Occupant | None:
 
 
 def _chosen(made: Edits, plan: Layout, day: int) -> Occupant | None:
-    """A pupil who was there on the day a scenario began, and stays at home for at least the year after."""
+    """A student who was there when a scenario began, and whose family does not move for at least a year."""
     taken = {*made.about.values()}
     settled = [who for who in _young(plan, day) if who.number not in taken]
     return settled[chance.key(plan.seed, _CHOICE, day) % len(settled)] if settled else None
 
 
 def _young(plan: Layout, day: int) -> Iterator[Occupant]:
-    """The settled pupils of the first grades on a day, and the day before."""
+    """The settled students of the first grades, who were there on a day and on the day before."""
     now, before = today(day), today(max(0, day - 1))
     for cohort in range(now.year - GRADE_MAX, now.year + 1):
         for number in range(min(cohort_size(plan, cohort), SEATS_SEARCHED)):
@@ -140,7 +137,7 @@ def _is_settled(who: Occupant, found: list[Occupant | None]) -> bool:
 
 
 def _pupil(made: Edits, plan: Layout, now: Today, began: Began, skip: int = 0) -> Occupant | None:
-    """The pupil whom a scenario is about, if there is one today."""
+    """The student in a scenario; None if there is none today."""
     if began.day is not None:
         return _chosen(made, plan, began.day)
     return occupant(plan, settled_seat(plan, now, skip), now)
@@ -165,7 +162,7 @@ def _student_changes_school(made: Edits, plan: Layout, now: Today, began: Began)
 
 
 def _section_ids_reused(made: Edits, _: Layout, now: Today, began: Began) -> Edits:
-    # Begun twice, the ids are those of the first time: they are in use, and go on being reused.
+    # If the scenario began twice, the first ids stay in use.
     if made.reused_year is not None:
         return made
     return replace(made, reused_year=max(0, began.when(now).year - 1))

@@ -1,10 +1,9 @@
-"""Which schools a district of so many pupils has, and which seats of each year's cohort belong to each
-school.
+"""Which schools a district of a given size has, and which seats of each cohort belong to each school.
 
-A cohort is all pupils who start kindergarten in one school year; cohort 0 starts on day 0. It has numbered
-seats. A seat has its place in one elementary, one middle and one high school, so that a pupil's way through
-the schools needs no memory. Thirteen cohorts at a time, and some pre-kindergarteners, make up exactly the
-number of pupils asked for.
+A cohort is all students who start kindergarten in one school year; cohort 0 starts on day 0. Its seats are
+numbered. A seat belongs to one elementary, one middle and one high school, so a student's way through the
+schools needs no memory. Thirteen consecutive cohorts, and some pre-kindergarteners, add up to exactly the
+number of students asked for.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ PREK_SHARE = 0.022
 
 
 class Level(NamedTuple):
-    """A kind of school: its grades, how its schools are called, and how many pupils one has in a small and a
-    big district."""
+    """A level of schools: their grades, their names, and their size in a small and a big district."""
 
     low: int
     high: int
@@ -36,7 +34,7 @@ class Level(NamedTuple):
 
 
 class School(NamedTuple):
-    """One school: `number` in the district from 0, `place` in its level, and its seats, from `first` up to
+    """One school: `number` in the district from 0, `place` in its level, and its seats from `first` up to
     `end`."""
 
     number: int
@@ -51,7 +49,7 @@ class School(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A whole district on paper, the same on every day."""
+    """The plan of a whole district, the same on every day."""
 
     students: int
     seed: int
@@ -94,13 +92,13 @@ def cohort_size(plan: Layout, cohort: int) -> int:
 
 
 def seats_of(plan: Layout, school: School, grade: int, year: int) -> range:
-    """The seats of a grade of a school in a school year, in the cohort `year - grade`."""
+    """The seats of a school's grade in a school year, in the cohort `year - grade`."""
     last = plan.prek_seats if grade == PREK else cohort_size(plan, year - grade)
     return range(school.first, max(school.first, min(school.end, last)))
 
 
 def school_of(plan: Layout, seat: int, grade: int) -> School:
-    """The school a seat leads to in a grade."""
+    """The school that a seat leads to in a grade."""
     for level in plan.levels:
         if level[0].high >= grade:
             return level[bisect_right(level, seat, key=lambda school: school.end)]
@@ -134,8 +132,10 @@ def _schools(
 
 
 def _ends(rng: random.Random, count: int, seats: int) -> list[int]:
-    """Where each school's seats end; sizes differ by about a third either way, the last takes the wider
-    cohorts' seat."""
+    """Where each school's seats end.
+
+    Sizes differ by up to about a third; the last school takes the wider cohorts' seat.
+    """
     weights = [0.65 + 0.7 * rng.random() for _ in range(count)]
     total, so_far = sum(weights), 0.0
     ends: list[int] = []

@@ -1,8 +1,8 @@
-"""What can happen next to a demo's district: so many days, the next term, the next school year, or a
-scenario, night by night.
+"""What can happen next to a demo's district, night by night: some days pass, a term or a school year begins,
+or a scenario happens.
 
-A story is a row of nights on which files arrive. It is told from any day, and leaves a district that goes on
-from there.
+A story is a row of nights on which files arrive. It can be told from any day, and the district can go on from
+its end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rollbook.synthetic.scenarios import SCENARIOS
 
 @dataclass(frozen=True)
 class Night:
-    """One night's files: on which day from the day before it, and the scenarios in them.
+    """One night's files: their day, given the day before, and their scenarios.
 
-    `begins` go on from then on, `only` are of this one night. `is_trusted`: the sync is taken in however much
-    it changes, as a district does that knows its year is over; otherwise it may be held.
+    `begins` continue from then on; `only` are for this night. `is_trusted`: the sync is committed even if it
+    changes very much, as when a district knows that its year is over. Otherwise it may be held.
     """
 
     day_after: Callable[[int], int]
@@ -30,13 +30,13 @@ class Night:
     is_trusted: bool = True
 
     def scenarios(self, day: int) -> tuple[str, ...]:
-        """The scenarios that are in these files and were not in the last ones, for a night on that day."""
+        """The scenarios that are new in the files of a night on that day."""
         return tuple(f"{name}@{day}" for name in (*self.begins, *self.only))
 
 
 @dataclass(frozen=True)
 class Story:
-    """A title, what happens in a sentence or two, and the nights."""
+    """A title, a sentence or two on what happens, and the nights."""
 
     title: str
     description: str
@@ -44,7 +44,7 @@ class Story:
 
 
 def later(days_on: int) -> Callable[[int], int]:
-    """So many days on."""
+    """A function that adds a number of days."""
     return lambda day: day + days_on
 
 
@@ -52,7 +52,7 @@ def story(name: str) -> Story:
     """The story of a name, or of a number of days.
 
     Raises:
-        BadSetting: the name is no story's; the message lists those there are.
+        BadSetting: no story has the name; the message lists the stories.
     """
     if name.isascii() and name.isdigit() and int(name) > 0:
         many = int(name)
@@ -70,7 +70,7 @@ def _of_scenario(name: str, description: str, *nights: Night) -> Story:
 
 _NEXT_NIGHT = later(1)
 
-# Those that only turn the calendar's pages.
+# Stories in which only time passes.
 CALENDAR: Mapping[str, Story] = MappingProxyType(
     {
         "term": Story(
@@ -92,7 +92,7 @@ CALENDAR: Mapping[str, Story] = MappingProxyType(
     }
 )
 
-# Those in which something happens.
+# Stories in which something happens.
 HAPPENINGS: Mapping[str, Story] = MappingProxyType(
     {
         "student-changes-school": _of_scenario(

@@ -1,9 +1,8 @@
-"""The classes of one school in one school year, and which of them a seat goes to.
+"""The classes of one school in one school year, and the classes of each seat.
 
-Classes follow from seats alone, never from who sits there: when a pupil leaves, nobody else changes class.
-The seats of a grade are dealt to `classes` of at most 30. Classes of the same residue share their periods,
-and in each slot their pupils are dealt anew among them, so that a pupil has other neighbours in mathematics
-than in English.
+Classes follow from seats, never from the students in them: when a student leaves, nobody else changes class.
+The seats of a grade are dealt to classes of at most 30. Classes with the same residue share their periods. In
+each slot their students are dealt anew, so a student has other neighbours in mathematics than in English.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ POOL_SIZE_MIN = 12
 SECTIONS_PER_TEACHER = 11 / 2
 POSITIONS_PER_DEPARTMENT = 512
 HOMEROOMS_MAX = 64  # of one pool
-# In every third school, the teacher of the school before comes over for one class of this department.
+# In every third school, a teacher of the school before comes for one class of this department.
 SHARED_DEPARTMENT = "PE"
 
 
 class Pool(NamedTuple):
-    """Grades that are taught together: one, or several where a grade alone is too small for a class."""
+    """Grades that are taught together: one grade, or several if one alone is too small for a class."""
 
     number: int
     grades: tuple[int, ...]
@@ -46,8 +45,10 @@ class Pool(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A class on the timetable: `number` within the school and year, `place` among those of its slot, grades
-    and period."""
+    """A class on the timetable.
+
+    `number` counts within the school and year, `place` within the classes of its slot, grades and period.
+    """
 
     number: int
     slot: Slot
@@ -61,7 +62,7 @@ class Planned(NamedTuple):
 
 
 class Wing(NamedTuple):
-    """Grades that share a kind of timetable; `mixing` is 1 where each slot deals the pupils anew."""
+    """Grades with one kind of timetable. `mixing` is 1 if each slot deals the students anew."""
 
     pools: tuple[Pool, ...]
     slots: tuple[Slot, ...]
@@ -69,8 +70,10 @@ class Wing(NamedTuple):
 
 
 class Timetable(NamedTuple):
-    """All classes of a school; `places` finds those of a pool, a slot and a residue, with the pool's own
-    first place."""
+    """All classes of a school.
+
+    `places` finds the classes of a pool, a slot and a residue, with the pool's first place.
+    """
 
     school: School
     taught: dict[int, tuple[Wing, Pool]]
@@ -82,7 +85,7 @@ class Timetable(NamedTuple):
 
 
 def timetable(plan: Layout, school: School, now: Today) -> Timetable:
-    """The classes that run in a school today; their numbers are the same on all days of a school year."""
+    """The classes of a school today; their numbers stay the same for a whole school year."""
     wings = _wings(plan, school, now.year)
     draft = _Draft(now, school.periods)
     for wing in wings:
@@ -94,9 +97,9 @@ def timetable(plan: Layout, school: School, now: Today) -> Timetable:
 
 
 def classes_of(table: Timetable, grade: int, seat: int, new_schedule_slot: int = -1) -> list[int]:
-    """The class numbers of the `seat`th pupil of a grade, slot by slot.
+    """The class numbers of the `seat`th student of a grade, slot by slot.
 
-    In a school that has no such grade, those of the grade nearest to it.
+    If the school has no such grade, those of the nearest grade.
     """
     wing, pool = table.taught[grade]
     position = (
@@ -135,7 +138,7 @@ def _wings(plan: Layout, school: School, year: int) -> tuple[Wing, ...]:
 
 
 def _parts(grades: Sequence[int], sizes: dict[int, int]) -> list[tuple[int, ...]]:
-    """Grades put together until there are enough pupils for a class."""
+    """Grades grouped until each group has enough students for a class."""
     parts: list[tuple[int, ...]] = []
     open_part: tuple[int, ...] = ()
     for grade in grades:
@@ -156,7 +159,7 @@ def _pool(number: int, grades: tuple[int, ...], sizes: dict[int, int], residues_
 
 
 def _scopes(wing: Wing, slot: Slot) -> list[tuple[Pool, ...]]:
-    """The pools that are taught together in a slot: each alone, or neighbours (6-8, 9-10, 11-12)."""
+    """The pools that are taught together in a slot: each alone, or grouped (6-8, 9-10, 11-12)."""
     if not slot.mixed:
         return [(pool,) for pool in wing.pools]
     lower = tuple(pool for pool in wing.pools if pool.grades[0] < 11)
@@ -174,7 +177,7 @@ class _Draft:
         self._periods = periods
 
     def add(self, wing: Wing, slot: int, pools: tuple[Pool, ...]) -> None:
-        """Add the classes of one slot of some pools that are taught together."""
+        """Add the classes of one slot for pools that are taught together."""
         for residue in range(max(pool.residues for pool in pools)):
             counts = [_classes_at(pool, residue) for pool in pools]
             numbers = self._add_classes(wing, slot, pools, residue, sum(counts))
@@ -184,7 +187,7 @@ class _Draft:
     def _add_classes(
         self, wing: Wing, slot: int, pools: tuple[Pool, ...], residue: int, count: int
     ) -> tuple[int, ...]:
-        """The numbers of new classes of one residue; none where no grade has a course in this slot."""
+        """The numbers of new classes with one residue; empty if no grade has a course in this slot."""
         described, first = wing.slots[slot], len(self.sections)
         grades = [grade for pool in pools for grade in pool.grades]
         choices = next((described.courses[grade] for grade in grades if grade in described.courses), ())
@@ -201,7 +204,7 @@ class _Draft:
 
 
 def _classes_at(pool: Pool, residue: int) -> int:
-    """How many of a pool's classes have a residue."""
+    """How many classes of a pool have a residue."""
     return len(range(residue, pool.classes, pool.residues)) if residue < pool.residues else 0
 
 
@@ -209,23 +212,23 @@ def _period(wing: Wing, slot: int, pool: Pool, residue: int, place: int, periods
     if not wing.mixing:
         return _primary_period(wing.slots[slot].department, slot, place + 2 * pool.number)
     if not wing.slots[slot].mixed:
-        # Each grade has its own order of the slots it shares with no other, so that a department's teachers
-        # are wanted all day long; a slot shared by several grades stays where it is.
+        # Each grade orders the slots that it does not share in its own way, so that a department's teachers
+        # are needed all day. A slot that several grades share stays in place.
         own = [number for number, each in enumerate(wing.slots) if not each.mixed]
         slot = own[(own.index(slot) + pool.number * pool.residues) % len(own)]
     return str((slot + residue) % periods + 1)
 
 
 def _primary_period(department: str, slot: int, turn: int) -> str:
-    """The homeroom's own teacher begins the day; specialists see the classes one after the other."""
+    """The homeroom teacher has the first period; specialists then see the classes one after another."""
     if department == "homeroom":
         return str(slot) if slot else "HR"
     return str((slot + turn) % 5 + 3)
 
 
 def _positions(school: School, sections: Sequence[Planned]) -> tuple[int, ...]:
-    """Who teaches what: each department deals its classes in the order of periods, so that nobody is needed
-    twice at once."""
+    """Who teaches each class: each department deals its classes in the order of periods, so nobody has two at
+    once."""
     found = [0] * len(sections)
     for department in DEPARTMENTS:
         own = [section for section in sections if section.slot.department == department]
@@ -244,7 +247,7 @@ def _homeroom_numbers(sections: Sequence[Planned]) -> list[int]:
 
 
 def _specialist_numbers(sections: list[Planned]) -> list[int]:
-    """Puts the sections into the order of periods, and gives each the number of its teacher."""
+    """Sort the sections by period, and give each the number of its teacher."""
     sections.sort(key=lambda section: (section.period, section.number))
     teachers = _teachers_needed(sections)
     return [place % teachers for place in range(len(sections))]

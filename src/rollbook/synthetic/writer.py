@@ -1,4 +1,4 @@
-"""Writes an invented district as Clever's SIS files, school by school, so that memory does not grow with the
+"""Write an invented district as Clever's SIS files, school by school, so memory does not grow with the
 district."""
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from rollbook.synthetic.rows import SchoolRoster
 
 DEFAULT_NAME = "Example Unified"
 BUFFER_BYTES = 1 << 18
-# Kept beside the files: their digests, by which they are known as written here when they are replaced or
-# removed.
+# The file beside the SIS files that holds their digests. By these, a later run recognises its own files
+# before it replaces or removes them.
 MARKER = ".rollbook-generated"
 
 
@@ -53,15 +53,18 @@ def write(
 ) -> Summary:
     """Write the district of (students, seed) on a day into a folder; the same arguments write the same bytes.
 
-    Args: folder: made if it is not there; files of other names in it are left alone, and files that were not
-    written here are never replaced.
-        students: from 50 to 1,000,000. seed: which district of that size. day: how many days after the first
-        school day, up to 30 years. problems: how many bad rows there are for each good row of a file, 0..1.
-        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, done one after the other; `name@31`
-        began on day 31. name: of the district; schools.csv has it as `ext.network`.
+    Args:
+        folder: made if missing. Files with other names are left alone; files that were not written here are
+            never replaced.
+        students: from 50 to 1,000,000. seed: which district of that size. day: days after the first school
+            day, up to 30 years. problems: bad rows for each good row of a file, 0..1.
+        scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, applied in turn; `name@31` began on
+            day 31. name: of the district; schools.csv has it as `ext.network`.
 
-    Raises: BadSetting: a number is out of its range. Refused: a scenario is not known, the folder cannot be
-    written to, or it holds a file of such a name that was not written here.
+    Raises:
+        BadSetting: a number is out of its range.
+        Refused: a scenario is unknown, the folder cannot be written to, or it holds a file with such a name
+            that was not written here.
     """
     if not 0 <= problems <= 1:
         raise BadSetting(f"problems must be a share from 0 to 1, not {problems}")
@@ -84,7 +87,7 @@ def write(
 
 
 class Files:
-    """The eight files while they are written, with a share of bad rows among the good ones."""
+    """The eight files while they are being written, with a share of bad rows among the good ones."""
 
     def __init__(self, opened: Mapping[str, TextIO], problems: float, seed: int) -> None:
         self._opened = opened
@@ -94,13 +97,13 @@ class Files:
             opened[file].write(line(columns) + "\n")
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
-        """Write rows to a file, the bad ones among them."""
+        """Write rows to a file, with the bad ones among them."""
         written = list(self._spoilers[file].spoiled(list(rows)))
         self._rows[file] += len(written)
         self._opened[file].write("".join([f"{line(row)}\n" for row in written]))
 
     def cut_in_half(self, file: str) -> None:
-        """Keep the header and the first half of the rows of a file; no cell has a line end in it."""
+        """Keep the header and the first half of a file's rows; no cell has a line end in it."""
         self._rows[file] //= 2
         self._opened[file].flush()
         with open(self._opened[file].name, "rb+") as again:
@@ -116,8 +119,10 @@ class Files:
 
 
 def foreign(folder: Path, *, is_whole: bool = False) -> Iterator[str]:
-    """The names of files that were not written here, or that were changed since; `is_whole`: also those of
-    other names."""
+    """The names of files that were not written here, or were changed since.
+
+    `is_whole`: include files with other names.
+    """
     known = _digests(folder)
     for name in sorted(os.listdir(folder)):
         path = folder / name
@@ -134,13 +139,14 @@ def foreign(folder: Path, *, is_whole: bool = False) -> Iterator[str]:
 
 @contextmanager
 def _replaced_together(folder: Path) -> Iterator[dict[str, TextIO]]:
-    """New files that get their names at the end: all of them, or none if anything fails."""
+    """New files that get their names at the end: all of them, or none after a failure."""
     partial = {file: folder / _partial(file) for file in COLUMNS}
     try:
         with ExitStack() as stack:
             yield {file: stack.enter_context(_opened_new(path)) for file, path in partial.items()}
         before, new = _digests(folder), {file: [_digest(path)] for file, path in partial.items()}
-        # Both are known while the files are replaced: after a break at any moment all of them are.
+        # Keep the old and the new digests during the replacement: after a break at any moment, all files are
+        # recognised.
         _keep_digests(folder, {file: [*before.get(file, ()), *digests] for file, digests in new.items()})
         for file, path in partial.items():
             os.replace(path, folder / file)
@@ -151,8 +157,10 @@ def _replaced_together(folder: Path) -> Iterator[dict[str, TextIO]]:
 
 
 def _opened_new(path: Path) -> TextIO:
-    """A new file that only its owner can read, as SIS files hold passwords; what had its name goes, a link
-    without its target."""
+    """A new file that only its owner can read, because SIS files hold passwords.
+
+    A file or link of the same name is removed; the link's target stays.
+    """
     path.unlink(missing_ok=True)
     return open(path, "x", encoding="utf-8", newline="", buffering=BUFFER_BYTES, opener=_open_private)
 
@@ -179,7 +187,7 @@ def _digests(folder: Path) -> dict[str, list[str]]:
 
 
 def _keep_digests(folder: Path, digests: Mapping[str, list[str]]) -> None:
-    """Replace the marker as a whole."""
+    """Replace the marker file as a whole."""
     new = folder / _partial(MARKER)
     with _opened_new(new) as file:
         file.write(json.dumps(digests))
