@@ -107,7 +107,7 @@ def test_a_missing_or_impossible_argument_is_named(place: Path, arguments: str, 
         (["application", "create", "A"], "'A' exists already"),
         (
             ["application", "create", "B", "--scopes", "read:minds"],
-            "'read:minds' is no scope; expected some of read:",
+            "'read:minds' is not a scope; expected some of read:",
         ),
         (["undo", "E"], "no district has the name or id 'E'"),
         (["approve", "D"], "no sync of 'D' is held"),

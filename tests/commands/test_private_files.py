@@ -67,7 +67,7 @@ def test_a_sync_warns_of_what_others_may_read(small_terminal: Terminal, name: st
     assert outcome.code == 0
     assert outcome.err == (
         f"rollbook: warning: other accounts of this machine may read {file} (mode {mode:o});"
-        f" make it its owner's alone: chmod 600 {file}\n"
+        f" let only the owner read it: chmod 600 {file}\n"
     )
     file.chmod(0o600)
     assert small_terminal.send(world.FILES).err == ""

@@ -41,7 +41,11 @@ def test_all_is_well_when_the_last_sync_was_committed(terminal: Terminal) -> Non
 def test_what_is_to_be_looked_at_has_a_line_and_an_exit_code(terminal: Terminal) -> None:
     outcome = terminal.run("status")
     assert (outcome.code, outcome.err) == (1, "")
-    assert rows(outcome)[1:] == [f"{DISTRICT} empty", "nothing was synced yet", "1 of 1 districts need attention"]
+    assert rows(outcome)[1:] == [
+        f"{DISTRICT} empty",
+        "nothing was synced yet",
+        "1 of 1 districts need attention",
+    ]
     terminal.send(roll())
     terminal.send({**roll(), "students.csv": ""})
     outcome = terminal.run("status")

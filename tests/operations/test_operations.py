@@ -160,7 +160,7 @@ def test_a_share_is_edited_previewed_and_reverted(synced: Hub, name: str) -> Non
     [
         (ShareEdit(withheld=("student.grade",)), Refused, "requires student.grade"),
         (ShareEdit(withheld=("student.shoes",)), BadSetting, "withhold: 'student.shoes' is not a field"),
-        (ShareEdit(sensitive=("student.grade",)), BadSetting, "sensitive: 'student.grade' is no field"),
+        (ShareEdit(sensitive=("student.grade",)), BadSetting, "sensitive: 'student.grade' is not a field"),
         (ShareEdit(shared="{"), BadSetting, "share: expected everything, nothing, or JSON"),
     ],
 )

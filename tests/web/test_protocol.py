@@ -170,8 +170,8 @@ def test_a_chunked_body_against_the_rules_is_refused_and_nothing_after_it_is_rea
         (b"CONNECT a:443 HTTP/1.1", (501, "This server is no proxy: CONNECT is not supported.")),
         (b"GET / HTTP/2.0", (505, "This server speaks HTTP/1.1, not HTTP/2.0.")),
         (b"GET /", (505, "This server speaks HTTP/1.1, not HTTP/0.9.")),
-        (b"PRI * HTTP/2.0", (400, "The request is not HTTP/1.1 by the book.")),
-        (b"GET http://[ HTTP/1.1", (400, "The request is not HTTP/1.1 by the book.")),
+        (b"PRI * HTTP/2.0", (400, "The request is not valid HTTP/1.1.")),
+        (b"GET http://[ HTTP/1.1", (400, "The request is not valid HTTP/1.1.")),
     ],
 )
 def test_a_request_line_of_another_protocol_is_refused(

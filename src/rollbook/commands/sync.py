@@ -60,8 +60,7 @@ def sync(
     """Bring a DISTRICT (name or id) up to date with the SIS files in FOLDER, or in a zip file.
 
     The sync rejects bad rows, names and counts them, and takes in the rest. Files that cannot be used at all
-    stop the sync, and nothing changes. A sync that would change or delete suspiciously much is held: nothing
-    changes until `rollbook approve`.
+    stop it, and nothing changes. A sync that changes or deletes too much is held until `rollbook approve`.
 
     Exit code: 0 committed, 1 stopped or refused, 3 held; with --plan, the code that the sync would have.
     """

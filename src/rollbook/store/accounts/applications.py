@@ -22,19 +22,19 @@ from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Database, Row
 from rollbook.store.engine.keys import digest
 
-# Under which name an application lists what it does not want.
+# The key under which an application lists the fields that it does not want.
 REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A vendor's program. Its secret is only known to its vendor.
+    """A vendor's program. Only its vendor knows its secret.
 
-    `redirect_uris`: where logins may return to, the first by default. `user_types`: the roles that may sign
-    in to it. `has_oidc`: logins come with an id token. `names_issuer`: they return with `iss` (RFC 9207).
-    Both are one switch, as a client that was told of no issuer refuses either; applications of before that
-    was so keep what they had. `fields`: what it asks for, as `{"required": [...], "optional": [...]}`; of a
-    role that it lists nothing of, all. What it does not want in any case is listed as `refused`.
+    `redirect_uris`: where logins may return to; the first is the default. `user_types`: the roles that may
+    sign in to it. `has_oidc`: logins come with an id token. `names_issuer`: they return with `iss` (RFC
+    9207). One option switches both, because a client without OpenID Connect refuses either; older
+    applications keep their values. `fields`: what it asks for, as `{"required": [...], "optional": [...]}`.
+    If it lists no field of a role, it asks for all. `refused` lists the fields that it does not want.
     """
 
     number: int
@@ -54,13 +54,13 @@ class Application:
 
     @property
     def asks(self) -> Spec:
-        """What it would see of a district that shares everything and opens nothing sensitive."""
+        """What it would see of a district that shares everything and opens no sensitive field."""
         asked = [name for need in ("required", "optional") for name in self.fields.get(need, ())]
         return Spec.of(self.scopes, asked, self.fields.get(REFUSED, ()))
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Fields that a district cannot withhold from it."""
+        """The fields that a district cannot withhold from it."""
         return tuple(self.fields.get("required", ()))
 
 
@@ -68,18 +68,18 @@ _COLUMNS = (
     "number, client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, has_events, is_live, fields,"
     " names_issuer, is_demo"
 )
-# Schemes of a redirect address that run in the browser instead of leading to the application.
+# Schemes of a redirect address that run in the browser and do not lead to the application.
 _UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-# In the name and before the client id of an application that was removed.
+# Stands between the name and the client id of a removed application.
 REMOVED = " (removed "
 
 
 @dataclass(frozen=True, slots=True)
 class NewApplication:
-    """An application to create. Scopes and user types are those of the tier unless given.
+    """An application to create. Without scopes or user types, it gets those of its tier.
 
-    `fields`: as in `Application`. `client_id` and `secret` are drawn at random unless given. `is_demo`: a demo
+    `fields`: as in `Application`. Without `client_id` or `secret`, random ones are drawn. `is_demo`: a demo
     publishes them.
     """
 
@@ -96,10 +96,9 @@ class NewApplication:
 
 
 def create(database: Database, wanted: NewApplication) -> tuple[Application, str]:
-    """Create an application; returns it with its client secret, which is shown this once and kept only as a
-    hash.
+    """Create an application; returns it with its client secret, which is stored only as a hash.
 
-    Errors: Conflict for a name in use, BadSetting for a value that cannot be used.
+    Errors: Conflict if the name is in use, BadSetting for a value that cannot be used.
     """
     _check_tier(wanted.tier)
     tier = TIER[wanted.tier]
@@ -156,8 +155,8 @@ def _check(
 ) -> None:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
-        raise BadSetting(f"scopes: {unknown[0]!r} is no scope; expected some of {', '.join(SCOPES)}")
-    # Only a Secure Sync application reads records whole: what a smaller tier cuts would be open to it.
+        raise BadSetting(f"scopes: {unknown[0]!r} is not a scope; expected some of {', '.join(SCOPES)}")
+    # Only a Secure Sync application reads whole records: it would see the fields that a smaller tier cuts.
     smaller = [scope for scope in scopes if scope not in (*SECURE_SYNC, *SENSITIVE)]
     if tier == "secure_sync" and smaller:
         raise BadSetting(f"scopes: {smaller[0]!r} is of a smaller tier than Secure Sync")
@@ -180,14 +179,13 @@ def _check_fields(fields: Mapping[str, list[str]]) -> None:
 
 
 def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
-    """Errors: BadSetting for an address that logins cannot return to."""
+    """Check redirect addresses. Errors: BadSetting for an address that logins cannot return to."""
     for uri in uris:
         _check_redirect(uri, is_live=is_live)
 
 
 def _check_redirect(uri: str, *, is_live: bool) -> None:
-    """A redirect address is absolute and has no fragment (RFC 6749, 3.1.2); a live application's is no plain
-    http."""
+    """A redirect address is absolute, without a fragment (RFC 6749, 3.1.2), and https if live."""
     scheme, colon, _ = uri.partition(":")
     is_web = scheme.lower() in ("http", "https")
     is_usable = (
@@ -202,7 +200,7 @@ def _check_redirect(uri: str, *, is_live: bool) -> None:
 
 
 class Change(TypedDict, total=False):
-    """What of an application is to change; None keeps what there is."""
+    """The fields of an application to change; None keeps a field."""
 
     redirect_uris: tuple[str, ...] | None
     scopes: tuple[str, ...] | None
@@ -226,7 +224,7 @@ def changed(application: Application, **given: Unpack[Change]) -> Application:
 
 
 def change(database: Database, application: Application, **given: Unpack[Change]) -> Application:
-    """Change what is given and keep the rest. Errors: BadSetting for a value that cannot be used."""
+    """Change the given fields and keep the others. Errors: BadSetting for a value that cannot be used."""
     wanted = changed(application, **given)
     with database.write() as connection:
         connection.run(
@@ -250,8 +248,7 @@ def change(database: Database, application: Application, **given: Unpack[Change]
 
 
 def rotate_secret(database: Database, application: Application, *, overlap_seconds: int) -> str:
-    """Give an application a new secret; the old ones work on for the overlap, so that nobody is cut off
-    meanwhile."""
+    """Give an application a new secret; the old ones stay valid for the overlap, so no login fails."""
     secret, moment = secrets.token_hex(20), int(time.time())
     ends = moment + overlap_seconds
     with database.write() as connection:
@@ -293,7 +290,7 @@ def find(database: Database, name_or_client_id: str) -> Application:
 
 
 def by_client_id(connection: Connection, client_id: str, *, in_demo: bool) -> Application | None:
-    """The application of that client id; a demo's application is known in a demo only."""
+    """The application of that client id, or None. Only a demo knows a demo's applications."""
     found = connection.row(
         f"SELECT {_COLUMNS} FROM applications WHERE client_id = ? AND (is_demo = 0 OR ? = 1)",
         (client_id, int(in_demo)),
@@ -310,7 +307,7 @@ def by_number(connection: Connection, number: int) -> Application:
 
 
 def list_offered(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
-    """The applications that a district (by its number) is connected with, or a teacher of it has let in, by
+    """The applications that a district (by number) is connected to, or that one of its teachers allowed, by
     name."""
     rows = connection.rows(
         f"SELECT {_COLUMNS} FROM applications WHERE (number IN (SELECT application FROM connections WHERE district = ?)"
@@ -354,8 +351,8 @@ def remove(database: Database, application: Application) -> None:
                 f"{application.name!r} is still in use; `rollbook disconnect` it from its districts first"
             )
         connection.run("DELETE FROM application_secrets WHERE application = ?", (application.number,))
-        # The row stays, under a name and an id that nobody asks for: the trail goes on telling of it, and of
-        # no other.
+        # The row stays, with a name and an id that nobody uses: the audit trail still names this application
+        # and no other.
         connection.run(
             (
                 "UPDATE applications SET name = ?, client_id = ?, redirect_uris = '[]', scopes "
@@ -371,7 +368,7 @@ def remove(database: Database, application: Application) -> None:
 
 
 def list_all(database: Database) -> list[tuple[Application, list[str]]]:
-    """Every application with the names of the districts it is connected to, by name."""
+    """Each application with the names of its districts, by name."""
     with database.read() as connection:
         found = [_application(row) for row in connection.rows(_LISTED, (f"{REMOVED}%",))]
         pairs = connection.rows(
@@ -387,7 +384,7 @@ _LISTED = f"SELECT {_COLUMNS} FROM applications WHERE client_id NOT LIKE ? ORDER
 def authenticated(
     connection: Connection, client_id: str, secret: str, *, in_demo: bool
 ) -> Application | None:
-    """The application with these credentials, compared in constant time; None when they do not fit."""
+    """The application with these credentials, compared in constant time; None if they do not fit."""
     columns = ", ".join(f"a.{name.strip()}" for name in _COLUMNS.split(","))
     rows = connection.rows(
         f"SELECT s.hash, {columns} FROM applications a JOIN application_secrets s ON s.application = a.number"

@@ -1,10 +1,9 @@
-"""Failed sign-ins as they are counted, the turns of an address that is slowed, and who has signed in from
-where before.
+"""Counts of failed sign-ins, the turns of a slowed address, and which account has signed in from which
+address.
 
-A bucket says what is counted, and is kept as a hash. Every row has an end, and each table a largest size,
-whatever comes. The upkeep drops the rows whose end is past: a sign-in writes only rows of its own, so that
-another one at once need not begin anew. A row that ends later than one made now would is from before the
-clock was set back: it counts no more.
+A bucket says what is counted; it is stored as a hash. Each row expires, and each table has a maximum size.
+The upkeep drops expired rows. A sign-in writes only its own rows, so parallel sign-ins do not conflict. A row
+that expires later than a new one would is older than a change of the clock, and no longer counts.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from rollbook.store.engine.keys import digest
 
 FAILURES_MAX = 100_000
 FAMILIAR_MAX = 1_000_000
-# Rows are counted at one new row in so many, chosen by its hash.
+# One in so many new rows, chosen by hash, makes us count the table's rows.
 _LOOKS = 16
 
 
 def failures(connection: Connection, bucket: str, *, window_seconds: int) -> int:
-    """How many attempts of that bucket failed in its window."""
+    """How many attempts of a bucket failed in its window."""
     moment = now()
     found = connection.row(
         "SELECT attempts FROM failures WHERE bucket = ? AND expires > ? AND expires <= ?",
@@ -46,7 +45,7 @@ def forget_failures(connection: Connection, bucket: str) -> None:
 
 
 def take_turn(connection: Connection, bucket: str, *, gap_seconds: int) -> bool:
-    """Take the bucket's next turn; False when the last one was taken less than `gap_seconds` ago."""
+    """Take the bucket's next turn. False if the last turn was less than `gap_seconds` ago."""
     moment = now()
     taken = connection.row(
         "INSERT INTO failures (bucket, attempts, expires) VALUES (?, 1, ?) ON CONFLICT (bucket)"
@@ -58,7 +57,7 @@ def take_turn(connection: Connection, bucket: str, *, gap_seconds: int) -> bool:
 
 
 def remember(connection: Connection, bucket: str, *, seconds: int) -> None:
-    """Note a success, for that long from now."""
+    """Remember a success for so many seconds."""
     hashed, end = digest(bucket), now() + seconds
     connection.run(
         (
@@ -78,7 +77,7 @@ def is_remembered(connection: Connection, bucket: str) -> bool:
 
 
 def _make_room(connection: Connection, table: str, hashed: str, most: int) -> None:
-    """Drop the rows that end first, when there are too many."""
+    """Drop the rows that expire first, if there are too many."""
     if int(hashed[:8], 16) % _LOOKS:
         return
     found = connection.row(f"SELECT count(*) FROM {table}")

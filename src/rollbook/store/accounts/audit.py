@@ -1,4 +1,7 @@
-"""The trail of who did what: sign-ins, tokens, secrets and shares; never a secret, a password or a code."""
+"""The audit trail: sign-ins, and acts on tokens, secrets and shares.
+
+It never holds a secret, a password or a code.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from rollbook.store.engine.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of the trail; `detail` says more in words that are safe to keep. Blank is what it does not tell
-    of."""
+    """One row of the trail.
+
+    `detail` says more, in words that are safe to keep. A value that does not apply is blank.
+    """
 
     created: str
     action: str
@@ -34,7 +39,7 @@ def record(
     address: str = "",
     **detail: object,
 ) -> None:
-    """Write one row, in the transaction of what it tells of: neither is there without the other."""
+    """Write one row, in the transaction of the act: both are stored, or neither."""
     connection.run(
         (
             "INSERT INTO audit (created, action, district, application, user_id, address, "

@@ -1,5 +1,5 @@
-"""Connections of applications to districts: their district tokens, the view each sees, and what a token
-resolves to."""
+"""Connections of applications to districts: their district tokens, their views, and what a token resolves
+to."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ def connect(
     token: str | None = None,
     is_demo: bool = False,
 ) -> str:
-    """Connect an application to a district, to see the view, and return the district token; a connection
-    keeps its token."""
+    """Connect an application to a district with a view; returns the district token.
+
+    An existing connection keeps its token.
+    """
     with database.write() as connection:
         found = connection.row(
             "SELECT token_sealed FROM connections WHERE application = ? AND district = ?",
@@ -82,8 +84,10 @@ def connect(
 
 
 def renew_token(database: Database, sealer: Sealer, application: Application, district: District) -> str:
-    """Give a connection a new district token and return it; the one before ends at once. Errors: Unknown when
-    not connected."""
+    """Give a connection a new district token and return it; the old one ends at once.
+
+    Errors: Unknown if not connected.
+    """
     number, _ = connection_of(database, application, district)
     token = secrets.token_hex(20)
     with database.write() as connection:
@@ -99,10 +103,10 @@ def renew_token(database: Database, sealer: Sealer, application: Application, di
 
 
 def disconnect(database: Database, application: Application, district: District) -> None:
-    """End a connection: its district token, its people's tokens and codes, what teachers allowed, and the
-    view it alone had.
+    """End a connection: its district token, its user tokens and codes, teachers' permissions, and the view
+    that it alone used.
 
-    Errors: Unknown when not connected, and neither has a teacher let it in.
+    Errors: Unknown if the application is not connected and no teacher has allowed it.
     """
     pair = (application.number, district.number)
     tables = ("codes", "user_tokens", "grants", "connections")
@@ -121,14 +125,17 @@ def disconnect(database: Database, application: Application, district: District)
             connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
         views.drop_unseen(connection, district.number)
         audit.record(connection, "disconnected", district=district.number, application=application.number)
-    with database.write() as connection:  # once more, for what was being issued meanwhile
+    # a second time, for tokens and codes that were being issued meanwhile
+    with database.write() as connection:
         for table in tables[:2]:
             connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
 
 
 def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
-    """The number of an application's connection to a district, and of the view it sees. Errors: Unknown when
-    not connected."""
+    """The number of an application's connection to a district, and of its view.
+
+    Errors: Unknown if not connected.
+    """
     with database.read() as connection:
         found = connection.row(
             "SELECT number, view FROM connections WHERE application = ? AND district = ?",
@@ -140,7 +147,7 @@ def connection_of(database: Database, application: Application, district: Distri
 
 
 def districts_of(database: Database, application: Application) -> list[int]:
-    """The districts (by their numbers) that an application is connected to, oldest connection first."""
+    """The districts (by number) that an application is connected to, oldest connection first."""
     with database.read() as connection:
         rows = connection.rows(
             "SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,)
@@ -149,20 +156,22 @@ def districts_of(database: Database, application: Application) -> list[int]:
 
 
 def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:
-    """All shares of a connection since it began, oldest first; the last one is today's. Errors: Unknown when
-    not connected."""
+    """All shares of a connection since it began, oldest first, today's last.
+
+    Errors: Unknown if not connected.
+    """
     number, _ = connection_of(database, application, district)
     with database.read() as connection:
         return share_history.past_shares(connection, number)
 
 
 def see(connection: Connection, number: int, view: View) -> None:
-    """Let a connection (by its number) see a view."""
+    """Give a connection (by number) a view."""
     connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
 
 
 def views_of(database: Database, district: District) -> dict[str, int]:
-    """The view (by its number) of each application that is connected to a district."""
+    """The view (by number) of each application that is connected to a district."""
     with database.read() as connection:
         rows = connection.rows(
             "SELECT a.name, c.view FROM connections c JOIN applications a ON a.number = c.application"
@@ -173,8 +182,7 @@ def views_of(database: Database, district: District) -> dict[str, int]:
 
 
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
-    """What a bearer token may see; None when it is not known. Published test tokens are known in a demo
-    only."""
+    """The access of a bearer token; None if it is unknown. Only a demo knows the published test tokens."""
     found = connection.row(
         "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark,"
         " d.head, s.mark"
@@ -208,7 +216,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
 def list_tokens(
     connection: Connection, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
 ) -> list[Token]:
-    """The district tokens of an application, all or one district's, oldest first."""
+    """The district tokens of an application, for all districts or one, oldest first."""
     found = connection.rows(
         "SELECT c.id, c.created, d.id, c.token_sealed, a.scopes FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"

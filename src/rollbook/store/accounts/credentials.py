@@ -1,6 +1,6 @@
 """What people sign in with: roster passwords, badges, and a district's own sign-in service.
 
-A sync brings usernames, emails and keyed digests of the passwords; a password itself is never stored.
+A sync brings usernames, emails and keyed digests of passwords. A password itself is never stored.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from rollbook.store.engine.keys import Sealer, digest
 from rollbook.store.engine.migrations import WORDS
 from rollbook.urls import is_safe
 
-# Letters and digits that nobody mistakes for one another.
+# Letters and digits that nobody confuses.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _BADGE_LETTERS = 28  # 140 bits
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A roster password of one person in one role; `password` is its Argon2id hash, None until it was first
-    used."""
+    """A roster password of one person in one role.
+
+    `password` is its Argon2id hash, None before its first use.
+    """
 
     user_id: str
     role: str
@@ -39,10 +41,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A district's own sign-in service; `name` is what its button says.
+    """A district's own sign-in service. `name` is the text of its button.
 
-    `trusts_email`: its emails are believed also when it does not say that it has verified them. `domain`:
-    only emails of it are.
+    `trusts_email`: emails that it does not mark as verified are accepted, too. `domain`: only emails of this
+    domain are accepted.
     """
 
     district: int
@@ -67,8 +69,7 @@ def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
 
 
 def by_username(connection: Connection, district: int, username: str) -> list[Credential]:
-    """Whoever has that username or email in a district (by its number), in any case of letters; passwords
-    only."""
+    """The passwords of people with that username or email in a district (by number), in any letter case."""
     key = username.strip().lower()
     if not key:
         return []
@@ -83,8 +84,8 @@ def by_username(connection: Connection, district: int, username: str) -> list[Cr
 
 
 def by_email(connection: Connection, district: int, email: str) -> list[tuple[str, str]]:
-    """(person, role) of everybody with that email."""
-    # Only ASCII's letters are made small: others may become letters that the email does not have, such as the
+    """(person, role) of all people with that email."""
+    # Only ASCII letters are lowered: other characters may become letters that the email lacks, such as the
     # Kelvin sign's k.
     rows = connection.rows(
         "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?",
@@ -101,14 +102,14 @@ def has_passwords(connection: Connection, district: int) -> bool:
 
 
 def is_good(connection: Connection, district: int, credential: Credential) -> bool:
-    """Whether a password is still what it was."""
+    """Whether a password is unchanged."""
     values = (district, credential.user_id, credential.role, credential.verifier)
     found = "SELECT 1 FROM credentials WHERE district = ? AND user_id = ? AND role = ? AND verifier = ?"
     return connection.row(found, values) is not None
 
 
 def strengthen(connection: Connection, district: int, credential: Credential, password: str) -> None:
-    """Keep the Argon2id hash of a password that was used for the first time."""
+    """Store the Argon2id hash of a password at its first use."""
     connection.run(
         (
             "UPDATE credentials SET password = ? WHERE district = ? AND user_id = ? AND role = "
@@ -119,8 +120,8 @@ def strengthen(connection: Connection, district: int, credential: Credential, pa
 
 
 def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
-    """Make rows of (user_id, role, username, email, verifier) the credentials of a district; unchanged ones
-    stay as they are."""
+    """Make rows of (user_id, role, username, email, verifier) the credentials of a district; equal ones stay
+    unchanged."""
     text = WORDS[connection.engine]["text"]
     connection.run(
         f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
@@ -152,12 +153,12 @@ def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
 
 
 def new_badge() -> str:
-    """A code that nobody has yet; it is shown once, and kept as a hash."""
+    """A new, unused code. It is shown once, and stored as a hash."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
 
 
 def give_badges(connection: Connection, district: int, codes: Mapping[str, str]) -> None:
-    """Give people (by their ids) new codes, in place of those before."""
+    """Give people (by id) new codes, which replace their old ones."""
     for user_id in codes:
         connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     rows = [(digest(code), district, user_id, timestamp()) for user_id, code in codes.items()]
@@ -172,7 +173,7 @@ def give_badges(connection: Connection, district: int, codes: Mapping[str, str])
 
 
 def take_badge(connection: Connection, district: int, user_id: str) -> bool:
-    """Revoke the person's code; whether there was one."""
+    """Revoke the person's code; returns whether there was one."""
     found = connection.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     if found:
@@ -181,13 +182,13 @@ def take_badge(connection: Connection, district: int, user_id: str) -> bool:
 
 
 def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
-    """(district, person) of a code."""
+    """(district, person) of a code, or None."""
     found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (badge_hash(code),))
     return (found[0], found[1]) if found else None
 
 
 def badge_hash(code: str) -> str:
-    """The hash of a code; blanks and dashes in it make no difference."""
+    """The hash of a code, without its blanks and dashes."""
     return digest("".join(letter for letter in code.upper() if letter.isalnum()))
 
 
@@ -196,7 +197,7 @@ def badge_hash(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewProvider:
-    """A sign-in service to set, as `Provider` describes it; `secret` is its client secret."""
+    """A sign-in service to set, with the fields of `Provider`; `secret` is its client secret."""
 
     name: str
     issuer: str
@@ -207,8 +208,10 @@ class NewProvider:
 
 
 def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: NewProvider) -> None:
-    """Make this the district's service. Errors: BadSetting for an issuer whose word could be changed on the
-    way."""
+    """Set the district's service.
+
+    Errors: BadSetting for an issuer that is not https: others could change its answers.
+    """
     issuer = wanted.issuer
     if not is_safe(issuer) or "?" in issuer or "#" in issuer:
         raise BadSetting(
@@ -233,7 +236,7 @@ def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: 
 
 
 def drop_provider(connection: Connection, district: int) -> bool:
-    """Take a district's service away; whether there was one."""
+    """Remove a district's service; returns whether there was one."""
     found = connection.row("SELECT issuer FROM providers WHERE district = ?", (district,))
     connection.run("DELETE FROM providers WHERE district = ?", (district,))
     if found:

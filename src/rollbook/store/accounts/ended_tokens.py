@@ -1,6 +1,6 @@
-"""Tokens that were taken away, so that the request log can say why an application is refused.
+"""Ended tokens, so that the request log can say why an application is refused.
 
-Only the hash of a token is kept, and for a few weeks. A token that is noted here opens nothing.
+Only the hash of a token is kept, for a few weeks. A token that is noted here opens nothing.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from rollbook.store.engine.keys import digest
 
 DAY_SECONDS = 86_400
 KEPT_DAYS = 30
-# A user token that ended by itself stays where it was for so long.
+# A user token that expired stays in its table for this long.
 EXPIRED_SECONDS = DAY_SECONDS
-# Why a token ended, and how a sentence goes on that begins with "This token ended on ...".
+# Why a token ended: the rest of a sentence that begins with "This token ended on ...".
 REASONS = {
     "renewed": "when an operator gave the connection a new token",
     "disconnected": "when an operator disconnected the application",
     "signed out": "when an operator signed the person out",
-    "code used twice": "when its authorization code came a second time, so that somebody else may have had it",
+    "code used twice": "when its authorization code came a second time, so another program may have had it",
     "withdrawn": "when a teacher took back the permission",
-    "expired": "by itself: a user token is good for a limited time. Let the person log in again",
+    "expired": "by itself: a user token is valid for a limited time. Let the person log in again",
 }
 
 
@@ -36,9 +36,9 @@ class EndedToken:
 
 
 def note(connection: Connection, table: str, why: str, ended: int, where: str, values: Values) -> None:
-    """Note the tokens of a table that are about to be deleted; `where` says which.
+    """Note the tokens of a table that are about to be deleted; `where` selects them.
 
-    `table` is `user_tokens`, or `connections`, whose token has a column of another name.
+    `table` is `user_tokens` or `connections`, which has another column for the token.
     """
     hashed = "token_hash" if table == "connections" else "hash"
     connection.run(
@@ -50,7 +50,7 @@ def note(connection: Connection, table: str, why: str, ended: int, where: str, v
 
 
 def find(connection: Connection, token: str, moment: int) -> EndedToken | None:
-    """What is known of a token that is not good any more."""
+    """What is known about a token that is no longer valid; None if nothing is."""
     hashed = digest(token)
     found = connection.row(
         "SELECT a.client_id, d.id, e.ended, e.why FROM ended_tokens e JOIN applications a ON a.number = e.application"

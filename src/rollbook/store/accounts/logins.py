@@ -1,7 +1,6 @@
-"""What a sign-in leaves behind: sessions of browsers, authorization codes, user tokens, and counts of
-failures.
+"""What a sign-in creates: browser sessions, authorization codes and user tokens.
 
-All of them are random secrets of at least 128 bits, kept as hashes, with an end of their own.
+All are random secrets of at least 128 bits, stored as hashes, each with its own end.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ _TOUCH_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in, in one browser. `district` is the store's number; `created` when they signed in, in
-    Unix seconds."""
+    """A person who is signed in in one browser. `created` is in Unix seconds."""
 
     hash: str
     district: int
@@ -38,7 +36,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an authorization code stands for: who, for which application, returning where, and how it is
+    """What an authorization code stands for: the person, the application, the return address, and how it is
     bound."""
 
     application: int
@@ -54,8 +52,8 @@ class Grant:
     wants_auth_time: bool = False
 
 
-# Clocks of several servers differ by less. What was made in a later future was made before the clock was set
-# back, and would be good for as long as the clock was wrong.
+# Clocks of several servers differ by less. A secret from further in the future was made before the clock was
+# set back. It would stay valid for as long as the clock was wrong.
 SKEW_SECONDS = 300
 
 
@@ -76,10 +74,10 @@ def open_session(
     absolute_seconds: int,
     proof: str | None = None,
 ) -> str:
-    """Open a session and return its secret; a new one at each sign-in, so that none can be planted
+    """Open a session and return its secret. Each sign-in gets a new one, so that nobody can plant one
     beforehand.
 
-    `proof` is the badge's hash or the password's verifier: a session ends with what it was opened with.
+    `proof` is the badge's hash or the password's verifier: the session ends when that is revoked or changes.
     """
     secret, moment = secrets.token_urlsafe(32), now()
     connection.run(
@@ -90,7 +88,7 @@ def open_session(
     return secret
 
 
-# With a password or a badge end the sessions that it opened, one that is being opened at that moment as well.
+# The sessions that a password or a badge opened end with it, also one that is being opened at that moment.
 _IS_PROVEN = (
     "(s.proof IS NULL OR EXISTS (SELECT 1 FROM badges b WHERE b.hash = s.proof) OR EXISTS (SELECT 1 FROM credentials c"
     " WHERE c.district = s.district AND c.user_id = s.user_id AND c.role = s.role AND c.verifier = s.proof))"
@@ -98,8 +96,7 @@ _IS_PROVEN = (
 
 
 def session(connection: Connection, secret: str, *, idle_seconds: int) -> Session | None:
-    """The session of a secret, unless it was idle for too long, has reached its end, or what it was opened
-    with is gone."""
+    """The session of a secret; None if it was idle too long, has ended, or its badge or password is gone."""
     moment = now()
     found = connection.row(
         "SELECT s.hash, s.district, s.user_id, s.role, s.method, s.created, s.seen FROM sessions s"
@@ -110,13 +107,12 @@ def session(connection: Connection, secret: str, *, idle_seconds: int) -> Sessio
 
 
 def is_open(connection: Connection, found: Session) -> bool:
-    """Whether a session is still there, for what is written on the strength of it."""
+    """Whether a session still exists, before a write that depends on it."""
     return is_held(connection, "SELECT 1 FROM sessions WHERE hash = ?", (found.hash,))
 
 
 def needs_touch(found: Session, *, idle_seconds: int) -> bool:
-    """Whether it is time to note that a session is in use: not at each request, and well before it would
-    end."""
+    """Whether to note that a session is in use: not at each request, and well before it would end."""
     return found.seen < now() - min(_TOUCH_SECONDS, idle_seconds // 10)
 
 
@@ -137,8 +133,7 @@ _GRANT = (
 
 
 def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
-    """A code that stands for the grant, for so long; RFC 6749, 4.1.2 and RFC 9700, 2.1.1: bound to client and
-    redirect."""
+    """A code for the grant, bound to client and redirect (RFC 6749, 4.1.2; RFC 9700, 2.1.1)."""
     code, moment = secrets.token_hex(20), now()
     connection.run(
         f"INSERT INTO codes (hash, {_GRANT}, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -164,10 +159,9 @@ def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
 def grant_of(
     connection: Connection, code: str, *, seconds: int | None = None
 ) -> tuple[Grant, bool, str | None] | None:
-    """What a code stands for, whether its time is over, and the hash of the token it was already exchanged
-    for.
+    """What a code stands for, whether it has expired, and the hash of the token that it was exchanged for.
 
-    `seconds` is how long a new code is good.
+    `seconds` is how long a new code is valid.
     """
     found = connection.row(f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?", (digest(code),))
     if found is None:
@@ -178,7 +172,7 @@ def grant_of(
 
 
 def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> bool:
-    """Mark a code as exchanged, unless it is already; it is remembered as long as its token, so that a second
+    """Mark a code as exchanged; False if it was already. It is kept as long as its token, so that a second
     use is noticed."""
     moment = now() + remember_seconds
     return (
@@ -191,13 +185,13 @@ def spend_code(connection: Connection, code: str, token: str, *, remember_second
 
 
 def sweep(connection: Connection) -> None:
-    """Drop codes, tokens, sessions, counts of failures and notes of successes whose end is past."""
+    """Drop expired codes, tokens, sessions, counts of failures and notes of successes."""
     moment = now()
     connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
     connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
     connection.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
     connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
-    # For a day more the request log can say that such a token has ended by itself.
+    # For one more day, the request log can say that the token expired.
     connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment - ended_tokens.EXPIRED_SECONDS,))
     ended_tokens.sweep(connection, moment)
 
@@ -220,7 +214,7 @@ def mint(
     address: str = "",
     by: str = "exchange",
 ) -> str:
-    """Keep a bearer token for one person, a new one unless given; `by` says in the trail who made it."""
+    """Store a bearer token for one person, a new one unless given. `by` says in the trail who made it."""
     token = token or new_token()
     moment = now()
     connection.run(
@@ -252,7 +246,7 @@ def mint(
 
 
 def _letters(count: int) -> str:
-    """Letters and digits, each drawn evenly: bytes that would favour some are passed over."""
+    """Letters and digits, each equally likely: bytes that would favour some are skipped."""
     letters = [_BASE62[byte % 62] for byte in secrets.token_bytes(2 * count) if byte < 248]
     return "".join(letters[:count]) if len(letters) >= count else _letters(count)
 
@@ -275,8 +269,10 @@ _CONNECTED = (
 
 
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
-    """What a user token may see; None when it is not known, its time is over, or what it stands on was taken
-    away: the connection of the district, or the application's being for people of that role.
+    """The access of a user token.
+
+    None if it is unknown or expired, if its district was disconnected, or if the application no longer admits
+    that role.
     """
     hashed = digest(token)
     found = connection.row(
@@ -291,7 +287,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
 
 
 def access_for(connection: Connection, grant: Grant) -> Access | None:
-    """What a token for this grant would see, as `resolve` says it."""
+    """The access that a token for this grant would have, as `resolve` gives it."""
     found = connection.row(
         (
             f"{_ACCESS} FROM (SELECT CAST(? AS BIGINT) AS application, CAST(? AS BIGINT) AS "
@@ -327,10 +323,10 @@ def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: s
 
 
 def end_all(connection: Connection, district: int, user_id: str) -> int:
-    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens there were.
+    """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens ended.
 
-    A transaction with `end_issued` follows: what was being issued at that moment is seen only by then
-    (PostgreSQL).
+    Call `end_issued` in a second transaction: on PostgreSQL, only that one sees codes and tokens that were
+    being issued meanwhile.
     """
     among = "WHERE district = ? AND user_id = ?"
     counts = [
@@ -352,7 +348,7 @@ def end_issued(connection: Connection, district: int, user_id: str) -> None:
 
 
 def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
-    """The (connection, view) through which an application reads a district; None when they are not
+    """The (connection, view) through which an application reads a district; None if they are not
     connected."""
     found = connection.row(
         "SELECT number, view FROM connections WHERE application = ? AND district = ?", (application, district)
@@ -361,7 +357,7 @@ def access_to(connection: Connection, application: int, district: int) -> tuple[
 
 
 def allow(connection: Connection, application: int, district: int, user_id: str, created: str) -> None:
-    """A teacher lets a Library application see her classes."""
+    """Store a teacher's permission for a Library application to see their classes."""
     connection.run(
         "INSERT INTO grants (application, district, user_id, created) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (application, district, user_id) DO NOTHING",
@@ -370,10 +366,10 @@ def allow(connection: Connection, application: int, district: int, user_id: str,
 
 
 def disallow(connection: Connection, application: int, district: int, user_id: str) -> None:
-    """A teacher does so no more. Her tokens end, and those of students: some came by her, and the others sign
-    in again.
+    """Withdraw a teacher's permission. The teacher's tokens end, and those of all students: some depended on
+    this teacher, the others sign in again.
 
-    Done in two transactions: what was being issued at that moment is seen only by the second (PostgreSQL).
+    Call it in two transactions: on PostgreSQL, only the second sees tokens that were being issued meanwhile.
     """
     connection.run(
         "DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?",
@@ -391,7 +387,7 @@ def disallow(connection: Connection, application: int, district: int, user_id: s
 def has_allowed(
     connection: Connection, application: int, district: int, user_ids: list[str], *, is_writing: bool = False
 ) -> bool:
-    """Whether one of these teachers has; `is_writing` when something is written on the strength of it."""
+    """Whether one of these teachers has given permission. `is_writing`: a write depends on it."""
     select = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
     pairs = ((application, district, user_id) for user_id in user_ids)
     return any(

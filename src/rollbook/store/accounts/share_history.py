@@ -1,4 +1,7 @@
-"""What each connection was shared, edit by edit: rows of their own, so that a shorter audit trail loses none."""
+"""The shares of each connection, edit by edit.
+
+They have their own rows, so pruning the audit trail loses none.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Row
 
-# How the trail calls what says what an application sees.
+# The trail's names for acts that set what an application sees.
 CONNECTED: Final = "connected"
 EDITED: Final = "share changed"
 HELD: Final = "share changed, held by a freeze"
@@ -24,16 +27,20 @@ _EVERYTHING: Final = "everything"
 
 @dataclass(frozen=True, slots=True)
 class PastShare:
-    """What an application saw of a district from a moment on, or would have seen, had its view not been
-    frozen (`is_held`)."""
+    """What an application saw of a district from a moment on.
+
+    If `is_held`, a freeze held the edit back, and it would have seen this.
+    """
 
     created: str
     told: Mapping[str, Any]
     is_held: bool
 
     def again(self, now: Spec) -> Spec:
-        """The district's side of it, for what the application asks today. Errors: BadSetting for what is no
-        share any more."""
+        """The district's part of it, with what the application asks for today.
+
+        Errors: BadSetting for a share that can no longer be read.
+        """
         share = None if self.told["share"] == _EVERYTHING else shares.parse(self.told["share"])
         withheld, sensitive = (tuple(self.told[name]) for name in ("withheld", "sensitive"))
         return replace(
@@ -50,7 +57,7 @@ def note(
     *,
     action: str = EDITED,
 ) -> None:
-    """Keep what a connection (by its number) sees from now on, in its history and in the trail.
+    """Store what a connection (by number) sees from now on, in its history and in the trail.
 
     If the action is `HELD`, the connection sees it once its view is thawed.
     """
@@ -71,7 +78,7 @@ def note(
 
 
 def past_shares(connection: Connection, number: int) -> list[PastShare]:
-    """All shares of a connection (by its number) since it began, oldest first; the last one is today's."""
+    """All shares of a connection (by number) since it began, oldest first, today's last."""
     rows = connection.rows(
         "SELECT created, is_held, share, scopes, withheld, sensitive, unasked, keeps_ids FROM share_history"
         " WHERE connection = ? ORDER BY number",

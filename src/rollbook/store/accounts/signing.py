@@ -1,5 +1,4 @@
-"""Keys that sign id tokens: their private halves sealed under the server's key, their public halves as
-JWKs."""
+"""Keys that sign id tokens: private halves sealed with the server's key, public halves as JWKs."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ class SigningKey:
 
 
 def published(connection: Connection) -> list[SigningKey]:
-    """The keys that are not retired, the newest, which signs, first."""
+    """The keys that are not retired, newest first; the newest one signs."""
     rows = connection.rows(
         "SELECT id, private_sealed, public FROM signing_keys WHERE retires IS NULL OR retires > ?"
         " ORDER BY CASE WHEN retires IS NULL THEN 0 ELSE 1 END, created DESC",
@@ -32,7 +31,7 @@ def published(connection: Connection) -> list[SigningKey]:
 
 
 def add(connection: Connection, key: SigningKey, *, overlap_seconds: int) -> None:
-    """Make a key the one that signs; those before retire after the overlap at the latest."""
+    """Make a key the signing key; earlier keys retire after the overlap at the latest."""
     ends = int(time.time()) + overlap_seconds
     connection.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL OR retires > ?", (ends, ends))
     connection.run(

@@ -1,4 +1,4 @@
-"""A district's own rules for reading its files, where they differ from the defaults."""
+"""A district's own reading rules: those that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rollbook.store.engine.database import Connection, Database
 
 
 def read(database: Database, district: District) -> Rules:
-    """The rules that are in force for a district's next sync."""
+    """The rules for a district's next sync."""
     with database.read() as connection:
         return Rules().switched(_chosen(connection, district))
 
 
 def write(database: Database, district: District, choices: Mapping[str, bool]) -> Rules:
-    """Change some of them, and return them all; they are in force from the next sync on.
+    """Change some of a district's rules, from its next sync on; returns all of them.
 
     Errors: BadSetting for an unknown rule, Refused for a clone, which has no files.
     """

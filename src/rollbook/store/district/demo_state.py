@@ -1,5 +1,7 @@
-"""Where a demo stands in its story: kept beside each of its runs, so that a day and its roster are one
-transaction."""
+"""Where a demo stands in its story.
+
+It is stored beside each run, so a day and its roster are one transaction.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,16 @@ from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Row
 
 DAY_SECONDS = 86_400
-# The fact that names the districts that a demo makes.
+# The fact that names the districts of a demo.
 OWN_DISTRICTS = "demo_districts"
-# How a report noted the run of a demo before there was a table of nights.
+# How a report marked a demo's run before the table of nights.
 NOTED = '%"note": {"demo": true,%'
 _NIGHT = "students, seed, first, day, date, in_force, story, unfinished, nights, person_sis_id, person_name, person_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a scenario is about: the SIS id, the name, and the id on the wire, blank while it is not known."""
+    """The person in a scenario: SIS id, name, and id on the wire, blank while unknown."""
 
     sis_id: str
     name: str
@@ -35,9 +37,9 @@ class Person:
 class State:
     """A demo after its last night.
 
-    `first` is the moment of day 0 in Unix seconds, `day` the present one, `date` its date in the school's
-    calendar. `in_force` are the scenarios that go on. Of a story that is not told to its end, `unfinished` is
-    the name and `nights` how many have passed. `story` and `person` are the last night's.
+    `first` is the time of day 0 in Unix seconds, `day` the current day, `date` its date in the school's
+    calendar. `in_force` has the scenarios that continue. If a story is not finished, `unfinished` is its name
+    and `nights` counts the nights that have passed. `story` and `person` are those of the last night.
     """
 
     students: int
@@ -53,13 +55,13 @@ class State:
 
     @property
     def moment(self) -> float:
-        """The present day's moment, in Unix seconds."""
+        """The time of the current day, in Unix seconds."""
         return self.first + self.day * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One run on a demo's district, with the state it left and the events it published, counted by type."""
+    """One run on a demo's district, with the state after it, and the number of its events of each type."""
 
     sync: int
     cause: str
@@ -90,12 +92,12 @@ class Move:
 
 
 def own(connection: Connection, districts: tuple[str, ...]) -> None:
-    """Keep the names of the districts that a demo is about to make."""
+    """Store the names of the districts that a demo is about to make."""
     server_values.write(connection, OWN_DISTRICTS, json.dumps(districts))
 
 
 def keep(state: State, connection: Connection, district: int, run: int) -> None:
-    """Note that this is where the demo stands after a run on a district (both by number)."""
+    """Store where the demo stands after a run on a district (both by number)."""
     person = state.person
     values = (
         *(state.students, state.seed, int(state.first), state.day, state.date, " ".join(state.in_force)),
@@ -106,17 +108,19 @@ def keep(state: State, connection: Connection, district: int, run: int) -> None:
 
 
 def is_demo(connection: Connection) -> bool:
-    """Whether the database was made by a demo: only its ids follow from a seed."""
+    """Whether a demo made the database: only then its ids follow from a seed."""
     return server_values.read(connection, "id_seed") is not None
 
 
 def foreign(connection: Connection) -> Iterator[str]:
-    """What a demo did not make, in words: districts, applications, and syncs of other files. Errors:
-    BadSetting."""
+    """What the demo did not make, in words: districts, applications, and syncs of other files.
+
+    Errors: BadSetting.
+    """
     if not connection.row("SELECT 1 FROM sqlite_master"):
-        return  # a file that was just begun
+        return  # a new, empty file
     districts = json.loads(server_values.read(connection, OWN_DISTRICTS) or "[]")
-    # An earlier version may have left the file.
+    # An earlier version may have made the file.
     has_nights = connection.row("SELECT 1 FROM sqlite_master WHERE name = 'demo_nights'")
     is_own = "sync IN (SELECT n.sync FROM demo_nights n WHERE n.district = syncs.district)"
     foreign_runs = f"NOT {is_own}" if has_nights else f"report NOT LIKE '{NOTED}'"
@@ -133,7 +137,7 @@ def foreign(connection: Connection) -> Iterator[str]:
 
 
 def state(connection: Connection, district: int) -> State:
-    """Where the demo stands. Errors: Refused when it was made before demos had days."""
+    """Where the demo stands. Errors: Refused if an earlier version made it, without days."""
     found = connection.row(
         f"SELECT {_NIGHT} FROM demo_nights WHERE district = ? ORDER BY sync DESC LIMIT 1", (district,)
     )
@@ -146,8 +150,8 @@ def state(connection: Connection, district: int) -> State:
 
 
 def moves(connection: Connection, access: Access, most: int) -> list[Move]:
-    """The last runs on a demo's district, newest first, with the events that the caller's feed still has of
-    them."""
+    """The last runs on a demo's district, newest first, with the events that are still in the caller's
+    feed."""
     found = connection.rows(
         "SELECT s.sync, cause, state, created, report, last_event,"
         " (SELECT max(e.last_event) FROM syncs e WHERE e.district = s.district AND e.sync < s.sync),"

@@ -1,10 +1,10 @@
-"""Districts, and the ids that all records of the server share.
+"""Districts, and the ids of all records of the server.
 
-An id is 24 hex characters: a Unix second, and sixteen more. Each batch of ids reserves a second of its own,
-later than all before it, so that ids rise with creation, also when the clock went back, and are unique over
+An id is 24 hex characters: a Unix second in eight, and sixteen more. Each batch of ids reserves its own
+second, later than all before it. So ids rise with creation, even if the clock goes back, and are unique over
 districts and kinds.
 
-A demo's ids follow from a seed, and its clock is that of its ids: the same moves give the same ids and dates
+A demo's ids follow from a seed, and its clock follows its ids: the same moves give the same ids and dates
 (see `fix_ids`).
 """
 
@@ -30,21 +30,21 @@ from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Database
 
 RESERVE_TRIES = 50
-# The path of a district's sign-in page, up to its name there.
+# The path of a district's sign-in page, before the district's name.
 PORTAL = "/in/"
-# The fact that says under which address people reach the server.
+# The fact that holds the address under which people reach the server.
 BASE_ADDRESS = "base_address"
 GOOGLE = "https://accounts.google.com"
 
 
 @dataclass(frozen=True, slots=True)
 class District:
-    """A district: `number` is the store's own, `id` the one on the wire.
+    """A district. `number` is the store's own, `id` the one on the wire.
 
     `head` is the last run that changed anything, `snapshot` the last committed one (0: none yet). `state` is
-    running, pending (the district can mend it) or paused, `error` what is wrong, as every application reads
-    it (see `domain.upload_notices`). Pauses are days, YYYY-MM-DD. `given` is the record as another server gave it,
-    for a district that was cloned. `contact` is the id of the person whom applications may turn to.
+    running, pending (the district can fix it) or paused. `error` is the notice that every application reads
+    (see `domain.upload_notices`). Pauses are days, YYYY-MM-DD. `given` is another server's record of a cloned
+    district. `contact` is the id of the person who is the contact for applications.
     """
 
     number: int
@@ -82,15 +82,16 @@ def timestamp(seconds: float | None = None) -> str:
 
 
 def now(connection: Connection) -> float:
-    """Now in Unix seconds, by the clock of the database: where ids follow from a seed, the second of the last
-    batch."""
+    """Now in Unix seconds, by the database's clock.
+
+    If ids follow from a seed, it is the second of the last batch.
+    """
     facts = _id_facts(connection)
     return float(facts["id_second"]) if "id_seed" in facts else time.time()
 
 
 def moment_after(database: Database, previous: str | None, wanted: float | None = None) -> float:
-    """The wanted moment in seconds, now by default; a millisecond after `previous` when the clock went
-    back."""
+    """The wanted time in seconds, by default now. If the clock went back, a millisecond after `previous`."""
     if wanted is None:
         with database.read() as connection:
             wanted = now(connection)
@@ -100,22 +101,21 @@ def moment_after(database: Database, previous: str | None, wanted: float | None 
 
 
 def fix_ids(database: Database, seed: str, moment: float) -> None:
-    """Let the ids of an empty database follow from a seed and from what is done, beginning at a moment in
-    Unix seconds.
+    """Let the ids of an empty database follow from a seed and from what is done, beginning at a time in Unix
+    seconds.
 
-    For a demo, whose ids a test may have written down. From then on the database's clock stands still until a
-    run is given a later moment. Elsewhere ids are random: nobody can guess one from another.
+    For a demo, whose ids may be written in tests. From then on the database's clock stands still until a run
+    sets a later time. Other databases have random ids, which nobody can guess from one another.
     """
     with database.write() as connection:
         connection.insert("facts", "name, value", [("id_seed", seed), ("id_second", str(int(moment) - 1))])
 
 
 def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
-    """Reserve a batch of ids: a second that no batch had before, and four random bytes that no one can guess
-    from it.
+    """Reserve a batch of ids: a second that no other batch has, and four random bytes that nobody can guess.
 
-    `moment` is the time of the ids in seconds, now by default; a second that is taken already gives the next
-    free one.
+    `moment` is the time of the ids in seconds, by default now. If its second is taken, the next free one is
+    used.
     """
     facts = _id_facts(connection)
     second = max(int(now(connection) if moment is None else moment), int(facts.get("id_second", -1)) + 1)
@@ -134,17 +134,17 @@ def _id_facts(connection: Connection) -> dict[str, str]:
 
 
 def _drawn(seed: str | None, second: int) -> str:
-    """Eight hex characters: at random, or what a seed gives for a second."""
+    """Eight hex characters: random, or those that a seed gives for a second."""
     if seed is None:
         return secrets.token_hex(4)
     return hashlib.blake2b(f"{seed} {second}".encode(), digest_size=4).hexdigest()
 
 
 def reserve(database: Database, moment: float | None = None) -> IdBatch:
-    """Reserve a batch of ids at once, in a transaction of its own: a long one would keep the syncs of other
-    districts waiting.
+    """Reserve a batch of ids in a transaction of its own, because a long one would delay other districts'
+    syncs.
 
-    Of two that reserve in the same instant PostgreSQL refuses one, which tries again; SQLite lets it wait.
+    If two reserve at the same instant, PostgreSQL refuses one, which tries again; SQLite lets it wait.
     """
     tries = 1 if database.is_local else RESERVE_TRIES
     while True:
@@ -158,9 +158,9 @@ def reserve(database: Database, moment: float | None = None) -> IdBatch:
 
 
 def create(database: Database, name: str, *, given: str | None = None) -> District:
-    """Create an empty district. Errors: Conflict when the name is taken, or blank.
+    """Create an empty district. Errors: Conflict if the name is taken or blank.
 
-    `given` is the record, as JSON, of a district that is cloned: it keeps its id and all it says.
+    `given` is the record, as JSON, of a cloned district, which keeps its id and all its fields.
     """
     name = name.strip()
     if not name:
@@ -183,7 +183,7 @@ def create(database: Database, name: str, *, given: str | None = None) -> Distri
 
 
 def find(database: Database, name_or_id: str) -> District:
-    """The district of that id or name. Errors: Unknown names those there are."""
+    """The district of that id or name. Errors: Unknown names the districts that exist."""
     with database.read() as connection:
         found = connection.row(
             f"SELECT {COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
@@ -216,7 +216,7 @@ def by_id(connection: Connection, id_: str) -> District | None:
 
 
 def by_slug(connection: Connection, text: str) -> District | None:
-    """The district whose name for addresses it is."""
+    """The district with this name in addresses, or None."""
     rows = connection.rows(
         f"SELECT {COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],)
     )
@@ -224,7 +224,7 @@ def by_slug(connection: Connection, text: str) -> District | None:
 
 
 def first(connection: Connection, limit: int) -> list[District]:
-    """The districts that were there first, so many at most."""
+    """The oldest districts, at most `limit`."""
     return [
         District(*row)
         for row in connection.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
@@ -232,7 +232,7 @@ def first(connection: Connection, limit: int) -> list[District]:
 
 
 def only(connection: Connection) -> District | None:
-    """The district, when there is exactly one."""
+    """The district if there is exactly one, else None."""
     found = first(connection, 2)
     return found[0] if len(found) == 1 else None
 
@@ -247,7 +247,7 @@ def all_in(connection: Connection) -> list[District]:
 
 
 def update(connection: Connection, district: District, **columns: object) -> District:
-    """Change columns of a district, and return it as it is then."""
+    """Change columns of a district; returns the changed district."""
     changes = ", ".join(f"{name} = ?" for name in columns)
     connection.run(f"UPDATE districts SET {changes} WHERE number = ?", (*columns.values(), district.number))
     return reread(connection, district)
@@ -262,10 +262,10 @@ def insert_record(connection: Connection, district: District, view: View, sync: 
 
 
 def body(connection: Connection, district: District, people: Iterable[str] = ("records",)) -> str:
-    """The district's own record as JSON: every application reads the same one.
+    """The district's own record as JSON, the same for every application.
 
-    Its contact is the person as the last of the tables `people` that knows them has them; in the table
-    `incoming` of a commit they may leave.
+    Its contact comes from the last of the tables `people` that has the person. In the table `incoming` of a
+    commit, the person may be leaving.
     """
     if district.given:
         return _given(district.given)
@@ -274,8 +274,10 @@ def body(connection: Connection, district: District, people: Iterable[str] = ("r
 
 
 def _given(text: str) -> str:
-    """What a clone's source gave, byte for byte, but for an error in words of its own, which may quote
-    cells."""
+    """A clone's record from its source, byte for byte.
+
+    Only its error is replaced, because it may quote cells.
+    """
     record = orjson.loads(text)
     error = record.get("error") or ""
     told = upload_notices.of_source(error)
@@ -283,7 +285,7 @@ def _given(text: str) -> str:
 
 
 def _record(connection: Connection, district: District) -> dict[str, Any]:
-    """The district as the API shows it, but for its contact."""
+    """The district as the API shows it, without its contact."""
     shown: dict[str, Any] = {
         "id": district.id,
         "name": district.name,
@@ -303,8 +305,10 @@ def _record(connection: Connection, district: District) -> dict[str, Any]:
 
 
 def _login_methods(connection: Connection, district: District) -> list[str]:
-    """How people sign in, in the documented words; `Other` is a service that has none, or a demo's list of
-    people."""
+    """How people sign in, in the documented words.
+
+    `Other` stands for other services and for a demo's list of people.
+    """
     used = {
         "Clever Badges": "SELECT 1 FROM badges WHERE district = ? LIMIT 1",
         "Clever Passwords": "SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1",
@@ -317,18 +321,20 @@ def _login_methods(connection: Connection, district: District) -> list[str]:
 
 
 def portal_url(connection: Connection, district: District) -> str:
-    """Where people of the district sign in: a path alone until a server has told its own address."""
+    """Where people of the district sign in: a path alone, until a server has stored its address."""
     return f"{base_address(connection)}{PORTAL}{slug(district)}"
 
 
 def base_address(connection: Connection) -> str:
-    """The address under which people reach the server, blank until one has told it."""
+    """The address under which people reach the server; blank until a server has stored it."""
     return server_values.read(connection, BASE_ADDRESS) or ""
 
 
 def _contact(connection: Connection, district: District, people: Iterable[str]) -> dict[str, Any] | None:
-    """The person whom applications may turn to, as long as the roster has them, whatever else an application
-    may see."""
+    """The contact for applications, while the roster has the person.
+
+    It does not depend on an application's share.
+    """
     if not district.contact:
         return None
     whole = "(SELECT min(number) FROM views WHERE district = ?)"
@@ -351,7 +357,7 @@ def _contact(connection: Connection, district: District, people: Iterable[str]) 
 
 
 def slug(district: District) -> str:
-    """A name for addresses: letters and digits of the district's name, and the random part of its id against
-    doubles."""
+    """The district's name in addresses: its letters and digits, then the random part of its id, to keep it
+    unique."""
     words = re.sub(r"[^a-z0-9]+", "-", district.name.lower()).strip("-")
     return f"{words[:40]}-{district.id[8:14]}"

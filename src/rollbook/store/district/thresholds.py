@@ -1,4 +1,4 @@
-"""A district's own limits for holding a sync, where they differ from the defaults."""
+"""A district's own limits for holding a sync: those that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def read(database: Database, district: District) -> dict[str, Threshold]:
 def write(database: Database, district: District, kind: str, threshold: Threshold) -> None:
     """Set the limits of one kind.
 
-    Errors: BadSetting for a kind without limits, or a percentage outside what the API documents: updates 0
-    (off) to 100, deletions 0 to 90 (terms: to 100), which cannot be switched off.
+    Errors: BadSetting for a kind without limits, or a percentage that the API does not allow: updates 0 (off)
+    to 100, deletions 0 to 90 (terms: to 100). The limit on deletions cannot be switched off.
     """
     if kind not in GUARDED:
         raise BadSetting(f"kind: expected one of {', '.join(GUARDED)}, got {kind!r}")

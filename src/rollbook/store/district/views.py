@@ -1,7 +1,7 @@
-"""Views: what a connection sees of a district, kept as records of its own.
+"""Views: a connection's own copy of the records that it may see.
 
-A read needs nothing but the view's number, so it costs the same whatever the view hides, and cannot reach
-what is not in it. Connections that see the same share one view.
+A read needs only the view's number. So it costs the same whatever the view hides, and cannot reach records
+outside the view. Connections that see the same share one view.
 """
 
 from __future__ import annotations
@@ -40,10 +40,9 @@ def _from_text(text: str) -> Spec:
     try:
         share = shares.parse(given["share"])
     except BadSetting:
-        # Taken by an earlier version, and by none that could evaluate it: nothing is shared until it is set
-        # anew.
+        # An earlier version accepted this share but never applied it: share nothing until it is set again.
         share = shares.Share()
-    # A view of an earlier version opens no sensitive field: nobody has said for the district that it may.
+    # A view of an earlier version opens no sensitive field, because the district has not opened any.
     later = (tuple(given.get(name, ())) for name in ("sensitive", "unasked"))
     return Spec(tuple(given["scopes"]), share, tuple(given["withheld"]), given["keeps_ids"], *later)
 
@@ -52,8 +51,8 @@ def _from_text(text: str) -> Spec:
 class View:
     """A view of one district; `number` is the store's own.
 
-    `freezes`: it stays as it is when a run would change too much of it; `frozen` are the reasons why it does
-    so now.
+    `freezes`: the view freezes if a run would change too much of it. `frozen` has the reasons if it is frozen
+    now.
     """
 
     number: int
@@ -63,8 +62,7 @@ class View:
 
 
 def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
-    """The view of that spec of a district (by its number), and whether it was made just now and is still
-    empty."""
+    """The view of a spec in a district (by number), and whether it was made just now and is still empty."""
     asked = (district, _as_text(spec))
     found = connection.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
     if found:
@@ -76,7 +74,7 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
 
 
 def list_all(connection: Connection, district: int) -> list[View]:
-    """All views of a district (by its number); the first one shows everything but sensitive fields."""
+    """All views of a district (by number). The first one shows everything except sensitive fields."""
     rows = connection.rows(
         f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner >= 0 ORDER BY number", (district,)
     )
@@ -84,7 +82,7 @@ def list_all(connection: Connection, district: int) -> list[View]:
 
 
 def by_number(connection: Connection, number: int) -> View:
-    """The view of that number, which must be there."""
+    """The view of a number, which must exist."""
     found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE number = ?", (number,))
     if found is None:
         raise Unknown(f"view {number} is no longer there")
@@ -92,7 +90,7 @@ def by_number(connection: Connection, number: int) -> View:
 
 
 def by_application(database: Database, district: int) -> dict[str, View]:
-    """What each connected application sees of a district (by its number), by the application's name."""
+    """What each connected application sees of a district (by number), by the application's name."""
     with database.read() as connection:
         rows = connection.rows(
             "SELECT a.name, v.number, v.spec, v.freezes, v.frozen FROM connections c"
@@ -104,7 +102,7 @@ def by_application(database: Database, district: int) -> dict[str, View]:
 
 
 def find_own(connection: Connection, district: int, owner: int) -> View | None:
-    """The view that belongs to one connection alone (by its number)."""
+    """The view that only one connection (by number) uses, if it exists."""
     found = connection.row(
         f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner = ?", (district, owner)
     )
@@ -112,7 +110,7 @@ def find_own(connection: Connection, district: int, owner: int) -> View | None:
 
 
 def own(connection: Connection, district: int, owner: int) -> View:
-    """The view that belongs to one connection alone (by its number), made empty when there is none yet."""
+    """The view that only one connection (by number) uses; an empty one is made if needed."""
     found = find_own(connection, district, owner)
     if found:
         return found
@@ -124,7 +122,7 @@ def own(connection: Connection, district: int, owner: int) -> View:
 
 
 def edit(connection: Connection, view: View, run: int) -> None:
-    """Note what a view shares from a run on, and whether it freezes."""
+    """Store what a view shares from a run on, and whether it freezes."""
     connection.run(
         "UPDATE views SET spec = ?, freezes = ?, edited = ? WHERE number = ?",
         (_as_text(view.spec), int(view.freezes), run, view.number),
@@ -132,15 +130,17 @@ def edit(connection: Connection, view: View, run: int) -> None:
 
 
 def is_edited_by(connection: Connection, view: View, run: int) -> bool:
-    """Whether it was this run that last changed what a view shares."""
+    """Whether this run was the last to change what a view shares."""
     return (
         connection.row("SELECT 1 FROM views WHERE number = ? AND edited = ?", (view.number, run)) is not None
     )
 
 
 def freeze(connection: Connection, view: View, reasons: Iterable[object], run: int) -> None:
-    """Note why a view stays as it is; without reasons it goes on, and what it held back is in force from this
-    run on."""
+    """Store why a view is frozen.
+
+    Without reasons it thaws, and the changes that it held back apply from this run on.
+    """
     told = tuple(str(reason) for reason in reasons)
     connection.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
     if view.frozen and not told:
@@ -148,10 +148,9 @@ def freeze(connection: Connection, view: View, reasons: Iterable[object], run: i
 
 
 def drop_unseen(connection: Connection, district: int) -> None:
-    """Drop what no connection of a district (by its number) sees any more; the first view stays, which shows
-    everything.
+    """Drop the views that no connection of a district (by number) uses. The first view, of everything, stays.
 
-    The row stays under a negative owner, so that its number, which old snapshots name, is never given again.
+    The row stays with a negative owner: old snapshots name its number, which must not be given again.
     """
     rows = connection.rows(
         "SELECT number FROM views WHERE district = ? AND owner >= 0 AND number NOT IN (SELECT view FROM connections)"
@@ -165,7 +164,7 @@ def drop_unseen(connection: Connection, district: int) -> None:
 
 
 def copy(connection: Connection, source: int, target: int) -> None:
-    """Fill a view with what another one shows, has shown and has published (both by number)."""
+    """Fill a view with the records, versions and events of another one (both by number)."""
     for table, columns in (
         ("records", "kind, id, since, roles, body"),
         ("versions", "kind, id, since, until, roles, body"),

@@ -1,7 +1,7 @@
 """The database: SQLite by default, PostgreSQL behind the same functions.
 
-SQL is written once, with `?` for each value. What differs between the two stands in `sqlite` and
-`postgresql`: how a connection is opened, how a transaction begins, how many rows go in at once.
+SQL is written once, with `?` for each value. `sqlite` and `postgresql` hold the differences: how to open a
+connection, how to begin a transaction, how many rows to insert at once.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ class Connection(Protocol):
         """Insert many rows as fast as the database takes them."""
 
     def version(self) -> int | None:
-        """A number that changes with every commit of another connection; None: ask the tables themselves."""
+        """A number that changes with each commit of another connection.
+
+        None: the database has no such number, so read the tables.
+        """
 
 
 class Database(Protocol):
-    """A place to read from and write to. `is_local`: it is this machine's alone, and has one writer at a
-    time."""
+    """A place to read from and write to.
+
+    `is_local`: only this machine uses it, and it has one writer at a time.
+    """
 
     is_local: bool
 
@@ -47,27 +52,27 @@ class Database(Protocol):
     def write(self, *, is_durable: bool = True) -> AbstractContextManager[Connection]:
         """Context manager: a Connection whose changes appear all at once when it ends, or not at all.
 
-        `is_durable=False`: the last moments may be lost in a power cut, never torn; for what can be had again
-        by signing in.
+        `is_durable=False`: a power cut may lose the last moments, but never half a transaction. For data that
+        a new sign-in restores.
         """
 
     def without_waiting(self) -> AbstractContextManager[None]:
-        """Context manager: in this thread a write that would wait for another one, or for the disk, raises
-        Busy at once.
+        """Context manager: a write in this thread raises Busy at once if it would wait for another write or
+        for the disk.
 
-        A database that is always waited for raises Busy right away.
+        A database that always has to be waited for raises Busy right away.
         """
 
     def settle(self) -> None:
-        """Move to its place what writes that did not wait have left to do; from time to time."""
+        """Finish the work that writes without waiting have left to do. Called from time to time."""
 
     def close(self) -> None: ...
 
 
 def is_held(connection: Connection, select: str, values: Values) -> bool:
-    """Whether a row is there, in a transaction that writes what stands on it.
+    """Whether a row exists, in a transaction whose writes depend on it.
 
-    PostgreSQL holds the row until the end, and raises Busy if it was deleted since the transaction began;
+    PostgreSQL locks the row until the end, and raises Busy if it was deleted since the transaction began.
     SQLite has one writer.
     """
     return (
@@ -77,7 +82,7 @@ def is_held(connection: Connection, select: str, values: Values) -> bool:
 
 
 def not_begun(where: str, what: str) -> BadSetting:
-    """A database that has to be there, and is not."""
+    """The error for a database that must exist and does not."""
     return BadSetting(
         f"database: {where} {what}. Name the right one with --database or ROLLBOOK_DATABASE, or put it back from a backup;"
         " to begin a new one: `rollbook district create NAME`"
@@ -85,12 +90,12 @@ def not_begun(where: str, what: str) -> BadSetting:
 
 
 def open_database(address: str, *, may_make: bool = True) -> Database:
-    """Open a database by file path or postgresql:// URL; `may_make`: make a file that is not there.
+    """Open a database by file path or postgresql:// URL. `may_make`: make a missing file.
 
-    Errors: BadSetting when it cannot be opened.
+    Errors: BadSetting if it cannot be opened.
 
-    A driver is loaded only when its database is used: PostgreSQL's takes 20 MB that a laptop's sandbox need
-    not spend.
+    A driver is loaded only when its database is used: PostgreSQL's takes 20 MB, which a sandbox on a laptop
+    can save.
     """
     scheme, colon, _ = address.partition("://")
     if colon and scheme not in ("postgresql", "postgres"):

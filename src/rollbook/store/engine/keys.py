@@ -1,9 +1,7 @@
-"""The server's key, and what is done with it: secrets that must be shown again are sealed, all others only
-hashed.
+"""The server's key. It seals the secrets that must be shown again; all others are only hashed.
 
-District tokens stand in the answer of `/oauth/tokens`, so they are kept encrypted (Fernet: AES-128-CBC with
-HMAC-SHA-256) beside a hash for look-up. The key lives in a file of its own, outside the database and its
-backups.
+`/oauth/tokens` shows district tokens, so they are stored encrypted (Fernet: AES-128-CBC with HMAC-SHA-256),
+beside a hash for look-up. The key has its own file, outside the database and its backups.
 """
 
 from __future__ import annotations
@@ -22,24 +20,22 @@ from rollbook.settings import Settings
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Database
 
-# The fact that holds the mark of the key that a database was used with, and the tables whose rows need the
-# key.
+# The fact that holds the mark of the database's key, and the tables whose rows need the key.
 MARK = "key_mark"
 NEED_KEY = ("connections", "providers", "signing_keys", "credentials")
 
 
 def digest(secret: str) -> str:
-    """Hash of a secret with at least 128 random bits; such a secret needs no slow hash (RFC 6819,
-    5.1.4.1.3)."""
+    """The hash of a secret with at least 128 random bits. It needs no slow hash (RFC 6819, 5.1.4.1.3)."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Sealer:
-    """Seals and opens secrets under the server's key.
+    """Seals and opens secrets with the server's key.
 
-    `known` is the mark of the key that the database was used with. If there is one, no other key is taken and
-    none is made: what is sealed could not be opened, and every password would be taken for a new one. A key
-    that was read once is held.
+    `known` is the mark of the key that the database was used with. If there is one, no other key is accepted
+    and no new key is made: the new key could not open the sealed tokens, and every password would look
+    changed. A key is kept in memory once it was read.
     """
 
     def __init__(self, path: Path, known: str | None = None) -> None:
@@ -52,10 +48,12 @@ class Sealer:
         return self._key().encrypt(secret.encode()).decode()
 
     def open(self, sealed: str, *, seconds: int | None = None) -> str:
-        """What was sealed, not longer than `seconds` ago. Errors: BadSetting when the key is not the one it
-        was sealed with."""
+        """Open a sealed secret, sealed at most `seconds` ago.
+
+        Errors: BadSetting if it was sealed with another key.
+        """
         if self._bytes is None and not self.is_there:
-            # A new key would open nothing, and would stand in the way of the old one's return.
+            # A new key would open nothing, and would be in the way when the old key is put back.
             raise _missing(self._path)
         try:
             return self._key().decrypt(sealed.encode(), ttl=seconds).decode()
@@ -65,8 +63,7 @@ class Sealer:
             ) from None
 
     def derive(self, purpose: str) -> bytes:
-        """A key of its own for each purpose, which tells nothing about the server's key or about another
-        purpose's."""
+        """A key for one purpose; it reveals nothing about the server's key or about other purposes' keys."""
         return _derived(self._raw(), purpose)
 
     @property
@@ -74,12 +71,14 @@ class Sealer:
         return self._path.exists()
 
     def mark(self) -> str:
-        """The key's own mark, which tells nothing of it."""
+        """The key's mark, which reveals nothing about the key."""
         return self.derive("mark").hex()
 
     def hold(self) -> Sealer:
-        """Read the key now, if there is one: a file that vanishes later stops nothing. A wrong one is told
-        when it is needed."""
+        """Read the key now, if there is one: the server then works on if the file vanishes.
+
+        A wrong key is reported when it is needed.
+        """
         if self.is_there:
             with suppress(BadSetting):
                 self._raw()
@@ -105,16 +104,15 @@ class Sealer:
 
 
 def sealer(database: Database, settings: Settings) -> Sealer:
-    """The sealer of a database, which takes no key but the one that the database was used with."""
+    """The sealer of a database; it accepts only the key that the database was used with."""
     with database.read() as connection:
         return Sealer(key_path(settings), server_values.read(connection, MARK))
 
 
 def settle(database: Database, settings: Settings) -> None:
-    """Hold a database to its key, from its first use on; a key is made only for a database in which nothing
-    needs one.
+    """Bind a database to its key at first use. A key is made only for a database in which nothing needs one.
 
-    Errors: BadSetting for another key, and for none if the database was used with one.
+    Errors: BadSetting for another key, or for a missing key if the database was used with one.
     """
     with database.read() as connection:
         known = server_values.read(connection, MARK)
@@ -154,7 +152,7 @@ def new() -> bytes:
 
 
 def place(path: Path, key: bytes) -> None:
-    """Write a new key, which appears whole; a key that is there already stays. Errors: BadSetting."""
+    """Write a new key file at once as a whole; an existing key stays. Errors: BadSetting."""
     try:
         handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)  # readable by its owner only
         with os.fdopen(handle, "wb") as file:
@@ -170,7 +168,7 @@ def place(path: Path, key: bytes) -> None:
 
 
 def _read_or_make(path: Path) -> bytes:
-    """The key in the file; of two programs that begin at once one takes the other's."""
+    """The key in the file. If two programs start at once, both use the key of the first."""
     if not path.exists():
         place(path, new())
     return _read(path)

@@ -1,8 +1,8 @@
-"""The schema, as ordered steps; each runs once, in one transaction with its own record, and is never edited
-once released.
+"""The schema, as ordered steps. Each step runs once, in one transaction with its own record, and is never
+edited after a release.
 
-Words that differ: `{number}` and `{bytes}` are the column types, `{text}` a text compared byte by byte, and
-`{clustered}` keeps a SQLite table in the order of its primary key.
+Placeholders for words that differ: `{number}` and `{bytes}` are column types. `{text}` is text that is
+compared byte by byte. `{clustered}` keeps a SQLite table in the order of its primary key.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ WORDS = {
     },
 }
 
-# The log of requests. In SQLite it stands in a file of its own, which `store.records.request_log` opens.
+# The request log. With SQLite it has a file of its own, which `store.records.request_log` opens.
 REQUEST_BATCHES = """CREATE {unlogged}TABLE IF NOT EXISTS request_batches (
     number {serial} PRIMARY KEY, at {number} NOT NULL, entries {number} NOT NULL, size {number} NOT NULL,
     dropped {number} NOT NULL, body {bytes} NOT NULL)"""
 
 
 def migrate(database: Database) -> None:
-    """Bring the schema up to date, also when several programs begin at once.
+    """Bring the schema up to date, also if several programs start at once.
 
-    Errors: BadSetting for a database written by a later version.
+    Errors: BadSetting for a database of a later version.
     """
     done = _steps_done(database)
     if done and max(done) > len(STEPS):
@@ -60,7 +60,7 @@ def is_begun(database: Database) -> bool:
 
 
 def _steps_noted(database: Database) -> set[int] | None:
-    """The steps taken; None for a new database."""
+    """The steps that were taken; None for a new database."""
     try:
         with database.read() as connection:
             return {step for (step,) in connection.rows("SELECT step FROM migrations")}
@@ -85,8 +85,8 @@ def _steps_done(database: Database) -> set[int]:
 def _take(database: Database, step: int, function: Callable[[Connection], None]) -> None:
     with database.write() as connection:
         if connection.engine == "postgresql":
-            # Before anything is read, so that it is read as the one that went before left it; SQLite has one
-            # writer anyhow.
+            # Lock first, so that the reads below see what the program before us wrote. SQLite has one writer
+            # anyway.
             connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
         if connection.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
             function(connection)
@@ -102,8 +102,8 @@ def first_tables(connection: Connection) -> None:
     for sql in (
         # Single values of the whole server.
         "CREATE TABLE facts (name {text} PRIMARY KEY, value {text} NOT NULL)",
-        # id is the id on the wire. head: the last run that changed anything, by which answers are known;
-        # snapshot: the last committed one, with which the next sync compares; 0 before the first. The rest is
+        # id: the id on the wire. head: the last run that changed anything, which names the state of answers.
+        # snapshot: the last committed run, with which the next sync compares; 0 before the first. The rest is
         # the district's own record.
         """CREATE TABLE districts (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
@@ -111,25 +111,24 @@ def first_tables(connection: Connection) -> None:
              state {text} NOT NULL, error {text} NOT NULL, last_sync {text},
              pause_start {text}, pause_end {text}, given {text})""",
         # One run on a district, in order. cause: files, undo, approval, share, pause, clone. state:
-        # committed, held, failed, and for what was held: approved, discarded, replaced. report is the JSON
-        # that the run printed. last_event: the greatest event id that existed when it ended.
+        # committed, held, failed; a held run later becomes approved, discarded or replaced. report: the JSON
+        # that the run printed. last_event: the greatest event id that existed when the run ended.
         """CREATE TABLE syncs (
              district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, cause {text} NOT NULL,
              state {text} NOT NULL, created {text} NOT NULL, report {text} NOT NULL, last_event {text} NOT NULL,
              PRIMARY KEY (district, sync))""",
-        # When a sync is held: shares of a kind, in percent; kinds without a row have the defaults.
+        # When to hold a sync: limits for each kind, in percent. A kind without a row has the defaults.
         """CREATE TABLE thresholds (
              district {number} NOT NULL REFERENCES districts (number), kind {text} NOT NULL,
              updated_percent {number} NOT NULL, deleted_percent {number} NOT NULL, PRIMARY KEY (district, kind))""",
-        # What connections see of a district. owner: the connection whose own view it is; 0 for one that all
-        # connections of an equal spec (JSON) share. The first one holds everything.
+        # What connections see of a district. owner: the connection whose own view it is, or 0 for a view that
+        # all connections with an equal spec (JSON) share. The first view holds everything.
         """CREATE TABLE views (
              number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number),
              owner {number} NOT NULL DEFAULT 0, spec {text} NOT NULL, UNIQUE (district, owner, spec))""",
-        # The current records of each view, and the lists that related paths read (kind is then the list's
-        # name, id its owner's). since: the sync that wrote this version. roles: mask of a user's roles, NULL
-        # for all other kinds. body: the record as the API shows it in this view; a field that the view does
-        # not show is not in it.
+        # The current records of each view, and the lists of related paths (kind is then the list's name, id
+        # its owner's id). since: the sync that wrote this version. roles: mask of a user's roles, NULL for
+        # other kinds. body: the record as the API shows it in this view, without hidden fields.
         """CREATE TABLE records (
              view {number} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, since {number} NOT NULL,
              roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, id)){clustered}""",
@@ -140,24 +139,24 @@ def first_tables(connection: Connection) -> None:
              until {number} NOT NULL, roles {number}, body {text} NOT NULL, PRIMARY KEY (view, kind, until, id)){clustered}""",
         "CREATE INDEX versions_by_role ON versions (view, roles, until, id) WHERE roles IS NOT NULL",
         "CREATE INDEX versions_by_end ON versions (view, until)",
-        # What each view publishes. kind is the record's; schools are the ids by which it is found, between
-        # blanks.
+        # The events that each view publishes. kind: the record's kind. schools: the ids by which the event is
+        # found, between blanks.
         """CREATE TABLE events (
              view {number} NOT NULL, id {text} NOT NULL, kind {text} NOT NULL, schools {text} NOT NULL, body {text} NOT NULL,
              PRIMARY KEY (view, id)){clustered}""",
-        # The roster of a sync as columns, one Parquet file for each table: what the next sync compares with,
-        # and from which any view can be made anew.
+        # The roster of a sync as columns, one Parquet file for each table. The next sync compares with it,
+        # and any view can be made from it.
         """CREATE TABLE snapshots (
              district {number} NOT NULL, sync {number} NOT NULL, name {text} NOT NULL, data {bytes} NOT NULL,
              PRIMARY KEY (district, sync, name))""",
-        # is_demo: holds published test credentials, which only a demo server accepts.
+        # is_demo: the application has published test credentials, which only a demo server accepts.
         """CREATE TABLE applications (
              number {serial} PRIMARY KEY, client_id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
              secret_hash {text} NOT NULL, redirect_uris {text} NOT NULL, scopes {text} NOT NULL,
              created {text} NOT NULL, is_demo {number} NOT NULL DEFAULT 0)""",
-        # One application in one district. The token stands twice: hashed for look-up, sealed under the
-        # server's key to be listed. events_after: the connection's events are those with a greater id; NULL
-        # while they are off.
+        # One application in one district. The token stands twice: hashed for look-up, and sealed under the
+        # server's key for listing. events_after: the connection's events are those with a greater id; NULL
+        # while its events are off.
         """CREATE TABLE connections (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE,
              application {number} NOT NULL REFERENCES applications (number),
@@ -169,10 +168,10 @@ def first_tables(connection: Connection) -> None:
 
 
 def identity_tables(connection: Connection) -> None:
-    """What applications ask for, who signs in and how, what they are given, and a trail of it.
+    """What applications ask for, how people sign in, the secrets that they get, and an audit trail.
 
-    Moments are Unix seconds; a column named `hash` holds the SHA-256 of a random secret. Codes, tokens and
-    the trail are written at each login, so they have no index that a login does not need.
+    Times are Unix seconds. A column named `hash` holds the SHA-256 of a random secret. Codes, tokens and the
+    trail are written at each login, so they have only the indexes that a login needs.
     """
     for sql in (
         "ALTER TABLE applications ADD COLUMN tier {text} NOT NULL DEFAULT 'secure_sync'",
@@ -186,14 +185,15 @@ def identity_tables(connection: Connection) -> None:
         # JSON: {{"required": [...], "optional": [...]}}, the fields of people that the application asks a
         # district for.
         "ALTER TABLE applications ADD COLUMN fields {text} NOT NULL DEFAULT '{{}}'",
-        # More than one while a secret is rotated; the old one then has an end.
+        # There is more than one during a rotation; the old secret then has an end.
         """CREATE TABLE application_secrets (
              application {number} NOT NULL REFERENCES applications (number), hash {text} NOT NULL,
              created {text} NOT NULL, expires {number}, PRIMARY KEY (application, hash))""",
         """INSERT INTO application_secrets (application, hash, created)
              SELECT number, secret_hash, created FROM applications""",
         "ALTER TABLE applications DROP COLUMN secret_hash",
-        # user_id: the person's id on the wire. token_hash: what the code was exchanged for, once it was.
+        # user_id: the person's id on the wire. token_hash: the token for which the code was exchanged, if it
+        # was.
         """CREATE TABLE codes (
              hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
@@ -205,17 +205,17 @@ def identity_tables(connection: Connection) -> None:
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
              authorized_by {text} NOT NULL, created {number} NOT NULL, expires {number} NOT NULL,
              is_demo {number} NOT NULL DEFAULT 0){clustered}""",
-        # A browser in which somebody is signed in. seen: the last use, to the minute.
+        # A browser in which a person is signed in. seen: the last use, to the minute.
         """CREATE TABLE sessions (
              hash {text} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL,
              role {text} NOT NULL, method {text} NOT NULL, created {number} NOT NULL, seen {number} NOT NULL,
              expires {number} NOT NULL)""",
         "CREATE INDEX sessions_by_end ON sessions (expires)",
-        # Failed attempts to sign in, counted by who tried what; bucket is a hash.
+        # Failed attempts to sign in, counted by a bucket: a hash of who tried what.
         """CREATE TABLE failures (
              bucket {text} PRIMARY KEY, attempts {number} NOT NULL, expires {number} NOT NULL)""",
         # What a sync brings for signing in. username: in lower case. verifier: keyed digest of the password,
-        # by which a change is noticed; password: its Argon2id hash, made when it is first used.
+        # which shows that a password changed. password: its Argon2id hash, made at its first use.
         """CREATE TABLE credentials (
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
              username {text} NOT NULL, email {text} NOT NULL, verifier {text} NOT NULL, password {text},
@@ -234,7 +234,8 @@ def identity_tables(connection: Connection) -> None:
              application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, created {text} NOT NULL,
              PRIMARY KEY (application, district, user_id)){clustered}""",
-        # Keys that sign id tokens: the newest signs, those not yet retired are published. public: a JWK.
+        # Keys that sign id tokens. The newest one signs; all that are not retired are published. public: a
+        # JWK.
         """CREATE TABLE signing_keys (
              id {text} PRIMARY KEY, private_sealed {text} NOT NULL, public {text} NOT NULL, created {text} NOT NULL,
              retires {number})""",
@@ -246,12 +247,12 @@ def identity_tables(connection: Connection) -> None:
 
 
 def sharing_columns(connection: Connection) -> None:
-    """When what a view shares was last edited, and what keeps it from changing too much at once."""
+    """When a view's share was last edited, and what keeps the view from changing too much at once."""
     for sql in (
         # The run that last changed what is shared.
         "ALTER TABLE views ADD COLUMN edited {number} NOT NULL DEFAULT 0",
-        # Whether the view stays as it is when a run would change too much of it; and why it does so now, a
-        # JSON list of reasons.
+        # Whether the view freezes if a run would change too much of it, and why it is frozen now, as a JSON
+        # list of reasons.
         "ALTER TABLE views ADD COLUMN freezes {number} NOT NULL DEFAULT 0",
         "ALTER TABLE views ADD COLUMN frozen {text} NOT NULL DEFAULT '[]'",
     ):
@@ -264,36 +265,35 @@ def issuer_column(connection: Connection) -> None:
 
 
 def contact_column(connection: Connection) -> None:
-    """Whom applications may turn to in a district: a person's id on the wire."""
+    """The contact of a district for applications: a person's id on the wire."""
     _run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
 
 
 def connections_since(connection: Connection) -> None:
-    """The run after which a connection began: it is told of nothing that was gone before."""
+    """The last run before a connection began: the connection never hears of records that had gone by then."""
     _run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
 
 
 def provider_columns(connection: Connection) -> None:
-    """Which emails a district believes of its sign-in service: also unverified ones, and only those of a
+    """Which emails of its sign-in service a district accepts: also unverified ones, and only those of a
     domain."""
     _run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
     _run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
 
 
 def district_rules(connection: Connection) -> None:
-    """How a district's files are read, where that differs from the defaults: a JSON object of names, each
+    """How a district's files are read, where this differs from the defaults: a JSON object of names, each
     true or false."""
     _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
 
 
 def session_proof(connection: Connection) -> None:
-    """What a session was opened with: the badge's hash or the password's verifier. It ends with that; NULL:
-    with nothing."""
+    """What opened a session, which ends with it: the badge's hash or the password's verifier; or NULL."""
     _run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
 
 
 def sign_in_attempts(connection: Connection) -> None:
-    """Accounts that have signed in from an address before; and the end of failures, by which many of them are
+    """Accounts that have signed in from an address before; and the end of failures, by which they are
     dropped."""
     for sql in (
         "CREATE TABLE familiar (bucket {text} PRIMARY KEY, expires {number} NOT NULL){clustered}",
@@ -304,27 +304,26 @@ def sign_in_attempts(connection: Connection) -> None:
 
 
 def history_marks(connection: Connection) -> None:
-    """Random marks of runs and views: after a restore their numbers are given again. Blank: from before there
-    were marks."""
+    """Random marks of runs and views, because a restored database gives numbers again; blank: no mark."""
     _run(connection, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
     _run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
 
 
 def scrubbed_texts(connection: Connection) -> None:
-    """No cell of a district's files, and no count of its people, in what applications read; no password in
+    """Remove cells of files, and counts of people, from what applications read; remove passwords from
     reports."""
     if connection.engine == "sqlite":
-        # What is replaced is overwritten in the file, too.
+        # Overwrite the replaced text in the file, too.
         connection.run("PRAGMA secure_delete = ON")
     scrubbing.errors(connection)
     scrubbing.reports(connection)
 
 
 def share_history(connection: Connection) -> None:
-    """What each connection was shared, edit by edit; until now only the audit trail told of it."""
+    """The shares of each connection, edit by edit. Before this step only the audit trail had them."""
     for sql in (
-        # share: JSON, NULL for everything. The four lists stand as words between blanks. is_held: an edit that
-        # a freeze held back.
+        # share: JSON, NULL for everything. The four lists are words between blanks. is_held: a freeze held
+        # the edit back.
         """CREATE TABLE share_history (
              number {serial} PRIMARY KEY, connection {number} NOT NULL REFERENCES connections (number),
              created {text} NOT NULL, is_held {number} NOT NULL, share {text}, scopes {text} NOT NULL,
@@ -336,9 +335,9 @@ def share_history(connection: Connection) -> None:
 
 
 def request_log(connection: Connection) -> None:
-    """Tokens that were taken away, by which the request log says why a request failed; and the log itself.
+    """Ended tokens, by which the request log explains a failed request; and the log itself.
 
-    `why` is a key of `store.accounts.ended_tokens.REASONS`, `ended` Unix seconds.
+    `why` is a key of `store.accounts.ended_tokens.REASONS`, `ended` is in Unix seconds.
     """
     _run(
         connection,
@@ -352,11 +351,14 @@ def request_log(connection: Connection) -> None:
 
 
 def run_columns(connection: Connection) -> None:
-    """Whether a run's report has lost its examples, and where a demo stands after a run; until now texts told of
-    both."""
+    """Whether a run's report has lost its examples, and where a demo stands after a run.
+
+    Before this step, texts held both.
+    """
     for sql in (
         "ALTER TABLE syncs ADD COLUMN is_short {number} NOT NULL DEFAULT 0",
-        # first: Unix seconds of day 0. in_force: names between blanks. The person is NULL in a night about nobody.
+        # first: Unix seconds of day 0. in_force: names between blanks. The person is NULL in a night about no
+        # person.
         """CREATE TABLE demo_nights (
              district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, students {number} NOT NULL,
              seed {number} NOT NULL, first {number} NOT NULL, day {number} NOT NULL, date {text} NOT NULL,
@@ -368,8 +370,10 @@ def run_columns(connection: Connection) -> None:
 
 
 def events_of_versions(connection: Connection) -> None:
-    """An event as a later version of the API shows it, where that differs from the first one's; a blank body:
-    that version has no such event."""
+    """An event in the form of a later API version, where it differs from the first one's.
+
+    A blank body: that version has no such event.
+    """
     _run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
 
 

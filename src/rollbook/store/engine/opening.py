@@ -1,4 +1,4 @@
-"""The database of the settings: opened, its schema brought up to date, and held to its key."""
+"""Open the database of the settings, bring its schema up to date, and check its key."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rollbook.store.engine.migrations import is_begun, migrate
 
 @contextmanager
 def opened(settings: Settings, *, may_begin: bool = False) -> Iterator[Database]:
-    """The database of the settings, with its schema up to date, held to its key.
+    """The database of the settings, with its schema up to date and its key checked.
 
-    `may_begin`: the caller begins something, so a missing database is made. Errors: BadSetting.
+    `may_begin`: make a missing database, because the caller begins something. Errors: BadSetting.
     """
     database = open_database(settings.database, may_make=may_begin)
     try:

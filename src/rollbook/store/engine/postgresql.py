@@ -18,14 +18,14 @@ from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.engine.database import Row, Values
 
 CONNECT_SECONDS = 10
-# How long a request waits while the server is away, and how many do so; others are told at once.
+# How long a request waits while the server is away, and how many requests wait; others fail at once.
 WAIT_SECONDS = 3.0
 WAITING_MAX = 24
-# How long a request waits for those before it, while the server is there.
+# How long a request waits for requests before it, while the server is there.
 BUSY_SECONDS = 60.0
-# The pool tries again as soon as it is asked, not minutes after the server is back.
+# The pool retries as soon as a request comes, not minutes after the server is back.
 RECONNECT_SECONDS = 1.0
-# A writer has looked first, so what is in the way now was written at the same moment.
+# Each writer has looked first, so a conflicting row was written at the same moment.
 _CONFLICTS = (
     errors.SerializationFailure,
     errors.DeadlockDetected,
@@ -75,13 +75,14 @@ class PostgreSQL:
 
     def __init__(self, address: str) -> None:
         try:
-            # Asked once by itself: the pool would go on asking, and say only that it has no connection.
+            # Connect once outside the pool: the pool would keep trying, and only report that it has no
+            # connection.
             psycopg.connect(address, connect_timeout=CONNECT_SECONDS).close()
         except psycopg.Error as error:
             raise BadSetting(
                 f"database: the PostgreSQL server cannot be reached: {_line(error, address)}"
             ) from None
-        # It warns of each attempt; what matters is told by those who wanted a connection.
+        # The pool warns of each attempt; the requests that need a connection report what matters.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         self._pool = ConnectionPool(
             address,
@@ -92,7 +93,7 @@ class PostgreSQL:
             timeout=WAIT_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
         )
-        # How many tries to connect had failed when something last went well.
+        # How many connection attempts had failed at the last success.
         self._failed_before = 0
         self._pool.open()
 
@@ -118,8 +119,10 @@ class PostgreSQL:
             self._pool.putconn(raw)
 
     def _free(self) -> psycopg.Connection[Row]:
-        """A connection of the pool, once there is one. All of them may be in use; only a server that is away
-        is told soon."""
+        """Wait for a connection of the pool.
+
+        All may be in use; only an unreachable server is reported early.
+        """
         until = time.monotonic() + BUSY_SECONDS
         if self._is_away() and self._pool.get_stats().get("requests_waiting", 0) >= WAITING_MAX:
             raise TooManyRequests(f"{WAITING_MAX} requests wait for it")
@@ -131,7 +134,7 @@ class PostgreSQL:
                     raise
 
     def _is_away(self) -> bool:
-        """Whether the last try to connect failed, and no transaction has gone well since."""
+        """Whether the last attempt to connect failed, and no transaction has succeeded since."""
         return self._failed() > self._failed_before
 
     @contextmanager
@@ -150,7 +153,7 @@ class PostgreSQL:
         raise Busy("a server's answer has to be waited for")
 
     def settle(self) -> None:
-        """The server does so by itself."""
+        """Nothing to do: the server does this by itself."""
 
     def close(self) -> None:
         self._pool.close()
@@ -158,7 +161,7 @@ class PostgreSQL:
 
 @contextmanager
 def _telling() -> Iterator[None]:
-    """Tell what went wrong in words that a person can act on."""
+    """Turn errors into messages that a person can act on."""
     try:
         yield
     except _CONFLICTS as error:
@@ -172,14 +175,16 @@ def _telling() -> Iterator[None]:
 
 
 def _line(error: psycopg.Error, address: str = "") -> str:
-    """An error on one line, without the address: a password may stand in it."""
+    """An error on one line, without the address, which may contain a password."""
     text = " ".join(str(error).split())
     return text.replace(address, "postgresql://...") if address else text
 
 
 def _is_alive(raw: psycopg.Connection[Row]) -> bool:
-    """Whether the server still holds an idle connection. Only if it has sent something, mostly a goodbye, it
-    is asked."""
+    """Whether the server still holds an idle connection.
+
+    It is asked only if it has sent something, mostly a goodbye.
+    """
     looked = select.poll()
     try:
         looked.register(raw.fileno(), select.POLLIN)
@@ -192,8 +197,10 @@ def _is_alive(raw: psycopg.Connection[Row]) -> bool:
 
 
 def _without_nul(values: Values) -> Values:
-    """The values with a mark in place of each NUL, which PostgreSQL takes in no text: it then equals nothing
-    that is stored."""
+    """The values with a mark in place of each NUL.
+
+    PostgreSQL text has no NUL, and the mark equals no stored text.
+    """
     if any(isinstance(value, str) and "\0" in value for value in values):
         return [value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in values]
     return values

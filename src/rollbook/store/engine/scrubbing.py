@@ -1,8 +1,8 @@
-"""Takes out of a database what earlier versions stored and should not have; a step of `migrations`, and like
-it never edited.
+"""Remove texts that earlier versions stored and should not have. A step of `migrations`, and never edited,
+either.
 
-Until this step, the error in a district's own record quoted cells of its files and counted its people, for
-every application to read; and reports of runs quoted cells of files that hold passwords.
+Before this step, the error in a district's own record quoted cells of its files and counted its people, and
+every application could read it. Reports of runs quoted cells of files that hold passwords.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ HELD: Final = "Held for approval: the last upload would change unusually much."
 UNUSABLE: Final = "The last upload could not be used."
 REMOVED: Final = "what stood here was removed"
 PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
-# Problems that quote a file's text before it is known which column it belongs to, and those whose column is
-# such a text.
+# Problems that quote text before its column is known, and problems whose column is quoted text itself.
 RAW: Final = ("no-header", "cell-too-long", "open-quote", "stray-quote", "inner-quotes")
 HEADERS: Final = ("unknown-header", "ignored-header", "duplicate-header", "bad-header")
 
 
 def errors(connection: Connection) -> None:
-    """Replace every error text of a district that may quote or count: in its row, its records, their versions
-    and its events."""
+    """Replace each error text of a district that may quote or count: in its row, its records, their versions
+    and events."""
     for number, error, given in connection.rows("SELECT number, error, given FROM districts"):
         columns = (_error(error), _record(given) if given else None, number)
         connection.run("UPDATE districts SET error = ?, given = ? WHERE number = ?", columns)
@@ -56,7 +55,7 @@ def errors(connection: Connection) -> None:
 
 
 def reports(connection: Connection) -> None:
-    """Take texts of files that may hold passwords out of the reports of all runs; counts, rows and columns
+    """Remove texts of files that may hold passwords from the reports of all runs; counts, rows and columns
     stay."""
     for district, sync in connection.rows("SELECT district, sync FROM syncs"):
         (text,) = connection.row(
@@ -76,7 +75,7 @@ def _error(text: str) -> str:
 
 
 def _record(body: str) -> str:
-    """A district's record as JSON; one with nothing to hide is kept byte for byte."""
+    """A district's record as JSON; a record with nothing to hide is kept byte for byte."""
     record = orjson.loads(body)
     clean = _clean(record)
     return body if clean == record else orjson.dumps(clean).decode()

@@ -1,8 +1,8 @@
-"""A small table that all workers of a server share: for a key, a number that holds until a moment.
+"""A small table that all workers of a server share: for each key, a number that expires.
 
-It is a file that each worker maps into memory. Slots are found by hash; when all that a key can use are
-taken, the one that ends first gives way, so the table never fills up and forgets only under pressure. A
-change locks the slots that its key can be in.
+It is a file that each worker maps into memory. Slots are found by hash. If all slots for a key are taken, the
+entry that expires first gives way. So the table never fills up, and loses entries only under pressure. A
+change locks the slots that its key can use.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ from rollbook.settings import Settings
 from rollbook.store.engine.keys import key_path
 
 PROBES = 8
-# What the name of the file of pulls has behind the name of the key.
+# The file of pulls is named like the key's file, with this ending.
 SHARED = ".shared"
-_SLOT = struct.Struct("<8sdQ")  # key, the Unix second until which it holds, the number
+_SLOT = struct.Struct("<8sdQ")  # key, the Unix second at which it expires, the number
 _PROBED = struct.Struct("<" + "8sdQ" * PROBES)
-# How many places are remembered: the keys of a busy server come again and again.
+# How many places are cached: a busy server uses the same keys again and again.
 PLACES_MAX = 4_096
 
 Entry = tuple[float, int]
 
 
 class SharedTable:
-    """Keys and their entries: (until, number); a key that is not there has (0.0, 0)."""
+    """Keys and their entries: (expires, number). A missing key has (0.0, 0)."""
 
     def __init__(self, path: Path, slots: int) -> None:
         size = slots * _SLOT.size
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.fstat(self._file).st_size < size:
-            # Never cut: another worker may have mapped it. What is not written takes no room on the disk.
+            # Never shrink the file: another worker may have mapped it. Unwritten parts take no room on the
+            # disk.
             os.ftruncate(self._file, size)
         self._table = mmap.mmap(self._file, size)
         self._slots = slots
-        # A file's locks are its process's: between threads they keep nobody out.
+        # File locks belong to the process: they do not keep its own threads apart.
         self._changing = threading.Lock()
 
     def change(self, key: str, change: Callable[[float, int], Entry]) -> Entry:
-        """Replace a key's entry by what `change` makes of it, seen by no other worker half-way; returns the
-        new entry."""
+        """Replace a key's entry by the result of `change`, so that no other worker sees it half-way; returns
+        the new entry."""
         digest, first = _place(key, self._slots)
         span = (PROBES * _SLOT.size, first * _SLOT.size)
         with self._changing:
@@ -67,7 +68,7 @@ class SharedTable:
         return until, number
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
-        """The key's slot, or the one that ends first, as if it were empty: (position, until, number)."""
+        """The key's slot, or the slot that expires first, treated as empty: (position, expires, number)."""
         begin = first * _SLOT.size
         probed = _PROBED.unpack_from(self._table, begin)
         if digest in (keys := probed[::3]):
@@ -83,20 +84,20 @@ class SharedTable:
 
 @lru_cache(PLACES_MAX)
 def _place(key: str, slots: int) -> tuple[bytes, int]:
-    """A key's digest, and the first of the slots that it can be in."""
+    """A key's digest, and the first of the slots that it can use."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return digest, int.from_bytes(digest, "little") % (slots - PROBES)
 
 
 def new_file() -> Path:
-    """A file for a table of one server, to be shared by its workers and removed by the one that made it."""
+    """A new file for one server's table. Its workers share it, and the process that made it removes it."""
     handle, name = tempfile.mkstemp(prefix="rollbook-shared-")
     os.close(handle)
     return Path(name)
 
 
 def lasting_file(settings: Settings) -> Path | None:
-    """A file that outlives the server, beside its key; None where none can be made."""
+    """A file beside the server's key that outlives the server; None if it cannot be made."""
     key = key_path(settings)
     path = key.with_name(f"{key.name}{SHARED}")
     try:

@@ -16,7 +16,7 @@ from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.engine.database import Row, Values, not_begun
 
 BUSY_SECONDS = 30
-PAGE_BYTES = 16 * 1024  # a record of 750 bytes fits many times into a page, so that no row spills
+PAGE_BYTES = 16 * 1024  # a page holds many records of 750 bytes, so no row spills
 MAPPED_BYTES = 1 << 30
 LOG_PAGES = 1000
 
@@ -53,10 +53,9 @@ class SQLiteConnection:
 
 @contextmanager
 def inspected(path: Path) -> Iterator[SQLiteConnection]:
-    """A Connection that only reads a file, whatever it is, and leaves the file as it is. Errors:
-    BadSetting."""
+    """A Connection that only reads a file, of any kind, and does not change it. Errors: BadSetting."""
     log = path.with_name(f"{path.name}-wal")
-    # Without a log nothing can change under the reader, and SQLite makes no files beside the database.
+    # Without a log nothing can change during the read, and SQLite makes no files beside the database.
     mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
     address = f"{path.absolute().as_uri()}?{mode}"
     try:
@@ -67,7 +66,7 @@ def inspected(path: Path) -> Iterator[SQLiteConnection]:
 
 
 class _Own(threading.local):
-    """What each thread has of its own."""
+    """The state of one thread."""
 
     reader: SQLiteConnection | None = None
     may_wait = True
@@ -81,17 +80,17 @@ class SQLite:
     def __init__(self, path: Path, *, may_make: bool = True) -> None:
         self._path = path
         self._own = _Own()
-        # A thread's reader goes with its thread, and closes its files.
+        # A thread's reader is closed when the thread ends.
         self._all: WeakSet[apsw.Connection] = WeakSet()
         try:
             if not path.exists():
                 if not may_make:
                     raise not_begun(str(path.absolute()), "is not there")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                # Pupils' data: a new file is its owner's alone, and SQLite gives the files beside it the same
-                # mode.
+                # Student data: only the owner can read a new file, and SQLite gives the files beside it the
+                # same mode.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            # A commit goes through a whole district: mapped pages would count as its memory.
+            # A commit touches a whole district: mapped pages would count as its memory.
             self._writer = self._connect(mapped_bytes=0)
             if not (
                 may_make
@@ -105,16 +104,16 @@ class SQLite:
         self._waits_for_disk = True
 
     def _connect(self, mapped_bytes: int = MAPPED_BYTES) -> apsw.Connection:
-        # Connections are closed by close(), which may run in another thread than the one that opened them;
-        # apsw allows it. A file that has vanished meanwhile is not made anew.
+        # close() may run in another thread than the one that opened a connection; apsw allows this. A file
+        # that has vanished meanwhile is not made again.
         connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
         connection.pragma("mmap_size", mapped_bytes)
         connection.pragma("cache_size", -16 * 1024)
-        # Plans do not depend on bound values: else SQLite parses and plans a statement anew each time that
-        # one is bound.
+        # Plans must not depend on bound values: otherwise SQLite parses and plans a statement again each time
+        # a value is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self._all.add(connection)
         return connection
@@ -132,13 +131,13 @@ class SQLite:
     def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
         with self._turn(is_durable), self._telling():
             if is_durable != self._waits_for_disk:
-                # In WAL mode `normal` leaves out the wait for the disk at each commit; the file stays whole
+                # In WAL mode, `normal` does not wait for the disk at each commit. The file stays intact
                 # either way.
                 self._writer.pragma("synchronous", "full" if is_durable else "normal")
                 self._waits_for_disk = is_durable
             self._writer.set_busy_timeout(1000 * (BUSY_SECONDS if self._own.may_wait else 0))
-            # A commit that finds a long log moves all of it to its place, which can take a second: not where
-            # nobody waits.
+            # A commit with a long log checkpoints all of it, which can take a second. Not while this thread
+            # must not wait.
             self._writer.wal_autocheckpoint(LOG_PAGES if self._own.may_wait else 0)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -155,7 +154,7 @@ class SQLite:
 
     @contextmanager
     def _turn(self, is_durable: bool) -> Iterator[None]:
-        """Wait until no other thread writes, if this one may wait."""
+        """Wait until no other thread writes, if this thread may wait."""
         if not self._own.may_wait and is_durable:
             raise Busy("this would wait for the disk")
         if not self._writing.acquire(blocking=self._own.may_wait):
@@ -167,14 +166,14 @@ class SQLite:
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Tell what is wrong with the file in words that a person can act on."""
+        """Turn errors of the file into messages that a person can act on."""
         try:
             yield
         except apsw.Error as error:
             raise self.told(error) from error
 
     def told(self, error: apsw.Error) -> Exception:
-        """The error in words that a person can act on."""
+        """The error, with a message that a person can act on."""
         if isinstance(error, apsw.BusyError):
             return Busy(f"the database is busy: another process has been writing for {BUSY_SECONDS} seconds")
         if isinstance(error, (apsw.FullError, apsw.IOError, apsw.NoMemError)):
@@ -193,7 +192,10 @@ class SQLite:
 
 
 class _Reading:
-    """One transaction of a thread's reader. A class, as each request has one: a generator would cost more."""
+    """One transaction of a thread's reader.
+
+    A class, because each request has one and a generator would cost more.
+    """
 
     __slots__ = ("_database", "_raw")
 
@@ -219,7 +221,7 @@ class _Reading:
 
 
 class _Unwaiting:
-    """A part of a thread's work in which it does not wait."""
+    """A part of a thread's work in which it must not wait."""
 
     __slots__ = ("_before", "_own")
 
@@ -234,8 +236,10 @@ class _Unwaiting:
 
 
 def _use_wal(connection: apsw.Connection) -> None:
-    """Put a new file into WAL mode; SQLite does not wait for others that do so at the same time, so that is
-    done here."""
+    """Put a new file into WAL mode.
+
+    SQLite does not wait for other processes that do this at the same time, so we do.
+    """
     end = time.monotonic() + BUSY_SECONDS
     while connection.pragma("journal_mode") != "wal":
         try:

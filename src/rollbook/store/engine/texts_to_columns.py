@@ -1,5 +1,6 @@
-"""Moves what earlier versions kept in JSON texts into tables and columns; steps of `migrations`, and like them
-never edited.
+"""Move facts that earlier versions kept in JSON texts into tables and columns.
+
+Steps of `migrations`, and never edited, either.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ NIGHT: Final = (
 
 
 def shares(connection: Connection) -> None:
-    """Read the shares of every connection since it began out of the audit trail."""
+    """Read the shares of each connection, since it began, from the audit trail."""
     for number, application, district in connection.rows(
         "SELECT number, application, district FROM connections ORDER BY number"
     ):
@@ -38,7 +39,7 @@ def shares(connection: Connection) -> None:
 
 
 def runs(connection: Connection) -> None:
-    """Take the mark of a short report, and the note of a demo, out of the reports of all runs."""
+    """Move the mark of a shortened report, and the note of a demo, out of the reports of all runs."""
     for district, sync in connection.rows("SELECT district, sync FROM syncs"):
         (text,) = connection.row(
             "SELECT report FROM syncs WHERE district = ? AND sync = ?", (district, sync)
