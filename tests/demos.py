@@ -19,6 +19,7 @@ from rollbook import settings as setting_rows
 from rollbook.contract.clever.event_rows import shown
 from rollbook.demo import build, published
 from rollbook.demo.advance import Moved, advance
+from rollbook.demo.demo_folder import LIMITS, PULLS
 from rollbook.demo.serving import Demo as DemoFacts
 from rollbook.domain.kinds import KINDS
 from rollbook.settings import Settings
@@ -48,7 +49,7 @@ def settings_of(folder: Path) -> Settings:
 
 
 @contextmanager
-def app_of(folder: Path, *, is_demo: bool = True) -> Iterator[App]:
+def app_of(folder: Path, *, is_demo: bool = True, logs: bool = False) -> Iterator[App]:
     """The demo's server; or one that is no demo, on the same database."""
     settings = settings_of(folder)
     database = open_database(settings.database)
@@ -56,12 +57,16 @@ def app_of(folder: Path, *, is_demo: bool = True) -> Iterator[App]:
     app = App(
         database,
         settings,
-        limits=folder.with_name(f"{folder.name}.limits"),
+        limits=folder / LIMITS,
+        pulls=folder / PULLS,
         extend=facts.extend if facts else None,
+        logs_requests=logs,
     )
     try:
         yield app
     finally:
+        if app.tap:
+            app.tap.close()
         app.rate_limit.close()
         database.close()
 

@@ -18,7 +18,8 @@ import pytest
 
 from rollbook import sync
 from rollbook.demo import build, demo_folder, published
-from rollbook.demo.advance import LOCK, Moved
+from rollbook.demo.advance import Moved
+from rollbook.demo.demo_folder import MOVING
 from rollbook.errors import BadSetting, Busy, Unknown
 from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
@@ -398,7 +399,7 @@ def test_a_kill_leaves_a_day_from_which_it_goes_on(demo: Demo, pause: float) -> 
 
 
 def test_two_moves_at_once_are_one_and_a_refusal(demo: Demo) -> None:
-    with (demo.folder / LOCK).open("w") as lock:
+    with (demo.folder / MOVING).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(Busy, match="already"):
             demo.move("1")

@@ -7,9 +7,8 @@ import fcntl
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from rollbook.demo import advance as moves
 from rollbook.demo import day_pages, published
-from rollbook.demo.advance import LOCK
+from rollbook.demo.advance import Moved
+from rollbook.demo.demo_folder import MOVING
 from rollbook.store.district import demo_state
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.web.app import App
@@ -175,29 +176,40 @@ def test_what_cannot_be_done_is_named(app: App, body: Any, expected: str) -> Non
     assert expected in answer.json()["message"]
 
 
+def slowly(seconds: float) -> Callable[..., list[Moved]]:
+    """A move that takes its time, and does nothing."""
+
+    def move(*_: object) -> list[Moved]:
+        time.sleep(seconds)
+        return []
+
+    return move
+
+
 def test_a_second_move_at_once_is_refused(app: App, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = ("POST", "/demo/advance", {"json": {"days": 1}, "headers": BEARER})
-    slow = [sys.executable, "-c", "import time; time.sleep(1); print('{\"runs\": []}')"]
     with monkeypatch.context() as patched:
-        patched.setattr(day_pages.Storyboard, "_command", lambda *_: slow)
+        patched.setattr(moves, "advance", slowly(1))
         answers = asyncio.run(_ask(app, [request, request]))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     # Another process, such as a terminal's, counts as well.
-    with (folder / LOCK).open("w") as lock:
+    with (folder / MOVING).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         refused = advance(app, {"days": 1})
     assert (refused.status_code, "already" in refused.json()["message"]) == (409, True)
 
 
-def test_a_command_that_breaks_is_told_without_its_insides(
-    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_move_that_breaks_is_told_without_its_insides(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = [sys.executable, "-c", "raise SystemExit('secret insides')"]
-    monkeypatch.setattr(day_pages.Storyboard, "_command", lambda *_: broken)
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret insides")
+
+    monkeypatch.setattr(moves, "advance", broken)
     answer = advance(app, {"days": 1})
     assert answer.status_code == 500
     assert answer.json()["message"] == "the demo could not be moved; the server's output says why"
-    assert "secret insides" in capsys.readouterr().err
+    assert "secret insides" in caplog.text
 
 
 # Faults --------------------------------------------------------------------------------------------
@@ -206,7 +218,7 @@ def test_a_command_that_breaks_is_told_without_its_insides(
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_the_next_requests_fail_and_then_all_is_well(app: App, status: int) -> None:
     asked = ask(app, "POST", "/demo/faults", json={"status": status, "requests": 2}, headers=BEARER)
-    assert asked.json() == {"status": status, "requests": 2}
+    assert asked.json() == {"status": status, "requests": 2, "id": "1"}
     assert ask(app, "OPTIONS", "/v3.0/users", headers=BEARER).status_code == 204
     answers = [ask(app, method, "/v3.0/users?limit=1", headers=BEARER) for method in ("GET", "HEAD", "GET")]
     assert [answer.status_code for answer in answers] == [status, status, 200]
@@ -219,7 +231,8 @@ def test_the_next_requests_fail_and_then_all_is_well(app: App, status: int) -> N
 
 
 def fault(app: App, **asked: Any) -> None:
-    assert ask(app, "POST", "/demo/faults", json=asked, headers=BEARER).json() == asked
+    answer = ask(app, "POST", "/demo/faults", json=asked, headers=BEARER).json()
+    assert {**answer, "id": "1"} == {**asked, "id": "1"}
 
 
 def statuses(app: App, *paths: str, method: str = "GET") -> list[int]:
@@ -483,8 +496,7 @@ WATCH = """() => new MutationObserver(() => {
 def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
     browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = [sys.executable, "-c", "import time; time.sleep(3); print('{\"runs\": []}')"]
-    monkeypatch.setattr(day_pages.Storyboard, "_command", lambda *_: slow)
+    monkeypatch.setattr(moves, "advance", slowly(3))
     page = browser.new_page()
     complaints = listened(page)
     page.goto(site)
@@ -494,7 +506,7 @@ def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
     page.evaluate(WATCH)
     with page.expect_console_message() as said:
         page.get_by_role("button", name="A person leaves").click(no_wait_after=True)
-    assert said.value.text == "Moving on. This takes a few seconds. 0 open, seen"
+    assert said.value.text == "At work. A move takes a few seconds. 0 open, seen"
     # Another browser learns it from the server.
     other, _ = open_page(browser, site)
     expect(other.get_by_text("The demo is being moved on right now.")).to_be_visible()

@@ -126,11 +126,21 @@ class Signer:
 
     def sign(self, claims: dict[str, object]) -> str:
         if self._key is None or time.monotonic() - self._read > _REMEMBERED_SECONDS:
-            with self._database.read() as connection:
-                self._remember(published(connection)[0])
+            self._remember(self._newest())
         assert self._key is not None  # noqa: S101 - just remembered
         kid, key = self._key
         return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": kid}, claims, key)
+
+    def _newest(self) -> SigningKey:
+        """The newest key; a new one in a database that was put back to before it had any."""
+        with self._database.read() as connection:
+            known = published(connection)
+        if known:
+            return known[0]
+        self._key = None
+        self.ensure_key()
+        with self._database.read() as connection:
+            return published(connection)[0]
 
     def ensure_key(self) -> None:
         """Make the first key if there is none yet."""

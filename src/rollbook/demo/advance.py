@@ -7,10 +7,9 @@ whole, and moves on from there.
 
 from __future__ import annotations
 
-import fcntl
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
@@ -19,9 +18,9 @@ from pathlib import Path
 import click
 import orjson
 
-from rollbook.demo import build, demo_folder, published
+from rollbook.demo import build, demo_folder, published, turns
 from rollbook.domain.access import Access
-from rollbook.errors import Busy, Refused, RollbookError, SourceRejected, Unknown
+from rollbook.errors import Refused, RollbookError, SourceRejected, Unknown
 from rollbook.operations import run_decisions
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
@@ -34,7 +33,6 @@ from rollbook.sync import How
 from rollbook.synthetic import days, stories, writer
 from rollbook.synthetic.stories import Night
 
-LOCK = "advance.lock"
 APPROVE, DISCARD = "approve", "discard"
 OUTCOMES = {
     ("files", "held"): "is held: nothing was changed",
@@ -82,24 +80,13 @@ def advance(folder: Path, target: str, settings: Settings) -> list[Moved]:
     Errors: BadSetting for an unknown target, or one beyond the last day; Busy while another move is running;
     Refused for what a sync refuses.
     """
-    with _alone(folder), opened(settings) as database:
+    with turns.alone(folder), opened(settings) as database:
         demo = _Demo(database, settings, folder)
         if target == APPROVE:
             return [demo.approve()]
         if target == DISCARD:
             return [demo.discard()]
         return demo.tell(target)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; it is let go of with the process, however that ends."""
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy("the demo is being moved already; wait until that is done") from None
-        yield
 
 
 class _Demo:

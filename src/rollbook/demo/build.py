@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from rollbook import settings as setting_rows
+from rollbook.auth.oidc import Signer
 from rollbook.demo import demo_folder, published
 from rollbook.demo.published import Client
 from rollbook.domain.access import Access
@@ -29,7 +30,7 @@ from rollbook.store.district.demo_state import State
 from rollbook.store.district.districts import District
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.engine.keys import digest
+from rollbook.store.engine.keys import digest, sealer
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
@@ -64,6 +65,8 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
         first = _first_district(database, settings, folder / demo_folder.FILES, district_name, students, seed)
         second = _second_district(database, settings, seed + 1)
         _register(database, settings, first, second)
+        # So that it is in each save: an id token of before a restore verifies after it.
+        Signer(database, sealer(database, settings)).ensure_key()
         with database.read() as connection:
             access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access:

@@ -1,44 +1,44 @@
-"""What only a demo has: `/demo`, where its district moves on, as a page for people and as JSON for programs.
+"""What only a demo has: `/demo`, where its district moves on, breaks and is put back, as a page for people and as
+JSON for programs.
 
-The move itself is a process of its own, the same command that a terminal has: the engine's memory is given
-back when it ends, and a server that stops meanwhile leaves either the old day or the new one.
+Each act is a row of `ACTS`: a POST with JSON and the published token, or a button of the page.
 """
 
 from __future__ import annotations
 
-import hmac
-import os
-import sys
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
-from urllib.parse import parse_qsl
 
-import anyio
 import orjson
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from rollbook import settings as setting_rows
-from rollbook.auth.tokens import Tokens, bearer
+from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever.query import LAST, Query
-from rollbook.demo.faults import Faults
-from rollbook.errors import (
-    BadSetting,
-    Busy,
-    Conflict,
-    MachineTrouble,
-    Refused,
-    RollbookError,
-    Unauthorized,
-    Unknown,
+from rollbook.demo import saves
+from rollbook.demo.faults import KINDS, PATHS, Fault, Faults
+from rollbook.demo.login_for import code_for
+from rollbook.demo.requests_read import (
+    answered,
+    as_asked,
+    check_names,
+    check_token,
+    failed,
+    is_form,
+    read_form,
+    read_json,
+    status_of,
+    text_of,
 )
-from rollbook.settings import PREFIX
+from rollbook.demo.saves import Save
+from rollbook.errors import BadSetting, Busy, MachineTrouble, Refused, RollbookError, Unknown
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, State
 from rollbook.store.district.districts import District, timestamp
@@ -47,28 +47,27 @@ from rollbook.store.records.reading import Reading
 from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
-from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import Desk
 
-BODY_BYTES_MAX = 4096
 SHOWN_RUNS, SHOWN_EVENTS = 10, 20
 # How far back the page looks for events of the person whom the last story is about.
 EVENTS_READ = 1000
 HELD = ("approve", "discard")
-# What the command may be stopped by.
-ERRORS = {error.__name__: error for error in (BadSetting, Unknown, Conflict, Busy, Refused, MachineTrouble)}
-_JSON = "application/json; charset=utf-8"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a demo stands: its state, its district, its last runs, and the end of its feed."""
+    """Where a demo stands: its state, its district, its last runs, the end of its feed, the faults in force, and what
+    it can be put back to."""
 
     state: State
     district: District
     runs: list[Move]
     events: list[dict[str, Any]]
+    faults: list[Fault]
+    saves: list[Save]
 
     @property
     def held(self) -> Move | None:
@@ -90,6 +89,8 @@ class Scene:
             "to": _listed(CALENDAR),
             "scenarios": _listed(HAPPENINGS),
             "runs": [run.as_json() for run in self.runs],
+            "faults": [fault.as_json() for fault in self.faults],
+            "saves": [save.as_json() for save in self.saves],
         }
 
 
@@ -99,6 +100,7 @@ class Storyboard:
     def __init__(self, desk: Desk, token: str, faults: Faults) -> None:
         self._database = desk.database
         self._settings = desk.settings
+        self._folder = Path(desk.settings.database).parent
         self._desk = desk
         self._token = token
         self._faults = faults
@@ -107,8 +109,12 @@ class Storyboard:
     def routes(self) -> list[Route]:
         return [
             Route("/demo", self._show, methods=["GET"]),
-            Route("/demo/advance", self._advance, methods=["POST"]),
-            Route("/demo/faults", self._ask_faults, methods=["POST"]),
+            Route("/demo/faults", self._told(self.faults), methods=["GET"]),
+            Route("/demo/faults", self._told(self.clear_faults), methods=["DELETE"]),
+            Route("/demo/faults/{id}", self._told(self.remove_fault), methods=["DELETE"]),
+            Route("/demo/saves", self._told(self.saves), methods=["GET"]),
+            Route("/demo/saves/{name}", self._told(self.delete_save), methods=["DELETE"]),
+            *(Route(f"/demo/{act.path}", self._acting(act), methods=["POST"]) for act in ACTS),
         ]
 
     # Answers ---------------------------------------------------------------------------------------
@@ -116,52 +122,103 @@ class Storyboard:
     async def _show(self, request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return await self._page(request)
-        try:
-            self._check_token(request)
-            return _json((await to_thread.run_sync(self._scene)).as_json())
-        except RollbookError as error:
-            return _failed(error, request)
+        return await self._answer(request, lambda _: self._scene().as_json(), {})
 
-    async def _advance(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return await self._advance_by_form(request)
-        try:
-            self._check_token(request)
-            target = _target(await _read_json(request))
-            return _json(await self._move(target))
-        except RollbookError as error:
-            return _failed(error, request)
+    def _told(self, work: Work) -> Callable[[Request], Any]:
+        """What is asked without a body; the parts of the path are its parameters."""
 
-    async def _advance_by_form(self, request: Request) -> Response:
+        async def endpoint(request: Request) -> Response:
+            return await self._answer(request, work, request.path_params)
+
+        return endpoint
+
+    async def _answer(self, request: Request, work: Work, asked: Mapping[str, Any]) -> Response:
+        try:
+            check_token(request, self._token)
+            return answered(await to_thread.run_sync(work, asked))
+        except RollbookError as error:
+            return failed(error, request)
+
+    def _acting(self, act: Act) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            if is_form(request):
+                return await self._act_by_form(request, act)
+            try:
+                check_token(request, self._token)
+                asked = await read_json(request)
+                return answered(await to_thread.run_sync(act.work, self, asked))
+            except RollbookError as error:
+                return failed(error, request)
+
+        return endpoint
+
+    async def _act_by_form(self, request: Request, act: Act) -> Response:
         """A button of the page: a form that is ours leads back to the page, anything else to what went
         wrong."""
-        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+        form = await read_form(request)
         if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.pop("form", "")):
             return await self._page(request, "This form has expired: press the button again.", 403)
         try:
-            await self._move(
-                _target({name: int(text) if text.isdigit() else text for name, text in form.items()})
-            )
+            await to_thread.run_sync(act.work, self, as_asked(form))
         except RollbookError as error:
-            return await self._page(request, str(error), _status(error))
-        return RedirectResponse(
-            "/demo#happened", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        )
+            return await self._page(request, str(error), status_of(error))
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return RedirectResponse(f"/demo#{act.anchor}", 303, headers)
 
-    async def _ask_faults(self, request: Request) -> Response:
+    # Acts ------------------------------------------------------------------------------------------
+
+    def advance(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        """Move on, one move at a time. Errors: Busy, and what a move is stopped by."""
+        target = _target(asked)
+        if self._is_moving:
+            raise Busy("the demo is being moved already; wait until that is done")
+        self._is_moving = True
         try:
-            self._check_token(request)
-            asked = await _read_json(request)
-            self._faults.ask(asked)
-        except RollbookError as error:
-            return _failed(error, request)
-        return _json(asked)
+            # Loaded only here: the engine's memory is nothing that a server should spend that never moves.
+            moved = import_module("rollbook.demo.advance").advance(self._folder, target, self._settings)
+        except Unknown as error:
+            raise Refused(str(error)) from None
+        except RollbookError:
+            raise
+        except Exception:
+            _log.exception("the demo could not be moved")
+            raise MachineTrouble("the demo could not be moved; the server's output says why") from None
+        finally:
+            self._is_moving = False
+        return {"runs": [each.as_json() for each in moved]}
 
-    def _check_token(self, request: Request) -> None:
-        """Errors: Unauthorized without the published token; no other one opens these paths."""
-        given = bearer(request.headers.get("authorization", ""))
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise Unauthorized("Unrecognized token string")
+    def ask_fault(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        fault = self._faults.ask(asked)
+        return {**asked, **({"id": fault.id} if fault.id else {})}
+
+    def faults(self, _: Mapping[str, Any] = {}) -> dict[str, object]:
+        return {"faults": [fault.as_json() for fault in self._faults.in_force()]}
+
+    def remove_fault(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        self._faults.remove(text_of(asked, "id"))
+        return self.faults()
+
+    def clear_faults(self, _: Mapping[str, Any]) -> dict[str, object]:
+        self._faults.clear()
+        return self.faults()
+
+    def saves(self, _: Mapping[str, Any] = {}) -> dict[str, object]:
+        return {"saves": [save.as_json() for save in saves.listed(self._folder)]}
+
+    def save(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        check_names(asked, "name")
+        return saves.save(self._folder, text_of(asked, "name"), self._settings).as_json()
+
+    def restore(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        check_names(asked, "name")
+        return saves.restore(self._folder, text_of(asked, "name"), self._settings).as_json()
+
+    def delete_save(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        saves.delete(self._folder, text_of(asked, "name"))
+        return self.saves()
+
+    def code(self, asked: Mapping[str, Any]) -> dict[str, object]:
+        return code_for(self._desk, asked)
 
     # The page --------------------------------------------------------------------------------------
 
@@ -169,7 +226,7 @@ class Storyboard:
         try:
             scene = await to_thread.run_sync(self._scene)
         except RollbookError as error:
-            return HTMLResponse(self._rendered("", None, str(error)), _status(error), self._headers())
+            return HTMLResponse(self._rendered("", None, str(error)), status_of(error), self._headers())
         cookie = None if request.cookies.get(self._desk.jar.form) else self._desk.jar.new_form()
         kept = cookie.value if cookie else request.cookies[self._desk.jar.form]
         response = HTMLResponse(
@@ -186,6 +243,8 @@ class Storyboard:
             message=message,
             is_moving=self._is_moving,
             happenings=HAPPENINGS,
+            fault_kinds=KINDS,
+            fault_paths=PATHS,
             first_day=FIRST_DAY,
             long_date=_long_date,
             moment=_moment,
@@ -210,65 +269,34 @@ class Storyboard:
             districts.find(self._database, access.district_id),
             runs,
             [_event(one) for one in _told_first([*reversed(feed)], runs)],
+            self._faults.in_force(),
+            saves.listed(self._folder),
         )
 
-    # The move --------------------------------------------------------------------------------------
 
-    async def _move(self, target: str) -> dict[str, Any]:
-        """Move on in a process of its own, one at a time. Errors: Busy, and what the command is stopped
-        by."""
-        if self._is_moving:
-            raise Busy("the demo is being moved already; wait until that is done")
-        self._is_moving = True
-        try:
-            done = await anyio.run_process(
-                self._command(target), check=False, stdout=PIPE, stderr=PIPE, env=self._environment()
-            )
-        finally:
-            self._is_moving = False
-        try:
-            told: dict[str, Any] = orjson.loads(done.stdout)
-        except orjson.JSONDecodeError:
-            told = {}
-        if done.returncode or "runs" not in told:
-            sys.stderr.write(done.stderr.decode("utf-8", "replace"))
-            stopped = ERRORS.get(told.get("kind", ""), MachineTrouble)
-            raise stopped(told.get("message", "the demo could not be moved; the server's output says why"))
-        return told
-
-    def _command(self, target: str) -> list[str]:
-        folder = str(Path(self._settings.database).parent)
-        return [sys.executable, "-m", "rollbook", "demo", "--folder", folder, "--advance", target, "--json"]
-
-    def _environment(self) -> dict[str, str]:
-        in_force = {
-            PREFIX + name.upper(): str(getattr(self._settings, name)) for name in setting_rows.names()
-        }
-        return {**os.environ, **in_force}
+Work = Callable[[Mapping[str, Any]], Mapping[str, object]]
 
 
-# Requests ------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What may be done to a demo: the path under `/demo/`, the method that does it, and where on the page its result
+    stands."""
+
+    path: str
+    work: Callable[[Storyboard, Mapping[str, Any]], Mapping[str, object]]
+    anchor: str
 
 
-async def _read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Errors: BadSetting."""
-    try:
-        asked = orjson.loads(await _body(request))
-    except orjson.JSONDecodeError:
-        asked = None
-    if not isinstance(asked, dict):
-        raise BadSetting(f"expected a JSON object of at most {BODY_BYTES_MAX} bytes")
-    return asked
-
-
-async def _body(request: Request) -> bytes:
-    """The body, empty when it is larger than anything we ask for."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return b""
-    return body
+ACTS = (
+    Act("advance", Storyboard.advance, "happened"),
+    Act("faults", Storyboard.ask_fault, "faults"),
+    Act("faults/remove", Storyboard.remove_fault, "faults"),
+    Act("faults/clear", Storyboard.clear_faults, "faults"),
+    Act("save", Storyboard.save, "saves"),
+    Act("restore", Storyboard.restore, "happened"),
+    Act("saves/remove", Storyboard.delete_save, "saves"),
+    Act("code", Storyboard.code, "happened"),
+)
 
 
 # What may be asked for, by its key, as the command names it.
@@ -286,7 +314,7 @@ EXPECTED = {
 }
 
 
-def _target(asked: dict[str, Any]) -> str:
+def _target(asked: Mapping[str, Any]) -> str:
     """What the command is told. Errors: BadSetting says what was expected."""
     if len(asked) != 1 or not {*asked} <= {*TARGETS}:
         raise BadSetting(f"expected one of {', '.join(TARGETS)}")
@@ -358,22 +386,3 @@ def _changed(previous: dict[str, Any]) -> list[str]:
         )
         found += [f"{name}{path}".rstrip(".") for path in inner]
     return found
-
-
-def _json(body: dict[str, object]) -> Response:
-    return Response(orjson.dumps(body), media_type=_JSON, headers={"Cache-Control": "no-store"})
-
-
-def _failed(error: RollbookError, request: Request) -> Response:
-    if isinstance(error, Unauthorized):
-        return as_response(failure(error, request.method, request.url.path, "html"))
-    body = orjson.dumps({"message": str(error), "error": str(error)})
-    return Response(body, _status(error), {"Cache-Control": "no-store"}, media_type=_JSON)
-
-
-def _status(error: RollbookError) -> int:
-    """400 for what was asked wrongly, 409 for what cannot be done as things stand, 500 for what is our own
-    trouble."""
-    if isinstance(error, BadSetting):
-        return 400
-    return 409 if isinstance(error, Refused | Unauthorized) else 500

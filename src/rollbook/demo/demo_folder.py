@@ -27,13 +27,27 @@ READY = "ready"
 DATABASE = "rollbook.db"
 KEY = f"{DATABASE}.key"
 FILES = "files"
+# What all workers share: requests counted by token, the pages that pulls go on with, faults and restores.
+LIMITS = f"{DATABASE}.limits"
+PULLS = f"{KEY}{SHARED}"
+STATE = "demo.shared"
+MOVING = "advance.lock"
+# Who serves the folder.
+SERVING = "serving.lock"
+# The demo as it was, by name.
+SAVES = "saves"
+ABOUT = "about.json"
+PARTIAL = ".partial"
 # What a demo makes, in the order in which it is removed: what is left after a break is still known as the
 # demo's.
 LOG = f"{DATABASE}{request_log.ENDING}"
 MADE = (
-    *(READY, "advance.lock", f"{LOG}-shm", f"{LOG}-wal", LOG),
-    *(f"{KEY}{SHARED}", KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE),
+    *(READY, MOVING, SERVING, STATE, LIMITS, f"{LOG}-shm", f"{LOG}-wal", LOG),
+    *(PULLS, KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE),
 )
+# What a save holds beside the SIS files.
+SAVED = (ABOUT, DATABASE, LOG, LIMITS, PULLS, STATE)
+FOLDERS = (FILES, SAVES)
 
 
 def is_ready(folder: Path) -> bool:
@@ -76,8 +90,9 @@ def clear(folder: Path) -> None:
             raise _refused(folder, name)
         for name in MADE:
             (folder / name).unlink(missing_ok=True)
-        if (folder / FILES).exists():
-            shutil.rmtree(folder / FILES)
+        for name in FOLDERS:
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
         (folder / MARKER).unlink(missing_ok=True)
     except OSError as error:
         raise Refused(
@@ -102,10 +117,12 @@ def _foreign(folder: Path) -> Iterator[str]:
         yield from names
         return
     for name in names:
-        if name not in (*MADE, MARKER, FILES) or not _is_plain(folder / name, is_folder=name == FILES):
+        if name not in (*MADE, MARKER, *FOLDERS) or not _is_plain(folder / name, is_folder=name in FOLDERS):
             yield name
     if FILES in names:
         yield from (f"{FILES}/{name}" for name in writer.foreign(folder / FILES, is_whole=True))
+    if SAVES in names and _is_plain(folder / SAVES, is_folder=True):
+        yield from _foreign_in_saves(folder)
     if KEY in names and keys.digest((folder / KEY).read_text("latin-1")) != digest:
         yield KEY
     yield from _foreign_in_database(folder, names)
@@ -122,6 +139,21 @@ def _foreign_in_database(folder: Path, names: list[str]) -> Iterator[str]:
             yield from (f"{what} in {DATABASE}" for what in demo_state.foreign(connection))
     except BadSetting:
         yield DATABASE
+
+
+def _foreign_in_saves(folder: Path) -> Iterator[str]:
+    """What is among the saves that a demo did not make."""
+    for save in sorted((folder / SAVES).iterdir()):
+        if not _is_plain(save, is_folder=True):
+            yield f"{SAVES}/{save.name}"
+            continue
+        for path in sorted(save.iterdir()):
+            if path.name not in (*SAVED, FILES) or not _is_plain(path, is_folder=path.name == FILES):
+                yield f"{SAVES}/{save.name}/{path.name}"
+        if (save / FILES).is_dir():
+            yield from (
+                f"{SAVES}/{save.name}/{FILES}/{name}" for name in writer.foreign(save / FILES, is_whole=True)
+            )
 
 
 def _is_plain(path: Path, *, is_folder: bool) -> bool:

@@ -6,12 +6,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from rollbook.auth.entry import enter
 from rollbook.contract.clever.query import is_id
 from rollbook.demo import access_sheet, published
 from rollbook.demo.access_sheet import Handout, Key
+from rollbook.demo.login_for import grant_of
+from rollbook.errors import Refused
 from rollbook.store.accounts import applications, connections, logins
-from rollbook.store.accounts.logins import Grant, Session
+from rollbook.store.accounts.logins import Grant
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import people_lookup
 from rollbook.web.explorer.published_tokens import Offer, PublishedClient, PublishedToken
@@ -55,7 +56,7 @@ class Offers:
             return ""
         with self._minting:
             token, until = self._minted.get(user_id, ("", 0.0))
-            if time.monotonic() < until:
+            if time.monotonic() < until and self._is_good(token):
                 return token
             seconds = self.desk.settings.user_token_seconds
             with self.desk.database.write() as connection:
@@ -71,6 +72,13 @@ class Offers:
                 self._minted[user_id] = token, time.monotonic() + seconds - _MARGIN_SECONDS
             return token
 
+    def _is_good(self, token: str) -> bool:
+        """Whether a remembered token is still known: the demo may have been put back."""
+        if not token:
+            return True
+        with self.desk.database.read() as connection:
+            return logins.resolve(connection, token, in_demo=True) is not None
+
 
 def _grant(connection: Connection, user_id: str) -> Grant | None:
     access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
@@ -78,21 +86,10 @@ def _grant(connection: Connection, user_id: str) -> Grant | None:
     if access is None or application is None:
         return None
     person = people_lookup.get(connection, people_lookup.whole(connection, access.district), user_id.lower())
-    if person is None:
+    try:
+        return grant_of(connection, application, access.district, person) if person else None
+    except Refused:
         return None
-    session = Session("", access.district, person.id, person.roles[0], "explorer", logins.now(), logins.now())
-    decided = enter(connection, application, session)
-    if decided.outcome != "allowed":
-        return None
-    return Grant(
-        application.number,
-        access.district,
-        person.id,
-        decided.role,
-        decided.authorized_by,
-        "",
-        session.created,
-    )
 
 
 def _token(key: Key) -> PublishedToken:

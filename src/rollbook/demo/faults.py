@@ -1,25 +1,29 @@
 """Faults on demand, so that a developer sees how an application copes: a demo's paths fail, or are
 slow, for a while.
 
-Only a demo has them; while none is asked for, a request passes at the cost of one comparison.
+Only a demo has them; while none is in force, a request passes at the cost of one comparison. They hold for all
+workers of the demo together.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import anyio
 import orjson
 
+from rollbook.auth.tokens import basic, bearer
 from rollbook.contract.clever import versions
-from rollbook.errors import BadSetting, Unauthorized
+from rollbook.demo.shared_state import Rows, SharedState
+from rollbook.errors import BadSetting, Unauthorized, Unknown
 from rollbook.web.data.api import Scope, Send
 from rollbook.web.data.data_request import ME
-from rollbook.web.http.answers import BASIC, JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, every_answer, failure, rate_headers
 from rollbook.web.http.rate_limit import Allowance
+from rollbook.web.http.request_tap import note
 
 DATA, TOKENS = "/v3.0", "/oauth/tokens"
 # What an application asks; the paths by which faults are asked for stay good in any case.
@@ -34,40 +38,112 @@ REFUSALS = {
 STATUSES = (400, 401, 429, *MESSAGES)
 REQUESTS_MAX = 10_000
 DELAY_MAX = 60_000
-FORM = '{"status": 429, "requests": 3}, also with "path" and "delay_ms"'
+FAULTS_MAX = 100
+TOKEN_MAX = 200
+KEYS = ("fault", "status", "requests", "path", "token", "delay_ms")
+FORM = '{"fault": "rate-limit", "requests": 3} or {"status": 429, "requests": 3}, also with "path", "token" and "delay_ms"'
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """A fault by name: its title for people, and the values that the name stands for."""
+
+    name: str
+    title: str
+    what: str
+    status: int | None = None
+    path: str = DATA
+    delay_ms: int = 0
+
+
+KINDS = (
+    FaultKind("rate-limit", "Too many requests", "429, with the headers of a window that is used up", 429),
+    FaultKind("server-error", "Server error", "500, as when the server fails", 500),
+    FaultKind("unavailable", "Unavailable", "503, as when the server is overloaded", 503),
+    FaultKind("slow", "Slow answer", "the right answer, five seconds late", delay_ms=5000),
+    FaultKind("dropped", "Dropped connection", "the connection ends without an answer", DROPPED),
+    FaultKind("expired-token", "Expired token", "401, as for a token that has ended", 401),
+    FaultKind(
+        "expired-code", "Expired code", "400 invalid_grant, as for a code that is too old", 400, TOKENS
+    ),
+)
+KIND = {kind.name: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens to the next `requests` under a path: a delay, then an answer of this status; without one,
-    the right answer."""
+    the right answer.
+
+    `token`: only to requests with this token, or with this client id in a Basic header; blank for all.
+    """
 
     path: str = DATA
     status: int | None = None
     delay_ms: int = 0
     requests: int = 0
+    token: str = ""
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, where it is one that has a name."""
+        named = (kind.name for kind in KINDS if kind.status == self.status and kind.status is not None)
+        return next(named, "slow" if self.status is None else "")
+
+    @property
+    def title(self) -> str:
+        return KIND[self.name].title if self.name else str(self.status)
+
+    def as_json(self) -> dict[str, object]:
+        status = None if self.status == DROPPED else self.status
+        return {**asdict(self), "status": status, "fault": self.name, "token": self.token or None}
 
 
 class Faults:
-    """The faults of a demo, one for each path; `limit` is a window's, for 429."""
+    """The faults of a demo, one for each path and token; `limit` is a window's, for 429."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, shared: SharedState) -> None:
         self._limit = limit
-        self._faults: dict[str, Fault] = {}
+        self._shared = shared
 
-    def ask(self, asked: Mapping[str, Any]) -> None:
+    def ask(self, asked: Mapping[str, Any]) -> Fault:
         """Let the next requests under a path fail; 0 requests end it. Errors: BadSetting names what was
         expected."""
         fault = _read(asked)
-        self._faults.pop(fault.path, None)
-        if fault.requests:
-            self._faults[fault.path] = fault
+
+        def change(rows: Rows) -> Rows:
+            others = [row for row in rows if (row["path"], row["token"]) != (fault.path, fault.token)]
+            if not fault.requests:
+                return others
+            if len(others) >= FAULTS_MAX:
+                raise BadSetting(f"faults: expected at most {FAULTS_MAX} at a time; remove some first")
+            return [*others, asdict(replace(fault, id=_next_id(rows)))]
+
+        rows = self._shared.change_faults(change)
+        return Fault(**rows[-1]) if fault.requests else fault
+
+    def in_force(self) -> list[Fault]:
+        return [Fault(**row) for row in self._shared.faults()]
+
+    def remove(self, id_: str) -> None:
+        """End one fault. Errors: Unknown when none of that id is in force."""
+        before = self._shared.faults()
+        if len(self._shared.change_faults(lambda rows: [row for row in rows if row["id"] != id_])) == len(
+            before
+        ):
+            raise Unknown("no fault of that id is in force; GET /demo/faults lists those that are")
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._shared.change_faults(lambda _: [])
 
     async def answers(self, scope: Scope, send: Send) -> bool:
         """Answer a request in place of the server, when a fault says so; True when it was answered."""
-        fault = self._strike(scope) if self._faults else None
+        fault = self._strike(scope) if self._shared.has_faults else None
         if fault is None:
             return False
+        note(scope, fault=fault.name or "answer")
         if fault.delay_ms:
             await anyio.sleep(fault.delay_ms / 1000)
         if fault.status is None:
@@ -76,42 +152,83 @@ class Faults:
         return True
 
     def _strike(self, scope: Scope) -> Fault | None:
-        """The fault of the longest path that the request is under, which has one request less from then
-        on."""
+        """The fault that fits the request best, which has one request less from then on."""
         if scope["method"] == "OPTIONS":
             return None
-        asked = f"/{versions.DEFAULT}{ME}" if scope["path"] == ME else scope["path"]
-        under = [path for path in self._faults if f"{asked}/".startswith(f"{path}/")]
-        if not under:
-            return None
-        fault = self._faults.pop(max(under, key=len))
-        if fault.requests > 1:
-            self._faults[fault.path] = replace(fault, requests=fault.requests - 1)
-        return fault
+        path, callers = _asked_path(scope["path"]), _callers(scope)
+        struck: list[Fault] = []
+
+        def change(rows: Rows) -> Rows:
+            fitting = [row for row in rows if _fits(row, path, callers)]
+            if not fitting:
+                return rows
+            chosen = max(fitting, key=lambda row: (len(row["path"]), bool(row["token"])))
+            struck.append(Fault(**chosen))
+            left = {**chosen, "requests": chosen["requests"] - 1}
+            return [left if row is chosen else row for row in rows if row is not chosen or left["requests"]]
+
+        self._shared.change_faults(change)
+        return struck[0] if struck else None
+
+
+def _asked_path(path: str) -> str:
+    """A path as faults name it: those of other spoken versions stand for v3.0's."""
+    if path == ME:
+        return f"/{versions.DEFAULT}{ME}"
+    version, _, rest = path.lstrip("/").partition("/")
+    return f"{DATA}/{rest}" if version in versions.SPOKEN else path
+
+
+def _fits(row: dict[str, Any], path: str, callers: tuple[str, ...]) -> bool:
+    return f"{path}/".startswith(f"{row['path']}/") and (not row["token"] or row["token"] in callers)
+
+
+def _callers(scope: Scope) -> tuple[str, ...]:
+    """The bearer token of a request, or the client id of its Basic header."""
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode(
+        "latin-1"
+    )
+    if client := basic(given):
+        return (client[0],)
+    try:
+        return (bearer(given),)
+    except Unauthorized:
+        return ()
+
+
+def _next_id(rows: Rows) -> str:
+    return str(1 + max((int(row["id"]) for row in rows), default=0))
 
 
 # What is asked -------------------------------------------------------------------------------------
 
 
 def _read(asked: Mapping[str, Any]) -> Fault:
-    if (
-        "requests" not in asked
-        or not {*asked} & {"status", "delay_ms"}
-        or {*asked} - {"status", "requests", "path", "delay_ms"}
-    ):
+    """Errors: BadSetting says what was expected."""
+    what = {*asked} & {"fault", "status", "delay_ms"}
+    if not what or {*asked} - {*KEYS} or {"fault", "status"} <= what or not {*asked} & {"fault", "requests"}:
         raise BadSetting(f"expected {FORM}")
-    path, status = str(asked.get("path", DATA)).rstrip("/"), asked.get("status")
+    named = FaultKind("", "", "")
+    if "fault" in asked:
+        if asked["fault"] not in [*KIND]:
+            raise BadSetting(f"fault: expected one of {', '.join(KIND)}")
+        named = KIND[asked["fault"]]
+    path, status = str(asked.get("path", named.path)).rstrip("/"), asked.get("status", named.status)
     if not any(f"{path}/".startswith(f"{known}/") for known in PATHS):
         raise BadSetting(f"path: expected one of {', '.join(PATHS)}, or a path below one of them")
     if "status" in asked and (type(status) is not int or status not in STATUSES):
         raise BadSetting(f"status: expected one of {', '.join(map(str, STATUSES))}")
     if status == 400 and path != TOKENS:
         raise BadSetting(f"status: expected 400 for the path {TOKENS} only")
-    return Fault(path, status, _whole(asked, "delay_ms", DELAY_MAX), _whole(asked, "requests", REQUESTS_MAX))
+    token = asked.get("token", "")
+    if not isinstance(token, str) or len(token) > TOKEN_MAX:
+        raise BadSetting(f"token: expected a token, or the client id of an application for {TOKENS}")
+    delay = _whole(asked, "delay_ms", DELAY_MAX, named.delay_ms)
+    return Fault(path, status, delay, _whole(asked, "requests", REQUESTS_MAX, 1), token)
 
 
-def _whole(asked: Mapping[str, Any], name: str, most: int) -> int:
-    value = asked.get(name, 0)
+def _whole(asked: Mapping[str, Any], name: str, most: int, default: int) -> int:
+    value = asked.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         raise BadSetting(f"{name}: expected a whole number from 0 to {most}")
     return value
@@ -123,6 +240,8 @@ def _whole(asked: Mapping[str, Any], name: str, most: int) -> int:
 def _answer(status: int, scope: Scope, limit: int) -> Answer:
     """An answer as the server gives it: 429 has an empty body, and a window that is used up and ends in a
     second."""
+    if status == DROPPED:
+        return Answer(status, (), b"")
     if status == 429:
         return Answer(status, rate_headers(Allowance(limit, 0, int(time.time()) + 1)), b"")
     if scope["path"] == TOKENS and status in REFUSALS:

@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from rollbook.demo import access_sheet, callback_page
 from rollbook.demo.day_pages import Storyboard
+from rollbook.demo.demo_folder import LIMITS, STATE
 from rollbook.demo.explorer_offer import Offers
 from rollbook.demo.faults import Faults
+from rollbook.demo.shared_state import SharedState
 from rollbook.settings import PREFIX, Settings
 from rollbook.web import server
 from rollbook.web.app import App, Extension
+from rollbook.web.data.api import Scope, Send
 from rollbook.web.front import Published
 from rollbook.web.http.visits import Desk
 
@@ -31,20 +35,31 @@ class Demo:
 
     def extend(self, desk: Desk) -> Extension:
         """What the server of a demo has beside any other."""
-        faults = Faults(desk.settings.rate_limit)
+        shared = SharedState(Path(desk.settings.database).with_name(STATE))
+        faults = Faults(desk.settings.rate_limit, shared)
         days = Storyboard(desk, self.token, faults)
         sheet = partial(access_sheet.read, desk.database, desk.settings)
+
+        async def answers(scope: Scope, send: Send) -> bool:
+            await shared.let_in()
+            return await faults.answers(scope, send)
+
         return Extension(
             (*callback_page.routes(desk, self.district_name), *days.routes()),
-            faults.answers,
+            answers,
             Published(self.token, self.basic, self.district_name, sheet, Offers(desk).read),
+            lambda: shared.restored_at,
         )
 
 
 def run(settings: Settings, demo: Demo, *, when_ready: Callable[[], None] | None = None) -> None:
     """Serve the demo until interrupted; `when_ready` is called once requests are taken."""
     os.environ.update({TOKEN: demo.token, BASIC: demo.basic, DISTRICT: demo.district_name})
-    server.run(settings, f"{__name__}:create_app", when_ready=when_ready)
+    folder = Path(settings.database).parent
+    # The rate limits and faults of a server end with it.
+    for name in (LIMITS, STATE):
+        (folder / name).unlink(missing_ok=True)
+    server.run(settings, f"{__name__}:create_app", when_ready=when_ready, limits=folder / LIMITS)
 
 
 def create_app() -> App:

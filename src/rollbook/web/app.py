@@ -54,11 +54,13 @@ class Extension:
     """What a program above the server adds to it, as a demo does.
 
     `answers` sees each request first, and says whether it has answered it. `published` may stand on every page.
+    `put_back_at` says when the database was last put back, in Unix seconds (0: never).
     """
 
     routes: Sequence[BaseRoute]
     answers: Callable[[Scope, Send], Awaitable[bool]]
     published: Published
+    put_back_at: Callable[[], float] = lambda: 0.0
 
 
 class App:
@@ -86,7 +88,12 @@ class App:
         desk = Desk(database, settings, sealer, templates, in_demo=tokens.in_demo)
         self._extension = extend(desk) if extend else None
         published = self._extension.published if self._extension else None
-        self.tap = RequestTap(database, settings, in_demo=tokens.in_demo) if logs_requests else None
+        put_back_at = self._extension.put_back_at if self._extension else lambda: 0.0
+        self.tap = (
+            RequestTap(database, settings, in_demo=tokens.in_demo, put_back_at=put_back_at)
+            if logs_requests
+            else None
+        )
         self._pages = Starlette(
             routes=[
                 *district_tokens.routes(database, sealer, tokens),

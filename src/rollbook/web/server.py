@@ -105,15 +105,17 @@ def run(
     *,
     when_ready: Callable[[], None] | None = None,
     works: bool = False,
+    limits: Path | None = None,
 ) -> None:
     """Serve until interrupted, or told to end; `when_ready` is called once requests are taken.
 
     `works`: a worker beside the server does the jobs of the queue.
-    `factory` names the function that makes the application of a worker process.
+    `factory` names the function that makes the application of a worker process, `limits` the file in which the
+    workers count requests, where it needs a place of its own.
     """
     # Else the signal by which service managers stop a program would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    limits = new_file()
+    limits = limits or new_file()
     pulls, made = lasting_file(settings), [limits]
     if pulls is None:
         made.append(pulls := new_file())

@@ -149,6 +149,12 @@ def state(connection: Connection, district: int) -> State:
     return noted
 
 
+def last_state(connection: Connection) -> State:
+    """Where the first of a demo's districts stands. Errors: Refused when it was made before demos had days."""
+    found = connection.row("SELECT min(district) FROM demo_nights")
+    return state(connection, int(found[0] or 0) if found else 0)
+
+
 def moves(connection: Connection, access: Access, most: int) -> list[Move]:
     """The last runs on a demo's district, newest first, with the events that are still in the caller's
     feed."""

@@ -65,6 +65,56 @@ def inspected(path: Path) -> Iterator[SQLiteConnection]:
         raise BadSetting(f"database: {path} cannot be read as a SQLite database: {error}") from None
 
 
+def copy_out(path: Path, target: Path) -> None:
+    """Copy a file as it is at one moment into a new one, while others read and write it. Errors: BadSetting."""
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as source:
+            source.set_busy_timeout(BUSY_SECONDS * 1000)
+            with closing(apsw.Connection(str(target))) as copy:
+                copy.pragma("journal_mode", "off")
+                copy.pragma("synchronous", "off")
+                _copy(source, copy)
+    except apsw.Error as error:
+        raise BadSetting(f"database: {path} cannot be copied: {error}") from None
+
+
+def put_back(path: Path, copied: Path) -> None:
+    """Make a file that others read and write what it was when it was copied, in one transaction of it.
+
+    A transaction that others read in sees the file from before to its end, as with any commit. A power cut may
+    lose the whole step. Errors: BadSetting.
+    """
+    try:
+        with (
+            closing(apsw.Connection(f"{copied.absolute().as_uri()}?immutable=1", flags=_ONLY_READ)) as source,
+            closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as live,
+        ):
+            live.set_busy_timeout(BUSY_SECONDS * 1000)
+            live.pragma("synchronous", "off")
+            live.wal_autocheckpoint(0)
+            _copy(source, live)
+            live.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.Error as error:
+        raise BadSetting(f"database: {path} cannot be put back from {copied}: {error}") from None
+
+
+_ONLY_READ = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+
+
+def _copy(source: apsw.Connection, target: apsw.Connection) -> None:
+    """All pages, in one step: a source that is read in several may change between them."""
+    end = time.monotonic() + BUSY_SECONDS
+    with target.backup("main", source, "main") as copying:
+        while not copying.done:
+            try:
+                copying.step(-1)
+            except (apsw.BusyError, apsw.LockedError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.005)
+
+
 class _Own(threading.local):
     """The state of one thread."""
 

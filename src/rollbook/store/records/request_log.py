@@ -176,6 +176,16 @@ def is_there(settings: Settings) -> bool:
     return "://" in settings.database or Path(settings.database + ENDING).exists()
 
 
+def forget(settings: Settings) -> None:
+    """Drop all requests of a log in a file of its own. Errors: those of the database."""
+    log = _own_file(settings)
+    try:
+        with log.write(is_durable=False) as connection:
+            connection.run("DELETE FROM request_batches")
+    finally:
+        log.close()
+
+
 def prune(database: Database, settings: Settings) -> None:
     """Drop what is beyond the bounds, for a server that nobody asks anything. Errors: those of the database."""
     if is_there(settings):

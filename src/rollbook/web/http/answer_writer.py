@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from rollbook.web.http.answers import Header
+from rollbook.web.http.answers import DROPPED, Header
 
 LINE_END = b"\r\n"
 # What a header may hold: all but the control characters, with which a value could begin another header (RFC
@@ -43,6 +43,10 @@ class AnswerWriter(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         if self.response_started or message["type"] != "http.response.start":
             await super().send(message)
+            return
+        if message["status"] == DROPPED:
+            self.disconnected = self.response_complete = True
+            self.transport.abort()
             return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()

@@ -30,6 +30,8 @@ CORS: tuple[Header, ...] = (
 # What may be sent as a proof of who asks. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
 BASIC = b'Basic realm="rollbook"'
 BEARER = b'Bearer realm="rollbook"'
+# The status of an answer that is none: the connection ends without a word, as when a server dies.
+DROPPED = 0
 _EVERY = (*CORS, NO_STORE, NOSNIFF)
 
 

@@ -89,8 +89,17 @@ STRANGER = Caller()
 class RequestTap:
     """The ring of one worker, and the thread that flushes it, which begins with the first request."""
 
-    def __init__(self, database: Database, settings: Settings, *, in_demo: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        in_demo: bool,
+        put_back_at: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`put_back_at`: when the database was last put back, in Unix seconds. What came before is no more."""
         self.database, self._settings, self._in_demo = database, settings, in_demo
+        self._put_back_at, self._knows_since = put_back_at, 0.0
         self.is_on = settings.request_log_rows_max > 0
         self._ring: deque[Noted] = deque(maxlen=RING)
         self._seen = self._taken = self._pushed_out = self._untold = 0
@@ -170,7 +179,11 @@ class RequestTap:
             while True:
                 taken.append(self._ring.popleft())
         self._taken += len(taken)
-        return taken
+        since = self._put_back_at()
+        if since != self._knows_since:
+            self._known.clear()
+            self._knows_since = since
+        return [noted for noted in taken if noted.at >= since] if since else taken
 
     def _kept(self, taken: list[Noted]) -> list[Kept]:
         """The entries of a flush. A request that cannot be read is left out."""

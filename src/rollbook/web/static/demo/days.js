@@ -5,7 +5,7 @@ const busy = document.getElementById("busy");
 
 function show(isBusy) {
   document.body.setAttribute("aria-busy", String(isBusy));
-  busy.textContent = isBusy ? "Moving on. This takes a few seconds." : "";
+  busy.textContent = isBusy ? "At work. A move takes a few seconds." : "";
   for (const button of document.querySelectorAll("main button")) button.disabled = isBusy;
 }
 

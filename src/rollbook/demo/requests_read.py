@@ -1,0 +1,102 @@
+"""How a demo's own paths are asked: as JSON with the published token, or by a form of its page."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rollbook.auth.tokens import bearer
+from rollbook.errors import BadSetting, Refused, RollbookError, Unauthorized, Unknown
+from rollbook.web.http.answers import as_response, failure
+
+BODY_BYTES_MAX = 4096
+# Parameters that are whole numbers; in a form they come as text.
+NUMBERS = ("days", "requests", "status", "delay_ms")
+FORM_TYPE = "application/x-www-form-urlencoded"
+_JSON = "application/json; charset=utf-8"
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith(FORM_TYPE)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Errors: BadSetting."""
+    try:
+        asked = orjson.loads(await _body(request))
+    except orjson.JSONDecodeError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise BadSetting(f"expected a JSON object of at most {BODY_BYTES_MAX} bytes")
+    return asked
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form that are filled in."""
+    return dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+
+
+def as_asked(form: Mapping[str, str]) -> dict[str, Any]:
+    """What a form asks, as JSON would ask it."""
+    return {
+        name: int(text) if name in NUMBERS and text.isascii() and text.isdigit() else text
+        for name, text in form.items()
+    }
+
+
+async def _body(request: Request) -> bytes:
+    """The body, empty when it is larger than anything we ask for."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return b""
+    return body
+
+
+def check_token(request: Request, token: str) -> None:
+    """Errors: Unauthorized without the published token; no other one opens these paths."""
+    given = bearer(request.headers.get("authorization", ""))
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise Unauthorized("Unrecognized token string")
+
+
+def text_of(asked: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A parameter that is a text. Errors: BadSetting."""
+    value = asked.get(name, default)
+    if not isinstance(value, str) or (not value and default is None):
+        raise BadSetting(f"{name}: expected a text")
+    return value
+
+
+def check_names(asked: Mapping[str, Any], *names: str) -> None:
+    """Errors: BadSetting for a parameter that is not known."""
+    if unknown := sorted({*asked} - {*names}):
+        raise BadSetting(f"{unknown[0]}: not known here; expected {', '.join(names) or 'no parameter'}")
+
+
+def answered(body: Mapping[str, object]) -> Response:
+    return Response(orjson.dumps(body), media_type=_JSON, headers={"Cache-Control": "no-store"})
+
+
+def failed(error: RollbookError, request: Request) -> Response:
+    if isinstance(error, Unauthorized):
+        return as_response(failure(error, request.method, request.url.path, "html"))
+    body = orjson.dumps({"message": str(error), "error": str(error)})
+    return Response(body, status_of(error), {"Cache-Control": "no-store"}, media_type=_JSON)
+
+
+def status_of(error: RollbookError) -> int:
+    """400 for what was asked wrongly, 404 for what is not there, 409 for what cannot be done as things stand, 500 for
+    what is our own trouble."""
+    if isinstance(error, BadSetting):
+        return 400
+    if isinstance(error, Unknown):
+        return 404
+    return 409 if isinstance(error, Refused | Unauthorized) else 500
