@@ -255,6 +255,14 @@ def test_json_is_one_line_when_the_server_is_ready_and_all_of_it_works(tmp_path:
             told["applications"][0].items()
             >= {key: told[key] for key in ("client_id", "client_secret")}.items()
         )
+        assert told["people"]["teacher"]["name"] == told["user_tokens"][1]["name"]
+        control = told["control"]
+        headers = bearer(told["district_token"])
+        assert httpx.get(control["state"], headers=headers).json()["day"] == 0
+        assert httpx.post(control["save"], json={"name": "a"}, headers=headers).json()["day"] == 0
+        sis_id = told["people"]["teacher"]["sis_id"]
+        login = httpx.post(control["code"], json={"person": sis_id}, headers=headers).json()
+        assert login["person"]["id"] == told["people"]["teacher"]["id"]
         person = told["user_tokens"][0]["user_id"]
         with window(server) as browser:
             for address in (None, *addresses):
@@ -348,9 +356,33 @@ def test_it_does_not_pass_for_a_demo_of_another_size_or_seed(demo: Server, folde
         assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", said)
 
 
-def test_its_port_is_taken_while_it_runs(demo: Server, folder: Path) -> None:
+def test_a_second_demo_of_one_folder_is_refused_with_the_address_of_the_first(
+    demo: Server, folder: Path
+) -> None:
+    before = ids(demo)
+    for more in ((), ("--fresh",)):
+        outcome = program.run(*SMALL, *more, "--port", str(program.free_port()), folder=folder)
+        expected = (
+            f"rollbook: the demo in rollbook-demo is served already, at {demo.base}; use that one, stop it, or make"
+            " another demo with --folder\n"
+        )
+        assert (outcome.returncode, outcome.stdout, outcome.stderr) == (1, "", expected)
+    assert ids(demo) == before
+
+
+def test_commands_save_and_restore_a_demo_that_runs(demo: Server, folder: Path) -> None:
+    assert program.done(*SMALL, "--save", "here", folder=folder) == "Saved here: day 0, 2026-08-17.\n"
+    program.done(*SMALL, "--advance", "1", folder=folder)
+    assert read(demo, "/demo")["day"] == 1
+    told = json.loads(program.done(*SMALL, "--restore", "here", "--json", folder=folder))
+    assert (told["name"], told["day"], read(demo, "/demo")["day"]) == ("here", 0, 0)
+    outcome = program.run(*SMALL, "--restore", "there", folder=folder)
+    assert (outcome.returncode, "there is no save 'there'" in outcome.stderr) == (1, True)
+
+
+def test_its_port_is_taken_while_it_runs(demo: Server, tmp_path: Path) -> None:
     port = demo.base.rpartition(":")[2]
-    outcome = program.run(*SMALL, "--port", port, folder=folder)
+    outcome = program.run(*SMALL, "--port", port, folder=tmp_path)
     expected = (
         f"rollbook: port {port} on 127.0.0.1 cannot be used: Address already in use; choose "
         "another one with --port\n"

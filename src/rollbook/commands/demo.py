@@ -11,10 +11,11 @@ import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
-from rollbook.demo import access_sheet, demo_folder, published, serving
+from rollbook.demo import access_sheet, demo_folder, published, saves, serving, turns
 from rollbook.demo.access_sheet import Handout
+from rollbook.demo.saves import Save
 from rollbook.demo.serving import Demo
-from rollbook.errors import Refused
+from rollbook.errors import BadSetting, Refused
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications, connections
 from rollbook.store.district import demo_state
@@ -58,6 +59,8 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a
     ),
 )
 @click.option("--advance", metavar="X", help=f"Move the district on and exit: {TARGETS}.")
+@click.option("--save", "save_as", metavar="NAME", help="Keep the whole demo under a name, and exit.")
+@click.option("--restore", metavar="NAME", help="Put the whole demo back to a save, and exit.")
 @json_option
 def demo(
     host: str | None,
@@ -68,6 +71,8 @@ def demo(
     fresh: bool,
     redirect_uris: tuple[str, ...],
     advance: str | None,
+    save_as: str | None,
+    restore: str | None,
     as_json: bool,
 ) -> None:
     """Serve invented districts to try Rollbook with; their state survives a restart.
@@ -83,23 +88,43 @@ def demo(
         key_file=str(folder / demo_folder.KEY),
     )
     applications.check_redirects(redirect_uris)
-    if advance is None:
-        server.check_port(settings)
-    if fresh or not demo_folder.is_ready(folder):
+    asked = [target for target in (advance, save_as, restore) if target is not None]
+    if len(asked) > 1:
+        raise BadSetting("--advance, --save, --restore: give one of them at a time")
+    is_new = fresh or not demo_folder.is_ready(folder)
+    if is_new:
+        turns.check_not_served(folder)
+        if not asked:
+            server.check_port(settings)
         demo_folder.clear(folder)
         chosen = STUDENTS if students is None else students
         click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
         _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
     with opened(settings) as database:
         _check_size(database, students, seed)
+        if not (is_new or asked):
+            turns.check_not_served(folder)
+            server.check_port(settings)
         if redirect_uris:
             _register(database, settings, redirect_uris)
         shown = access_sheet.read(database, settings, base_url(settings))
-    if advance is None:
-        _serve(settings, shown, as_json=as_json)
-    else:
-        # Loaded only here, so that the server does not spend memory on the engine.
+    if advance is not None:
+        # Loaded only here: the engine's memory is nothing that the server should spend.
         import_module("rollbook.demo.advance").tell(folder, advance, settings, as_json=as_json)
+    elif save_as is not None:
+        _tell_save(saves.save(folder, save_as, settings), "Saved", as_json=as_json)
+    elif restore is not None:
+        _tell_save(saves.restore(folder, restore, settings), "Restored", as_json=as_json)
+    else:
+        with turns.serving(folder, base_url(settings)):
+            _serve(settings, shown, as_json=as_json)
+
+
+def _tell_save(about: Save, done: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(orjson.dumps(about.as_json()))
+    else:
+        click.echo(f"{done} {about.name}: day {about.day}, {about.date}.")
 
 
 def _check_size(database: Database, students: int | None, seed: int | None) -> None:

@@ -22,6 +22,11 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import ARRIVED
 
+# Where a program moves, breaks and puts back the demo; `district_token` opens them.
+CONTROL = {
+    "state": "",
+    **{name: f"/{name}" for name in ("advance", "faults", "save", "restore", "saves", "code")},
+}
 # An address to show how one's own is registered.
 YOURS = "http://localhost:3000/callback"
 
@@ -37,6 +42,8 @@ class Key:
     role: str = ""
     user_id: str = ""
     name: str = ""
+    sis_id: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,17 @@ class Handout:
                 for key in self.district_keys
                 if key.client_id == main.client.client_id
             ],
+            "people": {
+                key.role: {
+                    "id": key.user_id,
+                    "name": key.name,
+                    "sis_id": key.sis_id,
+                    "email": key.email,
+                    "token": key.token,
+                }
+                for key in self.user_keys
+            },
+            "control": {name: f"{self.base}/demo{path}" for name, path in CONTROL.items()},
             "user_tokens": [
                 {"token": key.token, "role": key.role, "user_id": key.user_id, "name": key.name}
                 for key in self.user_keys
@@ -155,6 +173,8 @@ def _user_key(connection: Connection, token: str, access: Access) -> Key:
         access.role,
         access.user,
         name,
+        person.record["roles"][access.role].get("sis_id", "") if person else "",
+        person.email if person else "",
     )
 
 

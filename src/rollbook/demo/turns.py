@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rollbook.demo.demo_folder import MOVING
-from rollbook.errors import Busy
+from rollbook.demo.demo_folder import MOVING, SERVING
+from rollbook.errors import Busy, Refused
 
 
 @contextmanager
@@ -19,4 +19,29 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy("the demo is being moved already; wait until that is done") from None
+        yield
+
+
+def check_not_served(folder: Path) -> None:
+    """Errors: Refused while another process serves the demo of the folder; it names where."""
+    if (folder / SERVING).exists():
+        with serving(folder, ""):
+            pass
+
+
+@contextmanager
+def serving(folder: Path, base: str) -> Iterator[None]:
+    """Note that this process serves the folder's demo at an address, until it ends. Errors: Refused, as above."""
+    with (folder / SERVING).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Refused(
+                f"the demo in {folder} is served already, at {lock.read() or 'another address'}; use that one,"
+                " stop it, or make another demo with --folder"
+            ) from None
+        lock.truncate(0)
+        lock.write(base)
+        lock.flush()
         yield
