@@ -105,6 +105,7 @@ class Feed:
             (
                 (
                     number,
+                    0,
                     rank(kind, mask(record) or 0, verb),
                     kind,
                     record["id"],
@@ -113,7 +114,7 @@ class Feed:
                 )
                 for verb, kind, record in changes
             ),
-            key=lambda row: (row[0], row[2], row[3]),
+            key=lambda row: (row[0], row[3], row[4]),
         )
         outcome = Outcome(
             "files",

@@ -170,7 +170,7 @@ def test_lists_of_related_ids_are_no_records_and_publish_nothing(store: Feed) ->
     with store.database.read() as connection:
         view = access.view
         assert event_feed.is_published(connection, store.view())
-    changes = [(view, -1, "students.sections", id_(1), None, id_(2))]
+    changes = [(view, 0, -1, "students.sections", id_(1), None, id_(2))]
     present = commits.present(store.database, store.district)
     commits.commit(
         store.database,

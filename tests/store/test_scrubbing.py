@@ -62,7 +62,11 @@ def texts(database: Database, tables: tuple[str, ...]) -> str:
         return json.dumps([connection.rows(each) for each in asked])
 
 
-THEN = {"events": "view, id, kind, schools, body"}
+THEN = {
+    "records": "view, kind, id, since, roles, body",
+    "versions": "view, kind, id, since, until, roles, body",
+    "events": "view, id, kind, schools, body",
+}
 ERRORS = ("districts", "records", "versions", "events")
 
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 class Dialect:
     """`name` stands at the start of the dialect's paths (`v3.0`). `forms` has the kinds with a form of their own.
 
-    Each such kind has the name under which the store keeps the form. A record is stored in this form only if it
-    differs from the first form; all other records are shared. The name holds a dot, like the names of stored
-    lists, because neither is a record by itself.
+    All dialects share the records of form 0. The store keeps a record in another form only if it differs there.
     """
 
     name: str
-    forms: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:

@@ -23,14 +23,16 @@ class Version(Dialect):
 
 
 # The oldest version stands first: all kinds have its form.
-VERSIONS = (Version("v3.0"), Version("v3.1", {"users": "users@3.1"}))
+VERSIONS = (Version("v3.0"), Version("v3.1", {"users": 1}))
 FIRST = VERSIONS[0]
 VERSION = {version.name: version for version in VERSIONS}
 SPOKEN = tuple(VERSION)
 # The version that answers paths without a version, and that clients of unknown versions are sent to.
 DEFAULT = FIRST.name
-# The kind of each form.
-KIND_OF_FORM = {form: kind for version in VERSIONS for kind, form in version.forms.items()}
+# The forms of stored records beside form 0: (kind, form), by the name of a record's kind in a sync and its snapshot.
+FORMS = {
+    f"{kind}@{version.number}": (kind, form) for version in VERSIONS for kind, form in version.forms.items()
+}
 # Only people of these roles have a form of their own: no other role differs.
 FORM_ROLES = sum(role.bit for role in ROLES if role.name == "student")
 DOCUMENT = "/openapi.json"

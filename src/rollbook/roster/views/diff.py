@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rollbook.contract.clever.event_rows import ORDER, PLACES
-from rollbook.contract.clever.versions import KIND_OF_FORM
+from rollbook.contract.clever.versions import FORMS
 from rollbook.domain.kinds import ROLE, ROLES, label
 from rollbook.roster import parts
 from rollbook.roster.sql_text import text
@@ -214,7 +214,7 @@ def _rank() -> str:
 
 
 def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> Iterator[tuple[Any, ...]]:
-    """The changes as rows of (view, rank, kind, id, roles, body), ordered by view, kind and id; body is None
+    """The changes as rows of (view, form, rank, kind, id, roles, body), ordered by view, kind and id; body is None
     for what is gone.
 
     `is_whole`: the records in `after` have their ends already, dates included, as those of a cloned district
@@ -225,11 +225,12 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
         "SELECT view, kind, count(*) FROM changes GROUP BY view, kind ORDER BY view, kind"
     ).fetchall()
     for view, kind, count in counted:
+        of, form = FORMS.get(kind, (kind, 0))
         changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
         for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES, count):
             found = connection.execute(
                 window,
-                {"view": view, "kind": kind, "of": KIND_OF_FORM.get(kind, kind), "low": low, "high": high},
+                {"view": view, "kind": kind, "of": of, "form": form, "low": low, "high": high},
             )
             while batch := found.fetchmany(BATCH_ROWS):
                 yield from batch
@@ -241,7 +242,7 @@ def _ending() -> str:
     cases = " ".join(
         f"""WHEN '{kind}' THEN ',"{first}":"' || created || '","{second}":"' || modified || '"}}'"""
         for kind, (first, second) in (
-            DATES | {form: DATES[kind] for form, kind in KIND_OF_FORM.items()}
+            DATES | {name: DATES[kind] for name, (kind, _) in FORMS.items()}
         ).items()
     )
     return f"CASE $kind {cases} WHEN 'terms' THEN '}}' WHEN 'courses' THEN '}}' ELSE '' END"
@@ -252,7 +253,7 @@ _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id
 
 def _window(ending: str) -> str:
     return f"""
-        SELECT $view, rank, $kind, id, changed.roles, core || {ending}
+        SELECT $view, $form, rank, $of, id, changed.roles, core || {ending}
         FROM (FROM changes WHERE {_WITHIN}) changed
         LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
         LEFT JOIN (SELECT id, modified FROM digests WHERE {_WITHIN}) USING (id)

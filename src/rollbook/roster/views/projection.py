@@ -106,8 +106,9 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
         for _ in parts.each(connection, table, id_):
             connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
     for version in VERSIONS:
-        if (form := version.forms.get("users")) and shown.differs_in(version.number):
-            _add_form(connection, view, form, _single("student", values, shown, version.number))
+        if "users" in version.forms and shown.differs_in(version.number):
+            select = _single("student", values, shown, version.number)
+            _add_form(connection, view, f"users@{version.number}", select)
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
 

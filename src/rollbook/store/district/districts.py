@@ -340,7 +340,7 @@ def _contact(connection: Connection, district: District, people: Iterable[str]) 
     whole = "(SELECT min(number) FROM views WHERE district = ?)"
     body: str | None = None
     for table in people:
-        query = f"SELECT body FROM {table} WHERE kind = 'users' AND id = ? AND view = {whole}"
+        query = f"SELECT body FROM {table} WHERE form = 0 AND kind = 'users' AND id = ? AND view = {whole}"
         for (found,) in connection.rows(query, (district.contact, district.number)):
             body = found
     if body is None:

@@ -166,8 +166,8 @@ def drop_unseen(connection: Connection, district: int) -> None:
 def copy(connection: Connection, source: int, target: int) -> None:
     """Fill a view with the records, versions and events of another one (both by number)."""
     for table, columns in (
-        ("records", "kind, id, since, roles, body"),
-        ("versions", "kind, id, since, until, roles, body"),
+        ("records", "form, kind, id, since, roles, body"),
+        ("versions", "form, kind, id, since, until, roles, body"),
         ("events", "id, kind, schools, body, later_body"),
     ):
         connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
-from rollbook.store.engine import job_tables, scrubbing, texts_to_columns
+from rollbook.store.engine import job_tables, record_columns, scrubbing, texts_to_columns
 from rollbook.store.engine.database import Connection, Database
 
 WORDS = {
@@ -383,6 +383,12 @@ def nights(connection: Connection) -> None:
         _run(connection, sql)
 
 
+def record_forms(connection: Connection) -> None:
+    """The form of a record in its key; until now the name of the kind told of it."""
+    for sql in record_columns.FORMS:
+        _run(connection, sql)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -401,4 +407,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     run_columns,
     events_of_versions,
     nights,
+    record_forms,
 )

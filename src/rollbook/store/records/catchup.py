@@ -214,9 +214,9 @@ def _difference(
         changed = connection.rows(
             "SELECT id, max(was), max(now), max(roles) FROM ("
             " SELECT id, until AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
-            " WHERE view = ? AND kind = ? AND since <= ? AND until > ?"
+            " WHERE view = ? AND form = 0 AND kind = ? AND since <= ? AND until > ?"
             " UNION ALL"
-            " SELECT id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND kind = ? AND since > ?"
+            " SELECT id, 0, 1, coalesce(roles, 0) FROM records WHERE view = ? AND form = 0 AND kind = ? AND since > ?"
             ") AS changed GROUP BY id ORDER BY id",
             (view.number, kind, snapshot, snapshot, view.number, kind, snapshot),
         )
@@ -226,7 +226,7 @@ def _difference(
             part.ids.extend(id_.encode())
             part.replaced_by.append(was)
         if form := dialect.forms.get(kind):
-            _add_form(connection, view, snapshot, (kind, form), parts)
+            _add_form(connection, view, snapshot, (form, kind), parts)
     return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)), dialect)
 
 
@@ -234,17 +234,18 @@ def _add_form(
     connection: Connection,
     view: View,
     snapshot: int,
-    names: tuple[str, str],
+    key: tuple[int, str],
     parts: dict[tuple[int, str], Part],
 ) -> None:
     """Add the records that stay, and of which only a version's own form differs, as updated."""
-    kind, form = names
+    _, kind = key
     alone = connection.rows(
         "SELECT id FROM ("
-        " SELECT id FROM versions WHERE view = ? AND kind = ? AND since <= ? AND until > ?"
-        " UNION SELECT id FROM records WHERE view = ? AND kind = ? AND since > ?"
-        ") AS changed WHERE id IN (SELECT id FROM records WHERE view = ? AND kind = ? AND since <= ?) ORDER BY id",
-        (view.number, form, snapshot, snapshot, view.number, form, snapshot, view.number, kind, snapshot),
+        " SELECT id FROM versions WHERE view = ? AND form = ? AND kind = ? AND since <= ? AND until > ?"
+        " UNION SELECT id FROM records WHERE view = ? AND form = ? AND kind = ? AND since > ?"
+        ") AS changed WHERE id IN"
+        " (SELECT id FROM records WHERE view = ? AND form = 0 AND kind = ? AND since <= ?) ORDER BY id",
+        (view.number, *key, snapshot, snapshot, view.number, *key, snapshot, view.number, kind, snapshot),
     )
     if alone:
         place = (rank(kind, versions.FORM_ROLES, "updated"), kind)
@@ -273,39 +274,41 @@ def _event(
     place, kind, id_, replaced_by = record
     view = difference.view
     before = connection.row(
-        "SELECT body FROM versions WHERE view = ? AND kind = ? AND until = ? AND id = ?",
+        "SELECT body FROM versions WHERE view = ? AND form = 0 AND kind = ? AND until = ? AND id = ?",
         (view.number, kind, replaced_by, id_),
     )
     after = connection.row(
-        "SELECT body, since FROM records WHERE view = ? AND kind = ? AND id = ?", (view.number, kind, id_)
+        "SELECT body, since FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?",
+        (view.number, kind, id_),
     )
     was, now = before[0] if before else None, after[0] if after else None
     if form := difference.dialect.forms.get(kind):
         if after and after[1] <= difference.snapshot:
             was = now  # only the version's own form of it differs
-        was = was and (_own_then(connection, difference, form, id_) or was)
-        now = now and (_own_now(connection, difference, form, id_) or now)
+        key = (view.number, form, kind, id_)
+        was = was and (_own_then(connection, key, difference.snapshot) or was)
+        now = now and (_own_now(connection, key) or now)
     if was and is_bare and now is None:
         was = event_feed.bare(was)
     return event_feed.event(difference.ids.id(place), kind, was, now, view.spec.hidden, is_edit=is_bare)
 
 
-def _own_now(connection: Connection, difference: Difference, form: str, id_: str) -> str | None:
+def _own_now(connection: Connection, key: tuple[int, int, str, str]) -> str | None:
+    """A record in a form of its own, by its key (view, form, kind, id); None if it has none."""
     found = connection.row(
-        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?",
-        (difference.view.number, form, id_),
+        "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?", key
     )
     return found[0] if found else None
 
 
-def _own_then(connection: Connection, difference: Difference, form: str, id_: str) -> str | None:
-    """A version's own form of a record as it was at the snapshot; None where it had none."""
-    key = (difference.view.number, form, id_, difference.snapshot)
+def _own_then(connection: Connection, key: tuple[int, int, str, str], snapshot: int) -> str | None:
+    """The same as it was at a snapshot."""
     found = connection.row(
-        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ? AND since <= ?", key
+        "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since <= ?",
+        (*key, snapshot),
     ) or connection.row(
-        "SELECT body FROM versions WHERE view = ? AND kind = ? AND id = ? AND since <= ? AND until IN"
+        "SELECT body FROM versions WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since <= ? AND until IN"
         " (SELECT sync FROM syncs JOIN views ON views.district = syncs.district WHERE views.number = ? AND sync > ?)",
-        (*key, difference.view.number, difference.snapshot),
+        (*key, snapshot, key[0], snapshot),
     )
     return found[0] if found else None

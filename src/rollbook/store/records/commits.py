@@ -10,7 +10,7 @@ snapshot and changes nothing but the district's own record.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from rollbook.store.engine.database import Connection, Database, Row
 from rollbook.store.records import event_feed
 from rollbook.store.records.retention import Keep, drop_snapshots, prune
 
-RECORDS = "view, kind, id, since, roles, body"
-INCOMING = "view, rank, kind, id, roles, body"
+RECORDS = "view, form, kind, id, since, roles, body"
+INCOMING = "view, form, rank, kind, id, roles, body"
 # The columns of `syncs` that `as_run` reads.
 RUN = "sync, cause, state, created, report, is_short"
 LAST_OF_BATCH = 0xFFFF_FFFF
@@ -155,7 +155,7 @@ def commit(
 ) -> int:
     """Make the changes the present, in one transaction; returns the number of the run.
 
-    `changes` are rows of (view, rank, kind, id, roles, body) in order of view, kind and id, body None for a
+    `changes` are rows of (view, form, rank, kind, id, roles, body) in order of view, kind and id, body None for a
     record that vanishes; `files` are a new snapshot's; `also` is done first, in the same transaction. A run
     that is held or failed brings no changes but the district's own record. Errors: Busy when the district was
     changed by another run since `before` was read.
@@ -173,8 +173,7 @@ def commit(
         _keep_files(connection, district, number, files or {})
         published = [view for view in before.views if event_feed.is_published(connection, view)]
         if before.sync == 0 and not published:
-            rows = ((view, kind, id_, number, roles, body) for view, _, kind, id_, roles, body in changes)
-            connection.insert("records", RECORDS, rows)
+            connection.insert("records", RECORDS, _first_records(changes, number))
             changes = ()
         _take_in(connection, changes)
         _take_in_district(connection, changed, before.views)
@@ -237,12 +236,11 @@ def fill_view(
 ) -> None:
     """Put the records of a new view beside those of the snapshot that it was made from.
 
-    `records` are rows of (view, rank, kind, id, roles, body); `digests` is the snapshot's file of that name
+    `records` are rows of (view, form, rank, kind, id, roles, body); `digests` is the snapshot's file of that name
     with the view's rows. Errors: Busy when the district was changed since the snapshot was read.
     """
     hold_on(connection, district, snapshot)
-    rows = ((number, kind, id_, snapshot.sync, roles, body) for number, _, kind, id_, roles, body in records)
-    connection.insert("records", RECORDS, rows)
+    connection.insert("records", RECORDS, _first_records(records, snapshot.sync))
     districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
     replace_digests(connection, district, snapshot.sync, digests)
 
@@ -263,6 +261,11 @@ def replace_digests(connection: Connection, district: District, sync: int, diges
         "UPDATE snapshots SET data = ? WHERE district = ? AND sync = ? AND name = 'digests'",
         (digests.read_bytes(), district.number, sync),
     )
+
+
+def _first_records(rows: Iterable[Row], sync: int) -> Iterator[Row]:
+    """The records of a view that had none, out of rows of changes."""
+    return ((view, form, kind, id_, sync, roles, body) for view, form, _, kind, id_, roles, body in rows)
 
 
 # Inside the transaction ------------------------------------------------------------------------------
@@ -295,7 +298,7 @@ def _take_in_district(connection: Connection, district: District, seen: Iterable
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
     before = {view.number: present_body(connection, view.number, "districts", district.id) for view in seen}
     rows = [
-        (view, _DISTRICT_RANK, "districts", district.id, None, body)
+        (view, 0, _DISTRICT_RANK, "districts", district.id, None, body)
         for view, was in before.items()
         if was != body
     ]
@@ -307,15 +310,16 @@ def _take_in_district(connection: Connection, district: District, seen: Iterable
 def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
     """A record of a view (by its number) as it is now, as JSON."""
     found = connection.row(
-        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", (view, kind, id_)
+        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?", (view, kind, id_)
     )
     return found[0] if found else None
 
 
 def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
-    """Create `incoming` with the changes; a list's rank is -1, as it is no record and publishes nothing."""
+    """Create `incoming` with the changes. The rank of a list is -1, because a list publishes nothing; that of a
+    later form, too, because its record publishes it."""
     connection.run(
-        "CREATE TEMPORARY TABLE incoming (view BIGINT, rank BIGINT, kind TEXT, id TEXT, "
+        "CREATE TEMPORARY TABLE incoming (view BIGINT, form BIGINT, rank BIGINT, kind TEXT, id TEXT, "
         "roles BIGINT, body TEXT)"
     )
     connection.insert("incoming", INCOMING, changes)
@@ -324,16 +328,17 @@ def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
 
 def _move_in(connection: Connection, number: int) -> None:
     """Move the versions that `incoming` supersedes out of the way, and put the new ones in."""
-    touched = "FROM records WHERE (view, kind, id) IN (SELECT view, kind, id FROM incoming)"
+    touched = "FROM records WHERE (view, form, kind, id) IN (SELECT view, form, kind, id FROM incoming)"
     connection.run(
-        "INSERT INTO versions (view, kind, id, since, until, roles, body)"
-        f" SELECT view, kind, id, since, CAST(? AS BIGINT), roles, body {touched}",
+        "INSERT INTO versions (view, form, kind, id, since, until, roles, body)"
+        f" SELECT view, form, kind, id, since, CAST(? AS BIGINT), roles, body {touched}",
         (number,),
     )
     connection.run(f"DELETE {touched}")
     connection.run(
         f"INSERT INTO records ({RECORDS})"
-        " SELECT view, kind, id, CAST(? AS BIGINT), roles, body FROM incoming WHERE body IS NOT NULL ORDER BY view, kind, id",
+        " SELECT view, form, kind, id, CAST(? AS BIGINT), roles, body FROM incoming WHERE body IS NOT NULL"
+        " ORDER BY view, form, kind, id",
         (number,),
     )
     connection.run("DROP TABLE incoming")

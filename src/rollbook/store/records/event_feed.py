@@ -25,6 +25,9 @@ from rollbook.store.records.joined_rows import EMPTY, Page, elements
 from rollbook.store.records.reading import Reading
 
 BATCH_ROWS = 2_000
+# The form of records that `later_body` shows.
+LATER = 1
+_LATER_KINDS = sorted({kind for kind, form in versions.FORMS.values() if form == LATER})
 # A kind, and four bodies: before and after, and both in a later version's own form.
 _Bodies = tuple[str, str | None, str | None, str | None, str | None]
 _Columns = tuple[str, str, str, str]
@@ -178,11 +181,13 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
     while True:
         found = connection.rows(
             "SELECT i.rank, i.id, i.kind, r.body, i.body, was.body, CASE WHEN own.id IS NULL THEN was.body ELSE own.body END"
-            " FROM incoming i LEFT JOIN records r ON r.view = i.view AND r.kind = i.kind AND r.id = i.id"
-            f" LEFT JOIN records was ON was.view = i.view AND was.kind = {_FORM} AND was.id = i.id"
-            f" LEFT JOIN incoming own ON own.view = i.view AND own.rank = -1 AND own.kind = {_FORM} AND own.id = i.id"
+            " FROM incoming i"
+            " LEFT JOIN records r ON r.view = i.view AND r.form = 0 AND r.kind = i.kind AND r.id = i.id"
+            " LEFT JOIN records was ON was.view = i.view AND was.form = ? AND was.kind = i.kind AND was.id = i.id"
+            " LEFT JOIN incoming own"
+            " ON own.view = i.view AND own.rank = -1 AND own.form = ? AND own.kind = i.kind AND own.id = i.id"
             " WHERE i.view = ? AND i.rank >= 0 AND (i.rank > ? OR (i.rank = ? AND i.id > ?)) ORDER BY i.rank, i.id LIMIT ?",
-            (view.number, last[0], last[0], last[1], BATCH_ROWS),
+            (LATER, LATER, view.number, last[0], last[0], last[1], BATCH_ROWS),
         )
         for rank, id_, kind, *bodies in found:
             last = (rank, id_)
@@ -190,22 +195,23 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
             yield kind, before, after, was, now
         if len(found) < BATCH_ROWS:
             break
-    for form, kind in versions.KIND_OF_FORM.items():
-        yield from _of_form_alone(connection, view, form, kind)
+    for kind in _LATER_KINDS:
+        yield from _of_form_alone(connection, view, kind)
 
 
-def _of_form_alone(connection: Connection, view: View, form: str, kind: str) -> Iterator[_Bodies]:
+def _of_form_alone(connection: Connection, view: View, kind: str) -> Iterator[_Bodies]:
     """What `_differences` gives of records of which only a later version's form changes."""
     last = ""
     while True:
         found = connection.rows(
             "SELECT own.id, r.body, r.body, was.body, own.body FROM incoming own"
-            " JOIN records r ON r.view = own.view AND r.kind = ? AND r.id = own.id"
-            " LEFT JOIN records was ON was.view = own.view AND was.kind = own.kind AND was.id = own.id"
-            " WHERE own.view = ? AND own.rank = -1 AND own.kind = ? AND own.id > ? AND NOT EXISTS"
-            " (SELECT 1 FROM incoming i WHERE i.view = own.view AND i.rank >= 0 AND i.kind = r.kind AND i.id = own.id)"
+            " JOIN records r ON r.view = own.view AND r.form = 0 AND r.kind = own.kind AND r.id = own.id"
+            " LEFT JOIN records was"
+            " ON was.view = own.view AND was.form = own.form AND was.kind = own.kind AND was.id = own.id"
+            " WHERE own.view = ? AND own.rank = -1 AND own.form = ? AND own.kind = ? AND own.id > ? AND NOT EXISTS"
+            " (SELECT 1 FROM incoming i WHERE i.view = own.view AND i.rank >= 0 AND i.kind = own.kind AND i.id = own.id)"
             " ORDER BY own.id LIMIT ?",
-            (kind, view.number, form, last, BATCH_ROWS),
+            (view.number, LATER, kind, last, BATCH_ROWS),
         )
         for id_, *bodies in found:
             last = id_
@@ -213,11 +219,6 @@ def _of_form_alone(connection: Connection, view: View, form: str, kind: str) -> 
             yield kind, before, after, was, now
         if len(found) < BATCH_ROWS:
             return
-
-
-_WHEN = " ".join(f"WHEN '{kind}' THEN '{form}'" for form, kind in versions.KIND_OF_FORM.items())
-# SQL for the name under which a later version's form of the record in `i` is stored.
-_FORM = f"CASE i.kind {_WHEN} END"
 
 
 def event(

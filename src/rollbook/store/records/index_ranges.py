@@ -44,7 +44,7 @@ class Direction:
 def conditions(kind: str, role: str | None) -> list[str]:
     """One condition for each range of an index that holds wanted records in id order."""
     if role is None:
-        return [f"view = ? AND kind = '{kind}'"]
+        return [f"view = ? AND form = 0 AND kind = '{kind}'"]
     return [f"view = ? AND roles = {mask}" for mask in masks_with(role)]
 
 

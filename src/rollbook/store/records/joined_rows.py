@@ -78,7 +78,7 @@ def in_form(reading: Reading, kind: str, inner: str) -> str:
     form, moment = reading.dialect.forms.get(kind), reading.moment
     if form is None:
         return inner
-    key = f"view = {reading.access.view} AND kind = '{form}' AND id = shared.id"
+    key = f"view = {reading.access.view} AND form = {form} AND kind = '{kind}' AND id = shared.id"
     own = [
         f"(SELECT body FROM records WHERE {key}{f' AND since <= {moment.run}' if reading.is_past else ''})"
     ]

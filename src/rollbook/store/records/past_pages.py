@@ -59,10 +59,11 @@ def body(reading: Reading, kind: str, id_: str) -> str | None:
     there."""
     moment, key = reading.moment, (reading.access.view, kind, id_)
     found = reading.transaction.row(
-        "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ? AND since <= ?", (*key, moment.run)
+        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ? AND since <= ?",
+        (*key, moment.run),
     )
     if found is None:
-        where = f"{_superseded(moment)} AND view = ? AND kind = ? AND id = ?"
+        where = f"{_superseded(moment)} AND view = ? AND form = 0 AND kind = ? AND id = ?"
         found = reading.transaction.row(f"SELECT body FROM versions WHERE {where}", (moment.run, *key))
     return str(found[0]) if found else None
 

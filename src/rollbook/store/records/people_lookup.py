@@ -96,7 +96,7 @@ def everybody(connection: Connection, access: Access, *, role: str, school: str)
 def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
     """The schools as (id, name), by name."""
     rows = connection.rows(
-        "SELECT id, body FROM records WHERE view = ? AND kind = 'schools' ORDER BY id LIMIT ?",
+        "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'schools' ORDER BY id LIMIT ?",
         (access.view, _SCHOOLS_MAX),
     )
     return sorted(
@@ -108,7 +108,8 @@ def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
 def school_names(connection: Connection, access: Access) -> dict[str, str]:
     """The id of a school by everything that it may be called by: id, SIS id and name."""
     rows = connection.rows(
-        "SELECT id, body FROM records WHERE view = ? AND kind = 'schools' ORDER BY id DESC", (access.view,)
+        "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'schools' ORDER BY id DESC",
+        (access.view,),
     )
     bodies = [(id_, orjson.loads(body)) for id_, body in rows]
     named = {body[name]: id_ for name in ("name", "sis_id") for id_, body in bodies if body.get(name)}

@@ -17,7 +17,7 @@ from rollbook.store.records.index_ranges import Direction, conditions, in_order
 from rollbook.store.records.joined_rows import EMPTY, Page, elements, ends, in_form
 from rollbook.store.records.reading import Reading
 
-_ONE = "SELECT id, body, roles FROM records WHERE view = ? AND kind = ? AND id = ?"
+_ONE = "SELECT id, body, roles FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ def get(reading: Reading, kind: str, id_: str) -> Record:
     """One record, in the form of the reading's dialect. Errors: NotFound when it is not there or not the
     caller's to see."""
     view = reading.access.view
-    found = reading.transaction.row(_ONE, (view, kind, id_))
+    found = reading.transaction.row(_ONE, (view, 0, kind, id_))
     if found is None:
         raise NotFound("Resource not found")
     form = reading.dialect.forms.get(kind)
-    own = form and reading.transaction.row(_ONE, (view, form, id_))
+    own = form and reading.transaction.row(_ONE, (view, form, kind, id_))
     return Record(found[0], own[1] if own else found[1], found[2] or 0)
 
 
 def count(reading: Reading, kind: str, role: str | None) -> int:
     """How many records of the kind, or users of the role, the caller sees."""
-    where, values = "kind = ?", [kind]
+    where, values = "form = 0 AND kind = ?", [kind]
     if role:
         where, values = f"roles IN ({', '.join(str(mask) for mask in masks_with(role))})", []
     found = reading.transaction.row(

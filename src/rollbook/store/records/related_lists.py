@@ -77,7 +77,10 @@ def _hop(reading: Reading, hop: Hop, ids: Iterable[str], unpack: Window) -> set[
 def _bodies(reading: Reading, kind: str, ids: Iterable[str]) -> list[str]:
     if reading.is_past:
         return [body for id_ in ids if (body := past_pages.body(reading, kind, id_)) is not None]
-    statement, view = "SELECT body FROM records WHERE view = ? AND kind = ? AND id = ?", reading.access.view
+    statement, view = (
+        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?",
+        reading.access.view,
+    )
     rows = (reading.transaction.row(statement, (view, kind, id_)) for id_ in ids)
     return [row[0] for row in rows if row]
 
@@ -143,7 +146,7 @@ def _existing(reading: Reading, kind: str, ids: Sequence[str]) -> Sequence[str]:
         return [id_ for id_ in ids if past_pages.body(reading, kind, id_) is not None]
     among, value = _among(reading.transaction, ids)
     rows = reading.transaction.rows(
-        f"SELECT id FROM records WHERE view = ? AND kind = ? AND id {among} ORDER BY id",
+        f"SELECT id FROM records WHERE view = ? AND form = 0 AND kind = ? AND id {among} ORDER BY id",
         (reading.access.view, kind, value),
     )
     return [id_ for (id_,) in rows]
@@ -160,7 +163,7 @@ def _join_ids(reading: Reading, join: Join, kind: str, ids: Sequence[str]) -> Jo
     if not ids:
         return None
     among, value = _among(reading.transaction, ids)
-    where, values = f"view = ? AND kind = ? AND id {among}", [reading.access.view, kind, value]
+    where, values = f"view = ? AND form = 0 AND kind = ? AND id {among}", [reading.access.view, kind, value]
     if reading.is_past:
         inner, values = past_pages.rows(reading.moment, where, values)
     else:

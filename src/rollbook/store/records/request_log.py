@@ -202,7 +202,7 @@ def is_unshared(connection: Connection, client_id: str, district_id: str, kind: 
         " WHERE d.id = ? AND a.client_id = ?",
         (district_id, client_id),
     )
-    has = "SELECT 1 FROM records WHERE view = ? AND kind = ? AND id = ?"
+    has = "SELECT 1 FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?"
     whole, seen = (
         (connection.row(has, (view, kind, id_)) is not None for view in found) if found else (False, False)
     )

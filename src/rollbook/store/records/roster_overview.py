@@ -27,7 +27,7 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
     found = [(District(*row), "") for row in own]
     schools = connection.rows(
         "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
-        " ON r.view = v.number WHERE r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
+        " ON r.view = v.number WHERE r.form = 0 AND r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
         (pattern, limit * 10),
     )
     for number, body in schools:
@@ -42,7 +42,7 @@ def count_records(database: Database, district: District) -> dict[str, int]:
     with database.read() as connection:
         view = views.list_all(connection, district.number)[0]
         found = connection.rows(
-            "SELECT kind, count(*) FROM records WHERE view = ? AND kind NOT LIKE '%.%' AND kind <> 'districts'"
+            "SELECT kind, count(*) FROM records WHERE view = ? AND form = 0 AND kind NOT LIKE '%.%' AND kind <> 'districts'"
             " GROUP BY kind ORDER BY kind",
             (view.number,),
         )
@@ -54,7 +54,7 @@ def count_roles(database: Database, district: District) -> dict[str, int]:
     with database.read() as connection:
         view = views.list_all(connection, district.number)[0]
         found = connection.rows(
-            "SELECT roles, count(*) FROM records WHERE view = ? AND kind = 'users' GROUP BY roles",
+            "SELECT roles, count(*) FROM records WHERE view = ? AND form = 0 AND kind = 'users' GROUP BY roles",
             (view.number,),
         )
     return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}

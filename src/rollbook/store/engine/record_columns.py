@@ -1,0 +1,36 @@
+"""Columns that say of records, events and views what names, texts and order told before, as statements of steps of
+`migrations`; never edited once released.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_KEY: Final = (
+    "view {number} NOT NULL, form {number} NOT NULL DEFAULT 0, kind {text} NOT NULL, id {text} NOT NULL"
+)
+_FORM_OF_NAME: Final = (
+    "CASE kind WHEN 'users@3.1' THEN 1 ELSE 0 END, CASE kind WHEN 'users@3.1' THEN 'users' ELSE kind END"
+)
+
+FORMS: Final = (
+    # form: 0 for the record that all versions of the API share; another one where a later version's differs. Its roles
+    # are NULL, so that an index by role holds each person once.
+    "ALTER TABLE records RENAME TO old_records",
+    f"""CREATE TABLE records (
+         {_KEY}, since {{number}} NOT NULL, roles {{number}}, body {{text}} NOT NULL,
+         PRIMARY KEY (view, form, kind, id)){{clustered}}""",
+    f"""INSERT INTO records (view, form, kind, id, since, roles, body)
+         SELECT view, {_FORM_OF_NAME}, id, since, roles, body FROM old_records""",
+    "DROP TABLE old_records",
+    "CREATE INDEX records_by_role ON records (view, roles, id) WHERE roles IS NOT NULL",
+    "ALTER TABLE versions RENAME TO old_versions",
+    f"""CREATE TABLE versions (
+         {_KEY}, since {{number}} NOT NULL, until {{number}} NOT NULL, roles {{number}}, body {{text}} NOT NULL,
+         PRIMARY KEY (view, form, kind, until, id)){{clustered}}""",
+    f"""INSERT INTO versions (view, form, kind, id, since, until, roles, body)
+         SELECT view, {_FORM_OF_NAME}, id, since, until, roles, body FROM old_versions""",
+    "DROP TABLE old_versions",
+    "CREATE INDEX versions_by_role ON versions (view, roles, until, id) WHERE roles IS NOT NULL",
+    "CREATE INDEX versions_by_end ON versions (view, until)",
+)
