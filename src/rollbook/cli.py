@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Serve invented districts to try Rollbook with."),
     "serve": ("serve:serve", "Serve the API."),
     "work": ("work:work", "Do the jobs of the queue."),
-    "jobs": ("jobs:jobs", "List the jobs of the queue, or cancel one."),
+    "jobs": ("jobs:jobs", "List the newest jobs."),
     "generate": ("generate:generate", "Write the SIS files of an invented district into FOLDER."),
     "check": ("check:check", "Verify and check the SIS files in FOLDER, or in a zip file."),
     "district": ("district:district", "Create, list and show districts."),

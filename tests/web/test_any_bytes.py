@@ -1,4 +1,4 @@
-"""Whatever bytes come: each request is answered by the book or refused, nothing fails within, and the server
+"""Whatever bytes come: each request is answered as HTTP says, or refused, nothing fails within, and the server
 goes on."""
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(
     page, real, amy = browser.follow(browser.get("/login")), people_lookup.get, iter((True,))
     monkeypatch.setattr(people_lookup, "get", lambda *given: real(*given) if next(amy, False) else None)
     got = browser.press(page, person=world.ids["amy"])
-    assert (got.status_code, "Your account is not there any more." in got.text) == (403, True)
+    assert (got.status_code, "Your account is no longer in the roster." in got.text) == (403, True)
 
 
 # Codes -----------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_a_student_is_told_that_a_teacher_can_let_a_library_application_in(
     world: World, browser: Browser
 ) -> None:
     stopped = browser.sign_in("ben", browser.ask(world.shelf))
-    assert "a teacher of yours can let it in" in words(stopped).lower()
+    assert "a teacher of yours can allow it" in words(stopped).lower()
 
 
 def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, browser: Browser) -> None:

@@ -32,7 +32,7 @@ def jobs(
     database: str | None,
     as_json: bool,
 ) -> None:
-    """List the newest jobs: state, stage, what came of them, and how long they took."""
+    """List the newest jobs: state, stage, result, and how long they took."""
     if context.invoked_subcommand:
         context.obj = database
         return

@@ -1,5 +1,7 @@
-"""The server, put together: one ASGI application from a database and settings; no globals, no work at
-import."""
+"""The server, put together: one ASGI application from a database and settings.
+
+No globals, no work at import.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ from rollbook.web.oauth import authorize, district_tokens, openid
 from rollbook.web.oauth.code_exchange import Exchange
 from rollbook.web.signin import external_provider, login
 
-# What pages of other sites may call as they call the Data API, beside it.
+# Other paths that pages of other sites may call, as they may call the Data API.
 FOR_PROGRAMS = (
     "/oauth/tokens",
     "/oauth/tokeninfo",
@@ -51,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What a program above the server adds to it, as a demo does.
+    """What a program above the server, such as a demo, adds to it.
 
     `answers` sees each request first, and says whether it has answered it. `published` may stand on every page.
     `put_back_at` says when the database was last put back, in Unix seconds (0: never).
@@ -64,7 +66,10 @@ class Extension:
 
 
 class App:
-    """The whole server. Data paths go straight to the Data API, all others to Starlette; an extension comes first."""
+    """The whole server.
+
+    Data paths go straight to the Data API, all others to Starlette. An extension comes first.
+    """
 
     def __init__(
         self,
@@ -116,7 +121,7 @@ class App:
             },
         )
 
-        # Slashes are dropped before a path is looked up; a redirect would be to whatever host a client names.
+        # Slashes are dropped before the look-up. A redirect would lead to any host that a client names.
         self._pages.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,7 +144,7 @@ class App:
 
 
 def _collapse(path: str) -> str:
-    """The path without doubled and trailing slashes, which real clients send (protocol.md 13)."""
+    """The path without the doubled and trailing slashes that real clients send (protocol.md 13)."""
     if "//" not in path and (len(path) == 1 or path[-1] != "/"):
         return path
     return "/" + "/".join(segment for segment in path.split("/") if segment)

@@ -1,8 +1,7 @@
-"""The front page and the OpenAPI document: what a person sees who opens the server in a
-browser.
+"""The front page and the OpenAPI document: what a person sees first in a browser.
 
-Everything is served from this machine: no page asks another host for anything. The document is held as bytes,
-since every client asks for the same one. Answering the API itself is left to `rollbook.web.data.api`.
+Everything comes from this machine: no page asks another host. The document is held as bytes, because all
+clients ask for the same one. The API itself is in `rollbook.web.data.api`.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What everybody may know of a demo: a token, Basic credentials (client id and secret as in a Basic header), and
-    the district that they open.
+    """The public values of a demo: a token, Basic credentials (client id and secret as in a Basic header),
+    and their district.
 
-    `sheet` reads what the front page shows, for the address under which it was asked, and `offers` what the Explorer
-    may use.
+    `sheet` makes the front page's content for the address under which it was requested. `offers` makes the
+    credentials for the Explorer.
     """
 
     token: str
@@ -50,9 +49,9 @@ class Published:
 def routes(
     templates: Environment, published: Published | None, reads: Callable[[Read], Answer]
 ) -> list[BaseRoute]:
-    """The routes `/` and `/openapi.json`; what is published is filled in where it helps.
+    """The routes `/` and `/openapi.json`. Published values are filled in where they help.
 
-    `reads` answers the request whose answer the front page of a demo shows.
+    `reads` answers the request that a demo's front page shows with its answer.
     """
 
     async def front(request: Request) -> Response:
@@ -84,7 +83,7 @@ class Shown:
 
 
 def _shown(reads: Callable[[Read], Answer], base: str, token: str) -> Shown:
-    """Ask this server for one teacher, as the line does that the page shows."""
+    """Ask this server for one teacher, as in the line that the page shows."""
     version = versions.DEFAULT
     path, query = f"/{version}/users", "role=teacher&limit=1"
     read = Read("GET", path, (version, "users"), query, f"Bearer {token}", if_none_match="", takes_gzip=False)
@@ -103,7 +102,7 @@ def _shown(reads: Callable[[Read], Answer], base: str, token: str) -> Shown:
 
 
 def _indented(body: bytes) -> str:
-    """JSON as people read it; a demo may be told to answer with something else."""
+    """JSON, indented for people. With a fault on, a demo may answer with other text."""
     try:
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:
@@ -115,7 +114,7 @@ def _coloured(code: str, language: str) -> Markup:
 
 
 def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str, ...]:
-    """Three lines to paste into a terminal; double quotes, because they mean the same to every shell."""
+    """Three lines to paste into a terminal, with double quotes, which mean the same in every shell."""
     base = base_url.rstrip("/")
     bearer = f'curl -H "Authorization: Bearer {token}" "{base}/v3.0'
     tokens = f'curl -H "Authorization: Basic {basic}" "{base}/oauth/tokens?owner_type=district"'
@@ -127,7 +126,7 @@ def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str
 
 
 def _page(templates: Environment, template: str, **context: object) -> HTMLResponse:
-    # The page shows tokens and the host it was asked under, so no cache may keep it.
+    # The page shows tokens, and the host of its request, so no cache may keep it.
     return HTMLResponse(
         templates.get_template(template).render(context),
         headers={**safety("'self'"), "Cache-Control": "no-store"},

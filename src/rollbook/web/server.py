@@ -1,4 +1,4 @@
-"""Running the server: one process, or several that share the database and the rate limits."""
+"""Run the server: one process, or several that share the database and the rate limits."""
 
 from __future__ import annotations
 
@@ -31,27 +31,28 @@ from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
 from rollbook.web.http.visits import Desk
 
-# How worker processes learn what the first process knows; they start afresh and read only their environment.
+# How the first process passes facts to worker processes, which start fresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
 PULLS = PREFIX + "PULLS_FILE"
 PLAIN = "rollbook.web.server:create_app"
 ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
-# A machine, or a container, may know addresses of a family that it does not have: `localhost` is often ::1,
-# too.
+# A machine or container may list addresses of a family that it lacks: `localhost` is often ::1, too.
 MISSING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-# How often it is looked whether the server takes requests yet.
+# How often to check whether the server accepts requests yet.
 READY_SECONDS = 0.02
 
 
 def check_port(settings: Settings) -> None:
-    """Errors: BadSetting when the address cannot be listened on."""
+    """Check that the server can listen on the address. Errors: BadSetting."""
     for listening in _listen(settings):
         listening.close()
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
-    """A socket for each address of the host that the machine has. Errors: BadSetting if there is none, or one
-    is taken."""
+    """A socket for each address of the host that the machine has.
+
+    Errors: BadSetting if there is none, or if one is in use.
+    """
     opened: list[socket.socket] = []
     addresses = _addresses(settings.host)
     for number, (family, host) in enumerate(addresses, 1):
@@ -74,7 +75,7 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     bound = socket.socket(family)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # else clients of IPv4 would have addresses of another form here
+        if family == socket.AF_INET6:  # otherwise IPv4 clients would have addresses of another form here
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))
         bound.set_inheritable(True)
@@ -107,13 +108,13 @@ def run(
     works: bool = False,
     limits: Path | None = None,
 ) -> None:
-    """Serve until interrupted, or told to end; `when_ready` is called once requests are taken.
+    """Serve until interrupted or stopped; `when_ready` is called once requests are accepted.
 
     `works`: a worker beside the server does the jobs of the queue.
     `factory` names the function that makes the application of a worker process, `limits` the file in which the
     workers count requests, where it needs a place of its own.
     """
-    # Else the signal by which service managers stop a program would end it before it has cleaned up.
+    # Otherwise SIGTERM, with which service managers stop a program, would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = limits or new_file()
     pulls, made = lasting_file(settings), [limits]
@@ -134,8 +135,10 @@ def run(
 
 
 def _serve(settings: Settings, factory: str) -> None:
-    """Listen, and take requests in this process or in workers. As `uvicorn.run`, which takes one address
-    only."""
+    """Listen, and serve in this process or in workers.
+
+    Like `uvicorn.run`, which supports only one address.
+    """
     sockets = _listen(settings)
     config = uvicorn.Config(factory, factory=True, workers=settings.workers, **uvicorn_options(settings))
     server = uvicorn.Server(config)
@@ -157,12 +160,10 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "log_level": "warning",
         "server_header": False,
-        # Whoever believes the header of a stranger lets them choose the address by which failed sign-ins are
-        # counted.
+        # A client that may set this header chooses the address under which its failed sign-ins count.
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": settings.trusted_proxies or None,
-        # Connections end themselves before this; what is left then are requests that the server does not get
-        # done.
+        # Connections end themselves before this. The rest are requests that the server cannot finish.
         "timeout_graceful_shutdown": settings.stop_seconds + 1,
     }
 

@@ -1,5 +1,4 @@
-"""What a server does by itself while it runs: it keeps districts' records true, drops what has ended, and
-tidies up."""
+"""The regular work of a running server: update districts' records, drop expired rows, and tidy up."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from rollbook.store.records import request_log
 from rollbook.store.records.own_record import keep_true
 
 EVERY_SECONDS = 60.0
-# Codes, tokens and sessions end by themselves; their rows need not go at once.
+# Codes, tokens and sessions expire by themselves; their rows need not go at once.
 SWEEP_ROUNDS = 10
 
 
@@ -33,7 +32,7 @@ def _go_on(settings: Settings) -> None:
 
 
 def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
-    """One round. What goes wrong is for the operator to know, and for the next round to try again."""
+    """One round. Errors go to the operator's log, and the next round tries again."""
     if sweeps:
         workfolder.remove_dead(workfolder.parent_of(settings.temporary))
     try:

@@ -1,4 +1,4 @@
-"""One answer on a connection: the application's messages, written as HTTP/1.1."""
+"""Write one answer on a connection: the application's messages as HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from rollbook.web.http.answers import DROPPED, Header
 
 LINE_END = b"\r\n"
-# What a header may hold: all but the control characters, with which a value could begin another header (RFC
+# The bytes that a header may hold: no control characters, with which a value could begin another header (RFC
 # 9110, 5.5).
 IN_HEADERS = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 WITHOUT_BODY = (204, 304)
 
 
 class AnswerWriter(RequestResponseCycle):
-    """uvicorn's cycle of a request and its answer, but for the head: it is checked and written as one block.
+    """uvicorn's cycle of a request and its answer, except that the head is checked and written as one block.
 
-    uvicorn looks for each forbidden character in each header on its own, which costs more than to make a page.
+    uvicorn searches each header for each forbidden character, which costs more than making a page.
     """
 
     @classmethod
     def of(cls, protocol: HttpToolsProtocol, *, keep_alive: bool) -> Self:
-        """The cycle of the request that a protocol has read."""
+        """The cycle for the request that a protocol has read."""
         return cls(
             scope=protocol.scope,
             transport=protocol.transport,
@@ -56,7 +56,7 @@ class AnswerWriter(RequestResponseCycle):
             self.transport.write(head)
 
     def _head(self, status: int, headers: list[Header]) -> bytes:
-        """The status line and the headers. Errors: RuntimeError when a header holds a control character."""
+        """The status line and the headers. Errors: RuntimeError if a header holds a control character."""
         lines = [b"%b: %b" % header for header in headers]
         block = LINE_END.join(lines)
         if block.translate(None, IN_HEADERS) != LINE_END * (len(lines) - 1):
@@ -64,7 +64,7 @@ class AnswerWriter(RequestResponseCycle):
         return STATUS_LINE[status] + block + LINE_END + self._framing(status, headers) + LINE_END
 
     def _framing(self, status: int, headers: Iterable[Header]) -> bytes:
-        """Note how the body's end is told, and return the headers that are missing for that."""
+        """Decide how the end of the body is marked, and return the headers that are missing for it."""
         named, more = dict(headers), b""
         if (length := named.get(b"content-length")) is not None:
             self.chunked_encoding, self.expected_content_length = False, int(length)

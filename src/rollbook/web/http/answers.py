@@ -1,4 +1,4 @@
-"""Answers as values: status, headers, body; and how each error looks on the wire."""
+"""Answers as values: status, headers and body; and the form of each error on the wire."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 HTML: Header = (b"content-type", b"text/html; charset=utf-8")
 NO_STORE: Header = (b"cache-control", b"no-store")
-# A browser must not take text in a record for a page or a script.
+# A browser must not treat text in a record as a page or a script.
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
 CORS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
@@ -27,7 +27,7 @@ CORS: tuple[Header, ...] = (
         b"Content-Type,Authorization,X-Requested-With,Accept,Origin,Referer,User-Agent",
     ),
 )
-# What may be sent as a proof of who asks. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
+# How a client may authenticate. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
 BASIC = b'Basic realm="rollbook"'
 BEARER = b'Bearer realm="rollbook"'
 # The status of an answer that is none: the connection ends without a word, as when a server dies.
@@ -36,7 +36,7 @@ _EVERY = (*CORS, NO_STORE, NOSNIFF)
 
 
 class Answer(NamedTuple):
-    """One answer; `headers` beside those that every answer has."""
+    """One answer. `headers` come in addition to those of every answer."""
 
     status: int
     headers: tuple[Header, ...]
@@ -79,8 +79,7 @@ def rate_headers(allowance: Allowance | None) -> tuple[Header, ...]:
 
 
 def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer:
-    """The answer to an error. Both generations of clients find their key: `message` and `error` (protocol.md
-    6.2)."""
+    """The answer to an error. Old and new clients find their key: `message` and `error` (protocol.md 6.2)."""
     if isinstance(error, NoSuchEndpoint) and wrong_token == "html":  # noqa: S105 - a setting, not a secret
         return _html_404(method, path)
     if isinstance(error, TooManyRequests):
@@ -94,7 +93,7 @@ def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer
 
 
 def _html_404(method: str, path: str) -> Answer:
-    """The recorded page for an unknown path or a wrong kind of token, to the letter (protocol.md 6.3)."""
+    """The recorded page for an unknown path or a wrong kind of token, byte for byte (protocol.md 6.3)."""
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n'
         f"<pre>Cannot {html.escape(method)} {html.escape(path)}</pre>\n</body>\n</html>\n"

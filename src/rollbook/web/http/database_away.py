@@ -1,4 +1,4 @@
-"""Answers while the database is away: 503, and at most one line a second in the log."""
+"""Answers while the database is away: 503, with at most one log line a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Away:
-    """The answers of one process; a flood of requests makes no flood of lines."""
+    """The answers of one process. Many requests make only few log lines."""
 
     def __init__(self) -> None:
         self._told_at = float("-inf")

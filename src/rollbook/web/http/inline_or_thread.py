@@ -1,5 +1,4 @@
-"""Where a request is worked on: here in the event loop as long as nothing has to be waited for, else in a
-thread."""
+"""Where to work on a request: in the event loop if nothing blocks, else in a thread."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ Result = TypeVar("Result")
 
 
 async def done(database: Database, work: Callable[[Unpack[Given]], Result], *given: *Given) -> Result:
-    """What `work` returns for what is given.
+    """The result of `work` for the given arguments.
 
-    Threads that hand the interpreter to and fro cost more than a short read or write of a local file. Where
-    another program is writing, or the disk is to be waited for, the work begins anew in a thread: whatever
-    may wait, it does before it changes anything.
+    Threads that pass the interpreter to each other cost more than a short read or write of a local file. If
+    it would block on another writer or on the disk, `work` restarts in a thread. So it must do all that can
+    block before its first side effect.
     """
     try:
         with database.without_waiting():

@@ -1,7 +1,8 @@
-"""What the request log may keep of a request: an allow-list, so that no name, secret or token gets into it.
+"""What the request log may keep of a request: an allow-list, so that no name, secret or token gets into the
+log.
 
-A word of a path or a query is kept if the contract knows it, or if it looks like a known word with a slip in it.
-An id is kept. Everything else becomes `…`: it may be a pupil's name, a password, or a token in the wrong place.
+A word of a path or query is kept if the contract knows it, or if it is a known word with a typing error. Ids
+are kept. Everything else becomes `…`: it may be a student's name, a password, or a token in the wrong place.
 `docs/guide/request-log.md` says the same for readers.
 """
 
@@ -21,7 +22,7 @@ from rollbook.domain.kinds import KIND, ROLE
 HIDDEN = "…"
 SEGMENTS_MAX, PARAMETERS_MAX, WORD_MAX = 8, 16, 40
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-# Kinds of older versions of the API, which clients still ask for.
+# Kinds of older API versions, which clients still request.
 OLD_KINDS = {
     "students": "student",
     "teachers": "teacher",
@@ -29,7 +30,7 @@ OLD_KINDS = {
     "school_admins": "staff",
     "district_admins": "district_admin",
 }
-# What other APIs call a parameter, and what to use here.
+# Parameter names of other APIs, each with the one to use here.
 FOREIGN_PARAMETERS = {
     "page": "starting_after",
     "offset": "starting_after",
@@ -56,7 +57,7 @@ FOREIGN_PARAMETERS = {
     "since": "",
     "updated_since": "",
 }
-# Secrets that belong into a header or a body: that they came is kept, never what they were.
+# Secrets that belong in a header or a body. The log keeps that they came, never their values.
 MISPLACED = (
     "access_token",
     "token",
@@ -86,7 +87,7 @@ PATH_WORDS = frozenset(
         *_PAGES,
     )
 )
-# The values that a parameter keeps, as a form. A parameter that is not named here keeps none.
+# The values that each parameter keeps, as a pattern. Values of other parameters are not kept.
 _ONE_OF = "|".join
 _VALUES: Mapping[str, re.Pattern[str]] = {
     name: re.compile(form)
@@ -127,14 +128,14 @@ PARAMETERS = frozenset(
     )
 )
 _PLAIN_SEGMENT = re.compile(rf"{_ID}|[vV][0-9]{{1,2}}(?:\.[0-9]{{1,2}})?")
-# Most requests read pages: their query is harmless as a whole, and is not taken apart.
+# Most requests read pages: their query is harmless as a whole, and is not parsed.
 _PLAIN_QUERY = re.compile(
     rf"(?:(?:limit={_NUMBER}|starting_after={_ID}|ending_before=(?:{_ID}|last)|count=true|role=(?:{_ONE_OF(ROLE)}))(?:&(?!$)|$))*"
 )
-# A token is shown by its last letters only if it is long enough to keep the rest, and looks like one.
+# A token's last letters are shown only if it looks like a token and is long enough to hide the rest.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
 TAIL = 4
-# How the id and secret of an application are shown.
+# How the log shows an application's id and secret.
 CLIENT = "Basic"
 _PRODUCT = re.compile(
     r"(curl|Wget|python-requests|python-httpx|Python-urllib|aiohttp|axios|node-fetch|undici|node|Go-http-client|okhttp|Java|"
@@ -145,7 +146,7 @@ _BODIES = re.compile(
     "application/(?:json|x-www-form-urlencoded|x-www-form-url-encoded)|multipart/form-data|text/plain"
 )
 _ETAG = re.compile(r'(?:W/)?"[0-9a-f]{30}"')
-# Headers of the answer, which the server has written itself. No address to go on to: it may hold a code.
+# Headers of the answer that the server itself has written. `Location` is not among them: it may hold a code.
 ANSWERED = (
     b"content-encoding",
     b"etag",
@@ -161,7 +162,7 @@ _SHOWN = tuple((name, name.decode()) for name in ANSWERED)
 
 @lru_cache(maxsize=2048)
 def path(asked: str) -> str:
-    """A path with its known words and ids."""
+    """A path, with only its known words and ids."""
     segments = asked.strip("/").split("/")
     kept = [segment if _is_kept(segment) else HIDDEN for segment in segments[:SEGMENTS_MAX]]
     return "/" + "/".join(kept + [HIDDEN] * (len(segments) > SEGMENTS_MAX))
@@ -172,7 +173,7 @@ def _is_kept(segment: str) -> bool:
 
 
 def query(raw: str) -> str:
-    """A query string with the harmless values of known parameters."""
+    """A query string, with only the harmless values of known parameters."""
     if _PLAIN_QUERY.fullmatch(raw):
         return raw
     parts = [part for part in raw.split("&") if part]
@@ -194,9 +195,9 @@ def _part(part: str) -> str:
 
 
 def near(word: str, known: frozenset[str]) -> str:
-    """The known word that the given one is, but for one slip; blank if there is none.
+    """The known word from which the given one differs by one typing error; blank if there is none.
 
-    A slip is a letter too many, too few, another one, or two that changed places, and capitals.
+    A typing error is an extra, a missing or another letter, two swapped letters, or wrong capitals.
     """
     if not 3 <= len(word) <= WORD_MAX or not word.isascii():
         return ""
@@ -206,7 +207,10 @@ def near(word: str, known: frozenset[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _variants(known: frozenset[str]) -> dict[str, str]:
-    """Each known word, and each with a letter less, by the word. Short words are left out: too much is near them."""
+    """Each known word, and each with one letter less, mapped to the word.
+
+    Short words are left out: too many words are near them.
+    """
     words = sorted(word for word in known if len(word) > 3)
     shorter = {made: word for word in words for made in _shortened(word)}
     return {**shorter, **{word: word for word in words}}
@@ -217,7 +221,8 @@ def _shortened(word: str) -> list[str]:
 
 
 def tail(credential: str) -> str:
-    """How a credential is shown: a bearer token by its last four letters, all else by the name of its scheme."""
+    """How the log shows a credential: a bearer token by its last four letters, all others by the name of the
+    scheme."""
     scheme, _, given = credential.strip().partition(" ")
     if scheme.lower() == "basic":
         return CLIENT
@@ -228,8 +233,10 @@ def tail(credential: str) -> str:
 
 
 def headers(asked: Iterable[tuple[bytes, bytes]], answered: Mapping[bytes, bytes]) -> dict[str, str]:
-    """The headers that are kept, each in a form that holds nothing else; of a request `Authorization` is none of
-    them."""
+    """The headers that the log keeps, each in a form that holds nothing else.
+
+    `Authorization` is not one of them.
+    """
     kept = {}
     for name, value in asked:
         if name == b"user-agent":
@@ -250,6 +257,6 @@ def _agent(value: bytes) -> str:
 
 
 def _first(form: re.Pattern[str], value: bytes) -> str:
-    """What a header begins with, if that has the form."""
+    """The beginning of a header that matches the form; blank if none does."""
     found = form.match(value[:200].decode("latin-1"))
     return found[0] if found else HIDDEN

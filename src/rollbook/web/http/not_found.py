@@ -1,5 +1,4 @@
-"""What only a page can tell people: that a path is not there, or that the database is away. Programs get
-JSON."""
+"""Pages for people: a path does not exist, or the database is away. Programs get JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.database_away import RETRY_AFTER, Away
 from rollbook.web.http.safety_headers import safety
 
-# What only programs ask for: every version of the API, tokens, and who has signed in.
+# Paths that only programs request: all versions of the API, tokens, and who is signed in.
 _OF_PROGRAMS = re.compile(r"/([vV]\d|oauth/(token|certs)|userinfo|me(/|$)|\.well-known|openapi)")
 
 
@@ -55,6 +54,8 @@ def _page(templates: Environment, template: str, status: int, **said: str) -> Re
 
 
 def _is_person(request: Request) -> bool:
-    """Whether a browser shows the answer to a person, and the path is not of the API. Programs do not say
-    that they take HTML."""
+    """Whether a person sees the answer in a browser, and the path is not of the API.
+
+    Programs do not ask for HTML.
+    """
     return "text/html" in request.headers.get("accept", "") and not _OF_PROGRAMS.match(request.url.path)

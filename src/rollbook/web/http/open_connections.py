@@ -15,21 +15,20 @@ from typing import Protocol
 
 from rollbook.settings import Settings
 
-# How often it is looked for connections that keep the server waiting for too long.
+# How often to look for connections that keep the server waiting too long.
 SWEEP_SECONDS = 1.0
-# How long a client that was refused may take to read why.
+# How long a refused client may take to read the reason.
 END_SECONDS = 2
-# What a client must take of its answer, within the seconds in which an answer may stay unread.
+# How many bytes of its answer a client must read within the seconds for which an answer may stay unread.
 TAKEN_BYTES_LEAST = 16 * 1024
-# Requests sent ahead of an answer are rare, and cheap to send: all connections share so few turns that others
-# hardly wait.
+# Requests sent ahead of an answer are rare, and cheap to send. All connections share few turns for them, so
+# that others hardly wait.
 TURN_SECONDS = 0.004
-# Files and connections beside those of clients: the database, workers, syncs.
+# Files and connections for other uses: the database, workers, syncs.
 RESERVED_FILES = 200
-# Of those that keep the server waiting, how many make room at once: to look for them costs more than to close
-# them.
+# One in so many waiting connections is closed to make room: looking for them costs more than closing them.
 ROOM_SHARE = 20
-# For how many new connections of an address that has its most, room is made in a second; to refuse others
+# For how many new connections a second to make room, if their address has its maximum. To refuse the others
 # costs far less.
 ROOM_PER_ADDRESS = 50
 
@@ -37,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class Waits(Enum):
-    """What a connection waits for. Only `ANSWER` is up to the server; all others are up to the client."""
+    """What a connection waits for. Only `ANSWER` depends on the server; all others depend on the client."""
 
     HEAD = "for a request"
     BODY = "for a body"
@@ -48,7 +47,7 @@ class Waits(Enum):
 
 
 class Watched(Protocol):
-    """What is asked of a connection: `since` is when it began to wait, by the clock of the loop."""
+    """What `Connections` needs of a connection. `since` is when it began to wait, by the loop's clock."""
 
     address: str
     since: float
@@ -62,8 +61,7 @@ class Watched(Protocol):
 
 
 class Connections:
-    """The connections of this process. One that comes when there is no room takes the place of those that
-    wait longest."""
+    """The connections of this process. If there is no room, a new one replaces those that wait longest."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -82,8 +80,10 @@ class Connections:
         self._queue: deque[Watched] = deque()
 
     def enter(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> bool:
-        """Take a connection in; False when there is no room: all wait for the server, or the address opens
-        too many at once."""
+        """Accept a connection.
+
+        False if there is no room: all others wait for the server, or the address opens too many at once.
+        """
         is_crowd = self._of_address[connection.address] >= self.settings.connections_address_max
         if is_crowd and self._room_made[connection.address] < ROOM_PER_ADDRESS:
             self._room_made[connection.address] += self._make_room(
@@ -125,7 +125,7 @@ class Connections:
 
     @cached_property
     def _most(self) -> int:
-        """How many connections there may be: never more than the system lets this process open."""
+        """The maximum number of connections: never more than the system lets this process open."""
         return min(
             self.settings.connections_max,
             max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES, 1),
@@ -141,8 +141,10 @@ class Connections:
         return len(ended)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close what has waited for too long; then, while too much memory is held, the connections that hold
-        most."""
+        """Close the connections that have waited too long.
+
+        Then, while too much memory is used, close those that use most.
+        """
         now = loop.time()
         for connection in list(self._all):
             waits = connection.waits()
@@ -170,15 +172,17 @@ class Connections:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 the first half, as the second one is a client's own to choose (RFC
-    4291, 2.5.4)."""
+    """What counts as one address.
+
+    For IPv6 it is the first half: a client chooses the second half (RFC 4291, 2.5.4).
+    """
     if ":" not in address:
         return address
     return str(ip_network((address.partition("%")[0], 64), strict=False))
 
 
 def allow_files(settings: Settings) -> None:
-    """Raise how many files this process and its workers may open, as far as the system lets them."""
+    """Raise the number of files that this process and its workers may open, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.connections_max + RESERVED_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -1,6 +1,6 @@
-"""HTTP/1.1 on one connection, stricter than uvicorn: no byte of one request is read as another request.
+"""HTTP/1.1 on one connection, stricter than uvicorn: no byte of one request is read as part of another.
 
-The parser is fed one message at a time, so the next request begins only when the answer to the last one is
+The parser gets one message at a time: the next request begins only when the answer to the last one is
 complete.
 """
 
@@ -22,24 +22,24 @@ from rollbook.web.http.answer_writer import AnswerWriter
 from rollbook.web.http.answers import NOSNIFF
 from rollbook.web.http.open_connections import Connections, Waits, network
 
-# What a head ends with, and the body of a chunked message with all its trailers.
+# The end of a head, and of the body of a chunked message with its trailers.
 END = b"\r\n\r\n"
-# The names that say where a message ends, or whom it is for: two of one name have two readings (RFC 9112, 3.2
-# and 6.3).
+# Headers that say where a message ends, or for whom it is. Two with one name could be read in two ways (RFC
+# 9112, 3.2 and 6.3).
 SINGLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"authorization"))
 # Empty lines before a request, which are ignored (RFC 9112, 2.2).
 EMPTY_LINES = re.compile(rb"[\r\n]+")
 # The line before a chunk: its size, and perhaps extensions (RFC 9112, 7.1).
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*)?\r\n")
-# Each chunk is a step of its own, however small it is. Clients send chunks of kilobytes.
+# Each chunk costs a step, however small it is. Real clients send chunks of kilobytes.
 CHUNKS_MAX = 1_024
 
 _log = logging.getLogger(__name__)
 
 
 class Flow(FlowControl):
-    """When a connection is read: not while requests are held that were sent ahead, whatever the application
-    asks for."""
+    """When a connection is read: never while requests that were sent ahead are held, even if the application
+    asks."""
 
     is_held = False
 
@@ -49,7 +49,7 @@ class Flow(FlowControl):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. An upgrade is never taken: the request is read without it (RFC 9110, 7.8)."""
+    """One connection. It never accepts an upgrade: the request is read without it (RFC 9110, 7.8)."""
 
     def __init__(self, *, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
@@ -64,22 +64,21 @@ class Protocol(HttpToolsProtocol):
         self.unread = 0
         self._ahead = b""
         self._at = 0
-        # The last bytes that were parsed: an END may come in two segments.
+        # The last bytes that were parsed: an END may be split over two segments.
         self._tail = b""
         self._is_in_body = False
-        # None for a chunked body, which says itself where it ends.
+        # None for a chunked body, which marks its own end.
         self._body_left: int | None = 0
         self._body_bytes = 0
-        # Of a chunked body: bytes of the current chunk that are not parsed yet, chunks so far, and whether
-        # the last one has come.
+        # For a chunked body: unparsed bytes of the current chunk, chunks so far, and whether the last one has
+        # come.
         self._chunk_left = self._chunks = 0
         self._is_in_trailer = False
-        self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not HTTP/1.1 by the book.")
+        self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1.")
         self._is_refused = False
         self._has_ended = False
         self._is_queued = False
-        # Bytes of the head so far, or of what stands between the chunks of a body: sizes, extensions and
-        # trailers.
+        # Bytes of the head so far, or of the parts between chunks of a body: sizes, extensions and trailers.
         self._head_bytes = 0
         if not self._connections.enter(self, self.loop):
             self._refused(HTTPStatus.SERVICE_UNAVAILABLE, "The server has too many connections; try again.")
@@ -97,7 +96,7 @@ class Protocol(HttpToolsProtocol):
             self._read_on()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether the connection stays open: a client that has said all may still wait for answers."""
+        """Whether the connection stays open: a client that has sent everything may still wait for answers."""
         self._has_ended = True
         return self._is_answering() or self._is_queued
 
@@ -114,7 +113,7 @@ class Protocol(HttpToolsProtocol):
             end = self._end_of_piece()
             if (
                 end == self._at
-            ):  # the line before a chunk has not come whole or was refused, or there were only empty lines
+            ):  # the line before a chunk was incomplete or refused, or there were only empty lines
                 return
             piece = self._ahead[self._at : end]
             self._at = end
@@ -124,8 +123,7 @@ class Protocol(HttpToolsProtocol):
                 self._parse(piece)
 
     def _hold(self) -> None:
-        """Read no further before the next turn: of what is sent ahead, one read from the network is held at
-        most."""
+        """Stop reading until the next turn: at most one network read of requests sent ahead is held."""
         self.flow.pause_reading()
         self.flow.is_held = True
 
@@ -134,13 +132,13 @@ class Protocol(HttpToolsProtocol):
         self._is_queued = self.flow.is_held = False
         if not self.transport.is_closing():
             self._read_on()
-            if not self._is_answering():  # of that request, only a part has come
+            if not self._is_answering():  # only a part of that request has come
                 self.flow.resume_reading()
             self._close_if_done()
 
     def _is_within(self, size: int) -> bool:
-        """Count bytes that bring no content, and refuse too many: what they cost grows with the square of
-        their number."""
+        """Count bytes without content, and refuse too many: their cost grows with the square of their
+        number."""
         if not self._is_in_body and not self._head_bytes and self.cycle is not None:
             self.since = self.loop.time()
         self._head_bytes += size
@@ -155,7 +153,8 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self._is_in_body and not self.cycle.response_complete
 
     def _end_of_piece(self) -> int:
-        """Where to stop, at the latest where the message may end: further bytes may be the next request."""
+        """Where to stop at the latest: where the message may end, because the bytes after it may be the next
+        request."""
         if self._is_in_body and self._body_left is not None:
             return min(self._at + self._body_left, len(self._ahead))
         if self._is_in_body and not self._is_in_trailer:
@@ -170,9 +169,9 @@ class Protocol(HttpToolsProtocol):
         return len(self._ahead) if found < 0 else found + len(END)
 
     def _end_of_chunks(self) -> int:
-        """Where to stop in a chunked body: before its last chunk, and before a line that has not come whole.
+        """Where to stop in a chunked body: before its last chunk, and before an incomplete line.
 
-        No message ends within the chunks until there, whatever their content looks like.
+        No message ends inside the chunks before that point, whatever their content looks like.
         """
         at, line = self._at + self._chunk_left, None
         while self._chunks <= CHUNKS_MAX and (line := CHUNK_LINE.match(self._ahead, at)) and int(line[1], 16):
@@ -186,9 +185,9 @@ class Protocol(HttpToolsProtocol):
             self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {CHUNKS_MAX} chunks.")
             self._refuse()
         elif begun and self._ahead.find(b"\n", end) >= 0:
-            self._refuse()  # a line came whole, and is not one that stands before a chunk
+            self._refuse()  # the line is complete, and is not a line before a chunk
         elif self._is_within(begun):
-            self._head_bytes -= begun  # it is counted once it has come whole
+            self._head_bytes -= begun  # it is counted when it is complete
             self._is_in_trailer = line is not None and end == self._at
         return self._at if self._is_refused else end
 
@@ -201,8 +200,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse()
 
     def _read_without_upgrade(self) -> None:
-        """Read the head without the upgrade: the parser takes all that follows one, also the body, for
-        another protocol."""
+        """Read the head without the upgrade, after which the parser would not even read the body."""
         line = (
             f"{self.parser.get_method().decode()} ".encode()
             + self.url
@@ -219,7 +217,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_in_body:  # a trailer is no header (RFC 9110, 6.5.1)
+        if self._is_in_body:  # a trailer is not a header (RFC 9110, 6.5.1)
             return
         name = name.lower()
         self.headers.append((name, value))
@@ -271,8 +269,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Read the next request. What uvicorn does here is not needed: nothing is queued, and `Connections`
-        ends what is idle."""
+        """Read the next request. (uvicorn would look at its queue and its timers; we have neither.)"""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -317,16 +314,16 @@ class Protocol(HttpToolsProtocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """End, once the request under way is answered, or is so no more."""
+        """End the connection when the current request is answered, or can no longer be."""
         super().shutdown()
-        if self.cycle is not None:  # an answer without an end, as of the live log, ends itself then
+        if self.cycle is not None:  # an endless answer, such as the live log, ends itself then
             self.cycle.scope["state"]["is_ending"] = True
         self.loop.call_later(self._bounds.stop_seconds, self.abort)
 
     # What is refused --------------------------------------------------------------------------------
 
     def _check_head(self) -> None:
-        """Refuse a head that has more than one reading, and note how long the body is."""
+        """Refuse a head that can be read in two ways, and note the length of the body."""
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise self._refused(
@@ -364,13 +361,12 @@ class Protocol(HttpToolsProtocol):
         )
 
     def _refused(self, status: HTTPStatus, sentence: str) -> ValueError:
-        """Note how to answer; the parser turns what is raised in it into an error of its own."""
+        """Note how to answer. The parser turns exceptions raised inside it into its own errors."""
         self._refusal = (status, sentence)
         return ValueError(sentence)
 
     def _refuse(self) -> None:
-        """Answer by the refusal, and read nothing more. A request whose answer has begun gets no second
-        one."""
+        """Answer with the refusal, unless an answer has already begun, and read nothing more."""
         status, sentence = self._refusal
         _log.debug("refused a request of %s: %s", self.client, sentence)
         self._is_refused, self._ahead, self._at = True, b"", 0
@@ -394,7 +390,7 @@ class Protocol(HttpToolsProtocol):
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             self.transport.close()
             return
-        # The client ends the connection, or `Connections` does: to close while it still sends would take the
-        # answer from it.
+        # The client, or `Connections`, closes the connection. Closing it while the client still sends would
+        # lose the answer.
         self.transport.write_eof()
         self.since = self.loop.time()

@@ -1,5 +1,7 @@
-"""The rate limit: a fixed window for each token, opened by its first request, counted over all workers of a
-server."""
+"""The rate limit: each token has a fixed window, which its first request opens.
+
+All workers of a server share the counts.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ SLOTS = 1 << 14
 
 
 class Allowance(NamedTuple):
-    """What is left to a token: requests in this window (-1: the limit is exceeded), and the Unix second of
-    its end."""
+    """A token's remaining requests in this window (-1: the limit is exceeded), and the Unix second at which
+    it ends."""
 
     limit: int
     remaining: int
@@ -28,7 +30,7 @@ class Allowance(NamedTuple):
 
 
 class RateLimit:
-    """Counts requests; `limit` 0 counts nothing and allows everything."""
+    """Counts requests. With `limit` 0 it counts nothing and allows everything."""
 
     def __init__(
         self, path: Path, limit: int, window_seconds: int, clock: Callable[[], float] = time.time
@@ -39,7 +41,7 @@ class RateLimit:
         self._clock = clock
 
     def take(self, bucket: str) -> Allowance | None:
-        """Count one request; None when there is no limit."""
+        """Count one request. None if there is no limit."""
         if not self._limit:
             return None
         end, used = self._table.change(bucket, self._count)
@@ -47,12 +49,12 @@ class RateLimit:
 
     def _count(self, end: float, used: int) -> tuple[float, int]:
         now = self._clock()
-        # A window that would end later than a new one was opened before the clock was set back.
+        # A window that would end later than a new one is older than a change of the clock.
         is_open = now < end <= now + self._window_seconds
         return (end, used + 1) if is_open else (now + self._window_seconds, 1)
 
     def uncounted(self) -> RateLimit:
-        """A limit that counts nothing, over the same table: for what the server's own pages read."""
+        """A limit that counts nothing, over the same table: for reads by the server's own pages."""
         other = copy(self)
         other._limit = 0
         return other

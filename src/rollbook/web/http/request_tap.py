@@ -1,8 +1,8 @@
-"""Where the request log takes its requests from: a small ring in the memory of each worker, flushed by a thread.
+"""Where the request log gets its requests: a small ring in each worker's memory, which a thread flushes.
 
-A request pays for one entry in the ring, and nothing more: what of it is kept, and who asked, is worked out in the
-thread, twice a second for all requests together. A database that fails makes no request fail or wait. What does
-not fit into the ring, or cannot be written, is counted and told as dropped.
+A request only adds one entry to the ring. Twice a second, the thread works out for all new requests what to
+keep and who asked. If the database fails, no request fails or waits. Requests that do not fit into the ring,
+or cannot be written, are counted and reported as dropped.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 FLUSH_SECONDS = 0.5
-# How many requests of one flush are kept, the newest: a busy server would else pay for a log that turns over each
-# second.
+# How many requests of one flush are kept, the newest ones. A busy server would otherwise pay for a log that
+# turns over each second.
 RING = 100
-# How often what is beyond the bounds goes.
+# How often old entries, and those beyond the size, are removed.
 PRUNE_SECONDS = 30
-# Who is behind a token is asked of the database once in so many seconds, and for so many tokens in one flush.
+# The thread looks a token's owner up once in so many seconds, and for at most so many tokens in one flush.
 KNOWN_SECONDS, KNOWN_MAX, ASKED_MAX = 20.0, 2_000, 50
 WARN_SECONDS = 60.0
-# Under which name a handler leaves what it found out about a request in the request's scope.
+# The key in a request's scope under which a handler leaves facts about the request.
 NOTES = "rollbook.notes"
-# What the server shows of itself. API, OAuth and sign-in are logged, and paths that do not exist.
+# The server's own pages. API, OAuth and sign-in are logged, and paths that do not exist.
 _OWN_PAGES = frozenset(
     (
         *(
@@ -73,7 +73,10 @@ class Noted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is behind a credential; all blank for one that is not known. `ended` says more of a token that was good."""
+    """The application and holder of a credential; all blank if it is unknown.
+
+    `ended` says more about an ended token.
+    """
 
     client_id: str = ""
     holder: str = ""
@@ -87,7 +90,7 @@ STRANGER = Caller()
 
 
 class RequestTap:
-    """The ring of one worker, and the thread that flushes it, which begins with the first request."""
+    """The ring of one worker, with the thread that flushes it. The first request starts the thread."""
 
     def __init__(
         self,
@@ -113,7 +116,7 @@ class RequestTap:
     # In the event loop ------------------------------------------------------------------------------
 
     def watch(self, scope: Scope, send: Send) -> Send:
-        """A `send` that logs the request, or the given one if the request is not logged."""
+        """A `send` that logs the request; the given `send` if the request is not logged."""
         path = scope["path"]
         if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES:
             return send
@@ -139,7 +142,7 @@ class RequestTap:
 
     @property
     def log(self) -> RequestLog:
-        """The log, opened when it is first needed. Errors: those of the database."""
+        """The log, opened at first use. Errors: those of the database."""
         with self._opening:
             if self._log is None:
                 self._log = RequestLog(self.database, self._settings)
@@ -153,7 +156,7 @@ class RequestTap:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is in the ring; whatever goes wrong costs only entries, which are counted."""
+        """Write the entries of the ring. A failure costs only entries, which are counted."""
         taken = self._take()
         pushed_out = max(self._seen - self._taken - len(self._ring) - self._pushed_out, 0)
         self._pushed_out += pushed_out
@@ -200,7 +203,10 @@ class RequestTap:
         return kept
 
     def _callers(self, asked: dict[str, bool]) -> dict[str, Caller]:
-        """Who is behind each Authorization header; `asked` says whether it was refused, so that it is looked up anew."""
+        """The caller behind each Authorization header.
+
+        `asked` says whether it was refused; if so, it is looked up again.
+        """
         now = time.monotonic()
         found = {
             given: self._known[given][1]
@@ -222,7 +228,7 @@ class RequestTap:
         return found
 
     def close(self) -> None:
-        """Write what is left, and end the thread."""
+        """Write the remaining entries, and end the thread."""
         self._end.set()
         self._wake.set()
         if self._thread:
@@ -241,7 +247,7 @@ def _authorization(scope: Scope) -> str:
 
 
 def _entry(noted: Noted, token: str, caller: Caller) -> Kept:
-    """What is kept of a request, in the order of `request_log.FIELDS`."""
+    """What the log keeps of a request, in the order of `request_log.FIELDS`."""
     scope = noted.scope
     answered = dict(noted.start["headers"])
     raw, method = scope["query_string"].decode("latin-1"), scope["method"]
@@ -287,6 +293,8 @@ def _caller(connection: Connection, authorization: str, *, in_demo: bool) -> Cal
 
 
 def note(scope: Scope, **found: object) -> None:
-    """Leave what a handler found out about a request, for the hints of the log: words of ours and ids of applications,
-    and nothing that the request said itself."""
+    """Leave a handler's facts about a request, for the hints of the log.
+
+    Allowed are our own words and ids of applications, never text from the request.
+    """
     scope.setdefault(NOTES, {}).update(found)

@@ -1,13 +1,12 @@
-"""The headers that keep a page to itself."""
+"""The headers that isolate a page from other sites."""
 
 from __future__ import annotations
 
 
 def safety(form_action: str = "'none'") -> dict[str, str]:
-    """Headers of every page: no inline script or style, no other host, no frame around it, no address passed
-    on.
+    """Headers of every page: no inline script or style, no other host, no framing, no referrer.
 
-    `form_action` says where forms may lead, redirects included.
+    `form_action` says where forms may lead, with their redirects.
     """
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "

@@ -1,7 +1,8 @@
 """Static files: sheets, scripts, marks and fonts, all from this machine.
 
-An address holds a hash of all of them, so that a browser keeps each file until any of them changes, and files may
-name each other by relative addresses. A file is read and compressed when the first browser asks for it.
+Their address holds a hash of all of them. So a browser keeps each file until one of them changes, and files
+may refer to each other by relative addresses. A file is read and compressed when the first browser asks for
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rollbook.web.http.safety_headers import safety
 
 ROOT = Path(__file__).parent.parent / "static"
 ADDRESS = "/static"
-# What is served, by the end of its name; other files (licences, notes) stay in their folder.
+# What is served, by file ending. Other files (licences, notes) stay in their folder.
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -35,7 +36,7 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One file as it is sent: plain and, where that is shorter, compressed."""
+    """One file as it is sent: plain and, if that is shorter, compressed."""
 
     plain: bytes
     gzipped: bytes | None
@@ -43,7 +44,7 @@ class Body:
 
 
 class StaticFiles:
-    """The files below one folder. Only files that are there when the server starts are served."""
+    """The files below one folder. Only files that exist when the server starts are served."""
 
     def __init__(self, root: Path = ROOT) -> None:
         found = sorted(path for path in root.rglob("*") if path.suffix in MEDIA_TYPES)
@@ -56,7 +57,7 @@ class StaticFiles:
         self.version = digest.hexdigest()[:12]
 
     def address(self, name: str) -> str:
-        """The address of a file. Errors: KeyError when there is none of this name."""
+        """The address of a file. Errors: KeyError if there is none of this name."""
         self._paths[name]
         return f"{ADDRESS}/{self.version}/{name}"
 

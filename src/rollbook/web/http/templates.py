@@ -1,6 +1,7 @@
-"""How pages are made: one set of templates for a server, with the navigation and the addresses of static files.
+"""How pages are made: one set of templates for a server, with the navigation and the addresses of static
+files.
 
-`templates/base.html` says what a page fills in.
+`templates/base.html` lists the blocks that a page fills in.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Entry:
     is_only_in_demo: bool = False
 
 
-# The navigation of every page, in its order: a new page is a new row.
+# The navigation of every page, in order. A new page is a new row.
 NAVIGATION = (
     Entry("demo", "Demo days", "/demo", is_only_in_demo=True),
     Entry("explorer", "Explorer", "/explorer"),
@@ -38,7 +39,7 @@ NAVIGATION = (
 
 
 def environment(*, in_demo: bool, **shared: object) -> Environment:
-    """The templates, with what all of them may use."""
+    """The templates, with the values that all of them may use."""
     pages = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

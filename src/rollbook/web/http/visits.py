@@ -1,8 +1,7 @@
-"""The front desk of sign-in: what its pages share. Who is visiting, in which browser, how a page or a
-redirect is answered.
+"""What the sign-in pages share: who is visiting, in which browser, and how pages and redirects are answered.
 
-Every form is checked to be ours before its handler runs, every answer is kept out of caches and frames, and
-work that may wait for the database runs in a thread.
+A form must be ours before its handler runs. All answers are kept out of caches and frames. Work that may wait
+for the database runs in a thread.
 """
 
 from __future__ import annotations
@@ -41,22 +40,21 @@ from rollbook.web.http.safety_headers import safety
 
 FORM_BYTES_MAX = 64 * 1024
 NUL_SHOWN = "\ufffd"
-# Argon2id takes 19 MiB and a core for each attempt; another server may let us wait. Neither may take all
+# Argon2id takes 19 MiB and a core for each attempt, and other servers may let us wait. Neither may use all
 # threads.
 COSTLY_MAX = 4
-# How often a write begins, where others change the same rows at the same moment; each time at least one of
-# them gets done.
+# How often to retry a write that conflicts with others at the same moment. In each round at least one of them
+# succeeds.
 WRITES_MAX = 10
-# In a demo: a page that stands for the application of a developer who has none yet.
+# In a demo: a page that stands for a developer's application that does not exist yet.
 ARRIVED = "/demo/arrived"
 
 
 @dataclass(slots=True)
 class Visit:
-    """One request, as far as sign-in cares. `form_cookie` is what the forms of the answer will be checked
-    against.
+    """One request to sign-in. `form_cookie` is the cookie that the answer's forms will be checked against.
 
-    `session` is the one that was found, once somebody asked. `note` is a word for the request log.
+    `session` is set once it was looked up. `note` is a word for the request log.
     """
 
     method: str
@@ -72,14 +70,14 @@ class Visit:
     note: str = ""
 
     def asked(self, name: str) -> str:
-        """A parameter of the query, or of the form when there is one."""
+        """A parameter of the query, or of the form if there is one."""
         return self.form[name] if name in self.form else dict(self.query).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody who is signed in: their name, blank when the roster has them no more, their district's, and
-    the portal's path."""
+    """A signed-in person: the name (blank if the roster no longer has them), the district's name, and the
+    portal's path."""
 
     name: str
     district: str
@@ -91,7 +89,7 @@ Result = TypeVar("Result")
 
 
 class Desk:
-    """What all pages of sign-in need."""
+    """What all sign-in pages need."""
 
     def __init__(
         self, database: Database, settings: Settings, sealer: Sealer, templates: Environment, *, in_demo: bool
@@ -115,11 +113,10 @@ class Desk:
     def at(
         self, handler: Handler, *, few: CapacityLimiter | None = None, is_quick: bool = False
     ) -> Callable[[Request], Awaitable[Response]]:
-        """The handler as an endpoint; `few` bounds how many threads it may take, where it waits for others or
-        computes long.
+        """The handler as an endpoint. `few` limits its threads, if it waits for others or computes for long.
 
-        One that `is_quick` needs no thread as long as nothing has to be waited for; so it writes before it
-        puts cookies.
+        An `is_quick` handler needs no thread while nothing blocks, so it must write to the database before it
+        sets cookies.
         """
 
         async def endpoint(request: Request) -> Response:
@@ -131,7 +128,7 @@ class Desk:
                     response = await to_thread.run_sync(self._answer, handler, visit, limiter=few)
             except Busy:
                 busy = SignInStopped(
-                    "The server is busy with a large update.", "nobody needs to: try again in a minute", 503
+                    "The server is busy with a large update.", "nobody needs to; try again in a minute", 503
                 )
                 response = await to_thread.run_sync(self._stopped, visit, busy)
             if visit.note:
@@ -149,7 +146,7 @@ class Desk:
         except Busy:
             if self.database.is_local:
                 raise
-            # Of two transactions at once PostgreSQL refuses one; it now sees what the other has done.
+            # If two transactions conflict, PostgreSQL refuses one. The retry sees what the other has written.
             return await to_thread.run_sync(self._answer, handler, visit)
 
     def _answer(self, handler: Handler, visit: Visit) -> Response:
@@ -166,29 +163,28 @@ class Desk:
         except RollbookError:
             logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
             broken = SignInStopped(
-                "Something went wrong here.", "whoever runs this server: its log says more", 500
+                "Something went wrong here.", "the people who run this server; its log says more", 500
             )
             return self._stopped(visit, broken)
 
     def _check_form(self, visit: Visit) -> None:
-        """A form that is not ours is not read (cross-site request forgery).
+        """Refuse a form that is not ours (cross-site request forgery).
 
-        An application's own POST to `/oauth/authorize` has no effect: it is turned into the GET it stands
-        for.
+        An application's POST to `/oauth/authorize` has no effect: it becomes a redirect to the same request
+        as GET.
         """
         visit.form_cookie = visit.cookies.get(self.jar.form, "")
         if visit.method != "POST" or visit.path == "/oauth/authorize":
             return
         if not self.jar.is_ours(visit.form_cookie, visit.form.get("form", "")):
             raise SignInStopped(
-                "This form has expired.", "you can: go back, reload the page, and send it again", 403
+                "This form has expired.", "you; go back, reload the page, and send the form again", 403
             )
 
     def write(self, work: Callable[[Connection], Result], *, is_durable: bool = True) -> Result:
-        """Do `work` in a transaction that writes; it changes nothing else, as it may begin anew.
+        """Do `work` in a transaction that writes. It must change nothing else, because it may be repeated.
 
-        Of two transactions at once PostgreSQL refuses one; when it begins anew, it sees what the other one
-        has done.
+        If two transactions conflict, PostgreSQL refuses one. The retry sees what the other has written.
         """
         for _ in range(WRITES_MAX - 1):
             with (
@@ -204,7 +200,7 @@ class Desk:
     def page(
         self, visit: Visit, template: str, *, status: int = 200, leads_to: str = "", **context: object
     ) -> HTMLResponse:
-        """A page; `leads_to` is the address to which its forms may be redirected in the end."""
+        """A page. `leads_to` is the address to which its forms may finally be redirected."""
         if not visit.form_cookie:
             cookie = self.jar.new_form()
             visit.form_cookie = cookie.value
@@ -215,8 +211,10 @@ class Desk:
         return HTMLResponse(shown, status, safety(" ".join(("'self'", _origin(leads_to))).strip()))
 
     def _stopped(self, visit: Visit, error: SignInStopped) -> Response:
-        """The page of an error. Whoever is signed in can sign out there: another person's session is no dead
-        end."""
+        """The page of an error.
+
+        A signed-in person can sign out there, so another person's session is no dead end.
+        """
         who = self._who(visit)
         return self.page(
             visit,
@@ -234,8 +232,10 @@ class Desk:
         return RedirectResponse(address, status, {"Referrer-Policy": "no-referrer"})
 
     def redirect_uris(self, application: Application) -> tuple[str, ...]:
-        """Where logins to an application may return to. A demo's application also has a page of this
-        server."""
+        """Where logins to an application may return.
+
+        For a demo's application, a page of this server is added.
+        """
         own = (f"{self.base}{ARRIVED}",) if application.is_demo else ()
         return (*application.redirect_uris, *own)
 
@@ -248,8 +248,10 @@ class Desk:
         return visit.session
 
     def _touch(self, visit: Visit) -> None:
-        """Note that a session is in use. A file that somebody else writes is not waited for: the next request
-        will do."""
+        """Note that a session is in use.
+
+        If another process is writing the database, skip this: the next request will note it.
+        """
         if visit.session and logins.needs_touch(
             visit.session, idle_seconds=self.settings.session_idle_seconds
         ):
@@ -258,7 +260,7 @@ class Desk:
                 logins.touch(connection, visit.session)
 
     def _who(self, visit: Visit) -> Who | None:
-        """Who is signed in, unless the database is too busy to tell."""
+        """The signed-in person; None if there is none, or if the database is too busy to say."""
         try:
             with self.database.read() as connection:
                 session = self.session(connection, visit)
@@ -273,9 +275,9 @@ class Desk:
         return Who(person.name if person else "", district.name, f"/in/{districts.slug(district)}")
 
     def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
-        """The district that is asked for, else the one this browser used last, else the only one there is.
+        """The requested district, else this browser's last one, else the only one.
 
-        Errors: SignInStopped for one that is asked for and not there.
+        Errors: SignInStopped for a requested district that does not exist.
         """
         if district_id:
             asked = districts.by_id(connection, district_id)
@@ -296,25 +298,27 @@ def _origin(address: str) -> str:
 
 
 def asked_before(ask: str) -> list[tuple[str, str]]:
-    """The parameters of `/oauth/authorize`, as they were carried through a page of ours."""
+    """The parameters of `/oauth/authorize` that our pages have carried along."""
     return parse_qsl(ask[:FORM_BYTES_MAX], keep_blank_values=True)
 
 
 def way_back(ask: str) -> str:
-    """Our own path back to the application's request; made anew, so that nothing else can be in it (no open
-    redirect)."""
+    """Our own path back to the application's request.
+
+    It is built anew, so nothing else can be in it (no open redirect).
+    """
     return f"/oauth/authorize?{urlencode(asked_before(ask))}"
 
 
 def onward(ask: str, slug: str) -> str:
-    """Where a sign-in leads: back to the application that asked, by way of our own path, or to the portal."""
+    """Where a sign-in leads: back to the application that asked, through our own path, or to the portal."""
     return way_back(ask) if ask else f"/in/{slug}"
 
 
 async def _visit(request: Request) -> Visit:
     body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
-    # PostgreSQL takes no NUL. It is replaced, never dropped: without it, a value would be another one, which
-    # may be known.
+    # PostgreSQL accepts no NUL. It is replaced, never removed: without it, the value could equal another,
+    # known one.
     form = {name: value.replace("\0", NUL_SHOWN) for name, value in parse_qsl(body)}
     return Visit(
         method=request.method,
@@ -331,8 +335,8 @@ async def _visit(request: Request) -> Visit:
 
 
 def address_of(request: Request) -> str:
-    """Where a request comes from, blank when that is no address: a proxy may hand on whatever it was
-    given."""
+    """The address that a request comes from; blank if it is not an address, because a proxy may pass on any
+    text."""
     host = request.client.host if request.client else ""
     try:
         return str(ip_address(host))
@@ -341,7 +345,7 @@ def address_of(request: Request) -> str:
 
 
 async def limited_body(request: Request) -> bytes:
-    """The body, as much of it as a form may have; the rest is not read."""
+    """The body, up to the maximum size of a form; the rest is not read."""
     body = b""
     async for chunk in request.stream():
         body += chunk

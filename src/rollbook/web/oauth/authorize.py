@@ -1,8 +1,7 @@
-"""`/oauth/authorize`: from what an application asks to a code at its address, by way of a sign-in when there
-is none yet.
+"""`/oauth/authorize`: turn an application's request into a code at its address, after a sign-in if needed.
 
-RFC 6749, 4.1; RFC 9700, 2.1. Until the redirect address is known to be registered, every trouble is a page of
-ours and nothing is sent anywhere.
+RFC 6749, 4.1; RFC 9700, 2.1. Until the redirect address is known to be registered, each error is a page of
+ours, and nothing is sent elsewhere.
 """
 
 from __future__ import annotations
@@ -47,25 +46,26 @@ def authorize(desk: Desk, visit: Visit) -> Response:
 
 
 def authorize_by_form(desk: Desk, visit: Visit) -> Response:
-    """OpenID Connect Core, 3.1.2.1: POST works like GET. It is turned into one, which brings the session's
-    cookie along."""
+    """OpenID Connect Core, 3.1.2.1: POST works like GET. It is redirected to GET, with which the browser
+    sends the session's cookie."""
     return desk.redirect(f"/oauth/authorize?{urlencode(visit.form)}", 303)
 
 
 def instant_login(desk: Desk, visit: Visit) -> Response:
-    """A sign-in that starts here: to the first registered address, without a state (protocol.md 1.6)."""
+    """A sign-in that starts here: it returns to the first registered address, without a state (protocol.md
+    1.6)."""
     given = dict(visit.query)
     asked = [(name, given[name]) for name in ("client_id", "district_id") if name in given]
     return _proceed(desk, visit, oauth.read_ask(asked), is_confirmed=False)
 
 
 def confirm(desk: Desk, visit: Visit) -> Response:
-    """The person has said: yes, this is me."""
+    """The person has confirmed that this is their account."""
     return _proceed(desk, visit, _asked_through_page(visit), is_confirmed=True)
 
 
 def allow(desk: Desk, visit: Visit) -> Response:
-    """A teacher lets a Library application see her classes."""
+    """A teacher allows a Library application to see their classes."""
     ask = _asked_through_page(visit)
     with desk.database.read() as connection:
         application, _ = _checked(desk, connection, ask)
@@ -77,7 +77,7 @@ def allow(desk: Desk, visit: Visit) -> Response:
 
 
 def deny(desk: Desk, visit: Visit) -> Response:
-    """A teacher does not let it in: the application is told so (RFC 6749, 4.1.2.1)."""
+    """A teacher refuses. The application learns it from the error (RFC 6749, 4.1.2.1)."""
     ask = _asked_through_page(visit)
     with desk.database.read() as connection:
         application, redirect_uri = _checked(desk, connection, ask)
@@ -86,7 +86,7 @@ def deny(desk: Desk, visit: Visit) -> Response:
 
 
 def withdraw(desk: Desk, visit: Visit) -> Response:
-    """A teacher lets a Library application see her classes no more."""
+    """A teacher withdraws the permission for a Library application to see their classes."""
     with desk.database.read() as connection:
         application = applications.by_client_id(
             connection, visit.form.get("client_id", ""), in_demo=desk.in_demo
@@ -125,7 +125,7 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
             connection, people_lookup.whole(connection, session.district), session.user_id
         )
     if decided.outcome == "wrong type":
-        mender = f"the makers of {application.name} choose for whom it is"
+        mender = f"the makers of {application.name} choose which roles may use it"
         raise SignInStopped(
             f"{application.name} is not made for {entry.PEOPLE[session.role]}.", mender, 403, ask=ask.query()
         )
@@ -134,7 +134,7 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
             return _send_error(desk, redirect_uri, ask, issuer, "unauthorized-user")
         mender = f"an administrator of {here.name} can give it to you"
         if application.tier == "library":
-            mender = f"a teacher of yours can let it in, or {mender}"
+            mender = f"a teacher of yours can allow it, or {mender}"
         raise SignInStopped(f"You have no access to {application.name} yet.", mender, 403, ask=ask.query())
     needs_yes = ask.needs_confirmation and not is_confirmed and decided.role == "student"
     if (needs_yes or decided.outcome == "ask") and "none" in ask.prompt:
@@ -152,7 +152,7 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
             district=here.name,
         )
     code = _issue_code(desk, ask, application, redirect_uri, session, decided)
-    if code is None:  # what the decision stood on was taken away meanwhile
+    if code is None:  # the basis of the decision was removed meanwhile
         return _proceed(desk, visit, ask, is_confirmed=is_confirmed)
     scopes = LIMITED if decided.authorized_by == "teacher" else application.scopes
     answer = {"code": code, "scope": " ".join(scopes)}
@@ -160,7 +160,7 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
 
 
 def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application, str]:
-    """The application and the address to answer at. Errors: SignInStopped."""
+    """The application, and the address for the answer. Errors: SignInStopped."""
     application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
     if application is None:
         raise SignInStopped(
@@ -175,7 +175,7 @@ def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application,
 
 
 def _suffices(session: Session, ask: Ask, district: District | None) -> bool:
-    """Whether the session answers the request: of the district asked for, and as fresh as asked for."""
+    """Whether the session answers the request: of the requested district, and as recent as requested."""
     if ask.district_id and (district is None or session.district != district.number):
         return False
     if "login" in ask.prompt or "select_account" in ask.prompt:
@@ -196,8 +196,7 @@ def _send_error(desk: Desk, redirect_uri: str, ask: Ask, issuer: str, code: str)
 def _issue_code(
     desk: Desk, ask: Ask, application: Application, redirect_uri: str, session: Session, decided: Entry
 ) -> str | None:
-    """A code for what was decided; None when the session has ended since, or no teacher allows it any
-    more."""
+    """A code for the decision. None if the session has ended since, or if no teacher allows it any longer."""
     grant = Grant(
         application.number,
         session.district,

@@ -1,8 +1,8 @@
-"""`POST /oauth/tokens`: an authorization code for a user token, and an id token where the application has
-OpenID Connect on.
+"""`POST /oauth/tokens`: exchange a code for a user token and, if the application uses OpenID Connect, an id
+token.
 
-RFC 6749, 4.1.3 and 5; errors to the letter of protocol.md 1.3. A code is good once: when it comes a second
-time, the token made from it is revoked (RFC 9700, 4.5).
+RFC 6749, 4.1.3 and 5; the errors are exactly those of protocol.md 1.3. A code works once: at a second use,
+the token made from it is revoked (RFC 9700, 4.5).
 """
 
 from __future__ import annotations
@@ -40,14 +40,13 @@ _JSON = "application/json; charset=utf-8"
 _FORM_TYPES = (
     "application/x-www-form-urlencoded",
     "application/x-www-form-url-encoded",
-)  # the second: printed in old samples
+)  # the second path is printed in old samples
 _INVALID_CODE = TokenRefused("invalid_grant", "invalid code")
 
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What a code stands for, and the claims of the id token that goes with its token (none: there is
-    none)."""
+    """What a code stands for, and the claims of its id token (empty: no id token)."""
 
     grant: Grant
     claims: dict[str, object]
@@ -70,7 +69,7 @@ class Exchange:
         try:
             try:
                 answer = await inline_or_thread.done(self.database, self._exchange, *asked)
-            except Busy:  # two exchanges of one code at once: the second one now sees what the first has done
+            except Busy:  # two exchanges of one code at once: the retry sees what the other has written
                 answer = await inline_or_thread.done(self.database, self._exchange, *asked)
             return _json(answer, 200)
         except TokenRefused as error:
@@ -81,7 +80,7 @@ class Exchange:
             )
 
     def _exchange(self, request: Request, body: bytes) -> dict[str, object]:
-        """Everything is checked before anything is written: a stranger keeps no writer waiting."""
+        """Everything is checked before anything is written, so a stranger never makes writers wait."""
         content_type = request.headers.get("content-type", "")
         given = _read_body(content_type, body)
         credentials = _credentials(request.headers.get("authorization", ""), given)
@@ -104,10 +103,10 @@ class Exchange:
     def _redeem(
         self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str
     ) -> Redeemed | None:
-        """What the code stands for, once it is sure that this client may exchange it, from this address, now.
+        """What the code stands for, after checking that this client may exchange it, from this address, now.
 
-        None for a code that was exchanged already. What was taken from the application since the code was
-        made is not given.
+        None if the code was already exchanged. Access that the application has lost since the code was made
+        is not granted.
         """
         found = logins.grant_of(connection, code, seconds=self.settings.code_seconds)
         if found is None or found[0].application != application.number:
@@ -126,10 +125,10 @@ class Exchange:
     def _claims(
         self, connection: Connection, application: Application, access: Access, grant: Grant
     ) -> dict[str, object]:
-        """The claims of the id token that goes with the answer (none: there is no id token)."""
+        """The claims of the id token in the answer (empty: no id token)."""
         try:
             stored = record_pages.get(Reading(connection, access), "users", grant.user_id)
-        except NotFound:  # the district has taken the person out of the share meanwhile
+        except NotFound:  # the district has removed the person from the share meanwhile
             raise _INVALID_CODE from None
         if not (
             application.has_oidc and grant.authorized_by == "district" and TIER[application.tier].has_id_token
@@ -141,7 +140,7 @@ class Exchange:
         )
 
     def _mint(self, redeemed: Redeemed, code: str, address: str) -> str | None:
-        """A token for the code; None when another exchange was faster."""
+        """A token for the code; None if another exchange was faster."""
         with self.database.write(is_durable=False) as connection:
             token = logins.new_token()
             if not logins.spend_code(
@@ -152,7 +151,7 @@ class Exchange:
             return logins.mint(connection, redeemed.grant, seconds=seconds, token=token, address=address)
 
     def _note_reuse(self, code: str, address: str) -> None:
-        """RFC 9700, 4.5: somebody else has the code, too, so the token made from it is good no more."""
+        """RFC 9700, 4.5: someone else has the code, too, so the token made from it is revoked."""
         with self.database.write() as connection:
             found = logins.grant_of(connection, code)
             grant, _, token_hash = found if found else (None, False, None)
@@ -170,14 +169,13 @@ class Exchange:
 
 
 def _read_body(content_type: str, body: bytes) -> dict[str, str]:
-    """The parameters of a form or JSON body; no parameter may stand twice (RFC 6749, 3.2). Errors:
-    TokenRefused."""
+    """The parameters of a form or JSON body; none may stand twice (RFC 6749, 3.2). Errors: TokenRefused."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
             given = orjson.loads(body or b"{}")
         except ValueError:
-            raise TokenRefused("invalid_request", "the body is no JSON") from None
+            raise TokenRefused("invalid_request", "the body is not JSON") from None
         if not isinstance(given, dict):
             raise TokenRefused("invalid_request", "expected a JSON object")
         return {name: value for name, value in given.items() if isinstance(value, str)}
@@ -190,10 +188,10 @@ def _read_body(content_type: str, body: bytes) -> dict[str, str]:
 
 
 def _credentials(authorization: str, given: Mapping[str, str]) -> tuple[str, str]:
-    """Client id and secret, of the Basic header or of the body. Errors: TokenRefused.
+    """Client id and secret, from the Basic header or the body. Errors: TokenRefused.
 
-    RFC 6749, 2.3: a client uses one way only; real clients that use both send the same twice, and that is let
-    through.
+    RFC 6749, 2.3: a client uses only one way. Real clients that use both send the same values twice, which is
+    accepted.
     """
     in_header, in_body = basic(authorization), (given.get("client_id", ""), given.get("client_secret", ""))
     if in_header and in_body[1] and in_header != in_body:
@@ -202,8 +200,8 @@ def _credentials(authorization: str, given: Mapping[str, str]) -> tuple[str, str
 
 
 def _json(body: dict[str, object], status: int) -> Response:
-    """RFC 6749, 5.1: never stored by a cache. 5.2: a client that failed to authenticate is told which scheme
-    there is."""
+    """RFC 6749, 5.1: no cache may store it. 5.2: a client that failed to authenticate learns which scheme to
+    use."""
     headers = {"pragma": "no-cache"} | ({"www-authenticate": BASIC.decode()} if status == 401 else {})
     response = Response(orjson.dumps(body), status, headers, media_type=_JSON)
     response.raw_headers.extend(every_answer())

@@ -1,4 +1,4 @@
-"""The OAuth paths that need no login page: the list of an application's district tokens, and what a token is
+"""The OAuth paths without a login page: the list of an application's district tokens, and what a token is
 for.
 
 `/oauth/tokens` takes Basic credentials, `/oauth/tokeninfo` any bearer token. Neither counts against the rate
@@ -58,8 +58,7 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
         except BadParameter as error:
             return as_response(failure(error, request.method, request.url.path, "html"))
         except BadSetting as error:
-            # The key is not the one the tokens were sealed with: for the operator to know, and for nobody
-            # else.
+            # The key is not the one that sealed the tokens: only the operator should learn this.
             logging.getLogger(__name__).error("no list of tokens: %s", error)
             return as_response(failure(ApiError("Internal error"), request.method, request.url.path, "html"))
     listed = [
@@ -102,5 +101,5 @@ def _json(body: bytes) -> Response:
 
 
 async def preflight(_: Request) -> Response:
-    """What a browser asks before a page of another site may call: as of the Data API."""
+    """The answer to a browser's preflight request for a page of another site, as in the Data API."""
     return with_headers(Response(status_code=204))

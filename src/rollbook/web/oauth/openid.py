@@ -1,5 +1,5 @@
-"""Who has signed in, for programs: `/userinfo`, the discovery document and the public keys. (`/me` is a path
-of the Data API.)"""
+"""Who is signed in, for programs: `/userinfo`, the discovery document and the public keys. `/me` is a path of
+the Data API."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def routes(
     async def certs(_: Request) -> Response:
         try:
             keys = await inline_or_thread.done(database, signer.certs)
-        except Busy:  # there is no key yet, and somebody else is writing
+        except Busy:  # there is no key yet, and another process is writing
             return _sent(Answer(503, (JSON, (b"retry-after", b"5")), b'{"message":"Busy","error":"Busy"}'))
         return _sent(Answer(200, (JSON,), orjson.dumps({"keys": keys})))
 
@@ -64,12 +64,12 @@ def _userinfo(
     request: Request,
     form: bytes,
 ) -> Answer:
-    """OpenID Connect Core, 5.3, in the recorded shape; the role is that of the login (protocol.md 2.2)."""
+    """OpenID Connect Core, 5.3, in the recorded form. The role is that of the login (protocol.md 2.2)."""
     limited: tuple[tuple[bytes, bytes], ...] = ()
     try:
         authorization = _authorization(request, form)
         with database.read() as connection:
-            # A worker's remembered tokens belong to one thread; this one asks the store itself.
+            # A worker's remembered tokens belong to one thread, so this one asks the store.
             access = Tokens(in_demo=tokens.in_demo).resolve(connection, authorization)
             allowance = rate_limit.take(access.bucket)
             limited = rate_headers(allowance)
@@ -94,10 +94,9 @@ def _userinfo(
 
 
 def _authorization(request: Request, form: bytes) -> str:
-    """The Authorization header, or what a form says in its place. Errors: BadParameter.
+    """The Authorization header, or the form's token in its place. Errors: BadParameter.
 
-    RFC 6750, 2.2: the form is a POST's, with a content type of its own. 2: a token comes in one way only, and
-    once.
+    RFC 6750, 2.2: the form is a POST with its own content type. 2: a token comes in only one way, and once.
     """
     header = request.headers.get("authorization", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""What the developer of an application needs to know when a sign-in link names a wrong address to return to."""
+"""Hints for the developer of an application whose sign-in link names an unregistered redirect address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 
 from rollbook.store.accounts.applications import Application
 
-# An address that can be pasted into a terminal, quoted: no blanks, no control characters.
+# An address that can be pasted into a terminal, quoted: without blanks and control characters.
 _PASTABLE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
 EXAMPLE = "https://your.application/callback"
 
@@ -15,9 +15,9 @@ Hints = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def hints(application: Application, registered: tuple[str, ...], asked: str, database: str) -> Hints:
-    """The address asked for, those that are registered, and the command that registers it.
+    """The requested address, the registered ones, and the command that registers it.
 
-    Of a live application nothing: where its logins return to is nobody's business.
+    Nothing for a live application: its redirect addresses are not public.
     """
     if application.is_live:
         return ()
@@ -36,10 +36,11 @@ def hints(application: Application, registered: tuple[str, ...], asked: str, dat
 
 
 def _command(application: Application, asked: str, database: str) -> str:
-    """What is given replaces what was, so the addresses that are registered stand there, too."""
+    """The command. Its option replaces all registered addresses, so the command repeats them."""
     addresses = (*application.redirect_uris, asked)
     words = ["rollbook", "application", "set", application.name]
     words += [word for address in addresses for word in ("--redirect-uri", address)]
-    # A demo's database is a file of its own, which no setting names; another one may hold a password.
+    # A demo's database is a file that no setting names. Other databases are left out, because their address
+    # may hold a password.
     words += ["--database", database] if application.is_demo else []
     return shlex.join(words)

@@ -1,8 +1,8 @@
-"""The page of badges to print: for each person a name, a QR code that opens the sign-in page, and the letters
-to type instead.
+"""The page of badges to print: for each person a name, a QR code to the sign-in page, and the letters to type
+instead.
 
-A badge is cut out, so each says for itself which school and district it is of, and where its letters are
-typed. The pages go to classrooms, so each school and grade begins a sheet of its own.
+Badges are cut apart, so each names its school and district, and the address at which to type its letters. The
+pages go to classrooms, so each school and grade begins a new sheet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GROUP = 4
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """One badge as the page shows it."""
+    """One badge, as the page shows it."""
 
     name: str
     what: str
@@ -36,8 +36,10 @@ class Badge:
 
 
 def page(district: str, base: str, schools: Mapping[str, str], given: list[tuple[Person, str]]) -> str:
-    """The page as HTML that needs no other file; `schools` gives their names by id, `base` the server's
-    address."""
+    """The page as HTML that needs no other file.
+
+    `schools` has the school names by id, `base` is the server's address.
+    """
     badges = [
         _badge(base, schools, person, code)
         for person, code in sorted(given, key=lambda one: _sheet(schools, one[0]))
@@ -55,7 +57,7 @@ def page(district: str, base: str, schools: Mapping[str, str], given: list[tuple
 
 
 def _sheet(schools: Mapping[str, str], person: Person) -> tuple[str, int, str, str]:
-    """By school, then by grade, or by role; by name on a sheet."""
+    """The sheet and order of a badge: by school, then by grade or role, then by name."""
     return _school(schools, person), GRADES.index(_grade(person)), _what(person), person.name.casefold()
 
 
@@ -76,14 +78,17 @@ def _grade(person: Person) -> str:
 
 
 def _school(schools: Mapping[str, str], person: Person) -> str:
-    """The name of the person's main school, else of the first; blank for a whole district's people."""
+    """The name of the person's primary school, else of their first school.
+
+    Blank for people of the whole district.
+    """
     held = person.record["roles"][person.roles[0]]
     ids = [held.get("school"), *held.get("schools", ())]
     return next((schools[id_] for id_ in ids if id_ in schools), "")
 
 
 def _square(address: str) -> Markup:
-    """A QR code (ISO/IEC 18004) as SVG; level M survives a scratched or creased badge."""
+    """A QR code (ISO/IEC 18004) as SVG. Level M still reads when a badge is scratched or creased."""
     svg = segno.make(address, error="m", micro=False).svg_inline(scale=3, border=4, omitsize=True)
     return Markup(svg)  # noqa: S704 - made of an address of ours
 

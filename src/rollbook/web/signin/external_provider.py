@@ -1,4 +1,4 @@
-"""Signing in with a district's own service: out to it, and back at `/oauth/callback`."""
+"""Sign in with a district's own service: send the browser there, and take it back at `/oauth/callback`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from rollbook.web.http.visits import Desk, Visit
 from rollbook.web.signin.login import open_session
 
 CALLBACK = "/oauth/callback"
-# Threads that may wait for services. Each service takes `PLACES` of them at most, so slow ones stop no other.
+# Threads that may wait for services. Each service takes at most `PLACES` of them, so slow services block no
+# others.
 WAITING_MAX = 256
 
 
@@ -33,14 +34,16 @@ def routes(desk: Desk) -> list[Route]:
 
 
 def leave(desk: Desk, visit: Visit) -> Response:
-    """Send the browser to the service. By a link, as a form's redirects would be held to the addresses of
-    this server."""
+    """Send the browser to the service.
+
+    A link leads there: the content policy would hold a form's redirects to this server's addresses.
+    """
     with desk.database.read() as connection:
         district = districts.by_slug(connection, visit.parts["slug"])
         provider = credentials.provider(connection, district.number) if district else None
     if provider is None:
         raise SignInStopped(
-            "This district has no sign-in service of its own.", "you can: sign in another way", 404
+            "This district has no sign-in service of its own.", "you; sign in another way", 404
         )
     address, pending = service.begin(desk.services, provider, desk.base + CALLBACK, visit.asked("ask"))
     visit.put.append(desk.jar.put(desk.jar.provider, desk.sealer.seal(pending.as_text()), PENDING_SECONDS))
@@ -48,8 +51,7 @@ def leave(desk: Desk, visit: Visit) -> Response:
 
 
 def come_back(desk: Desk, visit: Visit) -> Response:
-    """Sign in whoever the service vouches for, when the district's roster has exactly one person of that
-    email."""
+    """Sign in the person whom the service vouches for, if exactly one person in the roster has that email."""
     pending = _pending(desk, visit)
     visit.put.append(desk.jar.drop(desk.jar.provider))
     with desk.database.read() as connection:
@@ -89,8 +91,7 @@ def _note_failure(desk: Desk, visit: Visit, district: District, why: str) -> Non
 
 
 def _pending(desk: Desk, visit: Visit) -> Pending:
-    """What this browser began, and not longer ago than ten minutes: nobody can be signed in by a link
-    alone."""
+    """The sign-in that this browser began in the last ten minutes: a link alone can sign nobody in."""
     try:
         return Pending.read(
             desk.sealer.open(visit.cookies.get(desk.jar.provider, ""), seconds=PENDING_SECONDS)

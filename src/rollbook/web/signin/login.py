@@ -1,7 +1,7 @@
-"""Signing in: finding one's school, its login page, badges, the portal, and signing out.
+"""Signing in: find one's school, its login page, badges, the portal, and sign out.
 
-No answer tells whether a person exists: a wrong name and a wrong password look, and take, the same. In a demo
-people are picked from a list instead; a server that is no demo has no such page.
+No answer reveals whether a person exists: a wrong name and a wrong password look the same and take the same
+time. In a demo, people are chosen from a list; other servers have no such page.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ def routes(desk: Desk) -> list[Route]:
 
 
 def find_school(desk: Desk, visit: Visit) -> Response:
-    """Search for a school or district by name; a single district needs no search, and a demo shows its few at
-    once."""
+    """Search for a school or district by name, unless there is one district, or a demo's few."""
     text, ask = visit.asked("q").strip()[:100], visit.asked("ask")
     with desk.database.read() as connection:
         session = desk.session(connection, visit)
@@ -86,7 +85,7 @@ def _login_address(district: District, ask: str) -> str:
 
 
 def arrive(desk: Desk, visit: Visit) -> Response:
-    """The login page of a district; a person who is signed in there gets the portal."""
+    """The login page of a district; a person who is signed in there sees the portal."""
     with desk.database.read() as connection:
         district = _district(connection, visit)
         session = desk.session(connection, visit)
@@ -96,7 +95,7 @@ def arrive(desk: Desk, visit: Visit) -> Response:
 
 
 def sign_in(desk: Desk, visit: Visit) -> Response:
-    """Sign in by name and password, or in a demo by choice."""
+    """Sign in by name and password or, in a demo, by choice."""
     with desk.database.read() as connection:
         district = _district(connection, visit)
     if desk.in_demo and "person" in visit.form:
@@ -120,8 +119,7 @@ def _login_page(
     status: int = 200,
     is_password: bool = False,
 ) -> Response:
-    """The page, with a message when a form of it was refused: the one for passwords, or a demo's list of
-    people."""
+    """The login page; with a message if its password form, or a demo's list, was refused."""
     ask = visit.asked("ask")
     with desk.database.read() as connection:
         application, leads_to = _asking(desk, connection, ask)
@@ -159,7 +157,9 @@ def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response
             connection, people_lookup.whole(connection, district.number), visit.form["person"]
         )
     if person is None:
-        return _login_page(desk, visit, district, message="That person is not there any more.", status=400)
+        return _login_page(
+            desk, visit, district, message="This person is no longer in the roster.", status=400
+        )
     return open_session(desk, visit, district, person.id, person.roles[0], "demo")
 
 
@@ -184,7 +184,7 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
     strong = passwords.strong(digest) if credential.password is None else None
 
     def enter(connection: Connection) -> str:
-        # Comparing takes its time, and a sync may have changed it meanwhile.
+        # The comparison takes time, and a sync may have changed the password meanwhile.
         if not credentials.is_good(connection, district.number, credential):
             return ""
         throttle.succeed(connection, limit)
@@ -206,8 +206,10 @@ def _take_turn(desk: Desk, limit: Limit) -> bool:
 def _refuse_password(
     desk: Desk, visit: Visit, district: District, limit: Limit, *, needs_turn: bool = False
 ) -> Response:
-    """Count the failure. Where turns are taken, an account that needs none is answered like the others:
-    nobody learns which."""
+    """Count the failure.
+
+    If attempts take turns, all accounts get the same answer, so nobody learns which account needs none.
+    """
 
     def count(connection: Connection) -> bool:
         has_turn = not needs_turn or throttle.take_turn(connection, limit)
@@ -225,13 +227,15 @@ def _refuse_password(
 def open_session(
     desk: Desk, visit: Visit, district: District, user_id: str, role: str, method: str
 ) -> Response:
-    """Sign in a person for whom another service, or a demo's list, stands. Errors: SignInStopped when she is
-    gone meanwhile."""
+    """Sign in a person by another service or from a demo's list.
+
+    Errors: SignInStopped if the roster no longer has them.
+    """
 
     def enter(connection: Connection) -> str:
         if people_lookup.get(connection, people_lookup.whole(connection, district.number), user_id) is None:
             raise SignInStopped(
-                "Your account is not there any more.", f"an administrator of {district.name}", 403
+                "Your account is no longer in the roster.", f"an administrator of {district.name}", 403
             )
         return _new_session(desk, visit, connection, district, user_id, role, method)
 
@@ -248,7 +252,7 @@ def _new_session(
     method: str,
     proof: str | None = None,
 ) -> str:
-    """A new session in place of this browser's old one; returns its secret."""
+    """Open a new session that replaces this browser's old one; returns its secret."""
     logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
     seconds = desk.settings.session_seconds
     secret = logins.open_session(
@@ -267,7 +271,7 @@ def _new_session(
 
 
 def _welcome(desk: Desk, visit: Visit, district: District, secret: str) -> Response:
-    """On to where the person wanted to go."""
+    """Redirect to where the person wanted to go."""
     visit.put.append(desk.jar.put(desk.jar.session, secret, desk.settings.session_seconds))
     visit.put.append(desk.jar.put(desk.jar.district, district.id, DISTRICT_SECONDS))
     return desk.redirect(onward(visit.asked("ask"), districts.slug(district)), 303)
@@ -277,16 +281,17 @@ def _welcome(desk: Desk, visit: Visit, district: District, secret: str) -> Respo
 
 
 def badge(desk: Desk, visit: Visit) -> Response:
-    """The page that a badge's QR code opens. By itself it signs nobody in: programs that look at links open
-    it, too."""
+    """The page that a badge's QR code opens.
+
+    It signs nobody in by itself, because programs that check links open it, too.
+    """
     return _badge_page(desk, visit)
 
 
 def _badge_page(
     desk: Desk, visit: Visit, *, typed: str = "", message: str = "", status: int = 200
 ) -> Response:
-    """The page; after a code that did not work it shows what was typed: of 28 letters one is wrong, as a
-    rule."""
+    """The badge page. After a wrong code it shows what was typed: mostly one of the 28 letters is wrong."""
     with desk.database.read() as connection:
         district = desk.district_of(connection, visit, "")
     return desk.page(
@@ -307,7 +312,7 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
     limit = throttle.of_address(desk.settings, visit.address)
     code = visit.form.get("code", "")
     with desk.database.read() as connection:
-        # A good badge works on while others' attempts from the same school are held back.
+        # A valid badge works even while other attempts from the same school are held back.
         holder = credentials.badge_holder(connection, code)
         is_throttled = holder is None and throttle.is_shut(connection, limit)
         person = (
@@ -345,7 +350,7 @@ def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response
 
 
 def sign_out(desk: Desk, visit: Visit) -> Response:
-    """End our own session; applications keep theirs (there is no single logout)."""
+    """End our own session. Applications keep theirs: there is no single logout."""
     secret = visit.cookies.get(desk.jar.session, "")
     with desk.database.write() as connection:
         session = desk.session(connection, visit)
@@ -368,8 +373,8 @@ def sign_out(desk: Desk, visit: Visit) -> Response:
 
 
 def _asking(desk: Desk, connection: Connection, ask: str) -> tuple[Application | None, str]:
-    """The application that sent the visitor, and where it wants the answer: for the page's words and its
-    content policy."""
+    """The application that sent the visitor, and its return address: for the page's words and its content
+    policy."""
     given = dict(asked_before(ask))
     found = (
         applications.by_client_id(connection, given.get("client_id", ""), in_demo=desk.in_demo)

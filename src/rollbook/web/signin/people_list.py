@@ -1,5 +1,4 @@
-"""A demo's people to choose from: found by search, role and school, and shown under a heading for each
-role."""
+"""A demo's people to choose from: filtered by search, role and school, with a heading for each role."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ class Group:
 
 
 def choice(connection: Connection, access: Access, text: str, role: str, school: str) -> dict[str, object]:
-    """What the page shows: the people, how many more there are, and what was asked for."""
+    """The content of the page: the people, how many more there are, and the filters."""
     text, role = text[:100], role if role in LOGIN_ROLES else ""
     names = dict(people_lookup.schools(connection, access))
     found = {
@@ -65,7 +64,7 @@ def choice(connection: Connection, access: Access, text: str, role: str, school:
 
 
 def titles(person: Person) -> list[str]:
-    """What somebody is, in words."""
+    """What a person is, in words."""
     grade = person.record["roles"].get("student", {}).get("grade")
     return [
         f"{TITLES[role]}, grade {grade}" if role == "student" and grade else TITLES[role]
@@ -80,7 +79,10 @@ def _asked(role: str) -> tuple[str, ...]:
 def _found(
     connection: Connection, access: Access, text: str, role: str, school: str, *, is_only: bool
 ) -> list[Person]:
-    """Who matches. Somebody of two roles stands under the first, unless only the other one was asked for."""
+    """The people who match.
+
+    A person with two roles stands under the first, unless only the other one was asked for.
+    """
     matched = people_lookup.search(connection, access, text=text, role=role, school=school, limit=MATCHED_MAX)
     if is_only:
         return matched
@@ -89,8 +91,8 @@ def _found(
 
 
 def _levels_first(matched: list[Person]) -> list[Person]:
-    """The same people, with one of each level of school in front: a first-grader and a senior are shown other
-    things."""
+    """The same people, with one of each level of school in front: first-graders and seniors have different
+    sections."""
     first = {_level(person): person for person in reversed(matched)}
     front = {person.id: person for _, person in sorted(first.items())}
     return [*front.values(), *(person for person in matched if person.id not in front)]
@@ -102,7 +104,7 @@ def _level(person: Person) -> int:
 
 
 def _shared_out(matched: dict[str, list[Person]]) -> dict[str, list[Person]]:
-    """As many as the page may show, taken from all roles in turn."""
+    """As many people as the page may show, taken from all roles in turn."""
     turns = sorted(
         (place, order, role) for order, role in enumerate(matched) for place in range(len(matched[role]))
     )
@@ -111,7 +113,7 @@ def _shared_out(matched: dict[str, list[Person]]) -> dict[str, list[Person]]:
 
 
 def _tally(shown: int, found: dict[str, list[Person]], *, is_search: bool) -> str:
-    """How many are not shown, if any are not."""
+    """How many people are not shown; blank if all are."""
     total = sum(map(len, found.values()))
     if shown == total:
         return ""

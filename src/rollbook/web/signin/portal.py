@@ -1,4 +1,4 @@
-"""The portal: which applications a person may enter, and which ones a teacher has let in."""
+"""The portal: the applications that a person may enter, and those that a teacher has allowed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rollbook.web.signin import people_list
 
 
 def page(desk: Desk, visit: Visit, connection: Connection, district: District, session: Session) -> Response:
-    """The applications of the person who is signed in. Errors: SignInStopped when the roster has them no more."""
+    """The applications of the signed-in person. Errors: SignInStopped if the roster no longer has them."""
     person = people_lookup.get(connection, people_lookup.whole(connection, district.number), session.user_id)
     if person is None:
         raise SignInStopped(
-            "Your account is not there any more.", f"an administrator of {district.name}", 403
+            "Your account is no longer in the roster.", f"an administrator of {district.name}", 403
         )
     offered = [
         (one, entry.enter(connection, one, session).outcome)
@@ -39,8 +39,7 @@ def page(desk: Desk, visit: Visit, connection: Connection, district: District, s
         for one, outcome in offered
         if outcome == "allowed"
     ]
-    # What the district has for others is hidden from students and teachers, and told to those who look after
-    # it.
+    # Students and teachers do not see the district's other applications. Staff and administrators see them.
     looks_after = {"staff", "district_admin"} & set(person.roles)
     of_others = [
         (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
