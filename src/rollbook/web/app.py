@@ -55,8 +55,8 @@ _log = logging.getLogger(__name__)
 class Extension:
     """What a program above the server, such as a demo, adds to it.
 
-    `answers` sees each request first, and says whether it has answered it. `published` may stand on every page.
-    `put_back_at` says when the database was last put back, in Unix seconds (0: never).
+    `answers` sees each request first, and returns whether it has answered it. `published` may stand on every
+    page. `put_back_at` is the time of the last restore of the database, in Unix seconds (0: never).
     """
 
     routes: Sequence[BaseRoute]

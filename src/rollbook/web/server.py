@@ -110,9 +110,9 @@ def run(
 ) -> None:
     """Serve until interrupted or stopped; `when_ready` is called once requests are accepted.
 
-    `works`: a worker beside the server does the jobs of the queue.
-    `factory` names the function that makes the application of a worker process, `limits` the file in which the
-    workers count requests, where it needs a place of its own.
+    `works`: a worker beside the server does the jobs of the queue. `factory` names the function that makes
+    the application of a worker process. `limits` is the file in which the workers count requests; without
+    one, a temporary file is used.
     """
     # Otherwise SIGTERM, with which service managers stop a program, would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -192,8 +192,7 @@ def identity_tables(connection: Connection) -> None:
         """INSERT INTO application_secrets (application, hash, created)
              SELECT number, secret_hash, created FROM applications""",
         "ALTER TABLE applications DROP COLUMN secret_hash",
-        # user_id: the person's id on the wire. token_hash: the token for which the code was exchanged, if it
-        # was.
+        # user_id: the person's id on the wire. token_hash: the token for which the code was exchanged.
         """CREATE TABLE codes (
              hash {text} PRIMARY KEY, application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, role {text} NOT NULL,
@@ -234,8 +233,7 @@ def identity_tables(connection: Connection) -> None:
              application {number} NOT NULL REFERENCES applications (number),
              district {number} NOT NULL REFERENCES districts (number), user_id {text} NOT NULL, created {text} NOT NULL,
              PRIMARY KEY (application, district, user_id)){clustered}""",
-        # Keys that sign id tokens. The newest one signs; all that are not retired are published. public: a
-        # JWK.
+        # Keys that sign id tokens; the newest signs, all that are not retired are published. public: a JWK.
         """CREATE TABLE signing_keys (
              id {text} PRIMARY KEY, private_sealed {text} NOT NULL, public {text} NOT NULL, created {text} NOT NULL,
              retires {number})""",
@@ -275,15 +273,13 @@ def connections_since(connection: Connection) -> None:
 
 
 def provider_columns(connection: Connection) -> None:
-    """Which emails of its sign-in service a district accepts: also unverified ones, and only those of a
-    domain."""
+    """Which emails of its sign-in service a district accepts: unverified ones, those of one domain."""
     _run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
     _run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
 
 
 def district_rules(connection: Connection) -> None:
-    """How a district's files are read, where this differs from the defaults: a JSON object of names, each
-    true or false."""
+    """A district's own reading rules: a JSON object of names, each true or false."""
     _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
 
 
@@ -293,8 +289,7 @@ def session_proof(connection: Connection) -> None:
 
 
 def sign_in_attempts(connection: Connection) -> None:
-    """Accounts that have signed in from an address before; and the end of failures, by which they are
-    dropped."""
+    """Accounts that have signed in from an address before; the end of failures, to drop them."""
     for sql in (
         "CREATE TABLE familiar (bucket {text} PRIMARY KEY, expires {number} NOT NULL){clustered}",
         "CREATE INDEX familiar_by_end ON familiar (expires)",
@@ -310,8 +305,7 @@ def history_marks(connection: Connection) -> None:
 
 
 def scrubbed_texts(connection: Connection) -> None:
-    """Remove cells of files, and counts of people, from what applications read; remove passwords from
-    reports."""
+    """Remove cells of files and counts of people from what applications read, passwords from reports."""
     if connection.engine == "sqlite":
         # Overwrite the replaced text in the file, too.
         connection.run("PRAGMA secure_delete = ON")
@@ -357,8 +351,7 @@ def run_columns(connection: Connection) -> None:
     """
     for sql in (
         "ALTER TABLE syncs ADD COLUMN is_short {number} NOT NULL DEFAULT 0",
-        # first: Unix seconds of day 0. in_force: names between blanks. The person is NULL in a night about no
-        # person.
+        # first: Unix seconds of day 0. in_force: names between blanks. The person is NULL if there is none.
         """CREATE TABLE demo_nights (
              district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, students {number} NOT NULL,
              seed {number} NOT NULL, first {number} NOT NULL, day {number} NOT NULL, date {text} NOT NULL,
@@ -370,10 +363,7 @@ def run_columns(connection: Connection) -> None:
 
 
 def events_of_versions(connection: Connection) -> None:
-    """An event in the form of a later API version, where it differs from the first one's.
-
-    A blank body: that version has no such event.
-    """
+    """Events in the form of a later API version, where that differs; blank: it has no such event."""
     _run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
 
 

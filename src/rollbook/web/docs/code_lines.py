@@ -1,4 +1,4 @@
-"""Code as the pages show it: numbered lines with four kinds of words, without a style in the page."""
+"""Code as the pages show it: numbered lines with four kinds of words, without inline styles."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ _OF_SUFFIX = {".py": "python", ".mjs": "javascript", ".js": "javascript", ".json
 
 
 def language_of(code: str, named: str = "") -> str:
-    """The language of a fenced block: the one it names, else the shell's where it begins with a command, and
-    none for output."""
+    """The language of a fenced block: the named one, else shell if it begins with a command, else none
+    (output)."""
     if named:
         return named
     words = next(iter(code.splitlines()), "").split()

@@ -1,5 +1,7 @@
-"""The documentation at `/docs`: its pages, their pictures, and the search. All of it comes from this machine
-and works without a script."""
+"""The documentation at `/docs`: pages, pictures and search.
+
+All of it comes from this machine and works without a script.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _GZIP_LEVEL = 2
 
 
 def routes(templates: Environment, folder: Path | None = None) -> list[BaseRoute]:
-    """The routes `/docs`, `/docs/search` and `/docs/...`. The pages are made when the first one is asked for."""
+    """The routes `/docs`, `/docs/search` and `/docs/...`. The pages are made at the first request."""
     site = _Site(templates, folder or doc_sources.root())
     return [
         Route(ADDRESS, site.contents),
@@ -66,7 +68,7 @@ class _Site:
         return response
 
     def _made(self) -> Library:
-        """The library; requests that come while it is made wait for the one that makes it."""
+        """The library. Requests that arrive while it is being made wait for it."""
         with self._making:
             if self._library is None:
                 self._library = Library(self._folder)

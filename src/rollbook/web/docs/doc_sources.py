@@ -1,7 +1,7 @@
-"""Where the documentation is, and in which order its pages stand.
+"""Where the documentation is, and the order of its pages.
 
-The pages are the Markdown files of `docs/`, and the programs of `examples/`. The list in a folder's README.md
-gives the order; its headings part the list into chapters.
+The pages are the Markdown files of `docs/` and the programs of `examples/`. The list in a folder's README.md
+gives the order; its headings divide the list into chapters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TITLE = re.compile(r"^# +(.+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page in a list: its file, from the root of the documentation; its title; what it is about."""
+    """One page in a list: its file relative to the documentation's root, its title, and its summary."""
 
     path: str
     title: str
@@ -47,16 +47,18 @@ class Chapter:
 
 
 def root() -> Path:
-    """The folder that holds `docs/` and `examples/`: inside the package where one was installed with them,
-    else the checkout that the package lies in."""
+    """The folder of `docs/` and `examples/`: inside an installed package that contains them, else the
+    package's checkout."""
     package = Path(rollbook.__file__).parent
     packaged = package / "documentation"
     return packaged if packaged.is_dir() else package.parents[1]
 
 
 def files(folder: Path) -> tuple[str, ...]:
-    """All files that pages are made of or show, as paths from the root. Links that leave the folder do not
-    count."""
+    """All files that pages are made of or show, relative to the root.
+
+    Links that leave the folder are ignored.
+    """
     found = chain((folder / "docs").rglob("*"), (folder / "examples").rglob("*"))
     return tuple(
         sorted(
@@ -76,7 +78,7 @@ def is_program(path: str) -> bool:
 
 
 def address_of(path: str) -> str:
-    """The address of a file: without `.md`, and a README is its folder's page."""
+    """The address of a file: without `.md`; a README is the page of its folder."""
     below = path.removeprefix("docs/")
     if is_page(below):
         folder, name = posixpath.split(below.removesuffix(".md"))
@@ -85,7 +87,7 @@ def address_of(path: str) -> str:
 
 
 def chapters(folder: Path, known: Iterable[str]) -> tuple[Chapter, ...]:
-    """All pages in their order. A page that no list names stands at the end of its folder's."""
+    """All pages in order. A page that no list names stands at the end of its folder's chapter."""
     pages = [path for path in known if is_page(path)]
     return (
         *_chapters(folder, "docs/guide", "Guides", pages),
@@ -98,7 +100,7 @@ def chapters(folder: Path, known: Iterable[str]) -> tuple[Chapter, ...]:
 def _chapters(folder: Path, place: str, title: str, pages: list[str]) -> Iterator[Chapter]:
     here = [path for path in pages if posixpath.dirname(path) == place]
     readme = posixpath.join(place, "README.md")
-    # The guides' list is the contents page itself; the programs' is worth reading.
+    # The list of guides is the contents page itself; the list of programs is worth reading.
     own = [Entry(readme, _title_of(folder / readme))] if place == "examples" and readme in here else []
     listed: dict[str, list[Entry]] = {title: own}
     seen = set()
@@ -120,6 +122,6 @@ def _title_of(path: Path) -> str:
 
 
 def _plain(markdown: str) -> str:
-    """A summary without marks, with a capital at its beginning."""
+    """A summary without Markdown marks, beginning with a capital."""
     text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown).replace("`", "").strip(" |")
     return text[:1].upper() + text[1:]

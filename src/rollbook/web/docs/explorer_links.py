@@ -1,4 +1,4 @@
-"""Where a path, a field or a line for the terminal is tried in the Explorer."""
+"""Links to the Explorer for a path, a field, or a command line in the documentation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OPERATIONS = {
 
 
 def of_call(text: str) -> str | None:
-    """The address for a call as a text names it, such as `GET /v3.0/users?role=teacher`; None if the API has no such
+    """The address for a call in a text, such as `GET /v3.0/users?role=teacher`; None if the API has no such
     path."""
     call = _CALL.fullmatch(text)
     if call is None:
@@ -46,7 +46,7 @@ def of_call(text: str) -> str | None:
 
 
 def of_code(code: str) -> list[tuple[str, str]]:
-    """The calls of a block of code that only read: (path, address), each once."""
+    """The read-only calls in a block of code, as (path, address), each once."""
     if re.search(r"-X *(POST|DELETE|PATCH|PUT)", code):
         return []
     calls = ((path, of_call(path)) for path in _ON_A_LINE.findall(code))
@@ -54,7 +54,7 @@ def of_code(code: str) -> list[tuple[str, str]]:
 
 
 def of_shape(shape: str) -> str | None:
-    """The fields of this shape, on the page of the record that has it; None for a shape that is in no record."""
+    """The Explorer's page with the fields of a shape; None if no record has the shape."""
     kind = _KIND_OF_SHAPE.get(shape)
     if kind is None:
         return None
@@ -63,7 +63,7 @@ def of_shape(shape: str) -> str | None:
 
 
 def _kinds_of_shapes() -> dict[str, str]:
-    """Of each shape: the first kind whose records have it, at any depth."""
+    """For each shape, the first kind whose records contain it, at any depth."""
     found: dict[str, str] = {}
     for kind in KINDS:
         waiting = [kind.shape]

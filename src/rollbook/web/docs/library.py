@@ -1,5 +1,5 @@
-"""The documentation as it is served: every page made once, from its first use on, with its neighbours and a
-search over all."""
+"""The documentation as it is served: all pages, made once at first use, with their neighbours and a
+search."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rollbook.web.docs.record_drawing import figure
 from rollbook.web.docs.search_index import Findable, SearchIndex
 
 NEAREST_MAX = 5
-# The address under which the guides name a server that runs on the reader's own machine: here it is this one.
+# The guides use this address for a server on the reader's machine; here it becomes this server's own.
 LOCAL = "http://127.0.0.1:8400"
 
 
 @dataclass(frozen=True, slots=True)
 class DocPage:
-    """One page. `above` names the chapter or the page that it belongs to."""
+    """One page. `above` names its chapter or parent page."""
 
     entry: Entry
     above: Entry | None
@@ -64,7 +64,7 @@ class Library:
         return self._index
 
     def nearest(self, address: str) -> list[Entry]:
-        """The pages that an address that is not there may have meant."""
+        """The pages that a wrong address may have meant."""
         wanted = posixpath.normpath(address.lower()).removeprefix(ADDRESS).strip("/").removesuffix(".md")
         entries = {page.entry.address: page.entry for page in self.pages.values()}
         names = {known.removeprefix(f"{ADDRESS}/"): known for known in entries}
@@ -85,7 +85,7 @@ class Library:
             yield path, render(text, partial(self._address, path), partial(_drawing, path))
 
     def _summed_up(self, chapter: Chapter) -> Chapter:
-        """The chapter, with what each page says first where its list says nothing about it."""
+        """The chapter. Where its list has no summary for a page, the page's first sentence is used."""
         entries = (
             entry if entry.summary else replace(entry, summary=_first_sentence(self._made[entry.path].lead))
             for entry in chapter.entries
@@ -93,8 +93,8 @@ class Library:
         return replace(chapter, entries=tuple(entries))
 
     def _address(self, path: str, link: str) -> str | None:
-        """Where a link of a file leads: another page, a heading, an image, another site; None for a file that
-        is not served."""
+        """The target of a file's link: another page, a heading, an image, another site; None if the file is
+        not served."""
         if link.startswith(LOCAL):
             return link.removeprefix(LOCAL) or "/"
         if link.startswith(("http://", "https://", "mailto:")):
@@ -139,12 +139,12 @@ class Library:
 
 
 def _drawing(path: str, source: str) -> str | None:
-    """The drawing of the records in place of the picture that stands for it in the file."""
+    """The drawing of the records, if the picture in the file stands for it."""
     return figure() if path.startswith("docs/reference/") and source == DRAWING else None
 
 
 def _program(folder: Path, path: str, about: Rendered | None) -> DocPage:
-    """The page of a program: its text, with lines numbered."""
+    """The page of a program: its text with numbered lines."""
     data = (folder / path).read_bytes()[: doc_sources.PROGRAM_BYTES_MAX]
     text = data.decode("utf-8", "replace")
     html = code_block(text, language_of_file(path), f"Program {escape(posixpath.basename(path))}")

@@ -1,5 +1,8 @@
-"""Markdown made into the middle of a page: headings with anchors, tables and code as the sheet draws them,
-links to other pages and to the Explorer. Raw HTML of a file is not passed on."""
+"""Turn Markdown into the middle of a page: headings with anchors, tables, code, and links to other pages and
+the Explorer.
+
+Raw HTML in a file is not passed on.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,7 @@ class Heading:
 
 @dataclass(slots=True)
 class Section:
-    """A part of a page that a search may find: below a heading, or a row of a table whose first cell is a
-    name."""
+    """A part of a page that a search can find: below a heading, or a table row whose first cell is a name."""
 
     heading: str
     anchor: str
@@ -41,8 +43,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A page: its title, the HTML below the title, its headings, and its sections; `is_broad` says that it needs the
-    whole width, and `lead` what it is about."""
+    """A page: its title, the HTML below it, its headings and its sections.
+
+    `is_broad`: it needs the whole width. `lead`: the sentence that says what it is about.
+    """
 
     title: str
     html: str
@@ -54,8 +58,11 @@ class Rendered:
 
 @dataclass(slots=True)
 class _Page:
-    """What is known while a page is made. `address_of` gives the address of a link, or None for a file that
-    has no page; `figure` gives the drawing that stands for an image, or None."""
+    """The state while a page is made.
+
+    `address_of` gives the address of a link, or None if the file has no page. `figure` gives the drawing for
+    an image, or None.
+    """
 
     address_of: Callable[[str], str | None]
     figure: Callable[[str], str | None]
@@ -70,19 +77,19 @@ class _Page:
     lead: str = ""
 
     def anchor(self, text: str) -> str:
-        """The anchor that other pages use for a heading, unique on the page."""
+        """A heading's anchor for links from other pages, unique on the page."""
         name = re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-") or "part"
         self.used[name] += 1
         return name if self.used[name] == 1 else f"{name}-{self.used[name] - 1}"
 
     def row_anchor(self, heading: str, name: str) -> str:
-        """The anchor of a row of a table; with a dot, which no heading's anchor has."""
+        """The anchor of a table row. It contains a dot, which no heading's anchor does."""
         wanted = ".".join((heading, re.sub(r"[^\w-]", "", name.lower())))
         self.used[wanted] += 1
         return wanted if self.used[wanted] == 1 else f"{wanted}.{self.used[wanted]}"
 
     def label(self, what: str) -> str:
-        """The name of a table or of code for people who do not see it, unique on the page."""
+        """The name of a table or code block for screen readers, unique on the page."""
         about = self.headings[-1].text if self.headings else "Beginning"
         self.labels[what + about] += 1
         number = self.labels[what + about]
@@ -109,7 +116,7 @@ def render(
 
 
 def _prepare(tokens: list[Token], page: _Page) -> None:
-    """Find headings, lead and sections, and mark the tokens for what the renderer makes of them."""
+    """Find headings, lead and sections, and mark the tokens for the renderer."""
     tokens[:] = [token for token in tokens if token.type != "html_block"]
     if (start := _lead_at(tokens)) is not None:
         tokens[start].attrSet("class", "lead")
@@ -143,7 +150,7 @@ def _prepare(tokens: list[Token], page: _Page) -> None:
 
 
 def _lead_at(tokens: Sequence[Token]) -> int | None:
-    """Where the sentence stands that says what the page is about: first, or behind a note."""
+    """Where the lead stands, the sentence about the page: first, or after a note."""
     start = 0
     if tokens and tokens[0].type == "blockquote_open":
         start = next(at for at, token in enumerate(tokens) if token.type == "blockquote_close") + 1
@@ -155,7 +162,7 @@ def _lead_at(tokens: Sequence[Token]) -> int | None:
 
 
 def _prepare_row(tokens: Sequence[Token], cell: int, heading: Heading | None, page: _Page) -> None:
-    """Give a row whose first cell is a name an anchor and a section of its own."""
+    """Give a row whose first cell is a name its own anchor and section."""
     children = tokens[cell + 1].children or []
     named = next((child for child in children if child.type == "code_inline"), None)
     is_name = named is not None and len(_text(tokens[cell + 1])) == len(named.content)
@@ -169,7 +176,7 @@ def _prepare_row(tokens: Sequence[Token], cell: int, heading: Heading | None, pa
 
 
 def _text(token: Token) -> str:
-    """What a token says, without marks."""
+    """The text of a token, without marks."""
     return "".join(
         " " if child.type in ("softbreak", "hardbreak") else child.content
         for child in token.children or ()
@@ -177,7 +184,7 @@ def _text(token: Token) -> str:
     )
 
 
-# What stands at the beginning or the end of an element, whatever is in it.
+# The text before and after an element, whatever it contains.
 _FIXED = {
     "blockquote_open": '<div class="notice" role="note">\n',
     "blockquote_close": "</div>\n",
@@ -220,7 +227,7 @@ def _th_close(tokens: Sequence[Token], at: int, page: _Page) -> str:
 
 
 def _td_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
-    """The first cell of a row names it. The name of a field leads to the Explorer."""
+    """The first cell of a row is its header. A field's name links to the Explorer."""
     if tokens[at - 1].type != "tr_open" or not tokens[at + 1].content:
         return "<td>"
     meta = tokens[at].meta
@@ -299,7 +306,7 @@ _RULES: dict[str, Callable[[Sequence[Token], int, _Page], str]] = {
 
 
 def code_block(code: str, language: str, label: str) -> str:
-    """Code in a frame, with line numbers where there are several lines of a language."""
+    """Code in a frame, with line numbers if it has several lines of a known language."""
     plain = "" if language and code.count("\n") > 2 else " plain"
     kind = "panel" if language and language != "text" else "panel output"
     return (
@@ -317,7 +324,7 @@ def _tries(code: str) -> str:
 
 
 def _explorer_of_row(meta: dict[str, Any], cell: Token) -> str:
-    """Where a field's row leads: to the fields of its shape on the Explorer's page of the record."""
+    """The link of a field's row: to the fields of its shape, on the Explorer's page of the record."""
     if meta.get("shape") not in SHAPES or any(child.type == "link_open" for child in cell.children or ()):
         return ""
     return explorer_links.of_shape(meta["shape"]) or ""
@@ -329,7 +336,7 @@ def _columns(tokens: Sequence[Token], at: int) -> int:
 
 
 def _reader() -> MarkdownIt:
-    """The library's parser, with our way to draw what the sheet draws in a way of its own."""
+    """The library's parser, with our own rendering of the parts that the sheet styles."""
     reader = MarkdownIt("commonmark").enable("table")
 
     def of_page(draw: Callable[[Sequence[Token], int, _Page], str]) -> Callable[..., str]:

@@ -1,8 +1,8 @@
-"""The data model as a drawing: each kind of record with the fields that name other records, made from the
+"""The data model as a drawing: each kind of record, with the fields that link to other records, from the
 contract.
 
-Only the places of the boxes are chosen here. The boxes lead to the reference of their records. The drawing
-is coloured by the sheet of the page; a file of its own brings its colours along.
+Only the places of the boxes are chosen here. Each box leads to the reference of its record. The page's sheet
+colours the drawing; the drawing as a file has its own colours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TITLE = "Each kind of record, and the fields that hold ids of other records"
 
 _WIDTH, _HEIGHT = 1000, 636
 _HEAD, _LINE, _ROW, _PAD = 32, 17, 24, 14
-# Where the box of each kind stands: left, top, width. All but events lie in their district's frame.
+# The place of each kind's box: left, top, width. All except events are in the district's frame.
 PLACES = {
     "schools": (44, 84, 300),
     "users": (44, 250, 300),
@@ -45,7 +45,7 @@ text{font:13px sans-serif;fill:var(--ink)}.field{font:12px monospace}.help,.wher
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One kind's box: its corner and size, the lines of its help, and its fields that link."""
+    """One kind's box: its corner and size, its help text, and its linking fields."""
 
     kind: str
     left: int
@@ -72,7 +72,7 @@ class Box:
 
 
 def figure() -> str:
-    """The drawing as a page holds it; it is wider than a phone, and scrolls by itself there."""
+    """The drawing for a page. It is wider than a phone, and scrolls there by itself."""
     return (
         '<figure class="chart model"><div class="wideplot" tabindex="0" role="region" '
         f'aria-label="Drawing of the records">{drawing()}</div></figure>'
@@ -80,7 +80,7 @@ def figure() -> str:
 
 
 def picture() -> str:
-    """The drawing as a file, which brings its colours."""
+    """The drawing as a file, with its own colours."""
     return drawing(_OWN_COLOURS) + "\n"
 
 
@@ -134,7 +134,7 @@ def _drawn(box: Box) -> Iterator[str]:
 
 
 def _edges(boxes: dict[str, Box]) -> Iterator[str]:
-    """A line from each field to the kind it names. Lines to one box share the upright part of their way."""
+    """A line from each field to the kind that it names. Lines to one box share their vertical part."""
     for box in boxes.values():
         for link in box.links:
             yield _line(box, box.row(link), boxes[link.target], link.field)
@@ -169,7 +169,7 @@ def _line(box: Box, y: int, target: Box, field: str) -> str:
 
 
 def _alone(boxes: dict[str, Box]) -> Iterator[str]:
-    """Broken lines for what a path alone finds."""
+    """Broken lines for links that only a path has."""
     for first, second in by_path_alone():
         one, other = sorted((boxes[first], boxes[second]), key=lambda box: (box.left, box.top))
         if one.left == other.left:

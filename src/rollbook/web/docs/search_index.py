@@ -1,7 +1,7 @@
-"""Search over the documentation: an index in memory, made once from the pages' sections.
+"""Search in the documentation: an index in memory, made once from the pages' sections.
 
-A hit is a section or a row of a table. Words are compared without letter case and plural; a word of three
-letters or more also finds words that begin with it.
+A hit is a section or a table row. Words are compared in one letter case and without plural endings. A word of
+three letters or more also finds longer words.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HITS_OF_PAGE_MAX = 4
 EXCERPT_LENGTH = 220
 
 _WORD = re.compile(r"\w+")
-# How much a word counts by where it stands.
+# The weight of a word, by the place where it stands.
 _IN_TITLE, _IN_HEADING, _IN_TEXT = 3.0, 5.0, 1.0
 _PREFIX_LENGTH_MIN = 3
 _PREFIX_SHARE = 0.4
@@ -30,7 +30,7 @@ _MENDED_LIKENESS_MIN = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Findable:
-    """What a search may find: a place of a page, and its words."""
+    """A place of a page that a search can find, with its words."""
 
     address: str
     title: str
@@ -40,7 +40,7 @@ class Findable:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place that was found. `excerpt` is (text, whether it is one of the words looked for)."""
+    """A found place. `excerpt` has pairs of text and whether it is one of the words searched for."""
 
     address: str
     title: str
@@ -49,7 +49,7 @@ class Hit:
 
 
 class SearchIndex:
-    """All places with the words in them."""
+    """All places, with their words."""
 
     def __init__(self, places: Iterable[Findable]) -> None:
         self._places = tuple(places)
@@ -60,7 +60,7 @@ class SearchIndex:
         self._words = sorted(self._weights)
 
     def find(self, query: str) -> list[Hit]:
-        """The best places for a query, the best first."""
+        """The places for a query, best first."""
         wanted = list(dict.fromkeys(_words(query[:QUERY_LENGTH_MAX])))[:WORDS_MAX]
         scores: dict[int, float] = defaultdict(float)
         met: Counter[int] = Counter()
@@ -68,13 +68,12 @@ class SearchIndex:
             for number, score in self._scores(word).items():
                 scores[number] += score
                 met[number] += 1
-        # A place with all the words goes before one that has a single word often.
+        # A place with all the words goes before a place that has one word often.
         ranked = sorted(scores, key=lambda number: (-scores[number] * met[number] ** 2, number))
         return [_hit(self._places[number], wanted) for number in self._spread(ranked)]
 
     def mended(self, query: str) -> str | None:
-        """The query with each word that stands nowhere replaced by the one most like it; None if no word is
-        like it."""
+        """The query, with each unknown word replaced by the most similar known one; None if there is none."""
         words = [_singular(word) for word in _WORD.findall(query[:QUERY_LENGTH_MAX].lower())[:WORDS_MAX]]
         known = [word if self._scores(word) else self._nearest(word) for word in words]
         return " ".join(word for word in known if word) if words and all(known) and known != words else None
@@ -83,7 +82,7 @@ class SearchIndex:
         return next(iter(difflib.get_close_matches(word, self._words, 1, _MENDED_LIKENESS_MIN)), "")
 
     def _scores(self, word: str) -> dict[int, float]:
-        """What the word adds to each place: more where it is rare, and less where it only begins a word."""
+        """What a word adds to each place: more if it is rare, less if it is only the beginning of a word."""
         found: dict[int, float] = {}
         for known in self._beginning_with(word):
             share = 1.0 if known == word else _PREFIX_SHARE
@@ -99,7 +98,7 @@ class SearchIndex:
             yield known
 
     def _spread(self, ranked: Iterable[int]) -> Iterator[int]:
-        """The first places, but only a few of one page."""
+        """The first places, but only a few of each page."""
         of_page: Counter[str] = Counter()
         shown = 0
         for number in ranked:
@@ -113,8 +112,10 @@ class SearchIndex:
 
 
 def _weighed(place: Findable) -> dict[str, float]:
-    """Each word of a place with its weight; a word that comes often counts little more than one that comes
-    twice, and a long text has no advantage."""
+    """Each word of a place with its weight.
+
+    Repeated words count little more, and a long text has no advantage.
+    """
     found: dict[str, float] = defaultdict(float)
     words = _words(place.text)
     length = 1 + len(words) / 200
@@ -127,7 +128,7 @@ def _weighed(place: Findable) -> dict[str, float]:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text as they are compared: `sis_ids` is itself, and `sis` and `id`."""
+    """The words of a text, in the form in which they are compared: `sis_ids` gives itself, `sis` and `id`."""
     found = []
     for word in _WORD.findall(text.lower()):
         parts = [part for part in word.split("_") if part] if "_" in word else []
@@ -146,7 +147,7 @@ def _hit(place: Findable, wanted: list[str]) -> Hit:
 
 
 def _excerpt(text: str, wanted: list[str]) -> Iterator[tuple[str, bool]]:
-    """The part of a text that holds the most of the words, with them marked."""
+    """The part of a text with the most of the words, which are marked."""
     text = " ".join(text.split())
     marks = [match.span() for match in _WORD.finditer(text) if _is_wanted(match[0], wanted)]
     begin = _best_begin(text, marks)
@@ -163,7 +164,7 @@ def _excerpt(text: str, wanted: list[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _best_begin(text: str, marks: list[tuple[int, int]]) -> int:
-    """Where the part with the most marks begins: at a word, a little before the first of them."""
+    """Where the part with the most marks begins: at a word, a little before the first mark."""
     begins = [max(0, text.rfind(" ", 0, max(0, first - 40)) + 1) for first, _ in marks] or [0]
     return max(begins, key=lambda begin: sum(begin <= first < begin + EXCERPT_LENGTH for first, _ in marks))
 

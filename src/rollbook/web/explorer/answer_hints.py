@@ -1,4 +1,4 @@
-"""What to say beside an answer, as rows: a condition and a sentence. The answer itself stays the API's own."""
+"""Sentences beside an answer, as rows of a condition and a sentence. The answer itself stays unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_STATUS = {
 
 
 def hints(operation: Operation, asked: Asked, answered: Answered) -> list[str]:
-    """The sentences that fit a request and its answer."""
+    """The sentences that apply to a request and its answer."""
     return [*_unknown(operation, asked), *_refused(operation, answered)]
 
 

@@ -1,4 +1,4 @@
-"""An answer as a person reads it: lines of JSON in which ids and links lead on, a table, and its headers."""
+"""An answer for people: JSON with links on its ids and addresses, a table, and the headers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CELL_MAX = 120
 _ID = re.compile(r"[0-9a-f]{24}")
 _STEPS = {"next": "next page", "prev": "previous page"}
 
-# Adds to an address of the Explorer what keeps the same token chosen.
+# Adds to an Explorer address the parameter that keeps the chosen token.
 Kept = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of the table: its text, and where it leads (blank: nowhere)."""
+    """A cell of the table: its text and its link (blank: none)."""
 
     text: str
     leads_to: str = ""
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The records of an answer as rows; of a single record its fields."""
+    """The records of an answer as rows; for a single record its fields."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that a page shows of an answer."""
+    """All parts of an answer that a page shows."""
 
     lines: tuple[str, ...]
     left_out: int
@@ -53,7 +53,7 @@ class View:
 
 
 def view(answered: Answered, operation: Operation, catalog: Catalog, names: Names, kept: Kept) -> View:
-    """The answer to an operation; one that is no JSON is shown as it came."""
+    """The view of an operation's answer. An answer that is not JSON is shown unchanged."""
     try:
         body = orjson.loads(answered.body)
     except orjson.JSONDecodeError:
@@ -94,7 +94,7 @@ def _steps(body: Any, catalog: Catalog, kept: Kept) -> list[tuple[str, str]]:
 
 @dataclass(slots=True)
 class _Printer:
-    """Prints a value as JSON; `kind` is the kind of the record that the value stands in."""
+    """Prints a value as JSON. `kind` is the kind of the record around the value."""
 
     catalog: Catalog
     names: Names
@@ -102,7 +102,7 @@ class _Printer:
     lines: list[str] = field(default_factory=lambda: [""])
 
     def value(self, value: Any, key: str, kind: str, depth: int) -> str:
-        """Print a value, and return what its id means."""
+        """Print a value, and return the name of the record that its id means."""
         if isinstance(value, dict) and value:
             self._inside(value, list(value.items()), "{}", kind, depth)
             return ""
@@ -139,7 +139,7 @@ class _Printer:
         return hint
 
     def _meaning(self, value: str, key: str, kind: str) -> tuple[str, str]:
-        """Where a text leads, and what to say beside it."""
+        """The link of a text, and the words beside it."""
         if key in ("uri", "canonical"):
             return self.catalog.place(value), ""
         if not _ID.fullmatch(value):
@@ -157,7 +157,7 @@ class _Printer:
 
 
 def _kind_below(value: Any, name: str, kind: str) -> str:
-    """The kind of the record that stands under a key."""
+    """The kind of the record under a key."""
     if name == "data" and isinstance(value, dict) and "." in str(value.get("type", "")):
         return str(value["type"]).partition(".")[0]
     if name == "district_contact":
@@ -168,7 +168,7 @@ def _kind_below(value: Any, name: str, kind: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as JSON, apart from what stands around it where it is written from right to left."""
+    """A text as JSON, isolated from the text around it if it is written from right to left."""
     quoted = html.escape(json.dumps(text, ensure_ascii=False))
     return quoted if text.isascii() else f'"<bdi>{quoted[6:-6]}</bdi>"'
 
@@ -197,7 +197,7 @@ def _table(records: list[Any], operation: Operation, catalog: Catalog, kept: Kep
 
 
 def _flat(record: Any, before: str = "") -> list[tuple[str, Any]]:
-    """The fields of a record with those inside of others, named with dots."""
+    """The fields of a record, also those inside other fields, with dots in their names."""
     found: list[tuple[str, Any]] = []
     for name, value in record.items():
         if isinstance(value, dict) and value:

@@ -1,5 +1,4 @@
-"""A request of the Explorer, made of this server by its own front door: the same routes, limits and log as for
-any client."""
+"""The Explorer's requests to this server, with the same routes, limits and log as for any client."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: everything that a client sends, and everything that a code sample has to say."""
+    """A request: all that a client sends, and all that a code sample needs."""
 
     method: str
     path: str
@@ -59,12 +58,12 @@ class Answered:
 
 
 def encoded(pairs: Pairs) -> str:
-    """Pairs as a query or a form. A comma stays: lists of values are easier to read with it."""
+    """Pairs as a query or a form. Commas stay unescaped, because lists are easier to read with them."""
     return urlencode(pairs, safe=",", quote_via=quote)
 
 
 async def ask(server: Server, asked: Asked, visitor: Scope) -> Answered:
-    """Send a request to the server, as from the visitor whose own request has that scope."""
+    """Send a request to this server, on behalf of the visitor whose own request has this scope."""
     sent: list[Message] = []
     body = [{"type": "http.request", "body": asked.body.encode(), "more_body": False}]
 
@@ -77,7 +76,7 @@ async def ask(server: Server, asked: Asked, visitor: Scope) -> Answered:
     begun = time.perf_counter()
     await server(_scope(asked, visitor), receive, send)
     milliseconds = (time.perf_counter() - begun) * 1000
-    if not sent:  # a demo may be told to leave a request without an answer
+    if not sent:  # with a fault on, a demo may leave a request without an answer
         return Answered(504, (), b"", milliseconds)
     headers = tuple(
         (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in sent[0]["headers"]
@@ -88,7 +87,8 @@ async def ask(server: Server, asked: Asked, visitor: Scope) -> Answered:
 
 
 def _scope(asked: Asked, visitor: Scope) -> Scope:
-    """The request as the server's own connection would describe it. It takes no gzip: the answer is shown as text."""
+    """The request as the server's own connection would describe it, without gzip: the answer is shown as
+    text."""
     host = [(name, value) for name, value in visitor["headers"] if name == b"host"]
     headers = [
         *host,

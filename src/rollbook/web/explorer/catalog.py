@@ -27,7 +27,7 @@ _SECTION = {"Events": "Events", **{tag: tag for tag, _ in TAGS}}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter; `place` is path, query or form, and `values` are those it takes (none: any text)."""
+    """One parameter. `place` is path, query or form; `values` are its allowed values (empty: any text)."""
 
     name: str
     place: str
@@ -40,9 +40,9 @@ class Parameter:
 class Operation:
     """One operation as a page.
 
-    `slug` is its address below `/explorer`, `takes` its credential ("bearer", "client" or blank), `kind` what it
-    answers with, `owner` the kind of the record in its path, and `owner_roles` the roles whose people have such an
-    answer.
+    `slug` is its address below `/explorer`. `takes` is its credential ("bearer", "client" or blank). `kind`
+    is the kind of its answer, `owner` the kind of the record in its path. `owner_roles` are the roles whose
+    people have an answer there.
     """
 
     slug: str
@@ -67,7 +67,7 @@ class Operation:
 
     @property
     def short(self) -> str:
-        """What the sidebar calls it where its group needs no words."""
+        """Its short name in the sidebar."""
         return self.path if self.method == "GET" else f"{self.method} {self.path}"
 
     @property
@@ -100,7 +100,7 @@ class Catalog:
             yield found[0].section, group, found
 
     def shows(self, kind: str, id_: str) -> str:
-        """The address of the page that shows a record; blank for what has none."""
+        """The address of the page that shows a record; blank if there is none."""
         operation = self.by_slug.get(f"/{kind}/{{{ID}}}")
         return f"{operation.address}?{urlencode({ID: id_})}" if operation else ""
 
@@ -183,7 +183,8 @@ def _schema_of(response: Any) -> str:
 
 
 def _record_of(answer: str) -> str:
-    """The shape of the record in an answer: `User` in `UsersResponse` and `UserResponse`; else the answer's own."""
+    """The shape of the record in an answer: `User` for `UsersResponse` and `UserResponse`; else the answer's
+    own."""
     for kind in openapi.SERVED:
         if answer in (f"{kind.shape}Response", f"{kind.shape}sResponse"):
             return kind.shape
@@ -212,7 +213,7 @@ def _parameters(document: Any, described: Any) -> Iterator[Parameter]:
 
 
 def _owner_roles(row: Endpoint) -> tuple[str, ...]:
-    """The roles of people for whom the walk of a path begins; all of them where it does not begin with a role."""
+    """The roles of people from whom a path can begin; all roles if it does not depend on one."""
     if row.source != "users":
         return ()
     begins = [route.hops[0] for route in row.routes]

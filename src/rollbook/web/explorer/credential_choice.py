@@ -1,7 +1,7 @@
-"""With which credential a page asks: a published one chosen by name, a person of a demo, or one that was pasted.
+"""The credential of a page's request: a published one by name, a person of a demo, or a pasted one.
 
-A pasted token comes in the body of a POST and is used for that one request: it is not kept, not logged and not
-shown again. One that is not published opens real data, so nothing is sent until the person has said so.
+A pasted token comes in the body of a POST and is used for that one request. It is not stored, not logged and
+not shown again. An unpublished one opens real data, so it is sent only after the person has confirmed it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ YES = "yes"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential: what is sent, and the name under which an address chooses it (blank: it was pasted).
+    """A credential: the value to send, and the name by which an address chooses it (blank: it was pasted).
 
-    `is_public`: everybody may read it. `is_kept_back`: it opens real data, and the person has not said yes yet.
-    `trouble` says why there is none.
+    `is_public`: everyone may read it. `is_kept_back`: it opens real data, and the person has not confirmed
+    yet. `trouble` says why there is none.
     """
 
     authorization: str = ""
@@ -38,7 +38,7 @@ class Credential:
 
 
 def choose(operation: Operation, name: str, form: Mapping[str, str], offer: Offer | None) -> Credential:
-    """The credential for an operation: `name` from the address, `form` what was sent beside it."""
+    """The credential for an operation, from the `name` in the address and the `form` that was sent."""
     if not operation.takes:
         return Credential(is_needed=False)
     if operation.takes == "client":
@@ -56,7 +56,7 @@ def choose(operation: Operation, name: str, form: Mapping[str, str], offer: Offe
 
 
 def preferred(operation: Operation, offer: Offer) -> PublishedToken:
-    """The token with which a page opens: a person's where the path needs one, else the whole district's."""
+    """The token with which a page opens: a person's if the path needs one, else the district's."""
     wants_person = operation.group == "Identity"
     by_role = [token for token in offer.tokens if token.is_user_token == wants_person]
     teacher = [token for token in by_role if token.name == "teacher"]

@@ -1,7 +1,7 @@
-"""The pages of the Explorer: each operation, answered as it is opened; each kind of record; a sign-in, step by step.
+"""The pages of the Explorer: each operation with its answer, each kind of record, and a sign-in step by step.
 
-A page is made on the server alike for a browser with and without JavaScript. The answer comes from this server's own
-API, by its front door (`asking`), with the credential of the page (`credential_choice`).
+The server makes the same page for browsers with and without JavaScript. The answer comes from this server's
+own API (`asking`), with the credential of the page (`credential_choice`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rollbook.web.explorer.signing_in import sign_in
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import limited_body
 
-# What a page reads itself, beside the parameters of the API.
+# What a page itself reads, besides the parameters of the API.
 _OWN = ("as", VERSION, "other_id", "token", "real", "basic_id", "basic_secret")
 _OPENS_ON = "/users"
 _CODE = re.compile(r"`([^`]+)`")
@@ -52,7 +52,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What came of a request: the answer and how it is shown."""
+    """The result of a request: the answer, and how it is shown."""
 
     asked: Asked
     answered: Answered
@@ -62,7 +62,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Explorer:
-    """What the pages need: the server itself, reads that count against no limit, and what a demo publishes."""
+    """What the pages need: the server, reads that count against no limit, and the credentials of a demo."""
 
     server: Server
     templates: Environment
@@ -82,7 +82,7 @@ class Explorer:
         ]
 
     async def operation(self, request: Request) -> Response:
-        """An operation with its answer. Without a parameter it opens with an example."""
+        """An operation with its answer. Without parameters, it opens with an example."""
         given = [*request.query_params.multi_items(), *await _form(request)]
         own = {name: value for name, value in given if name in _OWN}
         version, trouble = version_of(own.get(VERSION, ""))
@@ -143,7 +143,7 @@ class Explorer:
         return Shown(asked, answered, view, answer_hints.hints(operation, asked, answered))
 
     async def record(self, request: Request) -> Response:
-        """A kind of record: its fields, the operations that answer with it, and its events."""
+        """A kind of record: its fields, the operations that return it, and its events."""
         kind = next((each for each in openapi.SERVED if each.name == request.path_params["kind"]), None)
         if kind is None:
             raise HTTPException(404)
@@ -160,7 +160,10 @@ class Explorer:
         )
 
     async def signing_in(self, request: Request) -> Response:
-        """A sign-in in one go: a code, its exchange, and who it is. It changes nothing in the visitor's browser."""
+        """A whole sign-in: a code, its exchange, and the person.
+
+        It changes nothing in the visitor's browser.
+        """
         offer = await self._offer()
         given = {**request.query_params, **dict(await _form(request))}
         version, trouble = version_of(given.get(VERSION, ""))
@@ -205,7 +208,7 @@ class Explorer:
             "version_trouble": chosen.trouble,
         }
         html = self.templates.get_template(template).render(**shared, **context)
-        # The page shows records and the host it was asked under, so no cache may keep it.
+        # The page shows records, and the host of its request, so no cache may keep it.
         return HTMLResponse(html, headers={**safety("'self'"), "Cache-Control": "no-store"})
 
     async def _offer(self) -> Offer | None:
@@ -213,7 +216,7 @@ class Explorer:
 
 
 def _code_marks(text: str) -> Markup:
-    """Text of the rows with its `code` marked."""
+    """Text of the rows, with its `code` marked."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
@@ -231,7 +234,7 @@ async def _form(request: Request) -> list[tuple[str, str]]:
 def _asked(
     operation: Operation, pairs: Pairs, other_id: str, choices: list[Choice], credential: Credential
 ) -> Asked:
-    """The request that the parameters make. An id that was typed goes before the one that was chosen."""
+    """The request for these parameters. A typed id goes before a chosen one."""
     path = operation.path
     filled = [(name, value.strip()) for name, value in pairs if value.strip()]
     if operation.has_id:
@@ -249,7 +252,7 @@ def _asked(
 
 
 def _missing(operation: Operation, asked: Asked) -> list[str]:
-    """The required parameters that have no value yet."""
+    """The required parameters without a value."""
     there = {name for name, _ in (*asked.query, *asked.form)}
     if operation.has_id and f"{{{ID}}}" not in asked.path:
         there.add(ID)
@@ -257,7 +260,7 @@ def _missing(operation: Operation, asked: Asked) -> list[str]:
 
 
 def _address(operation: Operation, asked: Asked) -> str:
-    """The address of the page with this request, to share: it names no token."""
+    """The address of the page with this request, for sharing: it names no token."""
     pairs = list(asked.query)
     if operation.has_id and f"{{{ID}}}" not in asked.path:
         pairs.insert(0, (ID, _id_in(operation, asked)))
@@ -286,7 +289,7 @@ def _fields(operation: Operation, asked: Asked, choices: list[Choice], names: Na
 
 
 def _people(names: Names, credential: Credential, offer: Offer | None) -> list[Choice]:
-    """Some people of a demo, for whom the page can ask as well."""
+    """Some people of a demo, on whose behalf the page can ask."""
     if offer is None:
         return []
     district = Names(names.reads, f"Bearer {offer.tokens[0].token}", names.version)

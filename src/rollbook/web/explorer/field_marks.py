@@ -1,5 +1,7 @@
-"""What is known of each field, for the tables beside answers and on record pages: its type, what is promised, its
-values, how a sync normalises it, its scope and the CSV columns it comes from."""
+"""Facts about each field, for the tables beside answers and on record pages.
+
+They are its type, its promises, its values, its normalisation, its scope and its CSV columns.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from rollbook.contract.clever.fields import SHAPES, Field, G, N
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_SHAPES
 
 EXAMPLES_MAX = 12
-# An event is made as it is published, so its fields are no rows of a record.
+# Events are made when they are published, so their fields are not rows of a record.
 EVENT: dict[str, tuple[Field, ...]] = {
     "Event": (
         Field("id", promise=G, help="Id of the event, not of the record; events rise by it."),
@@ -64,7 +66,7 @@ class Shape:
 
 
 def shapes(name: str, version: str) -> list[Shape]:
-    """A shape and those inside of it, in the order in which a reader meets them."""
+    """A shape and the shapes inside it, in the order in which a reader meets them."""
     found: dict[str, Shape] = {}
     _collect(name, version, found)
     return list(found.values())

@@ -1,6 +1,7 @@
-"""What a demo publishes for the Explorer to use: its tokens and applications by name, and a token for any person.
+"""The credentials that a demo publishes for the Explorer: tokens and applications by name, and a token for
+any person.
 
-A server that is no demo publishes nothing; there a person pastes a token of their own.
+Other servers publish nothing; there, people paste their own token.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PublishedToken:
-    """A token that everybody may know. `name` stands in addresses, so that no token does."""
+    """A public token. Addresses have its `name`, so that they never have the token."""
 
     name: str
     label: str
@@ -22,7 +23,7 @@ class PublishedToken:
 
 @dataclass(frozen=True, slots=True)
 class PublishedClient:
-    """An application whose secret everybody may know."""
+    """An application with a public secret."""
 
     name: str
     label: str
@@ -36,9 +37,10 @@ class PublishedClient:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """All of it. `mint` makes a user token for the person of an id, blank if the person may not sign in.
+    """All of a demo's public credentials.
 
-    `back` is the path to which a login may return.
+    `mint` makes a user token for a person's id, blank if the person may not sign in. `back` is the path to
+    which a login may return.
     """
 
     tokens: tuple[PublishedToken, ...]

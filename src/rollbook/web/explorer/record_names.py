@@ -1,8 +1,7 @@
-"""What an id means, and which ids there are to choose from, as the token of the page may read it.
+"""The names of records by id, and ids to choose from, as far as the page's token may read them.
 
-Everything is read as an application reads it: by the same paths and the same token, so a page never shows more than
-the token opens. These reads stand beside the person's own request, and neither count against its limit nor show in
-a log.
+Everything is read by the paths of the API and with the page's token, so a page never shows more than the
+token opens. These reads do not count against the person's limit and do not appear in the log.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _EACH_MAX = 8
 _CHOICES_MAX = 25
 _TRIED_MAX = 25
 
-# Keys whose value is an id, or a list of ids, of that kind.
+# Keys whose value is an id, or a list of ids, of this kind.
 KIND_OF_KEY: dict[str, str] = {
     "district": "districts",
     "district_id": "districts",
@@ -51,7 +50,7 @@ class Choice:
 
 @dataclass(slots=True)
 class Names:
-    """Reads with one token. What was read is remembered while one page is made."""
+    """Reads with one token, and remembers the answers while one page is made."""
 
     reads: Reads
     authorization: str
@@ -59,7 +58,7 @@ class Names:
     known: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, path: str, query: str = "") -> Any:
-        """What a path of the Data API answers, None for anything but a good answer."""
+        """The answer of a Data API path, or None if it is not a good answer."""
         if not self.authorization:
             return None
         whole = f"/v{self.version}{path}"
@@ -68,7 +67,8 @@ class Names:
         return orjson.loads(answer.body) if answer.status == 200 else None
 
     def of(self, kind: str, id_: str) -> str:
-        """The name of a record; blank for one that the token does not see, and once there were too many."""
+        """The name of a record; blank if the token does not see it, or if too many names were read
+        already."""
         if (kind, id_) not in self.known:
             if len(self.known) >= NAMES_MAX:
                 return ""
@@ -83,7 +83,7 @@ class Names:
                 self.known[kind, record["id"]] = name_of(kind, record)
 
     def choices(self, operation: Operation) -> list[Choice]:
-        """Records whose id may stand in the operation's path, those with something to answer first."""
+        """Records whose id may stand in the operation's path; those with an answer come first."""
         found = list(self._found(operation))[:_CHOICES_MAX]
         if operation.path.endswith(f"{{{ID}}}"):
             return found
@@ -113,7 +113,7 @@ class Names:
                     yield Choice(record["id"], titled(kind, record))
 
     def _own(self, kind: str) -> Iterator[Choice]:
-        """What the token of a person reaches: their own record, and what it names."""
+        """What a person's token reaches: their own record, and the records that it names."""
         me = self.read("/me")
         person = self.read(f"/users/{me['data']['id']}") if me else None
         if not person:
@@ -132,7 +132,7 @@ class Names:
 
 
 def ids_in(value: Any, kind: str) -> Iterator[str]:
-    """The ids of a kind that a record names."""
+    """The ids of a kind in a record."""
     if not isinstance(value, dict):
         return
     for key, below in value.items():
@@ -145,7 +145,7 @@ def ids_in(value: Any, kind: str) -> Iterator[str]:
 
 
 def name_of(kind: str, record: Any) -> str:
-    """What people call a record."""
+    """The name of a record, as people say it."""
     if kind == "events":
         shown = record.get("data", {}).get("object", {})
         return " ".join(

@@ -1,7 +1,6 @@
-"""The same request in seven languages, each with nothing but the language's own library.
+"""The same request in seven languages, each with only the language's standard library.
 
-A sample runs as it is pasted. A secret that is not published never stands in one: it is read from the
-environment.
+A sample runs as it is pasted. It never contains an unpublished secret: it reads that from the environment.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from dataclasses import dataclass
 
 from rollbook.web.explorer.asking import Asked
 
-# Where a sample finds the Authorization header that does not stand in it.
+# The environment variable from which a sample reads the Authorization header.
 VARIABLE = "ROLLBOOK_AUTHORIZATION"
 _FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One language: its name, what to call the file and how to run it, and the text."""
+    """One language: its name, its file name, how to run it, and the text."""
 
     name: str
     label: str
@@ -37,7 +36,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What all samples need to know of a request. `authorization` is blank where the environment has it."""
+    """What samples need to know about a request. `authorization` is blank if it is in the environment."""
 
     method: str
     url: str
@@ -51,7 +50,7 @@ class _Request:
 
 
 def of(asked: Asked, base: str, *, is_public: bool) -> list[Sample]:
-    """The samples of a request to the server at `base`; `is_public`: its credential may be read by everybody."""
+    """The samples of a request to the server at `base`. `is_public`: everyone may read its credential."""
     request = _Request(
         asked.method,
         base.rstrip("/") + asked.address,
@@ -63,14 +62,16 @@ def of(asked: Asked, base: str, *, is_public: bool) -> list[Sample]:
 
 
 def export_line(scheme: str) -> str:
-    """The line that puts a secret where the samples look for it."""
+    """The line that puts a secret into the variable that the samples read."""
     told = "Bearer YOUR_TOKEN" if scheme == "bearer" else "Basic CLIENT_ID_AND_SECRET_IN_BASE64"
     return f"export {VARIABLE}='{told}'"
 
 
 def _text(text: str) -> str:
-    """A string in double quotes, which Python, JavaScript, Ruby, Java and Go read alike. An address has no sign
-    that Ruby would replace: they are percent-encoded."""
+    """A string in double quotes for Python, JavaScript, Ruby, Java and Go.
+
+    Addresses have no characters that Ruby would replace: they are percent-encoded.
+    """
     return json.dumps(text)
 
 
@@ -237,7 +238,7 @@ def _go(request: _Request) -> str:
     )
 
 
-# Name, what people call it, how its file is run, and the template.
+# Name, display name, how to run the file, and the template.
 LANGUAGES: tuple[tuple[str, str, str, Callable[[_Request], str]], ...] = (
     ("curl", "curl", "Paste it into a terminal.", _curl),
     ("python", "Python", "python3 sample.py", _python),
@@ -252,7 +253,7 @@ _TEXTS = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)""")
 
 
 def _marked(line: str, language: str) -> str:
-    """A line with its strings marked; in curl nothing is, as a line is all strings."""
+    """A line with its strings marked. In curl nothing is marked, because a line is all strings."""
     if language == "curl":
         return html.escape(line)
     parts = _TEXTS.split(line)

@@ -1,6 +1,6 @@
-"""A sign-in of a demo's person in one go, through the pages and paths that a browser and an application use.
+"""A whole sign-in of a demo's person, by the pages and paths that a browser and an application use.
 
-The browser of the visitor takes no part: its cookies are neither sent nor set.
+The visitor's own browser is not involved: its cookies are neither sent nor set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HOPS_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what it is called, and its request with the answer."""
+    """One step: its name, and its request with the answer."""
 
     title: str
     told: str
@@ -30,7 +30,10 @@ class Step:
 async def sign_in(
     server: Server, visitor: Scope, client: PublishedClient, offer: Offer, person: str, *, version: str
 ) -> list[Step]:
-    """Sign the person in to the application: a code, its exchange, who it is. It ends where a step is refused."""
+    """Sign the person in to the application: a code, its exchange, and the person.
+
+    It stops at a refused step.
+    """
     browser = _Browser(server, visitor, offer.back)
     first = Asked(
         "GET",
@@ -78,7 +81,8 @@ async def sign_in(
 
 @dataclass(slots=True)
 class _Browser:
-    """A browser without a window: follows redirects on this server, keeps cookies, and presses one form."""
+    """A browser without a window: it follows redirects on this server, keeps cookies, and submits one
+    form."""
 
     server: Server
     visitor: Scope
@@ -86,7 +90,8 @@ class _Browser:
     cookies: dict[str, str] = field(default_factory=dict)
 
     async def arrive(self, asked: Asked, person: str) -> Answered:
-        """Open an address, sign in as the person, and go on until the answer leads back to the application."""
+        """Open an address, sign in as the person, and continue until the answer leads back to the
+        application."""
         has_chosen = False
         for _ in range(_HOPS_MAX):
             answered = await self._send(asked)

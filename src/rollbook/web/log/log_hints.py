@@ -1,6 +1,6 @@
-"""What helps a developer with a request that went wrong, as rows: a condition, and a sentence.
+"""Hints for a developer whose request failed, as rows of a condition and a sentence.
 
-Hints are worked out when the log is read. The API's answer stays as it was recorded; help stands beside it.
+Hints are made when the log is read. The API's recorded answer stays unchanged; help stands beside it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rollbook.store.records.request_log import Entry
 from rollbook.web.http.kept_parts import CLIENT, FOREIGN_PARAMETERS, HIDDEN, MISPLACED, OLD_KINDS
 from rollbook.web.log.near_paths import ID, METHODS, PATHS, ROWS, nearest, prefix_of, row_of, template
 
-# How alike a parameter and the one that may be meant are, from 0 to 1.
+# From 0 to 1: how similar a wrong parameter must be to a known one to suggest that.
 LIKENESS = 0.72
 
 Words = Mapping[str, str]
@@ -31,7 +31,7 @@ Words = Mapping[str, str]
 
 @dataclass(slots=True)
 class Reading:
-    """What hints are looked up in; `is_operator`: the reader may know which ids are not shared."""
+    """Where hints look facts up. `is_operator`: the reader may know which ids are not shared."""
 
     database: Database
     is_operator: bool
@@ -47,7 +47,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One row: `condition` gives the words of the sentence, or None where it does not hold."""
+    """One row. `condition` gives the values of the sentence, or None if it does not apply."""
 
     code: str
     condition: Callable[[Entry, Reading], Words | None]
@@ -64,7 +64,7 @@ class Told:
 
 
 def hints(entry: Entry, reading: Reading) -> list[Told]:
-    """The hints on a request: at most one sentence of each row."""
+    """The hints on a request: at most one sentence from each row."""
     found = []
     for row in HINTS:
         if row.for_operators and not reading.is_operator:
@@ -274,7 +274,7 @@ def _redirect(entry: Entry, reading: Reading) -> Words | None:
     if application is None:
         return {"application": "the application", "registered": ""}
     shown = ", ".join(f"`{uri}`" for uri in application.redirect_uris)
-    # Where a live application's logins return to is nobody's business.
+    # A live application's redirect addresses are not public.
     is_told = shown and (reading.is_operator or not application.is_live)
     return {"application": application.name, "registered": f" Registered: {shown}." if is_told else ""}
 

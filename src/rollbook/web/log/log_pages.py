@@ -1,6 +1,7 @@
-"""`/log` of a demo: the last requests as a page that goes on by itself, and a page for each request.
+"""`/log` of a demo: the last requests as a live page, and a page for each request.
 
-A real server has no such page yet: whose requests somebody may see is decided by an account in the console.
+Other servers have no such page yet, because only an operator account can decide whose requests a person may
+see.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from rollbook.web.log.log_reading import (
 from rollbook.web.log.near_paths import PREFIX, prefix_of, row_of
 
 ROWS = 100
-# A stream ends by itself, and the browser opens the next one; so it does when the server ends.
+# A stream ends by itself, and the browser opens the next one; this also happens when the server stops.
 STREAM_SECONDS, POLL_SECONDS, QUIET_SECONDS = 600.0, 0.5, 15.0
 STREAMS_MAX = 20
 STATUSES = ("2xx", "3xx", "4xx", "5xx", "401", "404", "429")
@@ -50,7 +51,7 @@ _SPARK_HEIGHT, _BAR_STEP, _BAR_WIDTH = 28, 8, 7
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A request as the page shows it."""
+    """A request, as the page shows it."""
 
     entry: Entry
     name: str
@@ -71,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a sparkline, and what it counts; `since` is when its span began."""
+    """One bar of a small chart, with its count; `since` is the start of its span."""
 
     x: int
     y: float
@@ -81,7 +82,7 @@ class Bar:
 
 
 class LogPages:
-    """The pages over one worker's tap."""
+    """The pages for one worker's tap."""
 
     def __init__(self, tap: RequestTap, templates: Environment) -> None:
         self._tap, self._templates = tap, templates
@@ -148,7 +149,7 @@ class LogPages:
         )
 
     async def _rows(self, request: Request) -> Response:
-        """The rows that came after a moment, for a script whose stream was refused."""
+        """The rows after a moment, for a script whose stream was refused."""
         after = _whole(request.query_params.get("after", ""))
         shown = await to_thread.run_sync(self._newer, dict(request.query_params), after)
         return HTMLResponse(shown, headers={**safety(), "Cache-Control": "no-store"})
@@ -178,7 +179,7 @@ class LogPages:
         )
 
     async def _stream(self, wanted: Wanted, is_ending: Callable[[], bool]) -> AsyncIterator[str]:
-        """The rows as they come, as server-sent events; a quiet stream says now and then that it is there."""
+        """New rows as server-sent events. A quiet stream sends a sign of life from time to time."""
         self._streams += 1
         try:
             begun = told = time.monotonic()
@@ -199,7 +200,10 @@ class LogPages:
             self._streams -= 1
 
     def _next(self, wanted: Wanted, shown: frozenset[int], is_first: bool) -> tuple[str, set[int]]:
-        """What came since, and which batches that was. A database that is away is asked again the next time."""
+        """The new rows, and the numbers of their batches.
+
+        If the database is away, the next call tries again.
+        """
         try:
             batches: list[Batch] = self._tap.log.read(since_ms=now_ms() - LATE_SECONDS * 1000, without=shown)
             numbers = {batch.number for batch in batches}
@@ -230,7 +234,7 @@ def _wanted(asked: Mapping[str, str]) -> Wanted:
 
 
 def _query(wanted: Wanted, **more: object) -> str:
-    """The filters as a query, to come back to them."""
+    """The filters as a query, to return to them."""
     given = {"application": wanted.client_id, "status": wanted.status, "path": wanted.path, **more}
     return urlencode({name: value for name, value in given.items() if value})
 
@@ -261,7 +265,8 @@ def _code_words(text: str) -> Markup:
 
 
 def curl(entry: Entry, base: str) -> str:
-    """The request as a line to paste, with $TOKEN in place of its token; what was not kept stays `…`."""
+    """The request as a line to paste, with $TOKEN in place of its token; parts that were not kept stay
+    `…`."""
     words = ["curl"]
     if entry.method == "HEAD":
         words.append("--head")
@@ -275,7 +280,7 @@ def curl(entry: Entry, base: str) -> str:
 
 
 def explorer_address(entry: Entry) -> str:
-    """The page of the Explorer that asks the same; blank where there is none, or a part was not kept."""
+    """The Explorer's page for the same request; blank if there is none, or if a part was not kept."""
     row = row_of(entry.path)
     if row is None or entry.method != "GET" or HIDDEN in entry.address:
         return ""

@@ -1,4 +1,4 @@
-"""Reading the request log: which requests are asked for, and what they say when they are taken together."""
+"""Read the request log: select requests, and compute totals."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from rollbook.store.records.request_log import Batch, Entry
 
 STATUS = re.compile(r"[1-5]xx|[1-5][0-9]{2}")
 PATH_MAX = 200
-# How much the figures above the table look at, and in how many bars.
+# The spans of the figures above the table, and their number of bars.
 RECENT_SECONDS, HOUR_SECONDS, BARS = 600, 3_600, 15
 GROUPS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which requests: of an application (its client id), with a status such as `404` or `4xx`, whose path holds a
-    text. Blank asks for all."""
+    """Which requests to list: of an application (its client id), with a status such as `404` or `4xx`, or
+    with a text in the path.
+
+    A blank value selects all.
+    """
 
     client_id: str = ""
     status: str = ""
@@ -45,7 +48,7 @@ class Wanted:
 
 
 def newest_first(batches: Iterable[Batch], wanted: Wanted) -> list[Entry]:
-    """The requests that are wanted, by the time at which they came."""
+    """The selected requests, newest first."""
     taken = [entry for batch in batches for entry in batch.entries if wanted.takes(entry)]
     return sorted(taken, key=lambda entry: (entry.at, entry.id), reverse=True)
 
@@ -83,7 +86,10 @@ def _group(status: int, entries: Sequence[Entry]) -> Group:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The numbers above the table; `bars` and `error_bars` are counts of equal spans, oldest first. Times in ms."""
+    """The numbers above the table.
+
+    `bars` and `error_bars` count equal spans, oldest first. Times are in ms.
+    """
 
     recent: int
     bars: tuple[int, ...]

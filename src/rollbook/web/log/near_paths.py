@@ -1,4 +1,4 @@
-"""Which row of the contract a logged path is of, and which path may be meant by one that is not there."""
+"""The contract's row for a logged path, and the path that a wrong one may have meant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 
 PREFIX = f"/{versions.DEFAULT}"
 ID = re.compile(r"[0-9a-fA-F]{24}")
-# How alike a path and the one that may be meant are, from 0 to 1.
+# From 0 to 1: how similar a wrong path must be to a known one to suggest that.
 LIKENESS = 0.86
 # The default version comes first: a path that is near to both versions' is taken for one of it.
 _PREFIXES = tuple(f"/{version}" for version in versions.SPOKEN)
@@ -22,14 +22,14 @@ _OTHERS = [
     for row in SIGN_IN_OPERATIONS
     for prefix in (_PREFIXES if row.is_versioned else ("",))
 ]
-# The methods of the paths beside the records, which take GET alone.
+# The methods of the paths beside the records; the others take only GET.
 METHODS = {path: tuple(method for other, method in _OTHERS if other == path) for path, _ in _OTHERS}
 PATHS = (*ROWS, *METHODS)
 
 
 @lru_cache(maxsize=1024)
 def nearest(asked: str) -> str:
-    """The path that a template such as `/v3.0/user/{id}` may mean; blank when none is near."""
+    """The path that a template such as `/v3.0/user/{id}` may mean; blank if none is similar."""
     asked = asked.lower()
     below = asked[1:].partition("/")[2] if re.match(r"/v[0-9]", asked) else asked[1:]
     tried = (asked, f"{prefix_of(asked)}/{below}")
@@ -59,5 +59,5 @@ def template(path: str) -> str:
 
 
 def row_of(path: str) -> Endpoint | None:
-    """The row of a path of the Data API, whatever its capitals."""
+    """The row of a Data API path, with any capitals."""
     return ROWS.get(template(path).lower())
