@@ -17,7 +17,15 @@ from rollbook.errors import BadSetting
 PREFIX = "ROLLBOOK_"
 # Names in the environment that are not settings: the token of `rollbook clone`, and messages of a server to
 # its worker processes.
-OTHERS = ("CLONE_TOKEN", "LIMITS_FILE", "PULLS_FILE", "DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT")
+OTHERS = (
+    "CLONE_TOKEN",
+    "LIMITS_FILE",
+    "PULLS_FILE",
+    "COUNTS_FOLDER",
+    "DEMO_TOKEN",
+    "DEMO_BASIC",
+    "DEMO_DISTRICT",
+)
 # From 0 to 1: how similar a wrong name must be to a setting's name to suggest that setting.
 LIKENESS = 0.75
 
@@ -136,6 +144,16 @@ class Settings:
     )
     request_log_bytes_max: int = row(8 * 1024 * 1024, "Size of the request log.", least=64 * 1024)
     request_log_hours: int = row(24, "How long the request log keeps a request.", least=1)
+    log_format: str = row(
+        "text",
+        "Lines that the server logs to stderr; json: one JSON object a line, one for each request.",
+        choices=("text", "json"),
+    )
+    metrics_networks: str = row(
+        "127.0.0.1, ::1",
+        "Networks and addresses, separated by commas, that may read /metrics.",
+        is_networks=True,
+    )
     history_days: int = row(100, "How long superseded versions of records are kept.", least=1)
     event_days: int = row(30, "How long events are kept.", least=1)
     identity_days: int = row(300, "How long the id of a vanished SIS key is kept for its return.", least=1)

@@ -17,7 +17,7 @@ from tests.house.sources import everything, imported, package
 LADDER = (
     ("errors", "urls", "outgoing"),
     ("settings",),
-    ("domain",),
+    ("domain", "json_logs"),
     ("contract",),
     ("roster", "store"),
     ("auth", "sync", "synthetic"),

@@ -85,6 +85,9 @@ class Fragile:
     def settle(self) -> None:
         self._database.settle()
 
+    def figures(self) -> dict[str, float]:
+        return {}
+
     def close(self) -> None:
         """The database itself stays open."""
 

@@ -8,6 +8,7 @@ import click
 
 from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
+from rollbook.operations import readiness
 from rollbook.store.engine.opening import opened
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
@@ -35,16 +36,18 @@ def status(context: click.Context, hours_max: float | None, database: str | None
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = {each.district.name: each for each in standing.of_all(store)}
+        ready = readiness.look(store)
     troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
+    is_well = not any(troubles.values()) and not ready.troubles
     if as_json:
         shown = [
             {**standing_report.as_json(each, settings), "troubles": troubles[name]}
             for name, each in found.items()
         ]
-        show_json({"is_well": not any(troubles.values()), "districts": shown})
+        show_json({"is_well": is_well, "server": ready.as_json(), "districts": shown})
     else:
-        report.say(_lines(found, troubles))
-    context.exit(1 if any(troubles.values()) else 0)
+        report.say([*_lines(found, troubles), *ready.troubles] if ready.troubles else _lines(found, troubles))
+    context.exit(0 if is_well else 1)
 
 
 def _lines(found: Mapping[str, Standing], troubles: Mapping[str, list[str]]) -> Iterator[str]:

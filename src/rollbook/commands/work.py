@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import click
 
+from rollbook import json_logs
 from rollbook.commands.options import database_option, read_settings, warn_of_readers
 from rollbook.jobs.workers import Worker
 from rollbook.store.engine.opening import opened
@@ -29,6 +30,7 @@ def work(job_processes: int | None, once: bool, database: str | None) -> None:
     the folders with the files. Jobs of one district run one at a time.
     """
     settings = read_settings(job_processes=job_processes, database=database)
+    json_logs.set_up(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with opened(settings) as store:
         warn_of_readers(settings)

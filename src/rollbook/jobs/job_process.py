@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 
+from rollbook import json_logs
 from rollbook import settings as setting_rows
 from rollbook.errors import RollbookError
 from rollbook.jobs.performing import perform
@@ -23,6 +24,7 @@ def main(worker: str) -> int:
     """Do jobs until none is due, or the worker that started this process is gone."""
     settings, parent = setting_rows.read(os.environ), os.getppid()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    json_logs.set_up(settings, logging.INFO)
     try:
         with opened(settings) as database:
             for _ in range(JOBS_MAX):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -27,9 +28,11 @@ from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.docs import doc_pages
 from rollbook.web.explorer.explorer_pages import Explorer
 from rollbook.web.front import Published
-from rollbook.web.http import not_found
+from rollbook.web.http import kept_parts, not_found
 from rollbook.web.http.database_away import Away
+from rollbook.web.http.health_pages import HealthPages
 from rollbook.web.http.rate_limit import RateLimit
+from rollbook.web.http.request_counts import RequestCounts
 from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
@@ -80,6 +83,7 @@ class App:
         pulls: Path | None = None,
         extend: Callable[[Desk], Extension] | None = None,
         logs_requests: bool = False,
+        counts: Path | None = None,
     ) -> None:
         tokens = Tokens(in_demo=extend is not None)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
@@ -99,8 +103,12 @@ class App:
             if logs_requests
             else None
         )
+        self.counts = RequestCounts(
+            counts, partial(self._gauges, database), logs=settings.log_format == "json"
+        )
         self._pages = Starlette(
             routes=[
+                *HealthPages(database, settings, self.counts).routes(),
                 *district_tokens.routes(database, sealer, tokens),
                 Exchange(database, settings, desk.signer, tokens.in_demo).route(),
                 *openid.routes(database, settings, tokens, desk.signer, self.rate_limit),
@@ -128,8 +136,7 @@ class App:
         if scope["type"] == "http":
             if (path := _collapse(scope["path"])) != scope["path"]:
                 scope = {**scope, "path": path}
-            if self.tap:
-                send = self.tap.watch(scope, send)
+            send = self.counts.watch(scope, send, self.tap.noting(scope["path"]) if self.tap else None)
             if self._extension and await self._extension.answers(scope, send):
                 return
             if scope["path"] == ME or versions.of_path(scope["path"]):
@@ -139,8 +146,15 @@ class App:
             await self._pages(scope, receive, send)
         except ClientDisconnect:
             _log.debug(
-                "the client of %s %s hung up before its request was read", scope["method"], scope["path"]
+                "the client of %s %s hung up before its request was read",
+                scope["method"],
+                kept_parts.path(scope["path"]),
             )
+
+    def _gauges(self, database: Database) -> dict[str, float]:
+        """What this worker holds now."""
+        pages, page_bytes = self.data.kept
+        return {"pages": pages, "page_bytes": page_bytes, **database.figures()}
 
 
 def _collapse(path: str) -> str:

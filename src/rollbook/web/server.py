@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -14,11 +15,13 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from rollbook import json_logs
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting
 from rollbook.jobs.workers import working
@@ -34,6 +37,7 @@ from rollbook.web.http.visits import Desk
 # How the first process passes facts to worker processes, which start fresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
 PULLS = PREFIX + "PULLS_FILE"
+COUNTS = PREFIX + "COUNTS_FOLDER"
 PLAIN = "rollbook.web.server:create_app"
 ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
 # A machine or container may list addresses of a family that it lacks: `localhost` is often ::1, too.
@@ -121,7 +125,9 @@ def run(
     if pulls is None:
         made.append(pulls := new_file())
     os.environ.update({PREFIX + name.upper(): str(getattr(settings, name)) for name in setting_rows.names()})
-    os.environ.update({LIMITS: str(limits), PULLS: str(pulls)})
+    counts = Path(mkdtemp(prefix="rollbook-counts-"))
+    os.environ.update({LIMITS: str(limits), PULLS: str(pulls), COUNTS: str(counts)})
+    json_logs.set_up(settings)
     allow_files(settings)
     upkeep.begin(settings)
     if when_ready:
@@ -132,6 +138,7 @@ def run(
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+        shutil.rmtree(counts, ignore_errors=True)
 
 
 def _serve(settings: Settings, factory: str) -> None:
@@ -159,6 +166,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "lifespan": "off",
         "access_log": False,
         "log_level": "warning",
+        **({"log_config": None} if settings.log_format == "json" else {}),
         "server_header": False,
         # A client that may set this header chooses the address under which its failed sign-ins count.
         "proxy_headers": bool(settings.trusted_proxies),
@@ -185,6 +193,7 @@ def _answers(host: str, port: int) -> bool:
 def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
     """The application of one worker process, from its environment."""
     settings = setting_rows.read(os.environ)
+    json_logs.set_up(settings)
     app = App(
         open_database(settings.database, may_make=False),
         settings,
@@ -192,7 +201,9 @@ def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
         pulls=Path(os.environ[PULLS]),
         extend=extend,
         logs_requests=True,
+        counts=Path(os.environ[COUNTS]),
     )
+    atexit.register(app.counts.flush)
     if app.tap:
         atexit.register(app.tap.close)
     return app

@@ -66,6 +66,9 @@ class Database(Protocol):
     def settle(self) -> None:
         """Finish the work that writes without waiting have left to do. Called from time to time."""
 
+    def figures(self) -> dict[str, float]:
+        """What this process holds of the database now, by name; for a monitor."""
+
     def close(self) -> None: ...
 
 

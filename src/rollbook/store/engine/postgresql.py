@@ -155,6 +155,10 @@ class PostgreSQL:
     def settle(self) -> None:
         """Nothing to do: the server does this by itself."""
 
+    def figures(self) -> dict[str, float]:
+        found = self._pool.get_stats()
+        return {"pool_size": found.get("pool_size", 0), "pool_waiting": found.get("requests_waiting", 0)}
+
     def close(self) -> None:
         self._pool.close()
 

@@ -236,6 +236,9 @@ class SQLite:
         with self._writing, self._telling():
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
+    def figures(self) -> dict[str, float]:
+        return {}
+
     def close(self) -> None:
         for connection in list(self._all):
             connection.close()

@@ -45,6 +45,11 @@ class Kept:
         self._answers: OrderedDict[tuple[str, bool], Ready] = OrderedDict()
         self._changing = threading.Lock()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many answers are kept, and how many bytes they take."""
+        return len(self._answers), self._bytes
+
     def get(self, key: str, takes_gzip: bool) -> Ready | None:
         with self._changing:
             found = self._answers.get((key, takes_gzip))

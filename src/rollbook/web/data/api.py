@@ -38,7 +38,7 @@ from rollbook.web.data import answer_bodies, answer_cache, restricted_tokens
 from rollbook.web.data.answer_cache import VARY, Cursors, Kept
 from rollbook.web.data.data_request import ME, Call, Request, call_of
 from rollbook.web.data.pinned_pulls import Pins
-from rollbook.web.http import inline_or_thread
+from rollbook.web.http import inline_or_thread, kept_parts
 from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure, rate_headers
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
@@ -77,6 +77,11 @@ class DataApi:
         self._away = away
         self._catching_up = CapacityLimiter(1)
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many answers are kept ready, and how many bytes they take."""
+        return self._kept.size
+
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = Request.of(scope)
         try:
@@ -88,7 +93,9 @@ class DataApi:
         except MachineTrouble as trouble:
             answer = self._away.answer(trouble, request.method, request.path)
         except Exception:
-            logging.getLogger(__name__).exception("no answer to %s %s", request.method, request.path)
+            logging.getLogger(__name__).exception(
+                "no answer to %s %s", request.method, kept_parts.path(request.path)
+            )
             answer = failure(
                 ApiError("Internal error"), request.method, request.path, self._settings.wrong_token
             )

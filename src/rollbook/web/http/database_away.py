@@ -6,6 +6,7 @@ import logging
 import time
 
 from rollbook.errors import Unavailable
+from rollbook.web.http import kept_parts
 from rollbook.web.http.answers import Answer, failure
 
 EVERY_SECONDS = 1.0
@@ -27,7 +28,7 @@ class Away:
             self._untold += 1
         else:
             more = f" (and {self._untold} more since the last line)" if self._untold else ""
-            _log.warning("no answer to %s %s%s: %s", method, path, more, trouble)
+            _log.warning("no answer to %s %s%s: %s", method, kept_parts.path(path), more, trouble)
             self._told_at, self._untold = now, 0
         told = failure(Unavailable("The database is away; try again in a few seconds."), method, path, "json")
         return Answer(told.status, (RETRY_AFTER, *told.headers), told.body)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from rollbook.web.http import kept_parts
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+Note = Callable[[Scope, Message, float], None]
 
 FLUSH_SECONDS = 0.5
 # How many requests of one flush are kept, the newest ones. A busy server would otherwise pay for a log that
@@ -55,7 +55,7 @@ _OWN_PAGES = frozenset(
             "favicon.ico",
             "favicon.svg",
         ),
-        *("robots.txt", "apple-touch-icon.png", "health", "metrics"),
+        *("robots.txt", "apple-touch-icon.png", "health", "ready", "metrics"),
     )
 )
 
@@ -115,22 +115,15 @@ class RequestTap:
 
     # In the event loop ------------------------------------------------------------------------------
 
-    def watch(self, scope: Scope, send: Send) -> Send:
-        """A `send` that logs the request; the given `send` if the request is not logged."""
-        path = scope["path"]
-        if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES:
-            return send
-        ring, begun = self._ring, time.perf_counter()
+    def noting(self, path: str) -> Note | None:
+        """What notes a request of this path once its answer begins; None if such requests are not logged."""
+        return None if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES else self._note
 
-        def watched(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                ring.append(Noted(time.time(), time.perf_counter() - begun, scope, message))
-                self._seen += 1
-                if not self._wake.is_set():
-                    self._rouse()
-            return send(message)
-
-        return watched
+    def _note(self, scope: Scope, start: Message, seconds: float) -> None:
+        self._ring.append(Noted(time.time(), seconds, scope, start))
+        self._seen += 1
+        if not self._wake.is_set():
+            self._rouse()
 
     def _rouse(self) -> None:
         if self._thread is None:

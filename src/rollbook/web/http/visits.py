@@ -34,7 +34,7 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
 from rollbook.urls import networks
-from rollbook.web.http import inline_or_thread
+from rollbook.web.http import inline_or_thread, kept_parts
 from rollbook.web.http.request_tap import note
 from rollbook.web.http.safety_headers import safety
 
@@ -161,7 +161,9 @@ class Desk:
         except (Busy, MachineTrouble):
             raise
         except RollbookError:
-            logging.getLogger(__name__).exception("no answer to %s %s", visit.method, visit.path)
+            logging.getLogger(__name__).exception(
+                "no answer to %s %s", visit.method, kept_parts.path(visit.path)
+            )
             broken = SignInStopped(
                 "Something went wrong here.", "the people who run this server; its log says more", 500
             )

@@ -1,0 +1,61 @@
+"""Whether the server can take requests: one answer for `/ready` and for `rollbook status`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from rollbook.errors import RollbookError
+from rollbook.store.engine.database import Database
+from rollbook.store.work import measures
+
+# How long a job may be due before that is worth a look: no worker runs, or too few.
+WAIT_SECONDS_MAX = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a server needs: its database, with all steps of the schema; and how long jobs wait for a worker."""
+
+    database: str
+    schema: int = 0
+    schema_known: int = 0
+    jobs_waiting: int = 0
+    oldest_wait_seconds: int = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be answered. A database of a later version can be read by a server that still runs."""
+        return self.database == "ok" and self.schema >= self.schema_known
+
+    @property
+    def troubles(self) -> list[str]:
+        """What an operator should look at, in sentences."""
+        if self.database != "ok":
+            return ["the database cannot be reached"]
+        found = []
+        if self.schema < self.schema_known:
+            found.append(
+                f"the database has schema {self.schema}, and this version needs {self.schema_known}: restart the server"
+            )
+        if self.oldest_wait_seconds > WAIT_SECONDS_MAX:
+            found.append(
+                f"{self.jobs_waiting} jobs wait for a worker, the oldest for {self.oldest_wait_seconds // 60} minutes;"
+                " start one with `rollbook work`"
+            )
+        return found
+
+    def as_json(self) -> dict[str, object]:
+        return {"is_ready": self.is_ready, **asdict(self), "troubles": self.troubles}
+
+
+def look(database: Database) -> Readiness:
+    """How the server stands now; a database that is away is a state, and no error."""
+    try:
+        with database.read() as connection:
+            schema, known = measures.schema(connection)
+            if schema < known:
+                return Readiness("ok", schema, known)
+            waiting, seconds = measures.waiting(connection)
+    except RollbookError:
+        return Readiness("away")
+    return Readiness("ok", schema, known, waiting, int(seconds))

@@ -1,0 +1,136 @@
+"""`/health`, `/ready` and `/metrics`: what a balancer and a monitor ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from rollbook import __version__, urls
+from rollbook.operations import readiness
+from rollbook.settings import Settings
+from rollbook.store.engine.database import Database
+from rollbook.store.work import job_queue, measures
+from rollbook.web.http import metrics_text
+from rollbook.web.http.metrics_text import Sample, family
+from rollbook.web.http.request_counts import RequestCounts
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class HealthPages:
+    """The pages of one worker, which speak for all workers."""
+
+    def __init__(self, database: Database, settings: Settings, counts: RequestCounts) -> None:
+        self._database, self._settings, self._counts = database, settings, counts
+        self._networks = urls.networks(settings.metrics_networks)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/health", self._health),
+            Route("/ready", self._ready),
+            Route("/metrics", self._metrics),
+        ]
+
+    async def _health(self, _: Request) -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok"}, headers=NO_STORE)
+
+    def _ready(self, _: Request) -> Response:
+        """The process can answer requests for data: 200, else 503."""
+        found = readiness.look(self._database)
+        return JSONResponse(found.as_json(), 200 if found.is_ready else 503, headers=NO_STORE)
+
+    def _metrics(self, request: Request) -> Response:
+        """All figures, for callers in `metrics_networks`."""
+        if not self._may_read(request):
+            return PlainTextResponse(
+                "Not shown to this address; ROLLBOOK_METRICS_NETWORKS names who may read it.\n", 403, NO_STORE
+            )
+        body = "\n".join((*self._lines(), ""))
+        return Response(body, headers=NO_STORE, media_type=metrics_text.CONTENT_TYPE)
+
+    def _may_read(self, request: Request) -> bool:
+        # Behind a proxy that is not trusted every stranger has the proxy's address.
+        is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        if request.client is None or (is_forwarded and not self._settings.trusted_proxies):
+            return False
+        try:
+            caller = ip_address(request.client.host)
+        except ValueError:
+            return False
+        return any(caller in network for network in self._networks)
+
+    def _lines(self) -> Iterator[str]:
+        counts, gauges = self._counts.totals()
+        yield from family("rollbook_info", "gauge", "The version.", [({"version": __version__}, 1)])
+        yield from metrics_text.requests(counts)
+        for name, value in sorted(gauges.items()):
+            help_text, of = GAUGES.get(name, ("Processes that answer requests.", "rollbook_workers"))
+            yield from family(of, "gauge", help_text, [({}, value)])
+        ready = readiness.look(self._database)
+        yield from family(
+            "rollbook_ready", "gauge", "Whether requests can be answered.", [({}, ready.is_ready)]
+        )
+        if ready.is_ready:
+            yield from self._of_database()
+
+    def _of_database(self) -> Iterator[str]:
+        with self._database.read() as connection:
+            size, found = measures.bytes_of_database(connection), measures.districts(connection)
+            queue, ended = job_queue.counts(connection), measures.jobs(connection)
+            waiting, wait = measures.waiting(connection)
+        yield from family("rollbook_database_bytes", "gauge", "Size of the database.", [({}, size)])
+        queued: list[Sample] = [
+            ({"kind": kind, "state": state}, number) for (kind, state), number in sorted(queue.items())
+        ]
+        yield from family("rollbook_jobs", "gauge", "Jobs that the queue tells of.", queued)
+        yield from family("rollbook_jobs_due", "gauge", "Jobs that wait for a worker.", [({}, waiting)])
+        yield from family(
+            "rollbook_job_wait_seconds", "gauge", "How long the oldest of them waits.", [({}, wait)]
+        )
+        of_jobs = [({"kind": each.kind, "state": each.state}, each) for each in ended]
+        yield from family(
+            "rollbook_jobs_ended",
+            "gauge",
+            "Jobs that ended of late.",
+            ((labels, each.ended) for labels, each in of_jobs),
+        )
+        yield from family(
+            "rollbook_job_seconds",
+            "gauge",
+            "How long they took in all.",
+            ((labels, each.seconds) for labels, each in of_jobs),
+        )
+        named: list[Mapping[str, object]] = [{"district": each.name, "id": each.id} for each in found]
+        yield from family(
+            "rollbook_district_state",
+            "gauge",
+            "Each district, with its state and the state of its last run.",
+            [
+                ({**labels, "state": each.state, "run": each.run_state}, 1)
+                for labels, each in zip(named, found, strict=True)
+            ],
+        )
+        yield from family(
+            "rollbook_district_last_sync_seconds",
+            "gauge",
+            "How long ago the last sync was committed.",
+            [
+                (labels, each.sync_seconds_ago)
+                for labels, each in zip(named, found, strict=True)
+                if each.sync_seconds_ago is not None
+            ],
+        )
+
+
+# What each worker tells of itself: the help, and the name of the figure.
+GAUGES = {
+    "pages": ("Answers kept ready.", "rollbook_kept_answers"),
+    "page_bytes": ("Bytes of answers kept ready.", "rollbook_kept_answer_bytes"),
+    "pool_size": ("Connections to PostgreSQL.", "rollbook_pool_connections"),
+    "pool_waiting": ("Requests that wait for such a connection.", "rollbook_pool_waiting"),
+}
