@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import demo, history, hostile, pages, request_log, sharing, sso, syncs, tables
+from bench import demo, history, hostile, pages, reading, request_log, sharing, sso, syncs, tables
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(
@@ -29,12 +29,13 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     ),
     "sso": lambda options: sso.measure(options.seconds, options.repeats, options.students or sso.STUDENTS),
     "demo": lambda options: demo.measure(options.repeats, options.students or demo.STUDENTS),
+    "client": lambda options: reading.measure(options.repeats, options.students or reading.STUDENTS),
     "hostile": lambda options: hostile.measure(
         options.seconds, options.students or hostile.STUDENTS, options.connections
     ),
     "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
-DEFAULT = ("pages", "log", "sync", "history", "sharing", "sso", "demo", "hostile")
+DEFAULT = ("pages", "log", "sync", "history", "sharing", "sso", "demo", "client", "hostile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

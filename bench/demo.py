@@ -51,13 +51,14 @@ def _start(folder: str, students: int) -> tuple[float, int]:
     with started(
         (ROLLBOOK, "demo", "--students", str(students), "--folder", folder, "--port", str(port))
     ) as pid:
-        _wait_for_page(Load(port, [], {"Authorization": f"Bearer {DISTRICT_TOKEN}"}))
+        wait_for_page(Load(port, [], {"Authorization": f"Bearer {DISTRICT_TOKEN}"}))
         waited = time.perf_counter() - start
         time.sleep(IDLE_SECONDS)
         return waited, resident_bytes(family(pid))
 
 
-def _wait_for_page(page: Load) -> None:
+def wait_for_page(page: Load) -> None:
+    """Wait until the demo answers. Errors: TimeoutError."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ TABLES = {
     "sharing": ["/users?limit=100 under a share"],
     "sso": ["Single sign-on"],
     "demo": ["rollbook demo"],
+    "client": ["What reading costs a program with the client"],
     "hostile": ["A normal client beside hostile ones"],
     "sync-million": ["Syncing"],
 }
@@ -31,7 +32,13 @@ SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connect
 
 
 @pytest.mark.parametrize(
-    "parts", [("pages", "log", "sync"), ("history", "sharing"), ("sso", "demo"), ("hostile", "sync-million")]
+    "parts",
+    [
+        ("pages", "log", "sync"),
+        ("history", "sharing"),
+        ("sso", "demo", "client"),
+        ("hostile", "sync-million"),
+    ],
 )
 def test_parts_run_one_after_the_other_and_print_their_tables(
     tmp_path: Path,

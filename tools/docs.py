@@ -1,4 +1,5 @@
-"""Writes the pages of docs/reference/ from the rows, and the drawing in ARCHITECTURE.md from the imports.
+"""Writes what is made from the rows: the pages of docs/reference/, and the client's record types; and the drawing in
+ARCHITECTURE.md from the imports.
 
 `python -m tools.docs` writes them; with `--check` it writes nothing, names the stale ones, and exits with 1.
 """
@@ -28,7 +29,7 @@ from rollbook.domain.reading_rules import DEFAULTS, SWITCHES
 from rollbook.roster.problems import PROBLEMS, Problem
 from rollbook.settings import PREFIX, Settings
 from rollbook.web.docs import record_drawing
-from tools import house
+from tools import client_types, house
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 VERSION = "3.0"
@@ -49,7 +50,8 @@ def main(arguments: list[str]) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES:
         (FOLDER / name).write_text(page(), "utf-8")
-    house.PAGE.write_text(house.page(), "utf-8")
+    for made in (house, client_types):
+        made.PAGE.write_text(made.page(), "utf-8")
     return 0
 
 
@@ -58,7 +60,8 @@ def stale() -> list[str]:
     made = {name: page() for name, page in PAGES}
     there = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
     found = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
-    return found if house.PAGE.read_text("utf-8") == house.page() else [*found, house.PAGE.name]
+    others = [made.PAGE.name for made in (house, client_types) if made.PAGE.read_text("utf-8") != made.page()]
+    return [*found, *others]
 
 
 # --- what pages are made of

@@ -15,7 +15,7 @@ from tests.house.sources import everything, imported, package
 
 # Each step may import the steps above it; peers on one step do not import one another.
 LADDER = (
-    ("errors", "urls", "outgoing"),
+    ("errors", "urls", "outgoing", "client"),
     ("settings",),
     ("domain", "json_logs"),
     ("contract",),

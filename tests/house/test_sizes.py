@@ -11,6 +11,7 @@ LINES_MAX, FUNCTION_LINES_MAX, PARAMETERS_MAX = 400, 60, 8
 
 # Files of rows: one class or one row after the other, which a reader looks up and does not read through.
 ROWS = {
+    "rollbook.client.record_types",
     "rollbook.contract.clever.columns",
     "rollbook.contract.clever.fields",
     "rollbook.roster.problems",

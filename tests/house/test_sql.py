@@ -1,4 +1,4 @@
-"""SQL stands where a reader looks for it: in the store, and in the roster's columns."""
+"""SQL stands where a reader looks for it: in the store, in the roster's columns, and in the copy that a client keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from tests.house.sources import Source, package
 
-ROOMS = {"store", "roster"}
+ROOMS = {"store", "roster", "client"}
 SQL = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|CREATE\s+(TEMP\s+)?(TABLE|INDEX|VIEW))\b",
     re.DOTALL,
@@ -15,7 +15,7 @@ SQL = re.compile(
 CALLS = {"execute", "executemany", "executescript"}
 
 
-def test_sql_is_only_in_the_store_and_the_roster() -> None:
+def test_sql_is_only_in_the_store_the_roster_and_the_client() -> None:
     assert [place for source in package() if source.room not in ROOMS for place in _sql(source)] == []
 
 
