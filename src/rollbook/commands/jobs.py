@@ -1,4 +1,4 @@
-"""`rollbook jobs`: the queue, and what came of its jobs."""
+"""`rollbook jobs`: the queue, and the results of its jobs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def prune(context: click.Context, database: str | None) -> None:
 
 
 def as_dict(job: Job, now: int) -> dict[str, object]:
-    """A job for programs. Moments are in UTC, `seconds` is how long it has run."""
+    """A job for programs. Times are in UTC; `seconds` is how long it has run."""
     told = {
         name: value
         for name, value in asdict(job).items()
@@ -84,7 +84,7 @@ def as_dict(job: Job, now: int) -> dict[str, object]:
 
 
 def moment(milliseconds: int | None) -> str | None:
-    """Unix milliseconds as a moment in UTC."""
+    """Unix milliseconds as a time in UTC."""
     if milliseconds is None:
         return None
     return (

@@ -24,10 +24,10 @@ from rollbook.store.engine.opening import opened
 @click.option("--once", is_flag=True, help="Do the jobs that are due now, and end.")
 @database_option
 def work(job_processes: int | None, once: bool, database: str | None) -> None:
-    """Do the jobs of the queue until Ctrl+C, each in a process of its own.
+    """Do the jobs of the queue until Ctrl+C, each in its own process.
 
-    `rollbook serve` does so as well. Any number of workers may run, on any machine that reaches the database and
-    the folders with the files. Jobs of one district run one at a time.
+    `rollbook serve` does this, too. Any number of workers may run, on any machine that reaches the database
+    and the folders of the files. Jobs of one district run one at a time.
     """
     settings = read_settings(job_processes=job_processes, database=database)
     json_logs.set_up(settings)

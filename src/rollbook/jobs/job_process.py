@@ -1,6 +1,8 @@
-"""A process that does jobs, one after the other, until no job is due: `python -m rollbook.jobs.job_process WORKER`.
+"""A process that does jobs, one after another, until no job is due: `python -m rollbook.jobs.job_process
+WORKER`.
 
-The engine of syncs gives its memory back when its process ends, so a worker starts such processes and stays small.
+The engine of syncs gives its memory back only when its process ends. So a worker starts such processes and
+stays small.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from rollbook.jobs.performing import perform
 from rollbook.store.engine.opening import opened
 from rollbook.store.work import job_queue
 
-# After so many jobs a process makes room for a new one, which begins with no memory of old work.
+# After so many jobs a process ends, and a new one starts with fresh memory.
 JOBS_MAX = 50
 
 
 def main(worker: str) -> int:
-    """Do jobs until none is due, or the worker that started this process is gone."""
+    """Do jobs until none is due, or until the worker that started this process has ended."""
     settings, parent = setting_rows.read(os.environ), os.getppid()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     json_logs.set_up(settings, logging.INFO)

@@ -1,6 +1,6 @@
-"""One job, done: its kind's function under a lease that a thread keeps.
+"""Do one job: call its kind's function under a lease that a thread renews.
 
-The function ends the job in the transaction that writes what it does. Trouble that passes lets the job wait for
+The function ends the job in the same transaction as its own writes. After a passing error the job waits for
 another attempt; all other errors end it.
 """
 
@@ -25,7 +25,7 @@ from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import LEASE_SECONDS, Job
 from rollbook.sync import How
 
-# How often it is looked whether a job is to end, and how often its lease is renewed.
+# How often to check whether a job must end, and how often to renew its lease.
 LOOK_SECONDS, RENEW_SECONDS = 1.0, LEASE_SECONDS / 4
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A leased job with what it works on; `tell` notes its stage."""
+    """A leased job and what it needs; `tell` notes its stage."""
 
     database: Database
     settings: Settings
@@ -42,7 +42,7 @@ class Task:
 
 
 def perform(database: Database, settings: Settings, job: Job) -> None:
-    """Do one job that was leased, to its end; a signal gives it back."""
+    """Do one leased job to its end. A signal gives the job back to the queue."""
     with _Lease(database, job) as lease:
         try:
             KINDS[job.kind](Task(database, settings, job, lease.tell))
@@ -56,7 +56,7 @@ def perform(database: Database, settings: Settings, job: Job) -> None:
             _settle(partial(job_queue.give_back, database, job))
             raise
         except Exception as error:
-            # Its text may hold a cell of the files: the log has the place in the code alone.
+            # The error's text may contain a cell of the files, so the log has only the place in the code.
             _log.error(
                 "job %d (%s) ended by an error of the program: %s", job.number, job.kind, _place(error)
             )
@@ -66,7 +66,7 @@ def perform(database: Database, settings: Settings, job: Job) -> None:
 
 
 def _settle(act: Callable[[], None]) -> None:
-    """Note how a job ended. If that fails, its lease runs out by itself, and the job begins anew."""
+    """Note how a job ended. If that fails, its lease expires by itself, and the job starts again."""
     try:
         act()
     except RollbookError as error:
@@ -79,7 +79,7 @@ def _end(database: Database, job: Job, state: str, message: str = "") -> None:
 
 
 def _place(error: BaseException) -> str:
-    """Where an error was raised, without its text."""
+    """Where in the code an error was raised, without its text."""
     trace: TracebackType | None = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -89,7 +89,7 @@ def _place(error: BaseException) -> str:
 
 
 class _Lease:
-    """Keeps a job's lease by a thread, and ends this process when the job is to end."""
+    """Keeps a job's lease with a thread, and ends this process if the job must end."""
 
     def __init__(self, database: Database, job: Job) -> None:
         self._database, self._job, self._stage = database, job, "beginning"
@@ -97,7 +97,7 @@ class _Lease:
         self._thread = threading.Thread(target=self._keep, name=f"lease of job {job.number}", daemon=True)
 
     def tell(self, stage: str) -> None:
-        """Note the stage; the thread writes it, so that the job never waits for that."""
+        """Note the stage. The thread writes it, so the job never waits for that."""
         self._stage = stage
 
     def _keep(self) -> None:
@@ -112,11 +112,14 @@ class _Lease:
                     job_queue.renew(self._database, self._job, told)
             except (
                 RollbookError
-            ):  # a writer is in the way, or the database is away: the next look tries again
+            ):  # another writer is active, or the database is away: the next check tries again
                 told = ""
 
     def _is_running(self) -> bool:
-        """Whether the job goes on; False if it has just ended. A process whose job is no longer its own is ended."""
+        """Whether the job still runs; False if it has just ended.
+
+        If another worker has taken the job over, this process ends.
+        """
         with self._database.read() as connection:
             now = job_queue.get(connection, self._job.number)
         is_own = now.fence == self._job.fence
@@ -139,7 +142,7 @@ class _Lease:
 
 
 def _sync(task: Task) -> None:
-    """A district's files, in one transaction with the end of the job."""
+    """Sync a district's files, in one transaction with the end of the job."""
 
     def note(connection: Connection, _: int, run: int) -> None:
         job_queue.finish(connection, task.job, "done", run=run)

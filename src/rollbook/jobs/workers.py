@@ -1,4 +1,4 @@
-"""Workers: they look for jobs that are due, and start processes that do them."""
+"""Workers: they look for due jobs, and start processes that do them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
 
 LOOK_SECONDS = 0.5
-# How long a process may take to end after a signal, before it is killed.
+# How long a process may take to end after a signal before it is killed.
 END_SECONDS = 8.0
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ class _Started:
 
 
 class Worker:
-    """Starts processes while jobs are due, so many at most at a time, and clears up after those that died."""
+    """Starts processes while jobs are due, up to a maximum, and gives back the jobs of processes that
+    died."""
 
     def __init__(self, database: Database, settings: Settings, processes: int) -> None:
         self._database, self._processes = database, processes
@@ -48,14 +49,14 @@ class Worker:
         self._ended = threading.Event()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Work until told to end; `until_idle`: until no job is due and none of its own runs."""
+        """Work until stopped. `until_idle`: until no job is due and none of its own runs."""
         while not self._ended.wait(0 if until_idle and not self._started else LOOK_SECONDS):
             is_due = self.look()
             if until_idle and not is_due and not self._started:
                 return
 
     def look(self) -> bool:
-        """Start a process if a job is due; returns whether one is."""
+        """Start a process if a job is due; returns whether one is due."""
         try:
             self._reap()
             with self._database.read() as connection:
@@ -71,7 +72,7 @@ class Worker:
     def _start(self) -> None:
         name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         command = [sys.executable, "-m", "rollbook.jobs.job_process", name]
-        # A session of its own: Ctrl+C at the terminal goes to this process, which ends the other one.
+        # In its own session, Ctrl+C at the terminal reaches only this process, which then ends the other one.
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -80,7 +81,7 @@ class Worker:
     def _reap(self) -> None:
         for started in [each for each in self._started if each.process.poll() is not None]:
             if started.process.returncode:
-                # Its jobs need not wait until the leases run out.
+                # Its jobs need not wait until the leases expire.
                 job_queue.give_back_all(self._database, started.name)
             self._started.remove(started)
 

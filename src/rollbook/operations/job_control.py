@@ -1,4 +1,4 @@
-"""Jobs: put into the queue, cancelled, and what old work leaves behind dropped."""
+"""Jobs: queue and cancel them, and drop what old work leaves behind."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rollbook.store.records import request_log, retention
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import Job, NewJob
 
-# How long `rollbook jobs` tells of a job that has ended.
+# How many days `rollbook jobs` lists a job after its end.
 JOB_DAYS = 30
 SYNC, PRUNE = "sync", "prune"
 
 
 def district_lane(number: int) -> str:
-    """The lane in which the jobs of a district (by the store's own number) run, one at a time."""
+    """The lane for the jobs of a district (by the store's own number): they run one at a time."""
     return f"district {number}"
 
 
 def queue_sync(database: Database, district: str, source: Path) -> int:
     """Let a worker sync a district (name or id) with its files; returns the number of the job.
 
-    Errors: Unknown, BadSetting when the folder is not there, Refused when the queue is full.
+    Errors: Unknown, BadSetting if the folder does not exist, Refused if the queue is full.
     """
     owner = districts.find(database, district)
     if not source.exists():
@@ -37,25 +37,28 @@ def queue_sync(database: Database, district: str, source: Path) -> int:
 
 
 def sync_job(district: int, source: Path) -> NewJob:
-    """A sync of a district, by the store's own number."""
+    """A sync job for a district, by the store's own number."""
     return NewJob(SYNC, district_lane(district), str(source.absolute()), district)
 
 
 def queue_pruning(database: Database) -> int:
-    """Let a worker drop what is kept no longer; returns the number of the job. Errors: Refused when the queue is full."""
+    """Let a worker drop expired data; returns the number of the job. Errors: Refused if the queue is full."""
     with database.write() as connection:
         return job_queue.add(connection, NewJob(PRUNE, PRUNE))
 
 
 def cancel(database: Database, number: int) -> Job:
-    """Take a job out of the queue, or tell its worker to stop; returns it. Errors: Unknown, Refused when it has ended."""
+    """Take a job out of the queue, or tell its worker to stop; returns it.
+
+    Errors: Unknown, Refused if it has ended.
+    """
     return job_queue.cancel(database, number)
 
 
 def prune(database: Database, settings: Settings) -> dict[str, int]:
-    """Drop what is kept no longer: versions, events, logged requests, sessions and jobs; returns how many of each.
+    """Drop expired versions, events, logged requests, sessions and jobs; returns how many of each.
 
-    A sync does so for its own district; a district without syncs needs this.
+    A sync does this for its own district; a district without syncs needs this function.
     """
     now = time.time()
     gone = {"versions": 0, "events": 0, "jobs": 0}

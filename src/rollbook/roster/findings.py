@@ -1,7 +1,7 @@
-"""The findings of one sync, in the order in which to mend them: errors before warnings, and first what other
-rows depend on.
+"""The findings of one sync, in the order in which to fix them: errors before warnings, and files that others
+refer to first.
 
-What a finding is stands in `problems`; the checks add theirs to the table in bulk.
+`problems` defines each finding. The checks add theirs to the table in bulk.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from rollbook.roster.problems import PROBLEM, PROBLEMS, LeftOut, Problem, Severi
 EXAMPLES: Final = 3
 BATCH_ROWS: Final = 10_000
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
-# A row needs those of the files before its own: schools come first, then people, then sections with their
-# enrollments.
+# Rows refer to rows of earlier files: schools come first, then people, then sections with their enrollments.
 FILE_ORDER: Final = (
     "schools.csv",
     *("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv"),
@@ -36,8 +35,10 @@ CREATE TABLE problems (
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All findings of one code in one file: how many, and the first few. `file` is blank for all files that
-    we do not read."""
+    """All findings of one code in one file: how many, and the first few.
+
+    `file` is blank for files that we do not read.
+    """
 
     problem: type[Problem]
     file: str
@@ -68,12 +69,12 @@ def record(connection: duckdb.DuckDBPyConnection, problems: Iterable[Problem]) -
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Findings that stand in no table, in the order in which to mend them."""
+    """Findings outside a table, in the order in which to fix them."""
     return tuple(sorted(problems, key=_place))
 
 
 def grouped(problems: Iterable[Problem]) -> tuple[Group, ...]:
-    """Groups of findings that stand in no table, such as those that stopped a sync."""
+    """Groups of findings outside a table, such as those that stopped a sync."""
     found: dict[tuple[int, int, int], list[Problem]] = {}
     for problem in in_order(problems):
         found.setdefault(_rank(problem), []).append(problem)
@@ -98,8 +99,8 @@ def _known(file: str) -> str:
 
 
 class Problems:
-    """The findings of one sync: all of them counted, and the first `most` read out one by one, in the order
-    to mend them."""
+    """The findings of one sync: all are counted, and the first `most` are read one by one, in the order in
+    which to fix them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, most: int) -> None:
         self._connection = connection
@@ -113,13 +114,13 @@ class Problems:
         return sum(self.by_code().values())
 
     def first(self, most: int) -> Iterator[Problem]:
-        """The first so many, read in batches."""
+        """The first `most` findings, read in batches."""
         found = self._connection.cursor().execute(_IN_ORDER, [most])
         while rows := found.fetchmany(BATCH_ROWS):
             yield from (_problem(row) for row in rows)
 
     def groups(self) -> tuple[Group, ...]:
-        """All findings by severity, file and code, each with a few examples, in the order in which to mend
+        """All findings by severity, file and code, each with a few examples, in the order in which to fix
         them."""
         rows = self._connection.execute(_GROUPS, [EXAMPLES]).fetchall()
         return tuple(
@@ -130,7 +131,7 @@ class Problems:
         )
 
     def by_code(self) -> dict[str, int]:
-        """How many of each code."""
+        """How many findings of each code."""
         return dict(
             self._connection.execute(
                 "SELECT code, count(*) FROM problems GROUP BY code ORDER BY code"
@@ -138,12 +139,12 @@ class Problems:
         )
 
     def errors_by_file(self) -> dict[str, int]:
-        """How many rows of each file were left out."""
+        """How many rows of each file were rejected."""
         return self._left_out("row")
 
     def errors_by_kind(self) -> dict[str, int]:
-        """How many rows were left out of each roster table that files feed, and how many contacts out of rows
-        that went in."""
+        """How many rows were rejected of each roster table that files fill; also how many contacts of
+        accepted rows."""
         rows, contacts = self._left_out("row"), self._left_out("contact")
         counts = {file.feeds: 0 for file in FILES} | {"contacts": sum(contacts.values())}
         for file in FILES:
@@ -165,7 +166,7 @@ def _problem(row: tuple[Any, ...]) -> Problem:
 
 
 def _position(column: str, words: Iterable[str]) -> str:
-    """SQL for the place of a column's word in a list; a word that is not in it comes last."""
+    """SQL for the position of a column's word in a list; unknown words come last."""
     words = tuple(words)
     listed = ", ".join(f"'{word}'" for word in words)
     return f"coalesce(list_position([{listed}], {column}), {len(words) + 1})"
@@ -180,7 +181,7 @@ _IN_ORDER: Final = f"""
     SELECT * FROM problems
     ORDER BY {_SEVERITY_RANK}, {_FILE_RANK}, file, "row" NULLS FIRST, {_position("code", PROBLEM)}, column_name, value LIMIT ?
 """
-# The first few by arg_min: one pass that keeps a few rows of each group, however many there are.
+# The first few by arg_min: one pass that keeps a few rows of each group, for any number of rows.
 _GROUPS: Final = f"""
     SELECT code, if(file_rank > {len(FILE_ORDER)}, '', any_value(file)), count(*), arg_min(
         {{'file': file, 'row': "row", 'column': column_name, 'value': value, 'expected': expected}},

@@ -1,7 +1,7 @@
 """Heavy stages in parts: a query that would gather too many rows at once runs once for each range of ids.
 
-An aggregate that orders its rows cannot spill, so its memory grows with them. A query that says `within(id)`
-reads the ids of the present part only. The results are the same for any number of parts.
+An aggregate that orders its rows cannot spill to disk, so its memory grows with them. A query with
+`within(id)` reads only the ids of the current part. The results do not depend on the number of parts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
-# The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and as much again is
-# in use beside it.
+# The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and other work needs
+# as much again.
 ROW_BYTES: Final = 750
 _UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
-# With less memory the engine could not read the files at all, so that it is not asked how much it has.
+# With less memory the engine could not even read the files, so smaller values are not considered.
 _LEAST_BYTES: Final = 16 * 1024**2
-# From so many rows the ends of the parts are told; parts of a few percent more or less do no harm.
+# The ends of the parts come from a sample of so many rows; a few percent more or less do no harm.
 _SAMPLE_ROWS: Final = 10_000
 
 Range = tuple[str, str | None]
@@ -26,7 +26,7 @@ ALL: Final[Range] = ("", None)
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let queries say `within(id)`; without a part it is true of every id."""
+    """Let queries use `within(id)`. Outside of a part it is true for every id."""
     connection.execute(
         "CREATE MACRO within(id) AS id >= getvariable('low') AND (getvariable('high') IS "
         "NULL OR id < getvariable('high'))"
@@ -35,8 +35,8 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:
-    """Run the loop's body once for each part of a table, by its column of ids; `within` is true of the part's
-    ids meanwhile."""
+    """Run the loop's body once for each part of a table, by its column of ids; `within` is true for the
+    part's ids meanwhile."""
     found = ranges(connection, table, id_, ROW_BYTES)
     if found == [ALL]:
         yield
@@ -52,9 +52,9 @@ def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterato
 def ranges(
     connection: duckdb.DuckDBPyConnection, table: str, id_: str, row_bytes: int, count: int | None = None
 ) -> list[Range]:
-    """Ranges of ids of a table or query of `count` rows, each from its first id until before its second one.
+    """Ranges of ids of a table or query with `count` rows. Each range excludes its second id.
 
-    Rows that take `row_bytes` each, of about one range, fill the engine's memory.
+    The rows of about one range, with `row_bytes` each, fill the engine's memory.
     """
     if count is None:
         ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
@@ -73,7 +73,7 @@ def ranges(
 
 
 def memory_bytes(connection: duckdb.DuckDBPyConnection) -> int:
-    """How much memory the engine may use."""
+    """How much memory the engine may use, in bytes."""
     ((limit,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
     number, unit = limit.split()
     return int(float(number) * _UNITS[unit])

@@ -1,10 +1,9 @@
-"""Every finding about a file or a row, as small classes; finding them is left to others, keeping them to
-`findings`.
+"""All findings about files and rows, as small classes. Checks find them, and `findings` stores them.
 
 A problem is yielded or recorded, never raised; `SourceRejected` carries those of severity `stop`.
 
-Row numbers count records as a spreadsheet shows them: the header is row 1, the first row of data row 2. A
-cell that holds line breaks does not begin a new row, and a blank line is a row.
+Row numbers are those of a spreadsheet: the header is row 1, the first row of data is row 2. A line break
+inside a cell does not begin a new row; a blank line is a row.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Literal
 
 Severity = Literal["stop", "error", "warning"]
-# What is left out because of a problem: the whole sync, a file, the row, the contact in the row, a value, or
+# What a sync leaves out because of a problem: everything, a file, the row, the row's contact, a value, or
 # nothing.
 LeftOut = Literal["sync", "file", "row", "contact", "value", "nothing"]
 
 VALUE_CHARACTERS_MAX: Final = 200
-# Stands in the place of a cell of a file that may hold passwords (see `discretion`).
+# Replaces a cell of a file that may hold passwords (see `quotable_cells`).
 NOT_SHOWN: Final = "(not shown)"
 
 
 class _NotShown(str):
-    """Words of ours in the place of a cell: a message does not put them into quotes."""
+    """Our words in place of a cell: a message puts no quotes around them."""
 
     __slots__ = ()
 
@@ -33,7 +32,7 @@ class _NotShown(str):
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding: where it is (file, row, column), the value found, and what was expected."""
+    """One finding: its place (file, row, column), the value found, and what was expected."""
 
     code: ClassVar[str]
     title: ClassVar[str]
@@ -41,7 +40,7 @@ class Problem:
     severity: ClassVar[Severity]
     left_out: ClassVar[LeftOut]
     mend: ClassVar[str]
-    # What follows the message when a field is known: the field's name, and the text.
+    # Follows the message if a field is known: the field's name, and the text.
     hint: ClassVar[tuple[str, str]] = ("value", "")
 
     file: str
@@ -61,17 +60,16 @@ class Problem:
 
     @classmethod
     def cells(cls) -> tuple[str, ...]:
-        """The fields that hold what stands in a file: the message puts them into quotes, or leaves out the
-        value.
+        """The fields with text from a file: the message quotes them or leaves them out.
 
-        Reports show programs all fields, also those that the message leaves out.
+        Reports for programs have all fields, also those that the message leaves out.
         """
         said = cls.message + cls.hint[1]
         quoted = tuple(name for name in ("column", "value", "expected") if f"{{{name}!r}}" in said)
         return quoted if "{value" in said else (*quoted, "value")
 
     def without_cells(self) -> Problem:
-        """The same problem, without what stands in the file."""
+        """The same problem without text from the file."""
         hidden = {name for name in self.cells() if getattr(self, name)}
         column, value, expected = (
             NOT_SHOWN if name in hidden else getattr(self, name) for name in ("column", "value", "expected")
@@ -86,7 +84,7 @@ class Problem:
         )
 
     def as_json(self) -> dict[str, object]:
-        """As every report, of a success or of a failure, shows it to programs."""
+        """The problem as all reports show it to programs."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -103,21 +101,21 @@ class FileStop(Problem):
 
 
 class FileWarning(Problem):
-    """A file was not read quite as it is."""
+    """A file was not read exactly as it is."""
 
     severity = "warning"
     left_out: ClassVar[LeftOut] = "nothing"
 
 
 class RowError(Problem):
-    """A row is left out; the rest goes in."""
+    """A row is rejected; the sync takes in the others."""
 
     severity = "error"
     left_out: ClassVar[LeftOut] = "row"
 
 
 class RowWarning(Problem):
-    """A value of a row was changed or dropped; the row goes in."""
+    """A value of a row was changed or dropped; the sync takes the row in."""
 
     severity = "warning"
     left_out: ClassVar[LeftOut] = "value"

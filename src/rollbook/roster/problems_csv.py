@@ -1,5 +1,5 @@
 """All findings of one sync as a CSV file, for a spreadsheet or a script: one row each, in the order in which
-to mend them."""
+to fix them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rollbook.errors import BadSetting
 from rollbook.roster.problems import Problem
 
 COLUMNS: Final = ("file", "row", "column", "code", "severity", "message")
-# About what a spreadsheet can show.
+# About the maximum of a spreadsheet.
 ROWS_MAX: Final = 1_000_000
-# A spreadsheet takes a cell that begins so for a formula, and what stands in a district's files is nobody's
-# program.
+# A spreadsheet reads a cell with such a beginning as a formula, and formulas from a district's files must not
+# run.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Listing:
-    """The file, and how many findings are in it: the first `ROWS_MAX`."""
+    """The file, and how many findings it has: at most the first `ROWS_MAX`."""
 
     def __init__(self, file: IO[str]) -> None:
         self._rows = csv.writer(file, lineterminator="\n")
@@ -41,8 +41,10 @@ class Listing:
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[Listing | None]:
-    """Open the file before anything else is done; nothing when nobody wants it. Errors: BadSetting when it
-    cannot be written."""
+    """Open the file before anything else is done; yields None without a path.
+
+    Errors: BadSetting if it cannot be written.
+    """
     if path is None:
         yield None
         return
@@ -55,8 +57,8 @@ def opened(path: Path | None) -> Iterator[Listing | None]:
 
 
 def _open_private(path: Path) -> int:
-    """Begin a file for its owner alone, also one that others could read before: pupils' values will stand in
-    it."""
+    """Start a file that only its owner can read, also if others could read an earlier one: it will hold
+    student data."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.fchmod(descriptor, 0o600)
@@ -64,5 +66,5 @@ def _open_private(path: Path) -> int:
 
 
 def _plain(cell: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """The cell in a form that no spreadsheet reads as a formula."""
     return f"'{cell}" if cell and cell.startswith(_FORMULA) else cell or ""

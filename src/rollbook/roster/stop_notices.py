@@ -1,6 +1,6 @@
-"""The notice of files that cannot be used: of file and column only names that the contract knows.
+"""The notice for files that cannot be used. It names only files and columns that the contract knows.
 
-What an operator reads is the problem itself (see `problems`).
+The operator reads the problem itself (see `problems`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ _FILES: Final = frozenset(file.name for file in FILES)
 
 
 def of_stops(stops: Iterable[object]) -> str:
-    """The notice of files that cannot be used, by the first of their problems that the contract has words
-    for."""
+    """The notice for the first problem that the contract has words for."""
     for stop in stops:
         if isinstance(stop, Problem) and stop.file in _FILES:
             return f"The last upload could not be used: {stop.file}: {_what(stop)}."

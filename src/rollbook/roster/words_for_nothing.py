@@ -1,7 +1,6 @@
-"""Words that say nothing (`NULL`, `N/A`, `-`, `#REF!`), as SQL: nobody is known, joined or signed in by one
-of them.
+"""Words that mean no value (`NULL`, `N/A`, `-`, `#REF!`), as SQL: they identify, join and sign in nobody.
 
-Exports write such words where the SIS has no value. What a value means otherwise is left to `vocabulary`.
+Exports write them where the SIS has no value. `vocabulary` has the meanings of other values.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from rollbook.contract.clever.columns import COLUMNS
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     from rollbook.roster.intake.csv.raw_tables import Tables
 
-# Each may stand alone or several times, in any letter case, with brackets, dashes or blanks around it:
-# `(null)`, `NULL NULL`.
+# Each may stand alone or repeated, in any letter case, with brackets, dashes or blanks around it: `(null)`,
+# `NULL NULL`.
 _WORDS: Final = (
     *(
         "null",
@@ -39,13 +38,12 @@ _WORDS: Final = (
     "no (?:contact|data|id|name|password|phone|username|value)",
 )
 _NOTHING: Final = rf"(?:(?:{'|'.join(_WORDS)})(?: |$))*"
-# What a spreadsheet shows in a cell whose formula fails; `#N/A` and `#NULL!` are words above.
+# What a spreadsheet shows when a formula fails; `#N/A` and `#NULL!` are words above.
 _FAILED_FORMULA: Final = r"#(?:ref!|value!|name[?]|div/0!|num!|spill!|calc!|error!|getting_data)"
-# A cell with one blank for each run of what is no letter or number. Classes of letters are dear: a statement
-# that names this one spends more on it than on reading a small table.
+# A cell with one blank for each run of characters that are neither letters nor numbers. Character classes are
+# slow: a statement with this one spends more time on it than on reading a small table.
 _SPELLED: Final = r"trim(regexp_replace(lower({}), '[^\p{{L}}\p{{N}}]+', ' ', 'g'))"
-# What most other cells do not pass, at a small part of the price: they begin with no digit, and all their
-# ASCII letters are of such words.
+# A fast test that most other cells fail: no digit at the beginning, and only ASCII letters of such words.
 _PIECES: Final = sorted(
     {
         piece.replace("i", "[iİ]")
@@ -54,7 +52,7 @@ _PIECES: Final = sorted(
     }
 )
 _MAY_BE: Final = rf"(?:[^a-z0-9]|{'|'.join(_PIECES)})*"
-# An address that an office fills in for everybody who has none; `na@` may be a person's initials.
+# An address that an office enters for everyone without one; `na@` may be a person's initials.
 _PLACEHOLDER: Final = (
     r"(?:null|nil|none|undefined|unknown"
     r"|(?:no|fake|dummy|not?[-_.]?valid|invalid)[-_.]?(?:e[-_.]?)?mail|no[-_.]?reply)@.*"
@@ -79,12 +77,12 @@ def is_email(cell: str) -> str:
 
 
 def tells_who(email: str) -> str:
-    """SQL: whether an email can tell who somebody is: it has the form, and is no address for everybody who
-    has none."""
+    """SQL: whether an email can identify a person: it has the form, and is not a placeholder for everyone
+    without one."""
     return f"({is_email(email)} AND NOT regexp_full_match(lower({email}), '{_PLACEHOLDER}'))"
 
 
-# Keys of files, by file and header; a word for nothing as one would join what has no id.
+# Keys of files, by file and header. A word for nothing as a key would join unrelated rows.
 KEYS: Final = (
     *(
         ("schools.csv", "School_id"),
@@ -104,7 +102,7 @@ _ALSO: Final = (
     "teacher_number",
     "state_teacher_id",
 )
-# All columns of which a rule asks `is_nothing`: it is only true of the cells of these.
+# All columns for which a rule uses `is_nothing`; it is only true for cells of these columns.
 _COLUMNS: Final = tuple(
     column
     for column in COLUMNS
@@ -115,15 +113,15 @@ _COLUMNS: Final = tuple(
 )
 
 MACROS: Final = (
-    # A number that a spreadsheet shortened, such as 1.23457E+11; the sign alone is found faster than the
-    # whole form.
+    # A number that a spreadsheet shortened, such as 1.23457E+11. Searching for the sign alone is faster than
+    # for the whole form.
     (
         "CREATE MACRO is_rewritten(cell) AS contains(cell, '+') AND regexp_full_match(cell, "
         "'[0-9]([.,][0-9]+)?[eE][+][0-9]{2,3}')"
     ),
-    # A cell, blank where it holds a word for nothing, or a number that many others have become, too.
+    # The cell, or blank if it holds a word for nothing or a number that many other numbers were shortened to.
     "CREATE MACRO said(cell) AS CASE WHEN is_nothing(cell) OR is_rewritten(cell) THEN '' ELSE cell END",
-    # Nan and Na are names, too: of somebody whose email or phone says something, where neither is a word for
+    # Nan and Na are also names: of people whose email or phone has a value, and neither is a word for
     # nothing.
     """CREATE MACRO is_no_name(name, email, phone) AS is_nothing(name) AND NOT (
         lower(name) IN ('nan', 'na') AND concat(email, phone) <> ''
@@ -139,8 +137,7 @@ def find(tables: Tables) -> None:
     """Create `nothings`, the words for nothing in all columns that rules ask about, and the macro
     `is_nothing`.
 
-    Few cells are such words, and the same ones come again and again, so that all rules look for them in this
-    one pass.
+    Few cells hold such words, and the same ones repeat, so this one pass finds them for all rules.
     """
     connection = tables.connection
     none = "SELECT '' AS word WHERE false"

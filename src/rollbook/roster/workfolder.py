@@ -1,7 +1,7 @@
-"""Folders in which runs work: each is locked while its owner lives, so that dead ones can be told apart and
+"""Folders for runs: each is locked while its process lives, so that abandoned folders can be found and
 removed.
 
-A run may end by kill -9 or a power cut, and its folder holds pupils' records. A lock ends with its process in
+A run may end by kill -9 or a power cut, and its folder holds student data. A lock ends with its process in
 any case.
 """
 
@@ -22,14 +22,14 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def made(parent: Path) -> Iterator[Path]:
-    """A new folder of this process in `parent`, and gone at the end. Errors: OSError when none can be
-    made."""
+    """A new folder of this process in `parent`, removed at the end. Errors: OSError if it cannot be made."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         lock = os.open(folder, _FOLDER)
-        with suppress(OSError):  # a file system without locks: nobody can lock the folder to remove it either
+        # a file system without locks: no process can lock the folder to remove it, either
+        with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # another run may have taken it for a dead one before it was locked
+        if folder.exists():  # another run may have removed it as abandoned before it was locked
             break
         os.close(lock)
     try:
@@ -40,8 +40,10 @@ def made(parent: Path) -> Iterator[Path]:
 
 
 def remove_dead(parent: Path) -> int:
-    """Remove the folders in `parent` whose owners are gone, and say how many; others' folders, and links, are
-    left alone."""
+    """Remove abandoned folders in `parent`, and return how many.
+
+    Folders of living processes, and links, stay.
+    """
     count = 0
     with suppress(OSError), os.scandir(parent) as entries:
         for entry in entries:
@@ -52,7 +54,10 @@ def remove_dead(parent: Path) -> int:
 
 
 def _remove_if_dead(folder: Path) -> bool:
-    """Errors: OSError when the owner lives, or it is no folder."""
+    """Remove a folder if its process is gone.
+
+    Errors: OSError if the process lives, or if it is not a folder.
+    """
     lock = os.open(folder, _FOLDER)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,5 +68,5 @@ def _remove_if_dead(folder: Path) -> bool:
 
 
 def parent_of(temporary: str) -> Path:
-    """Where folders are made: in the setting `temporary`, or where the system keeps such files."""
+    """Where folders are made: in the setting `temporary`, else in the system's folder for temporary files."""
     return Path(temporary or tempfile.gettempdir()).absolute()

@@ -1,9 +1,8 @@
-"""A cloned record cut down to what a view shows; one of which nothing is hidden stays as it came, to the
-byte.
+"""Redact a cloned record to what a view shows. A record with nothing to hide is kept byte for byte.
 
-What is cut is the same as in a roster of files: people and roles that are not shared, their ids inside other
-records, further schools, fields. All else stays, also what Rollbook does not know. Leaves what is shared to
-`sharing`.
+The same is cut as in a roster from files: unshared people and roles, their ids in other records, further
+schools, and fields. All else stays, also fields that Rollbook does not know. `narrowing` decides what is
+shared.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from rollbook.roster.views.diff import SOURCE_ROLES
 from rollbook.roster.views.narrowing import kept_ids
 from rollbook.roster.views.related_ids import SCHOOLED
 
-# Kinds of which a view shows a record or does not; in between there are hidden fields only.
+# Kinds whose records a view shows or does not; besides that, only fields are hidden.
 _WHOLE = ("schools", "terms", "courses", "resources")
-# Kinds of records that have fields to hide, and how these are named.
+# Kinds of records with fields to hide, and how the fields' names begin.
 _NAMED = {"schools": "school", "sections": "section"}
 
 
 def records(shown: Shown) -> tuple[str, ...]:
-    """SQL for (kind, id, roles, body) of what a view shows, from what `sharing.narrow` left."""
+    """SQL for (kind, id, roles, body) of what a view shows, from the result of `narrowing.narrow`."""
     if shown.shows_everybody:
         return (*(_some(kind, shown) for kind in (*_WHOLE, "sections")), _everybody(shown))
     return (*(_some(kind, shown) for kind in _WHOLE), _sections(shown), _people(shown))
@@ -33,8 +32,10 @@ def records(shown: Shown) -> tuple[str, ...]:
 
 
 def _everybody(shown: Shown) -> str:
-    """All users, without the fields that the view hides; of a role that we do not know nothing is hidden
-    here."""
+    """All users, without the fields that the view hides.
+
+    Roles that we do not know have no hidden fields here.
+    """
     roles = _roles({role: [_hidden_of(role, shown)] for role in ROLES})
     return _cut(
         [_member("roles", roles), _email(shown)],
@@ -43,8 +44,8 @@ def _everybody(shown: Shown) -> str:
 
 
 def _people(shown: Shown) -> str:
-    """Users with a role that is shared: without their other roles, schools and students that are not, and
-    hidden fields."""
+    """Users with a shared role, without their other roles, unshared schools and students, and hidden
+    fields."""
     parts = {role: [_hidden_of(role, shown), *_lists_of(role)] for role in ROLES}
     is_held = " ".join(f"WHEN '{role.name}' THEN roles & {role.bit} > 0" for role in ROLES)
     roles = [_nulls("json_keys(body, '$.roles')", f"NOT CASE name {is_held} ELSE false END"), *_roles(parts)]
@@ -75,7 +76,7 @@ def _lists_of(role: Role) -> list[str]:
 
 
 def _roles(parts: Mapping[Role, Sequence[str]]) -> list[str]:
-    """SQL for what is to change in each role that a user holds."""
+    """SQL for the changes in each role of a user."""
     return [
         f"CASE WHEN roles & {role.bit} > 0 THEN {_member(role.name, members)} END"
         for role, members in parts.items()
@@ -83,7 +84,7 @@ def _roles(parts: Mapping[Role, Sequence[str]]) -> list[str]:
 
 
 def _hidden(name: str, at: str, shown: Shown) -> str:
-    """SQL that takes the fields out of an object that the view hides of a role, or of a kind."""
+    """SQL that removes a role's or a kind's hidden fields from an object."""
     hidden = ", ".join(f"'{field}'" for field in shown.hidden_of(name))
     return _nulls(f"json_keys(body, '{at}')", f"name IN ({hidden})") if hidden else "NULL"
 
@@ -93,7 +94,7 @@ def _hidden_of(role: Role, shown: Shown) -> str:
 
 
 def _email(shown: Shown) -> str:
-    """SQL for the email, which stands beside the roles, and is blank where one of them hides it."""
+    """SQL for the email beside the roles; blank if one of the roles hides it."""
     bits = sum(role.bit for role in ROLES if shown.hides(role.name, "email"))
     return f"""CASE WHEN roles & {bits} > 0 AND json_extract_string(body, '$.email') <> '' THEN '"email":""' END"""
 
@@ -102,7 +103,7 @@ def _email(shown: Shown) -> str:
 
 
 def _sections(shown: Shown) -> str:
-    """Sections that are shared, without ids of people who are not."""
+    """Shared sections, without ids of unshared people."""
     left_in = kept_ids(shown.scopes) if shown.keeps_ids else ()
     students = () if "students" in left_in else (_left("$", "students", "learning"),)
     teachers = () if "teachers" in left_in else (_left("$", "teachers", "teaching"), _PRIMARY)
@@ -118,7 +119,7 @@ def _sections(shown: Shown) -> str:
     return _cut([*students, *teachers], sections)
 
 
-# Where the primary teacher is not shared, the first of those who are takes the place.
+# If the primary teacher is not shared, the first shared teacher takes the place.
 _TEACHERS = (
     "list_filter(json_extract_string(body, '$.teachers[*]'), lambda one, place: NOT "
     "list_contains(coalesce(teaching, []), place))"
@@ -130,14 +131,13 @@ _PRIMARY = f"""
 """
 
 
-# A record, and what is to change in it ---------------------------------------------------------------
-#
-# Changes are members of a JSON merge patch (RFC 7396) as text, or NULL where nothing is to change; `null`
-# takes a member out.
+# A record, and its changes ---------------------------------------------------------------------------
+# Changes are members of a JSON merge patch (RFC 7396) as text, or NULL if nothing changes; `null` removes a
+# member.
 
 
 def _some(kind: str, shown: Shown) -> str:
-    """SQL for the records of a kind that are shared, as they came but for hidden fields."""
+    """SQL for the shared records of a kind, unchanged except for hidden fields."""
     came = (
         f"SELECT kind, id, NULL AS roles, body FROM cloned SEMI JOIN {kind}_id USING (id) "
         f"WHERE kind = '{kind}'"
@@ -147,8 +147,7 @@ def _some(kind: str, shown: Shown) -> str:
 
 
 def _unseen(name: str, owner: str, owners: str, id_: str) -> str:
-    """SQL for the places in lists of what a view shows where somebody or something stands that it does not,
-    by owner."""
+    """SQL for the positions in lists of shown records at which an unshared record stands, by owner."""
     return f"""
         (FROM all_{name} UNION ALL FROM stray_{name}) t
         SEMI JOIN {owners} o ON o.id = t.{owner} ANTI JOIN {id_}s_id i ON i.id = t.{id_} GROUP BY {owner}
@@ -156,7 +155,7 @@ def _unseen(name: str, owner: str, owners: str, id_: str) -> str:
 
 
 def _cut(members: Sequence[str], of: str) -> str:
-    """SQL for records with changes applied; one without changes stays as it came."""
+    """SQL for records with changes applied; a record without changes stays the same text."""
     return f"""
         SELECT kind, id, roles,
                CASE WHEN changes IS NULL THEN body ELSE json_merge_patch(body, '{{' || changes || '}}')::VARCHAR END AS body
@@ -165,7 +164,7 @@ def _cut(members: Sequence[str], of: str) -> str:
 
 
 def _member(name: str, members: Sequence[str]) -> str:
-    """SQL for changes inside of an object."""
+    """SQL for changes inside an object."""
     return f"""'"{name}":{{' || {_joined(members)} || '}}'"""
 
 
@@ -174,20 +173,22 @@ def _joined(members: Sequence[str]) -> str:
 
 
 def _listed(texts: str) -> str:
-    """SQL for the texts of a list with commas between, or NULL when there are none."""
+    """SQL for the texts of a list, separated by commas; NULL if there are none."""
     return f"list_aggregate({texts}, 'string_agg', ',')"
 
 
 def _nulls(names: str, test: str) -> str:
-    """SQL that takes those members out of an object, of the names that it has, for which a test on `name`
-    holds."""
+    """SQL that removes the given members from an object if a test on `name` holds."""
     return _listed(
         f"list_transform(list_filter({names}, lambda name: {test}), lambda name: to_json(name) || ':null')"
     )
 
 
 def _left(at: str, name: str, unseen: str) -> str:
-    """SQL that takes the elements at some places out of a list; what is no list is not to be seen at all."""
+    """SQL that removes the elements at some positions from a list.
+
+    A value that is not a list is hidden entirely.
+    """
     path = f"{at}.{name}"
     seen = (
         f"list_filter(json_extract(body, '{path}[*]'), lambda one, place: NOT list_contains({unseen}, place))"

@@ -1,9 +1,8 @@
-"""A roster as another server gave it: its records, kept to the byte, and what a share picks from, taken out
-of them.
+"""A roster as another server gave it: its records byte for byte, and the columns by which a share picks.
 
-Leaves fetching to `clone`, what each view shows of a record to `cuts`, comparison to `diff`. What a snapshot
-of a cloned district keeps is the table `cloned` of (kind, id, roles, body): every record, the district's own
-among them, and under the kind `resources.courses` the ids that no record tells (a JSON array for each
+`clone` fetches the records, `clone_redaction` decides what each view shows of a record, `diff` compares. A
+snapshot of a cloned district keeps the table `cloned` of (kind, id, roles, body): every record, with the
+district's own. The kind `resources.courses` has the ids that no record holds (a JSON array for each
 resource).
 """
 
@@ -30,14 +29,16 @@ MAPPING = "resources.courses"
 
 _SOURCES = {role.name: source for source, role in SOURCE_ROLES.items()}
 _COLUMNS = "{kind: 'VARCHAR', id: 'VARCHAR', roles: 'BIGINT', body: 'VARCHAR'}"
-# The largest record that is taken in; as a text in a row of JSON it may take twice as much.
+# The largest accepted record; as text in a JSON row it may take twice as much.
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 _ROW_BYTES_MAX = 2 * RECORD_BYTES_MAX + 1024
 
 
 def read(connection: duckdb.DuckDBPyConnection, pages: Sequence[Path]) -> None:
-    """Create `cloned` from the pages of a pull, one JSON row a line. Errors: RemoteTrouble for a record that
-    came twice."""
+    """Create `cloned` from the pages of a pull, one JSON row per line.
+
+    Errors: RemoteTrouble for a record that came twice.
+    """
     connection.execute(
         f"""
         CREATE TEMP TABLE cloned AS SELECT kind, id, roles, body
@@ -60,7 +61,7 @@ def restore(connection: duckdb.DuckDBPyConnection, file: Path, rows: int | None 
 
 
 def is_in(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the engine holds a cloned roster, and not one that was made from files."""
+    """Whether the engine holds a cloned roster, not one from files."""
     return bool(connection.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{TABLE}'").fetchall())
 
 
@@ -71,8 +72,8 @@ def district(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an empty `after` (view, kind, id, roles, core), where `core` is the whole record, and what all
-    views share."""
+    """Create an empty `after` (view, kind, id, roles, core), where `core` is the whole record, and the tables
+    that views share."""
     connection.execute(
         "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
     )
@@ -89,7 +90,7 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def build(connection: duckdb.DuckDBPyConnection, view: int, shown: Shown) -> None:
-    """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the
+    """Add a view's records and lists to `after`: shared records, of the kinds and with the fields that the
     view shows."""
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     for select in clone_redaction.records(shown):
@@ -99,7 +100,7 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, shown: Shown) -> Non
 
 
 def _is_of(source: str) -> str:
-    """SQL for whether a record is one of a source: of its kind, or a user with its role."""
+    """SQL for whether a record is of a source: of its kind, or a user with its role."""
     if source in KIND:
         return f"kind = '{source}'"
     return f"kind = 'users' AND roles & {SOURCE_ROLES[source].bit} > 0"
@@ -109,8 +110,7 @@ def _is_of(source: str) -> str:
 
 
 def _edges() -> dict[str, tuple[str, str]]:
-    """SQL of what the records say about one another, taken from them once, and the source of who or what is
-    named there."""
+    """SQL for the links between records, read from them once, each with the source of its target."""
     schools = (
         f"SELECT '{role}' AS role, * FROM ({_each_of(role, 'schools', 'user', 'school')})"
         for role in SCHOOLED
@@ -135,8 +135,7 @@ def _edges() -> dict[str, tuple[str, str]]:
 
 
 def _split(connection: duckdb.DuckDBPyConnection, name: str, select: str, end: str) -> None:
-    """Create `all_NAME`, where both ends are there as in a roster of files, and `stray_NAME`, where one is
-    not."""
+    """Create `all_NAME`, with both ends in the roster, and `stray_NAME`, where one end is missing."""
     connection.execute(f"CREATE TEMP TABLE told AS {select}")
     for table, join in (("all", "SEMI"), ("stray", "ANTI")):
         connection.execute(
@@ -146,10 +145,10 @@ def _split(connection: duckdb.DuckDBPyConnection, name: str, select: str, end: s
 
 
 def _each(records: str, path: str, owner: str, id_: str, inner: str = "") -> str:
-    """SQL for (owner, id, position) of each id in a list of some records; it stands at `inner` where the list
+    """SQL for (owner, id, position) of each id in a list of some records; `inner` is its path if the list
     holds objects.
 
-    Positions are those in the list, also when something in it has no id, so that `cuts` finds the same place
+    Positions count all elements, also those without an id, so that `clone_redaction` finds the same place
     again.
     """
     elements = f"json_extract_string(body, '{path}[*]')"
@@ -165,7 +164,7 @@ def _each(records: str, path: str, owner: str, id_: str, inner: str = "") -> str
 
 
 def _each_of(role: str, path: str, owner: str, id_: str, inner: str = "") -> str:
-    """The same for a list inside a role; only the records of that role are looked into."""
+    """The same for a list inside a role; only records with that role are read."""
     return _each(_is_of(_SOURCES[role]), f"$.roles.{role}.{path}", owner, id_, inner)
 
 
@@ -186,13 +185,13 @@ _MAPPED = """
 
 
 def _columns_of(source: str) -> str:
-    """SQL for the ids of a source with the columns that shares ask for; one that no record has is NULL."""
+    """SQL for the ids of a source with the columns that shares use; a column that no record has is NULL."""
     if source in KIND:
         at, found = "$", _paths(KIND[source].shape, "$")
     else:
         role = SOURCE_ROLES[source]
         at = f"$.roles.{role.name}"
-        # Names and emails stand beside the roles; of staff the wire shows a list that has one role.
+        # Names and emails stand beside the roles. For staff, the wire has a list with one role.
         found = {
             **_paths(role.shape, at),
             **_paths("Name", "$.name"),

@@ -1,8 +1,8 @@
 """Which cells a report may quote: none of a file that may hold passwords.
 
-A misplaced quote or a shifted row puts a password into any cell, so that no cell of such a file is safe to
-quote: reports, lists and logs tell the row, the column and what is wrong. A header's names are quoted while
-they are surely names.
+A misplaced quote or a shifted row can put a password into any cell. So no cell of such a file is safe to
+quote: reports, lists and logs name the row, the column and the rule. Headers are quoted if they are surely
+names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rollbook.roster.problems import (
     RowWarning,
 )
 
-# The files to which the contract gives a column for passwords.
+# The files that have a column for passwords in the contract.
 PEOPLE: Final = tuple(
     file.name for file in FILES if any(column.name == PASSWORD for column in columns_of(file.name))
 )
@@ -32,19 +32,17 @@ _OF_ROWS: Final = tuple(
 
 
 def discreet(stops: Iterable[Problem]) -> Iterator[Problem]:
-    """Stops as they may be told: of a file's raw text, where nobody knows which column a cell belongs to,
-    nothing is quoted."""
+    """Stops as they may be reported. From raw text, whose columns are unknown, nothing is quoted."""
     for stop in stops:
         is_raw = stop.cells() == ("value",)
         yield stop.without_cells() if is_raw and stop.file in PEOPLE else stop
 
 
 def is_header(file: str, cells: list[str]) -> bool:
-    """Whether the cells of a file's first row are surely a header, so that those we do not know may be
-    quoted.
+    """Whether the cells of a file's first row are surely a header, so that unknown headers may be quoted.
 
-    Most of them are known, and none has a line break. A person's row has a known name by chance at most: a
-    password `Title`.
+    Most of them are known names, and none has a line break. A person's row can hold a known name by chance,
+    such as the password `Title`.
     """
     known = {_squeezed(column.header) for column in columns_of(file)}
     return 2 * sum(_squeezed(cell) in known for cell in cells) > len(cells) and all(
@@ -53,14 +51,14 @@ def is_header(file: str, cells: list[str]) -> bool:
 
 
 def _squeezed(header: str) -> str:
-    """A header without what may stand between its words: `SchoolID` is a name, too."""
+    """A header without the characters between its words: `SchoolID` is a name, too."""
     return header_key(header).replace("_", "")
 
 
 def hide(tables: Tables) -> None:
-    """Take the cells of files with passwords out of the findings.
+    """Remove the cells of files with passwords from the findings.
 
-    A column that was ignored may be one of passwords under another name.
+    An ignored column may hold passwords under another name.
     """
     ignored = f"SELECT file FROM problems WHERE code = '{IgnoredHeader.code}'"
     with_passwords = [file for file in PEOPLE if tables.has(file, PASSWORD)]

@@ -1,5 +1,4 @@
-"""The schema, as ordered steps. Each step runs once, in one transaction with its own record, and is never
-edited after a release.
+"""The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release.
 
 Placeholders for words that differ: `{number}` and `{bytes}` are column types. `{text}` is text that is
 compared byte by byte. `{clustered}` keeps a SQLite table in the order of its primary key.
@@ -102,17 +101,15 @@ def first_tables(connection: Connection) -> None:
     for sql in (
         # Single values of the whole server.
         "CREATE TABLE facts (name {text} PRIMARY KEY, value {text} NOT NULL)",
-        # id: the id on the wire. head: the last run that changed anything, which names the state of answers.
-        # snapshot: the last committed run, with which the next sync compares; 0 before the first. The rest is
-        # the district's own record.
+        # id: the id on the wire. head: the last run that changed anything. snapshot: the last committed run,
+        # with which the next sync compares; 0 before the first. The rest is the district's own record.
         """CREATE TABLE districts (
              number {serial} PRIMARY KEY, id {text} NOT NULL UNIQUE, name {text} NOT NULL UNIQUE,
              created {text} NOT NULL, head {number} NOT NULL DEFAULT 0, snapshot {number} NOT NULL DEFAULT 0,
              state {text} NOT NULL, error {text} NOT NULL, last_sync {text},
              pause_start {text}, pause_end {text}, given {text})""",
-        # One run on a district, in order. cause: files, undo, approval, share, pause, clone. state:
-        # committed, held, failed; a held run later becomes approved, discarded or replaced. report: the JSON
-        # that the run printed. last_event: the greatest event id that existed when the run ended.
+        # One run. cause: files, undo, approval, share, pause, clone. state: committed, failed or held, later
+        # approved, discarded or replaced. report: its JSON. last_event: the greatest event id at its end.
         """CREATE TABLE syncs (
              district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, cause {text} NOT NULL,
              state {text} NOT NULL, created {text} NOT NULL, report {text} NOT NULL, last_event {text} NOT NULL,
@@ -121,8 +118,8 @@ def first_tables(connection: Connection) -> None:
         """CREATE TABLE thresholds (
              district {number} NOT NULL REFERENCES districts (number), kind {text} NOT NULL,
              updated_percent {number} NOT NULL, deleted_percent {number} NOT NULL, PRIMARY KEY (district, kind))""",
-        # What connections see of a district. owner: the connection whose own view it is, or 0 for a view that
-        # all connections with an equal spec (JSON) share. The first view holds everything.
+        # What connections see of a district. owner: the only connection that uses the view; 0: all with an
+        # equal spec (JSON) share it. The first view holds everything.
         """CREATE TABLE views (
              number {serial} PRIMARY KEY, district {number} NOT NULL REFERENCES districts (number),
              owner {number} NOT NULL DEFAULT 0, spec {text} NOT NULL, UNIQUE (district, owner, spec))""",
@@ -329,10 +326,7 @@ def share_history(connection: Connection) -> None:
 
 
 def request_log(connection: Connection) -> None:
-    """Ended tokens, by which the request log explains a failed request; and the log itself.
-
-    `why` is a key of `store.accounts.ended_tokens.REASONS`, `ended` is in Unix seconds.
-    """
+    """The request log, and ended tokens (`store.accounts.ended_tokens`), by which it explains failures."""
     _run(
         connection,
         """CREATE TABLE ended_tokens (

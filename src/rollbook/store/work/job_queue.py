@@ -1,9 +1,9 @@
 """The queue of jobs: who may run which job, and for how long.
 
-A worker leases a job for `LEASE_SECONDS` and renews the lease while it works. A worker that dies renews nothing, so
-another one begins the job anew. Each lease has a *fence*, a number that rises: all that a job writes is written in
-one transaction with `finish`, which refuses an older fence. So two workers that both believe they hold a lease
-cannot both write. Moments come from the clock of the database, which all workers share.
+A worker leases a job for `LEASE_SECONDS` and renews the lease while it works. If a worker dies, its lease
+expires, and another worker starts the job again. Each lease has a *fence*, a number that rises. A job writes
+everything in one transaction with `finish`, which refuses an older fence. So two workers that both believe
+they hold the lease cannot both write. Times come from the database's clock, which all workers share.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rollbook.store.engine.database import Connection, Database, Row
 
 LEASE_SECONDS: Final = 60
 ATTEMPTS_MAX: Final = 5
-# The first wait before another attempt; each one after it is twice as long.
+# The wait before the second attempt; each later wait is twice as long.
 RETRY_SECONDS, RETRY_SECONDS_MAX = 30, 3600
 WAITING_MAX: Final = 10_000
 STATES: Final = ("waiting", "running", "done", "failed", "cancelled")
@@ -41,8 +41,8 @@ _JOINED = (
 class Job:
     """One job. `district_id` and `district` (its name) are blank for a job of the whole server.
 
-    `run` is the number of the district's run that the job made, `run_state` what came of it, `counts` its changes.
-    Moments are Unix milliseconds.
+    `run` is the number of the district's run that the job made, `run_state` its state, `counts` its changes.
+    Times are Unix milliseconds.
     """
 
     number: int
@@ -69,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to put into the queue; `district` is the store's own number of one."""
+    """A job to put into the queue. `district` is the store's own number of a district."""
 
     kind: str
     lane: str
@@ -78,15 +78,15 @@ class NewJob:
 
 
 def now(connection: Connection) -> int:
-    """Now, in Unix milliseconds by the clock of the database."""
+    """Now, in Unix milliseconds, by the database's clock."""
     found = connection.row(f"SELECT {NOW[connection.engine]}")
     return int(found[0]) if found else 0
 
 
 def add(connection: Connection, job: NewJob) -> int:
-    """Put a job into the queue and return its number; a job that waits already is not added again.
+    """Put a job into the queue and return its number. A job that already waits is not added again.
 
-    Errors: Refused when the queue is full.
+    Errors: Refused if the queue is full.
     """
     same = connection.row(
         "SELECT number FROM jobs WHERE state = 'waiting' AND kind = ? AND lane = ? AND subject = ?",
@@ -112,12 +112,12 @@ def add(connection: Connection, job: NewJob) -> int:
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether a worker would find a job now."""
+    """Whether a worker would find a due job now."""
     return _next(connection, now(connection), locks=False) is not None
 
 
 def lease(database: Database, worker: str) -> Job | None:
-    """Lease the job that is due next; None if no job is due."""
+    """Lease the next due job; None if no job is due."""
     for _ in range(_LEASE_TRIES):
         try:
             with database.write() as connection:
@@ -141,9 +141,9 @@ def lease(database: Database, worker: str) -> Job | None:
 
 
 def _next(connection: Connection, moment: int, *, locks: bool) -> tuple[int, int] | None:
-    """The number and the attempts of the job that is due next: one whose worker is gone, or one that waits in a lane
-    where no job runs."""
-    # A lease or a wait that ends later than it can was noted before the clock was set back.
+    """The number and attempts of the next due job: one whose worker is gone, or a waiting one in a lane
+    without a running job."""
+    # A lease or a wait that ends impossibly late was written before the clock was set back.
     found = connection.row(
         "SELECT j.number, j.attempts FROM jobs j"
         " WHERE (j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
@@ -165,7 +165,7 @@ def _give_up(connection: Connection, number: int, moment: int) -> None:
 
 
 def renew(database: Database, job: Job, stage: str) -> bool:
-    """Keep the lease for another span, and note the stage; returns whether the job is to end.
+    """Renew the lease and note the stage; returns whether the job must end.
 
     Errors: LeaseLost.
     """
@@ -179,7 +179,7 @@ def renew(database: Database, job: Job, stage: str) -> bool:
 def finish(
     connection: Connection, job: Job, state: str, *, message: str = "", run: int | None = None
 ) -> None:
-    """End the job in the transaction that writes what it does. Errors: LeaseLost, so that nothing is written."""
+    """End the job in the transaction with its writes. Errors: LeaseLost, so nothing is written."""
     values = (state, message, run, now(connection))
     _change(connection, job, "state = ?, message = ?, sync = ?, ended = ?, stage = ''", values)
 
@@ -196,13 +196,16 @@ def try_again(database: Database, job: Job, message: str) -> None:
 
 
 def give_back(database: Database, job: Job) -> None:
-    """End the lease of a job that was stopped: it waits again, or is cancelled if that was wanted. Errors: LeaseLost."""
+    """End the lease of a stopped job: it waits again, or is cancelled if a person asked for that.
+
+    Errors: LeaseLost.
+    """
     with database.write() as connection:
         _return(connection, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence))
 
 
 def give_back_all(database: Database, worker: str) -> None:
-    """End the leases of a worker that is known to be dead."""
+    """End the leases of a worker that has died."""
     with database.write() as connection:
         _return(connection, "worker = ? AND state = 'running'", (worker,), died=True)
 
@@ -213,7 +216,7 @@ def _return(connection: Connection, which: str, values: Sequence[Any], *, died: 
         f"UPDATE jobs SET state = 'cancelled', ended = ?, stage = '' WHERE wants_end = 1 AND {which}",
         (moment, *values),
     )
-    # A job that a person stopped has not failed; one that ended its worker may do so again.
+    # A job that a person stopped has not failed. A job that killed its worker may do so again.
     attempts = "attempts" if died else "attempts - 1"
     connection.run(
         f"UPDATE jobs SET state = 'waiting', due = ?, stage = '', attempts = {attempts} WHERE {which}",
@@ -234,7 +237,7 @@ def _change(connection: Connection, job: Job, columns: str, values: Sequence[Any
 
 
 def cancel(database: Database, number: int) -> Job:
-    """Take a job out of the queue, or tell its worker to stop. Errors: Unknown, Refused when it has ended."""
+    """Take a job out of the queue, or tell its worker to stop. Errors: Unknown, Refused if it has ended."""
     with database.write() as connection:
         job = get(connection, number)
         if job.state == "waiting":
@@ -259,7 +262,7 @@ def get(connection: Connection, number: int) -> Job:
 def latest(
     connection: Connection, most: int, *, state: str | None = None, district: int | None = None
 ) -> list[Job]:
-    """The newest jobs first; only those of a state, or of a district (by the store's own number)."""
+    """The newest jobs, newest first; only those in a state, or of a district (by the store's own number)."""
     where, values = [], []
     for column, value in (("j.state", state), ("j.district", district)):
         if value is not None:
@@ -283,7 +286,7 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def forget(connection: Connection, days: int) -> int:
-    """Drop jobs that ended more than so many days ago; returns how many."""
+    """Drop jobs that ended more than `days` days ago; returns how many."""
     oldest = now(connection) - days * 86_400_000
     gone = connection.rows("DELETE FROM jobs WHERE ended < ? RETURNING number", (oldest,))
     return len(gone)

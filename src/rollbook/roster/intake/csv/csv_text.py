@@ -1,10 +1,9 @@
-"""Reads CSV text row by row, by our own grammar: the header always, and all rows of files the engine refuses
-to read as they are.
+"""Reads CSV text row by row, with our own grammar: always the header, and all rows of files that the engine
+refuses.
 
-The grammar is RFC 4180 with what real exports need: blanks around a quoted cell, quotes inside an unquoted
-cell (5" pipe), and quotes inside a quoted cell that nobody doubled, as long as they can be read in one way
-only. Line ends are LF by now, and the text is UTF-8. Blank lines count as rows, as in a spreadsheet, and
-yield nothing.
+The grammar is RFC 4180 plus what real exports need. That is blanks around a quoted cell, quotes inside an
+unquoted cell (5" pipe), and undoubled quotes inside a quoted cell, if they can be read in only one way. Line
+ends are LF by now, and the text is UTF-8. Blank lines count as rows, as in a spreadsheet, and yield nothing.
 """
 
 from __future__ import annotations
@@ -34,25 +33,23 @@ from rollbook.roster.problems import (
     TotalRow,
 )
 
-# A cell of a spreadsheet that is to stay text, ="0012, B", may hold commas, and goes on as it is.
+# A cell that a spreadsheet must keep as text, ="0012, B", may contain commas, and is passed on unchanged.
 _PLAIN: Final = re.compile(rb'[ \t]*="(?:[^"\n]|"")*"[ \t]*(?=,|\n|\Z)|[^,\n]*')
 _FORMULA: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OPENING: Final = re.compile(rb'[ \t]*"')
-# The first line with which a file tells a spreadsheet what separates its columns: sep=;
+# The first line of a file may tell a spreadsheet the separator of its columns: sep=;
 _SEPARATOR_LINE: Final = re.compile(r'[ \t]*"?sep=.?"?[, \t]*', re.IGNORECASE)
 _ENDING: Final = re.compile(rb"[ \t]*(,|\n|\Z)")
-# A quote that ends a cell in which quotes are not doubled: on the same line, before a comma or the end of the
-# line.
+# A quote that ends a cell with undoubled quotes: on the same line, before a comma or the end of the line.
 _LAST_QUOTE: Final = re.compile(rb'"[ \t]*(?=,|\n|\Z)')
 
-# The first rows that cannot be read, and the first quotes that were not doubled, are named; more of them
-# would not help.
+# How many unreadable rows, and undoubled quotes, are named; more would not help.
 NAMED_MAX: Final = 100
-# How many rows may stand above the header for a message to name it.
+# How many rows may stand above a header that a message can still name.
 _ROWS_ABOVE_MAX: Final = 20
-# What lines between rows are drawn with.
+# The characters of lines between rows.
 RULES: Final = b"-=_+*~#|:. \t"
-# What exporters write below the last row: a word for all rows and their number, in one cell or two; or "(4
+# What exporters write below the last row: a word for all rows and their number, in one or two cells; or "(4
 # rows affected)".
 _KINDS: Final = "count|number|of|records|rows|students|teachers|staff|sections|enrollments|schools"
 _NUMBER: Final = r"[0-9]+(?:[,. ][0-9]{3})*"
@@ -71,7 +68,7 @@ _COUNTED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row's cells; `inner` is a cell whose inner quotes were not doubled, if there is one."""
+    """The cells of one row; `inner` is a cell with undoubled inner quotes, if there is one."""
 
     number: int
     cells: list[bytes]
@@ -79,9 +76,9 @@ class Row:
 
 
 def header_row(name: str, path: Path) -> tuple[int, list[str]]:
-    """The number and the cells of the first row that is not blank, and no line for a spreadsheet.
+    """The number and the cells of the first row that is neither blank nor a separator line.
 
-    Errors: Unusable when there is none, or it is too long or has too many columns to be a header.
+    Errors: Unusable if there is none, or if it is too long or has too many columns for a header.
     """
     for row in rows(name, path):
         if len(row.cells) > COLUMNS_MAX:
@@ -93,8 +90,8 @@ def header_row(name: str, path: Path) -> tuple[int, list[str]]:
 
 
 def rows_below(name: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows after the first one, as `header_row` returns it, as far as a header is looked for and a row
-    can be read."""
+    """The rows after the first one (see `header_row`), as far as a header is looked for and rows can be
+    read."""
     try:
         for row in islice(_data(name, path), _ROWS_ABOVE_MAX):
             yield row.number, _texts(row)
@@ -112,9 +109,9 @@ def _without_formula(cell: str) -> str:
 
 
 def first_line(path: Path) -> tuple[int, str, int | None]:
-    """The first line that is not blank, or as much of it as a header may have, and its number.
+    """The first line that is not blank, cut at the length of a header, and its number.
 
-    A line that tells a spreadsheet the separator is passed over; its number comes last.
+    A line that names the separator is skipped; its number is the last value.
     """
     number, told = 0, None
     for block in unified_blocks(path):
@@ -129,11 +126,11 @@ def first_line(path: Path) -> tuple[int, str, int | None]:
 
 
 def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Problem, ...]]:
-    """Write every row of data as strict CSV, its row number before it; return how many, and warnings.
+    """Write every row of data as strict CSV, with its row number in front; returns how many, and warnings.
 
-    Rows whose cells are all blank are left out, and so are lines of dashes. Errors: Unusable with every row
-    that does not fit the header: the first ones named, all of them counted. Reading ends at a row whose end
-    cannot be found.
+    Rows with only blank cells, and lines of dashes, are left out. Errors: Unusable with each row that does
+    not fit the header: the first ones are named, all are counted. Reading stops at a row without a findable
+    end.
     """
     count = misfits = 0
     stops: list[Problem] = []
@@ -161,14 +158,14 @@ def rewrite(name: str, path: Path, to: Path, width: int) -> tuple[int, tuple[Pro
 
 
 def _data(name: str, path: Path) -> Iterator[Row]:
-    """Every row that is not blank, but for the header."""
+    """Every row that is not blank, without the header."""
     data = rows(name, path)
     next(data)
     return data
 
 
 def rows(name: str, path: Path) -> Iterator[Row]:
-    """Every row that is not blank, in order, but for a first one that tells a spreadsheet the separator."""
+    """Every row that is not blank, in order, without a separator line at the top."""
     reader = _Reader(name, path)
     is_first = True
     while (row := reader.next_row()) is not None:
@@ -179,7 +176,7 @@ def rows(name: str, path: Path) -> Iterator[Row]:
 
 
 def _no_data(name: str, row: Row) -> Problem | None:
-    """Why a row that does not fit the header holds no data: a line of dashes, or one that counts the rows."""
+    """Why a row that does not fit the header holds no data: it is a line of dashes, or a count of rows."""
     if not b"".join(row.cells).translate(None, RULES):
         return SeparatorRow(name, row=row.number)
     line = b",".join(cell.strip() for cell in row.cells).strip(b",")
@@ -201,7 +198,7 @@ def _quoted(cell: bytes) -> bytes:
 
 
 class _Reader:
-    """Walks through a file with at least one whole row of it in memory, and never more than a few MiB."""
+    """Walks through a file with at least one whole row in memory, and never more than a few MiB."""
 
     def __init__(self, name: str, path: Path) -> None:
         self._name = name
@@ -235,7 +232,7 @@ class _Reader:
             self._at = 0
 
     def _leave(self, end: int) -> None:
-        """Go behind the line end that stands at `end`, or to the end of the file."""
+        """Go behind the line end at `end`, or to the end of the file."""
         if end - self._at >= ROW_BYTES_MAX:
             raise Unusable(RowTooLong(self._name, row=self._number, expected=f"{ROW_BYTES_MAX:,} bytes"))
         self._at = min(end + 1, len(self._buffer))
@@ -261,8 +258,8 @@ class _Reader:
         return Row(self._number, cells, inner)
 
     def _quoted_cell(self, start: int) -> tuple[bytes, int, bool]:
-        """The cell whose opening quote ends at `start`, the place behind it, and whether it has quotes that
-        were not doubled."""
+        """The cell whose opening quote ends at `start`, the position after it, and whether it has undoubled
+        quotes."""
         place = start
         while (place := self._buffer.find(b'"', place, start + CELL_BYTES_MAX)) >= 0:
             if self._buffer[place + 1 : place + 2] == b'"':
@@ -280,10 +277,10 @@ class _Reader:
         )
 
     def _cell_with_inner_quotes(self, start: int) -> tuple[bytes, int, bool]:
-        """A cell with quotes that nobody doubled: it ends on its line, at the first quote before a comma or
-        the line's end.
+        """A cell with undoubled quotes. It ends on its line, at the first quote before a comma or the end of
+        the line.
 
-        With doubled ones among them there are two ways to read it, and neither is taken.
+        If it also has doubled quotes, it could be read in two ways, and is refused.
         """
         line_end = self._buffer.find(b"\n", start, start + CELL_BYTES_MAX)
         last = _LAST_QUOTE.search(self._buffer, start, line_end if line_end >= 0 else start + CELL_BYTES_MAX)

@@ -1,8 +1,8 @@
-"""Files by what was opened and not by name: a name may lead somewhere else a moment later, and an open file
+"""Read files by their open descriptors, not by name: a name may point elsewhere a moment later, an open file
 cannot.
 
-Where the system shows a process its open files (`/proc/self/fd`), they are read from there. Elsewhere a name
-has to do, and `files` compares what it led to before and after.
+Where the system shows a process its open files (`/proc/self/fd`), they are read from there. Elsewhere names
+are used, and `files` compares before and after what they point to.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LeadsOut(Exception):
-    """A link does not stay in its folder."""
+    """A link points outside its folder."""
 
 
 def open_within(folder: Path, name: str) -> int:
-    """Open a file of a folder, following only links that stay in the folder, each of them looked at as it is
+    """Open a file of a folder. Links are followed only inside the folder, and each is checked as it is
     opened.
 
-    Errors: LeadsOut, and OSError when there is no such file or it may not be read.
+    Errors: LeadsOut; OSError if there is no such file or it may not be read.
     """
     with ExitStack() as opened:
         root = _open(opened, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -62,7 +62,7 @@ def _open(opened: ExitStack, path: Path | str, flags: int, folder: int | None = 
 
 
 def _target(folder: Path, name: str, at: int) -> PurePath:
-    """Where a link leads; an absolute one, from the folder on."""
+    """Where a link points; an absolute one is relative to the folder."""
     target = PurePath(os.readlink(name, dir_fd=at))
     if not target.is_absolute():
         return target
@@ -73,15 +73,15 @@ def _target(folder: Path, name: str, at: int) -> PurePath:
 
 
 def path_of(descriptor: int, name: Path) -> Path:
-    """A path that leads to the open file; its name, where the system has no other."""
+    """A path to the open file; its name, if the system has no other path."""
     return OPEN_FILES / str(descriptor) if OPEN_FILES.is_dir() else name
 
 
 def scratch(folder: Path, name: str, opened: ExitStack) -> Path:
-    """A path to a new file, which loses its name at once where it can: what is killed then leaves no copy of
-    a district's file.
+    """A path to a new file, which loses its name at once if possible, so a killed run leaves no copy of a
+    district's file.
 
-    The space is given back when `opened` ends.
+    The space is free again when `opened` ends.
     """
     path = folder / name
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,10 +1,8 @@
-"""A district's files in, raw tables out: finds, verifies and reads every file; judging the rows is left to
-`checks`.
+"""A district's files in, raw tables out: find, verify and read every file. `checks` judges the rows.
 
-A clean file is read by the engine as it is. One in another encoding or with odd line ends is copied clean
-first, and one the engine refuses, or reads a different number of rows from than `layout` counted, is read
-again by our own grammar, which either names what is wrong or writes a strict copy. Nothing about a file is
-ever guessed.
+The engine reads a clean file directly. A file in another encoding, or with unusual line ends, is copied clean
+first. If the engine refuses a file, or finds another number of rows than `layout`, our own grammar reads it
+again. That either names what is wrong or writes a strict copy. Nothing about a file is ever guessed.
 """
 
 from __future__ import annotations
@@ -41,13 +39,13 @@ from rollbook.roster.problems import (
 )
 from rollbook.roster.sql_text import text
 
-# Spaces alone are trimmed in half the time; other blanks only in files that have some, and only from the
-# values that need it.
+# Trimming only spaces takes half the time. Other blanks are trimmed only in files with some, from the values
+# that need it.
 _TRIM_SPACES: Final = "trim({0})"
 _TRIM_ALL: Final = (
     f"CASE WHEN regexp_matches({{0}}, '^[{BLANKS}]|[{BLANKS}]$') THEN trim({{0}}, '{BLANKS}') ELSE {{0}} END"
 )
-# A spreadsheet's way to keep a text as it is: ="0012".
+# How a spreadsheet keeps a text unchanged: ="0012".
 _IS_FORMULA: Final = """({0} LIKE '="%"')"""
 _PLAIN: Final = (
     """CASE WHEN {0} LIKE '="%"' THEN replace(substr({0}, 3, length({0}) - 3), '""', '"') ELSE {0} END"""
@@ -65,8 +63,8 @@ def open_all(
     """Read a folder or zip file of SIS files into tables; `close` them after use.
 
     `memory_limit` (such as `512MB`) bounds the engine's memory; it spills into a folder under `temporary`,
-    which the tables own. `lenient` ignores unknown headers. `password_key` is what passwords are digested
-    with. Errors: SourceRejected with every file-level stop that was found.
+    which the tables own. `lenient` ignores unknown headers. `password_key` is the key of password digests.
+    Errors: SourceRejected with every file-level stop.
     """
     into = Path(tempfile.mkdtemp(prefix="rollbook-", dir=temporary)).absolute()
     opened = raw_tables.new(into, memory_limit, password_key)
@@ -91,7 +89,7 @@ def _summary(stops: tuple[Problem, ...]) -> str:
 
 
 def _read_all(opened: Tables, found: dict[str, Path], *, lenient: bool) -> None:
-    """Read every file, also after one that cannot be used, so that all stops are told at once."""
+    """Read every file, also after an unusable one, so that all stops are reported at once."""
     stops: list[Problem] = []
     for file in FILES:
         try:
@@ -158,8 +156,7 @@ def _layout_warnings(file: File, found: layout.Layout) -> list[Problem]:
 def _judge_columns(
     opened: Tables, file: File, matched: header.Header, found: layout.Layout, *, is_numbered: bool
 ) -> None:
-    """Drop columns without a name that are blank, and count the cells that were formulas. Errors:
-    Unusable."""
+    """Drop blank columns without a name, and count the cells that were formulas. Errors: Unusable."""
     row = '"row"' if is_numbered else "rowid + 2"
     stops: list[Problem] = []
     for position in matched.unnamed:
@@ -183,12 +180,12 @@ def _judge_columns(
 
 
 def _unnamed(position: int) -> str:
-    """What a column without a name is called; a header never is."""
+    """The name of a column without a header; no header can have it."""
     return f"column {position}"
 
 
 def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> bool:
-    """Let the engine read the file; False when it refuses, or finds other rows than the bytes say."""
+    """Let the engine read the file. False if it refuses, or finds other rows than the bytes say."""
     try:
         trim = _TRIM_ALL if found.has_odd_blanks else _TRIM_SPACES
         count = _load(opened, file, path, matched, found, trim, is_parallel=not found.has_breaks_in_quotes)
@@ -200,7 +197,7 @@ def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, 
 def _load_rewritten(
     opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout
 ) -> None:
-    """Read the file by our own grammar into a strict copy, and let the engine read that."""
+    """Read the file with our own grammar into a strict copy, and let the engine read that."""
     with ExitStack() as copies:
         strict = descriptors.scratch(opened.folder, f"{file.table}-strict.csv", copies)
         written, warnings = csv_text.rewrite(file.name, path, strict, matched.width)
@@ -228,9 +225,9 @@ def _load(
     is_parallel: bool = False,
     is_numbered: bool = False,
 ) -> int:
-    """Read into the table `read_FILE`, trimmed, only the columns that are stored; return the number of rows.
+    """Read the stored columns, trimmed, into the table `read_FILE`; returns the number of rows.
 
-    A numbered file has no header, and the number of each row before it.
+    A numbered file has no header, and the row number in front of each row.
     """
     shift = 1 if is_numbered else 0
     fields = [f"c{position}" for position in range(matched.width + shift)]
@@ -267,8 +264,7 @@ def _cell(opened: Tables, name: str, trimmed: str) -> str:
 
 
 def _has_long_cell(opened: Tables, file: File) -> bool:
-    """Whether a cell of several lines is longer than a cell may be; the pass over the bytes sees only
-    lines."""
+    """Whether a cell of several lines is too long; the pass over the bytes sees only lines."""
     return bool(
         max(opened.one(f"SELECT max(strlen(COLUMNS(*)::VARCHAR)) FROM read_{file.table}"))
         > layout.CELL_BYTES_MAX
@@ -278,7 +274,7 @@ def _has_long_cell(opened: Tables, file: File) -> bool:
 def _make_view(
     opened: Tables, file: File, matched: header.Header | None, *, is_numbered: bool = False
 ) -> None:
-    """The view `FILE` with `row`, all columns of the contract, and `ext`: the file's own columns as one JSON
+    """The view `FILE`, with `row`, all columns of the contract, and `ext`: the file's own columns as a JSON
     object."""
     if matched is None:
         nothing = ", ".join(f"NULL::VARCHAR AS {_name(name)}" for name in (*_contract_names(file), "ext"))
@@ -316,5 +312,5 @@ def _contract_names(file: File) -> tuple[str, ...]:
 
 
 def _name(column: str) -> str:
-    """A column's name as SQL writes it."""
+    """A column's name in SQL."""
     return '"' + column.replace('"', '""') + '"'

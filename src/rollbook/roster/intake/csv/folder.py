@@ -1,5 +1,7 @@
-"""Finds a district's files in a folder or a zip file, and refuses what could harm; what is in them is left to
-`layout`."""
+"""Find a district's files in a folder or a zip file, and refuse harmful ones.
+
+`layout` reads their content.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,14 @@ from rollbook.roster.problems import (
 MIB: Final = 1024 * 1024
 ENTRIES_MAX: Final = 1_000
 UNZIPPED_BYTES_MAX: Final = 16 * 1024 * MIB
-# Real rosters shrink 10 to 50 times; a bomb about 1,000 times. Small files are let through, whatever their
-# ratio.
+# Real rosters shrink 10 to 50 times, a zip bomb about 1,000 times. Small files pass with any ratio.
 ZIP_RATIO_MAX: Final = 200
 ZIP_RATIO_FROM_BYTES: Final = 16 * MIB
 CHUNK_BYTES: Final = MIB
 
 _REQUIRED: Final = tuple(file.name for file in FILES if file.required)
 _KNOWN: Final = tuple(file.name for file in FILES)
-# What damaged zip files have been seen to raise.
+# Exceptions that damaged zip files have raised.
 _ZIP_ERRORS: Final = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(LookupError, NotImplementedError, RuntimeError, ValueError),
@@ -49,8 +50,7 @@ _ZIP_ERRORS: Final = (
 
 
 class Unusable(Exception):
-    """One or more stops were found; carries them up to `files.open_all`, which makes a `SourceRejected` of
-    all."""
+    """One or more stops; `files.open_all` makes one `SourceRejected` of all of them."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
@@ -58,10 +58,10 @@ class Unusable(Exception):
 
 
 def find(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    """The known files by name, open until `opened` ends, and warnings about the others; a zip file is
+    """The known files by name, open until `opened` ends, and warnings about the others. A zip file is
     unpacked to `into`.
 
-    Errors: Unusable, when the source or a required file is not there, or something is not what it should be.
+    Errors: Unusable, if the source or a required file is missing, or if something is not a usable file.
     """
     try:
         kind = source.stat().st_mode
@@ -93,8 +93,10 @@ def _in_folder(folder: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[
 
 
 def _opened(folder: Path, name: str, opened: ExitStack) -> Path:
-    """Open a file once and for all. It must be a plain one; a link must stay in the folder, or it could show
-    others' files."""
+    """Open a file once.
+
+    It must be a plain file; a link must stay in the folder, or it could show others' files.
+    """
     return _opened_by(lambda: descriptors.open_within(folder, name), folder / name, opened)
 
 
@@ -119,8 +121,7 @@ def _opened_by(open_it: Callable[[], int], path: Path, opened: ExitStack) -> Pat
 
 
 def _spelled(names: Iterable[str]) -> dict[str, str]:
-    """The known files that are there, and how their names are spelled: exactly, or in the one other way that
-    is there."""
+    """The known files that exist, each with its spelling: exact, or the only other spelling that exists."""
     spellings = _spellings(names)
     return {name: there[0] for name, there in spellings.items() if len(there) == 1}
 
@@ -147,7 +148,7 @@ def _missing(names: Iterable[str]) -> Iterator[Problem]:
 
 
 def _wanted(known: Mapping[str, object]) -> Iterator[str]:
-    """The known files; admins.csv is the old form of staff.csv, and counts only without it."""
+    """The known files. admins.csv is the old form of staff.csv, and counts only if there is no staff.csv."""
     return (name for name in _KNOWN if name in known and not (name == "admins.csv" and "staff.csv" in known))
 
 
@@ -166,7 +167,7 @@ def _remarks(names: Iterable[str], spelled: Mapping[str, str]) -> Iterator[Probl
 
 
 def _in_archive(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    # The operator names this path, so a link is followed wherever it leads.
+    # The operator names this path, so a link may point anywhere.
     packed = _opened_by(lambda: os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), source, opened)
     try:
         with zipfile.ZipFile(packed) as archive:
@@ -186,13 +187,15 @@ def _in_archive(source: Path, into: Path, opened: ExitStack) -> tuple[dict[str, 
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether our own disk ran out of space, for which no file of the district is to blame."""
+    """Whether our own disk is full, which is not the fault of a file."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    """The archive's files by plain name: loose, or all in one folder. What operating systems add beside them
-    is passed over."""
+    """The archive's files by plain name: loose, or all in one folder.
+
+    Files that operating systems add are ignored.
+    """
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > ENTRIES_MAX:
         raise Unusable(BadArchive(name, expected=f"at most {ENTRIES_MAX} files", value=str(len(entries))))
@@ -228,12 +231,11 @@ def _unpack(
 
 
 def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, left: int, name: str) -> int:
-    """Unpack one file in small pieces, counting what really comes out: the sizes an archive states may be
-    lies."""
+    """Unpack one file in small pieces and count the bytes: the sizes that an archive states may be false."""
     if entry.flag_bits & 0x1:
         raise Unusable(BadArchive(name, expected="no password", value=f"{entry.filename} is encrypted"))
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # The others unpack into memory as much as one block of them holds.
+        # Other compression methods unpack a whole block into memory at once.
         raise Unusable(
             BadArchive(
                 name, expected="the usual compression (deflate)", value=f"another one in {entry.filename}"

@@ -1,4 +1,4 @@
-"""Matches a file's header with the contract's columns; reading the header's text is left to `csvtext`."""
+"""Match a file's header with the contract's columns; `csv_text` reads the header's text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rollbook.roster.problems import (
 COLUMNS_MAX: Final = 1_000
 # One dot and no spaces (documented for custom fields).
 _EXTENSION: Final = re.compile(r"ext\.[^.\s]+", re.IGNORECASE)
-# What other programs write between columns, and what the message calls it; None splits at any run of blanks.
+# Separators that other programs use, with their names in messages. None splits at any run of blanks.
 _SEPARATORS: Final[tuple[tuple[str | None, str], ...]] = (
     ("\t", "tabs"),
     (";", "semicolons"),
@@ -37,16 +37,16 @@ _SEPARATORS: Final[tuple[tuple[str | None, str], ...]] = (
     ("~", "tildes"),
     (None, "spaces"),
 )
-# How alike two headers must be for one to be named in a message about the other.
+# From 0 to 1: how similar two headers must be for a message to suggest one for the other.
 _LIKENESS_MIN: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where each column that is read stands in the file, by position from 0; `extensions` are named without
-    `ext.`.
+    """The position in the file, from 0, of each column that is read.
 
-    `unnamed` are the positions of columns without a name; `keys` are what a header row has in each position.
+    `extensions` are named without `ext.`. `unnamed` has the positions of columns without a name. `keys` has
+    the key of the header at each position.
     """
 
     width: int
@@ -60,10 +60,10 @@ class Header:
 def match(
     file: File, row: int, cells: list[str], below: Iterable[tuple[int, list[str]]], *, lenient: bool
 ) -> Header:
-    """Find the file's columns in its header row; what may be a person's row is not quoted.
+    """Find the file's columns in its header row. A row that may be a person's is not quoted.
 
-    `below` are the next rows, in which a header is looked for when this row is none. Errors: Unusable with
-    every header that is missing, given twice, not known or not usable.
+    `below` has the next rows, in which a header is looked for if this row is none. Errors: Unusable with
+    every missing, repeated, unknown or unusable header.
     """
     if file.name not in quotable_cells.PEOPLE or quotable_cells.is_header(file.name, cells):
         return _match(file, row, cells, below, lenient=lenient)
@@ -79,7 +79,7 @@ def _match(
 ) -> Header:
     """Find the file's columns in its header row.
 
-    Errors: Unusable with every header that is missing, given twice, not known or not usable.
+    Errors: Unusable with every missing, repeated, unknown or unusable header.
     """
     known = {header_key(column.header): column for column in columns_of(file.name)}
     places: dict[str, list[int]] = {}
@@ -87,7 +87,7 @@ def _match(
         places.setdefault(header_key(cell), []).append(position)
     unnamed = places.pop("", [])
     near = {key: nearest for key in places if key not in known and (nearest := _nearest(key, known))}
-    # A row of data has no cells like headers; a header in another spelling has mostly such.
+    # No cell of a data row is similar to a header; most cells of a misspelled header are.
     if not places.keys() & known.keys() and 2 * len(near) <= len(places):
         raise Unusable(
             NoHeader(file.name, row=row, value=",".join(cells)[:80], expected=_a_header(file, known, below))
@@ -132,8 +132,7 @@ def _match(
 
 
 def _a_header(file: File, known: dict[str, Column], below: Iterable[tuple[int, list[str]]]) -> str:
-    """What is expected in the place of a row without a known name: a header, or the one that stands below
-    it."""
+    """What was expected in place of a row without known names: a header, or the one that stands below it."""
     for row, cells in below:
         if quotable_cells.is_header(file.name, cells):
             return f"the header of row {row} as the first row"
@@ -141,10 +140,10 @@ def _a_header(file: File, known: dict[str, Column], below: Iterable[tuple[int, l
 
 
 def refuse_other_separators(file: File, row: int, line: str) -> None:
-    """Stop when something other than commas separates the columns of the header's first line.
+    """Stop if another separator than commas divides the columns of the header's first line.
 
-    Errors: Unusable, when the line has at least two columns of the file if it is split at another separator,
-    and none at commas.
+    Errors: Unusable, if splitting at another separator gives at least two known columns, and splitting at
+    commas gives none.
     """
     known = {_squeezed(header_key(column.header)) for column in columns_of(file.name)}
 
@@ -158,7 +157,7 @@ def refuse_other_separators(file: File, row: int, line: str) -> None:
 
 
 def _nearest(key: str, known: dict[str, Column]) -> str | None:
-    """The key of the known column that is spelled most alike; underscores make no difference."""
+    """The key of the known column with the most similar spelling; underscores make no difference."""
     squeezed = {_squeezed(other): other for other in known}
     found = difflib.get_close_matches(_squeezed(key)[:100], squeezed, n=1, cutoff=_LIKENESS_MIN)
     return squeezed[found[0]] if found else None
@@ -173,7 +172,7 @@ def _header(known: dict[str, Column], key: str | None) -> str | None:
 
 
 def _missing(file: File, known: dict[str, Column], there: set[str]) -> Iterator[Problem]:
-    """The required columns that are not there, and that no other column's message will name."""
+    """The missing required columns that no other column's message will name."""
     for key, column in known.items():
         if column.required and key not in there:
             yield MissingHeader(
@@ -189,7 +188,7 @@ def _repeated(file: File, cells: list[str], places: Iterable[list[int]]) -> Iter
 
 
 def _unknown(file: File, found: Iterable[tuple[str, int, str | None]], *, lenient: bool) -> Iterator[Problem]:
-    """Columns that cannot be used: the cell, its position, and the key of the nearest known column."""
+    """Unusable columns: the cell, its position, and the key of the nearest known column."""
     known = {header_key(column.header): column for column in columns_of(file.name)}
     for cell, position, near in found:
         column = trimmed(cell)

@@ -1,8 +1,8 @@
-"""One pass over a file's bytes: is it text, in what encoding, with what line ends, and how many rows should
-come out of it.
+"""One pass over a file's bytes: is it text, in which encoding, with which line ends, and how many rows must
+come out.
 
-Nothing is parsed here. The pass costs little beside parsing, because it only counts and searches in whole
-blocks; it tells whether the engine can read the file as it is, and how many rows it must find.
+Nothing is parsed here. The pass is cheap, because it only counts and searches in whole blocks. It decides
+whether the engine can read the file directly, and how many rows it must find.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.problems import EmptyFile, NotText, NulByte, RowTooLong
 
 CHUNK_BYTES: Final = 1024 * 1024
-# The longest cell and row that a roster may hold; the longest real ones are addresses and names.
+# The longest allowed cell and row; the longest real cells are addresses and names.
 CELL_BYTES_MAX: Final = 64 * 1024
 ROW_BYTES_MAX: Final = 1024 * 1024
 
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
-# What old programs write behind the last row, and how far before the end of the file it is looked for.
+# The end mark of old programs behind the last row, and how far before the end of the file to look for it.
 _END_MARK: Final = b"\x1a"
 _END_BYTES: Final = 4096
 # How many rows in another encoding are named.
@@ -39,9 +39,9 @@ _NOT_QUOTE_OR_BREAK: Final = bytes(byte for byte in range(256) if byte not in b'
 class Layout:
     """What a file's bytes say.
 
-    `rows` counts line ends outside quotes up to the last line that is not empty; it includes the header, and
-    is right only for a file with well-formed quotes and no blank lines between. `foreign_rows` are the first
-    rows that are not UTF-8, and `foreign_count` says how many there are.
+    `rows` counts line ends outside quotes up to the last line that is not empty. It includes the header, and
+    is only right if the quotes are well-formed and no line is blank. `foreign_rows` has the first rows that
+    are not UTF-8, `foreign_count` their number.
     """
 
     encoding: str  # "utf-8", "windows-1252", or "mixed": UTF-8 with some rows in Windows-1252
@@ -53,26 +53,25 @@ class Layout:
     has_breaks_in_quotes: bool
     has_long_lines: bool
     ends_in_quotes: bool
-    has_odd_blanks: bool  # anything but spaces that is trimmed
+    has_odd_blanks: bool  # any trimmed characters other than spaces
     has_formulas: bool  # cells such as ="0012"
 
     @property
     def is_clean(self) -> bool:
-        """Whether the text is UTF-8 with line ends of one kind, and nothing behind it."""
+        """Whether the text is UTF-8 with one kind of line ends, and nothing after its end."""
         return self.encoding == "utf-8" and self.line_ends != "mixed" and not self.has_end_mark
 
     @property
     def is_tame(self) -> bool:
-        """Whether the engine may try to read the rows; it has been seen to drop, without a word, rows after
-        an open quote."""
+        """Whether the engine may try to read the rows. After an open quote, it has silently dropped rows."""
         return self.rows > 1 and not self.has_long_lines and not self.ends_in_quotes
 
 
 class _RowCounter:
-    """Counts rows over blocks whose line ends are all LF.
+    """Counts rows over blocks with LF line ends.
 
-    Pairs of quotes without a line end between them are struck out first: only quotes around line ends are
-    left to look at.
+    Pairs of quotes without a line end between them are removed first: only quotes around line ends are left
+    to check.
     """
 
     def __init__(self) -> None:
@@ -90,11 +89,11 @@ class _RowCounter:
             else:
                 self.rows += len(piece)
             self.is_inside = not self.is_inside
-        self.is_inside = not self.is_inside  # the last piece was not ended by a quote
+        self.is_inside = not self.is_inside  # the last piece did not end at a quote
 
 
 class _LineLengths:
-    """Whether any line is longer than a cell may be, looking only at one line end in every 64 KiB."""
+    """Whether any line is longer than a cell may be, checking only one line end in every 64 KiB."""
 
     def __init__(self) -> None:
         self.has_long_lines = False
@@ -115,7 +114,7 @@ class _LineLengths:
 
 
 class _Search:
-    """Whether any of some short pieces of text (of at most 3 bytes) is there."""
+    """Whether one of some short pieces of text (at most 3 bytes) occurs."""
 
     def __init__(self, *pieces: bytes) -> None:
         self.found = False
@@ -126,7 +125,7 @@ class _Search:
     def feed(self, block: bytes) -> None:
         if not self.found:
             joined = self._before + block  # a piece may begin in the block before
-            # Most bytes are ASCII: without them little is left to look through for each of many letters.
+            # Most bytes are ASCII: without them, little text is left to search for each of many letters.
             foreign = joined.translate(None, _ASCII) if self._foreign and not joined.isascii() else b""
             self.found = any(piece in joined for piece in self._plain) or any(
                 piece in foreign for piece in self._foreign
@@ -149,8 +148,10 @@ class _LineEnds:
         return "\r\n" if self._lf == self._cr == self._crlf else "mixed"
 
     def unify(self, raw: bytes) -> bytes:
-        """`raw` with LF line ends; a CR at its end is held back until the next block (or `b""`, at the end)
-        shows what it is."""
+        """`raw` with LF line ends.
+
+        A CR at its end is held back until the next block, or `b""` at the end, shows what it is.
+        """
         is_last = not raw
         raw, self._held = self._held + raw, b""
         self._lf += raw.count(b"\n")
@@ -171,11 +172,11 @@ class _Encoding:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the file ended in the middle of a letter."""
+        """Whether the file ended in the middle of a character."""
         return bool(self._decoder.getstate()[0])
 
     def is_foreign(self, raw: bytes) -> bool:
-        """Whether a byte of `raw` cannot be UTF-8."""
+        """Whether `raw` has a byte that cannot be UTF-8."""
         if raw.isascii() and not self.is_cut_off:
             return False
         try:
@@ -187,8 +188,8 @@ class _Encoding:
 
 @dataclass
 class _Foreign:
-    """The lines that are not UTF-8: the rows of the first ones, how many, and whether the file has letters in
-    UTF-8 as well."""
+    """The lines that are not UTF-8: the first rows, their number, and whether the file also has UTF-8
+    letters."""
 
     has_utf_8: bool = False
     count: int = 0
@@ -196,7 +197,7 @@ class _Foreign:
 
 
 class _Tail:
-    """How many line ends stand at the very end of the file, and whether there was anything else."""
+    """The number of line ends at the very end of the file, and whether there was other text."""
 
     def __init__(self) -> None:
         self.breaks = 0
@@ -209,7 +210,7 @@ class _Tail:
 
 
 def scan(name: str, path: Path) -> Layout:
-    """Read the file once and say how it is laid out.
+    """Read the file once and describe its layout.
 
     Errors: Unusable for an empty file, NUL bytes, UTF-16, and bytes that are text in neither UTF-8 nor
     Windows-1252.
@@ -256,8 +257,7 @@ def scan(name: str, path: Path) -> Layout:
 
 
 def copy_clean(path: Path, to: Path) -> None:
-    """Write the file again as UTF-8 with LF line ends: letters that are UTF-8 stay, all other bytes are
-    Windows-1252."""
+    """Copy the file as UTF-8 with LF line ends: UTF-8 characters stay, all other bytes are Windows-1252."""
     decoder = codecs.getincrementaldecoder("utf-8")(_AS_WINDOWS_1252)
     with to.open("wb") as clean:
         for block in unified_blocks(path):
@@ -266,13 +266,14 @@ def copy_clean(path: Path, to: Path) -> None:
 
 
 def unified_blocks(path: Path) -> Iterator[bytes]:
-    """The file in pieces, all line ends LF."""
+    """The file in pieces, with LF line ends."""
     return map(_LineEnds().unify, _blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """The file in pieces, without its byte order mark and what stands behind an end mark, and an empty piece
-    at the end, for those who hold something back.
+    """The file in pieces, without its byte order mark and the text behind an end mark.
+
+    The last piece is empty, for callers that hold something back.
     """
     left = _size(path)
     with path.open("rb") as stream:
@@ -287,8 +288,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _size(path: Path) -> int:
-    """Where the text ends: at the first end mark behind which there are only blanks and further ones, or at
-    the file's end."""
+    """Where the text ends: at the first end mark with only blanks and end marks behind it, or at the file's
+    end."""
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - _END_BYTES))
@@ -299,9 +300,9 @@ def _size(path: Path) -> int:
 
 
 def _foreign(name: str, path: Path) -> _Foreign:
-    """Look at every line that has other letters than ASCII.
+    """Check every line with characters beyond ASCII.
 
-    Errors: Unusable for a byte that no encoding explains, and for a line that no row may have.
+    Errors: Unusable for a byte that no encoding explains, and for a line that is too long for a row.
     """
     found, rows, rest = _Foreign(), _RowCounter(), b""
     neither: int | None = None
@@ -338,7 +339,7 @@ def _is_utf_8(line: bytes) -> bool:
 
 
 def _is_readable(line: bytes) -> bool:
-    """Whether every byte that is no UTF-8 has a meaning in Windows-1252."""
+    """Whether every byte outside UTF-8 has a meaning in Windows-1252."""
     try:
         line.decode("utf-8", _AS_WINDOWS_1252)
     except UnicodeDecodeError:
@@ -347,7 +348,7 @@ def _is_readable(line: bytes) -> bool:
 
 
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """What the bytes mean that cannot be UTF-8."""
+    """The meaning of bytes that cannot be UTF-8."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("cp1252"), error.end
@@ -358,8 +359,7 @@ codecs.register_error(_AS_WINDOWS_1252, _as_windows_1252)
 
 
 def _row_at(rows: _RowCounter, line_ends: _LineEnds, before: bytes) -> int:
-    """The row a byte is in, from what stands before it in its block; the counters themselves stay as they
-    are."""
+    """The row of a byte, from the text before it in its block; the counters themselves do not change."""
     rows, line_ends = copy(rows), copy(line_ends)
     rows.feed(line_ends.unify(before + b" ")[:-1])
     return rows.rows + 1

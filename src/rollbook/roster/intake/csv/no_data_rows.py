@@ -1,5 +1,5 @@
-"""Rows that are no data (blank ones, the header again, dashes, totals): they are left out before anything
-looks at them."""
+"""Rows without data (blank ones, a repeated header, dashes, totals): they are removed before other code reads
+the rows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ _RULES: Final = text(f"[{re.escape(RULES.decode())}]*")
 
 
 def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
-    """The condition that leaves out all rows of `read_FILE` that are no data, by the expression `row`; named,
-    but for blank ones.
+    """The SQL condition that removes all rows of `read_FILE` without data; findings name them, except blank
+    ones.
 
-    It is blank when nothing is left. Errors: Unusable for another header among the rows.
+    The condition is blank if no row is left. `row` is the SQL of the row number. Errors: Unusable for
+    another header among the rows.
     """
     seldom, query = _queries(file, matched, row)
     if not opened.one(f"SELECT count(*) FROM read_{file.table} WHERE {seldom}")[0]:
         return "WHERE true"
     found = f"no_data_{file.table}"
-    # No grouping, which takes memory of its own.
+    # No grouping, which needs memory of its own.
     count, second = opened.one(
         f"""SELECT count(*), min("row") FILTER (what = '{SecondHeader.code}') FROM ({query})"""
     )
@@ -49,27 +50,26 @@ def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
 
 
 def _queries(file: File, matched: Header, row: str) -> tuple[str, str]:
-    """A condition on one cell that only a few rows of data fulfil, and a query for the rows that are no data,
-    with what each is.
+    """A condition on one cell that few rows of data meet, and a query for the rows without data, each with
+    its kind.
 
-    The query costs more to plan than to run, so that it is only made for files with such cells.
+    The query takes longer to plan than to run, so it is only made for files with cells of this kind.
     """
     places = {**matched.columns, **{f"ext.{name}": place for name, place in matched.extensions.items()}}
     cells = {_name(name): matched.keys[place] for name, place in places.items()}
-    # A password is a digest by now, and tells nothing.
+    # Passwords are digests by now, and say nothing.
     seen = {name: key for name, key in cells.items() if name != _name(PASSWORD)}
     known = {*matched.keys, *(header_key(column.header) for column in columns_of(file.name))} - {""}
     # A required column, if there is one: it is seldom blank.
     first = next(
         (_name(c.name) for c in columns_of(file.name) if c.required and c.name in places), next(iter(seen))
     )
-    # Most ids begin with a digit, and no header does, so that few cells are compared with all headers.
+    # Most ids begin with a digit, and no header does, so few cells are compared with all headers.
     seldom = (
         f"(regexp_full_match({first}, {_RULES}) OR (ascii({first}) > {ord('9')} AND "
         f"{_is_header(first, known, TOTAL)}))"
     )
-    # Regular expressions are made once, while a list of texts takes memory for each cell that it is compared
-    # with.
+    # Regular expressions are compiled once; a list of texts takes memory for each compared cell.
     return (
         seldom,
         f"""
@@ -98,7 +98,7 @@ def _any(conditions: Iterable[str]) -> str:
 
 
 def _is_header(name: str, keys: Iterable[str], *patterns: str) -> str:
-    """SQL for whether a cell is blank, or would be one of these headers or patterns."""
+    """SQL for whether a cell is blank, or equals one of these headers or patterns."""
     spelled = "|".join((*(re.escape(key).replace("_", "[ _-]") for key in sorted(keys)), *patterns))
     return _is(name, f"({spelled})?")
 

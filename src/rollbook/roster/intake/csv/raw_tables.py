@@ -1,9 +1,8 @@
-"""The files of one sync as tables in an in-memory database; what is in them is left to `checks` and
-`normalize`.
+"""The files of one sync as tables in an in-memory database; `checks` and `normalize` read them.
 
-Each file's rows stand in a view of the file's name (`students` for students.csv) that has `row`, every column
-of the contract and nothing else: a column that the file does not have is NULL in every row, a blank cell is
-''. Outer blanks are gone.
+Each file has a view with its name (`students` for students.csv). The view has `row` and every column of the
+contract. A column that the file does not have is NULL in every row; a blank cell is ''. Blanks at the ends of
+cells are gone.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ import duckdb
 from rollbook.roster import findings, parts
 from rollbook.roster.sql_text import text
 
-# Each thread pins its share of the memory: a sync of a million students failed in 512 MB with 8 threads, and
-# not with 4.
+# Each thread reserves its share of memory. A sync of a million students failed in 512 MB with 8 threads, and
+# worked with 4.
 _THREAD_BYTES: Final = 120 * 1024**2
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The database, and which files and columns the district sent.
+    """The database, with the files and columns that the district sent.
 
-    `columns` maps each file that is there to the names of its columns; `extensions` to its own `ext.` names,
-    without `ext.`. `opened` holds the files open while they are read. `password_key` (hex) is what passwords
-    are digested with as they are read; without one they are not read.
+    `columns` has the column names of each file that exists; `extensions` its own `ext.` names, without
+    `ext.`. `opened` keeps the files open while they are read. `password_key` (hex) is the key of password
+    digests; without it, passwords are not read.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -55,7 +54,7 @@ class Tables:
         return int(self.one(f"SELECT count(*) FROM {file.removesuffix('.csv')}")[0])
 
     def close(self) -> None:
-        """Give back the memory and the temporary files."""
+        """Free the memory, and remove the temporary files."""
         self.connection.close()
         self.opened.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -70,7 +69,7 @@ class Tables:
 
 
 def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
-    """An empty database that uses at most `memory_limit` (such as `512MB`) and spills into `folder`, not
+    """An empty database with at most `memory_limit` (such as `512MB`), which spills into `folder` and is not
     locked yet."""
     connection = connect(folder, memory_limit)
     findings.create_table(connection)
@@ -78,18 +77,18 @@ def new(folder: Path, memory_limit: str, password_key: str = "") -> Tables:
 
 
 def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """An empty engine that uses at most `memory_limit` (such as `512MB`) and spills into `folder`."""
+    """An empty engine with at most `memory_limit` (such as `512MB`), which spills into `folder`."""
     connection = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": memory_limit,
             "temp_directory": str(folder / "spill"),
-            # Nothing is ever fetched, whatever a file is called.
+            # The engine never downloads anything, whatever a file's name is.
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         },
     )
-    # It would be drawn on stdout, in the middle of the JSON that a program reads there.
+    # The engine would draw it on stdout, in the middle of JSON for programs.
     connection.execute("SET enable_progress_bar = false")
     _limit_threads(connection)
     parts.begin(connection)
@@ -97,8 +96,7 @@ def connect(folder: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
 
 
 def lock(connection: duckdb.DuckDBPyConnection, *reaches: Path) -> None:
-    """Let the engine reach no files any more but those in the folders `reaches`, whatever stands in a
-    district's files."""
+    """Let the engine reach only files in the folders `reaches`, whatever a district's files contain."""
     listed = ", ".join(text(str(path.absolute())) for path in reaches)
     for statement in (
         f"SET allowed_directories = [{listed}]",
@@ -109,7 +107,7 @@ def lock(connection: duckdb.DuckDBPyConnection, *reaches: Path) -> None:
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:
-    """Use no more threads than there is memory for."""
+    """Use only as many threads as the memory allows."""
     ((threads,),) = connection.execute("SELECT current_setting('threads')").fetchall()
     connection.execute(
         f"SET threads = {max(1, min(threads, parts.memory_bytes(connection) // _THREAD_BYTES))}"
