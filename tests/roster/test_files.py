@@ -72,6 +72,7 @@ GOOD = {
     + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
     "everything quoted": QUOTED + b'"ash","lund","Lars","Lund"\n"birch","okoye","Oba","Okoye"\n',
     "blanks around values": HEAD + b" ash, lund ,Lars\t,\xc2\xa0Lund\n birch,okoye ,Oba,Okoye \n",
+    "wide blanks alone": HEAD + "ash,\u00a0lund,Lars\u3000,Lund\nbirch,okoye,\u2003Oba,Okoye\n".encode(),
     "blanks around quotes": HEAD + b'ash, "lund" ,Lars,Lund\nbirch,"okoye"\t,Oba,Okoye\n',
     "blanks of every kind around values": HEAD
     + b"".join(

@@ -122,7 +122,7 @@ class Problems:
     def groups(self) -> tuple[Group, ...]:
         """All findings by severity, file and code, each with a few examples, in the order in which to fix
         them."""
-        rows = self._connection.execute(_GROUPS, [EXAMPLES]).fetchall()
+        rows = self._connection.execute(_GROUPS, [EXAMPLES]).fetchall() if len(self) else ()
         return tuple(
             Group(
                 PROBLEM[code], file, count, tuple(_problem((code, *example.values())) for example in examples)

@@ -20,8 +20,8 @@ class Check:
 
     Most rules find nothing in most districts, and the engine spends more on preparing a long query than on
     running a short one. So the query only runs if `sign`, a condition, is true of a row of the file (one pass
-    looks for all signs of a file), and if `suspects`, a short query, finds rows, which the query reads as the
-    table `suspects`.
+    looks for all signs of a file), if rows share the column `repeats`, and if `suspects`, a short query, finds
+    rows, which the query reads as the table `suspects`.
     """
 
     problem: type[Problem]
@@ -30,6 +30,7 @@ class Check:
     query: str
     suspects: str = ""
     sign: str = ""
+    repeats: str = ""
 
     def applies_to(self, tables: Tables) -> bool:
         """Whether the district sent what the rule is about."""
@@ -123,6 +124,7 @@ def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
         WHERE "row" > first_row AND {when}
         """,
         suspects=twice,
+        repeats=column,
     )
 
 
@@ -157,4 +159,5 @@ def conflicts(tables: Tables, file: str, key: str, *apart: str) -> Check:
         {differing or "SELECT NULL"}
         """,
         suspects=disagreeing,
+        repeats=key,
     )

@@ -30,14 +30,32 @@ def check(tables: Tables, rules: Rules) -> Problems:
     words_for_nothing.find(tables)
     for statement in _BEFORE:
         tables.connection.execute(statement)
-    for level in levels(tables, rules):
-        for rule in _promising(tables, level.checks):
+    every = levels(tables, rules)
+    repeated = _repeated(tables, [rule for level in every for rule in level.checks])
+    for level in every:
+        able = [rule for rule in level.checks if not rule.repeats or (rule.file, rule.repeats) in repeated]
+        for rule in _promising(tables, able):
             _run(tables.connection, rule)
         for statement in level.keep:
             tables.connection.execute(statement)
     readings.build(tables, rules)
     quotable_cells.hide(tables)
     return Problems(tables.connection, rules.problems_max)
+
+
+def _repeated(tables: Tables, rules: Sequence[Check]) -> set[tuple[str | None, str]]:
+    """The files and columns of which rules need rows that share a value, and of which there are such rows."""
+    asked = {(rule.file, rule.repeats) for rule in rules if rule.repeats and rule.applies_to(tables)}
+    # An export repeats a student for each contact, so that it would be counted for nothing.
+    places = sorted((file, column) for file, column in asked if file and file != _REPEATING)
+    counts = ", ".join(
+        f"(SELECT count(*) > count(DISTINCT {column}) FROM {table_of(file)})" for file, column in places
+    )
+    found = tables.one(f"SELECT {counts}") if places else ()
+    return {
+        *(place for place in asked if place[0] == _REPEATING),
+        *(place for place, is_repeated in zip(places, found, strict=True) if is_repeated),
+    }
 
 
 def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
@@ -74,6 +92,7 @@ def _run(connection: DuckDBPyConnection, rule: Check) -> None:
     )
 
 
+_REPEATING: Final = "students.csv"
 _ERRORS: Final = ", ".join(f"'{problem.code}'" for problem in PROBLEMS if problem.left_out == "row")
 _BEFORE: Final = (
     # One part of a key, with its length before it.

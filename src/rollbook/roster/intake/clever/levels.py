@@ -76,7 +76,7 @@ _KEPT_SCHOOLS: Final = "SELECT key FROM kept_schools"
 
 _SCHOOLS: Final = Level(
     (
-        *words_as_ids(),
+        *words_as_ids("schools.csv"),
         *missing_values("schools.csv", "School_id", "School_name"),
         *rewritten_ids("schools.csv"),
         Check(
@@ -108,7 +108,11 @@ _STAFF_SCHOOLS: Final = f"""
 def _people(rules: Rules) -> Level:
     return Level(
         (
-            *(rule for file in _PEOPLE for rule in (*missing_values(file), *rewritten_ids(file))),
+            *(
+                rule
+                for file in _PEOPLE
+                for rule in (*words_as_ids(file), *missing_values(file), *rewritten_ids(file))
+            ),
             unknown_reference(UnknownSchool, "students.csv", "School_id", _KEPT_SCHOOLS),
             unknown_reference(UnknownSchool, "teachers.csv", "School_id", _KEPT_SCHOOLS),
             unknown_reference(UnknownSchool, "staff.csv", "School_id", _STAFF_SCHOOLS),
@@ -192,6 +196,7 @@ def _kept_people(tables: Tables) -> Level:
 
 _SECTIONS: Final = Level(
     (
+        *words_as_ids("sections.csv"),
         *missing_values("sections.csv"),
         *rewritten_ids("sections.csv"),
         unknown_reference(UnknownSchool, "sections.csv", "School_id", _KEPT_SCHOOLS),
@@ -286,6 +291,7 @@ _RESOURCES: Final = Level(
             )
             for header in CO_TEACHERS
         ),
+        *words_as_ids("resources.csv"),
         *missing_values("resources.csv"),
         Check(
             UnknownValue,

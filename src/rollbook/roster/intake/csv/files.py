@@ -187,11 +187,19 @@ def _unnamed(position: int) -> str:
 def _load_as_is(opened: Tables, file: File, path: Path, matched: header.Header, found: layout.Layout) -> bool:
     """Let the engine read the file. False if it refuses, or finds other rows than the bytes say."""
     try:
-        trim = _TRIM_ALL if found.has_odd_blanks else _TRIM_SPACES
-        count = _load(opened, file, path, matched, found, trim, is_parallel=not found.has_breaks_in_quotes)
+        count = _load(
+            opened, file, path, matched, found, _trim(found), is_parallel=not found.has_breaks_in_quotes
+        )
     except duckdb.InvalidInputException:
         return False
     return count == found.rows - 1 and not (found.has_breaks_in_quotes and _has_long_cell(opened, file))
+
+
+def _trim(found: layout.Layout) -> str:
+    """SQL that takes outer blanks from a cell `{0}`, of the blanks that the file has."""
+    if found.has_odd_blanks:
+        return _TRIM_ALL
+    return _TRIM_SPACES if found.has_spaces else "{0}"
 
 
 def _load_rewritten(
@@ -244,7 +252,7 @@ def _load(
         )
     if is_numbered:
         chosen.append('c0::BIGINT AS "row"')
-    opened.connection.execute(
+    ((count,),) = opened.connection.execute(
         f"""
         CREATE OR REPLACE TABLE read_{file.table} AS SELECT {", ".join(chosen)}
         FROM read_csv(?, auto_detect = false, columns = {{{", ".join(f"'{field}': 'VARCHAR'" for field in fields)}}},
@@ -254,8 +262,8 @@ def _load(
             max_line_size = {2 * layout.ROW_BYTES_MAX}, parallel = {is_parallel})
         """,
         [re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))],
-    )
-    return int(opened.one(f"SELECT count(*) FROM read_{file.table}")[0])
+    ).fetchall()
+    return int(count)
 
 
 def _cell(opened: Tables, name: str, trimmed: str) -> str:

@@ -26,6 +26,7 @@ ROW_BYTES_MAX: Final = 1024 * 1024
 
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
+_SPACES: Final = tuple(blank.encode() for blank in SPACES)
 # The end mark of old programs behind the last row, and how far before the end of the file to look for it.
 _END_MARK: Final = b"\x1a"
 _END_BYTES: Final = 4096
@@ -53,6 +54,7 @@ class Layout:
     has_breaks_in_quotes: bool
     has_long_lines: bool
     ends_in_quotes: bool
+    has_spaces: bool
     has_odd_blanks: bool  # any trimmed characters other than spaces
     has_formulas: bool  # cells such as ="0012"
 
@@ -222,7 +224,7 @@ def scan(name: str, path: Path) -> Layout:
         _Tail(),
         _Encoding(),
     )
-    odd_blanks, formulas = _Search(*_ODD_BLANKS), _Search(b'="')
+    spaces, odd_blanks, formulas = _Search(*_SPACES), _Search(*_ODD_BLANKS), _Search(b'="')
     is_foreign = False
     for raw in _blocks(path):
         if not tail.has_text and raw.startswith(_UTF16_BOMS):
@@ -232,7 +234,7 @@ def scan(name: str, path: Path) -> Layout:
             raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:nul])))
         is_foreign = is_foreign or encoding.is_foreign(raw)
         block = line_ends.unify(raw)
-        for part in (rows, lengths, tail, odd_blanks, formulas):
+        for part in (rows, lengths, tail, spaces, odd_blanks, formulas):
             part.feed(block)
     if not tail.has_text:
         raise Unusable(EmptyFile(name))
@@ -251,6 +253,7 @@ def scan(name: str, path: Path) -> Layout:
         has_breaks_in_quotes=rows.has_breaks_in_quotes,
         has_long_lines=lengths.has_long_lines,
         ends_in_quotes=rows.is_inside,
+        has_spaces=spaces.found,
         has_odd_blanks=odd_blanks.found or rows.has_breaks_in_quotes,
         has_formulas=formulas.found,
     )
