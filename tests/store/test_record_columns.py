@@ -1,16 +1,18 @@
-"""The form of a record stands in its key; an upgrade takes it out of the name of the kind. On both databases."""
+"""Columns say which form a record has, what an event tells, and which view is the whole district; an upgrade fills
+them. On both databases."""
 
 from __future__ import annotations
 
 from rollbook.contract.clever.query import Query
 from rollbook.contract.clever.versions import VERSIONS
 from rollbook.domain.access import Access
+from rollbook.store.district import districts, views
 from rollbook.store.engine import migrations
-from rollbook.store.engine.database import Row
+from rollbook.store.engine.database import Database, Row
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import record_pages
 from rollbook.store.records.reading import Moment, Reading
-from tests.store.old_database import opened_before
+from tests.store.old_database import begun_before, opened_before
 
 FIRST, LATER = VERSIONS
 IDS = [f"{number:024x}" for number in range(4)]
@@ -71,3 +73,42 @@ def test_an_upgrade_keeps_every_record_and_version_in_its_form(database_address:
                 [False, False, True],
             ]
             assert [page.count(b'"Ben"') for page in shown] == [1, 1, 1]
+
+
+def test_an_upgrade_reads_out_of_each_event_what_it_tells(database_address: str) -> None:
+    types = ["users.created", "sections.updated", "districts.deleted"]
+    with opened_before(database_address, migrations.event_verbs) as old:
+        with old.write() as connection:
+            for number, type_ in enumerate(types):
+                body = f'{{"id":"{IDS[number]}","type":"{type_}","created":""}}'
+                # The first version of the API has no such event where its body is blank.
+                bodies = ("", body) if number == 1 else (body, None)
+                row = (1, IDS[number], type_.partition(".")[0], "", *bodies)
+                connection.insert("events", "view, id, kind, schools, body, later_body", [row])
+        for _ in range(2):
+            migrate(old)
+            with old.read() as connection:
+                assert connection.rows("SELECT kind || '.' || verb FROM events ORDER BY id") == [
+                    (type_,) for type_ in types
+                ]
+
+
+def test_an_upgrade_marks_the_first_view_of_each_district_as_the_whole(database_address: str) -> None:
+    with opened_before(database_address, migrations.whole_views) as old:
+        first, second = begun_before(old, "Ash"), begun_before(old, "Birch")
+        with old.write() as connection:
+            for district, spec in ((first, "'{}'"), (second, "'{ }'"), (first, "'{  }'")):
+                connection.run(f"INSERT INTO views (district, spec) VALUES ({district.number}, {spec})")
+        migrate(old)
+        with old.read() as connection:
+            assert [views.whole(connection, district.number).number for district in (first, second)] == [1, 2]
+            assert connection.row("SELECT count(*) FROM views WHERE is_whole = 1") == (2,)
+
+
+def test_a_new_district_has_one_view_of_the_whole(database: Database) -> None:
+    district = districts.create(database, "Ash")
+    with database.write() as connection:
+        whole = views.whole(connection, district.number)
+        assert views.ensure(connection, district.number, views.Spec())[0].number == whole.number
+        views.drop_unseen(connection, district.number)
+        assert views.list_all(connection, district.number) == [whole]

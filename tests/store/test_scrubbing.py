@@ -19,7 +19,7 @@ from rollbook.store.engine.database import Database
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import commits
 from tests.sharing.desk import Desk
-from tests.store.old_database import opened_before
+from tests.store.old_database import begun_before, opened_before
 
 CELL = "hunter2"
 LEAKED = (
@@ -80,7 +80,7 @@ ERRORS = ("districts", "records", "versions", "events")
     ],
 )
 def test_a_districts_error_holds_no_cell_and_no_count_any_more(old: Database, text: str, wanted: str) -> None:
-    leak(old, districts.create(old, "Springfield"), text)
+    leak(old, begun_before(old, "Springfield"), text)
     before = texts(old, ERRORS)
     migrate(old)
     after = texts(old, ERRORS)
@@ -95,8 +95,8 @@ def test_a_districts_error_holds_no_cell_and_no_count_any_more(old: Database, te
 def test_what_a_clones_source_told_is_scrubbed_too(old: Database) -> None:
     given = json.dumps({"id": "5" * 24, "name": "Copy", "error": LEAKED})
     whole = json.dumps({"id": "6" * 24, "name": "Other", "error": ""}, indent=1)
-    districts.create(old, "Copy", given=given)
-    districts.create(old, "Other", given=whole)
+    begun_before(old, "Copy", given=given)
+    begun_before(old, "Other", given=whole)
     leak(old, districts.find(old, "Copy"), LEAKED)
     migrate(old)
     assert CELL not in texts(old, ERRORS)
@@ -128,7 +128,7 @@ def report(**more: Any) -> dict[str, Any]:
 def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_passwords(
     old: Database, tmp_path: Path
 ) -> None:
-    district = districts.create(old, "Springfield")
+    district = begun_before(old, "Springfield")
     stored = [
         report(),
         report(problems=[]),
@@ -160,7 +160,7 @@ def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_pass
 def test_what_is_replaced_is_overwritten_in_the_file(old: Database, tmp_path: Path) -> None:
     if not old.is_local:
         return
-    leak(old, districts.create(old, "Springfield"), LEAKED)
+    leak(old, begun_before(old, "Springfield"), LEAKED)
     migrate(old)
     old.close()
     assert all(CELL.encode() not in path.read_bytes() for path in tmp_path.glob("rollbook.db*"))

@@ -95,7 +95,9 @@ def share(
             [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []
         )
         frozen = {application.name: reasons} if reasons else {}
-        done = Sync(district, None, "planned", timestamp(moment), {view.number: counts}, frozen, samples)
+        done = Sync(
+            district, None, "planned", timestamp(moment), view.number, {view.number: counts}, frozen, samples
+        )
         if how.is_plan:
             return done
         if reasons:
@@ -201,12 +203,12 @@ def _share_nothing_yet(
     how: How,
 ) -> Sync:
     """Set what an application will see of a district that has not been synced yet."""
-    done = Sync(district, None, "planned", timestamp(), {edited.number: {}})
+    done = Sync(district, None, "planned", timestamp(), edited.number, {edited.number: {}})
     if how.is_plan:
         return done
     with database.write() as connection:
         commits.hold_on(connection, district, last)
-        views.copy(connection, views.list_all(connection, district.number)[0].number, edited.number)
+        views.copy(connection, views.whole(connection, district.number).number, edited.number)
         views.edit(connection, edited, last.head)
         connections.see(connection, number, edited)
         share_history.note(connection, number, application, district, edited.spec)

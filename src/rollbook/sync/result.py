@@ -34,6 +34,7 @@ class Sync:
     number: int | None
     state: str
     created: str
+    view: int
     views: dict[int, dict[str, Counts]]
     frozen: dict[str, list[Reason]] = field(default_factory=dict)
     samples: list[dict[str, str]] = field(default_factory=list)
@@ -45,8 +46,8 @@ class Sync:
 
     @property
     def kinds(self) -> dict[str, Counts]:
-        """The counts of the view of everything; empty if the run failed."""
-        return self.views[min(self.views)] if self.views else {}
+        """The counts of the view that the run is about; empty if the run failed."""
+        return self.views.get(self.view, {})
 
     @property
     def problem_counts(self) -> dict[str, int]:
@@ -96,6 +97,7 @@ def failed(district: District, error: SourceRejected) -> Sync:
         number,
         "failed",
         created,
+        0,
         {},
         groups=findings.grouped(stops),
         problems=first,

@@ -101,22 +101,25 @@ def conclude(
     A held undo leaves nothing behind: the operator can repeat it with an approval.
     """
     counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
-    kinds = counts[min(counts)]
+    whole = next(view.number for view in work.before.views if view.is_whole)
     frozen = _freeze(work, counts)
     is_guarded = work.before.sync and cause in GUARDED
-    reasons = guard.reasons(kinds, thresholds.read(work.database, work.district)) if is_guarded else []
+    reasons = (
+        guard.reasons(counts[whole], thresholds.read(work.database, work.district)) if is_guarded else []
+    )
     done = Sync(
         work.district,
         None,
         "planned",
         timestamp(work.moment),
+        whole,
         counts,
         {
             name: frozen[view]
             for name, view in connections.views_of(work.database, work.district).items()
             if frozen.get(view)
         },
-        name_samples(work.database, work.engine, min(counts), min(counts)),
+        name_samples(work.database, work.engine, whole, whole),
         reasons,
         problems.groups() if problems else (),
         tuple(problems) if problems else (),

@@ -16,7 +16,7 @@ from rollbook.store.accounts import audit
 from rollbook.store.district.districts import timestamp
 from rollbook.store.engine.database import Connection, Row
 from rollbook.store.engine.keys import Sealer, digest
-from rollbook.store.engine.migrations import WORDS
+from rollbook.store.engine.schema_words import WORDS
 from rollbook.urls import is_safe
 
 # Letters and digits that nobody confuses.

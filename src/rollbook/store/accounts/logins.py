@@ -259,7 +259,7 @@ def revoke(connection: Connection, token_hash: str) -> None:
 
 _ACCESS = (
     "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, a.user_types, v.edited, c.since,"
-    " (SELECT min(number) FROM views WHERE district = d.number)"
+    " (SELECT number FROM views WHERE district = d.number AND is_whole = 1)"
 )
 _CONNECTED = (
     " JOIN applications a ON a.number = {of}.application JOIN districts d ON d.number = {of}.district"

@@ -6,7 +6,6 @@ It is stored beside each run, so a day and its roster are one transaction.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -187,14 +186,10 @@ def _move(connection: Connection, access: Access, row: Row) -> Move:
 def _count_events(connection: Connection, access: Access, after: str, last: str) -> dict[str, int]:
     """How many events of each type a run published."""
     found = connection.rows(
-        # An event begins with its id and its type: {"id":"<24>","type":"users.updated","created":"...
-        "SELECT substr(body, 42, 24), count(*) FROM events WHERE view = ? AND id > ? AND id <= ? GROUP BY 1",
+        "SELECT kind || '.' || verb, count(*) FROM events WHERE view = ? AND id > ? AND id <= ? GROUP BY 1 ORDER BY 1",
         (access.view, after, last),
     )
-    counts: Counter[str] = Counter()
-    for text, count in found:
-        counts[text.partition('"')[0]] += count
-    return dict(sorted(counts.items()))
+    return dict(found)
 
 
 def _state(night: Sequence[Any]) -> State | None:

@@ -177,7 +177,7 @@ def create(database: Database, name: str, *, given: str | None = None) -> Distri
             (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
         )
         district = reread(connection, blank)
-        view, _ = views.ensure(connection, district.number, views.Spec())
+        view = views.begin(connection, district.number)
         insert_record(connection, district, view, 0)
     return district
 
@@ -337,7 +337,7 @@ def _contact(connection: Connection, district: District, people: Iterable[str]) 
     """
     if not district.contact:
         return None
-    whole = "(SELECT min(number) FROM views WHERE district = ?)"
+    whole = "(SELECT number FROM views WHERE district = ? AND is_whole = 1)"
     body: str | None = None
     for table in people:
         query = f"SELECT body FROM {table} WHERE form = 0 AND kind = 'users' AND id = ? AND view = {whole}"

@@ -52,13 +52,31 @@ class View:
     """A view of one district; `number` is the store's own.
 
     `freezes`: the view freezes if a run would change too much of it. `frozen` has the reasons if it is frozen
-    now.
+    now. `is_whole`: the one view of its district that shows everything except sensitive fields.
     """
 
     number: int
     spec: Spec
     freezes: bool = False
     frozen: tuple[str, ...] = ()
+    is_whole: bool = False
+
+
+def begin(connection: Connection, district: int) -> View:
+    """Make the view of a whole district (by number): it shows everything except sensitive fields."""
+    made = connection.row(
+        "INSERT INTO views (district, spec, mark, is_whole) VALUES (?, ?, ?, 1) RETURNING number",
+        (district, _as_text(Spec()), new_mark()),
+    )
+    return View(made[0] if made else 0, Spec(), is_whole=True)
+
+
+def whole(connection: Connection, district: int) -> View:
+    """The view of a whole district (by number)."""
+    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE district = ? AND is_whole = 1", (district,))
+    if found is None:
+        raise Unknown("the district is no longer there")
+    return _view(found)
 
 
 def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
@@ -74,7 +92,7 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
 
 
 def list_all(connection: Connection, district: int) -> list[View]:
-    """All views of a district (by number). The first one shows everything except sensitive fields."""
+    """All views of a district (by number)."""
     rows = connection.rows(
         f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner >= 0 ORDER BY number", (district,)
     )
@@ -93,7 +111,7 @@ def by_application(database: Database, district: int) -> dict[str, View]:
     """What each connected application sees of a district (by number), by the application's name."""
     with database.read() as connection:
         rows = connection.rows(
-            "SELECT a.name, v.number, v.spec, v.freezes, v.frozen FROM connections c"
+            "SELECT a.name, v.number, v.spec, v.freezes, v.frozen, v.is_whole FROM connections c"
             " JOIN applications a ON a.number = c.application JOIN views v ON v.number = c.view"
             " WHERE c.district = ? ORDER BY a.name",
             (district,),
@@ -154,8 +172,8 @@ def drop_unseen(connection: Connection, district: int) -> None:
     """
     rows = connection.rows(
         "SELECT number FROM views WHERE district = ? AND owner >= 0 AND number NOT IN (SELECT view FROM connections)"
-        " AND number > (SELECT min(number) FROM views WHERE district = ?)",
-        (district, district),
+        " AND is_whole = 0",
+        (district,),
     )
     for (number,) in rows:
         for table in ("records", "versions", "events"):
@@ -168,7 +186,7 @@ def copy(connection: Connection, source: int, target: int) -> None:
     for table, columns in (
         ("records", "form, kind, id, since, roles, body"),
         ("versions", "form, kind, id, since, until, roles, body"),
-        ("events", "id, kind, schools, body, later_body"),
+        ("events", "id, kind, verb, schools, body, later_body"),
     ):
         connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
         connection.run(
@@ -180,9 +198,9 @@ def copy(connection: Connection, source: int, target: int) -> None:
         )
 
 
-_COLUMNS = "number, spec, freezes, frozen"
+_COLUMNS = "number, spec, freezes, frozen, is_whole"
 
 
 def _view(row: Sequence[Any]) -> View:
-    number, spec, freezes, frozen = row
-    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)))
+    number, spec, freezes, frozen, is_whole = row
+    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)), bool(is_whole))

@@ -1,7 +1,6 @@
 """The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release.
 
-Placeholders for words that differ: `{number}` and `{bytes}` are column types. `{text}` is text that is
-compared byte by byte. `{clustered}` keeps a SQLite table in the order of its primary key.
+`schema_words` has the words in which the two databases differ.
 """
 
 from __future__ import annotations
@@ -11,30 +10,7 @@ from collections.abc import Callable
 from rollbook.errors import BadSetting, Busy
 from rollbook.store.engine import job_tables, record_columns, scrubbing, texts_to_columns
 from rollbook.store.engine.database import Connection, Database
-
-WORDS = {
-    "sqlite": {
-        "number": "INTEGER",
-        "bytes": "BLOB",
-        "text": "TEXT",
-        "clustered": " WITHOUT ROWID",
-        "serial": "INTEGER",
-        "unlogged": "",
-    },
-    "postgresql": {
-        "number": "BIGINT",
-        "bytes": "BYTEA",
-        "text": 'TEXT COLLATE "C"',
-        "clustered": "",
-        "serial": "BIGSERIAL",
-        "unlogged": "UNLOGGED ",
-    },
-}
-
-# The request log. With SQLite it has a file of its own, which `store.records.request_log` opens.
-REQUEST_BATCHES = """CREATE {unlogged}TABLE IF NOT EXISTS request_batches (
-    number {serial} PRIMARY KEY, at {number} NOT NULL, entries {number} NOT NULL, size {number} NOT NULL,
-    dropped {number} NOT NULL, body {bytes} NOT NULL)"""
+from rollbook.store.engine.schema_words import REQUEST_BATCHES, run
 
 
 def migrate(database: Database) -> None:
@@ -72,7 +48,7 @@ def _steps_done(database: Database) -> set[int]:
         return noted
     try:
         with database.write() as connection:
-            _run(
+            run(
                 connection,
                 "CREATE TABLE IF NOT EXISTS migrations (step {number} PRIMARY KEY, name {text} NOT NULL)",
             )
@@ -90,10 +66,6 @@ def _take(database: Database, step: int, function: Callable[[Connection], None])
         if connection.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
             function(connection)
             connection.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
-
-
-def _run(connection: Connection, sql: str) -> None:
-    connection.run(sql.format(**WORDS[connection.engine]))
 
 
 def first_tables(connection: Connection) -> None:
@@ -161,7 +133,7 @@ def first_tables(connection: Connection) -> None:
              token_hash {text} NOT NULL UNIQUE, token_sealed {text} NOT NULL, created {text} NOT NULL, events_after {text},
              is_demo {number} NOT NULL DEFAULT 0, UNIQUE (application, district))""",
     ):
-        _run(connection, sql)
+        run(connection, sql)
 
 
 def identity_tables(connection: Connection) -> None:
@@ -238,7 +210,7 @@ def identity_tables(connection: Connection) -> None:
              number {serial} PRIMARY KEY, created {text} NOT NULL, action {text} NOT NULL, district {number},
              application {number}, user_id {text} NOT NULL, address {text} NOT NULL, detail {text} NOT NULL)""",
     ):
-        _run(connection, sql)
+        run(connection, sql)
 
 
 def sharing_columns(connection: Connection) -> None:
@@ -251,38 +223,38 @@ def sharing_columns(connection: Connection) -> None:
         "ALTER TABLE views ADD COLUMN freezes {number} NOT NULL DEFAULT 0",
         "ALTER TABLE views ADD COLUMN frozen {text} NOT NULL DEFAULT '[]'",
     ):
-        _run(connection, sql)
+        run(connection, sql)
 
 
 def issuer_column(connection: Connection) -> None:
     """Whether logins to an application return with the issuer."""
-    _run(connection, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
+    run(connection, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
 
 
 def contact_column(connection: Connection) -> None:
     """The contact of a district for applications: a person's id on the wire."""
-    _run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
+    run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
 
 
 def connections_since(connection: Connection) -> None:
     """The last run before a connection began: the connection never hears of records that had gone by then."""
-    _run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
+    run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
 
 
 def provider_columns(connection: Connection) -> None:
     """Which emails of its sign-in service a district accepts: unverified ones, those of one domain."""
-    _run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
-    _run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
+    run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
+    run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
 
 
 def district_rules(connection: Connection) -> None:
     """A district's own reading rules: a JSON object of names, each true or false."""
-    _run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
+    run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
 
 
 def session_proof(connection: Connection) -> None:
     """What opened a session, which ends with it: the badge's hash or the password's verifier; or NULL."""
-    _run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
+    run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
 
 
 def sign_in_attempts(connection: Connection) -> None:
@@ -292,13 +264,13 @@ def sign_in_attempts(connection: Connection) -> None:
         "CREATE INDEX familiar_by_end ON familiar (expires)",
         "CREATE INDEX failures_by_end ON failures (expires)",
     ):
-        _run(connection, sql)
+        run(connection, sql)
 
 
 def history_marks(connection: Connection) -> None:
     """Random marks of runs and views, because a restored database gives numbers again; blank: no mark."""
-    _run(connection, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
-    _run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+    run(connection, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+    run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
 
 
 def scrubbed_texts(connection: Connection) -> None:
@@ -321,21 +293,21 @@ def share_history(connection: Connection) -> None:
              withheld {text} NOT NULL, sensitive {text} NOT NULL, unasked {text} NOT NULL, keeps_ids {number} NOT NULL)""",
         "CREATE INDEX share_history_by_connection ON share_history (connection, number)",
     ):
-        _run(connection, sql)
+        run(connection, sql)
     texts_to_columns.shares(connection)
 
 
 def request_log(connection: Connection) -> None:
     """The request log, and ended tokens (`store.accounts.ended_tokens`), by which it explains failures."""
-    _run(
+    run(
         connection,
         """CREATE TABLE ended_tokens (
              hash {text} PRIMARY KEY, application {number} NOT NULL, district {number} NOT NULL, why {text} NOT NULL,
              ended {number} NOT NULL){clustered}""",
     )
-    _run(connection, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
+    run(connection, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
     if connection.engine == "postgresql":
-        _run(connection, REQUEST_BATCHES)
+        run(connection, REQUEST_BATCHES)
 
 
 def run_columns(connection: Connection) -> None:
@@ -352,25 +324,37 @@ def run_columns(connection: Connection) -> None:
              in_force {text} NOT NULL, story {text} NOT NULL, unfinished {text} NOT NULL, nights {number} NOT NULL,
              person_sis_id {text}, person_name {text}, person_id {text}, PRIMARY KEY (district, sync)){clustered}""",
     ):
-        _run(connection, sql)
+        run(connection, sql)
     texts_to_columns.runs(connection)
 
 
 def events_of_versions(connection: Connection) -> None:
     """Events in the form of a later API version, where that differs; blank: it has no such event."""
-    _run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
+    run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
 
 
 def nights(connection: Connection) -> None:
     """What runs by itself: jobs and who has leased them, schedules, and files that came."""
     for sql in (*job_tables.QUEUE, *job_tables.NIGHTS):
-        _run(connection, sql)
+        run(connection, sql)
 
 
 def record_forms(connection: Connection) -> None:
     """The form of a record in its key; until now the name of the kind told of it."""
     for sql in record_columns.FORMS:
-        _run(connection, sql)
+        run(connection, sql)
+
+
+def event_verbs(connection: Connection) -> None:
+    """What an event tells of its record; until now only the event's JSON told it."""
+    for sql in record_columns.EVENTS:
+        run(connection, sql)
+
+
+def whole_views(connection: Connection) -> None:
+    """Which view is the whole district; until now it was the one with the lowest number."""
+    for sql in record_columns.VIEWS:
+        run(connection, sql)
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (
@@ -392,4 +376,6 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     events_of_versions,
     nights,
     record_forms,
+    event_verbs,
+    whole_views,
 )

@@ -34,3 +34,17 @@ FORMS: Final = (
     "CREATE INDEX versions_by_role ON versions (view, roles, until, id) WHERE roles IS NOT NULL",
     "CREATE INDEX versions_by_end ON versions (view, until)",
 )
+
+EVENTS: Final = (
+    # What happened to the record: created, updated or deleted. With `kind` it is the type of the event.
+    "ALTER TABLE events ADD COLUMN verb {text} NOT NULL DEFAULT ''",
+    # A body begins with its id and its type: {{"id":"<24>","type":"users.updated", and each verb has seven letters.
+    """UPDATE events SET verb = substr(CASE body WHEN '' THEN later_body ELSE body END, 43 + length(kind), 7)""",
+)
+
+VIEWS: Final = (
+    # The one view of its district that shows everything except sensitive fields.
+    "ALTER TABLE views ADD COLUMN is_whole {number} NOT NULL DEFAULT 0",
+    "UPDATE views SET is_whole = 1 WHERE number IN (SELECT min(number) FROM views GROUP BY district)",
+    "CREATE UNIQUE INDEX views_whole ON views (district) WHERE is_whole = 1",
+)

@@ -116,12 +116,12 @@ def since(database: Database, district: District, snapshot: SnapshotName) -> Ite
     with database.read() as connection:
         current = districts.reread(connection, district)
         _check(connection, current, snapshot)
-        view = views.list_all(connection, current.number)[0]
+        view = views.whole(connection, current.number)
         difference = _difference(connection, view, snapshot.run, _ids(connection, current), versions.FIRST)
         for record in difference.records(0):
             made = _event(connection, difference, record)
             if made:
-                yield made[3]
+                yield made.body
 
 
 def page(reading: Reading, query: Query, difference: Difference) -> Page:
@@ -143,11 +143,11 @@ def page(reading: Reading, query: Query, difference: Difference) -> Page:
         if query.record_types and record[1] not in query.record_types:
             continue
         made = _event(reading.transaction, difference, record, is_bare=is_bare)
-        if made is None or (query.school and f" {query.school} " not in made[2]):
+        if made is None or (query.school and f" {query.school} " not in made.schools):
             continue
         if len(shown) == query.limit:
             return _page(reading.dialect, shown, has_more=True)
-        shown.append((made[0], made[3]))
+        shown.append((made.id, made.body))
     return _page(reading.dialect, shown, has_more=False)
 
 
@@ -267,7 +267,7 @@ def _event(
     record: tuple[int, str, str, int],
     *,
     is_bare: bool = False,
-) -> tuple[str, str, str, str] | None:
+) -> event_feed.Event | None:
     """One difference as `events.event` makes it; a bare one says of a record or a role that is gone no more
     than its id and its roles' names.
     """

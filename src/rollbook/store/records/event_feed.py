@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -30,8 +30,17 @@ LATER = 1
 _LATER_KINDS = sorted({kind for kind, form in versions.FORMS.values() if form == LATER})
 # A kind, and four bodies: before and after, and both in a later version's own form.
 _Bodies = tuple[str, str | None, str | None, str | None, str | None]
-_Columns = tuple[str, str, str, str]
-COLUMNS = "view, id, kind, schools, body, later_body"
+COLUMNS = "view, id, kind, verb, schools, body, later_body"
+
+
+class Event(NamedTuple):
+    """One event; its type is the kind and the verb, and `schools` are the ids by which it is found."""
+
+    id: str
+    kind: str
+    verb: str
+    schools: str
+    body: str
 
 
 def switch(database: Database, application: int, *, on: bool) -> None:
@@ -163,12 +172,12 @@ def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
     connection.insert("events", COLUMNS, insert)
 
 
-def _in_both(first: _Columns | None, later: _Columns | None) -> tuple[str, ...] | None:
+def _in_both(first: Event | None, later: Event | None) -> tuple[str, ...] | None:
     """One event's columns with its body in the first version and in a later one, blank where a version has no
     such event; None when neither has."""
     if first is None:
-        return (*later[:3], "", later[3]) if later else None
-    return (*first, later[3] if later else "")
+        return (*later._replace(body=""), later.body) if later else None
+    return (*first, later.body if later else "")
 
 
 def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
@@ -229,8 +238,8 @@ def event(
     hidden: Collection[str],
     *,
     is_edit: bool = False,
-) -> tuple[str, str, str, str] | None:
-    """One event as (id, kind, schools, body), None when nothing but dates changed.
+) -> Event | None:
+    """One event, None when nothing but dates changed.
 
     `hidden` are the fields that its view hides now: what they held before the share was edited is not told.
     `is_edit`: it was edited in between, so that a role that is gone may be hidden; it is named, and what it
@@ -247,7 +256,7 @@ def event(
     verb = "updated" if was and now else "created" if now else "deleted"
     created = datetime.fromtimestamp(int(id_[:8], 16), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     body = orjson.dumps({"id": id_, "type": f"{kind}.{verb}", "created": created, "data": data})
-    return id_, kind, _schools(kind, shown), body.decode()
+    return Event(id_, kind, verb, _schools(kind, shown), body.decode())
 
 
 def bare(body: str) -> str:

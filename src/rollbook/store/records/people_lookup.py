@@ -39,8 +39,8 @@ def whole(connection: Connection, district: int) -> Access:
     """The district's own access to its roster, by its number: everything but sensitive fields."""
     found = connection.row(
         (
-            "SELECT d.number, d.id, (SELECT min(number) FROM views WHERE district = d.number) "
-            "FROM districts d WHERE d.number = ?"
+            "SELECT d.number, d.id, v.number FROM districts d"
+            " JOIN views v ON v.district = d.number AND v.is_whole = 1 WHERE d.number = ?"
         ),
         (district,),
     )

@@ -20,7 +20,7 @@ import orjson
 from rollbook.errors import BadSetting, Busy
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database, open_database
-from rollbook.store.engine.migrations import REQUEST_BATCHES, WORDS
+from rollbook.store.engine.schema_words import REQUEST_BATCHES, WORDS
 
 # What the name of the log's file has behind the name of the database's.
 ENDING = ".requests"
@@ -197,7 +197,7 @@ def prune(database: Database, settings: Settings) -> None:
 def is_unshared(connection: Connection, client_id: str, district_id: str, kind: str, id_: str) -> bool:
     """Whether a record is in the district, but not among what the application sees of it."""
     found = connection.row(
-        "SELECT (SELECT min(number) FROM views WHERE district = d.number), c.view FROM districts d"
+        "SELECT (SELECT number FROM views WHERE district = d.number AND is_whole = 1), c.view FROM districts d"
         " JOIN connections c ON c.district = d.number JOIN applications a ON a.number = c.application"
         " WHERE d.id = ? AND a.client_id = ?",
         (district_id, client_id),

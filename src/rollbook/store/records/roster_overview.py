@@ -26,8 +26,8 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
     )
     found = [(District(*row), "") for row in own]
     schools = connection.rows(
-        "SELECT v.district, r.body FROM records r JOIN (SELECT district, min(number) AS number FROM views GROUP BY district) v"
-        " ON r.view = v.number WHERE r.form = 0 AND r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
+        "SELECT v.district, r.body FROM records r JOIN views v ON r.view = v.number"
+        " WHERE v.is_whole = 1 AND r.form = 0 AND r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
         (pattern, limit * 10),
     )
     for number, body in schools:
@@ -40,7 +40,7 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
 def count_records(database: Database, district: District) -> dict[str, int]:
     """How many records of each kind the district has now, besides its own."""
     with database.read() as connection:
-        view = views.list_all(connection, district.number)[0]
+        view = views.whole(connection, district.number)
         found = connection.rows(
             "SELECT kind, count(*) FROM records WHERE view = ? AND form = 0 AND kind NOT LIKE '%.%' AND kind <> 'districts'"
             " GROUP BY kind ORDER BY kind",
@@ -52,7 +52,7 @@ def count_records(database: Database, district: District) -> dict[str, int]:
 def count_roles(database: Database, district: District) -> dict[str, int]:
     """How many users of each role the district has now; who has two roles counts in both."""
     with database.read() as connection:
-        view = views.list_all(connection, district.number)[0]
+        view = views.whole(connection, district.number)
         found = connection.rows(
             "SELECT roles, count(*) FROM records WHERE view = ? AND form = 0 AND kind = 'users' GROUP BY roles",
             (view.number,),
