@@ -23,7 +23,6 @@ from rollbook.store.records import request_log
 from rollbook.store.records.request_log import Entry, RequestLog
 from rollbook.web.app import App
 from rollbook.web.http import kept_parts
-from rollbook.web.http.request_tap import RING
 from rollbook.web.log.log_hints import HINTS, Reading, hints
 from rollbook.web.log.log_reading import Wanted, newest_first
 from tests import sso
@@ -284,9 +283,10 @@ def test_what_the_ring_cannot_hold_is_counted_and_the_newest_stays(desk: Desk) -
     scope = {"path": "/v3.0/users", "query_string": b"", "method": "GET", "headers": []}
     start = {"type": "http.response.start", "status": 200, "headers": []}
 
-    tap._wake.set()  # the thread stays asleep: what it would take away is counted here
-    for _ in range(RING + 7):
+    tap._is_idle = False  # the thread stays asleep: what it would take away is counted here
+    for _ in range(tap.room + 7):
         tap.noting("/v3.0/users")(scope, start, 0.001)  # type: ignore[misc]
+    tap._is_idle = True
     tap.flush()
     with closing(RequestLog(desk.world.database, desk.world.settings)) as log:
         assert 7 in [batch.dropped for batch in log.read()[:3]]

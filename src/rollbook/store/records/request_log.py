@@ -59,9 +59,23 @@ class Entry:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
+# Which headers of an answer are kept, in the order in which they stand in an entry. No address to go on to: it may hold
+# a code.
+ANSWERED = (
+    "content-encoding",
+    "etag",
+    "retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+    "x-rollbook-snapshot",
+)
 FIELDS = tuple(name for name in Entry.__dataclass_fields__ if name != "id")
+_HEADERS = FIELDS.index("headers")
 Kept = Sequence[Any]
-"""An entry on its way to the database: the values of `FIELDS`, in their order."""
+"""An entry on its way to the database: the values of `FIELDS`, in their order. Instead of `headers` stand those of the
+request and, as one text, a line for each of `ANSWERED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,12 @@ def _batches(connection: Connection, since_ms: int, without: Collection[int]) ->
             )
 
 
-def _entry(id_: str, values: Kept) -> Entry:
+def _entry(id_: str, values: list[Any]) -> Entry:
+    headers = values[_HEADERS]
+    if isinstance(headers, list):  # an older version wrote them as they are shown
+        asked, answered = headers
+        named = zip(ANSWERED, answered.split("\n"), strict=True)
+        values[_HEADERS] = {**asked, **{name: value for name, value in named if value}}
     return Entry(*[*values, id_])
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from urllib.parse import unquote_plus
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
@@ -18,6 +19,7 @@ from rollbook.contract.clever.query import SINCE_SNAPSHOT
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 from rollbook.domain.access import SCOPES
 from rollbook.domain.kinds import KIND, ROLE
+from rollbook.store.records.request_log import ANSWERED
 
 HIDDEN = "…"
 SEGMENTS_MAX, PARAMETERS_MAX, WORD_MAX = 8, 16, 40
@@ -146,18 +148,8 @@ _BODIES = re.compile(
     "application/(?:json|x-www-form-urlencoded|x-www-form-url-encoded)|multipart/form-data|text/plain"
 )
 _ETAG = re.compile(r'(?:W/)?"[0-9a-f]{30}"')
-# Headers of the answer that the server itself has written. `Location` is not among them: it may hold a code.
-ANSWERED = (
-    b"content-encoding",
-    b"etag",
-    b"retry-after",
-    b"x-ratelimit-limit",
-    b"x-ratelimit-remaining",
-    b"x-ratelimit-reset",
-    b"x-request-id",
-    b"x-rollbook-snapshot",
-)
-_SHOWN = tuple((name, name.decode()) for name in ANSWERED)
+_answered = itemgetter(*(name.encode() for name in ANSWERED))
+_BLANK = dict.fromkeys((name.encode() for name in ANSWERED), b"")
 
 
 @lru_cache(maxsize=2048)
@@ -232,28 +224,22 @@ def tail(credential: str) -> str:
     return HIDDEN + given[-TAIL:]
 
 
-def headers(asked: Iterable[tuple[bytes, bytes]], answered: Mapping[bytes, bytes]) -> dict[str, str]:
+def headers(asked: Mapping[bytes, bytes], answered: Mapping[bytes, bytes]) -> tuple[dict[str, str], str]:
     """The headers that the log keeps, each in a form that holds nothing else.
 
-    `Authorization` is not one of them.
+    `Authorization` is not one of them. Those of the answer are one text: a line for each name of `ANSWERED`.
     """
-    kept = {}
-    for name, value in asked:
-        if name == b"user-agent":
-            kept["user-agent"] = _agent(value)
-        elif name == b"content-type":
-            kept["content-type sent"] = _first(_BODIES, value)
-        elif name == b"if-none-match":
-            kept["if-none-match"] = _first(_ETAG, value)
-    for raw, shown in _SHOWN:
-        if raw in answered:
-            kept[shown] = answered[raw].decode("latin-1")
-    return kept
+    kept = _sent(asked.get(b"user-agent"), asked.get(b"content-type"))
+    if known := asked.get(b"if-none-match"):
+        kept = {**kept, "if-none-match": _first(_ETAG, known)}
+    return kept, b"\n".join(_answered({**_BLANK, **answered})).decode("latin-1")
 
 
 @lru_cache(maxsize=256)
-def _agent(value: bytes) -> str:
-    return _first(_PRODUCT, value)
+def _sent(agent: bytes | None, content_type: bytes | None) -> dict[str, str]:
+    """The part that all requests of one client share. Callers do not change it."""
+    named = (("user-agent", _PRODUCT, agent), ("content-type sent", _BODIES, content_type))
+    return {name: _first(form, value) for name, form, value in named if value is not None}
 
 
 def _first(form: re.Pattern[str], value: bytes) -> str:

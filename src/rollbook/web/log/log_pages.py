@@ -126,6 +126,7 @@ class LogPages:
             is_newest=not before,
             has_any=any(batch.entries for batch in batches),
             figures=figured,
+            room=self._tap.room,
             bars=_bars(figured.bars, now, RECENT_SECONDS),
             error_bars=_bars(figured.error_bars, now, HOUR_SECONDS),
             groups=groups((entry for batch in batches for entry in batch.entries), now),
