@@ -1,8 +1,7 @@
-"""What lies between two snapshots, as columns: which records appear, change and vanish.
+"""The difference between two snapshots, as columns: which records appear, change and vanish.
 
-What each view held is remembered by a digest for each record, so that only the records that changed are
-written and published. The dates of a record are no part of its digest: a change of `last_modified` alone is
-no change.
+A digest for each record remembers what each view held, so only changed records are written and published. The
+dates of a record are not in its digest: a new `last_modified` alone is no change.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from rollbook.roster import parts
 from rollbook.roster.sql_text import text
 from rollbook.roster.views.projection import DATES
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
 SOURCE_ROLES = {
@@ -35,16 +34,15 @@ DIGESTS = (
 )
 CHANGES = "view BIGINT, rank BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
 
-# The engine's memory for each record that is read out in order, and how many of them are handed on at once.
+# The engine's memory for each record that is read in order, and how many records are passed on at once.
 RECORD_BYTES = 5000
 BATCH_ROWS = 2_000
 
 _FIRST_ROLE = " ".join(
     f"WHEN roles & {role.bit} > 0 THEN '{source}'" for source, role in SOURCE_ROLES.items()
 )
-# How many records of each source a view had before, and appear, change and vanish; users count under the
-# first role they had. A user whose roles go on under another id has merged with somebody, and does not
-# vanish.
+# For each source: how many records a view had before, and how many appear, change and vanish. Users count
+# under their first role before. A user whose roles continue under another id was merged, and does not vanish.
 _COUNTS = f"""
     SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
            count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
@@ -65,10 +63,10 @@ _COUNTS = f"""
 
 
 def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
-    """Create `digests_before` from the Parquet file of the last snapshot, and empty `digests` and `changes`.
+    """Create `digests_before` from the last snapshot's Parquet file, and empty `digests` and `changes`.
 
-    `dates` has the dates of every record that is known, also from `home`, an older snapshot's file: a record
-    that comes back from there, or enters another view, keeps them.
+    `dates` has the dates of every known record, also from `home`, an older snapshot's file. A record that
+    comes back from there, or enters another view, keeps its dates.
     """
     for name, file in (("digests_before", before), ("digests_home", home)):
         if file is None:
@@ -84,13 +82,13 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path 
         """
     )
     connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
-    # Made by `identity.assign`, where ids are given.
+    # Where ids are given, `identities.assign` has made it.
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS merged_users (id VARCHAR)")
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
 
 
 def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -> None:
-    """Let a view be compared as if it had held what another one holds."""
+    """Compare a view as if it had held the records of another one."""
     connection.execute("DELETE FROM digests_before WHERE view = ?", [target])
     connection.execute(
         "INSERT INTO digests_before SELECT ? AS view, * EXCLUDE view FROM digests_before WHERE view = ?",
@@ -99,7 +97,7 @@ def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -
 
 
 def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None:
-    """Drop the changes of some views, which then hold what they held."""
+    """Drop the changes of some views, so that they keep their records."""
     for view in views:
         connection.execute("DELETE FROM changes WHERE view = ?", [view])
         connection.execute("DELETE FROM digests WHERE view = ?", [view])
@@ -107,12 +105,12 @@ def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None
 
 
 def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
-    """Compare `after` with what the given views held: fills `digests`, and `changes` with a row for each
+    """Compare `after` with what the given views held. Fills `digests`, and `changes` with a row for each
     record that differs.
 
-    verb is created, updated or deleted; rank is its place in the order of publishing, -1 for lists. `now` is
-    when it happens, as the API writes it. A record that enters a view keeps the dates that it has in another
-    one.
+    verb is created, updated or deleted. rank is the place in the order of publishing, -1 for lists. `now` is
+    the time of the change, as the API writes it. A record that enters a view keeps its dates from another
+    view.
     """
     listed = ", ".join(str(view) for view in views)
     connection.execute(
@@ -143,7 +141,7 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
 
 
 def leaving(connection: duckdb.DuckDBPyConnection, view: int) -> set[str]:
-    """The ids of the records that a view loses."""
+    """The ids of the records that leave a view."""
     found = connection.execute(
         "SELECT DISTINCT id FROM changes WHERE view = ? AND verb = 'deleted' AND NOT contains(kind, '.')",
         [view],
@@ -173,9 +171,9 @@ def samples(
     connection: duckdb.DuckDBPyConnection, view: int, each: int = 3, *, is_whole: bool = False
 ) -> list[dict[str, str]]:
     """The first few changes of each kind and verb in a view: kind, verb, id and a label for people (blank for
-    what is gone).
+    deleted records).
 
-    `is_whole`: the records in `after` have their ends already, as those of a cloned district do.
+    `is_whole`: the records in `after` already have their dates and closing brace, as in a cloned district.
     """
     found = connection.execute(
         """
@@ -202,23 +200,23 @@ def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Pat
 
 
 def _rank() -> str:
-    """SQL for `contract.events.rank`."""
+    """SQL for `contract.clever.event_rows.rank`."""
     places = " ".join(
         f"WHEN kind = '{kind}'{f' AND roles & {ROLE[role].bit} > 0' if role else ''} THEN {place}"
         for place, (kind, role) in PLACES
     )
-    # A person of no role that we know, which only another server can give, comes last.
+    # A person without a known role, which only another server can give, comes last.
     place = f"(CASE {places} ELSE {len(ORDER) - 1} END)"
     return f"""CASE WHEN contains(kind, '.') THEN -1 ELSE CASE verb
         WHEN 'created' THEN {place} WHEN 'updated' THEN 100 + {place} ELSE 200 + {len(ORDER)} - {place} END END"""
 
 
 def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> Iterator[tuple[Any, ...]]:
-    """The changes as rows of (view, form, rank, kind, id, roles, body), ordered by view, kind and id; body is None
-    for what is gone.
+    """The changes as rows of (view, form, rank, kind, id, roles, body), ordered by view, kind and id.
 
-    `is_whole`: the records in `after` have their ends already, dates included, as those of a cloned district
-    do. They are read in ranges of ids, so that memory does not grow with the roster.
+    body is None for deleted records. `is_whole`: the records in `after` already have their dates and closing
+    brace, as in a cloned district. Records are read in ranges of ids, so memory does not grow with the
+    roster.
     """
     window = _window("''" if is_whole else _ending())
     counted = connection.execute(
@@ -237,8 +235,10 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
 
 
 def _ending() -> str:
-    """SQL for the end of a record: its dates where its kind has them, and the closing brace; a list has no
-    end."""
+    """SQL for the end of a record: its dates, if its kind has them, and the closing brace.
+
+    Lists have no end.
+    """
     cases = " ".join(
         f"""WHEN '{kind}' THEN ',"{first}":"' || created || '","{second}":"' || modified || '"}}'"""
         for kind, (first, second) in (

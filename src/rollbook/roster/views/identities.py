@@ -1,9 +1,9 @@
-"""Which id belongs to which SIS key: kept while the key is used, given back when it returns in time, new
-otherwise.
+"""Which id belongs to which SIS key: kept while the key is used, given back if the key returns in time,
+otherwise new.
 
-Each row of a teacher, staff member or administrator keeps two ids for good: `id`, the user it would be alone,
-and `legacy_id`, the role itself. Who is one user, and under which id, is left to `merging`; `user` remembers
-it where it is not the row's own id.
+Each row of a teacher, staff member or administrator keeps two ids for good: `id`, the user that it would be
+alone, and `legacy_id`, the role itself. `merging` decides which rows are one user, and under which id. If
+that is not the row's own id, `user` stores it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from rollbook.roster.views import merging
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
 
-# Every source of ids, in the order in which new ids are minted: parents first, so that ids rise in publishing
+# All sources of ids, in the order in which new ids are minted: parents first, so ids rise in publishing
 # order.
 SOURCES: tuple[str, ...] = (
     "schools",
@@ -32,9 +32,9 @@ SOURCES: tuple[str, ...] = (
     "district_admins",
     "sections",
 )
-# Sources whose records carry the id of the role beside the id of the user.
+# Sources whose records have the id of the role beside the id of the user.
 ROLES_WITH_LEGACY_ID: tuple[str, ...] = ("contacts", "teachers", "staff", "district_admins")
-# Terms and courses are made from section rows; one that comes back is a new one (data-model.md 2.7).
+# Terms and courses are made from section rows; one that comes back is new (data-model.md 2.7).
 FORGOTTEN_AT_ONCE: tuple[str, ...] = ("terms", "courses")
 
 COLUMNS = "source VARCHAR, key VARCHAR, id VARCHAR, legacy_id VARCHAR, gone VARCHAR, user VARCHAR"
@@ -43,11 +43,11 @@ COLUMNS = "source VARCHAR, key VARCHAR, id VARCHAR, legacy_id VARCHAR, gone VARC
 def load(
     connection: duckdb.DuckDBPyConnection, before: Mapping[str, Path], home: Mapping[str, Path] | None = None
 ) -> None:
-    """Create `identity_before` and who was which user from the Parquet files of the last snapshot, empty
+    """Create `identity_before`, with the user of each row, from the last snapshot's Parquet files; empty
     without them.
 
-    `home` are the files of an older snapshot that comes back: its rows come with the ids and users they had
-    then.
+    `home` has the files of an older snapshot that comes back: its rows come with the ids and users that they
+    had then.
     """
     connection.execute(f"CREATE TEMP TABLE identity_before ({COLUMNS})")
     home = home or {}
@@ -68,12 +68,11 @@ def load(
 
 
 def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forget_before: str) -> None:
-    """Create `identity`: every key of the new roster and every remembered one, each with its ids.
+    """Create `identity`: every key of the new roster and every remembered key, each with its ids.
 
-    `prefix` is the first 16 characters of the new ids; `now` and `forget_before` are moments as the API
-    writes them: a key not seen since before `forget_before` is forgotten. Also creates `people` (source, key,
-    user): who is which user, and `merged_users` (id): the users of the last snapshot whose roles go on under
-    another id.
+    `prefix` is the first 16 characters of the new ids. `now` and `forget_before` are times as the API writes
+    them: a key that was last seen before `forget_before` is forgotten. Also creates `people` (source, key,
+    user), and `merged_users` (id): the users of the last snapshot whose roles continue under another id.
     """
     connection.execute(f"CREATE TEMP TABLE seen AS {_seen()}")
     legacy = ", ".join(f"'{source}'" for source in ROLES_WITH_LEGACY_ID)
@@ -119,7 +118,7 @@ def restore(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
 
 
 def group(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `people` (source, key, user): who is which user."""
+    """Create `people` (source, key, user): the user of each row."""
     sources = ", ".join(f"'{source}'" for source in ("students", "contacts", *merging.SOURCES))
     connection.execute(
         f"""

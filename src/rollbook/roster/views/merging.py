@@ -1,10 +1,10 @@
-"""Which rows of teachers, staff and administrators are one user, and under which id: a person keeps it while
-one role goes on.
+"""Which rows of teachers, staff and administrators are one user, and under which id. A person keeps the id
+while one role continues.
 
-Rows of one email (equal to the letter) are one user, if the email can tell who somebody is and belongs to one
-person in each file. Each user of the last snapshot goes to the group of rows that carries it on: by a row
-that is still there, else by a row of another role that came in its place with its email and name. Who is a
-new user has the oldest id of their rows.
+Rows with exactly the same email are one user, if the email identifies a person and one person in each file
+has it. Each user of the last snapshot continues in one group of rows. That group has a row that is still
+there, or else a row of another role that replaced one, with its email and name. A new user gets the oldest id
+of their rows.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Final
 
 from rollbook.roster.words_for_nothing import tells_who
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
 # Sources whose rows merge into one user by email, in the order in which their name and email win.
 SOURCES: Final = ("teachers", "staff", "district_admins")
-# What is needed of the last snapshot to know the people of then.
+# The tables of the last snapshot that tell who its people were.
 TABLES: Final = tuple(f"roster_{source}" for source in SOURCES)
 
 
 def load(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> None:
-    """Create `last_members`: the rows of the last snapshot with email, name and user. `identity_before` is
-    there."""
+    """Create `last_members`: the rows of the last snapshot with email, name and user.
+
+    Needs `identity_before`.
+    """
     if not files:
         connection.execute(f"CREATE TEMP TABLE last_members ({_COLUMNS})")
         return
@@ -44,12 +46,14 @@ def load(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> No
 
 
 def assign(connection: duckdb.DuckDBPyConnection, new_id: str) -> None:
-    """Set `user` in `identity` where it is not the row's own id; `new_id` is SQL for an id of its own by
-    `number`, from 0."""
+    """Set `user` in `identity` where it is not the row's own id.
+
+    `new_id` is SQL for a new id by `number`, from 0.
+    """
     connection.execute(_MEMBERS)
     connection.execute(_CLAIMS)
     connection.execute("CREATE TEMP TABLE matched (party VARCHAR, user VARCHAR)")
-    # Each round matches the first claim of all, at least; the claims on one user are few, and so are the
+    # Each round matches at least the strongest claim. Few parties claim the same user, so there are few
     # rounds.
     while connection.execute("SELECT 1 FROM claims LIMIT 1").fetchall():
         connection.execute(_MATCH)
@@ -76,14 +80,13 @@ def assign(connection: duckdb.DuckDBPyConnection, new_id: str) -> None:
 
 
 def remembers_users(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    """Whether a snapshot's identity file has the column `user`; those of earlier versions have not."""
+    """Whether a snapshot's identity file has the column `user`; earlier versions did not write it."""
     found = connection.execute("SELECT 1 FROM parquet_schema(?) WHERE name = 'user'", [str(file)]).fetchall()
     return bool(found)
 
 
 def recall_users(connection: duckdb.DuckDBPyConnection, table: str, rows: Mapping[str, str]) -> None:
-    """Set `user` as earlier versions worked it out anew each day: the oldest id among the rows of one
-    email."""
+    """Set `user` as earlier versions computed it each day: the oldest id among the rows of one email."""
     connection.execute(
         f"""
         UPDATE {table} SET user = nullif(theirs.user, {table}.id)
@@ -107,7 +110,7 @@ def _rows(tables: Mapping[str, str]) -> str:
 
 
 def _tells(tables: Mapping[str, str]) -> str:
-    """SQL: whether the email of a row tells who it is, and no other row of a file has it."""
+    """SQL: whether the email of a row identifies its person, and no other row of a file has it."""
     shared = " UNION ALL ".join(
         f"SELECT email FROM {table} WHERE email <> '' GROUP BY email HAVING count(*) > 1"
         for table in tables.values()
@@ -127,7 +130,7 @@ _COLUMNS: Final = (
     "source VARCHAR, key VARCHAR, email VARCHAR, tells BOOLEAN, first VARCHAR, last VARCHAR, user VARCHAR"
 )
 _TODAY: Final = {source: f"roster_{source}" for source in SOURCES}
-# Today's rows; a party is those of one user. `was` is the user whom a row that is still there made.
+# Today's rows; a party is the rows of one user. `was` is the user of a continuing row in the last snapshot.
 _MEMBERS: Final = f"""
     CREATE TEMP TABLE members AS
     SELECT source, key, identity.id, identity.user AS last_user, last_members.user AS was, email, tells, first, last,
@@ -138,18 +141,18 @@ _MEMBERS: Final = f"""
     ) JOIN identity USING (source, key) LEFT JOIN (SELECT source, key, user FROM last_members) last_members USING (source, key)
     WHERE gone IS NULL
 """
-# Which user of the last snapshot lost all of their rows.
+# Users of the last snapshot who lost all of their rows.
 _ORPHANS: Final = (
     "(SELECT * FROM last_members WHERE tells AND user NOT IN (SELECT was FROM members WHERE was IS NOT NULL))"
 )
-# An address may pass to a stranger on the day its owner leaves; somebody who married or goes by a short name
+# An address may pass to a stranger on the day its owner leaves. A person who marries or uses a short name
 # keeps one name.
 _IS_NAMESAKE: Final = (
     "(orphan.first IN (members.first, members.last) OR orphan.last IN (members.first, members.last))"
 )
-# Each claim of a party on a user, and what makes it strong, strongest first: a row that goes on, a row in
-# place of one that went, the user whom a row that is back made last, a row's own id. Among those that go on,
-# who has no other comes first; then the row whose own the id is, then the oldest.
+# Each claim of a party on a user, with its strength, strongest first: a continuing row; a row that replaced
+# one that went; the last user of a row that came back; a row's own id. Among continuing rows, a party without
+# another claim comes first; then the row that owns the id; then the oldest.
 _CLAIMS: Final = f"""
     CREATE TEMP TABLE claims AS
     WITH claimed AS (
@@ -178,7 +181,7 @@ _MATCH: Final = """
     SELECT party, user FROM claims
     QUALIFY place = min(place) OVER (PARTITION BY party) AND place = min(place) OVER (PARTITION BY user)
 """
-# Users of the last snapshot whose rows go on, or were replaced, under another id.
+# Users of the last snapshot whose rows continue, or were replaced, under another id.
 _MERGED: Final = f"""
     CREATE TEMP TABLE merged_users AS
     SELECT DISTINCT user AS id FROM (

@@ -1,10 +1,9 @@
-"""What a district shares with an application, as a roster made smaller: whatever is not shared is not there
-at all.
+"""Apply a share: make the roster smaller, so that unshared records do not exist at all.
 
-A share picks everything, schools, or what rules match. From the people and sections picked follow the rest:
-the primary schools of shared people, the terms and courses of shared sections, the contacts of shared
-students. It is evaluated anew at each sync, as columns, before records are made, so that ids of unshared
-people stand nowhere. Source: ingest.md 4.1 and 4.2.
+A share picks everything, schools, or the records that rules match. The rest follows from the picked people
+and sections: their primary schools, the terms and courses of sections, the contacts of students. Each sync
+applies it again, as columns and before records are made, so that ids of unshared people appear nowhere.
+Source: ingest.md 4.1 and 4.2.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from rollbook.domain.shares import (
 from rollbook.roster import sql_text
 from rollbook.roster.views.identities import SOURCES
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
 # In the engine ---------------------------------------------------------------------------------------
@@ -41,12 +40,12 @@ def narrow(
     *,
     keeps_ids: bool = False,
 ) -> None:
-    """Make the names that records are built from (`students_id`, `section_students`, ...) show only what is
-    shared.
+    """Make the tables from which records are built (`students_id`, `section_students`, ...) show only shared
+    rows.
 
-    What there is stands in `all_...`: the ids of each source, the edges between them, and for `SELECTED` the
-    ids with the columns that rules ask for. `keeps_ids` leaves ids of unshared people inside shared sections,
-    as the API's original does in part.
+    `all_...` has everything: the ids of each source, the edges between them, and for `SELECTED` the ids with
+    the columns that rules use. `keeps_ids` leaves ids of unshared people inside shared sections, as the
+    original API does in part.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE shared (source VARCHAR, id VARCHAR)")
     for statement in _everything() if share is None else _picked(share):
@@ -78,15 +77,15 @@ def narrow(
 
 
 def kept_ids(scopes: Sequence[str]) -> tuple[str, ...]:
-    """Whose ids may stay in shared sections though they are not shared: of students and teachers, where the
-    scope is there."""
+    """Sources whose unshared ids may stay in shared sections: students and teachers, if the scopes open
+    them."""
     return tuple(
         source for scope, source in ROLES_OF_SCOPES.items() if scope in scopes and source in _PEOPLE_IDS
     )
 
 
 def hide_kinds(connection: duckdb.DuckDBPyConnection, view: int, scopes: Sequence[str]) -> None:
-    """Take the records and lists of kinds out of `after` whose scope is not there."""
+    """Remove from `after` the records and lists of kinds whose scope is missing."""
     for scope, kinds in KINDS_OF_SCOPES.items():
         if scope not in scopes:
             for kind in kinds:
@@ -106,8 +105,8 @@ def _everything() -> list[str]:
 def _picked(share: Share) -> list[str]:
     if share.schools:
         return [*_of_schools(share.schools), _CONTACTS]
-    # Students who come with a teacher come without their contacts (ingest.md 4.2), so teacher rules stand
-    # behind the contacts.
+    # Students who come with a teacher come without their contacts (ingest.md 4.2), so teacher rules run after
+    # the contacts.
     picked, taught = (
         [
             statement
@@ -121,8 +120,7 @@ def _picked(share: Share) -> list[str]:
 
 
 def _of_schools(schools: Sequence[str]) -> list[str]:
-    """Schools, with their sections, and the people and staff who have one of them as primary or further
-    school."""
+    """Schools with their sections, and the people and staff with one of them as primary or further school."""
     chosen = f"SELECT id FROM all_schools WHERE {_names_school(schools)}"
     people = (("students", "student"), ("teachers", "teacher"), ("staff", "staff"))
     return [
@@ -177,7 +175,7 @@ def _of_rule(rule: Rule) -> list[str]:
 _CONTACTS_OF_SHARED = "all_contact_students JOIN shared ON id = student AND source = 'students'"
 _CONTACTS = f"SELECT DISTINCT 'contacts', contact FROM {_CONTACTS_OF_SHARED}"
 
-# What follows from the people and sections that are shared.
+# What follows from the shared people and sections.
 _FOLLOWING = (
     (
         "SELECT DISTINCT 'schools', school FROM all_home_schools JOIN shared ON id = user AND "
@@ -235,7 +233,10 @@ def _equals(column: str, values: Sequence[str]) -> str:
 
 
 def _each(test: str) -> Callable[[str, Sequence[str]], str]:
-    """SQL for whether a test holds of any value; a list, as the engine does not bear thousands of ORs."""
+    """SQL for whether a test holds for any value.
+
+    It is a list, because the engine fails on thousands of ORs.
+    """
     return lambda column, values: (
         f"len(list_filter([{_listed(values)}], lambda one: {test}({column}, one))) > 0"
     )
@@ -272,7 +273,7 @@ def _test(condition: Condition, kind: str, source: str) -> str:
         held = f"string_split(coalesce(t.{_quoted(FIELDS[kind][condition.field])}, ''), '{SEPARATOR}')"
         return f"len(list_filter({held}, lambda held: {test})) {'=' if is_not else '>'} 0"
     if condition.field.startswith(EXTENSION_PREFIX):
-        # A JSON pointer (RFC 6901): in a path some names are patterns.
+        # A JSON pointer (RFC 6901): in a path, some names would be patterns.
         pointer = "/" + condition.field.removeprefix(EXTENSION_PREFIX).replace("~", "~0").replace("/", "~1")
         return operator(
             f"coalesce(json_extract_string(t.ext, {sql_text.text(pointer)}), '')", condition.values
@@ -281,7 +282,7 @@ def _test(condition: Condition, kind: str, source: str) -> str:
 
 
 def _of_school(condition: Condition, kind: str, source: str) -> str:
-    """Whether the section's school, or any of the person's, is one of those named; with "not", whether none
+    """SQL for whether the section's school, or a school of the person, is named; with "not", whether none
     is."""
     is_not = condition.operator in NEGATED
     which = _names_school(condition.values, NEGATED.get(condition.operator, condition.operator))

@@ -1,9 +1,9 @@
-"""A roster as the API shows it: keyed tables in, records as JSON and lists of ids out, all as columns.
+"""A roster in the API's form: keyed tables in, records as JSON and lists of ids out, all as columns.
 
-Leaves parsing and rules to `files`, `checks` and `normalize`, ids to `identity`, comparison to `diff`. The
-JSON is made from the rows of `contract.fields`: a column that the district does not send is NULL in the
-roster tables and gives no key at all; a blank cell gives "". Emails and credentials are always there, since
-clients in use break without them (protocol.md 13).
+`files`, `checks` and `normalize` parse and judge, `identities` gives ids, `diff` compares. The JSON is made
+from the rows of `contract.clever.fields`. A column that the district does not send is NULL in the roster
+tables, and its key is left out; a blank cell gives "". Emails and credentials are always present, because
+clients in use fail without them (protocol.md 13).
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from rollbook.roster.views import merging, narrowing, related_ids
 from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 from rollbook.contract.clever.view_spec import SCOPE_OF, Shown
 
-# Fields that the wire closes a record with; they follow from the history, so they are no part of the
-# comparison.
+# The dates at the end of a record. They follow from the history, so they are not compared.
 DATES: dict[str, tuple[str, str]] = {
     "schools": ("created", "last_modified"),
     "sections": ("created", "last_modified"),
@@ -37,8 +36,8 @@ DATES: dict[str, tuple[str, str]] = {
 
 
 def tables() -> tuple[str, ...]:
-    """Names of the keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and
-    the edges."""
+    """The keyed tables that `normalize` makes and a snapshot keeps: one for each source of ids, and the
+    edges."""
     edges = (
         "user_schools",
         "enrollments",
@@ -53,13 +52,13 @@ def tables() -> tuple[str, ...]:
 def restore(
     connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None
 ) -> None:
-    """Lay the roster tables out from a snapshot's Parquet files, as if just normalised; at most `rows` of
-    each."""
+    """Load the roster tables from a snapshot's Parquet files, in the form that `normalize` gives them; at
+    most `rows` of each."""
     limit = "" if rows is None else f" LIMIT {rows}"
     for table in tables():
         connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
     for kind, (source, _) in shares.KINDS.items():
-        # A snapshot of an earlier version lacks what rules ask for since then.
+        # A snapshot of an earlier version lacks columns that rules use today.
         for column in shares.FIELDS[kind].values():
             connection.execute(
                 f"ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS {_quote_name(column)} VARCHAR"
@@ -67,8 +66,7 @@ def restore(
 
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop the files' own tables, of which nothing is needed once the roster tables are made; they are the
-    most of the memory."""
+    """Drop the files' own tables once the roster tables are made: they take most of the memory."""
     views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     for (name,) in views:
         connection.execute(f'DROP VIEW "{name}"')
@@ -91,7 +89,7 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown) -> None:
-    """Add a view's records and lists to `after`: what is shared, of the kinds and with the fields that the
+    """Add a view's records and lists to `after`: shared records, of the kinds and with the fields that the
     view shows."""
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     values = {"district": f"'\"{district_id}\"'"}
@@ -114,7 +112,7 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
 
 
 def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, select: str) -> None:
-    """Add the records of a version's own form that differ from those of the first version."""
+    """Add the records in a version's own form that differ from those of the first version."""
     for _ in parts.each(connection, "all_students_id", "id"):
         connection.execute(
             f"""
@@ -129,8 +127,8 @@ def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, selec
 
 
 def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`,
-    whoever may see them."""
+    """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`, before
+    any share."""
     for source in ("schools", "terms", "courses", "resources", "sections"):
         connection.execute(
             f"CREATE TEMP TABLE all_{source}_id AS SELECT key, id FROM identity WHERE "
@@ -229,7 +227,7 @@ def _id_array(column: str, order: str) -> str:
     return f"""'["' || string_agg({column}, '","' ORDER BY {order}) || '"]'"""
 
 
-# What parts of people need beside their own columns.
+# Tables about people besides their own columns.
 _PEOPLE = f"""
     WITH school_lists AS (
         SELECT role, user, {_id_array("school", "school")} AS schools FROM user_schools WHERE within(user) GROUP BY role, user
@@ -242,13 +240,13 @@ _PEOPLE = f"""
         FROM contact_students WHERE within(contact) GROUP BY contact
     )
 """
-# Everybody of the roles that merge into one person.
+# All people of the roles that merge into one person.
 _MERGING_IDS = f"({' UNION ALL '.join(f'SELECT id FROM all_{source}_id' for source in merging.SOURCES)})"
 _PERSON = {"email": "to_json(coalesce(i.email, ''))", "name": "i.name", "roles": "'{' || i.role_json || '}'"}
 
 
 def _single(role: str, values: Mapping[str, str], shown: Shown, version: str = FIRST) -> str:
-    """Everybody of a role that never merges with another."""
+    """All people of a role that never merges with another."""
     return (
         f"{_PEOPLE} SELECT 'users', i.id, i.bit, {_core('User', {**values, **_PERSON})} FROM "
         f"({_part(role, shown, version)}) i"
@@ -256,8 +254,10 @@ def _single(role: str, values: Mapping[str, str], shown: Shown, version: str = F
 
 
 def _merging(values: Mapping[str, str], shown: Shown) -> str:
-    """Everybody else: one part for each role, then one record for each person; the first role in order gives
-    name and email."""
+    """All other people: one part for each role, then one record for each person.
+
+    The first role in order gives name and email.
+    """
     parts = " UNION ALL ".join(_part(role, shown) for role in ("teacher", "staff", "district_admin"))
     return f"""
         {_PEOPLE}, person AS (
@@ -270,8 +270,8 @@ def _merging(values: Mapping[str, str], shown: Shown) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One role's place in the roster tables: its source, what its JSON takes from elsewhere than its columns,
-    and the joins."""
+    """One role's rows in the roster tables: its source, the JSON that does not come from its columns, and the
+    joins."""
 
     source: str
     values: Mapping[str, str]
@@ -294,8 +294,8 @@ def _school_lists(role: str) -> str:
 
 def _parts() -> dict[str, _Part]:
     homed = {"credentials": _CREDENTIALS, "school": _quoted("h.school"), "schools": _SCHOOLS, "ext": _EXT}
-    # Derived spans of enrollment stand behind a later setting; the recorded wire shows an empty list
-    # (data-model.md 2.9).
+    # Derived spans of enrollment need a later setting; the recorded wire shows an empty list (data-model.md
+    # 2.9).
     return {
         "student": _Part(
             "students",
@@ -313,7 +313,7 @@ def _parts() -> dict[str, _Part]:
             {},
             name=_object(["'\"first\":' || to_json(t.first)", "'\"last\":' || to_json(t.last)"]),
         ),
-        # A contact has one name only, the full one (data-model.md 1.6).
+        # A contact has only one name, the full one (data-model.md 1.6).
         "contact": _Part(
             "contacts",
             {"student_relationships": "coalesce(r.relationships, '[]')"},
@@ -324,7 +324,7 @@ def _parts() -> dict[str, _Part]:
 
 
 def _part(name: str, shown: Shown, version: str = FIRST) -> str:
-    """SQL for everybody who holds a role: (id, bit, email, name, role_json)."""
+    """SQL for all people with a role: (id, bit, email, name, role_json)."""
     role, part = ROLE[name], _parts()[name]
     values = {
         **part.values,
@@ -342,7 +342,7 @@ def _part(name: str, shown: Shown, version: str = FIRST) -> str:
 
 
 def _sensitive(version: str) -> dict[str, str]:
-    """Values for which a version has no word are blank there (data-model.md 4.6 and 4.10)."""
+    """Values without a word in a version are blank there (data-model.md 4.6 and 4.10)."""
     words = {
         field.name: _known(f"t.{_quote_name(field.column)}", field.words(version))
         for field in SHAPES["Student"]
@@ -350,16 +350,15 @@ def _sensitive(version: str) -> dict[str, str]:
     }
     return {
         **words,
-        # A part that is not known is not there: its words have no blank one (data-model.md 4.9).
+        # An unknown part is left out: its enum has no blank value (data-model.md 4.9).
         "disability": _known_parts("Disability"),
         "preferred_name": _whole("PreferredName"),
     }
 
 
 def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ()) -> str:
-    """SQL for a record without its dates and closing brace. The record's id stands in `i.id`, its columns in
-    `t`."""
-    # Sensitive fields are those of roles.
+    """SQL for a record without its dates and closing brace. Its id is in `i.id`, its columns are in `t`."""
+    # Sensitive fields belong to roles.
     left_out = ("created", "last_modified", "updated", *SCOPE_OF, *without)
     members = _members(shape, {**values, "id": _quoted("i.id")}, without=left_out)
     return f"'{{' || concat_ws(',', {', '.join(members)})"
@@ -368,9 +367,9 @@ def _core(shape: str, values: Mapping[str, str], *, without: Sequence[str] = ())
 def _members(
     shape: str, values: Mapping[str, str], *, without: tuple[str, ...] = (), version: str = FIRST
 ) -> list[str]:
-    """SQL for each member of a shape, as `"name":value`, or NULL where the record has no such key.
+    """SQL for each member of a shape, as `"name":value`, or NULL if the record lacks the key.
 
-    `values` gives the JSON of the fields that are not simply their column in `t`.
+    `values` gives the JSON of fields that are not simply their column in `t`.
     """
     return [
         f"'\"{field.name}\":' || {values.get(field.name) or f'to_json(t.{_quote_name(field.column)})'}"
@@ -387,8 +386,8 @@ def _object(members: list[str]) -> str:
 
 
 def _whole(shape: str) -> str:
-    """SQL for an object that is there with all its parts, blank ones as "", or not there: when none of its
-    columns is sent."""
+    """SQL for an object with all its parts, blank ones as ""; the object is left out if none of its columns
+    is sent."""
     fields = [field for field in SHAPES[shape] if field.is_on_wire and field.column]
     columns = [f"t.{_quote_name(field.column)}" for field in fields]
     parts = [
@@ -399,7 +398,7 @@ def _whole(shape: str) -> str:
 
 
 def _known_parts(shape: str) -> str:
-    """SQL for an object with those of its parts that are not blank, or not there when all are."""
+    """SQL for an object with its parts that are not blank; the object is left out if all are blank."""
     columns = {field.name: f"nullif(t.{_quote_name(field.column)}, '')" for field in SHAPES[shape]}
     parts = [f"'\"{name}\":' || to_json({column})" for name, column in columns.items()]
     return f"CASE WHEN coalesce({', '.join(columns.values())}) IS NOT NULL THEN {_object(parts)} END"
@@ -413,7 +412,7 @@ def _known(column: str, words: tuple[str, ...]) -> str:
 
 
 def _quoted(column: str) -> str:
-    """SQL for an id, or another text that needs no escaping, as a JSON string; NULL stays NULL."""
+    """SQL for an id, or another text without characters to escape, as a JSON string; NULL stays NULL."""
     return f"'\"' || {column} || '\"'"
 
 

@@ -1,5 +1,4 @@
-"""The lists of ids that related paths read, from the edges between records: packed, and stored like
-records."""
+"""The lists of ids for related paths, from the edges between records: packed, and stored like records."""
 
 from __future__ import annotations
 
@@ -8,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from rollbook.roster import parts
 
-if TYPE_CHECKING:  # a server that only serves need not load the engine
+if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
-# Roles with a primary school, all roles with schools, and the sources of those who hold them.
+# Roles with a primary school, all roles with schools, and the sources of their people.
 HOMED = {"student": "students", "teacher": "teachers"}
 SCHOOLED = {**HOMED, "staff": "staff"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One stored list: the edge that it is read from, the columns of its owner and of the ids in it, and
-    which rows count."""
+    """One stored list: its edge, the columns of the owner and of the ids, and a condition on the rows."""
 
     edge: str
     owner: str
@@ -28,7 +26,7 @@ class Stored:
 
 
 def add(connection: duckdb.DuckDBPyConnection, view: int) -> None:
-    """Add a view's lists to `after`, from the edges that `sharing.narrow` left."""
+    """Add a view's lists to `after`, from the edges that `narrowing.narrow` left."""
     for name, stored in selects().items():
         for _ in parts.each(connection, f"all_{stored.edge}", stored.owner):
             connection.execute(
@@ -42,7 +40,7 @@ def add(connection: duckdb.DuckDBPyConnection, view: int) -> None:
 
 
 def selects() -> dict[str, Stored]:
-    """Every stored list of `contract.endpoints.LISTS`."""
+    """Every stored list of `contract.clever.endpoints.LISTS`."""
     found = {
         "students.sections": Stored("section_students", "student", "section"),
         "teachers.sections": Stored("section_teachers", "teacher", "section"),

@@ -1,5 +1,4 @@
-"""What a check and a level are, and the rules that several files share; the rules of each file are in
-`levels`."""
+"""Checks and levels, and the rules that several files share. `levels` has the rules of each file."""
 
 from __future__ import annotations
 
@@ -14,14 +13,14 @@ from rollbook.roster.problems import ConflictingRepeat, DuplicateId, MissingValu
 class Check:
     """One rule: a query for the rows of a file that break it, which selects `row, value, expected`.
 
-    `header` is the column that is wrong, and without it in the file there is nothing to check; None when the
-    query itself selects it, as `column_name`. `file` is None for a rule over several files, whose query
-    selects `file`, too.
+    `header` is the wrong column; if the file lacks it, the rule is skipped. It is None if the query itself
+    selects it, as `column_name`. `file` is None for a rule over several files, whose query selects `file`,
+    too.
 
-    Most rules find nothing in most districts, and the engine spends more on preparing a long query than on
-    running a short one. So the query only runs if `sign`, a condition, is true of a row of the file (one pass
-    looks for all signs of a file), if rows share the column `repeats`, and if `suspects`, a short query, finds
-    rows, which the query reads as the table `suspects`.
+    Most rules find nothing in most districts, and preparing a long query costs more than running a short one.
+    So the query only runs if all of its cheap conditions hold: `sign` is true for a row of the file, rows
+    share the column `repeats`, and the short query `suspects` finds rows. One pass checks all signs of a
+    file. The query reads the found rows as the table `suspects`.
     """
 
     problem: type[Problem]
@@ -33,7 +32,7 @@ class Check:
     repeats: str = ""
 
     def applies_to(self, tables: Tables) -> bool:
-        """Whether the district sent what the rule is about."""
+        """Whether the district sent the file and the column of the rule."""
         if self.file is None:
             return True
         return (
@@ -43,19 +42,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Rules that do not need one another, in any order, then the statements that keep what is left."""
+    """Rules that do not depend on each other, in any order, then the statements that keep the remaining
+    rows."""
 
     checks: tuple[Check, ...]
     keep: tuple[str, ...] = ()
 
 
 def table_of(file: str) -> str:
-    """The view of a file's rows; `usable_` before it leaves out the rows with an error so far."""
+    """The view of a file's rows; the one with `usable_` in front leaves out rows with an error so far."""
     return file.removesuffix(".csv")
 
 
 def missing_values(file: str, *headers: str) -> tuple[Check, ...]:
-    """A required value is blank; `headers` if they are not all the columns that the contract requires."""
+    """A required value is blank.
+
+    `headers` are the columns; by default, all that the contract requires.
+    """
     required = headers or tuple(column.header for column in columns_of(file) if column.required)
     return tuple(
         Check(
@@ -70,8 +73,10 @@ def missing_values(file: str, *headers: str) -> tuple[Check, ...]:
 
 
 def rewritten_ids(file: str) -> tuple[Check, ...]:
-    """An id such as 1.23457E+11 has lost its digits: it belongs to nobody, and rows that share it are not
-    one."""
+    """An id such as 1.23457E+11 has lost its digits.
+
+    It identifies nobody, and rows with the same one are different records.
+    """
     return tuple(
         Check(
             RewrittenId,
@@ -86,7 +91,7 @@ def rewritten_ids(file: str) -> tuple[Check, ...]:
 
 
 def unknown_reference(problem: type[Problem], file: str, header: str, keys: str) -> Check:
-    """A value is not among the keys (a query for `key`) that the levels above kept."""
+    """A value is not among the keys (a query for `key`) that earlier levels kept."""
     column = header.lower()
     unknown = f"""
         SELECT "row", {column} AS value
@@ -97,8 +102,7 @@ def unknown_reference(problem: type[Problem], file: str, header: str, keys: str)
 
 
 def with_nearest(keys: str) -> str:
-    """The suspects (`row` and `value`), unknown values, each with the key that is `alike`, if there is
-    one."""
+    """The suspects (`row` and `value`), unknown values, each with a key that is `alike`, if there is one."""
     return f"""
         WITH sought AS (SELECT DISTINCT alike(value) AS form FROM suspects),
         nearest AS (
@@ -109,7 +113,7 @@ def with_nearest(keys: str) -> str:
 
 
 def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
-    """A key (with the columns `also`) was used in an earlier row that is still there."""
+    """A key (with the columns `also`) occurs in an earlier kept row."""
     table, column = f"usable_{table_of(file)}", header.lower()
     key = ", ".join((column, *also))
     twice = f"""SELECT {key}, min("row") AS first_row FROM {table} GROUP BY ALL HAVING count(*) > 1"""
@@ -129,8 +133,7 @@ def duplicates(file: str, header: str, *also: str, when: str = "true") -> Check:
 
 
 def conflicts(tables: Tables, file: str, key: str, *apart: str) -> Check:
-    """A further row of one person says something else in a column than the first one; the columns `apart` may
-    differ."""
+    """A further row of one person differs from the first one in a column; the columns `apart` may differ."""
     headers = {
         c.name: c.header for c in columns_of(file) if tables.has(file, c.name) and c.name not in (key, *apart)
     }

@@ -1,5 +1,7 @@
-"""Runs the rules of `levels` over a district's tables, level by level; what a kept value means is left to
-`meanings`."""
+"""Run the rules of `levels` on a district's tables, level by level.
+
+`readings` finds what a kept value means.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,7 @@ from rollbook.roster.problems import PROBLEMS, VALUE_CHARACTERS_MAX
 def check(tables: Tables, rules: Rules) -> Problems:
     """Find every problem of the rows, and keep the rows without an error.
 
-    The problems stand in the table `problems` of the connection, beside those that reading the files left
-    there.
+    The problems go into the connection's table `problems`, which already has those from reading the files.
     """
     words_for_nothing.find(tables)
     for statement in _BEFORE:
@@ -59,8 +60,7 @@ def _repeated(tables: Tables, rules: Sequence[Check]) -> set[tuple[str | None, s
 
 
 def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
-    """The rules that may find something, those with signs first: one pass over each file tells of all of its
-    signs."""
+    """The rules that may find something. One pass over each file checks all of its signs."""
     sent = sorted(
         (rule for rule in rules if rule.applies_to(tables)), key=lambda rule: (not rule.sign, rule.file or "")
     )
@@ -75,7 +75,7 @@ def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
 
 
 def _finds(tables: Tables, suspects: str) -> bool:
-    """Make the table of a rule's suspects; the engine answers with how many there are."""
+    """Make the table of a rule's suspects; whether there are any."""
     return bool(tables.one(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")[0])
 
 
@@ -95,18 +95,18 @@ def _run(connection: DuckDBPyConnection, rule: Check) -> None:
 _REPEATING: Final = "students.csv"
 _ERRORS: Final = ", ".join(f"'{problem.code}'" for problem in PROBLEMS if problem.left_out == "row")
 _BEFORE: Final = (
-    # One part of a key, with its length before it.
+    # One part of a key, with its length in front.
     "CREATE MACRO part(piece) AS length(coalesce(piece, '')) || ':' || coalesce(piece, '') || ' '",
     *words_for_nothing.MACROS,
     *repeated_rows.MACROS,
-    # The roles that a resource names, with any of the usual marks between; `students` is `student`.
+    # The roles of a resource, with any usual separator between them; `students` is `student`.
     """
     CREATE MACRO role_words(roles) AS list_transform(
         string_split_regex(replace(lower(coalesce(roles, '')), ' ', ''), '[,;/|]'), lambda word: rtrim(word, 's')
     )
     """,
-    # What two ids have in common that a spreadsheet or a number format has parted: zeros before, `.0` or a
-    # dot behind, commas between thousands, blanks and marks without a width, letter case.
+    # What two ids share although a spreadsheet or number format changed one: leading zeros, a trailing `.0`
+    # or dot, thousands commas, blanks and invisible marks, letter case.
     r"CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0*$|[\s,\p{Z}\p{Cf}]', '', 'g'), '0')",
     # The rows of each file without an error so far.
     *(

@@ -1,5 +1,4 @@
-"""Who is one contact: the rows of students.csv that name one, what tells contacts apart, and which row tells
-of each."""
+"""Which rows of students.csv are one contact, what distinguishes contacts, and which row's values count."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import ConflictingContact, IncompleteContact, SharedContactId
 
 COLUMNS: Final = tuple(c.name for c in columns_of("students.csv") if c.name.startswith("contact_"))
-# What makes a contact of a row; the others are often the same in every row of an export.
+# A row with one of these names a contact; the other columns often repeat in every row of an export.
 _NAMING: Final = tuple(f"said(contact_{part})" for part in ("name", "email", "phone", "sis_id"))
 _SAYS: Final = {"contact_name": "said_name(contact_name, contact_email, contact_phone)"}
 # The rows that name a contact, with its columns; a word for nothing is blank.
@@ -44,13 +43,14 @@ INCOMPLETE: Final = Check(
 
 _MARKS: Final = (
     Mark("Contact_email", EMAIL_FORM),
-    # A phone of one digit all over (000 000 0000) is a filler.
+    # A phone with only one digit repeated (000 000 0000) is a placeholder.
     Mark("Contact_phone", "regexp_replace(digits({}), '^(0*|1*|9*)$', '')"),
 )
 
 
 def shared_ids(tables: Tables) -> Check:
-    """A contact has the id of another one above it: the child of the one is not tied to the other."""
+    """A contact has the id of another, earlier contact: the two would be merged, so the later one is
+    rejected."""
     sent = [mark for mark in _MARKS if tables.has("students.csv", mark.header.lower())]
     columns = {"words": "name_words(contact_name)", **columns_for(sent)}
     has_other_name = "NOT (list_has_all(words, its_words) OR list_has_all(its_words, words))"
@@ -69,12 +69,12 @@ def shared_ids(tables: Tables) -> Check:
     return Check(SharedContactId, "students.csv", "Contact_sis_id", query, suspects=disagreeing)
 
 
-# An address or a phone of more people by name than a household has is the office's own, or a filler.
+# If more people share an address or phone than a household has, it is the office's own, or a placeholder.
 _HOUSEHOLD_MAX: Final = 4
 
 
 def _named(column: str) -> str:
-    """SQL for the names of each value of a column that more rows have than a household holds."""
+    """SQL for the names of each value that occurs in more rows than a household has people."""
     return f"""
         SELECT DISTINCT '{column}' AS header, {column} AS value, contact_name FROM contact_rows WHERE hash({column}) IN (
             SELECT hash({column}) FROM contact_rows WHERE {column} <> '' GROUP BY 1 HAVING count(*) > {_HOUSEHOLD_MAX}
@@ -90,13 +90,13 @@ _EVERYBODYS: Final = f"""
 
 
 def _everybodys(column: str) -> str:
-    """SQL for the values of a column that contacts of more names have than a household holds."""
+    """SQL for the values of a column that more contacts share than a household has people."""
     return f"SELECT value FROM everybodys WHERE header = '{column}'"
 
 
-# Identity of a contact: its own id, else name and email, else name and phone, else all that is said of it
-# (documented). Exact text, and each part with its length before it, so that no two contacts come out equal by
-# chance. An email or phone that everybody has tells nothing.
+# Identity of a contact: its own id, else name and email, else name and phone, else all of its columns
+# (documented). The text is exact, and each part has its length in front, so no two contacts become equal by
+# chance. An email or phone that everyone shares identifies nobody.
 _IDENTIFIED: Final = f"""
     CREATE TABLE kept_contacts AS
     SELECT "row", student_id, {", ".join(COLUMNS)},
@@ -117,8 +117,8 @@ _IDENTIFIED: Final = f"""
 
 _SAID: Final = ("contact_name", "contact_email", "contact_phone", "contact_phone_type")
 _BLANKS: Final = " + ".join(f"coalesce({column} = '', true)::INTEGER" for column in _SAID)
-# Which row tells of a contact: where they differ the fullest one, then the first by its text, so that the
-# order of rows does not matter. `row` is the contact's first.
+# The row whose values count: if they differ, the fullest one, then the first by its text, so the order of
+# rows does not matter. `row` is the contact's first.
 _CHOSEN: Final = f"""
     CREATE TABLE first_contacts AS
     WITH counted AS (

@@ -1,5 +1,4 @@
-"""Counts the values of another form than the specification asks for; they are shown as they are (recorded for
-emails)."""
+"""Count values whose form differs from the specification. They are shown unchanged (recorded for emails)."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from rollbook.roster.findings import record
 from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import OtherForm
 
-# What a value must be, as SQL for the column `{0}`; words for nothing are told of by `uniqueness`.
+# The required form of a value, as SQL for the column `{0}`. `uniqueness` reports words for nothing.
 FORMS: Final = {
     "email": "is_nothing({0}) OR is_email({0})",
     "state": "regexp_full_match({0}, '[A-Za-z]{{2}}')",
@@ -22,7 +21,7 @@ _KEPT: Final = ("schools.csv", "students.csv", "teachers.csv")
 
 
 def report(tables: Tables) -> None:
-    """One line for each column: its first value of another form, and how many there are."""
+    """One finding for each column: its first value of another form, and how many there are."""
     sent = [column for column in COLUMNS if column.values in FORMS and tables.has(column.file, column.name)]
     for rows, columns in groupby(sent, _rows):
         _report(tables, rows, list(columns))

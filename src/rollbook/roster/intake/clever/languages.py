@@ -1,7 +1,7 @@
-"""The words by which files name a home language, as rows: names, codes of three letters, and those of two.
+"""The words for home languages in files, as rows: names, three-letter codes and two-letter codes.
 
-Names and the codes served are those of the contract. ISO 639-2 has two codes for twenty languages: the
-contract serves the terminological ones (`deu`), and exports write the bibliographic ones (`ger`) as well.
+Names and served codes are those of the contract. ISO 639-2 has two codes for twenty languages: the contract
+serves the terminological one (`deu`); exports also write the bibliographic one (`ger`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Final
 
 from rollbook.contract.clever.fields import LANGUAGES
 
-# Names that a help article accepts as input and the specification does not serve; two of them have no code
-# there.
+# Names that a help article accepts as input and the specification does not serve; two have no code there.
 _HELP_NAMES: Final = {
     "cambodian (khmer)": "Khmer",
     "meiteilon (manipuri)": "Manipuri",
@@ -20,7 +19,7 @@ _HELP_NAMES: Final = {
     "akateko": "Other",
     "q'anjob'al": "Other",
 }
-# Names of ISO 639 for languages that the contract calls otherwise.
+# ISO 639 names of languages with another name in the contract.
 _ISO_NAMES: Final = {
     "persian": "Farsi",
     "lao": "Laotian",
@@ -29,12 +28,12 @@ _ISO_NAMES: Final = {
     "mandarin chinese": "Mandarin",
     "pilipino": "Filipino",
 }
-# ISO 639-2, bibliographic code and the terminological one.
+# ISO 639-2: bibliographic code and terminological code.
 _BIBLIOGRAPHIC: Final = """
     alb sqi  arm hye  baq eus  bur mya  chi zho  cze ces  dut nld  fre fra  geo kat  ger deu
     gre ell  ice isl  mac mkd  mao mri  may msa  per fas  rum ron  slo slk  tib bod  wel cym
 """
-# ISO 639-1, with the code of three letters. `no` is left out: in a file it may as well be a no.
+# ISO 639-1, with the three-letter code. `no` is left out: in a file it may mean "no".
 _TWO_LETTERS: Final = """
     af afr  am amh  ar ara  as asm  ay aym  az aze  ba bak  be bel  bg bul  bm bam  bn ben  bo bod  bs bos  ca cat  co cos
     cs ces  cy cym  da dan  de deu  dv div  ee ewe  el ell  en eng  es spa  et est  eu eus  fa fas  fi fin  fj fij  fo fao
@@ -54,10 +53,10 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 _BY_CODE: Final = {language.code: language.name for language in LANGUAGES}
-# Every word in lower case, and the name of its language.
+# Every word in lower case, with the name of its language.
 LANGUAGE_WORDS: Final = {
     **{word: _BY_CODE[code] for word, code in (_pairs(_TWO_LETTERS) | _pairs(_BIBLIOGRAPHIC)).items()},
-    # `iku` is also accepted for Inuinnaqtun; a language's own code comes before.
+    # `iku` is also accepted for Inuinnaqtun; a language's own code takes precedence.
     **{code: language.name for language in LANGUAGES for code in language.accepted_codes},
     **_BY_CODE,
     **_ISO_NAMES,

@@ -1,8 +1,8 @@
-"""The rules that rows must keep, level by level, as rows; running them is left to `checks`.
+"""The rules for rows, level by level, as rows. `checks` runs them.
 
-Schools come first, then people, then sections with their enrollments: each level needs the rows that the ones
-above kept (documented order). The kept rows stand in `kept_FILE`, and in narrow tables of their first rows
-and keys.
+Schools come first, then people, then sections with their enrollments: each level needs the rows that earlier
+levels kept (documented order). The kept rows are in `kept_FILE`, and their first rows and keys in narrow
+tables.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from rollbook.roster.problems import (
     UnknownValue,
 )
 
-# Words that staff may write instead of a school's id (documented); an id of schools.csv goes before them.
+# What staff may write instead of a school's id (documented); an id of schools.csv takes precedence.
 OFFICE: Final = "DEFAULT_DISTRICT_OFFICE"
 OFFICE_NAME: Final = "Default District Office (Auto-generated)"
 ALL_SCHOOLS: Final = "district"
@@ -97,7 +97,7 @@ _UNIQUE_SCHOOLS: Final = Level(
 
 # --- people ---------------------------------------------------------------------------------------------------------------
 
-# Staff may belong to the office without a row for it in schools.csv, or with one word to every school.
+# Staff may belong to the office without a row in schools.csv or, with one word, to every school.
 _STAFF_SCHOOLS: Final = f"""
     {_KEPT_SCHOOLS} UNION SELECT '{OFFICE}'
     UNION SELECT school_id FROM staff WHERE lower(school_id) = '{ALL_SCHOOLS}'
@@ -126,7 +126,7 @@ _PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "ad
 
 
 def _unknown_admin_roles(rules: Rules) -> Check:
-    """Such a row makes no administrator (documented)."""
+    """A row with an unknown role makes no administrator (documented)."""
     roles = (*(word for words in ADMIN_ROLES.values() for word in words), *rules.admin_roles)
     known = ", ".join("'" + role.lower().replace("'", "''") + "'" for role in roles)
     return Check(
@@ -142,10 +142,10 @@ def _unknown_admin_roles(rules: Rules) -> Check:
 
 _UNIQUE_PEOPLE: Final = Level(
     (
-        # A further row of a student is there for a further contact; without one it is a duplicate.
+        # A further row of a student is for a further contact; without one it is a duplicate.
         duplicates("students.csv", "Student_id", when='"row" NOT IN (SELECT "row" FROM contact_rows)'),
         duplicates("teachers.csv", "Teacher_id"),
-        # A further row of a staff member is there for a further school.
+        # A further row of a staff member is for a further school.
         duplicates("staff.csv", "Staff_id", "school_id"),
         duplicates("admins.csv", "Staff_id", "school_id"),
     )
@@ -208,8 +208,8 @@ _UNIQUE_SECTIONS: Final = Level(
     (duplicates("sections.csv", "Section_id"),),
     keep=(
         'CREATE TABLE first_sections AS SELECT "row", section_id AS key, school_id FROM usable_sections',
-        # Each enrollment row with the rows of its school, section and student: every other rule and list
-        # starts from here.
+        # Each enrollment row with the rows of its school, section and student: all other rules and lists use
+        # this table.
         """
         CREATE TABLE enrollment_links AS
         SELECT enrollments."row", enrollments.school_id, section."row" AS section, section.school_id AS section_school,
@@ -224,7 +224,7 @@ _UNIQUE_SECTIONS: Final = Level(
 
 
 def _unlinked(problem: type[Problem], header: str, link: str, known: str) -> Check:
-    """An enrollment names something that no level above kept."""
+    """An enrollment names a record that no earlier level kept."""
     column = header.lower()
     unknown = f"""
         SELECT "row", enrollments.{column} AS value

@@ -1,8 +1,8 @@
-"""Makes the keyed roster tables from the kept rows, in the words of the wire; ids, records and comparison are
-left to others.
+"""Make the keyed roster tables from the kept rows, in the words of the wire. Ids, records and comparison
+follow elsewhere.
 
-Every table has the SIS `key` and `row`, the place of first appearance, by which new ids are given in a stable
-order. A column that the district's files do not have is NULL, a blank cell ''.
+Every table has the SIS `key`, and `row`, the place of first appearance, which gives new ids a stable order. A
+column that the district's files lack is NULL; a blank cell is ''.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rollbook.roster.intake.csv.raw_tables import Tables
 
 
 def roster(tables: Tables, rules: Rules) -> None:
-    """Create the tables `roster_*` in the connection of `tables`, which `checks.check` has gone through."""
+    """Create the tables `roster_*` in the connection of `tables`, after `checks.check`."""
     connection = tables.connection
     subjects.build(connection)
     for statement in _statements(rules):
@@ -47,7 +47,7 @@ def _statements(rules: Rules) -> tuple[str, ...]:
 
 
 def _joins(table: str, readings: dict[str, str]) -> str:
-    """Joins that bring what a column means as `COLUMN_means.meaning`."""
+    """Joins that add a column's meaning as `COLUMN_means.meaning`."""
     return "\n".join(
         f"LEFT JOIN meaning_{reading} {column}_means ON {column}_means.value = {table}.{column}"
         for column, reading in readings.items()
@@ -77,7 +77,7 @@ _SCHOOLS: Final = f"""
 # --- who is in which section ----------------------------------------------------------------------------------------------
 
 _TEACHING: Final = (
-    # The primary teacher first, then co-teachers in column order; a repeated one keeps the first place
+    # The primary teacher first, then co-teachers in column order; a repeated teacher keeps the first place
     # (recorded).
     f"""
     CREATE TABLE roster_section_teachers AS
@@ -112,12 +112,12 @@ _TEACHING: Final = (
 
 
 def _primary_schools(role: str, sections: str, *, is_derived: bool) -> tuple[str, ...]:
-    """`ROLE_schools(person, school_id, is_primary)`: where the person's sections are, or the row's school
-    when there are none.
+    """`ROLE_schools(person, school_id, is_primary)`: the schools of the person's sections, or the row's
+    school without sections.
 
-    Primary is the school of most sections; of those the one whose sections have most students; then the
-    row's; then the lowest id. Where the district switched this off, it is the row's school, which then counts
-    as one of the person's schools.
+    The primary school is the one of most sections; then the one whose sections have most students; then the
+    row's; then the lowest id. If the district switched this off, it is the row's school, which then counts as
+    a school of the person.
     """
     also_home = "" if is_derived else "UNION ALL SELECT person, home, 0, 0 FROM homes"
     order = (
@@ -232,7 +232,7 @@ _CONTACTS: Final = (
     FROM first_contacts first JOIN kept_contacts contact ON contact."row" = chosen
     {_joins("contact", {"contact_phone": "phone", "contact_phone_type": "phone_type"})}
     """,
-    # One entry for a contact, student and type: an export repeats a contact for each phone and email.
+    # One entry for each contact, student and type: an export repeats a contact for each phone and email.
     f"""
     CREATE TABLE roster_contact_students AS
     SELECT key AS contact, student_id AS student,
@@ -252,8 +252,8 @@ _CONTACTS: Final = (
 def _section_parts(rules: Rules) -> str:
     """`section_parts`: each section with its term and course, and their keys.
 
-    A term is name, start and end together; a course is number and name together, or the number alone where
-    the district says so.
+    Name, start and end together identify a term. Number and name together identify a course, or the number
+    alone if the district chose so.
     """
     both = "'course:' || part(course_number) || part(course_name)"
     course = (
@@ -285,10 +285,10 @@ _TERMS_AND_COURSES: Final = (
 
 
 def _majority_grades(rules: Rules) -> str:
-    """`majority_grades(section, grade)`: what most students are in; of equally many the lowest grade.
+    """`majority_grades(section, grade)`: the grade of most students; the lowest one if two are equal.
 
-    Only for sections whose own Grade does not say it. For all, if all have the same one (documented) or the
-    district wants it.
+    Only for sections whose own Grade does not say it. For all sections, if all have the same Grade
+    (documented) or if the district chose so.
     """
     unsaid = (
         ""
@@ -312,7 +312,8 @@ def _majority_grades(rules: Rules) -> str:
 
 
 def _sections(rules: Rules) -> str:
-    """Names as documented: `Course - teacher - period`, else the name in the SIS, else `teacher - period`."""
+    """The documented names: `Course - teacher - period`, else the name in the SIS, else `teacher -
+    period`."""
     teacher_and_period = "concat_ws(' - ', nullif(teacher.last_name, ''), nullif(period, ''))"
     by_course = f"if(section.course_name <> '', section.course_name || ' - ' || {teacher_and_period}, NULL)"
     name = (

@@ -1,7 +1,7 @@
-"""Looks up what each value of the kept rows means on the wire: one small table a reading, made from the
-distinct values only.
+"""Find what each value of the kept rows means on the wire: one small table for each reading, from distinct
+values only.
 
-`meaning_READING(value, meaning, is_known)` is what `normalize` joins, and what tells which values to report.
+`normalize` joins `meaning_READING(value, meaning, is_known)`, which also says which values to report.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from rollbook.roster.problems import (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A column whose values a reading explains; `rows` is the table of kept rows to look at."""
+    """A column whose values a reading explains. `rows` is the table of kept rows to read."""
 
     file: str
     rows: str
@@ -77,19 +77,19 @@ def _sources(values: str) -> tuple[Source, ...]:
 READ: Final[dict[str, tuple[Source, ...]]] = {
     reading: _sources(reading) for reading in (*(vocabulary.name for vocabulary in VOCABULARIES), *_FORMS)
 } | {"language_code": _sources("language")}
-# These repeat what another reading of the same column reports.
+# These would repeat the reports of another reading of the same column.
 _SILENT: Final = ("language_code",)
 
 _FOREVER: Final = date(2099, 12, 31)
 _GRADES: Final = ("grade", "grade_range")
 
-# How a value is spelled before it is looked up: letters and digits alone, or a range with one dash between
-# its ends.
+# The spelling in which a value is looked up: letters and digits alone, or a range with one dash between its
+# ends.
 _LOOSE: Final = r"trim(regexp_replace(lower(value), '[^\pL\pN]+', ' ', 'g'))"
 _RANGE: Final = r"regexp_replace(lower({}), '\s*(-|‐|‑|‒|–|—|―|−|\bto\b|\bthrough\b|\bthru\b)\s*', '-', 'g')"
 
-# A value with a letter, # or ; has an extension or a second number in it. Eleven digits that do not begin
-# with 1 have no form in the API: they stay digits.
+# A letter, # or ; means an extension or a second number. Eleven digits that do not begin with 1 have no form
+# in the API and stay digits.
 _PHONE: Final = r"""
     SELECT value, CASE
         WHEN value = '' THEN ''
@@ -101,8 +101,8 @@ _PHONE: Final = r"""
     FROM (SELECT value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
 """
 
-# Forms of a date that have one reading, in the order tried; `1.8.2016`, `08-01-2016` and the numbers of
-# spreadsheets have two.
+# Date forms with only one reading, in the order tried. `1.8.2016`, `08-01-2016` and spreadsheet numbers have
+# two.
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH: Final = (
     r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
@@ -116,14 +116,14 @@ _DATE_FORMS: Final[tuple[tuple[str, tuple[str, str, str]], ...]] = (
     (rf"(\d{{1,2}})[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})", ("d", "m", "y")),
     (rf"{_MONTH}\.? (\d{{1,2}}),? (\d{{4}})", ("m", "d", "y")),
 )
-# A database or a spreadsheet adds the time of a date: midnight.
+# A database or a spreadsheet adds a time to a date: midnight.
 _MIDNIGHT: Final = r"[ t](0{1,2}:00(:00(\.0+)?)?|12:00(:00(\.0+)?)?(?: )?am)( ?(z|[+-]\d{2}:?\d{2}))?$"
 _PARTS: Final = " ".join(
     f"WHEN regexp_full_match(written, '{form}') THEN regexp_extract(written, '^{form}$', {list(parts)})"
     for form, parts in _DATE_FORMS
 )
 
-# A year of two digits is this century's, or the last one's where that would be after $latest.
+# A two-digit year is in this century, or in the last one if it would be after $latest.
 _DATE: Final = f"""
     SELECT value, CASE
         WHEN value = '' THEN ''
@@ -143,7 +143,7 @@ _DATE: Final = f"""
 
 
 def build(tables: Tables, rules: Rules) -> None:
-    """Make the table of every reading, and report the values that are not known."""
+    """Make the table of every reading, and report unknown values."""
     connection = tables.connection
     _gather(tables)
     for vocabulary in VOCABULARIES:
@@ -163,8 +163,8 @@ def _gather(tables: Tables) -> None:
     """Create `found_values`: the distinct values of all columns with readings, in one pass over each table of
     rows.
 
-    `loose_values` has the loose spelling of those that need it: a statement with a class of letters is dear
-    to prepare.
+    `loose_values` has the loose spelling of the values that need it, because a character class is slow to
+    prepare.
     """
     columns: dict[str, list[str]] = {}
     for source in dict.fromkeys(source for sources in READ.values() for source in sources):
@@ -175,7 +175,8 @@ def _gather(tables: Tables) -> None:
     tables.connection.execute("CREATE TEMP TABLE found_values (place VARCHAR, value VARCHAR)")
     for rows, names in columns.items():
         listed, sets = ", ".join(names), ", ".join(f"({name})" for name in names)
-        # The engine sets a bit for each column that a row does not stand for, the first column's the highest.
+        # The engine sets a bit for each column that a row does not represent; the first column's bit is the
+        # highest.
         places = " ".join(
             f"WHEN {(1 << len(names)) - 1 - (1 << place)} THEN '{rows}.{name}'"
             for place, name in enumerate(reversed(names))
@@ -203,7 +204,7 @@ def _places(sources: Iterable[Source]) -> str:
 
 
 def _with_unknown(connection: DuckDBPyConnection) -> list[str]:
-    """The readings that do not know a value, in the order in which to report them."""
+    """The readings with unknown values, in the order in which to report them."""
     found = connection.execute(
         " UNION ALL ".join(
             f"SELECT '{reading}' FROM meaning_{reading} HAVING NOT bool_and(is_known)" for reading in READ
@@ -246,7 +247,7 @@ def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: 
 
 
 def _spell_loose(word: str) -> str:
-    """What `_LOOSE` makes of a word."""
+    """The loose spelling of a word, as `_LOOSE` makes it."""
     return re.sub(r"[\W_]+", " ", word.lower()).strip()
 
 
@@ -258,8 +259,10 @@ def _build(
     *,
     otherwise: str = "",
 ) -> None:
-    """Run `query` over the distinct values `found`; where it gives NULL, the value is not known and means
-    `otherwise`."""
+    """Run `query` over the distinct values `found`.
+
+    If it gives NULL, the value is unknown and means `otherwise`.
+    """
     connection.execute(
         f"""
         CREATE TABLE meaning_{reading} AS
@@ -271,7 +274,7 @@ def _build(
 
 
 def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> None:
-    """Name the values that are not known: row by row, each different one once, or all in one line."""
+    """Report the unknown values: row by row, each different value once, or all in one line."""
     vocabulary = _VOCABULARY.get(reading)
     report = vocabulary.report if vocabulary else "rows"
     problem = OtherWords if report == "count" else _PROBLEMS.get(reading, UnknownValue)
@@ -293,7 +296,7 @@ def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> Non
 
 
 def _find_same_grade(connection: DuckDBPyConnection, rules: Rules) -> None:
-    """Make `same_grade(grade)`: a row if every section has the same grade of its own, which then says nothing
+    """Make `same_grade(grade)`: one row if every section has the same own grade, which then has no meaning
     (documented)."""
     connection.execute(
         """
@@ -314,7 +317,7 @@ def _find_same_grade(connection: DuckDBPyConnection, rules: Rules) -> None:
 
 _VOCABULARY: Final = {vocabulary.name: vocabulary for vocabulary in VOCABULARIES}
 _PROBLEMS: Final[dict[str, type[Problem]]] = {"phone": BadPhone, "birth_date": BadDate, "term_date": BadDate}
-# The row that a report names, its value, and which rows it puts together.
+# The row that a report names, its value, and how rows are grouped.
 _REPORTED: Final[dict[Report, tuple[str, str, str]]] = {
     "rows": ('"row"', "value", ""),
     "values": ('min("row")', "value", "GROUP BY value"),

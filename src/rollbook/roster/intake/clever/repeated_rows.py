@@ -1,10 +1,9 @@
-"""Rows that share a key, and whether they are of one person: two people are never joined by an id that both
-were given.
+"""Whether rows with the same key are of one person: an id that two people share never merges them.
 
-A row is another person's when its name is another one and something else that tells people apart is, too; or
-when a name is quite another one and nothing that tells who somebody is agrees. If both names are quite
-others, an equal birthday does not suffice. Letter case, accents, an initial and swapped names make no other
-name, and a typing error makes none that is quite another.
+A row is of another person in two cases. The name differs, and so does another mark that distinguishes people.
+Or the name is very different, and no mark that identifies a person agrees. If both names are very different,
+an equal birthday is not enough. Letter case, accents, an initial and swapped names do not make a different
+name; a typing error does not make a very different one.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from rollbook.roster.intake.clever.checking import Check, table_of
 from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import SharedId
 
-# Names are quite others below this similarity (Jaro's, 1 for equal texts): Ana is Anna, Rob is Robert, and
-# Tim is not Tom. A measure that counts an equal beginning more makes one of Jamal and Jamie.
+# Names below this similarity (Jaro's; 1 means equal) are very different: Ana and Anna are similar, Rob and
+# Robert too, Tim and Tom are not. A measure that favours equal beginnings would make Jamal and Jamie similar.
 _ALIKE: Final = 0.8
 _DATE_FORMS: Final = (
     *(
@@ -40,30 +39,30 @@ _DATE_FORMS: Final = (
         "%Y-%m-%d %H:%M:%S",
     ),
 )
-# Birthdays that programs write where they have none.
+# Birthdays that programs write if they have none.
 _NO_BIRTHDAYS: Final = "0.*|1[0-8].*|190[01].*|1970-01-01|9999.*"
 
 MACROS: Final = (
-    # A name or mark without what spelling makes of it: letter case, accents, blanks, dashes, apostrophes.
+    # A name or mark without differences of spelling: letter case, accents, blanks, dashes, apostrophes.
     r"CREATE MACRO folded(name) AS regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g')",
-    # The words of a full name in one order, so that `Moss, Pat` is `Pat Moss`.
+    # The words of a full name in one order, so that `Moss, Pat` equals `Pat Moss`.
     r"""CREATE MACRO name_words(name) AS list_sort(list_distinct(
         regexp_extract_all(regexp_replace(lower(strip_accents(name)), '[''’`]', '', 'g'), '[\p{L}\p{N}]+')))""",
-    # A birthday, which has several spellings; blank where it tells nothing (`withheld`, 1/1/1900).
+    # A birthday in one spelling; blank if it says nothing (`withheld`, 1/1/1900).
     f"""CREATE MACRO birthday(date) AS regexp_replace(
         coalesce(strftime(try_strptime(date, {list(_DATE_FORMS)}), '%Y-%m-%d'),
             if(regexp_matches(date, '[1-9]'), folded(date), '')),
         '^({_NO_BIRTHDAYS})$', '')""",
     "CREATE MACRO digits(phone) AS regexp_replace(phone, '[^0-9]', '', 'g')",
-    # Two values that are there and differ.
+    # Both values exist, and they differ.
     "CREATE MACRO differs(one, other) AS coalesce(one <> '' AND other <> '' AND one <> other, false)",
-    # Two values that are there and agree.
+    # Both values exist, and they agree.
     "CREATE MACRO agrees(one, other) AS coalesce(one <> '' AND one = other, false)",
     # Equal names, or one is the initial of the other.
     """CREATE MACRO is_same_name(one, other) AS
         one = other OR (least(length(one), length(other)) = 1 AND left(one, 1) = left(other, 1))""",
-    # Quite other names, as texts and as words; what both have says nothing, and who has one word more is near
-    # (Garcia Lopez).
+    # Very different names, as texts and as words. Shared words are ignored, and a name with one word more is
+    # similar (Garcia Lopez).
     (
         "CREATE MACRO is_far(one, other) AS NOT is_same_name(one, other) AND "
         f"jaro_similarity(one, other) < {_ALIKE}"
@@ -74,7 +73,8 @@ MACROS: Final = (
     ),
     """CREATE MACRO has_far_words(words, others) AS rest(words, others) <> '' AND rest(others, words) <> ''
         AND is_far(rest(words, others), rest(others, words))""",
-    # Juan Carlos and Juan Pablo are far by the words that differ; Jean-Luc and Jeanluc are one text.
+    # Juan Carlos and Juan Pablo are very different in the words that differ; Jean-Luc and Jeanluc are the
+    # same text.
     """CREATE MACRO is_far_name(one, words, other, others) AS
         has_far_words(words, others) AND (list_has_any(words, others) OR is_far(one, other))""",
 )
@@ -82,10 +82,9 @@ MACROS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A column that tells people apart, as SQL `{}` of its cell.
+    """A column that distinguishes people, as SQL `{}` of its cell.
 
-    Equal values tell that two rows are of one person (`tells`), also where both names are others
-    (`is_unique`).
+    Equal values show that two rows are of one person (`tells`), even if both names differ (`is_unique`).
     """
 
     header: str
@@ -97,7 +96,7 @@ class Mark:
         return self.form.format(cell)
 
 
-# An address that tells nobody apart is a blank one.
+# An email that identifies nobody counts as blank.
 EMAIL_FORM: Final = "CASE WHEN tells_who({0}) THEN folded({0}) ELSE '' END"
 _STUDENT_MARKS: Final = (
     Mark("DOB", "birthday(said({}))", is_unique=False),
@@ -105,7 +104,7 @@ _STUDENT_MARKS: Final = (
     *(Mark("Student_number"), Mark("State_id"), Mark("Student_email", EMAIL_FORM)),
 )
 _TEACHER_MARKS: Final = (Mark("Teacher_number"), Mark("State_teacher_id"), Mark("Teacher_email", EMAIL_FORM))
-# What the people of a file are called, their key, and what tells them apart.
+# For each file: what its people are called, their key, and the marks that distinguish them.
 _PEOPLE: Final = (
     ("students.csv", "children", "Student_id", _STUDENT_MARKS),
     ("teachers.csv", "teachers", "Teacher_id", _TEACHER_MARKS),
@@ -113,7 +112,7 @@ _PEOPLE: Final = (
     ("admins.csv", "people", "Staff_id", (Mark("Admin_email", EMAIL_FORM),)),
     ("administrators.csv", "people", "Admin_id", (Mark("Admin_email", EMAIL_FORM),)),
 )
-# With so many other marks, equal names are two people's.
+# If so many other marks differ, equal names are two people's.
 _MARKS_ENOUGH: Final = 2
 
 
@@ -129,12 +128,12 @@ _IS_SWAPPED: Final = "(NOT is_far(first, its_last) AND NOT is_far(last, its_firs
 
 
 def shared_ids(tables: Tables) -> tuple[Check, ...]:
-    """A row has the id of another person's row above it."""
+    """A row has the id of another person's earlier row."""
     return tuple(_shared_id(tables, *people) for people in _PEOPLE)
 
 
 def _shared_id(tables: Tables, file: str, people: str, key: str, marks: Sequence[Mark]) -> Check:
-    """The first row of an id is the person; each further one is compared with it."""
+    """The first row of an id is the person; each further row is compared with it."""
     sent = [mark for mark in marks if tables.has(file, mark.header.lower())]
     headers = ("First_name", "Last_name", *(mark.header for mark in sent))
     columns = {**_NAMES, **columns_for(sent)}
@@ -161,7 +160,7 @@ def _shared_id(tables: Tables, file: str, people: str, key: str, marks: Sequence
 
 
 def is_other(marks: Sequence[Mark], has_other_name: str, has_far_name: str) -> str:
-    """SQL: whether a row is not of the person of its key's first row."""
+    """SQL: whether a row is not of the person in its key's first row."""
     return f"({has_other_name} AND {_count(marks)} > 0) OR ({has_far_name} AND NOT {_agreeing(marks, marks)})"
 
 
@@ -184,16 +183,14 @@ def _count(marks: Sequence[Mark]) -> str:
 
 
 def _agreeing(sent: Sequence[Mark], telling: Iterable[Mark]) -> str:
-    """SQL: whether a mark that tells who somebody is agrees. One that repeats the id tells no more than the
-    id."""
+    """SQL: whether an identifying mark agrees. A mark that repeats the id adds nothing."""
     numbers = [number for number, mark in enumerate(sent) if mark.tells and mark in telling]
     same = [f"(agrees(mark{n}, its_mark{n}) AND alike(mark{n}) <> alike(folded(key)))" for n in numbers]
     return f"({' OR '.join(same) or 'false'})"
 
 
 def others(columns: dict[str, str], is_other: str, named: dict[str, str], words: str) -> str:
-    """SQL for the rows of `theirs` that are another person's than the first of their key, and what
-    differs."""
+    """SQL for the rows of `theirs` that are of another person than the key's first row, and what differs."""
     firsts = ", ".join(f'arg_min({name}, "row") AS its_{name}' for name in columns)
     headers = ", ".join(f"CASE WHEN {sql} THEN '{header}' END" for header, sql in named.items())
     return f"""

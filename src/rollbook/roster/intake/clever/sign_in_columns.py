@@ -1,9 +1,8 @@
-"""What people sign in with, as columns: usernames, emails, and keyed digests of passwords; a password itself
-is in no table.
+"""Columns for signing in: usernames, emails and keyed digests of passwords. No table holds a password.
 
-The digest has two steps with a key of its own each (NMAC). The first is made as a cell is read, the second
-binds it to the person's role, username and email, so that equal passwords of two people show nothing.
-`rollbook.auth.passwords` makes the same of what somebody types.
+The digest has two steps, each with its own key (NMAC). The first is made when a cell is read. The second
+binds it to the person's role, username and email, so that equal passwords of two people look different.
+`rollbook.auth.passwords` digests a typed password in the same way.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ import duckdb
 from rollbook.roster.words_for_nothing import is_nothing
 
 TABLE: Final = "roster_credentials"
-# What stands in place of a password that is a word for nothing: no digest, and it opens nothing.
+# Replaces a password that is a word for nothing: it is not a digest, and opens nothing.
 NO_PASSWORD: Final = "nothing"  # noqa: S105 - says that there is no password
 _BATCH: Final = 10_000
-# Role, the rows that are kept, the columns of username, email and password, and the ids by key.
+# Role, kept rows, the columns of username, email and password, and the ids by key.
 _SOURCES: Final = (
     ("student", "kept_students", "username", "student_email", "password", "students"),
     ("teacher", "kept_teachers", "username", "teacher_email", "password", "teachers"),
@@ -36,7 +35,7 @@ _SOURCES: Final = (
 
 
 def digest(cell: str, key: str) -> str:
-    """SQL for the first step of a password's digest; blank for a blank cell, and when there is no key."""
+    """SQL for the first step of a password's digest; blank for a blank cell, or without a key."""
     if not key:
         return f"left({cell}, 0)"
     return f"""CASE WHEN {cell} = '' THEN '' WHEN {is_nothing(cell)} THEN '{NO_PASSWORD}'
@@ -44,8 +43,8 @@ def digest(cell: str, key: str) -> str:
 
 
 def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
-    """Create `roster_credentials` (role, key, username, email, verifier) of the kept rows: one row a person
-    and role.
+    """Create `roster_credentials` (role, key, username, email, verifier) from the kept rows: one row per
+    person and role.
 
     A word for nothing is nobody's username, email or password.
     """
@@ -66,7 +65,7 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
 
 
 def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rows of (person, role, username, email, verifier), once everybody has an id."""
+    """Rows of (person, role, username, email, verifier), after ids were given."""
     parts = " UNION ALL ".join(
         (
             f"SELECT id, role, username, email, verifier FROM {TABLE} JOIN all_{source}_id "

@@ -1,8 +1,8 @@
-"""Finds each section's subject from its words; the list of words is a data file, `data/subjects.csv`.
+"""Find each section's subject from its words; `data/subjects.csv` has the list of words.
 
-Documented order: a Subject that is one of the API's own is used as it is; else words in Subject; else words
-in the section's name; else words in Course_name; else `other`. Within one text the longest known phrase of
-whole words wins, and of two equally long ones the first.
+Documented order: a Subject that is one of the API's own is used; else words in Subject; else words in the
+section's name; else words in Course_name; else `other`. In one text, the longest known phrase of whole words
+wins; of two equally long ones, the first.
 """
 
 from __future__ import annotations

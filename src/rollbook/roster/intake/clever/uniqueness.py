@@ -1,8 +1,7 @@
-"""Values that only one person should have, and words that say nothing: all rows go in, and an operator is
-told with a count.
+"""Values that only one person should have, and words for nothing. The sync takes all rows in, and reports a
+count.
 
-An address, username or password that several people have makes nobody out of two, and opens no account of
-another person.
+A shared address, username or password neither merges two people nor opens another person's account.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from rollbook.roster.problems import (
     WordForNothing,
 )
 
-# From so many people on, and such a part of all, an equal password is no chance: passwords of two short words
-# come twice.
+# From so many people on, and from this part of all people, an equal password is no coincidence: simple
+# passwords occur twice.
 PASSWORD_PEOPLE_MIN: Final = 3
 PASSWORD_PERCENT_MIN: Final = 1
 
 _PEOPLE: Final = ("students.csv", "teachers.csv", "staff.csv", "admins.csv", "administrators.csv")
-# Columns of people by which they are known, joined or signed in.
+# Columns that identify people, merge them, or sign them in.
 _EMAILS: Final = tuple(
     (file, c.header) for file in _PEOPLE for c in columns_of(file) if c.name.endswith("email")
 )
@@ -39,12 +38,12 @@ _TELLING: Final = (
     *_EMAILS,
     *(("students.csv", f"Contact_{part}") for part in ("type", "sis_id")),
 )
-# Files with usernames, and the email that says whether `Nan` is one.
+# Files with usernames, with the email that decides whether `Nan` is a name.
 _USERNAMES: Final = (
     *(("students.csv", "student_email"), ("teachers.csv", "teacher_email")),
     *(("staff.csv", "staff_email"), ("admins.csv", "admin_email")),
 )
-# Columns of numbers that no row needs: where a spreadsheet rewrote one, the row goes in.
+# Columns of numbers that rows can lack: if a spreadsheet rewrote one, the row goes in.
 _REWRITTEN: Final = tuple(
     (file.name, c.header)
     for file in FILES
@@ -55,7 +54,7 @@ _NUMBERS: Final = (("students.csv", "Student_number"), ("teachers.csv", "Teacher
 
 
 def words_as_ids(*files: str) -> tuple[Check, ...]:
-    """An id is a word for nothing; `NA` may be a school's."""
+    """An id is a word for nothing; `NA` may be a real school's id."""
     return tuple(
         Check(
             WordAsId,
@@ -73,12 +72,12 @@ def words_as_ids(*files: str) -> tuple[Check, ...]:
 
 
 def told_once() -> tuple[Check, ...]:
-    """What is told once for a column, or once for a value, about the people that went in."""
+    """Findings that are reported once for a column, or once for a value, about accepted people."""
     return (
         *(_words(*place, "is_nothing({})") for place in _TELLING),
         _words("students.csv", "Contact_name", "is_no_name({}, contact_email, contact_phone)"),
         *(_words(file, "Username", f"is_no_name({{}}, {email}, '')") for file, email in _USERNAMES),
-        # A phone without a digit or a letter is a blank one.
+        # A phone without a digit or a letter counts as blank.
         _words("students.csv", "Contact_phone", "is_nothing({0}) AND regexp_matches(lower({0}), '[a-z]')"),
         *(_words(*place, "is_rewritten({})", RewrittenNumber, "contains({}, '+')") for place in _REWRITTEN),
         *(_words(file, "Password", f"{{}} = '{NO_PASSWORD}'") for file in _PEOPLE[:-1]),
@@ -93,7 +92,7 @@ def told_once() -> tuple[Check, ...]:
 def _words(
     file: str, header: str, condition: str, problem: type[Problem] = WordForNothing, sign: str = ""
 ) -> Check:
-    """The cells of a column that meet a condition, told once with their number."""
+    """The cells of a column that meet a condition, reported once with their number."""
     return Check(
         problem,
         file,
@@ -125,7 +124,8 @@ def _shared_number(file: str, header: str) -> Check:
     )
 
 
-# Whoever may sign in, one row a person and file: in the first of several rows, as `credentials` has them.
+# People who may sign in, one row per person and file. If there are several rows, the first counts, as in
+# `sign_in_columns`.
 ACCOUNTS: Final = """
     CREATE VIEW accounts AS
     SELECT 'students.csv' AS file, 'Student_email' AS email_header, 1 AS place, "row", key, student_email AS email,
@@ -139,9 +139,9 @@ ACCOUNTS: Final = """
 
 
 def _shared(problem: type[Problem], column: str, condition: str) -> Check:
-    """An email or a username that several people have, over all files, in any letter case.
+    """An email or username that several people have, over all files, in any letter case.
 
-    Teacher, staff and administrator of one email are one person.
+    A teacher, staff member and administrator with one email are one person.
     """
     header = "first.email_header" if column == "email" else "'Username'"
     said = "said(email)" if column == "email" else "said_name(username, email, '')"

@@ -1,9 +1,8 @@
-"""What the words in a district's files mean on the wire, as rows; looking values up in them is left to
-`meanings`.
+"""What words in a district's files mean on the wire, as rows. `readings` looks values up in them.
 
 Sources: `contract.column_values` for the words of the specification; help articles, recorded answers and
-exporters for further ones. A word or a pattern that none of them gives is our own choice, listed in
-docs/decisions.md. Words are compared in lower case, patterns with any letter case, and in the order given.
+exporters for other words. If none of them gives a word or pattern, it is our own choice, listed in
+docs/decisions.md. Words are compared in lower case, patterns in any letter case, in the order given.
 """
 
 from __future__ import annotations
@@ -15,17 +14,16 @@ from rollbook.contract.clever.column_values import VALUE
 from rollbook.contract.clever.fields import DISABILITIES, GRADES, LANGUAGES, RACES
 from rollbook.roster.intake.clever.languages import LANGUAGE_WORDS
 
-# How values that are not known are reported: each row, each different value once, or one line with their
-# number.
+# How unknown values are reported: each row, each different value once, or one line with their number.
 Report = Literal["rows", "values", "count"]
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words of one kind of value. A word that is not among them means `otherwise`, and is reported; blank
-    means `blank`.
+    """The words of one kind of value. An unknown word means `otherwise`, and is reported; a blank value means
+    `blank`.
 
-    `is_loose` compares letters and digits alone: `Black/African-American` is `black african american`.
+    `is_loose` compares only letters and digits: `Black/African-American` is `black african american`.
     """
 
     name: str
@@ -53,7 +51,7 @@ _GRADES: Final = {
     **_accepted("grade"),
     "other": "Other",
     "0": "Kindergarten",
-    # CEDS codes, and the short forms that exports use.
+    # CEDS codes, and the short forms of exports.
     **_words("Kindergarten", "k", "kg", "kn", "kf"),
     **_words("PreKindergarten", "pk", "prek", "pre-k"),
     "pr": "Preschool",
@@ -62,13 +60,12 @@ _GRADES: Final = {
     **_words("PostGraduate", "pg", "ps"),
     "ug": "Ungraded",
 }
-# Only with the lenient rule: documentation says that a leading zero is refused.
+# Only with the lenient rule: the documentation refuses a leading zero.
 PADDED_GRADES: Final = {f"0{number}": str(number) for number in range(1, 10)} | {"00": "Kindergarten"}
 
 
 def grade_ranges(grades: dict[str, str]) -> dict[str, str]:
-    """Every range of two known grades, as `9-12` or `k-5`, and its lower bound, whichever is written
-    first."""
+    """Every range of two known grades, such as `9-12` or `k-5`, with its lower grade, in both orders."""
     ends = {word: grade for word, grade in grades.items() if grade != "Other"}
     return {
         f"{one}-{other}": min(
@@ -175,7 +172,7 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         is_loose=True,
     ),
     Vocabulary("disability", _yes_no(("disabled",), ("not disabled", "no disability")), is_loose=True),
-    # `Y` may be free or reduced, and is not guessed.
+    # `Y` may mean free or reduced, and is not guessed.
     Vocabulary(
         "frl",
         {
@@ -219,7 +216,7 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         otherwise="Other",
         blank="Other",
     ),
-    # Any words are right here, so those without a meaning of their own are only counted.
+    # Any word is allowed here, so words without a known meaning are only counted.
     Vocabulary(
         "relationship",
         _accepted("relationship"),
@@ -260,7 +257,7 @@ VOCABULARIES: Final[tuple[Vocabulary, ...]] = (
         report="values",
     ),
 )
-# Roles of administrators.csv as rules name them, and how else files write them, in lower case.
+# Roles of administrators.csv by their names in rules, with other spellings in files, in lower case.
 ADMIN_ROLES: dict[str, tuple[str, ...]] = {
     "Clever Administrator": ("clever administrator", "cleveradministrator", "ca"),
     "District Curriculum Lead": ("district curriculum lead", "districtcurriculumlead", "dcl"),
