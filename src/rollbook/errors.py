@@ -175,6 +175,10 @@ class Unavailable(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """The token has used up its requests of this minute."""
+    """The token has used up its requests of this minute. `headers` tell when it may go on."""
 
     status = 429
+
+    def __init__(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        super().__init__("Too many requests")
+        self.headers = headers

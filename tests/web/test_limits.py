@@ -15,6 +15,7 @@ import pytest
 from rollbook.contract.clever.query import Query
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.errors import TooManyRequests
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http.rate_limit import SLOTS, RateLimit
 from tests import world
@@ -241,3 +242,19 @@ def test_the_published_limit_is_the_default(town: Hub, token: str) -> None:
 
 def test_without_a_limit_there_are_no_such_headers(reader: Client) -> None:
     assert not any(name in reader.get("/v3.0/users").headers for name in NAMES)
+
+
+def test_a_request_is_admitted_with_what_is_left_or_refused_with_when_to_go_on(tmp_path: Path) -> None:
+    rate_limit = RateLimit(tmp_path / "limits", 1, 60, lambda: 1_000.0)
+    left = (
+        (b"x-ratelimit-limit", b"1"),
+        (b"x-ratelimit-remaining", b"0"),
+        (b"x-ratelimit-reset", b"1060"),
+        (b"x-ratelimit-bucket", b"bearer"),
+    )
+    assert rate_limit.admit("a") == left
+    with pytest.raises(TooManyRequests, match="Too many requests") as refused:
+        rate_limit.admit("a")
+    assert refused.value.headers == left
+    assert rate_limit.uncounted().admit("a") == ()
+    rate_limit.close()

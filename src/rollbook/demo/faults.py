@@ -21,7 +21,7 @@ from rollbook.demo.shared_state import Rows, SharedState
 from rollbook.errors import BadSetting, Unauthorized, Unknown
 from rollbook.web.data.api import Scope, Send
 from rollbook.web.data.data_request import ME
-from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, every_answer, failure
 from rollbook.web.http.rate_limit import Allowance
 from rollbook.web.http.request_tap import note
 
@@ -243,7 +243,7 @@ def _answer(status: int, scope: Scope, limit: int) -> Answer:
     if status == DROPPED:
         return Answer(status, (), b"")
     if status == 429:
-        return Answer(status, rate_headers(Allowance(limit, 0, int(time.time()) + 1)), b"")
+        return Answer(status, Allowance(limit, 0, int(time.time()) + 1).headers, b"")
     if scope["path"] == TOKENS and status in REFUSALS:
         error, description = REFUSALS[status]
         scheme = ((b"www-authenticate", BASIC),) if status == 401 else ()

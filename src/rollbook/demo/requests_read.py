@@ -14,6 +14,7 @@ from starlette.responses import Response
 from rollbook.auth.tokens import bearer
 from rollbook.errors import BadSetting, Refused, RollbookError, Unauthorized, Unknown
 from rollbook.web.http.answers import as_response, failure
+from rollbook.web.http.visits import limited_body
 
 BODY_BYTES_MAX = 4096
 # Parameters that are whole numbers; in a form they come as text.
@@ -29,7 +30,7 @@ def is_form(request: Request) -> bool:
 async def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Errors: BadSetting."""
     try:
-        asked = orjson.loads(await _body(request))
+        asked = orjson.loads(await limited_body(request, BODY_BYTES_MAX))
     except orjson.JSONDecodeError:
         asked = None
     if not isinstance(asked, dict):
@@ -39,7 +40,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form that are filled in."""
-    return dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+    return dict(parse_qsl((await limited_body(request, BODY_BYTES_MAX)).decode("utf-8", "replace")))
 
 
 def as_asked(form: Mapping[str, str]) -> dict[str, Any]:
@@ -48,16 +49,6 @@ def as_asked(form: Mapping[str, str]) -> dict[str, Any]:
         name: int(text) if name in NUMBERS and text.isascii() and text.isdigit() else text
         for name, text in form.items()
     }
-
-
-async def _body(request: Request) -> bytes:
-    """The body, empty when it is larger than anything we ask for."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return b""
-    return body
 
 
 def check_token(request: Request, token: str) -> None:

@@ -26,7 +26,6 @@ from rollbook.errors import (
     MachineTrouble,
     NoSuchEndpoint,
     NotFound,
-    TooManyRequests,
     Unauthorized,
     UnknownVersion,
 )
@@ -39,7 +38,7 @@ from rollbook.web.data.answer_cache import VARY, Cursors, Kept
 from rollbook.web.data.data_request import ME, Call, Request, call_of
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http import inline_or_thread, kept_parts
-from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure, rate_headers
+from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
 
@@ -114,10 +113,7 @@ class DataApi:
             call = call_of(request)
             with self._database.read() as transaction:
                 access = self._resolve(transaction, request, is_path_known=call is not None)
-                allowance = self._rate_limit.take(access.bucket)
-                limited = rate_headers(allowance)
-                if allowance and allowance.is_exceeded:
-                    raise TooManyRequests("Too many requests")
+                limited = self._rate_limit.admit(access.bucket)
                 if call is None:
                     raise _no_endpoint(request.path)
                 if call.id and not queries.is_id(call.id):

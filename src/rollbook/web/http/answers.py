@@ -10,7 +10,6 @@ import orjson
 from starlette.responses import Response
 
 from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests, Unauthorized
-from rollbook.web.http.rate_limit import Allowance
 
 Header = tuple[bytes, bytes]
 
@@ -67,23 +66,12 @@ def with_headers(response: Response) -> Response:
     return response
 
 
-def rate_headers(allowance: Allowance | None) -> tuple[Header, ...]:
-    if allowance is None:
-        return ()
-    return (
-        (b"x-ratelimit-limit", b"%d" % allowance.limit),
-        (b"x-ratelimit-remaining", b"%d" % max(allowance.remaining, 0)),
-        (b"x-ratelimit-reset", b"%d" % allowance.reset),
-        (b"x-ratelimit-bucket", b"bearer"),
-    )
-
-
 def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer:
     """The answer to an error. Old and new clients find their key: `message` and `error` (protocol.md 6.2)."""
     if isinstance(error, NoSuchEndpoint) and wrong_token == "html":  # noqa: S105 - a setting, not a secret
         return _html_404(method, path)
     if isinstance(error, TooManyRequests):
-        return Answer(error.status, (), b"")
+        return Answer(error.status, error.headers, b"")
     text = f"Cannot {method} {path}" if isinstance(error, NoSuchEndpoint) else str(error)
     body: dict[str, object] = {"message": text, "error": text}
     if isinstance(error, Unauthorized):

@@ -11,6 +11,7 @@ from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
+from rollbook.errors import TooManyRequests
 from rollbook.store.engine.shared_counters import SharedTable
 
 SLOTS = 1 << 14
@@ -28,6 +29,15 @@ class Allowance(NamedTuple):
     def is_exceeded(self) -> bool:
         return self.remaining < 0
 
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        return (
+            (b"x-ratelimit-limit", b"%d" % self.limit),
+            (b"x-ratelimit-remaining", b"%d" % max(self.remaining, 0)),
+            (b"x-ratelimit-reset", b"%d" % self.reset),
+            (b"x-ratelimit-bucket", b"bearer"),
+        )
+
 
 class RateLimit:
     """Counts requests. With `limit` 0 it counts nothing and allows everything."""
@@ -39,6 +49,15 @@ class RateLimit:
         self._limit = limit
         self._window_seconds = window_seconds
         self._clock = clock
+
+    def admit(self, bucket: str) -> tuple[tuple[bytes, bytes], ...]:
+        """Count one request; the headers tell what is left. Errors: TooManyRequests, with the same headers."""
+        allowance = self.take(bucket)
+        if allowance is None:
+            return ()
+        if allowance.is_exceeded:
+            raise TooManyRequests(allowance.headers)
+        return allowance.headers
 
     def take(self, bucket: str) -> Allowance | None:
         """Count one request. None if there is no limit."""

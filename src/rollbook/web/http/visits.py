@@ -346,11 +346,11 @@ def address_of(request: Request) -> str:
         return ""
 
 
-async def limited_body(request: Request) -> bytes:
-    """The body, up to the maximum size of a form; the rest is not read."""
+async def limited_body(request: Request, bytes_max: int = FORM_BYTES_MAX) -> bytes:
+    """The body, up to a maximum size; the rest is not read. Blank for a larger one."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > FORM_BYTES_MAX:
+        if len(body) > bytes_max:
             return b""
     return body

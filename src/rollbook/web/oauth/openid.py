@@ -14,13 +14,13 @@ from rollbook.auth import oidc
 from rollbook.auth.oidc import Signer
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever import tiers
-from rollbook.errors import ApiError, BadParameter, Busy, NoSuchEndpoint, TooManyRequests
+from rollbook.errors import ApiError, BadParameter, Busy, NoSuchEndpoint
 from rollbook.settings import Settings, api_base_url, base_url
 from rollbook.store.engine.database import Database
 from rollbook.store.records import record_pages
 from rollbook.store.records.reading import Reading
 from rollbook.web.http import inline_or_thread
-from rollbook.web.http.answers import BEARER, JSON, Answer, every_answer, failure, rate_headers
+from rollbook.web.http.answers import BEARER, JSON, Answer, every_answer, failure
 from rollbook.web.http.rate_limit import RateLimit
 from rollbook.web.http.visits import limited_body
 
@@ -71,10 +71,7 @@ def _userinfo(
         with database.read() as connection:
             # A worker's remembered tokens belong to one thread, so this one asks the store.
             access = Tokens(in_demo=tokens.in_demo).resolve(connection, authorization)
-            allowance = rate_limit.take(access.bucket)
-            limited = rate_headers(allowance)
-            if allowance and allowance.is_exceeded:
-                raise TooManyRequests("Too many requests")
+            limited = rate_limit.admit(access.bucket)
             if access.holder != "user":
                 raise NoSuchEndpoint("/userinfo")
             stored = record_pages.get(Reading(connection, access), "users", access.user)

@@ -1,0 +1,24 @@
+"""What must not be forgotten is done in one place: the body of a request is read within bounds."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.house.sources import package
+
+READER = "rollbook.web.http.visits"
+
+
+def test_one_function_reads_the_body_of_a_request() -> None:
+    """A body that is read otherwise has no bound, or a bound of its own that another place forgets."""
+    readers = [
+        source.module
+        for source in package()
+        if source.room in ("web", "demo")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("stream", "body", "form", "json")
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "request"
+    ]
+    assert readers == [READER]
