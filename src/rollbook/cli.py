@@ -55,6 +55,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("identity:key", "The keys that sign id tokens."),
     "audit": ("identity:show_audit", "Show who signed in, and every act on tokens."),
     "log": ("log:log", "Show the last requests to the API, OAuth and sign-in."),
+    "backup": ("backup:backup", "Write the whole database into a file."),
+    "restore": ("backup:restore", "Put a backup into the database."),
+    "database": ("database:database", "Copy a database into another one."),
     "settings": ("settings:settings", "Print every setting in force."),
 }
 

@@ -102,7 +102,7 @@ def test_the_guides_backup_and_restore_keep_everything_their_owners_alone(small_
     (folder / "files").rename(folder.with_name(f"{folder.name} files"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**program.environment(), "PATH": path}
-    for block in ("umask 077     #", "umask 077\nrm -f"):
+    for block in ("umask 077     #", "umask 077\ncp"):
         (lines,) = re.findall(rf"^```\n({re.escape(block)}.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
         lines = lines.replace('"Springfield Unified"', f'"{DISTRICT}"')
         subprocess.run(

@@ -1,0 +1,117 @@
+"""Backups: written while the server runs, restored when all about them fits, and databases copied into others."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollbook.errors import BadSetting, Conflict, Refused
+from rollbook.settings import Settings
+from rollbook.store.engine import backup_files, keys, migrations, table_copies
+from rollbook.store.engine.backup_files import Manifest
+from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.engine.migrations import is_begun, migrate
+from rollbook.store.work import measures
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A backup: where it is, its size, and what it holds."""
+
+    path: Path
+    bytes: int
+    manifest: Manifest
+
+
+def backup(database: Database, path: Path) -> Kept:
+    """Write a backup of the whole database into a file. Errors: MachineTrouble when the disk refuses."""
+    manifest = backup_files.write(database, path, table_copies.tables(), int(time.time()))
+    return Kept(path, path.stat().st_size, manifest)
+
+
+def restore(path: Path, settings: Settings, *, replaces: bool = False) -> Manifest:
+    """Put a backup into the database of the settings, which must be empty unless it is replaced.
+
+    Errors, all before anything is touched: BadSetting for a file that is no backup, Refused for a backup of another
+    version, another key, or with damage, Conflict for a database that is in the way.
+    """
+    manifest = backup_files.read(path)
+    _check_version(manifest)
+    _check_key(manifest, settings)
+    every = table_copies.tables()
+    backup_files.check(path, manifest, every)
+    if "://" not in settings.database:
+        target = Path(settings.database)
+        if target.exists() and not replaces:
+            raise Conflict(f"{target} exists already; add --replace to put the backup in its place")
+        backup_files.put_in_place(path, target)
+        return manifest
+    with closing(open_database(settings.database)) as database:
+        _prepare(database, replaces=replaces)
+        with database.write() as connection:
+            backup_files.put_into(path, manifest, connection, every)
+    return manifest
+
+
+def _check_version(manifest: Manifest) -> None:
+    known = len(migrations.STEPS)
+    if manifest.schema != known:
+        raise Refused(
+            f"the backup is of Rollbook {manifest.version} with schema {manifest.schema}, and this version has schema"
+            f" {known}; restore it with that version, and upgrade then"
+        )
+
+
+def _check_key(manifest: Manifest, settings: Settings) -> None:
+    if not manifest.key_mark:
+        return
+    own = Sealer(keys.key_path(settings))
+    if not own.is_there:
+        raise Refused(
+            f"key_file: {keys.key_path(settings)} is not there; put the key of the backup there first"
+        )
+    if own.mark() != manifest.key_mark:
+        raise Refused(f"key_file: {keys.key_path(settings)} is not the key that the backup was made with")
+
+
+def _prepare(database: Database, *, replaces: bool) -> None:
+    """Bring a database to take in a copy. Errors: Conflict when something is in it."""
+    if is_begun(database) and not replaces:
+        with database.read() as connection:
+            if not table_copies.is_empty(connection):
+                raise Conflict(
+                    "the database holds districts already; add --replace to put the copy in their place"
+                )
+    migrate(database)
+
+
+def copy_database(source: str, target: str) -> dict[str, int]:
+    """Copy all of one database into another, empty one; returns the rows of each table.
+
+    Each is a file path or a postgresql:// address. The copy is compared with the source by counts and digests. Errors:
+    BadSetting when the source is not there, Refused when it is of another version, Conflict when the target holds
+    districts.
+    """
+    if source == target:
+        raise BadSetting("to: expected another database than the one to copy from")
+    with closing(open_database(source, may_make=False)) as old:
+        if not is_begun(old):
+            raise BadSetting("from: the database holds nothing of Rollbook")
+        with old.read() as connection:
+            schema, known = measures.schema(connection)
+        if schema != known:
+            raise Refused(
+                f"from: the database has schema {schema}, and this version has {known}; run `rollbook status` once to upgrade it"
+            )
+        with closing(open_database(target)) as new:
+            _prepare(new, replaces=False)
+            every = table_copies.tables()
+            with old.read() as reading, new.write() as writing:
+                wanted = table_copies.copy(reading, writing, every)
+                wrong = table_copies.differences(wanted, table_copies.contents(writing, every))
+                if wrong:
+                    raise Refused(f"nothing was copied: {wrong[0]}")
+    return {name: each.rows for name, each in wanted.items()}

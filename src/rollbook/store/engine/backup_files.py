@@ -1,0 +1,176 @@
+"""A backup as one file: a SQLite database with all tables, whichever database they come from, and a manifest.
+
+The manifest says which version and which key it belongs to, and what each table holds. A file is written under
+another name and takes its own only when it is whole and on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+import orjson
+
+from rollbook import __version__
+from rollbook.errors import BadSetting, MachineTrouble, Refused
+from rollbook.store.engine import migrations, server_values, table_copies
+from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.keys import MARK
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.engine.sqlite import inspected
+from rollbook.store.engine.table_copies import Contents, Table
+
+PART = ".part"
+_MANIFEST = "backup_manifest"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup holds. `key_mark` is the mark of the server's key, blank if nothing needed one."""
+
+    version: str
+    schema: int
+    created: int
+    key_mark: str
+    tables: Mapping[str, Contents]
+
+    @property
+    def rows(self) -> int:
+        return sum(each.rows for each in self.tables.values())
+
+
+def write(database: Database, path: Path, every: list[Table], created: int) -> Manifest:
+    """Write a backup of a database as it is at one moment, while others read and write it.
+
+    Errors: MachineTrouble when the disk refuses; a file that was there stays then.
+    """
+    with _taking_its_place(path) as part:
+        with database.read() as connection, _refused_by_disk(path):
+            if connection.engine == "sqlite":
+                _clone(connection, part)
+            else:
+                _collect(connection, part, every)
+        return _sign(part, every, created)
+
+
+def read(path: Path) -> Manifest:
+    """The manifest of a backup. Errors: BadSetting for a file that is no backup."""
+    if not path.is_file():
+        raise BadSetting(f"file: {path} is not there; expected a backup that `rollbook backup` wrote")
+    with inspected(path) as connection:
+        if connection.row("SELECT 1 FROM sqlite_master WHERE name = ?", (_MANIFEST,)) is None:
+            raise BadSetting(f"file: {path} is no backup; expected a file that `rollbook backup` wrote")
+        (text,) = connection.row(f"SELECT text FROM {_MANIFEST}") or ("",)
+    told: dict[str, Any] = orjson.loads(text)
+    tables = {name: Contents(**each) for name, each in told.pop("tables").items()}
+    return Manifest(**told, tables=tables)
+
+
+def check(path: Path, manifest: Manifest, every: list[Table]) -> None:
+    """Compare a backup with its manifest, table by table. Errors: Refused."""
+    with inspected(path) as connection:
+        if connection.rows("PRAGMA quick_check") != [("ok",)]:
+            raise Refused(f"file: {path} is damaged; use another backup")
+        wrong = table_copies.differences(manifest.tables, table_copies.contents(connection, every))
+    if wrong:
+        raise Refused(f"file: {path} is damaged: {wrong[0]}; use another backup")
+
+
+def put_into(path: Path, manifest: Manifest, target: Connection, every: list[Table]) -> None:
+    """Put a backup in place of all rows of an open database. Errors: Refused if they are not the same afterwards."""
+    with inspected(path) as source:
+        table_copies.copy(source, target, every)
+    wrong = table_copies.differences(manifest.tables, table_copies.contents(target, every))
+    if wrong:
+        raise Refused(f"nothing was restored: {wrong[0]}")
+
+
+def put_in_place(path: Path, target: Path) -> None:
+    """Put a backup in place of a SQLite file that no process uses, whole or not at all. Errors: Refused, MachineTrouble."""
+    if target.exists():
+        _refuse_if_used(target)
+    with _taking_its_place(target) as part:
+        with inspected(path) as connection:
+            _clone(connection, part)
+        with closing(apsw.Connection(str(part))) as raw:
+            raw.pragma("journal_mode", "delete")
+            raw.execute(f"DROP TABLE {_MANIFEST}")
+    for ending in ("-wal", "-shm"):
+        target.with_name(target.name + ending).unlink(missing_ok=True)
+
+
+def _refuse_if_used(path: Path) -> None:
+    """Errors: Refused when another process has the SQLite file open."""
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as raw:
+            # Only the last connection to a file may leave the WAL mode.
+            if raw.pragma("journal_mode", "delete") != "delete":
+                raise apsw.BusyError
+    except apsw.BusyError:
+        raise Refused(f"{path} is in use; stop the server and all workers first") from None
+    except apsw.Error as error:
+        raise BadSetting(f"database: {path} cannot be used: {error}") from None
+
+
+@contextmanager
+def _taking_its_place(path: Path) -> Iterator[Path]:
+    """A file beside `path`, which takes its name at the end of the block, and is removed if that fails."""
+    part = path.with_name(path.name + PART)
+    try:
+        with _refused_by_disk(path):
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            yield part
+            with open(part, "rb") as written:
+                os.fsync(written.fileno())
+            part.replace(path)
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+@contextmanager
+def _refused_by_disk(path: Path) -> Iterator[None]:
+    """Tell that a file cannot be written, where the database would be named otherwise."""
+    try:
+        yield
+    except (OSError, apsw.FullError, apsw.IOError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise MachineTrouble(f"{path} cannot be written: {reason}; what was there before stays") from None
+
+
+def _clone(connection: Connection, part: Path) -> None:
+    """Copy a SQLite database page by page, in one step: it is then of one moment, and no writer starts it anew."""
+    with (
+        closing(apsw.Connection(str(part))) as target,
+        target.backup("main", cast(Any, connection).raw, "main") as copying,
+    ):
+        copying.step(-1)
+
+
+def _collect(source: Connection, part: Path, every: list[Table]) -> None:
+    """Read all tables of another database into a SQLite file, within the source's transaction."""
+    with closing(open_database(str(part))) as target:
+        migrate(target)
+        with target.write() as connection:
+            table_copies.copy(source, connection, every)
+
+
+def _sign(part: Path, every: list[Table], created: int) -> Manifest:
+    """Write the manifest into a backup."""
+    with closing(apsw.Connection(str(part))) as raw:
+        raw.pragma("journal_mode", "delete")
+    with inspected(part) as connection:
+        tables = table_copies.contents(connection, every)
+        manifest = Manifest(
+            __version__, len(migrations.STEPS), created, server_values.read(connection, MARK) or "", tables
+        )
+    with closing(apsw.Connection(str(part))) as raw:
+        raw.execute(f"CREATE TABLE {_MANIFEST} (text TEXT NOT NULL)")
+        raw.execute(f"INSERT INTO {_MANIFEST} (text) VALUES (?)", (orjson.dumps(asdict(manifest)).decode(),))
+    return manifest
