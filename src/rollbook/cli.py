@@ -21,6 +21,7 @@ HELD = 3
 # Command -> its module and function, and its line in `rollbook --help`, which loads no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Serve invented districts to try Rollbook with."),
+    "rehearse": ("rehearse:rehearse", "Judge how an APPLICATION uses the API of a running demo."),
     "serve": ("serve:serve", "Serve the API."),
     "work": ("work:work", "Do the jobs of the queue."),
     "jobs": ("jobs:jobs", "List the newest jobs."),

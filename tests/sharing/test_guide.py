@@ -57,6 +57,11 @@ NOT_RUN = {
     ],
     "history.md": ['rollbook approve "Springfield Unified"'],
     "nights.md": ["rollbook work --processes 2"],
+    "rehearse.md": [
+        "rollbook demo --redirect-uri http://localhost:3000/callback",
+        'rollbook rehearse "Demo application" --sync "python3 examples/python/local_copy.py copy.json"',
+        'rollbook rehearse "Demo application" --callback - --point scopes --json',
+    ],
     "request-log.md": ["rollbook log --status 4xx --follow"],
     "running.md": [
         "rollbook serve --host 0.0.0.0 --port 8400 --workers 4",

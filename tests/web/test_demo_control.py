@@ -424,3 +424,24 @@ def test_faults_and_saves_are_buttons_of_the_page(workers: tuple[App, App]) -> N
 )
 def test_only_the_published_token_opens_the_control(workers: tuple[App, App], method: str, path: str) -> None:
     assert ask(workers[0], method, path, headers={"Authorization": "Bearer nope"}).status_code == 401
+
+
+# The report card -------------------------------------------------------------------------------------
+
+
+def test_the_report_card_shows_what_the_log_has(workers: tuple[App, App]) -> None:
+    one, other = workers
+    code = post(one, "/demo/code", person="teacher")["code"]
+    token = token_of(one, code).json()["access_token"]
+    ask(other, "GET", "/v3.0/sections?limit=5", headers={"Authorization": f"Bearer {token}"})
+    for app in workers:
+        assert app.tap
+        app.tap.flush()
+    page = ask(one, "GET", "/demo/rehearsal", headers={"Accept": "text/html"})
+    shown = " ".join(page.text.split())
+    assert page.status_code == 200
+    assert 'Never paged with a user token</th> <td><span class="chip ask">✗ failed</span>' in shown
+    assert 'Exchanged each code once</th> <td><span class="chip soft">✓ passed</span>' in shown
+    assert 'Took users.deleted</th> <td><span class="chip soft">○ not seen</span>' in shown
+    assert code not in page.text
+    assert ask(one, "GET", "/demo/rehearsal?application=nobody").status_code == 404

@@ -13,6 +13,7 @@ from rollbook.demo.day_pages import Storyboard
 from rollbook.demo.demo_folder import LIMITS, STATE
 from rollbook.demo.explorer_offer import Offers
 from rollbook.demo.faults import Faults
+from rollbook.demo.rehearsal_page import RehearsalPage
 from rollbook.demo.shared_state import SharedState
 from rollbook.settings import PREFIX, Settings
 from rollbook.web import server
@@ -45,7 +46,11 @@ class Demo:
             return await faults.answers(scope, send)
 
         return Extension(
-            (*callback_page.routes(desk, self.district_name), *days.routes()),
+            (
+                *callback_page.routes(desk, self.district_name),
+                *days.routes(),
+                *RehearsalPage(desk).routes(),
+            ),
             answers,
             Published(self.token, self.basic, self.district_name, sheet, Offers(desk).read),
             lambda: shared.restored_at,

@@ -141,7 +141,8 @@ TAIL = 4
 CLIENT = "Basic"
 _PRODUCT = re.compile(
     r"(curl|Wget|python-requests|python-httpx|Python-urllib|aiohttp|axios|node-fetch|undici|node|Go-http-client|okhttp|Java|"
-    r"Java-http-client|Apache-HttpClient|Ruby|Faraday|rest-client|PHP|GuzzleHttp|PostmanRuntime|insomnia|HTTPie|Mozilla|wrk)"
+    r"Java-http-client|Apache-HttpClient|Ruby|Faraday|rest-client|PHP|GuzzleHttp|PostmanRuntime|insomnia|HTTPie|Mozilla|wrk|"
+    r"rollbook-rehearse)"
     r"(?:/v?[0-9]{1,4}(?:\.[0-9]{1,5}){0,3})?"
 )
 _BODIES = re.compile(

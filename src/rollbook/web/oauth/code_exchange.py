@@ -7,6 +7,7 @@ the token made from it is revoked (RFC 9700, 4.5).
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from rollbook.web.http.answers import BASIC, every_answer
 from rollbook.web.http.request_tap import note
 from rollbook.web.http.visits import address_of, limited_body
 
+MARK_LENGTH = 12
 _JSON = "application/json; charset=utf-8"
 _FORM_TYPES = (
     "application/x-www-form-urlencoded",
@@ -89,6 +91,9 @@ class Exchange:
             if application is None:
                 raise TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
             code, redirect_uri, verifier = oauth.read_token_request(content_type, given, request.query_params)
+            # Whose code it was, and whether it comes twice: by a mark from which no code can be made.
+            mark = hashlib.sha256(code.encode()).hexdigest()[:MARK_LENGTH]
+            note(request.scope, client=application.client_id, code=mark)
             redeemed = self._redeem(connection, application, code, redirect_uri, verifier)
         self.signer.ensure_key()
         token = self._mint(redeemed, code, address_of(request)) if redeemed else None

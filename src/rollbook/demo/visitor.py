@@ -1,0 +1,78 @@
+"""How a rehearsal asks: the demo, as a program, and the application's pages, as a person's browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+import orjson
+
+from rollbook.errors import Refused
+
+AGENT = "rollbook-rehearse"
+TIMEOUT_SECONDS = 60.0
+REDIRECTS_MAX = 10
+BODY_BYTES_MAX = 1 << 20
+# What may differ between two looks at one page: long random words, and numbers.
+_RANDOM = re.compile(r"[A-Za-z0-9_\-+/=.]{16,}|[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer to a request; `location` is where it leads, as a whole address."""
+
+    address: str
+    status: int
+    body: bytes
+    location: str = ""
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    def words(self) -> str:
+        """The page without what is random."""
+        return _RANDOM.sub("*", self.body.decode("utf-8", "replace"))
+
+
+@dataclass(slots=True)
+class Browser:
+    """Requests with cookies, which are kept for each host and port."""
+
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def ask(
+        self, address: str, *, method: str = "GET", token: str = "", asked: Mapping[str, object] | None = None
+    ) -> Page:
+        """One request; a redirect is not followed. Errors: Refused when nothing answers."""
+        host = urlsplit(address).netloc
+        jar = self.cookies.setdefault(host, {})
+        headers = [("User-Agent", AGENT), ("Host", host), ("Accept", "text/html,application/json")]
+        if token:
+            headers.append(("Authorization", f"Bearer {token}"))
+        if asked is not None:
+            headers.append(("Content-Type", "application/json"))
+        if jar:
+            headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items())))
+        body = orjson.dumps(asked) if asked is not None else None
+        limits = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_SECONDS)
+        try:
+            answer = httpcore.request(
+                method, address, headers=headers, content=body, extensions={"timeout": limits}
+            )
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            raise Refused(
+                f"{address.partition('?')[0]} does not answer: {error or type(error).__name__}"
+            ) from None
+        location = ""
+        for name, value in answer.headers:
+            text = value.decode("latin-1")
+            if name.lower() == b"set-cookie":
+                key, _, rest = text.partition("=")
+                jar[key.strip()] = rest.partition(";")[0]
+            elif name.lower() == b"location" and 300 <= answer.status < 400:
+                location = urljoin(address, text)
+        return Page(address, answer.status, answer.content[:BODY_BYTES_MAX], location)
