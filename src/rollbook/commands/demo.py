@@ -11,8 +11,9 @@ import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
-from rollbook.demo import access_sheet, demo_folder, published, saves, serving, turns
+from rollbook.demo import access_sheet, demo_folder, local_authority, published, saves, serving, turns
 from rollbook.demo.access_sheet import Handout
+from rollbook.demo.local_authority import Files
 from rollbook.demo.saves import Save
 from rollbook.demo.serving import Demo
 from rollbook.errors import BadSetting, Refused
@@ -58,6 +59,11 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a
         "given replaces what was."
     ),
 )
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Serve it as https://clever.com and https://api.clever.com on this machine; default port 443.",
+)
 @click.option("--advance", metavar="X", help=f"Move the district on and exit: {TARGETS}.")
 @click.option("--save", "save_as", metavar="NAME", help="Keep the whole demo under a name, and exit.")
 @click.option("--restore", metavar="NAME", help="Put the whole demo back to a save, and exit.")
@@ -70,6 +76,7 @@ def demo(
     folder: Path,
     fresh: bool,
     redirect_uris: tuple[str, ...],
+    tls: bool,
     advance: str | None,
     save_as: str | None,
     restore: str | None,
@@ -83,9 +90,10 @@ def demo(
     """
     settings = read_settings(
         host=host,
-        port=port,
+        port=local_authority.PORT if tls and port is None else port,
         database=str(folder / demo_folder.DATABASE),
         key_file=str(folder / demo_folder.KEY),
+        **(_original_names(port) if tls else {}),
     )
     applications.check_redirects(redirect_uris)
     asked = [target for target in (advance, save_as, restore) if target is not None]
@@ -117,7 +125,14 @@ def demo(
         _tell_save(saves.restore(folder, restore, settings), "Restored", as_json=as_json)
     else:
         with turns.serving(folder, base_url(settings)):
-            _serve(settings, shown, as_json=as_json)
+            _serve(settings, shown, local_authority.ready(folder) if tls else None, as_json=as_json)
+
+
+def _original_names(port: int | None) -> dict[str, str]:
+    """The addresses of the API's original host names, as settings."""
+    where = "" if port in (None, local_authority.PORT) else f":{port}"
+    sign_in, api = (f"https://{host}{where}" for host in local_authority.HOSTS)
+    return {"issuer": sign_in, "api_base": api}
 
 
 def _tell_save(about: Save, done: str, *, as_json: bool) -> None:
@@ -156,13 +171,46 @@ def _register(database: Database, settings: Settings, redirect_uris: tuple[str, 
             registering.change(database, settings, application.client_id, redirect_uris=redirect_uris)
 
 
-def _serve(settings: Settings, shown: Handout, *, as_json: bool) -> None:
+def _serve(settings: Settings, shown: Handout, files: Files | None, *, as_json: bool) -> None:
     facts = Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT)
+    tls = (files.certificate, files.key) if files else None
     if as_json:
-        serving.run(settings, facts, when_ready=lambda: click.echo(orjson.dumps(shown.as_json())))
+        told = shown.as_json() | ({"tls": _tls_as_json(settings, files)} if files else {})
+        serving.run(settings, facts, when_ready=lambda: click.echo(orjson.dumps(told)), tls=tls)
         return
     _show(shown)
-    serving.run(settings, facts)
+    if files:
+        _show_tls(settings, files)
+    serving.run(settings, facts, tls=tls)
+
+
+def _tls_as_json(settings: Settings, files: Files) -> dict[str, object]:
+    return {
+        "authority": str(files.authority.absolute()),
+        "hosts_line": local_authority.hosts_line(settings.host),
+        "api_base": settings.api_base,
+        "trust": dict(local_authority.trust(files.authority)),
+    }
+
+
+def _show_tls(settings: Settings, files: Files) -> None:
+    """How clients come to reach the demo under the original names, and to trust it."""
+    line = local_authority.hosts_line(settings.host)
+    api, ca = settings.api_base, files.authority.absolute()
+    resolve = f"{local_authority.HOSTS[1]}:{settings.port}:{line.split()[0]}"
+    click.echo(f"""
+Served over TLS. This line of the hosts file leads the names here; remove it afterwards:
+
+  {line}
+
+Without it, curl finds the way by itself:
+
+  curl --cacert {ca} --resolve {resolve} -H "Authorization: Bearer {published.DISTRICT_TOKEN}" {api}/v3.0/districts
+
+The authority can speak for these names only, and its key is thrown away. How a client comes to trust it:
+""")
+    for client, how in local_authority.trust(files.authority).items():
+        click.echo(f"  {client:21} {how}")
 
 
 def _show(shown: Handout) -> None:

@@ -47,6 +47,10 @@ MADE = (
 )
 # What a save holds beside the SIS files.
 SAVED = (ABOUT, DATABASE, LOG, LIMITS, PULLS, STATE)
+# The certificate for the API's original names. It outlives a fresh start, as clients were told to trust it.
+TLS = "tls"
+AUTHORITY, CERTIFICATE, CERTIFICATE_KEY = "ca.pem", "host.pem", "host.key"
+TLS_FILES = (AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, "rollbook.p12")
 FOLDERS = (FILES, SAVES)
 
 
@@ -69,7 +73,8 @@ def begin(folder: Path) -> None:
     is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in sorted(os.listdir(folder)):
-        raise _refused(folder, name)
+        if name != TLS or [*_foreign_in_tls(folder)]:
+            raise _refused(folder, name)
     key = keys.new()
     marker = orjson.dumps({"made_by": "rollbook demo", "key_digest": keys.digest(key.decode())})
     with open(folder / MARKER, "xb") as file:
@@ -114,13 +119,16 @@ def _foreign(folder: Path) -> Iterator[str]:
     names = sorted(os.listdir(folder))
     digest = _key_digest(folder)
     if digest is None:
-        yield from names
+        yield from (name for name in names if name != TLS)
+        yield from _foreign_in_tls(folder)
         return
     for name in names:
-        if name not in (*MADE, MARKER, *FOLDERS) or not _is_plain(folder / name, is_folder=name in FOLDERS):
+        is_folder = name in (*FOLDERS, TLS)
+        if name not in (*MADE, MARKER, *FOLDERS, TLS) or not _is_plain(folder / name, is_folder=is_folder):
             yield name
     if FILES in names:
         yield from (f"{FILES}/{name}" for name in writer.foreign(folder / FILES, is_whole=True))
+    yield from _foreign_in_tls(folder)
     if SAVES in names and _is_plain(folder / SAVES, is_folder=True):
         yield from _foreign_in_saves(folder)
     if KEY in names and keys.digest((folder / KEY).read_text("latin-1")) != digest:
@@ -154,6 +162,15 @@ def _foreign_in_saves(folder: Path) -> Iterator[str]:
             yield from (
                 f"{SAVES}/{save.name}/{FILES}/{name}" for name in writer.foreign(save / FILES, is_whole=True)
             )
+
+
+def _foreign_in_tls(folder: Path) -> Iterator[str]:
+    """What is beside the certificate that a demo did not make."""
+    place = folder / TLS
+    if place.is_dir() and not place.is_symlink():
+        for path in sorted(place.iterdir()):
+            if path.name not in TLS_FILES or not _is_plain(path, is_folder=False):
+                yield f"{TLS}/{path.name}"
 
 
 def _is_plain(path: Path, *, is_folder: bool) -> bool:

@@ -57,14 +57,20 @@ class Demo:
         )
 
 
-def run(settings: Settings, demo: Demo, *, when_ready: Callable[[], None] | None = None) -> None:
-    """Serve the demo until interrupted; `when_ready` is called once requests are taken."""
+def run(
+    settings: Settings,
+    demo: Demo,
+    *,
+    when_ready: Callable[[], None] | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> None:
+    """Serve the demo until interrupted; `when_ready` is called once requests are taken. `tls`: certificate and key."""
     os.environ.update({TOKEN: demo.token, BASIC: demo.basic, DISTRICT: demo.district_name})
     folder = Path(settings.database).parent
     # The rate limits and faults of a server end with it.
     for name in (LIMITS, STATE):
         (folder / name).unlink(missing_ok=True)
-    server.run(settings, f"{__name__}:create_app", when_ready=when_ready, limits=folder / LIMITS)
+    server.run(settings, f"{__name__}:create_app", when_ready=when_ready, limits=folder / LIMITS, tls=tls)
 
 
 def create_app() -> App:

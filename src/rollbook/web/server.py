@@ -111,12 +111,13 @@ def run(
     when_ready: Callable[[], None] | None = None,
     works: bool = False,
     limits: Path | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> None:
     """Serve until interrupted or stopped; `when_ready` is called once requests are accepted.
 
     `works`: a worker beside the server does the jobs of the queue. `factory` names the function that makes
     the application of a worker process. `limits` is the file in which the workers count requests; without
-    one, a temporary file is used.
+    one, a temporary file is used. `tls` is a certificate and its key.
     """
     # Otherwise SIGTERM, with which service managers stop a program, would end it before it has cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -134,20 +135,23 @@ def run(
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
         with working(settings) if works else nullcontext():
-            _serve(settings, factory)
+            _serve(settings, factory, tls)
     finally:
         for path in made:
             path.unlink(missing_ok=True)
         shutil.rmtree(counts, ignore_errors=True)
 
 
-def _serve(settings: Settings, factory: str) -> None:
+def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None) -> None:
     """Listen, and serve in this process or in workers.
 
     Like `uvicorn.run`, which supports only one address.
     """
     sockets = _listen(settings)
-    config = uvicorn.Config(factory, factory=True, workers=settings.workers, **uvicorn_options(settings))
+    options = uvicorn_options(settings)
+    if tls:
+        options |= {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
+    config = uvicorn.Config(factory, factory=True, workers=settings.workers, **options)
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
         if settings.workers > 1:

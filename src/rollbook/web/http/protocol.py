@@ -387,7 +387,7 @@ class Protocol(HttpToolsProtocol):
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             lines.append(b"retry-after: 1")
         self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + END + body)
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE or not self.transport.can_write_eof():
             self.transport.close()
             return
         # The client, or `Connections`, closes the connection. Closing it while the client still sends would

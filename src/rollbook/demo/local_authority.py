@@ -1,0 +1,190 @@
+"""A certificate for the API's original host names on this machine, from an authority that can speak for them only.
+
+The authority's key signs one certificate and is then thrown away: nobody can make another one with it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rollbook.demo.demo_folder import AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, TLS
+
+HOSTS = ("clever.com", "api.clever.com")
+DAYS = 365
+# A certificate that ends sooner is replaced.
+DAYS_LEFT_MIN = 14
+PORT = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """An authority and its key, which is never written."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where they are kept: the authority that clients must trust, the server's certificate and its key."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def ready(folder: Path) -> Files:
+    """The files of a demo's folder, made if they are not there or end soon."""
+    place = folder / TLS
+    files = Files(*(place / name for name in (AUTHORITY, CERTIFICATE, CERTIFICATE_KEY)))
+    if not _is_good(files):
+        place.mkdir(mode=0o700, exist_ok=True)
+        authority = new_authority()
+        key = ec.generate_private_key(ec.SECP256R1())
+        signed = certificate(authority, key.public_key(), HOSTS)
+        _write(files.key, _as_text(key))
+        _write(files.certificate, signed.public_bytes(serialization.Encoding.PEM))
+        _write(files.authority, authority.certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return files
+
+
+def new_authority() -> Authority:
+    """An authority that may speak for the names of `HOSTS` and below them, and for no address (RFC 5280, 4.2.1.10)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(
+                NameOID.COMMON_NAME, f"Rollbook demo on this machine, {datetime.now(UTC):%Y-%m-%d}"
+            )
+        ]
+    )
+    everything = [x509.IPAddress(ipaddress.ip_network(net)) for net in ("0.0.0.0/0", "::/0")]
+    builder = (
+        _builder(name, name, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.NameConstraints([x509.DNSName(host) for host in HOSTS], everything), critical=True
+        )
+        .add_extension(_usage(is_authority=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    return Authority(builder.sign(key, hashes.SHA256()), key)
+
+
+def certificate(
+    authority: Authority, public_key: ec.EllipticCurvePublicKey, hosts: tuple[str, ...]
+) -> x509.Certificate:
+    """A server's certificate for some names."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+    signer = authority.key.public_key()
+    builder = (
+        _builder(name, authority.certificate.subject, public_key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
+        .add_extension(_usage(is_authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
+    )
+    return builder.sign(authority.key, hashes.SHA256())
+
+
+def hosts_line(host: str) -> str:
+    """The line of the hosts file that leads the names to this machine."""
+    return f"{'127.0.0.1' if host in ('', 'localhost', '0.0.0.0', '::') else host} {' '.join(HOSTS)}"  # noqa: S104
+
+
+def trust(authority: Path) -> Mapping[str, str]:
+    """How each runtime comes to trust the authority, for its programs alone."""
+    path = authority.absolute()
+    store = path.with_name("rollbook.p12")
+    return {
+        "curl": f"curl --cacert {path} ...",
+        "Python requests": f"REQUESTS_CA_BUNDLE={path}",
+        "Python httpx, urllib": f"SSL_CERT_FILE={path}",
+        "Node": f"NODE_EXTRA_CA_CERTS={path}",
+        "Ruby": f"SSL_CERT_FILE={path}",
+        "Go": f"SSL_CERT_FILE={path}",
+        "PHP": f"php -d openssl.cafile={path} -d curl.cainfo={path} ...",
+        "Java": (
+            f"keytool -importcert -noprompt -alias rollbook -file {path} -keystore {store} -storepass changeit;"
+            f" java -Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit ..."
+        ),
+        "Firefox": f"Settings, Privacy & Security, View Certificates, Authorities, Import: {path}",
+        "Chromium on Linux": f"certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n rollbook -i {path}",
+        "macOS": f"security add-trusted-cert -k ~/Library/Keychains/login.keychain-db {path}",
+    }
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        # An hour ago: the clock of a container may be behind.
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=DAYS))
+    )
+
+
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _is_good(files: Files) -> bool:
+    try:
+        authority, known = (
+            x509.load_pem_x509_certificate(path.read_bytes()) for path in (files.authority, files.certificate)
+        )
+        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+        known.verify_directly_issued_by(authority)
+    except (OSError, ValueError, TypeError, x509.InvalidVersion):
+        return False
+    except Exception:  # a signature of another authority is an error of the library's own
+        return False
+    named = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    is_lasting = known.not_valid_after_utc > datetime.now(UTC) + timedelta(days=DAYS_LEFT_MIN)
+    return (
+        is_lasting
+        and tuple(named.get_values_for_type(x509.DNSName)) == HOSTS
+        and key.public_key() == known.public_key()
+    )
+
+
+def _as_text(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """A new file in the place of an old one, readable by its owner alone from the first moment on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
