@@ -57,12 +57,12 @@ def _start(folder: str, students: int) -> tuple[float, int]:
         return waited, resident_bytes(family(pid))
 
 
-def wait_for_page(page: Load) -> None:
+def wait_for_page(page: Load, seconds: float = START_SECONDS) -> None:
     """Wait until the demo answers. Errors: TimeoutError."""
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
             load.fetch(page, Ask("/v3.0/users"))
             return
         time.sleep(0.005)
-    raise TimeoutError(f"the demo has no page after {START_SECONDS} seconds")
+    raise TimeoutError(f"the demo has no page after {seconds} seconds")

@@ -28,6 +28,7 @@ LADDER = (
     ("demo",),
     ("commands",),
     ("cli",),
+    ("testing",),
 )
 STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
 # A module, or a name of one, as a string: `rollbook.web.server:create_app`.
