@@ -46,13 +46,14 @@ class Hub:
         self.district: District = districts.create(database, district)
         self._open = ExitStack()
 
-    def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0) -> Sync:
+    def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0, is_again: bool = False) -> Sync:
         """Sync a folder, or files by name and text, so many days from now; it is not held, however much it
         changes."""
         if not isinstance(source, Path):
             source = world.write(self.folder / "small world", source)
         district = districts.find(self.database, self.district.id)
-        how = How(is_approved=True, name=self.district.name, moment=time.time() + days_on * sync.DAY_SECONDS)
+        moment = time.time() + days_on * sync.DAY_SECONDS
+        how = How(is_approved=True, name=self.district.name, moment=moment, is_again=is_again)
         return sync.run(self.database, district, source, self.settings, how=how)
 
     def beside(self, name: str) -> Hub:

@@ -72,6 +72,12 @@ def lines(district: str, told: Report, *, has_samples: bool) -> Iterator[str]:
     cause = f" ({told['cause']})" if told.get("cause", "files") != "files" else ""
     yield f"{district}: {number}{cause} {told['state']} at {told['created']}"
     yield from _taken_back(told)
+    if "unchanged_since" in told:
+        first = told["unchanged_since"]
+        yield (
+            f"nothing changed since sync {first['sync']} ({first['created']}): files, rules, limits, shares, settings "
+            "and program are the same, so this sync did no work; `--again` does it anyway"
+        )
     yield from _kinds(told.get("kinds", {}))
     yield from _samples(told.get("samples", []) if has_samples else [])
     for name, kinds in told.get("applications", {}).items():

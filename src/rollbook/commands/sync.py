@@ -36,6 +36,11 @@ from rollbook.sync import How, failed
     "--approve", is_flag=True, help="Apply the sync even if it would be held because it looks wrong."
 )
 @click.option(
+    "--again",
+    is_flag=True,
+    help="Do all the work even if nothing changed since the last sync: neither files nor rules nor settings.",
+)
+@click.option(
     "--lenient",
     is_flag=True,
     help="Ignore unknown headers with a warning, this time only; `rollbook rules` can always do so.",
@@ -51,6 +56,7 @@ def sync(
     source: Path,
     plan: bool,
     approve: bool,
+    again: bool,
     lenient: bool,
     queue: bool,
     problems_file: Path | None,
@@ -66,7 +72,7 @@ def sync(
     """
     settings = read_settings(database=database)
     if queue:
-        others = plan or approve or lenient or bool(problems_file)
+        others = plan or approve or again or lenient or bool(problems_file)
         _queue(settings, district, source, as_json=as_json, others=others)
         return
     with (
@@ -76,7 +82,7 @@ def sync(
     ):
         warn_of_readers(settings)
         owner = districts.find(store, district)
-        how = How(is_plan=plan, is_approved=approve)
+        how = How(is_plan=plan, is_approved=approve, is_again=again)
         try:
             done = run_decisions.sync_files(
                 store,
@@ -108,7 +114,7 @@ def sync(
 def _queue(settings: Settings, district: str, source: Path, *, as_json: bool, others: bool) -> None:
     if others:
         raise BadSetting(
-            "queue: expected no --plan, --approve, --lenient or --problems; a worker syncs as every night"
+            "queue: expected no --plan, --approve, --again, --lenient or --problems; a worker syncs as every night"
         )
     with opened(settings) as store:
         number = job_control.queue_sync(store, district, source)

@@ -10,7 +10,7 @@ from rollbook.domain.reading_rules import Rules
 from rollbook.errors import Refused, SourceRejected
 from rollbook.roster import problems_csv, stop_notices
 from rollbook.roster.clone import clone_roster
-from rollbook.roster.intake.clever import checks, normalize, sign_in_columns
+from rollbook.roster.intake.clever import checks, normalize, readings, sign_in_columns
 from rollbook.roster.intake.csv import files
 from rollbook.roster.problems_csv import Listing
 from rollbook.roster.views import projection
@@ -22,6 +22,7 @@ from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer
 from rollbook.store.records import commits
 from rollbook.store.records.commits import Outcome
+from rollbook.sync import repeats
 from rollbook.sync.pauses import refuse_while_paused, reread
 from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.stages import COMPARED, Work, compare, conclude
@@ -56,9 +57,14 @@ def run(
             f"{district.name!r} was cloned and takes no files; `rollbook clone` brings it up to date"
         )
     refuse_while_paused(database, district, how)
+    keys = logins.keys(sealer(database, settings), district.id)
+    tell("reading the files")
+    mark = None if how.is_plan else repeats.mark_of(database, district, source, settings, rules, keys)
+    if mark and not how.is_again and listed is None:
+        done = repeats.repeat(database, district, settings, rules, how, mark)
+        if done:
+            return done
     with workplace(settings) as folder:
-        tell("reading the files")
-        keys = logins.keys(sealer(database, settings), district.id)
         try:
             opened = files.open_all(
                 source,
@@ -79,6 +85,7 @@ def run(
             if listed:
                 listed.take(problems.first(problems_csv.ROWS_MAX))
             tell("normalising the values")
+            day = rules.today.isoformat() if readings.depend_on_day(tables.connection) else ""
             normalize.roster(tables, rules)
             sign_in_columns.build(tables.connection, keys[1])
             projection.forget_files(tables.connection)
@@ -86,7 +93,8 @@ def run(
             before = commits.snapshot(database, district, folder, COMPARED)
             moment = compare(tables.connection, database, district, before, settings, how)
             tell("writing the changes")
-            work = Work(database, district, settings, folder, tables.connection, before, moment)
+            marks = mark.write(folder, day) if mark else {}
+            work = Work(database, district, settings, folder, tables.connection, before, moment, marks)
             return conclude(work, "files", how, problems)
 
 

@@ -111,7 +111,7 @@ class How:
 
     If a sync deletes nearly everything of a kind, an approval beforehand counts only if `name` repeats the
     district's name. `note` writes the caller's own note about the run in the same transaction. It gets the
-    numbers of the district and the run.
+    numbers of the district and the run. `is_again`: all work is done even if nothing changed.
     """
 
     is_plan: bool = False
@@ -119,6 +119,7 @@ class How:
     name: str | None = None
     moment: float | None = None
     note: Callable[[Connection, int, int], None] | None = None
+    is_again: bool = False
 
     def noted(self, district: District, before: Snapshot) -> Callable[[Connection], None]:
         """The caller's note for the run after the snapshot, to be written in its transaction."""

@@ -4,7 +4,7 @@ plans."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -48,6 +48,8 @@ class Work:
     engine: DuckDBPyConnection
     before: Snapshot
     moment: float
+    # What is kept beside the snapshot if it is committed.
+    marks: Mapping[str, Path] = field(default_factory=dict)
 
 
 def compare(
@@ -201,6 +203,7 @@ def _write(
         if not is_cloned:
             logins.replace(connection, work.district.number, sign_in_columns.rows(work.engine))
 
+    kept |= work.marks
     changes = diff.rows(work.engine, is_whole=is_cloned)
     return commits.commit(
         work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark

@@ -100,6 +100,12 @@ def _file(connection: Connection, district: District, sync: int, name: str) -> b
     return bytes(found[0]) if found else b""
 
 
+def kept_file(database: Database, district: District, sync: int, name: str) -> bytes:
+    """A small file of a snapshot; empty if it has none of that name."""
+    with database.read() as connection:
+        return _file(connection, district, sync, name)
+
+
 def runs(database: Database, district: District, states: tuple[str, ...] = (), most: int = 20) -> list[Run]:
     """The last runs on a district, newest first; only those in the given states, or all."""
     among = f"AND state IN ({', '.join('?' for _ in states)})" if states else ""

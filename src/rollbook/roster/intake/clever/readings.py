@@ -159,6 +159,14 @@ def build(tables: Tables, rules: Rules) -> None:
     forms.report(tables)
 
 
+def depend_on_day(connection: DuckDBPyConnection) -> bool:
+    """Whether a date of birth may have a year of two digits, whose century depends on the day."""
+    ((count,),) = connection.execute(
+        "SELECT count(*) FROM meaning_birth_date WHERE value <> '' AND NOT regexp_matches(value, '[0-9]{4}')"
+    ).fetchall()
+    return bool(count)
+
+
 def _gather(tables: Tables) -> None:
     """Create `found_values`: the distinct values of all columns with readings, in one pass over each table of
     rows.
