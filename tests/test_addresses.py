@@ -1,5 +1,5 @@
-"""Addresses that people type: what is one, what is safe, and that nothing odd gets into a header by way of
-one."""
+"""Addresses that people type: which are valid, which are safe, and that nothing unusual gets into a header
+through them."""
 
 from __future__ import annotations
 

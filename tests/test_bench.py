@@ -1,4 +1,4 @@
-"""Every part of the benchmark runs from start to end, at its smallest size, and prints its tables."""
+"""Every part of the benchmark runs from start to end at its smallest size, and prints its tables."""
 
 from __future__ import annotations
 

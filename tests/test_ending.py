@@ -1,5 +1,7 @@
-"""Runs that a signal ends: nothing of a district is left behind, and the next run or the server removes what
-kill -9 leaves."""
+"""Runs that a signal ends leave nothing of a district behind.
+
+The next run, or the server, removes what kill -9 leaves.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from rollbook.web import upkeep
 from tests import world
 from tests.journeys import program
 
-# A run in the middle of a query that takes far longer than any test, with a file of pupils in its folder.
+# A run in the middle of a query that takes far longer than any test, with a file of student data in its
+# folder.
 BUSY = """
 import sys
 from rollbook import settings
@@ -78,7 +81,7 @@ def test_what_kill_9_leaves_is_removed_once_its_owner_is_dead(
 ) -> None:
     (folder,) = left(tmp_path)
     remover(tmp_path)
-    assert left(tmp_path) == [folder]  # its owner lives
+    assert left(tmp_path) == [folder]  # its process lives
     busy.kill()
     busy.wait()
     assert left(tmp_path) == [folder]
@@ -95,7 +98,7 @@ def test_links_and_other_folders_are_not_taken_for_work_folders(tmp_path: Path) 
 
 
 def catches(process: int, number: int) -> bool:
-    """Whether a process handles a signal by itself."""
+    """Whether a process has its own handler for a signal."""
     status = Path(f"/proc/{process}/status").read_text()
     mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(mask, 16) >> (number - 1) & 1)

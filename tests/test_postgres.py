@@ -1,4 +1,4 @@
-"""The tests' own PostgreSQL comes up whatever a run that was killed has left behind."""
+"""The tests' own PostgreSQL starts, whatever a killed run has left behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests import postgres
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path, for the sake of its socket, that a PostgreSQL started by root can reach as well."""
+    """A short path, because of its socket, which a PostgreSQL started by root can reach as well."""
     made = Path(tempfile.mkdtemp(prefix="rb-"))
     made.chmod(0o755)
     yield made / "pg"

@@ -18,8 +18,8 @@ from tests import world
 from tests.journeys.canonical import canonical
 from tests.journeys.hub import Client, Hub
 
-# The world without all of South and those who belong to it alone, the resource, the contact, and the roles
-# beside teaching.
+# The world without South and the people who belong only to it, the resource, the contact, and the second
+# roles of teachers.
 SMALLER = {
     **world.FILES,
     "schools.csv": "School_id,School_name,School_number\nN,North High,101\n",
@@ -54,7 +54,7 @@ def ids(client: Client) -> dict[str, str]:
 
 
 def counted(done: Sync) -> dict[str, tuple[int, int, int]]:
-    """Created, updated, deleted by kind, where any is not 0."""
+    """Created, updated and deleted records by kind, if any is not 0."""
     found = {kind: (counts.created, counts.updated, counts.deleted) for kind, counts in done.kinds.items()}
     return {kind: numbers for kind, numbers in found.items() if any(numbers)}
 
@@ -121,7 +121,7 @@ def test_only_what_changed_is_modified(hub: Hub) -> None:
         "last_modified": second.created,
     }
     assert old[alan]["created"] == new[alan]["created"] == first.created
-    # Every list that shows him shows him anew, and nothing else is different.
+    # Every list with him shows his new record, and nothing else differs.
     for path, records in before.items():
         if path != "/v3.0/districts":
             assert after[path] == [new.get(record["id"], record) for record in records]
@@ -265,14 +265,14 @@ def test_what_comes_back_within_300_days_comes_back_as_who_it_was(
     after = ids(client)
     assert after.keys() == before.keys()
     for name in gone:
-        # Terms and courses are made from section rows, and are new ones when they return. Ada was there all
-        # the time.
+        # Terms and courses are made from section rows, and are new when they return. Ada was there all the
+        # time.
         is_kept = name == "staff s-ada" or (come_back and not name.startswith(("terms", "courses")))
         assert (name, is_kept) == (name, after[name] == before[name])
     assert {after[name] for name in before.keys() - gone} == {before[name] for name in before.keys() - gone}
-    # No id is ever given to another one.
+    # No id is ever given to another record.
     assert not {after[name] for name in gone if after[name] != before[name]} & set(before.values())
-    # What came back appears now; its id tells when it was first seen.
+    # A returned record appears now; its id tells when it was first seen.
     katherine = next(user for user in client.records("/v3.0/users") if user["name"]["first"] == "Katherine")
     assert katherine["created"] == katherine["last_modified"] == back.created
 
@@ -348,7 +348,7 @@ def test_the_id_of_a_role_stays_through_all_of_this(small_hub: Hub) -> None:
 
 
 def superseded(hub: Hub) -> list[tuple[str, str, int, int]]:
-    """Kind, name, since and until of every version that is kept, of records only."""
+    """Kind, name, since and until of each kept version, of records only."""
     with hub.database.read() as connection:
         found = connection.rows(
             "SELECT kind, body, since, until FROM versions WHERE kind NOT LIKE '%.%' ORDER "
@@ -640,7 +640,7 @@ def test_people_who_merge_part_or_change_roles_do_not_vanish_and_hold_nothing(
     together = "".join(f"N,s{name},{name}@x.org,{name},L\n" for name in names)
     assert night(teachers, apart).state == "committed"
     merged = night(teachers, together)
-    # All records of staff are gone, and none of the people: it is the many updates that may hold it.
+    # All records of staff are gone, and no person is: only the many updates may hold it.
     assert merged.kinds["staff"].deleted == 0
     assert [reason.verb for reason in merged.reasons if reason.verb == "deleted"] == []
     hub.sync(employees(teachers, together))

@@ -1,9 +1,8 @@
-"""The small world that tests read as a whole: two schools, three sections, six people with names one
-remembers.
+"""The small world, which tests read as a whole: two schools, three sections, six people with memorable names.
 
-Emmy learns in both schools, Katherine in no section; Ada teaches and is staff, Grace teaches and administers
-the district; Byron is a contact of two students. The resource Curve Plotter belongs to the course Algebra,
-and is for students only.
+Emmy learns in both schools, Katherine is in no section. Ada teaches and is staff, Grace teaches and
+administers the district. Byron is a contact of two students. The resource Curve Plotter belongs to the course
+Algebra, and is for students only.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ plotter,Curve Plotter,student,Algebra,MA1
 
 
 def changed(*edits: tuple[str, str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
-    """The world's files after edits of (file, text, new text), without some files; a text that is not there
-    is an error."""
+    """The world's files after edits of (file, text, new text), without some files; a missing text is an
+    error."""
     files = {name: text for name, text in FILES.items() if name not in without}
     for name, old, new in edits:
         if old not in files[name]:
@@ -73,7 +72,7 @@ def changed(*edits: tuple[str, str, str], without: tuple[str, ...] = ()) -> dict
 
 
 def write(folder: Path, files: Mapping[str, str] = FILES) -> Path:
-    """Write the files into a folder, where none may be left from before, and return it."""
+    """Write the files into a folder without earlier ones, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("*.csv"):
         left.unlink()
@@ -83,7 +82,7 @@ def write(folder: Path, files: Mapping[str, str] = FILES) -> Path:
 
 
 def without_columns(files: Mapping[str, str], name: str, *headers: str) -> dict[str, str]:
-    """The files with some columns of one of them left out."""
+    """The files without some columns of one of them."""
     rows = list(csv.DictReader(io.StringIO(files[name])))
     kept = [header for header in rows[0] if header not in headers]
     text = io.StringIO()

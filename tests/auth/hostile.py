@@ -1,5 +1,7 @@
-"""A sign-in service that is slow, large or broken on purpose, over real sockets; the bytes for each path are
-given."""
+"""A sign-in service that is slow, large or broken on purpose, over real sockets.
+
+Each test sets the bytes for each path.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,11 @@ Send = Callable[[socket.socket], None]
 
 @dataclass
 class Hostile:
-    """`answers`: what is sent for a path, bytes or a function that sends them; `asked`: the paths, in
-    order."""
+    """A hostile service.
+
+    `answers` has the bytes for each path, or functions that send them; `asked` lists the requested paths in
+    order.
+    """
 
     address: str
     answers: dict[str, bytes | Send] = field(default_factory=dict)
@@ -47,7 +52,7 @@ def ok(body: bytes, *headers: str) -> bytes:
 
 
 def drip(start: bytes, piece: bytes, pause: float = 0.05) -> Send:
-    """Send a beginning, and then a little again and again, for as long as anybody listens."""
+    """Send a beginning, then a small piece again and again, while the client listens."""
 
     def send(line: socket.socket) -> None:
         line.sendall(start)

@@ -1,5 +1,5 @@
-"""Id tokens of other services: what is signed with keys too short, nested without end, or not signed is
-refused in words."""
+"""Id tokens of other services: tokens with short keys, endless nesting or no signature are refused with a
+reason."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
-def test_what_cannot_be_read_is_refused_in_words(what: str) -> None:
+def test_an_unreadable_token_is_refused_with_a_reason(what: str) -> None:
     assert _refusal(UNREADABLE[what], {"keys": [_published(2048)]}).startswith("sent ")
 
 

@@ -1,5 +1,5 @@
-"""Districts' sign-in services that are slow, large, broken or hostile: over real sockets, and refused in
-words."""
+"""Districts' sign-in services that are slow, large, broken or hostile: over real sockets, refused with a
+reason."""
 
 from __future__ import annotations
 
@@ -238,8 +238,8 @@ def test_outer_addresses_are_not_inner(address: str) -> None:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """What names lead to, in place of a name server: each look-up takes the next address, and the last one
-    stays."""
+    """The addresses of names, in place of a name server: each look-up takes the next address, and the last
+    one stays."""
     known: dict[str, list[str]] = {}
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
@@ -254,7 +254,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses that were connected to; nobody is there."""
+    """The addresses to which connections were made; no server listens there."""
     made: list[str] = []
 
     def connect(_: object, address: str, *__: Any) -> None:

@@ -1,5 +1,4 @@
-"""The keys that sign id tokens: one is made by whoever comes first, and whatever is signed can be
-verified."""
+"""The keys that sign id tokens: the first caller makes one, and all signed tokens verify."""
 
 from __future__ import annotations
 
@@ -20,10 +19,8 @@ WORKERS = 2
 EACH = 3
 
 
-def test_of_all_who_come_first_none_signs_with_a_key_that_is_not_published(
-    database: Database, tmp_path: Path
-) -> None:
-    """Threads of several workers at once, of which each has a signer of its own."""
+def test_parallel_first_callers_sign_only_with_the_published_key(database: Database, tmp_path: Path) -> None:
+    """Threads of several workers at once, each with its own signer."""
     signers = [Signer(database, Sealer(tmp_path / "key")) for _ in range(WORKERS)]
     gate = Barrier(WORKERS * EACH)
 

@@ -1,4 +1,4 @@
-"""Who is asking: headers read to the letter, tokens remembered no longer than they are good; on both
+"""Who is asking: headers are read exactly, and tokens are remembered only while they are valid; on both
 databases."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def test_a_bearer_header_holds_a_token(header: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc", "Bearer:abc", "Token abc"]
 )
-def test_any_other_header_holds_none(header: str) -> None:
+def test_no_other_header_has_a_token(header: str) -> None:
     with pytest.raises(Unauthorized, match=r"^Unrecognized token string$"):
         bearer(header)
 
@@ -71,7 +71,7 @@ def test_the_published_pair_is_a_good_basic_header() -> None:
 
 
 def resolved(tokens: Tokens, database: Database, token: str) -> str | None:
-    """The client id of a token, None when it is not known."""
+    """The client id of a token; None if it is unknown."""
     try:
         with database.read() as connection:
             return tokens.resolve(connection, f"Bearer {token}").client_id
@@ -176,7 +176,7 @@ def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> 
     assert b"token" not in sealed.encode()
 
 
-def test_another_key_does_not_open_what_was_sealed(tmp_path: Path) -> None:
+def test_another_key_does_not_open_a_sealed_token(tmp_path: Path) -> None:
     sealed = Sealer(tmp_path / "key").seal("token")
     Sealer(tmp_path / "other").seal("x")
     with pytest.raises(

@@ -9,7 +9,8 @@ from typing import Any
 
 from rollbook.client import AsyncClient, Client
 
-# ask(address, token, method, *arguments, **query): what the method gives, a list of what it iterates over.
+# ask(address, token, method, *arguments, **query): the result of the method, or a list of what it iterates
+# over.
 Asking = Callable[..., Any]
 
 

@@ -1,4 +1,4 @@
-"""The client against a server that does as it is told: pages, waits, tries, and every kind of error."""
+"""The client against a stub server: pages, waits, retries, and every kind of error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ask(request: pytest.FixtureRequest) -> Asking:
 
 
 def once(*replies: Reply) -> Callable[[int, str], Reply | None]:
-    """Answer the first requests so, and the others as always."""
+    """Answer the first requests with these replies, and the others as usual."""
     return lambda number, _: replies[number] if number < len(replies) else None
 
 

@@ -1,4 +1,4 @@
-"""The programs in the guide to the client run as they stand, against a demo."""
+"""The programs in the guide to the client run unchanged against a demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Local copies: made by a full pull, kept true by events, read anew when the events do not reach back."""
+"""Local copies: made by a full pull, kept up to date by events, and read again if the events do not reach
+back."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ FORMS = ("memory", "sqlite")
 
 @dataclass(frozen=True)
 class Copies:
-    """Copies that one of the clients made before a night: of all kinds, of users alone, and one of which the last event
-    is not kept any more."""
+    """Copies made by one of the clients before a night: of all kinds, of users alone, and one whose last
+    event has expired."""
 
     ask: Asking
     whole: LocalCopy

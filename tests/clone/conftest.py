@@ -1,5 +1,5 @@
-"""What the tests of cloning share: a small district on a stub, a database to copy it into, and a clock that
-does not run."""
+"""Fixtures of the clone tests: a small district on a stub, a database for the copy, and a clock that does not
+run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def source() -> Iterator[Stub]:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """For how long a clone would have waited."""
+    """How many seconds a clone would have waited."""
     return []
 
 
@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
-    """For what has nothing to do with the database."""
+    """For tests that do not depend on the database."""
     opened = open_database(str(tmp_path / "copy.db"))
     migrate(opened)
     yield opened

@@ -1,5 +1,4 @@
-"""A server that speaks the API and does as it is told: a district of its own, and answers that go wrong on
-purpose."""
+"""A stub server that speaks the API, with its own district, and with answers that fail on purpose."""
 
 from __future__ import annotations
 
@@ -32,8 +31,10 @@ class Reply:
 
 
 class Stub:
-    """The server's state. `answer` may take a request over: it gets the number of requests before, and the
-    path."""
+    """The server's state.
+
+    `answer` may take a request over: it gets the number of earlier requests, and the path.
+    """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -62,7 +63,7 @@ class Stub:
         )
 
     def put(self, kind: str, *records: dict[str, Any] | str) -> None:
-        """Add records, or replace those of the same id; a text goes out to the letter."""
+        """Add records, or replace those with the same id; a text is sent unchanged."""
         kept = {json.loads(text)["id"]: text for text in self.records[kind]}
         for record in records:
             text = record if isinstance(record, str) else json.dumps(record)
@@ -116,7 +117,7 @@ def _json(text: str, status: int = 200) -> Reply:
 def serving(stub: Stub) -> Iterator[Stub]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # an answer in one piece: two small ones wait for one another
+        wbufsize = -1  # an answer in one piece: two small pieces would wait for each other
 
         def do_GET(self) -> None:
             stub.tokens.add(self.headers.get("authorization", ""))
@@ -130,7 +131,7 @@ def serving(stub: Stub) -> Iterator[Stub]:
             self.close_connection = reply.is_cut
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's word
-            """Nothing: the tests look at `requests`."""
+            """Log nothing: the tests look at `requests`."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

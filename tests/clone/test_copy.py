@@ -1,5 +1,4 @@
-"""What a clone leaves in the database: records to the byte, walks over them, events of what differs, and
-nothing half done."""
+"""The result of a clone: records byte for byte, related paths, events for changes, and nothing half done."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ STRANGE = (
     '"created":"yesterday"}'
 ).replace("ID", id_of(8_000))
 
-# A clone whose process ends without a word when its commit reaches a stage.
+# A clone whose process ends silently when its commit reaches a stage.
 KILLED = """
 import os, sys
 from rollbook import settings
@@ -73,7 +72,7 @@ def access(database: Database) -> Access:
 
 
 def related(database: Database, path: str, id_: str) -> list[str]:
-    """Ids that a related path answers with."""
+    """The ids in the answer of a related path."""
     (endpoint,) = [endpoint for endpoint in ENDPOINTS if endpoint.path == path]
     caller = access(database)
     with database.read() as connection:
@@ -96,7 +95,7 @@ def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
 
 
 def versions(database: Database) -> tuple[list[Any], list[Any]]:
-    """When each record was written, and which have been superseded."""
+    """When each record was written, and which were superseded."""
     with database.read() as connection:
         current = connection.rows("SELECT view, kind, id, since FROM records ORDER BY view, kind, id")
         old = connection.rows(

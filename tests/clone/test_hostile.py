@@ -1,5 +1,7 @@
-"""A source that is hostile: over real sockets it drips, floods, leads in circles and elsewhere, and is told
-in one line."""
+"""A hostile source, over real sockets: it drips, floods, sends links in circles and elsewhere.
+
+Each is reported in one line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pull that breaks off goes on where it stopped, and one that mixes two moments is read again."""
+"""An interrupted pull continues where it stopped, and a pull that mixes two states is repeated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Broken = Callable[[int], None]
 
 @pytest.fixture
 def broken(clone: Copy, source: Stub) -> Broken:
-    """A clone from a server of small pages that dies after so many requests; the server then lives again."""
+    """A clone that dies after a number of requests, from a server with small pages; the server then works
+    again."""
     source.limit_max = 100
     source.put("users", *({"id": id_of(10_000 + number), "roles": {"student": {}}} for number in range(350)))
 
@@ -41,7 +42,7 @@ def folders(tmp_path: Path) -> list[Path]:
 
 
 def reads(source: Stub) -> list[str]:
-    """The requests for records, without those that ask how things stand."""
+    """The requests for records, without those for the district's status."""
     return [
         path
         for path in source.requests

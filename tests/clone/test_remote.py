@@ -1,5 +1,4 @@
-"""Reading another server: what goes wrong is waited out or told in one line, and nothing goes to another
-host."""
+"""Reading another server: errors are retried or reported in one line, and no request goes to another host."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ Answer = Callable[[int, str], Reply | None]
 
 
 def once(target: str, *replies: Reply) -> Answer:
-    """These replies, one after the other, to requests that hold a text; the usual ones after that."""
+    """These replies, one after another, to requests that contain a text; then the usual ones."""
     left = list(replies)
     return lambda _, path: left.pop(0) if target in path and left else None
 

@@ -1,5 +1,5 @@
-"""What an application sees of a copy: what its scopes open and the district shares, and of that the source's
-own words."""
+"""What an application sees of a copy: what its scopes open and the district shares, in the source's own
+words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 @pytest.fixture
 def sees(clone: Copy, sqlite: Database, source: Stub, settings: Settings) -> Any:
-    """Clones, and reads what a spec shows, by id."""
+    """Clone, and read what a spec shows, by id."""
 
     def read(spec: Spec) -> dict[str, Record]:
         if not districts.list_all(sqlite):
@@ -75,7 +75,7 @@ def test_a_sensitive_field_needs_its_scope(sees: Any, source: Stub) -> None:
         "grade": "4",
     }
     assert sees(EVERYTHING)[BART] == bart
-    # Neither side opens it alone.
+    # Neither side alone opens it.
     assert (
         sees(Spec((*SECURE_SYNC, "read:iep_status")))[BART]
         == sees(Spec(sensitive=("student.iep_status",)))[BART]
@@ -244,7 +244,7 @@ def test_a_record_of_which_nothing_is_hidden_stays_as_it_came_to_the_byte(
     for spec in (Spec(), EVERYTHING, share({"schools": [NORTH]}), Spec(withheld=("student.race",))):
         seen = bodies(sqlite, spec, settings)
         changed = {key for key, body in seen.items() if "." not in key[0] and body != there[key]}
-        # The strange one has a role that nobody shares.
+        # The unknown person has a role that nobody shares.
         assert changed == ({("users", id_of(8_000))} if spec.share else set())
         assert ("users", id_of(8_000)) in seen
 

@@ -36,7 +36,7 @@ def terminal(
 def small_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Terminal:
-    """A terminal with an empty district on SQLite alone, for what is only printed."""
+    """A terminal with an empty district on SQLite alone, for tests of output."""
     opened = Terminal(str(tmp_path / "rollbook.db"), tmp_path, capsys, monkeypatch)
     opened.done("district", "create", DISTRICT)
     return opened

@@ -1,5 +1,4 @@
-"""The program as it is called from a terminal, within the test: `main` itself, with a database and a folder
-of its own."""
+"""The program as a terminal calls it, inside the test: `main` itself, with its own database and folder."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ DISTRICT = "Ash District"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command came to, and what it printed on each side."""
+    """The result of a command, and its output on both streams."""
 
     code: int
     out: str
@@ -35,7 +34,7 @@ class Outcome:
 
 
 class Terminal:
-    """One district, and the files that it sends."""
+    """One district, and its files."""
 
     def __init__(
         self, address: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -47,7 +46,7 @@ class Terminal:
         monkeypatch.setenv("ROLLBOOK_KEY_FILE", str(folder / "key"))
 
     def run(self, *arguments: str | Path) -> Outcome:
-        """Run a command to its end, whatever it comes to."""
+        """Run a command to its end, with any result."""
         self._capsys.readouterr()
         self._monkeypatch.setattr(sys, "argv", ["rollbook", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
@@ -69,7 +68,7 @@ class Terminal:
 
 
 def roll(students: int = 100, *, first: int = 0, prefix: str = "", last_name: str = "Ash") -> dict[str, str]:
-    """A district of one school, one teacher, one section and so many students, of whom one is in the
+    """A district with one school, one teacher, one section and a number of students; one of them is in the
     section."""
     names = [f"{prefix}s{number:04}" for number in range(first, first + students)]
     rows = "".join(f"{prefix}ash,{name},{last_name},Ann {name}\n" for name in names)

@@ -1,4 +1,4 @@
-"""Whatever is typed, set or found: one clear line and exit code 1, or the usage and exit code 2, and never a
+"""Any wrong input gives one clear line and exit code 1, or the usage and exit code 2, and never a
 traceback."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.journeys import program
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a synced district D, an application A that reads it, and things that are not what they
+    """A folder with a synced district D, an application A that reads it, and things that are not as they
     should be."""
     folder = tmp_path_factory.mktemp("place")
     world.write(folder / "files")
@@ -151,7 +151,7 @@ def test_a_missing_or_impossible_argument_is_named(place: Path, arguments: str, 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_done_is_told_in_one_line(place: Path, arguments: list[str], expected: str) -> None:
+def test_an_impossible_command_gives_one_line(place: Path, arguments: list[str], expected: str) -> None:
     more = (
         ["--port", str(program.free_port())]
         if arguments[0] in ("serve", "demo") and "--port" not in arguments
@@ -254,7 +254,7 @@ def test_a_key_that_is_another_one_is_told(place: Path) -> None:
 
 @pytest.mark.parametrize("arguments", ["district create", "district show", "sync D", "connect A"])
 def test_an_argument_that_is_no_text_is_told(place: Path, arguments: str) -> None:
-    # A byte that is not UTF-8 reaches the program as half of a letter.
+    # A byte outside UTF-8 reaches the program as an unpaired surrogate.
     told(place, *arguments.split(), "\udcff")
 
 
@@ -276,10 +276,10 @@ def test_nothing_of_all_this_changed_the_district(place: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["check", "files"], ["sync", "D", "files"]], ids=" ".join)
-def test_a_folder_that_may_not_be_read_is_told_as_any_bad_source(
+def test_an_unreadable_folder_is_reported_as_a_bad_source(
     place: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    """As the system does for a person who is not root."""
+    """What the system does for a person other than root."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("ROLLBOOK_DATABASE", str(place / "rollbook.db"))
 

@@ -1,5 +1,4 @@
-"""`rollbook check`: files are looked at as a sync would, and nothing but a list that was asked for is
-written."""
+"""`rollbook check` checks files as a sync would, and writes only a list, if one was asked for."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ def broken() -> dict[str, str]:
 
 @pytest.fixture
 def office(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal whose database is nowhere: whoever asks for it is refused."""
+    """A terminal whose database does not exist: every use of it is refused."""
     opened = Terminal("/proc/nowhere/rollbook.db", tmp_path, capsys, monkeypatch)
     assert opened.run("district", "list").code == 1
     return opened

@@ -1,5 +1,5 @@
-"""What an operator does when somebody must be kept out, and what a share, a badge and the trail say on the
-command line."""
+"""How an operator cuts people and applications off, and what shares, badges and the trail say on the command
+line."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_connecting_says_how_to_try_the_token_and_what_to_send(place: Path) -> N
 
 
 def students(place: Path, token: str) -> list[dict[str, Any]]:
-    """The pupils' roles that a token reads; none when it is not known."""
+    """The student roles that a token reads; empty if it is unknown."""
     database = open_database(str(place / "rollbook.db"))
     app = App(database, setting_rows.read({}, database=str(place / "rollbook.db")), limits=place / "limits")
     with closing(database), closing(app.rate_limit), Client(app, token) as client:
@@ -158,13 +158,13 @@ def test_a_history_begins_with_the_connection_and_refuses_what_does_not_fit(plac
 
 def test_an_edit_that_deletes_too_much_says_that_it_was_not_applied(place: Path) -> None:
     reads = token("A", "D", "--freeze")
-    # Withholding changes every pupil and deletes none: it does not wait.
+    # Withholding changes every student and deletes none, so it does not freeze.
     said("share", "A", "D", "everything", "--withhold", "student.dob")
     assert [role for role in students(place, reads) if "dob" in role] == []
     done = run("share", "A", "D", "nothing")
     assert (done.exit_code, "NOT applied" in done.stderr, "held" in done.stdout) == (3, True, True)
     assert students(place, reads)
-    # Without the freeze the same edit is applied, even when both are said at once.
+    # Without the freeze the same edit applies, even if one command does both.
     said("share", "A", "D", "nothing", "--no-freeze")
     assert not students(place, reads)
 
@@ -192,7 +192,7 @@ def test_whoever_is_disconnected_reads_nothing_and_leaves_nothing_behind(place: 
         held = {number for (number,) in connection.rows("SELECT DISTINCT view FROM records")}
     database.close()
     assert set(kept) == held
-    # Syncs go on, and whoever comes next gets a view of its own again.
+    # Syncs continue, and the next connection gets its own view again.
     world.write(place / "files", world.changed(("students.csv", "Turing", "Church")))
     said("sync", "D", "files")
     again = token("A", "D", "--share", '{"schools": ["N"]}')
@@ -295,7 +295,7 @@ def test_another_key_than_the_one_that_was_used_is_refused(
     monkeypatch.delenv("ROLLBOOK_KEY_LOST")
     key.write_bytes(kept)
     assert "is not the key that the database was used with" in refused("sync", "D", "files")
-    # A token is known by its hash, whatever becomes of the key.
+    # A token is known by its hash, whatever happens to the key.
     assert students(place, reads)
 
 

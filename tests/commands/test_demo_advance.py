@@ -1,4 +1,4 @@
-"""A demo lives on: days, terms, years and scenarios, each leaving a roster and a feed that fit together."""
+"""A demo moves on: days, terms, years and scenarios, each with a roster and a feed that fit together."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def types(events: list[dict[str, Any]]) -> set[str]:
 
 
 def person(moved: list[Moved]) -> tuple[str, str, str]:
-    """SIS id, id before and id after of the person whom the last run is about; blank for one who is gone."""
+    """SIS id, id before and id after of the person in the last run; blank if they have gone."""
     after, now = moved[-1].run.after, moved[-1].person
     assert after
     assert after.person
@@ -236,7 +236,7 @@ def test_a_mass_deletion_is_held_approved_and_followed_by_whole_files(demo: Demo
     assert approved.after
     assert (approved.cause, approved.after.day) == ("approval", 1)
     assert 0.05 * len(before) < len(few) < 0.15 * len(before)
-    # Whoever held the published user token may be gone; then it is somebody else's.
+    # The holder of the published user token may have gone; then another person has it.
     assert demo.get("/v3.0/me", token)["data"]["id"] in {user["id"] for user in few.values()}
     with pytest.raises(Unknown, match="held"):
         demo.move("approve")
@@ -330,11 +330,11 @@ def test_what_somebody_does_between_moves_does_not_leave_the_demos_clock(demo: D
 
 
 class Cut(BaseException):
-    """Somebody pulled the plug."""
+    """The process was killed."""
 
 
 def cut_before(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
-    """Pull the plug after the files are written, before the sync of the `call`th night."""
+    """Kill the process after the files are written, before the sync of the `call`th night."""
     calls = 0
     run = sync.run
 
@@ -431,7 +431,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_makes_a_demo_that_is_not_there_and_moves_it(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     demo_folder.begin(folder)
-    (folder / "rollbook.db").write_bytes(b"")  # the command was cut off while making it
+    (folder / "rollbook.db").write_bytes(b"")  # the command was killed while making it
     done = run(folder, "1", "--students", "60", "--json")
     assert done.returncode == 0, done.stderr
     assert [(run["day"], run["date"], run["state"]) for run in json.loads(done.stdout)["runs"]] == [

@@ -1,5 +1,5 @@
-"""A demo removes only what a demo made: a folder with anything else is refused, and nothing of it is
-touched."""
+"""A demo removes only what a demo made: the command refuses a folder with anything else, and touches nothing
+in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Entry = tuple[int, int, bytes]
 
 
 def entries(folder: Path) -> dict[str, Entry]:
-    """Everything in a folder: its kind with its mode, its moment, and its bytes or where it leads."""
+    """Everything in a folder: its kind and mode, its time, and its bytes or link target."""
     return {str(path.relative_to(folder)): _entry(path) for path in folder.rglob("*")}
 
 
@@ -88,7 +88,7 @@ def test_a_folder_is_marked_before_anything_else_is_in_it(tmp_path: Path) -> Non
 
 
 def test_what_a_demo_made_is_removed_whole(demo: Demo) -> None:
-    # What a server of it leaves, too.
+    # A file that its server leaves, too.
     lasting_file(Settings(database=str(demo.folder / DATABASE)))
     demo.move("1")
     demo_folder.clear(demo.folder)
@@ -174,7 +174,7 @@ def an_application(folder: Path, real: Path) -> None:
 
 def real_files_in_the_demos_district(folder: Path, real: Path) -> None:
     outcome = program.run("sync", demos.NAME, real / FILES, "--database", folder / DATABASE, folder=folder)
-    assert outcome.returncode == 3, outcome  # held, and kept to be approved
+    assert outcome.returncode == 3, outcome  # held, and kept for an approval
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""Nothing that stands in a name, a label, a file or an argument steers the operator's terminal, whichever
-command prints it."""
+"""Text in names, labels, files and arguments never controls the operator's terminal, in any command."""
 
 from __future__ import annotations
 
@@ -17,14 +16,13 @@ from rollbook.commands import terminal_guard
 from tests import world
 from tests.commands.terminal import Terminal
 
-# Colours, a title, the letter that begins a sequence in eight bits, a bell, and a mark that turns the reading
-# direction.
+# Colours, a title, an eight-bit control character, a bell, and a mark that reverses the reading direction.
 STEERING = "\x1b[31m\x1b]0;title\x07\x9b2J\u202e"
 TOWN, READER, LIBRARY = f"Town {STEERING}", f"Reader {STEERING}", f"Library {STEERING}"
 
 
 def files() -> dict[str, str]:
-    """The world with sequences in every name and value, one bad row, and a file that is not known."""
+    """The world with control sequences in every name and value, one bad row, and an unknown file."""
     students = (
         world.FILES["students.csv"].replace("Noether", f"Noether{STEERING}").replace("3/23/2009", STEERING)
     )
@@ -39,7 +37,7 @@ def files() -> dict[str, str]:
     }
 
 
-# What is run of each command, in this order; what comes to an error prints, too.
+# The calls of each command, in this order; failing ones print, too.
 RUNS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("settings", "--json"),

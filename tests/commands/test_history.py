@@ -1,4 +1,4 @@
-"""`rollbook history`: what became of each run and why, the next morning as well as in the night."""
+"""`rollbook history`: the result of each run and its reason, also on the next morning."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_a_queued_sync_is_done_by_a_server_and_seen_by_commands(
             assert time.monotonic() < end
             time.sleep(0.05)
     lines = small_terminal.done("jobs", "--district", DISTRICT).lines
-    # The server's upkeep may have been a run before it.
+    # The server's upkeep may have been an earlier run.
     assert re.fullmatch(r"        sync \d committed: 15 created, 0 updated, 0 deleted", lines[1])
     assert small_terminal.done("jobs", "prune").lines == ["job 2 waits"]
     assert small_terminal.done("jobs", "cancel", "2").lines == ["job 2 is cancelled"]

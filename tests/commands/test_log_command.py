@@ -19,7 +19,7 @@ BELL = "\x1b]0;owned\x07"
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with a log of three requests, of which one is hostile."""
+    """A database with a log of three requests; one of them is hostile."""
     path = tmp_path_factory.mktemp("log") / "rollbook.db"
     opened = open_database(str(path))
     migrate(opened)

@@ -1,5 +1,7 @@
-"""Only what begins something makes a database or a key; what has vanished is named, and never replaced by an
-empty one."""
+"""Only commands that begin something make a database or a key.
+
+A missing file is named, and never replaced by an empty one.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from rollbook.web.app import App
 from tests import world
 from tests.commands.terminal import DISTRICT, Outcome, Terminal
 
-# One of each module of commands.
+# One call for each module of commands.
 GO_ON = (
     ("status",),
     ("serve", "--port", "0"),
@@ -56,7 +58,7 @@ def bare(
 
 
 def tables(address: str, folder: Path) -> list[str]:
-    """What is there: tables of the schema, or files of the folder."""
+    """What exists: tables of the schema, or files of the folder."""
     if "://" not in address:
         return sorted(path.name for path in folder.iterdir())
     with psycopg.connect(address) as connection:
@@ -220,7 +222,7 @@ def test_a_server_holds_its_key_from_its_start(terminal: Terminal, monkeypatch: 
         key.unlink()
         assert [one.open(kept) for one in held] == ["token"]
         assert not key.exists()
-        # A process that begins later makes none either; tokens are known by their hash, and go on.
+        # A process that starts later makes none, either; tokens are known by their hash and stay valid.
         other = App(database, settings, limits=terminal.folder / "limits")
         with pytest.raises(BadSetting, match="is not there"):
             held[1].derive("sessions")

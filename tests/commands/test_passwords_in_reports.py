@@ -1,5 +1,7 @@
-"""No cell of a file that has a column for passwords is in any output, list or stored report: row and column
-say where to look."""
+"""No output, list or stored report has a cell of a file with a column for passwords.
+
+Row and column say where to look.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,13 @@ from tests.commands.terminal import DISTRICT, Outcome, Terminal
 from tests.sharing.test_failed_uploads import BROKEN, MARK, marked
 
 PEOPLE = ("students.csv", "teachers.csv", "staff.csv")
-# What names a record, and what the report's examples of changes show.
+# The names of records, and the cells that a report's examples of changes show.
 KEPT = ("School_id", "Student_id", "Teacher_id", "Staff_id", "First_name", "Last_name")
 HEADERS = ("an unknown column", "a bad column")
 
 
 def told(terminal: Terminal, files: Mapping[str, str]) -> tuple[Outcome, str]:
-    """Everything that commands print, list and store of files; and what the sync came to."""
+    """All that commands print, list and store about files; and the result of the sync."""
     folder, listed = world.write(terminal.folder / "files", files), terminal.folder / "listed.csv"
     checked = terminal.run("check", folder, "--problems", listed)
     texts = [checked.out, checked.err, listed.read_text("utf-8"), terminal.run("check", folder, "--json").out]
@@ -65,7 +67,7 @@ def rewritten(text: str, change: Callable[[dict[str, str]], dict[str, str]]) -> 
 
 
 def spoiled(text: str, kept: tuple[str, ...] = KEPT) -> str:
-    """A file whose every value but the kept ones is marked, with a password."""
+    """A file with a mark and a password in every value except the kept ones."""
     return rewritten(
         text,
         lambda row: {**{k: v if k in kept else MARK + v for k, v in row.items()}, "Password": f"{MARK}!"},
@@ -73,7 +75,7 @@ def spoiled(text: str, kept: tuple[str, ...] = KEPT) -> str:
 
 
 def repeated(text: str) -> str:
-    """A file with each of its rows once more, where everything but the ids says something else."""
+    """A file with each row repeated, in which everything except the ids differs."""
     header, *rows = text.splitlines()
     _, *again = rewritten(
         text, lambda row: {k: v if k.endswith("_id") else MARK + v for k, v in row.items()}

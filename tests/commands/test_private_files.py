@@ -1,5 +1,7 @@
-"""What holds pupils' data is its owner's alone, however freely the shell would make files; others' reading is
-warned of."""
+"""Only the owner can read files with student data, whatever the shell's umask is.
+
+Files that others can read cause a warning.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,14 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "guide" / "running.md").read_text(
 
 @pytest.fixture(autouse=True)
 def free_shell() -> Iterator[None]:
-    """A shell whose files everybody may read and write."""
+    """A shell whose new files everyone may read and write."""
     before = os.umask(0)
     yield
     os.umask(before)
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """The mode of everything in a folder that was not put there by the test."""
+    """The mode of everything in a folder that the test did not put there."""
     return {
         str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode))
         for path in folder.rglob("*")

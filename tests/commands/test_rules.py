@@ -1,4 +1,4 @@
-"""`rollbook rules`: a district's own way of reading its files, kept and used by each of its syncs."""
+"""`rollbook rules`: how a district's files are read; stored, and used by each of its syncs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import STEPS, migrate
 from tests.commands.terminal import DISTRICT, Terminal, roll
 
-# Every rule makes a difference here: Amy of Ash learns mostly at Birch, where Mr Lund of Ash teaches most;
-# two names have one number, the section has a name and a grade of its own, and a grade has a leading zero.
+# Each rule makes a difference here. Amy of Ash learns mostly at Birch, where Mr Lund of Ash teaches most. Two
+# names have one number. The section has its own name and grade, and a grade has a leading zero.
 FILES = {
     "schools.csv": "School_id,School_name,School_number\nash,Ash School,1\nbirch,Birch School,2\n",
     "teachers.csv": "School_id,Teacher_id,First_name,Last_name\nash,lund,Lars,Lund\n",
@@ -25,7 +25,7 @@ FILES = {
     "birch,art,lund,Sec A,7,Art,A1\nbirch,more,lund,Sec B,5,Art II,A1\nash,home,lund,Sec C,5,Home,H1\n",
     "enrollments.csv": "School_id,Section_id,Student_id\nbirch,art,amy\nbirch,more,amy\nash,home,amy\nash,home,ben\n",
 }
-# Which kinds a rule changes, when it is switched away from its default.
+# Which kinds a rule changes if it is switched from its default.
 CHANGES = {
     "lenient_grades": {"students"},
     "sis_section_names": {"sections"},

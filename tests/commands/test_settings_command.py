@@ -1,4 +1,4 @@
-"""What is set in the environment and is no setting is told; limits that are off are called so."""
+"""Unknown variables in the environment are reported; limits that are off are named so."""
 
 from __future__ import annotations
 

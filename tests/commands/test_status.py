@@ -1,5 +1,5 @@
-"""`rollbook status`, `district list` and `district show`: how districts stand, for people, for programs and
-for a watchman."""
+"""`rollbook status`, `district list` and `district show`: how districts stand, for people, programs and
+monitoring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EMPTY = "students.csv is empty; expected a header row and rows of data"
 
 
 def rows(outcome: Outcome) -> list[str]:
-    """The lines, with moments left out and blanks made one."""
+    """The lines, without times and with single blanks."""
     return [" ".join(re.sub(r"\S+T\S+Z", "...", line).split()) for line in outcome.lines]
 
 
@@ -83,7 +83,7 @@ def test_a_pause_is_well_and_begins_and_ends_by_its_dates(terminal: Terminal) ->
         f"paused until {until}",
         "all is well",
     ]
-    # It is over, and no run has noticed yet.
+    # It is over, and no run has noticed that yet.
     terminal.done("pause", DISTRICT, "--from", "2020-01-01", "--until", "2020-02-01")
     assert state(terminal) == "running"
     assert terminal.done("status", "--json").json()["districts"][0]["pause"] is None

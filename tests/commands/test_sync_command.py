@@ -1,5 +1,5 @@
-"""What `rollbook sync` prints: every kind of problem, in the order in which to mend them, whole lines, and an
-exit code."""
+"""The output of `rollbook sync`: every kind of problem, in the order in which to fix them, whole lines, and
+an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNTS = "existing", "created", "updated", "deleted", "errors"
 
 
 def broken(enrollments: int = 500) -> dict[str, str]:
-    """Files with an error in a school, one in a student, a warning, and very many in enrollments."""
+    """Files with an error in a school, one in a student, a warning, and very many errors in enrollments."""
     files = roll(20)
     return {
         **files,

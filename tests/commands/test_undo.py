@@ -1,5 +1,5 @@
-"""`rollbook undo`: it says what it takes back, can be planned, and does not delete most of a district
-unasked."""
+"""`rollbook undo` says what it undoes, can be planned, and does not delete most of a district without an
+approval."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_undo_that_would_delete_too_much_needs_an_approval_and_leaves_nothing
     assert terminal.done("district", "show", DISTRICT).out == shown
     assert terminal.done("undo", DISTRICT, "--approve").code == 0
     assert students(terminal) == 20
-    assert terminal.done("undo", DISTRICT).code == 0  # it only creates
+    assert terminal.done("undo", DISTRICT).code == 0  # it only creates records
     assert students(terminal) == 100
 
 

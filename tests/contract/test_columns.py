@@ -1,5 +1,4 @@
-"""The rows of files and columns are held against the facts of the file specification: nothing missing,
-nothing extra."""
+"""The rows of files and columns match the facts of the file specification: nothing missing, nothing extra."""
 
 from __future__ import annotations
 
@@ -9,9 +8,9 @@ from rollbook.domain.roster_tables import CELLS
 from tests.contract import facts
 from tests.contract.facts import ColumnFact, Word, differences
 
-# Files of later editions or of help articles, which the specification does not have.
+# Files of later editions or help articles, which are not in the specification.
 LATER_FILES = {"administrators.csv", "resources.csv"}
-# Columns that help articles name, or that old files have; the specification does not have them.
+# Columns of help articles or old files, which are not in the specification.
 LATER_COLUMNS = {
     ("schools.csv", "Nces_id"),
     *(("students.csv", header) for header in ("Gifted_status", "Section_504_status")),
@@ -19,7 +18,7 @@ LATER_COLUMNS = {
     *(("students.csv", f"Preferred_{part}_name") for part in ("first", "middle", "last")),
     ("staff.csv", "Middle_name"),
 }
-# A school without a number shows its id, so that the number is not needed (recorded).
+# A school without a number shows its id, so the number is not needed (recorded).
 NOT_NEEDED = {("schools.csv", "School_number")}
 
 

@@ -1,5 +1,5 @@
-"""What an event says of a change: old values by the recorded rules, and a place in the batch that never runs
-ahead."""
+"""The content of events: old values by the recorded rules, and a place in the batch after the records they
+name."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ CONTACT: Json = {
 
 
 def with_role(record: Json, role: str, **changes: Any) -> Json:
-    """The record with fields of one role set, and those given as None taken out."""
+    """The record with some fields of one role set; fields given as None are removed."""
     changed = {**record["roles"].get(role, {}), **changes}
     kept = {name: value for name, value in changed.items() if value is not None}
     return {**record, "roles": {**record["roles"], role: kept}}
@@ -243,7 +243,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 def applied(new: Json, previous: Json) -> Json:
-    """The new record with its old values put back, as a client would."""
+    """The new record with its old values restored, as a client would do."""
     old = {**new, **{name: value for name, value in previous.items() if name not in ("ext", "roles")}}
     if "ext" in previous:
         old["ext"] = {**new.get("ext", {}), **previous["ext"]}
@@ -254,7 +254,7 @@ def applied(new: Json, previous: Json) -> Json:
 
 
 def without_blanks(value: Any) -> Any:
-    """What is absent and what is blank look the same here."""
+    """The value with absent and blank fields made equal."""
     if not isinstance(value, dict):
         return value
     kept = {name: without_blanks(inner) for name, inner in value.items() if name != "last_modified"}
@@ -346,7 +346,7 @@ def test_created_and_updated_come_parents_first_and_deleted_children_first() -> 
 
 
 @pytest.mark.parametrize("mask", [mask for mask in MASKS if mask != ROLE["district_admin"].bit])
-def test_whoever_is_tied_to_schools_comes_after_them_and_goes_before_them(mask: int) -> None:
+def test_people_with_schools_are_created_after_them_and_deleted_before_them(mask: int) -> None:
     assert rank("schools", 0, "created") < rank("users", mask, "created")
     assert rank("users", mask, "deleted") < rank("schools", 0, "deleted")
 
@@ -354,7 +354,7 @@ def test_whoever_is_tied_to_schools_comes_after_them_and_goes_before_them(mask: 
 @pytest.mark.parametrize(
     "mask", [mask for mask in MASKS if mask & (ROLE["teacher"].bit | ROLE["student"].bit)]
 )
-def test_whoever_a_section_names_comes_before_it_and_goes_after_it(mask: int) -> None:
+def test_people_in_a_section_are_created_before_it_and_deleted_after_it(mask: int) -> None:
     assert rank("users", mask, "created") < rank("sections", 0, "created")
     assert rank("sections", 0, "deleted") < rank("users", mask, "deleted")
 

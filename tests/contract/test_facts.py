@@ -1,4 +1,4 @@
-"""The rows are held against the facts of the published contract: nothing missing, nothing extra."""
+"""The rows match the facts of the published contract: nothing missing, nothing extra."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The OpenAPI document: valid, held against the published facts, true to the rows, and good enough to
-generate a client from."""
+"""The OpenAPI document: valid, equal to the published facts and the rows, and good enough to generate a
+client from."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STUDENT = {
 
 
 def _validate(schema: str, value: object) -> list[str]:
-    """What is wrong with the value, one line each; [] when it fits the schema."""
+    """What is wrong with the value, one line each; [] if it fits the schema."""
     rooted = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
     validator = Draft202012Validator(rooted, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator.iter_errors(value)]

@@ -21,7 +21,7 @@ class Source:
 
     @property
     def room(self) -> str:
-        """The part of the house it belongs to: the first name below the package."""
+        """The part of the house to which it belongs: the first name below the package."""
         return self.module.split(".")[1] if "." in self.module else ""
 
     def at(self, node: ast.AST) -> str:

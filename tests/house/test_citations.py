@@ -1,5 +1,5 @@
-"""A fact that the code cites stands in the project: in a page of docs/, under a heading with the number that
-is cited."""
+"""Each fact that the code cites is in the project: in a page of docs/, under a heading with the cited
+number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from tests.house.sources import ROOT, everything
 
-# `protocol.md 5.7`, also across a line break and in a list: `protocol.md 4.3/10`, `protocol.md 4.1 and 4.2`.
+# `protocol.md 5.7`, also over a line break and in a list: `protocol.md 4.3/10`, `protocol.md 4.1 and 4.2`.
 CITATION = re.compile(r"\b([\w-]+\.md)((?:[\s,/]+(?:and\s+)?\d+(?:\.\d+)?\b)+)")
 HEADING = re.compile(r"^#+ (\d+(?:\.\d+)?)\.? ", re.MULTILINE)
 

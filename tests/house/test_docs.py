@@ -1,4 +1,4 @@
-"""The reference pages say what the rows say."""
+"""The reference pages match the rows."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.house.sources import everything, imported, package
 
-# Each step may import the steps above it; peers on one step do not import one another.
+# Each step may import the steps above it; packages on one step do not import each other.
 LADDER = (
     ("errors", "urls", "outgoing", "client"),
     ("settings",),
@@ -31,9 +31,9 @@ LADDER = (
     ("testing",),
 )
 STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
-# A module, or a name of one, as a string: `rollbook.web.server:create_app`.
+# A module, or a name in one, as a string: `rollbook.web.server:create_app`.
 NAMED = re.compile(rf"rollbook\.({'|'.join(STEP)})(\.\w+)*(:\w+)?")
-# The ladders inside packages that have rooms.
+# The ladders inside packages with rooms.
 INNER = {
     "store": (("engine",), ("district",), ("records", "accounts", "work")),
     "web": (
@@ -45,10 +45,10 @@ INNER = {
         ("server",),
     ),
 }
-# Invented districts know nothing of the server: they write files, like any SIS.
+# Invented districts know nothing about the server: they write files, like any SIS.
 NARROW = {"synthetic": {"errors"}}
 
-# A line of a program that stands in a string.
+# A line of a program inside a string.
 IMPORT = re.compile(r"^((?:from) (rollbook[\w.]*) import (\w+).*)$", re.MULTILINE)
 
 SOURCES = package()
@@ -90,7 +90,7 @@ def test_imports_inside_a_package_go_up_its_ladder_only(package_name: str) -> No
 
 
 def _inner(module: str) -> str:
-    """The room of a package that a module belongs to: the second name below the package."""
+    """The room of a module's package: the second name below the package."""
     parts = module.split(".")
     return parts[2] if len(parts) > 2 else ""
 
@@ -106,8 +106,8 @@ def test_there_is_no_circle() -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
-def test_modules_that_strings_name_are_there() -> None:
-    """An import in a string is an import: of the table of commands, of a driver, of a program that is started."""
+def test_modules_named_in_strings_exist() -> None:
+    """An import in a string counts: the table of commands, a driver, a started program."""
     wrong = [
         f"{source.at(node)}: {node.value}"
         for source in everything()
@@ -121,8 +121,8 @@ def test_modules_that_strings_name_are_there() -> None:
     assert wrong == []
 
 
-def test_programs_in_strings_import_what_is_there() -> None:
-    """Tests start small programs by their text; a move must not pass them by."""
+def test_programs_in_strings_import_existing_names() -> None:
+    """Tests start small programs from their text; a move of a module must not break them."""
     names = {source.module: _names(source.tree) for source in SOURCES}
     wrong = [
         f"{source.at(node)}: {line}"
@@ -136,7 +136,7 @@ def test_programs_in_strings_import_what_is_there() -> None:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """The names that a module has: its own, and those that it imports."""
+    """The names of a module: its own, and those that it imports."""
     own = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     found = {node.name for node in ast.walk(tree) if isinstance(node, own)}
     found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

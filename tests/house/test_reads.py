@@ -1,4 +1,5 @@
-"""Every read for the API takes one `Reading` first: who forgets the caller's access gets an error, not pupils' data."""
+"""Every read for the API takes one `Reading` first: a forgotten access is an error, not a leak of student
+data."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import ast
 
 from tests.house.sources import package
 
-# Files of reads, each with its functions that only build SQL or values.
+# Files with reads, each with the functions that only build SQL or values.
 READS = {"record_pages": set(), "related_lists": set(), "past_pages": {"rows"}, "joined_rows": set()}
 # Reads in files that also write.
 ALSO = {"event_feed": {"page", "get"}, "catchup": {"page"}}
@@ -26,7 +27,7 @@ def test_a_read_takes_a_reading_first() -> None:
 
 
 def _first(function: ast.FunctionDef) -> str:
-    """The first parameter, with a mark if it may be left out."""
+    """The first parameter, with a mark if it is optional."""
     arguments = function.args
     first = arguments.args[0]
     may_be_left_out = len(arguments.defaults) == len(arguments.args)

@@ -9,7 +9,7 @@ from tests.house.sources import Source, package
 
 LINES_MAX, FUNCTION_LINES_MAX, PARAMETERS_MAX = 400, 60, 8
 
-# Files of rows: one class or one row after the other, which a reader looks up and does not read through.
+# Files of rows: one class or row after another, which readers look up and do not read through.
 ROWS = {
     "rollbook.client.record_types",
     "rollbook.contract.clever.columns",
@@ -21,7 +21,7 @@ STILL_LONG = {
     "rollbook.contract.clever.openapi",
     "rollbook.roster.views.projection",
 }
-# A migration is one list of statements that is never edited once it is released.
+# A migration is a list of statements that is never edited after a release.
 LISTS = {
     "rollbook.store.engine.migrations.first_tables",
     "rollbook.store.engine.migrations.identity_tables",
@@ -76,6 +76,6 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_a_bare_name_finds_one_file() -> None:
-    """Commands are named as they are typed, and so may share a name with what they call."""
+    """Commands are named as they are typed, so they may share a name with the function they call."""
     named = Counter(s.path.stem for s in SOURCES if s.room != "commands" and s.path.stem != "__init__")
     assert [name for name, times in named.items() if times > 1] == []

@@ -1,4 +1,4 @@
-"""SQL stands where a reader looks for it: in the store, in the roster's columns, and in the copy that a client keeps."""
+"""SQL is only in the store, in the roster's columns, and in the local copy of the client."""
 
 from __future__ import annotations
 

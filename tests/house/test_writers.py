@@ -1,5 +1,5 @@
-"""What an operator does is a function of `operations`: commands, pages and the demo use no function below it
-that writes."""
+"""Each act of an operator is a function of `operations`: commands, pages and the demo call no function below
+it that writes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from tests.house.sources import Source, package
 
 BELOW = ("store", "sync", "clone", "auth")
 ABOVE = ("commands", "web", "demo")
-# The only ways to write: a transaction that writes, and what a transaction is told to do.
+# The only ways to write: a transaction that writes, and the calls on it.
 WRITING = ("run", "insert", "write")
 STATEMENTS = ("INSERT", "UPDATE", "DELETE")
-# What is no operator's act, by the rooms that may use it, without `rollbook.`.
+# Writes that are not acts of an operator, with the rooms that may use them; names without `rollbook.`.
 EXCEPTIONS = {
     "commands": {
-        # Each command opens the database; that brings its schema up to date.
+        # Each command opens the database, which brings its schema up to date.
         "store.engine.opening.opened",
-        # One class reads and writes the log of requests; the command only reads.
+        # One class reads and writes the request log; the command only reads.
         "store.records.request_log.RequestLog",
     },
     "demo": {
         "store.engine.opening.opened",
         # Where the demo stands after a run.
         "store.district.demo_state.keep",
-        # Ids, names and user tokens that a demo publishes: no operator can choose them.
+        # Ids, names and user tokens that a demo publishes: operators cannot choose them.
         "store.district.districts.fix_ids",
         "store.district.demo_state.own",
         "store.engine.server_values.write",
@@ -55,7 +55,7 @@ EXCEPTIONS = {
         "store.accounts.logins.spend_code",
         "store.accounts.logins.mint",
         "store.accounts.logins.revoke",
-        # The server notes the requests that it answered.
+        # The server logs the requests that it answered.
         "store.records.request_log.RequestLog",
         # The server's own upkeep, each minute.
         "store.records.request_log.prune",
@@ -103,7 +103,7 @@ def test_the_law_knows_a_writer_by_what_it_does_and_by_what_it_calls() -> None:
 
 
 def _writers() -> set[str]:
-    """Functions and classes below operations that write, themselves or through one another."""
+    """Functions and classes below operations that write, directly or through each other."""
     uses: dict[str, set[str]] = {}
     writers = set()
     for source in SOURCES:
@@ -131,7 +131,7 @@ def _writes(node: ast.AST) -> bool:
 
 
 def _named(source: Source, inside: ast.AST | None = None) -> Iterator[tuple[str, ast.AST]]:
-    """The package's functions and classes that code names, each by the module that it stands in."""
+    """The package's functions and classes that code names, each with the module that defines it."""
     known = _imports(source)
     for node in ast.walk(inside or source.tree):
         if isinstance(node, ast.Name):
@@ -151,7 +151,7 @@ def _imports(source: Source) -> dict[str, str]:
     return {name: REEXPORTED.get(of, of) for name, of in found.items()}
 
 
-# `rollbook.sync.approve` stands in `rollbook.sync.reviews`.
+# `rollbook.sync.approve` is defined in `rollbook.sync.reviews`.
 REEXPORTED: dict[str, str] = {}
 REEXPORTED.update(
     (f"{source.module}.{name}", of)

@@ -1,5 +1,5 @@
-"""The queue of jobs, on both databases: one job of a lane at a time, leases that run out, and a fence that an old
-worker does not pass."""
+"""The queue of jobs, on both databases: one job per lane at a time, leases that expire, and a fence that
+stops an old worker."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write_and_end(database: Database, job: Job) -> None:
 
 
 def shift(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    """Set the clock of the database on, or back."""
+    """Set the database's clock forward or back."""
     for dialect, plain in PLAIN.items():
         monkeypatch.setitem(job_queue.NOW, dialect, f"{plain} + {seconds * 1000}")
 

@@ -1,4 +1,4 @@
-"""What a worker makes of a job: the sync and the end of its job are one transaction."""
+"""A worker and a job: the sync and the end of its job are one transaction."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_an_error_of_the_program_tells_no_text_of_a_file(
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    """Signals that end this process raise SystemExit, as they do within a run."""
+    """Signals that end this process raise SystemExit, as in a run."""
 
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -131,7 +131,7 @@ def test_a_running_job_is_stopped(
         assert job_queue.get(connection, job.number).state == state
 
 
-def test_pruning_drops_what_is_kept_no_longer(hub: Hub, tmp_path: Path) -> None:
+def test_pruning_drops_expired_data(hub: Hub, tmp_path: Path) -> None:
     hub.sync(world.FILES, days_on=-400)
     hub.connect(name="Reader")
     hub.sync(world.changed(("students.csv", "Emmy", "Emilia")), days_on=-300)

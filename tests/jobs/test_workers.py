@@ -1,4 +1,4 @@
-"""Real workers: processes that do jobs, are killed, and are told to end."""
+"""Real workers: processes that do jobs, are killed, and are stopped."""
 
 from __future__ import annotations
 

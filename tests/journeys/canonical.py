@@ -1,5 +1,5 @@
-"""A roster with its ids and dates told by names: two rosters of the same files are then equal, whenever and
-wherever synced."""
+"""A roster with names in place of ids and without dates: rosters of the same files are then equal on every
+server."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 Lists = dict[str, list[Any]]
 
 ID = re.compile(r"[0-9a-f]{24}")
-# What differs between two servers, or two syncs, of the same files.
+# Fields that differ between two servers, or two syncs, of the same files.
 OWN = {"created", "last_modified", "updated", "last_sync", "launch_date", "portal_url", "legacy_id"}
 # Lists of ids in the order of ids.
 BY_ID = {"students", "schools"}
 
 
 def canonical(lists: Lists) -> dict[str, list[str]]:
-    """Every list by its path, ids replaced by names and dates left out, in the order of the records' text."""
+    """Each list by its path, with names for ids and without dates, in the order of the records' text."""
     names = _names(lists)
     assert len(set(names.values())) == len(names), "two records of one name"
     return {
@@ -43,7 +43,7 @@ def _names(lists: Lists) -> dict[str, str]:
         names[term["id"]] = f"term {term['name']} {term.get('start_date')} {term.get('end_date')}"
     users = lists["/v3.0/users"]
     names |= {user["id"]: _person(user) for user in users if "contact" not in user["roles"]}
-    # A contact without an id of the SIS is told by what it is to whom.
+    # A contact without a SIS id is named by its relationship and student.
     return names | {user["id"]: _contact(user, names) for user in users if "contact" in user["roles"]}
 
 

@@ -1,4 +1,4 @@
-"""What the journeys share: the world of `tests.sso` on a port of its own, and a person with a browser."""
+"""Fixtures of the journeys: the world of `tests.sso` on its own port, and a person with a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server inside the test: a database, what an operator does with it, and clients that speak HTTP to its
+"""A server inside the test: a database, an operator's acts on it, and clients that speak HTTP to its
 application."""
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ BASE = "http://rollbook.test"
 
 
 class Hub:
-    """One district on one database; `address` is the database's own."""
+    """One district on one database; `address` is the database's."""
 
     def __init__(
         self, database: Database, address: str, folder: Path, *, district: str = "Springfield"
     ) -> None:
         self.database, self.folder = database, folder
-        # The limit has tests of its own; all others may ask as often as they like.
+        # The rate limit has its own tests; all others may send any number of requests.
         self.settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), rate_limit=0)
         self.district: District = districts.create(database, district)
         self._open = ExitStack()
@@ -63,7 +63,7 @@ class Hub:
         return other
 
     def connect(self, *scopes: str, name: str | None = None) -> str:
-        """The token of a new application that holds the usual scopes, and these."""
+        """The token of a new application with the usual scopes and these."""
         name = name or f"Reader of {' '.join(scopes) or 'the usual'} in {self.district.name}"
         application, _ = applications.create(
             self.database, NewApplication(name, scopes=(*SECURE_SYNC, *scopes))
@@ -79,8 +79,7 @@ class Hub:
         )
 
     def client(self, token: str | None = None, *, demo: Demo | None = None, **settings: Any) -> Client:
-        """A client of this server under changed settings; without a token it sends no Authorization
-        header."""
+        """A client of this server with changed settings; without a token it sends no Authorization header."""
         return self._open.enter_context(Client(self.app(demo, **settings), token))
 
     def app(self, demo: Demo | None = None, **settings: Any) -> App:
@@ -99,7 +98,7 @@ class Hub:
 
 
 class Client:
-    """Asks an ASGI application, one request after the other."""
+    """Sends requests to an ASGI application, one after another."""
 
     def __init__(self, app: App, token: str | None) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -109,7 +108,7 @@ class Client:
     def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Response:
-        """The path goes out to the letter, doubled slashes and all."""
+        """Send the path unchanged, also doubled slashes."""
         return self._loop.run(self._http.request(method, BASE + path, headers=headers, **more))
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -130,8 +129,7 @@ class Client:
         return [element["data"] for element in page["data"]]
 
     def everything(self, *, one_user_in: int = 1) -> dict[str, list[Any]]:
-        """The records of every list there is, by path; the related lists of every user, or of a part of them,
-        always the same."""
+        """The records of every list, by path; the related lists of every user, or of a fixed part of them."""
         lists = {
             f"/v3.0{row.path}": self.records(f"/v3.0{row.path}") for row in ENDPOINTS if row.shape == "list"
         }

@@ -1,4 +1,4 @@
-"""The programs of `tests/node`: small ones around clients from npm, installed from a lock file and run by
+"""The programs of `tests/node`: small programs around npm clients, installed from a lock file and run by
 Node."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 120
 
 
 def missing() -> str | None:
-    """Why these programs cannot run on this machine, if so."""
+    """Why these programs cannot run on this machine; None if they can."""
     if shutil.which("node") and shutil.which("npm"):
         version = subprocess.run(["node", "--version"], capture_output=True, check=True, text=True).stdout
         if int(version.removeprefix("v").partition(".")[0]) >= MAJOR_MIN:
@@ -33,8 +33,7 @@ def missing() -> str | None:
 
 
 def install() -> None:
-    """Install what the lock file names, unless it is there; test processes that come at the same time take
-    turns."""
+    """Install the packages of the lock file, unless they are there; parallel test processes take turns."""
     mark = FOLDER / "node_modules" / ".installed"
     with (FOLDER / "package-lock.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -74,7 +73,7 @@ class Site:
         return self.client.get("/login").headers["location"]
 
     def callback(self, arrived: str) -> Any:
-        """What it makes of a person who comes back to the address."""
+        """The application's result for a person who returns to the address."""
         return self.client.get(f"/callback?{urlsplit(arrived).query}").json()
 
 

@@ -1,8 +1,8 @@
-"""What every list must hold, worked out in plain Python from the whole lists of records and the district's
+"""The expected content of every list, computed in plain Python from the whole lists of records and
 resources.csv.
 
-Written from the documented rules (who is in which section, who is tied to which school), not from the
-contract's rows: a test that used those would agree with their mistakes.
+It follows the documented rules (who is in which section, who belongs to which school), not the contract's
+rows. A test with those rows would repeat their mistakes.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Roster:
         return {section[field] for section in sections if section.get(field)}
 
     def _holds(self, section: Record, kind: str, id_: str) -> bool:
-        """Whether a section is one of a school, a term, a course, a user or a resource."""
+        """Whether a section belongs to a school, a term, a course, a user or a resource."""
         if kind == "users":
             return id_ in _people(section, None)
         if kind == "resources":
@@ -96,8 +96,7 @@ class Roster:
         return {relationship["student"] for relationship in role.get("student_relationships", ())}
 
     def _schools(self, user: str, only: str | None, *, primary: bool) -> set[str]:
-        """Schools that a user, or one role of the user, is tied to; staff have no primary school, so they
-        keep all."""
+        """Schools of a user, or of one role of the user. Staff have no primary school, so they keep all."""
         roles = self.records["users"][user]["roles"]
         found: set[str] = set()
         for role in (only,) if only else SCHOOL_ROLES:

@@ -1,5 +1,4 @@
-"""The program itself, as a process of its own: commands that end, and servers that run until they are told to
-stop."""
+"""The program itself, as a process: commands that end, and servers that run until they are stopped."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ TIMEOUT_SECONDS = 120
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment of this test run with settings of its own, and none that happen to be in force outside.
+    """The environment of this test run with its own settings, without any from outside.
 
-    `tmpdir` is no setting: it is the system's folder for temporary files.
+    `tmpdir` is not a setting: it is the system's folder for temporary files.
     """
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
     place = {"TMPDIR": str(settings.pop("tmpdir"))} if "tmpdir" in settings else {}
@@ -47,14 +46,14 @@ def run(*arguments: str | Path, folder: Path, **settings: object) -> subprocess.
 
 
 def done(*arguments: str | Path, folder: Path, **settings: object) -> str:
-    """What a command printed that must succeed."""
+    """The output of a command that must succeed."""
     outcome = run(*arguments, folder=folder, **settings)
     assert (outcome.returncode, outcome.stderr) == (0, ""), outcome
     return outcome.stdout
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A free port."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -78,12 +77,12 @@ class Server:
         self._has_printed.set()
 
     def printed_at_once(self) -> str:
-        """Its first line, or what it printed before it ended."""
+        """Its first line, or its output if it has ended."""
         self._has_printed.wait(TIMEOUT_SECONDS)
         return self.printed
 
     def printed_line(self, beginning: str) -> str:
-        """The first line that begins so; a test fails with what was printed when none comes."""
+        """The first line with this beginning; if none comes, the test fails with the output."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             for line in [*self._lines]:
@@ -99,7 +98,7 @@ class Server:
     def wait_until_it_answers(
         self, path: str = "/openapi.json", headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        """The first answer with 200 that it gives; a test fails with what was printed when none comes."""
+        """The first answer with status 200; if none comes, the test fails with the output."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -112,7 +111,7 @@ class Server:
         raise AssertionError(f"no answer; the server printed: {self.printed}")
 
     def stop(self) -> None:
-        """Interrupt it, as a person at the keyboard would, and wait for its end."""
+        """Interrupt it, as a person at the keyboard would, and wait until it has ended."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -130,13 +129,15 @@ class Server:
 def serving(
     *arguments: str | int | Path, folder: Path, port: int | None = None, wait: bool = True, **settings: object
 ) -> Iterator[Server]:
-    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block; ready, if
-    told to wait."""
+    """A command that serves, such as `serve` or `demo`, on a free port until the end of the block.
+
+    With `wait`, it is ready.
+    """
     server = _start(arguments, folder, port or free_port(), settings)
     try:
         if port is None and "cannot be used" in server.printed_at_once():
             server.stop()
-            server = _start(arguments, folder, free_port(), settings)  # somebody was faster
+            server = _start(arguments, folder, free_port(), settings)  # another process took the port
         if wait:
             server.wait_until_it_answers()
         yield server

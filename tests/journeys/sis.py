@@ -1,9 +1,7 @@
-"""A small district's SIS in plain Python: what people edit, the files it exports, and what the API must then
-show.
+"""A small district's SIS in plain Python: edits, exported files, and what the API must then show.
 
-The oracle is independent of the engine: it knows the rules of the documentation and nothing of SQL. All
-values are already normal, so that nothing but the roster's rules is at work. References are SIS keys here;
-ids are the machine's affair.
+The oracle does not use the engine: it knows the documented rules, and no SQL. All values are already normal,
+so only the roster's rules are tested. References are SIS keys here; the test maps ids.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any
 Json = dict[str, Any]
 Row = dict[str, Any]
 Numbers = tuple[int, int, int]
-# A record's name: its kind, and the SIS keys by which it is known.
+# A record's name: its kind, and the SIS keys that identify it.
 Name = tuple[str, Any]
 
 FIRST = ("Amy", "Ben", "Cem", "Dot")
@@ -31,7 +29,7 @@ TERMS = (
     ("Fall", "2026-08-17", "2027-01-08"),
 )
 COURSES = (None, ("Zorp I", "Z1"), ("Zorp II", "Z2"), ("Zorp I", "Z9"))
-# Columns that come and go, by the list they belong to.
+# Optional columns, by list.
 OPTIONAL = {
     "students": ("Student_email", "Grade", "Ell_status", "ext.bus", "Username"),
     "teachers": ("Title", "Middle_name"),
@@ -41,8 +39,10 @@ OPTIONAL = {
 
 @dataclass
 class Sis:
-    """Every list by key; `columns` are the optional columns that are sent at present, `counter` numbers what
-    is new."""
+    """Every list by key.
+
+    `columns` are the optional columns that are sent now; `counter` numbers new records.
+    """
 
     schools: dict[str, Row] = field(default_factory=dict)
     students: dict[str, Row] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def pick(keys: Iterable[str], number: int) -> str:
 
 
 def free(taken: Mapping[str, Row], letter: str, number: int, most: int) -> str | None:
-    """A key that is not in use, perhaps one that was before."""
+    """A key that is not in use; it may have been used before."""
     keys = [f"{letter}{at}" for at in range(most) if f"{letter}{at}" not in taken]
     return keys[number % len(keys)] if keys else None
 
@@ -227,7 +227,7 @@ def edit_employee(sis: Sis, n: Numbers) -> None:
 
 
 def _set_email(list_: dict[str, Row], key: str, number: int) -> None:
-    """Within a role each email is one person's."""
+    """Within a role each email belongs to one person."""
     email = EMAILS[number % len(EMAILS)]
     if email not in {row["email"] for row in list_.values()}:
         list_[key]["email"] = email
@@ -255,7 +255,7 @@ def remove_school(sis: Sis, n: Numbers) -> None:
 
 
 def edit_contact(sis: Sis, n: Numbers) -> None:
-    """A contact is told by its own id, or by name and email; one may belong to several students."""
+    """A contact is identified by its own id, or by name and email; it may belong to several students."""
     key = pick(("k1", "k2", "Pat p@x.org", "Kim k@x.org"), n[0])
     row = sis.contacts.setdefault(key, {"last": "Guardian", "students": {}})
     name = pick(sis.students, n[1])
@@ -275,7 +275,7 @@ def toggle_column(sis: Sis, n: Numbers) -> None:
 
 
 def keep_somebody(sis: Sis) -> None:
-    """Files without any enrollment are no district's files."""
+    """Keep at least one enrollment: a sync refuses files without any."""
     if not any(row["students"] for row in sis.sections.values()):
         sis.sections[pick(sis.sections, 0)]["students"].add(pick(sis.students, 0))
 
@@ -437,7 +437,7 @@ def _sections(sis: Sis, sent: list[str]) -> list[Row]:
 
 
 def _write(path: Path, rows: list[Row]) -> None:
-    """A list without rows is not sent at all."""
+    """A list without rows is not sent."""
     path.unlink(missing_ok=True)
     if rows:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -450,8 +450,10 @@ def _write(path: Path, rows: list[Row]) -> None:
 
 
 def predicted(sis: Sis, *, with_ell: bool) -> dict[Name, Json]:
-    """Every record by its name, without ids and dates; ids in it are names, and lists in order of id are
-    sorted."""
+    """Every record by its name, without ids and dates.
+
+    Ids inside are names, and lists in id order are sorted.
+    """
     kept = {key: row for key, row in sis.sections.items() if row["students"]}
     shown: dict[Name, Json] = {}
     for key, row in sis.schools.items():
@@ -478,8 +480,8 @@ def _own_grade(sis: Sis, key: str) -> str:
 
 
 def _grade(sis: Sis, key: str) -> str:
-    """The section's own grade; if all have the same one, that of most students, of equally many the
-    lowest."""
+    """The section's own grade; if all sections have the same one, that of most students, or the lowest of
+    equally many."""
     kept = [name for name, row in sis.sections.items() if row["students"]]
     if "students.Grade" not in sis.columns or len({_own_grade(sis, name) for name in kept}) > 1:
         return _own_grade(sis, key)
@@ -572,7 +574,7 @@ def _contact_shown(key: str, row: Row) -> Json:
 
 
 def _persons(sis: Sis) -> set[frozenset[tuple[str, str]]]:
-    """Teachers, staff and administrators of one email are one person."""
+    """Teachers, staff and administrators with one email are one person."""
     groups: dict[str, set[tuple[str, str]]] = {}
     for role, list_ in (("teacher", sis.teachers), ("staff", sis.staff), ("district_admin", sis.admins)):
         for key, row in list_.items():

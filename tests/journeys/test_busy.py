@@ -1,5 +1,4 @@
-"""Signing in while another program writes, as a sync does: it is waited for, and nobody else waits with
-it."""
+"""Signing in while another program writes, as a sync does: the sign-in waits, and other requests do not."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ def test_a_sign_in_waits_for_a_writer_and_keeps_nobody_waiting(
             connection.run("INSERT INTO facts (name, value) VALUES ('test', 'being written')")
             exchanging = pool.submit(person.exchange, reader, code)
             asking = pool.submit(person.ask, reader)
-            time.sleep(SETTLED_SECONDS)  # both have come as far as they can
+            time.sleep(SETTLED_SECONDS)  # both requests have reached the point where they wait
             me = httpx.get(f"{sso_server}/v3.0/me", headers=bearer, timeout=10)
             assert (exchanging.done(), asking.done()) == ((not other.is_local,) * 2)
         exchanged, asked = exchanging.result(), asking.result()

@@ -1,5 +1,5 @@
-"""The story of a developer who records a running Rollbook and works on with the copy: by the commands, over
-real HTTP."""
+"""The story of a developer who clones a running Rollbook and works with the copy: by commands, over real
+HTTP."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _wait_for(port: int) -> None:
 
 
 def connected(database: str, folder: Path, district: str) -> str:
-    """A district token of an application that sees everything and has events."""
+    """A district token of an application with all scopes and with events."""
     token = narrowed(database, folder, district, "Reader", " ".join(SECURE_SYNC), "everything")
     store = open_database(database)
     events_store.switch(store, applications.find(store, "Reader").number, on=True)
@@ -167,7 +167,7 @@ def clone(origin: Server, database: str, folder: Path) -> dict[str, Any]:
 
 
 def paths(reader: Reader) -> Iterator[str]:
-    """Every list, with what it takes, every single record, and every related path of the first records of
+    """Every list with its parameters, every single record, and every related path of the first records of
     each kind."""
     for endpoint in ENDPOINTS:
         kind = f"/v3.0/{endpoint.source}"
@@ -197,7 +197,7 @@ def known(reader: Reader) -> dict[str, list[str]]:
 
 
 def spread(ids: list[str]) -> list[str]:
-    """So many of the ids, from all along the list, so that every role is among them."""
+    """A number of the ids, from all parts of the list, so that every role is included."""
     return ids[:: max(1, len(ids) // SHOWN)]
 
 
@@ -296,7 +296,7 @@ def test_a_share_shows_the_same_of_a_clone_as_of_its_source(
                 server.token = narrowed(database, folder, district, name, scopes, share)
                 with server.reader() as reader:
                     shown.append({kind: reader.all(f"/v3.0/{kind}?limit=1000") for kind in known(reader)})
-            # The source has moved to another address since: its own record says so.
+            # The source has moved to another address since then, as its own record says.
             assert [one.pop("districts") is None for one in shown] == [False, False]
             assert shown[0] == shown[1]
             assert 0 < len(shown[0]["users"]) < STUDENTS

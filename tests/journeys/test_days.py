@@ -1,5 +1,5 @@
-"""Invented districts on their days, on both databases: what is synced is what is there, whatever was there
-before."""
+"""Invented districts on their days, on both databases: after a sync the roster is that of the files, whatever
+was there before."""
 
 from __future__ import annotations
 

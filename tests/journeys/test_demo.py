@@ -1,5 +1,5 @@
-"""`rollbook demo` as a new user meets it: what it prints works as printed, its state survives, and it can
-start over."""
+"""`rollbook demo` as a new user meets it: printed commands work, the state survives, and a demo can start
+over."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def window(server: Server) -> Iterator[sso.Window]:
 
 
 def exchanged(server: Server, client: published.Client, sent: dict[str, str], redirect_uri: str) -> str:
-    """The user token for what an application was sent."""
+    """The user token for the parameters that an application received."""
     asked = {"grant_type": "authorization_code", "code": sent["code"], "redirect_uri": redirect_uri}
     answer = httpx.post(
         f"{server.base}/oauth/tokens", json=asked, headers={"authorization": f"Basic {client.basic}"}
@@ -84,20 +84,20 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def line_after(server: Server, label: str) -> str:
-    """What is printed behind a label."""
+    """The text printed after a label."""
     return next(
         line.split(maxsplit=2)[2] for line in server.printed.splitlines() if line.strip().startswith(label)
     )
 
 
 def ids(server: Server) -> list[str]:
-    """The ids of everybody and everything there is."""
+    """The ids of all records."""
     kinds = ("districts", "schools", "terms", "courses", "resources", "sections", "users")
     return [element["uri"] for kind in kinds for element in read(server, f"/v3.0/{kind}?limit=10000")["data"]]
 
 
 def fetched(line: str) -> Any:
-    """What a printed line fetches, with curl where there is one, else by the same header and address."""
+    """What a printed line fetches, with curl if it is installed, else with the same header and address."""
     if shutil.which("curl"):
         return json.loads(
             subprocess.run(
@@ -312,7 +312,7 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
         assert arrived.status_code == 302
 
 
-def test_an_address_that_is_none_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+def test_an_invalid_address_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     outcome = program.run(*SMALL, "--redirect-uri", "callback", folder=tmp_path)
     assert (outcome.returncode, outcome.stdout) == (1, "")
     expected = "expected an absolute address in plain letters and without a fragment, got 'callback'"
@@ -327,8 +327,7 @@ def test_published_credentials_open_nothing_when_the_demos_database_is_served_fo
     demo: Server, folder: Path
 ) -> None:
     database = folder / "rollbook-demo" / "rollbook.db"
-    # Under the demo's own address, else the server would note its own in the records that the other tests
-    # read.
+    # Under the demo's own address; otherwise the server would put its own into the records of other tests.
     with program.serving("serve", "--database", database, folder=folder, public_url=demo.base) as server:
         for path in ("/v3.0/users", "/v3.0/districts", "/v3.0/me", "/oauth/tokeninfo"):
             for token in (*published.DISTRICT_TOKENS, *(token for token, _ in published.USER_TOKENS)):
@@ -420,12 +419,12 @@ def test_the_same_seed_makes_the_same_district_to_the_byte(demo: Server, tmp_pat
             left, right = (
                 httpx.get(f"{one.base}/v3.0/{kind}?limit=10000", headers=BEARER) for one in (demo, same)
             )
-            # Only the address under which people sign in is each one's own.
+            # Only the sign-in address differs.
             assert (left.status_code, left.content) == (
                 200,
                 right.content.replace(same.base.encode(), demo.base.encode()),
             )
-            # What an application kept of one demo is not taken for what another one shows.
+            # An application's cached answer of one demo is not valid for another one.
             assert left.headers["etag"] != right.headers["etag"]
 
 

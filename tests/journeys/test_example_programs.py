@@ -1,5 +1,5 @@
-"""The programs of `examples/` as a reader runs them: against a demo of their own, in which time is moved, and with a
-browser that people sign in by."""
+"""The programs of `examples/`, run as a reader runs them: against a demo whose time moves, and with a
+browser."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Language:
         return [self.command, str(EXAMPLES / self.name / f"{name}{self.suffix}"), *arguments]
 
     def need(self) -> None:
-        """Where it is not installed the test is skipped, but not in CI."""
+        """If the language is not installed, the test is skipped, but not in CI."""
         if shutil.which(self.command) is None:
             missing = f"no Node {MAJOR_MIN} or later on this machine: apt install nodejs"
             pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
@@ -71,7 +71,7 @@ def demo(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def updated(language: Language, server: Server, file: Path) -> str:
-    """What the program says when it makes a copy or brings it up to date."""
+    """The program's output when it makes or updates a copy."""
     done = subprocess.run(
         language.line("local_copy", str(file)),
         env={**os.environ, "ROLLBOOK_URL": server.base},
@@ -125,7 +125,7 @@ def test_a_copy_that_has_not_asked_for_weeks_is_read_anew(
 
 
 @each_language
-def test_a_wrong_token_is_told_in_one_line(language: Language, demo: Server, tmp_path: Path) -> None:
+def test_a_wrong_token_is_reported_in_one_line(language: Language, demo: Server, tmp_path: Path) -> None:
     language.need()
     done = subprocess.run(
         language.line("local_copy", str(tmp_path / "copy.json")),
@@ -145,7 +145,7 @@ def test_a_wrong_token_is_told_in_one_line(language: Language, demo: Server, tmp
 
 @contextmanager
 def site(language: Language, demo: Server, port: int) -> Iterator[httpx.Client]:
-    """The web application, and a browser's part at it; it prints its address when it takes requests."""
+    """The web application, and a browser that visits it; it prints its address once it accepts requests."""
     base = f"http://localhost:{port}"
     process = subprocess.Popen(
         language.line("web_login"),
@@ -165,7 +165,7 @@ def site(language: Language, demo: Server, port: int) -> Iterator[httpx.Client]:
 
 
 def signed_in_at(demo: Server, address: str, who: dict[str, Any]) -> str:
-    """Where a person ends who is sent to the server and signs in there, in the district that they belong to."""
+    """Where a person ends after signing in at the server, in their own district."""
     with httpx.Client(base_url=demo.base, timeout=program.TIMEOUT_SECONDS) as client:
         window = sso.Window(client)
         page = window.follow(client.get(f"{address}&district_id={who['district']}"))

@@ -1,8 +1,6 @@
-"""A client that was generated from the served OpenAPI document reads a whole demo district, against a real
-server.
+"""A client generated from the served OpenAPI document reads a whole demo district from a real server.
 
-It knows nothing but the document: operations, parameters, models. What its models hold is compared with the
-plain JSON.
+It knows only the document: operations, parameters, models. Its models are compared with the plain JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def generated(demo: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The package that the generator makes of the served document."""
+    """The package that the generator makes from the served document."""
     target = tmp_path_factory.mktemp("generated") / "client"
     bin_folder = Path(sys.executable).parent
     generator = shutil.which("openapi-python-client", path=str(bin_folder))
@@ -74,7 +72,7 @@ def client(generated: ModuleType, demo: Server) -> Iterator[Any]:
 
 
 def call(client: Any, row: Endpoint, **arguments: Any) -> Any:
-    """The generated function of a row, called with what it takes."""
+    """Call the generated function of a row with the arguments that it takes."""
     return operation(row).sync(client=client, **arguments)
 
 
@@ -103,7 +101,7 @@ def plain(demo: Server, path: str) -> Any:
 
 
 def dated(value: Any) -> Any:
-    """JSON with its moments as such: a model writes them in another form than the wire."""
+    """JSON with its times as values: a model writes them in another form than the wire."""
     if isinstance(value, dict):
         return {name: dated(child) for name, child in value.items()}
     if isinstance(value, list):

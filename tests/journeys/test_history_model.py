@@ -1,7 +1,7 @@
-"""A district over many days against an oracle: whatever is sent, repeated, held, taken back or cut off, state
-and events agree.
+"""A district over many days against an oracle: after any files, repeats, holds, undos and crashes, state and
+events agree.
 
-Each example is a list of days; a day is a list of edits and what the office then does. After each step the
+Each example is a list of days; a day is a list of edits and an act of the office. After each step, the
 records of two views are compared with the oracle's, the new events with the difference of the records, and
 every earlier state with its versions.
 """
@@ -44,7 +44,7 @@ from rollbook.sync import How
 from tests.journeys.sis import EDITS, Json, Name, Sis, beginning, export, keep_somebody, predicted
 
 DAY = 86_400
-# Far from the clock of the machine, so that nothing depends on it.
+# Far from the machine's clock, so that nothing depends on it.
 START = 2_500_000_000.0
 NAME = "Ash District"
 ELL = (*SECURE_SYNC, "read:ell_status")
@@ -59,11 +59,11 @@ _NO_REFERENCES = ("id", "legacy_id", "district")
 
 
 class Broken(Exception):
-    """What a crash looks like from inside."""
+    """A crash, as the code sees it."""
 
 
 class Fragile:
-    """A database whose writing breaks at the n-th statement, or at the n-th row of one."""
+    """A database whose writing fails at the n-th statement, or at the n-th row of one."""
 
     def __init__(self, database: Database, statements: int) -> None:
         self.is_local = database.is_local
@@ -130,7 +130,7 @@ class FragileConnection:
 
 
 class View:
-    """One view with events: what it shows, what it published, and what is known of its past."""
+    """One view with events: its records, its published events, and its known past."""
 
     def __init__(self, number: int, *, with_ell: bool) -> None:
         self.number, self.with_ell = number, with_ell
@@ -142,7 +142,7 @@ class View:
 
 
 class History:
-    """A district under test: the real one in a database, the SIS it should agree with, and all laws."""
+    """A district under test: the real one in a database, the SIS that it must agree with, and all laws."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         migrate(database)
@@ -151,7 +151,7 @@ class History:
         self.settings = replace(made, event_days=100_000, history_days=100_000)
         self.first: District = districts.create(database, NAME)
         self.views = [self._connect("plain", SECURE_SYNC), self._connect("with ell", ELL)]
-        # Each kind is held at once, unless a sync is approved beforehand.
+        # Each kind is held at once, unless the sync is approved beforehand.
         for kind in GUARDED:
             thresholds.write(database, self.first, kind, Threshold(updated=1, deleted=0))
         self.moment = START
@@ -192,7 +192,7 @@ class History:
         self.look(self.commit)
 
     def repeat(self, number: int) -> None:
-        """The same files come again, perhaps with rows in another order."""
+        """The same files again, perhaps with rows in another order."""
         self.moment += 60
         if self.district.snapshot and self.sent == self.in_force:
             for list_ in (self.sent.schools, self.sent.students, self.sent.sections):
@@ -219,7 +219,7 @@ class History:
         self.sync(number)
 
     def long_break(self, number: int) -> None:
-        """Whatever was gone before is forgotten."""
+        """All deleted keys are forgotten."""
         self.moment += 340 * DAY
         self.sent = copy.deepcopy(self.sis)
         there = set(self.names())
@@ -246,7 +246,7 @@ class History:
         assert before == [_comparable(_without_district(view.state)) for view in self.views]
 
     def hold(self, number: int) -> None:
-        """Send, and if it is held: approve it days later, discard it, or send something else."""
+        """Send files; if they are held, approve them days later, discard them, or send other files."""
         self.moment += DAY
         self.sent = copy.deepcopy(self.sis)
         before = [_without_district(view.state) for view in self.views]
@@ -284,7 +284,10 @@ class History:
         self.sent = copy.deepcopy(self.in_force)
 
     def crash(self, number: int) -> None:
-        """Break off anywhere: all is as before, but for ids that nobody gets; then the same files go in."""
+        """Fail anywhere: everything is as before, except ids that no record gets.
+
+        Then the same files go in.
+        """
         self.moment += DAY
         self.sent = copy.deepcopy(self.sis)
         before = self.everything()
@@ -308,13 +311,13 @@ class History:
             return [sorted(connection.rows(f"SELECT * FROM {table}"), key=repr) for table in tables]
 
     def names(self) -> dict[Name, str]:
-        """The id of every record but users of several roles, who may change theirs."""
+        """The id of every record except users with several roles, whose id may change."""
         state = self.views[0].state
         named = {id_: name for name, id_ in _names(state).items()}
         return {name: id_ for id_, name in named.items() if name[0] != "users" or len(name[1]) == 1}
 
     def look(self, step: Callable[[], object]) -> None:
-        """Take a step, and compare all that can be seen before and after it."""
+        """Take a step, and compare all visible state before and after it."""
         for view in self.views:
             view.state = self.read(view)
         befores = [dict(view.state) for view in self.views]
@@ -333,8 +336,10 @@ class History:
         self.check_ids()
 
     def check_ids(self) -> None:
-        """A key keeps its id while it is used, and gets it back within 300 days; a term or course gets a new
-        one."""
+        """A key keeps its id while it is used, and gets it back within 300 days.
+
+        A term or course gets a new one.
+        """
         there = self.names()
         for name, id_ in there.items():
             if not any(role in ("teacher", "staff", "district_admin") for role, _ in _roles(name)):
@@ -365,7 +370,7 @@ class History:
         return dict(past)
 
     def check_lists(self, view: View) -> None:
-        """The stored lists of related ids say what the records say."""
+        """The stored lists of related ids agree with the records."""
         expected: dict[Id, set[str]] = {}
         for (kind, id_), body in view.state.items():
             record = orjson.loads(body)
@@ -405,8 +410,10 @@ class History:
 
 
 def check_events(before: State, after: State, published: list[Json]) -> None:
-    """The events are the difference, each once; none names what is not there; replayed, they give the new
-    state."""
+    """The events are the difference, each once.
+
+    None names a missing record; replayed, they give the new state.
+    """
     old, new = _shown(before), _shown(after)
     expected: dict[tuple[str, str], Json] = {}
     for place in {**old, **new}:
@@ -469,7 +476,7 @@ def _without_district(state: State) -> State:
 
 
 def _comparable(state: State) -> dict[Id, Json]:
-    """A state up to when its records were last modified."""
+    """A state with the times at which its records were last modified cut off."""
     return {
         place: {
             name: value
@@ -505,7 +512,7 @@ def _names(state: State) -> dict[Name, str]:
 
 
 def _named(state: State) -> dict[Name, Json]:
-    """The state as the oracle writes it: names for ids, no dates, lists in order of id sorted by name."""
+    """The state as the oracle writes it: names for ids, no dates, lists in id order sorted by name."""
     by_id = {id_: name for name, id_ in _names(state).items()}
 
     def named(value: Any, name: str) -> Any:

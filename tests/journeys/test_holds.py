@@ -1,5 +1,4 @@
-"""What happens to files that look wrong: planned, held, approved, discarded, replaced; and to a district that
-is paused."""
+"""Files that look wrong: planned, held, approved, discarded, replaced; and a paused district."""
 
 from __future__ import annotations
 
@@ -47,9 +46,10 @@ APPROVED = How(is_approved=True, name="Ash District")
 def roll(
     students: int = 100, *, first: int = 0, prefix: str = "", changed: Mapping[str, str] | None = None
 ) -> Files:
-    """A district of one school, one teacher, one section and so many students, of whom one is in the section.
+    """A district with one school, one teacher, one section and a number of students; one of them is in the
+    section.
 
-    `changed` names students whose last name is another one.
+    `changed` names students whose last name differs.
     """
     changed = changed or {}
     names = [f"{prefix}s{number:04}" for number in range(first, first + students)]
@@ -68,7 +68,7 @@ def renamed(number: int) -> dict[str, str]:
 
 
 class Office:
-    """A district's office: it sends files, and looks at what the API shows of them."""
+    """A district's office: it sends files, and reads what the API shows of them."""
 
     def __init__(self, address: str, folder: Path) -> None:
         self.settings = setting_rows.read({}, database=address, key_file=str(folder / "key"))
@@ -106,7 +106,7 @@ class Office:
         return sync.run(self.database, self.first, folder, self.settings, how=made)
 
     def state(self) -> dict[tuple[str, str], str]:
-        """Every record of the view but the district's own, as bytes."""
+        """Every record of the view except the district's own, as bytes."""
         with self.database.read() as connection:
             rows = connection.rows("SELECT kind, id, body FROM records WHERE view = ?", (self.access.view,))
         return {(kind, id_): body for kind, id_, body in rows if kind != "districts"}
@@ -126,7 +126,7 @@ class Office:
         return [orjson.loads(body) for (body,) in rows]
 
     def everything(self) -> str:
-        """A hash of all that the database holds, table by table."""
+        """A hash of the whole database, table by table."""
         found = hashlib.sha256()
         with self.database.read() as connection:
             tables = [
@@ -152,7 +152,7 @@ def empty(tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with 100 students in it, from which each test takes a copy."""
+    """A database with 100 students; each test takes a copy."""
     folder = tmp_path_factory.mktemp("loaded")
     made = Office(str(folder / "rollbook.db"), folder)
     made.send(roll())
@@ -194,7 +194,7 @@ def test_exactly_75_percent_updated_or_more_than_10_percent_deleted_are_held(emp
     assert held_because(empty.send(roll(899), is_plan=True)) == [("students", "deleted", 101)]
 
 
-def test_the_first_load_has_no_limits_and_a_load_after_it_is_taken_back_none_either(empty: Office) -> None:
+def test_the_first_sync_and_the_sync_after_its_undo_have_no_limits(empty: Office) -> None:
     assert empty.send(roll(20)).state == "committed"
     sync.undo(empty.database, empty.district, empty.settings, APPROVED)
     assert empty.state() == {}
@@ -210,7 +210,7 @@ def test_a_districts_own_limits_replace_the_documented_ones(office: Office) -> N
 # A plan ----------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_writes_nothing_at_all_and_counts_what_the_run_then_does(office: Office) -> None:
+def test_a_plan_writes_nothing_and_has_the_counts_of_the_run(office: Office) -> None:
     before = office.everything()
     bytes_before = (office.folder / "rollbook.db").read_bytes()
     files = roll(100, first=5, changed={f"s{number:04}": "Birch" for number in range(20, 40)})
@@ -232,7 +232,7 @@ def test_a_plan_writes_nothing_at_all_and_counts_what_the_run_then_does(office: 
     }
 
 
-def test_a_plan_of_what_would_be_held_says_why_and_writes_nothing(office: Office) -> None:
+def test_a_plan_of_a_sync_that_would_be_held_says_why_and_writes_nothing(office: Office) -> None:
     before = office.everything()
     planned = office.send(roll(50), is_plan=True)
     assert held_because(planned) == [("students", "deleted", 50)]
@@ -326,7 +326,7 @@ def test_another_load_that_looks_wrong_replaces_the_held_one(office: Office) -> 
     ]
 
 
-def test_what_deletes_nearly_everything_is_approved_only_with_the_districts_name(office: Office) -> None:
+def test_deleting_nearly_everything_needs_the_districts_name(office: Office) -> None:
     before = office.state()
     assert office.send(roll(4), days=1, is_approved=True).state == "held"
     for name in (None, "Birch District", "ash district"):
@@ -337,7 +337,7 @@ def test_what_deletes_nearly_everything_is_approved_only_with_the_districts_name
     assert verbs(office.events())["users.deleted"] == 96
 
 
-def test_what_is_approved_beforehand_is_not_held(office: Office) -> None:
+def test_a_sync_approved_beforehand_is_not_held(office: Office) -> None:
     assert office.send(roll(50), days=1, is_approved=True).state == "committed"
     assert office.send(roll(2), days=2, is_approved=True, name="Ash District").state == "committed"
 
@@ -490,7 +490,7 @@ def test_a_pause_that_ends_before_it_begins_is_refused(office: Office) -> None:
         sync.pause(office.database, office.district, TODAY, TODAY - timedelta(days=1))
 
 
-def test_resuming_leaves_what_was_to_be_mended_before(office: Office) -> None:
+def test_resuming_keeps_the_error_from_before_the_pause(office: Office) -> None:
     office.send(roll(50), days=1)
     shown = office.shown()
     sync.pause(office.database, office.district, TODAY, None)
@@ -557,7 +557,7 @@ def test_a_run_that_is_killed_leaves_the_old_snapshot_or_the_new_one(office: Off
 
 
 def at_once(*calls: Any) -> list[RollbookError | None]:
-    """Start all calls together; their errors, if any, in order."""
+    """Start all calls together; returns their errors, if any, in order."""
     gate = threading.Barrier(len(calls))
     found: list[RollbookError | None] = [None] * len(calls)
 
@@ -598,12 +598,12 @@ def test_of_two_syncs_at_once_one_is_applied_and_the_other_refused_with_a_reason
         assert error is None or isinstance(error, Busy), error
     applied = [error for error in errors if error is None]
     gone = len(before) - len(office.state())
-    if len(applied) == 2:  # they followed one another after all
+    if len(applied) == 2:  # they ran one after another after all
         assert gone in (1, 2)
     else:
         assert len(applied) == 1
         assert gone == (1 if errors[0] is None else 2)
-    # Whatever happened, no event is lost or doubled, and the next sync works.
+    # In any case no event is lost or doubled, and the next sync works.
     assert verbs(office.events())["users.deleted"] >= gone
     assert office.send(roll(28), days=1).state == "committed"
     assert len(before) - len(office.state()) == 2

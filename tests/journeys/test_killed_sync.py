@@ -1,7 +1,7 @@
-"""A sync that is killed, at whatever moment, leaves the old roster whole or the new one; on both databases.
+"""A killed sync leaves the whole old roster or the whole new one; on both databases.
 
-Real processes are killed by SIGKILL: at moments spread over the whole run, and at steps spread over all that
-it writes, also in the middle of the rows that a statement takes in.
+Real processes are killed by SIGKILL: at times spread over the whole run, and at steps spread over all writes,
+also in the middle of a statement's rows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.journeys import program
 from tests.journeys.canonical import Lists, canonical
 from tests.journeys.hub import Client, Hub
 
-# The program, which ends itself at the nth step of what it writes; a step is a statement, or a hundred rows
-# of one.
+# The program, which kills itself at the nth step of its writes; a step is a statement, or a hundred rows of
+# one.
 DYING = """
 import os, signal, sys
 from itertools import count
@@ -59,7 +59,7 @@ finally:
 
 
 class Story:
-    """A district that goes to and fro between two rosters, read through the API after each attempt."""
+    """A district that alternates between two rosters, read through the API after each attempt."""
 
     def __init__(self, hub: Hub, address: str) -> None:
         self.hub, self.address = hub, address
@@ -76,7 +76,7 @@ class Story:
         return self.reader.everything(one_user_in=15)
 
     def sizes(self) -> dict[str, int]:
-        """How many rows there are in every table that a sync writes."""
+        """How many rows each table has that a sync writes."""
         tables = ("records", "versions", "syncs", "snapshots", "events", "views", "districts")
         with self.hub.database.read() as connection:
             found = {table: connection.row(f"SELECT count(*) FROM {table}") for table in tables}
@@ -121,8 +121,8 @@ class Story:
         )
 
     def attempt(self, *, seconds: float | None = None, last_step: int = 0) -> bool:
-        """Sync until killed after so long, or at a step; returns whether the new roster is there, which must
-        be whole then."""
+        """Sync until killed after some seconds, or at a step; returns whether the new roster is there, which
+        must be whole then."""
         process = self._start(self.command(), last_step)
         try:
             process.communicate(timeout=seconds or program.TIMEOUT_SECONDS)
@@ -147,11 +147,11 @@ def test_a_killed_sync_leaves_the_old_roster_or_the_new_one(story: Story) -> Non
     seconds, steps = story.finish()
     sizes = story.sizes()
     for step in (1, steps // 4, steps // 2, steps * 3 // 4, steps):
-        # No step is after the commit: a sync that is killed at any of them has changed nothing, and left
-        # nothing.
+        # No step is after the commit: a sync killed at any of them has changed nothing, and left nothing
+        # behind.
         assert not story.attempt(last_step=step)
         assert story.sizes() == sizes
     for part in (0.5, 0.75, 0.9):
         story.attempt(seconds=seconds * part)
-    # Whatever was left behind, the next sync goes through.
+    # The next sync works, whatever was left behind.
     story.finish()

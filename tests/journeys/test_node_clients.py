@@ -1,5 +1,4 @@
-"""Clients from npm, unmodified, log people in to a running server and read lists; only addresses are
-changed."""
+"""Unmodified npm clients sign people in at a running server and read lists; only addresses are changed."""
 
 from __future__ import annotations
 
@@ -56,7 +55,7 @@ def _site(name: str, club: Club, server: str, **more: str) -> AbstractContextMan
 
 
 def changed(address: str, name: str, value: str) -> str:
-    """The address with another value of a parameter, or without it when the value is blank."""
+    """The address with another value of a parameter, or without the parameter if the value is blank."""
     query = dict(parse_qsl(urlsplit(address).query)) | {name: value}
     return (
         urlsplit(address)

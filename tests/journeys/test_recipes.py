@@ -1,5 +1,5 @@
-"""Recipes of the guide to running a server, tried as they are printed: a drop folder, and a proxy under
-built-in addresses."""
+"""Recipes of the guide to running a server, run as printed: a drop folder, and a proxy under built-in
+addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DISTRICT = "Springfield Unified"
 
 
 def printed(beginning: str) -> str:
-    """The one block of the guide that begins so."""
+    """The one block of the guide with this beginning."""
     (block,) = re.findall(rf"^```\w*\n({re.escape(beginning)}.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     return str(block)
 
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with a district that nothing was synced into, the script, and an empty drop folder."""
+    """A folder with an empty district, the script, and an empty drop folder."""
     program.done("district", "create", DISTRICT, folder=tmp_path)
     (tmp_path / "nightly.sh").write_text(printed("#!/bin/sh"))
     (tmp_path / "drop").mkdir()
@@ -55,7 +55,7 @@ def upload(place: Path, *scenarios: str, marker: bool) -> None:
 
 
 def nightly(place: Path) -> subprocess.CompletedProcess[str]:
-    """What cron would do, and what it would send by mail."""
+    """What cron would run, and the output that it would mail."""
     command = ["sh", "nightly.sh", "drop", "taken", DISTRICT]
     return subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True, check=False)
 
@@ -79,7 +79,7 @@ def test_an_upload_is_synced_in_silence_once_it_is_complete(place: Path) -> None
     assert (again.returncode, again.stdout, again.stderr, reports(place)) == (0, "", "", ["committed"])
 
 
-def test_what_is_held_or_cannot_be_used_is_told_once(place: Path) -> None:
+def test_a_held_or_unusable_upload_is_reported_once(place: Path) -> None:
     upload(place, marker=True)
     nightly(place)
     time.sleep(1)  # the folder's name has seconds
@@ -148,7 +148,7 @@ def proxied(folder: Path, port: int, behind: int) -> Iterator[None]:
 
 
 def curl(folder: Path, port: int, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """curl, where both built-in names lead to the proxy, as the hosts file would have it."""
+    """curl, with both built-in names leading to the proxy, as in the guide's hosts file."""
     led = [
         part
         for name in ("clever.com", "api.clever.com")
@@ -193,7 +193,7 @@ def test_a_client_with_built_in_addresses_is_led_to_a_demo(tmp_path: Path) -> No
                 tmp_path, port, *trusted, "-L", f"{asked}&district_id={districts['data'][0]['data']['id']}"
             ).stdout
             assert "Who do you want to be?" in page
-            # Cookies of this address are for TLS only, and have the name that browsers hold them to.
+            # Cookies of this address are for TLS only, and have the name prefix that browsers check.
             assert "#HttpOnly_clever.com\tFALSE\t/\tTRUE" in (tmp_path / "jar").read_text()
             front = curl(tmp_path, port, *trusted, "https://clever.com/").stdout
             assert 'curl -H "Authorization: Bearer TEST_TOKEN" "https://clever.com/v3.0' in front.replace(

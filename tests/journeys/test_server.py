@@ -53,8 +53,7 @@ def server(folder: Path, token: str) -> Iterator[Server]:
 
 
 def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token: str) -> None:
-    """One connection for all kinds of answers: a body where none belongs would be read as the next answer's
-    head."""
+    """One connection for all kinds of answers: an unexpected body would be read as the next answer's head."""
     wire = http.client.HTTPConnection(urlsplit(server.base).netloc, timeout=60)
     bearer = {"Authorization": f"Bearer {token}"}
     tag = ""
@@ -89,7 +88,7 @@ def test_answers_are_framed_so_that_a_connection_can_go_on(server: Server, token
 
 
 def test_a_body_behind_an_upgrade_is_no_request_of_its_own(server: Server, token: str) -> None:
-    """As clients of java.net.http and `curl --http2` send it, the head before the body."""
+    """The head comes before the body, as java.net.http and `curl --http2` send it."""
     hidden = f"GET /v3.0/users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n"
     head = (
         "POST /oauth/tokens HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n"
@@ -111,7 +110,7 @@ def test_the_limit_holds_to_the_request_over_all_workers(folder: Path, token: st
     with program.serving("serve", "--workers", "2", folder=folder, rate_limit=limit) as limited:
 
         def ask() -> None:
-            for _ in range(each):  # a connection for each request, so that the workers share them
+            for _ in range(each):  # a connection for each request, so that all workers get some
                 answer = httpx.get(
                     f"{limited.base}/v3.0/users?limit=1", headers={"authorization": f"Bearer {token}"}
                 )
@@ -130,7 +129,7 @@ def test_every_worker_shows_a_sync_as_soon_as_it_is_committed(
     server: Server, folder: Path, token: str, tmp_path: Path
 ) -> None:
     def names() -> set[str]:
-        """The schools' names on connections of their own, which the workers share."""
+        """The schools' names, each read on its own connection, so that all workers get some."""
         found: set[str] = set()
         for _ in range(20):
             page = httpx.get(
@@ -184,7 +183,7 @@ def test_it_serves_postgresql_as_well(tmp_path: Path, database_address: str) -> 
 
 
 def tries(server: Server, count: int) -> list[int]:
-    """Wrong badges, each from another address as its header says; the statuses of the answers."""
+    """Wrong badges, each from another address by its header; returns the statuses."""
     found = []
     with httpx.Client(base_url=server.base) as browser:
         for number in range(count):

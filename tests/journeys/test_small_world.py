@@ -29,7 +29,7 @@ def small_world(module_database_address: str, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def ids(small_world: Client) -> Ids:
-    """Ids by SIS id; of terms and courses, which have none, by name."""
+    """Ids by SIS id; terms and courses, which have none, by name."""
     found = {
         record["sis_id"]: record["id"]
         for kind in ("schools", "sections")
@@ -280,7 +280,7 @@ def test_a_contact_of_two_students(small_world: Client, ids: Ids, moment: str) -
     }
 
 
-# Every list of the small world, by the SIS ids of what is in it.
+# Every list of the small world, by the SIS ids in it.
 LISTS = {
     "/schools": "N S",
     "/terms": "Fall",

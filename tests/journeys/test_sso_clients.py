@@ -1,4 +1,4 @@
-"""Real clients of the Clever API, unmodified, log people in to a running server; only the base addresses are
+"""Unmodified clients of the Clever API sign people in at a running server; only the base addresses are
 changed."""
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ django_settings.configure(
 django.setup()
 
 with warnings.catch_warnings():
-    # Django must be set up before its models are imported; what these packages themselves import may be
-    # deprecated.
+    # Django must be set up before its models are imported; these packages may import deprecated modules.
     warnings.simplefilter("ignore")
     from allauth.socialaccount.models import SocialAccount
     from allauth.socialaccount.providers.clever.views import CleverOAuth2Adapter
@@ -76,7 +75,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(autouse=True)
 def _sockets_left_open_by_clients() -> Iterator[None]:
-    """Collect what these packages leave open here, and not in whichever test comes next."""
+    """Collect here what these packages leave open, not in a later test."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -94,7 +93,7 @@ def test_django_allauth_logs_a_teacher_in(
     app = {"client_id": club.client_id, "secret": club.secret}
     monkeypatch.setattr(django_settings, "SOCIALACCOUNT_PROVIDERS", {"clever": {"APP": app}}, raising=False)
     call_command("migrate", verbosity=0)
-    # Both databases have the same people: the site must not remember them from the other one.
+    # Both databases have the same people: the site must not remember those of the other one.
     call_command("flush", verbosity=0, interactive=False)
     site = DjangoClient(headers={"host": "site.example"})
 
@@ -114,7 +113,7 @@ def test_django_allauth_logs_a_teacher_in(
 
 
 class _Nonces(NonceMixin):
-    """One-use values, kept in memory."""
+    """Values for one use, kept in memory."""
 
     kept: ClassVar[set[tuple[str, int, str]]] = set()
 
@@ -177,7 +176,7 @@ def test_python_social_auth_logs_a_student_in(
     strategy = _Strategy({"SOCIAL_AUTH_CLEVER_KEY": club.client_id, "SOCIAL_AUTH_CLEVER_SECRET": club.secret})
     backend: Any = CleverOAuth2(strategy, redirect_uri="/complete/clever/")
     asked = backend.get_json
-    # The two data addresses stand inside a method: they are led here on their way out.
+    # The two data addresses are inside a method, so they are redirected here.
     monkeypatch.setattr(
         backend,
         "get_json",

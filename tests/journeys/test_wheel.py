@@ -14,14 +14,14 @@ from rollbook.web.docs import doc_sources
 from tests.house.sources import ROOT
 from tests.journeys.program import TIMEOUT_SECONDS
 
-# What a wheel is made of; made in a copy, so that nothing is left in the checkout.
+# The parts of a wheel; it is made in a copy, so that nothing is left in the checkout.
 PARTS = ("src", "docs", "examples", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 SHOW = "from rollbook.web.docs.doc_sources import chapters, files, root; print(root()); print(len(files(root())))"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which a wheel was unpacked, as an installer does."""
+    """The folder into which a wheel was unpacked, as an installer does it."""
     folder = tmp_path_factory.mktemp("wheel")
     for part in PARTS:
         source = ROOT / part

@@ -1,4 +1,4 @@
-"""An invented district in which every list of the API holds something, and most hold two: for tests over all
+"""An invented district in which every list of the API has elements, and most have two: for tests over all
 rows."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Each operation is complete in itself: the trail, the views, the feed and the district's own record follow
-from one call. On both databases."""
+"""Each operation is complete in itself: one call updates the trail, the views, the feed and the district's
+own record. On both databases."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def test_a_held_sync_is_approved_or_discarded_and_the_last_one_undone(hub: Hub, 
 def test_a_district_that_is_paused_takes_no_files_until_it_is_resumed(hub: Hub, tmp_path: Path) -> None:
     args = (hub.database, hub.settings, "Springfield")
     files = world.write(tmp_path / "files", world.FILES)
-    # A day of leeway, as the suite may run over midnight or in another zone.
+    # A day of tolerance, because the tests may run over midnight or in another time zone.
     today = date.today()
     with pytest.raises(BadSetting, match="until: expected a day on or after"):
         run_decisions.pause(hub.database, "Springfield", today, today - timedelta(days=1))

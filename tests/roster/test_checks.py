@@ -1,4 +1,4 @@
-"""Every rule for rows: which row of which file it finds, and what goes in all the same."""
+"""Every rule for rows: which row of which file it finds, and which rows the sync still takes in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STUDENTS_WITH_BLANKS = "".join(f"{line},,,,,\n" for line in STUDENTS.splitlines(
 RESOURCES = "Resource_id,Title,Roles,Course_name,Course_number\n"
 ALL_ENROLLED = ENROLLMENTS + "birch,home,dot\n"
 
-# Files changed, what is found in them, and the rows left out by what they feed.
+# Changed files, their problems, and the number of rejected rows by roster table.
 RULES: dict[str, tuple[dict[str, str], Found]] = {
     # Schools.
     "a school without a name": (

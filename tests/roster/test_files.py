@@ -1,5 +1,4 @@
-"""The torture set of the CSV reader: files with every trap, read as a district means them, or stopped with
-one clear reason."""
+"""Difficult files for the CSV reader: read as the district means them, or stopped with one clear reason."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ OKOYE: Row = (3, "okoye", "Oba", "Okoye")
 
 
 def read(folder: Path, content: bytes, *, lenient: bool = False) -> tuple[list[Row], Found]:
-    """The rows that teachers.csv comes to, and what was remarked."""
+    """The rows of teachers.csv, and the warnings."""
     write(folder, {"teachers.csv": content})
     with closing(files.open_all(folder, memory_limit="256MB", lenient=lenient)) as tables:
         query = 'SELECT "row", teacher_id, first_name, last_name FROM teachers ORDER BY "row"'
@@ -38,7 +37,7 @@ def read(folder: Path, content: bytes, *, lenient: bool = False) -> tuple[list[R
 
 
 def stops(folder: Path) -> list[Problem]:
-    """The stops that reading the folder ends with."""
+    """The stops of reading a folder."""
     with pytest.raises(SourceRejected) as caught:
         files.open_all(folder, memory_limit="256MB").close()
     return [problem for problem in caught.value.problems if isinstance(problem, Problem)]
@@ -175,8 +174,8 @@ def test_inner_quotes_that_nobody_doubled_are_read_with_a_warning_for_their_row(
     "row",
     [
         b'ash,b,"He said "hi", ok",B\n',  # a comma after an inner quote: three cells or four
-        b'ash,b,"5"" x "y" z",B\n',  # doubled and not doubled in one cell
-        b'ash,b,"John "Jack,B\nash,c,C,C\n',  # never closed on its line, and text behind its quote
+        b'ash,b,"5"" x "y" z",B\n',  # doubled and undoubled quotes in one cell
+        b'ash,b,"John "Jack,B\nash,c,C,C\n',  # never closed on its line, with text after its quote
     ],
 )
 def test_quotes_that_can_be_read_in_two_ways_stop_at_their_row(row: bytes, tmp_path: Path) -> None:
@@ -342,7 +341,7 @@ STOPPED: dict[str, tuple[bytes, Found]] = {
         [("teachers.csv", 1, "too-many-columns")],
     ),
     "no line end in 3 MB": (b"x" * 3_000_000, [("teachers.csv", 1, "row-too-long")]),
-    # The line is given up before its last byte, which has no meaning in any encoding, is looked at.
+    # Reading stops before the line's last byte, which has no meaning in any encoding.
     "a line of 4 MB that is not UTF-8": (
         HEAD + b"\xe9" + b"x" * 4_000_000 + b"\x81",
         [("teachers.csv", 2, "row-too-long")],

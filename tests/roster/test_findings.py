@@ -1,4 +1,4 @@
-"""Findings are told in the order in which to mend them, a few of each code, and all are counted."""
+"""Findings are reported in the order in which to fix them, a few of each code, and all are counted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rollbook.roster.problems import (
 )
 from tests.roster.world import ENROLLMENTS, SCHOOLS, STUDENTS, write
 
-# In the order in which to mend them.
+# In the order in which to fix them.
 ORDERED: tuple[Problem, ...] = (
     MissingFile("students.csv", value=""),
     MissingFile("sections.csv", value=""),

@@ -1,4 +1,4 @@
-"""A district's folder or zip file: what is found there, and what is refused before anything is read."""
+"""A district's folder or zip file: which files are found, and what is refused before anything is read."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def test_a_file_name_in_other_letters_is_read_in_a_zip_file_too(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["students.csv", "staff.csv"])
-def test_two_spellings_without_the_exact_one_stop_since_nobody_can_know_which_is_current(
-    name: str, tmp_path: Path
-) -> None:
+def test_two_inexact_spellings_of_a_file_name_stop_the_sync(name: str, tmp_path: Path) -> None:
     two = {name.capitalize(): FILES["students.csv"], name.upper(): FILES["students.csv"]}
     write(tmp_path / "files", {name: None, **two})
     packed = archive(
@@ -281,7 +279,7 @@ def test_a_zip_file_of_loose_files_or_of_one_folder_is_read(prefix: str, tmp_pat
     assert len(read(path).tables["students"]) == 4
 
 
-def test_what_operating_systems_add_to_a_zip_file_is_passed_over(tmp_path: Path) -> None:
+def test_files_that_operating_systems_add_to_a_zip_are_ignored(tmp_path: Path) -> None:
     extra: dict[str, str | bytes] = {
         "__MACOSX/export/._students.csv": b"\0\0",
         "export/.DS_Store": b"\0",

@@ -1,4 +1,4 @@
-"""Emails, states and postal codes of another form: shown as they are, and counted in one line for each
+"""Emails, states and postal codes of another form: shown unchanged, and counted in one line for each
 column."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pytest
 
 from tests.roster.world import STUDENTS, outcome
 
-# A kind of form: a column, values that have it, and values that do not.
+# A kind of form: a column, values with this form, and values without it.
 FORMS = {
     "School_state": (["OH", "ny"], ["Ohio", "O", "O1", "N.Y."]),
     "School_zip": (

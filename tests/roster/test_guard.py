@@ -1,4 +1,4 @@
-"""The limits at their very edges, for each kind."""
+"""The limits at their exact edges, for each kind."""
 
 from __future__ import annotations
 

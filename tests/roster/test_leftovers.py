@@ -1,5 +1,5 @@
-"""What spreadsheets and exporters leave in files: read where it has one reading, and otherwise named in words
-that help."""
+"""What spreadsheets and exporters leave in files: read if it has only one reading, otherwise named in a
+helpful message."""
 
 from __future__ import annotations
 
@@ -444,7 +444,7 @@ def test_an_id_that_is_not_known_is_told_with_the_one_that_differs_only_in_how_i
     assert [(problem.code, problem.expected) for problem in world.problems if problem.value == sent] == [
         ("unknown-teacher", known),
         ("unknown-school", known),
-        ("unknown-section", None),  # that section was left out itself
+        ("unknown-section", None),  # that section was rejected itself
         ("unknown-student", known),
         ("unknown-co-teacher", known),
     ]

@@ -1,4 +1,4 @@
-"""Every row of the tables of normalisation: what a district writes, what the API shows, and whether it is
+"""Every row of the normalisation tables: what a district writes, what the API shows, and whether it is
 reported."""
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ STUDENT_CASES: list[Case] = [
     *_each("Contact_phone", "27185554567", "27185554567", "2-718-555-4567"),
     *_each("Contact_phone", "02079460958", "02079460958", "0 20 7946 0958"),
     *_unknown("Contact_phone", "", "7185554567 / 7185554568", "718 555-CALL", "71855545678#1", "718555456;1"),
-    # A word for nothing is told in one line for the column, and a dash not at all.
+    # A word for nothing is reported in one line for the column, and a dash is not reported.
     *[
         *_each("Contact_phone", "", "", "none", "-"),
         *_each("Contact_phone_type", "Other", "", "Other", "OTHER"),
@@ -363,7 +363,7 @@ STUDENT_CASES: list[Case] = [
     *_each("Contact_type", "Family", "Grandparent", "Sibling"),
     *_each("Contact_type", "", "Neighbour", "Momentum", "x"),
 ]
-# Which roster column shows a column of students.csv.
+# The roster column for each column of students.csv.
 SHOWN = {
     "Hispanic_Latino": "hispanic_ethnicity",
     "Contact_phone": "phone",
@@ -375,8 +375,8 @@ CONTACT_DEFAULTS = {"Contact_name": "Pat", "Contact_type": "Primary"}
 
 
 def _write(cases: list[Case]) -> str:
-    """students.csv with one student for each case, with a value in the case's column alone; a contact has
-    what it needs, too."""
+    """students.csv with one student for each case, with a value only in the case's column; contacts also have
+    what they need."""
     headers = list(dict.fromkeys(["Contact_name", "Contact_sis_id", *(case[0] for case in cases)]))
     lines = [",".join(["School_id", "Student_id", "First_name", "Last_name", *headers])]
     for number, (header, written, _, _) in enumerate(cases):

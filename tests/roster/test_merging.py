@@ -1,4 +1,4 @@
-"""Who keeps which user id from one night to the next, when roles come and go, merge and part."""
+"""Who keeps which user id from night to night, when roles come, go, merge and split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Users = dict[str, str]
 
 @dataclass
 class Nights:
-    """Snapshots of teachers, staff and administrators alone; each night gives the user of every key."""
+    """Snapshots of only teachers, staff and administrators; each night returns the user of every key."""
 
     folder: Path
     files: list[dict[str, Path]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Nights:
         return dict(found)
 
     def forget_users(self) -> None:
-        """Make the last snapshot one of an earlier version."""
+        """Turn the last snapshot into one of an earlier version."""
         old = self.files[-1]["identity"].with_name("old.parquet")
         duckdb.sql(f"COPY (SELECT * EXCLUDE user FROM '{self.files[-1]['identity']}') TO '{old}'")
         self.files[-1]["identity"] = old
@@ -176,8 +176,7 @@ def test_an_earlier_versions_snapshot_is_restored_with_its_people(nights: Nights
 
 PEOPLE, ROLES = 4, ("teachers", "staff", "district_admins")
 DESK = "desk@x.org"
-# What is done to whom: a role comes or goes, all go, one takes the place of another; emails are new, swapped,
-# lost or shared.
+# The edits: a role comes or goes, all go, one replaces another; emails are new, swapped, lost or shared.
 EDITS = (
     "toggle",
     "toggle",
@@ -213,7 +212,7 @@ class Person:
 
 
 class Town:
-    """People who are known by a number; the oracle of who is who."""
+    """People, known by a number; the oracle for who is who."""
 
     def __init__(self) -> None:
         self.people = [Person(number, f"p{number}@x.org", {ROLES[number % 3]}) for number in range(PEOPLE)]
@@ -277,7 +276,7 @@ def test_over_any_nights_a_person_with_a_role_that_goes_on_keeps_the_id_and_no_t
             if keys & {row[1] for row in person.rows()} and len(users) == 1:
                 assert users <= _users(person, found), person
         assert all(len(numbers) == 1 for numbers in owners.values())
-    # The same files again, an undo, and the undo of the undo.
+    # The same files again, an undo, and an undo of the undo.
     assert nights.night(*rows) == found
     assert nights.night(*before_rows, home=-3) == before
     assert nights.night(*rows, home=-2) == found

@@ -1,5 +1,7 @@
-"""Nan and Na are names of people, and words for nothing only where the row has others of them or says nothing
-else."""
+"""Nan and Na are names of people.
+
+They are words for nothing only if the row has other such words, or no other values.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from rollbook.roster.intake.csv import files
 from tests.roster.test_one_person import CONTACTS
 from tests.roster.world import outcome, write
 
-# Name, email and phone of a contact, and whether it is one.
+# Name, email and phone of a contact, and whether the row names a contact.
 GRANDMOTHERS = {
     "a phone": ("Nan,,2025550101", True),
     "an email": ("Na,nan@x.org,", True),

@@ -189,8 +189,7 @@ def test_an_enrollment_in_another_school_counts_for_the_sections_school(tmp_path
 # --- sections -------------------------------------------------------------------------------------------------------------
 
 NAMES: list[tuple[str, str, str]] = [
-    # Name, Course_name, Course_number and Period; then the name shown, and the one where the district wants
-    # those of the SIS.
+    # Name, Course_name, Course_number and Period; then the shown name, and the one with the SIS's names.
     ("Sec A,Algebra I,1,2,", "Algebra I - Lund - 2", "Sec A"),
     ("Sec A,Algebra I,1,,", "Algebra I - Lund", "Sec A"),
     ("Sec A,,1,2,", "Sec A", "Sec A"),
@@ -201,7 +200,7 @@ NAMES: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize("is_from_sis", [False, True])
-def test_name_of_a_section_is_course_teacher_and_period_or_what_there_is_of_them(
+def test_a_section_is_named_by_course_teacher_and_period_as_far_as_known(
     is_from_sis: bool, tmp_path: Path
 ) -> None:
     changes = {
@@ -219,8 +218,7 @@ GRADES_OF_STUDENTS = "School_id,Student_id,First_name,Last_name,Grade\n" + "".jo
     for number, grade in enumerate(["4", "4", "5", "5", "K", "K", "", "nonsense"])
 )
 SECTION_GRADES: dict[str, tuple[str, list[int], str, str]] = {
-    # Grade of the row, students of the section by number, the grade shown, and the one where the majority is
-    # forced.
+    # Grade of the row, the section's students by number, the shown grade, and the one with a forced majority.
     "its own": ("7", [0, 1, 2], "7", "4"),
     "Other, which says nothing": ("Other", [0, 1], "4", "4"),
     "Other, and nobody has one": ("Other", [6], "Other", "Other"),
@@ -251,8 +249,7 @@ def test_grade_of_a_section_is_its_own_or_what_most_students_are_in(is_forced: b
 
 
 SAME_GRADES: dict[str, tuple[list[str], list[str], bool]] = {
-    # Grades of the rows of two sections, the grades shown, and whether the report tells that the students
-    # decided.
+    # Grades of two sections' rows, the shown grades, and whether the report says that the students decided.
     "the same": (["Kindergarten", "Kindergarten"], ["4", "5"], True),
     "the same in other words": (["0", "K-5"], ["4", "5"], True),
     "different ones": (["3", "7"], ["3", "7"], False),
@@ -325,7 +322,7 @@ def test_co_teachers_keep_column_order_and_their_first_place(tmp_path: Path) -> 
 
 
 def _keys(world: Outcome, column: str) -> list[int | None]:
-    """Which sections share a term or course, as numbers in order of appearance."""
+    """Sections that share a term or course, as numbers in order of appearance."""
     found = [row[column] for row in world.tables["sections"]]
     order = list(dict.fromkeys(key for key in found if key is not None))
     assert len(order) == len(world.tables[f"{column}s"])
@@ -413,7 +410,7 @@ CONTACT_HEADERS = (
 
 
 def _contacts(tmp_path: Path, *rows: str) -> Outcome:
-    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and
+    """Students with contacts, from rows of student, name, email, phone, type, relationship, phone type and
     id."""
     lines = "".join(f"ash,{row.split(',')[0]},A,B,{row.split(',', 1)[1]}\n" for row in rows)
     enrollments = "School_id,Section_id,Student_id\nash,algebra,amy\n"
@@ -421,7 +418,7 @@ def _contacts(tmp_path: Path, *rows: str) -> Outcome:
 
 
 def _same(world: Outcome) -> list[int]:
-    """For each relationship in order, which contact it is of."""
+    """For each relationship in order, the number of its contact."""
     edges = sorted(world.tables["contact_students"], key=lambda edge: int(edge["position"]))
     order = [contact["key"] for contact in world.tables["contacts"]]
     return [order.index(edge["contact"]) for edge in edges]

@@ -1,5 +1,5 @@
-"""Words for nothing, by the SQL that every rule uses: a cheap test comes before the true one, and must let
-every word pass."""
+"""Words for nothing, by the SQL of every rule: a fast test runs before the exact one, and must pass every
+such word."""
 
 from __future__ import annotations
 

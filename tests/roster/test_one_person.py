@@ -1,4 +1,4 @@
-"""Who is one person: no id, email or word that two people were given makes one of them, or ties a child to a
+"""Who is one person: a shared id, email or word never merges two people, and never ties a child to a
 stranger."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def students(*rows: str) -> dict[str, str]:
 
 
 AMY_5 = AMY.strip()
-# Rows of one Student_id from row 5 on, and what is found.
+# Rows of one Student_id from row 5 on, and the problems.
 REPEATS: dict[str, tuple[tuple[str, ...], Found]] = {
     "two children with other names and birthdays": (
         (AMY_5, "ash,amy,Zoe,Quist,3/4/2012,,Ma Quist,Primary,ma@x.org,"),
@@ -105,7 +105,7 @@ def test_a_contact_of_a_further_row_with_another_school_goes_in(tmp_path: Path) 
     assert (world.problems[0].row, world.problems[0].column) == (6, "School_id")
 
 
-# Files with one key for two people, and what is found.
+# Files with one key for two people, and the problems.
 OTHER_KEYS: dict[str, tuple[dict[str, str], Found]] = {
     "teachers": (
         {"teachers.csv": TEACHERS + "birch,lund,Uwe,Park,uwe@example.org\n"},
@@ -159,7 +159,7 @@ CONTACTS = (
 
 
 def contacts(*rows: str) -> dict[str, str]:
-    """Students with contacts, by rows of student, name, email, phone, type, relationship, phone type and
+    """Students with contacts, from rows of student, name, email, phone, type, relationship, phone type and
     id."""
     lines = "".join(f"ash,{row.split(',')[0]},{row.split(',')[0]},B,{row.split(',', 1)[1]}\n" for row in rows)
     enrollments = "School_id,Section_id,Student_id\nash,algebra,amy\n"
@@ -167,7 +167,7 @@ def contacts(*rows: str) -> dict[str, str]:
     return {"students.csv": CONTACTS + lines, "enrollments.csv": enrollments, "sections.csv": sections}
 
 
-# Two rows with one Contact_sis_id: name, email and phone, and what is found of the second.
+# Two rows with one Contact_sis_id: name, email and phone, and the problems of the second.
 CONTACT_IDS: dict[str, tuple[str, str, list[str]]] = {
     "another name and email": ("Pat Moss,pat@x.org,", "Gil Reed,gil@x.org,", ["shared-contact-id"]),
     "another first name and phone": (

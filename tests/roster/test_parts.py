@@ -1,4 +1,4 @@
-"""Parts: what within them is true of, and that as many of them as you like give what one gives."""
+"""Parts: for which ids `within` is true, and that any number of parts gives the result of one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def engine(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def taken(engine: duckdb.DuckDBPyConnection, table: str = "pairs") -> list[list[int]]:
-    """The numbers that each part is true of."""
+    """The numbers for which each part is true."""
     found = []
     for _ in parts.each(engine, table, "id"):
         rows = engine.execute(f"SELECT number FROM {table} WHERE within(id) ORDER BY number").fetchall()
@@ -57,7 +57,7 @@ def test_each_row_is_in_one_part(
     monkeypatch.setattr(parts, "ROW_BYTES", parts.memory_bytes(engine) // rows)
     found = taken(engine)
     assert sorted(number for part in found for number in part) == list(range(300))
-    # Rows of one id stay together, so a part may have a few more than wished.
+    # Rows of one id stay together, so a part may be a little larger than requested.
     assert len(found) <= -(-300 // rows)
     assert max(map(len, found)) <= max(3, 1.5 * rows)
 
@@ -116,8 +116,8 @@ def _change(folder: Path) -> None:
 
 
 def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
-    """All that syncs of these files leave in a new database, for a reader of everything and one of a part of
-    it."""
+    """All that syncs of these files leave in a new database, for a reader of everything and a reader of a
+    part."""
     folder.mkdir()
     school = town.read(nights[0] / "schools.csv")[0]["School_id"]
     address = str(folder / "rollbook.db")

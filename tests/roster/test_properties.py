@@ -1,5 +1,5 @@
-"""Properties of normalisation: it lands in the enums of the wire, is idempotent, and does not depend on the
-order of rows."""
+"""Properties of normalisation: results are in the enums of the wire, it is idempotent, and the order of rows
+is irrelevant."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ QUICK = settings(
 )
 TODAY = date(2026, 3, 1)
 
-# Column of students.csv, table and column of the roster, and what may stand there.
+# Column of students.csv, table and column of the roster, and the allowed values.
 READINGS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "Grade": ("students", "grade", GRADES),
     "Gender": ("students", "gender", GENDERS),
@@ -99,7 +99,7 @@ def _read(folder: Path, written: list[dict[str, str]]) -> Outcome:
 
 
 def _shown(world: Outcome) -> list[dict[str, Any]]:
-    """What the roster shows of each person, under the headers it came from."""
+    """What the roster shows of each person, under the headers of the file."""
     contacts = {row["key"]: row for row in world.tables["contacts"]}
     edges = {row["student"]: row for row in world.tables["contact_students"]}
     shown = []
@@ -168,8 +168,8 @@ def _files(district: dict[str, Any], *, is_shuffled: bool) -> dict[str, str]:
         f"h{district['home'][s]},s{s},A,B,{district['grades'][s]},Pat,Primary,c{c}"
         for s, c in district["contacts"]
     ]
-    # The first row of a student is the one without a contact only if no contact row comes before; both are
-    # the same student.
+    # The first row of a student has no contact only if no contact row comes before; both are the same
+    # student.
     with_contact = {row.split(",")[1] for row in further}
     students = [row for row in students if row.split(",")[1] not in with_contact]
     return {

@@ -1,4 +1,4 @@
-"""No further row of an id joins two people, and neither a nickname nor a typing error parts one."""
+"""A further row of an id never merges two people, and neither a nickname nor a typing error splits one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.roster.world import TEACHERS, outcome
 
 MARKS = "Student_number,DOB,Gender,Student_email"
 ONE, TWO = "one person", "two people"
-# Names of two rows of one id, against what else they say: nothing, an equal birthday or number, another
-# birthday, or both.
+# Names of two rows of one id, with other values: none, an equal birthday or number, another birthday, or
+# both.
 BLANK, EQUAL, EQUAL_NUMBER = (",,,", ",,,"), (",1/2/2014,,", ",2014-01-02,,"), ("77,,,", "77,,,")
 DIFFER, BOTH = (",1/2/2014,,", ",3/4/2012,,"), (",1/2/2014,F,", ",1/2/2014,M,")
 MARKED = {
@@ -26,16 +26,17 @@ TABLE: dict[tuple[str, str], tuple[str, str, str, str, str]] = {
     # The names                              blank  day  number differ both
     ("Amy,Adams", "AMY,adams"): (ONE, ONE, ONE, ONE, ONE),
     ("Amy,Adams", "Adams,Amy"): (ONE, ONE, ONE, ONE, ONE),  # swapped
-    ("Anna,Ant", "Ana,Ant"): (ONE, ONE, ONE, TWO, TWO),  # near: a typing error
-    ("Rob,Ant", "Robert,Ant"): (ONE, ONE, ONE, TWO, TWO),  # near: a short form
-    ("Mia,Garcia Lopez", "Mia,Lopez"): (ONE, ONE, ONE, TWO, TWO),  # near: one name more
+    ("Anna,Ant", "Ana,Ant"): (ONE, ONE, ONE, TWO, TWO),  # similar: a typing error
+    ("Rob,Ant", "Robert,Ant"): (ONE, ONE, ONE, TWO, TWO),  # similar: a short form
+    ("Mia,Garcia Lopez", "Mia,Lopez"): (ONE, ONE, ONE, TWO, TWO),  # similar: one name more
     ("Anna,Ant", "Ant,Ana"): (ONE, ONE, ONE, TWO, TWO),  # swapped, with a typing error
-    ("Bob,Ant", "Robert,Ant"): (TWO, ONE, ONE, TWO, TWO),  # far: a nickname, or another child of one family
+    # very different: a nickname, or another child of one family
+    ("Bob,Ant", "Robert,Ant"): (TWO, ONE, ONE, TWO, TWO),
     ("Amy,Ant", "Robert,Ant"): (TWO, ONE, ONE, TWO, TWO),
-    ("Jamal,Ant", "Jamie,Ant"): (TWO, ONE, ONE, TWO, TWO),  # far, with one beginning
-    ("Juan Carlos,Ant", "Juan Pablo,Ant"): (TWO, ONE, ONE, TWO, TWO),  # far, with one word
-    ("Amy,Ant", "Amy,Quist"): (TWO, ONE, ONE, TWO, TWO),  # far: another last name
-    ("Amy,Ant", "Zoe,Quist"): (TWO, TWO, ONE, TWO, TWO),  # both names are far
+    ("Jamal,Ant", "Jamie,Ant"): (TWO, ONE, ONE, TWO, TWO),  # very different, with one beginning
+    ("Juan Carlos,Ant", "Juan Pablo,Ant"): (TWO, ONE, ONE, TWO, TWO),  # very different, with one equal word
+    ("Amy,Ant", "Amy,Quist"): (TWO, ONE, ONE, TWO, TWO),  # very different: another last name
+    ("Amy,Ant", "Zoe,Quist"): (TWO, TWO, ONE, TWO, TWO),  # both names are very different
 }
 
 
@@ -49,7 +50,7 @@ def children(names: tuple[str, str], marks: tuple[str, str], headers: str = MARK
 
 
 def told(folder: Path, changes: dict[str, str]) -> str:
-    """What becomes of the two rows; a row that is left out is counted, and its contact goes with it."""
+    """What happens to the two rows; a rejected row is counted, and its contact is rejected with it."""
     world = outcome(folder, changes)
     is_two = ("students.csv", 3, "shared-id") in world.found
     assert len(world.tables["students"]) == 1
@@ -68,7 +69,7 @@ def test_names_and_marks_tell_whether_two_rows_of_an_id_are_one_child(
     assert dict(zip(MARKED, TABLE[names], strict=True)) == dict(zip(MARKED, found, strict=True))
 
 
-# What two rows say alike without telling who somebody is.
+# Values that two rows share and that identify nobody.
 SAYS_NOTHING = {
     "a birthday in one row": (",1/2/2014,,", ",,,"),
     "a filler as birthday": (",1/1/1900,,", ",01/01/1900,,"),

@@ -1,4 +1,4 @@
-"""Whatever JSON is given as a share, it is one that the engine can evaluate, or it is refused in words."""
+"""Any JSON given as a share is one that the engine can evaluate, or it is refused with a reason."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SOUND = some.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The small world, laid out as a sync lays it out before it makes views."""
+    """The small world, loaded as a sync loads it before it makes views."""
     folder = world.write(tmp_path_factory.mktemp("shares"))
     with closing(files.open_all(folder, memory_limit="256MB")) as tables:
         checks.check(tables, Rules())

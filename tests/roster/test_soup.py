@@ -1,5 +1,5 @@
-"""Properties of the reader: any bytes give tables or one clear stop, and what the engine reads is what our
-own grammar reads."""
+"""Properties of the reader: any bytes give tables or one clear stop, and the engine reads what our own
+grammar reads."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Read = list[tuple[object, ...]] | None
 
 
 def engine_rows(source: Path) -> Read:
-    """What `files` makes of teachers.csv: its rows, or None for a stop."""
+    """The rows of teachers.csv from `files`; None for a stop."""
     try:
         tables = files.open_all(source, memory_limit="256MB")
     except SourceRejected as rejected:
@@ -68,7 +68,7 @@ def engine_rows(source: Path) -> Read:
 
 
 def grammar_rows(path: Path) -> Read:
-    """What our own grammar makes of it."""
+    """The same from our own grammar."""
     try:
         _, *found = csv_text.rows("teachers.csv", path)
     except Unusable:
@@ -100,7 +100,7 @@ def test_what_the_engine_reads_is_what_the_grammar_reads(content: bytes, source:
 
 @SLOW
 @given(rows=rows, quoted=styles, line_end=st.sampled_from(["\n", "\r\n", "\r"]), is_ended=st.booleans())
-def test_whatever_is_written_as_csv_is_read_back(
+def test_any_written_csv_is_read_back(
     rows: list[tuple[str, str, str, str]], quoted: list[bool], line_end: str, is_ended: bool, source: Path
 ) -> None:
     def cell(text: str, wish: bool) -> str:

@@ -1,5 +1,5 @@
-"""Every accepted value of the file specification, in every column that takes it and in any letter case, read
-from real files."""
+"""Every accepted value of the file specification, in every column that takes it, in any letter case, from
+real files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CASES: list[Case] = [
 
 
 def _rows(file: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """One row for each case of the file, by its id, with that value alone."""
+    """One row for each case of the file, by its id, with only that value."""
     for number, (column, _, spelling) in enumerate(CASES):
         if column.file == file:
             row = {**REQUIRED[file], IDS[file]: f"v{number}", column.header: spelling}

@@ -1,5 +1,5 @@
-"""The subject of a section: recorded words, the documented order of places to look, and whole words, the
-longest first."""
+"""The subject of a section: recorded words, the documented order of columns, and whole words, longest
+first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECORDED: dict[str, tuple[str, ...]] = {
 }
 CASES: list[tuple[Texts, str]] = [
     *((("", "", course), subject) for subject, courses in RECORDED.items() for course in courses),
-    # A subject of the API's own is used as it is, whatever stands elsewhere.
+    # A subject of the API's own is used, whatever other columns say.
     *(((subject.upper(), "Algebra", "Algebra"), subject) for subject in SUBJECTS if subject),
     # Words in Subject, as documented.
     *(

@@ -1,7 +1,7 @@
-"""Small districts as text, and what becomes of them.
+"""Small districts as text, and what a sync makes of them.
 
 The district: Ash School and Birch School. Mr Lund teaches algebra at Ash, Ms Okoye art at Birch, and both
-share a homeroom there. Amy is in algebra and art, Ben in algebra, Cem in art and homeroom, Dot nowhere.
+share a homeroom there. Amy is in algebra and art, Ben in algebra, Cem in art and homeroom, Dot in no section.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Found = list[tuple[str, int | None, str]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sync's files came to: the roster tables' rows as dictionaries in order of `row`, and the
+    """The result for a sync's files: the rows of the roster tables as dictionaries in order of `row`, and the
     problems."""
 
     tables: dict[str, list[dict[str, Any]]]
@@ -73,7 +73,7 @@ class Outcome:
 
 
 def write(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
-    """Write the district's files with some of them changed, added, or (None) left out."""
+    """Write the district's files, some of them changed, added or (None) left out."""
     folder.mkdir(exist_ok=True)
     for name, content in {**FILES, **(changes or {})}.items():
         if content is not None:
@@ -91,7 +91,7 @@ def read(source: Path, rules: Rules | None = None) -> Outcome:
 
 
 def checked(folder: Path, changes: Mapping[str, str | bytes | None], rules: Rules | None = None) -> Found:
-    """Write the district's files with changes, and name the problems that reading and checking them finds."""
+    """Write the district's files with changes; returns the problems of reading and checking them."""
     with closing(files.open_all(write(folder, changes), memory_limit="256MB")) as tables:
         return _places(checks.check(tables, rules or Rules()))
 

@@ -15,7 +15,7 @@ from tests.sharing.desk import CopyDesk, Desk
 
 @pytest.fixture(params=["files", "clone"])
 def desk(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Desk]:
-    """What is shared with an application does not depend on where the roster came from."""
+    """The share of an application does not depend on where the roster came from."""
     if request.param == "files":
         with closing(Desk(database, tmp_path)) as opened:
             yield opened

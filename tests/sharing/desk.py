@@ -41,9 +41,9 @@ KINDS = ("courses", "districts", "resources", "schools", "sections", "terms", "u
 
 Json = dict[str, Any]
 
-# For what a district of files has alone.
+# For tests of a district from files.
 of_files = pytest.mark.parametrize("desk", ["files"], indirect=True)
-# For what a copy has alone.
+# For tests of a copy.
 of_a_clone = pytest.mark.parametrize("desk", ["clone"], indirect=True)
 
 
@@ -84,7 +84,7 @@ class Reader:
     def share(
         self, share: object = None, *, is_plan: bool = False, freezes: bool | None = None, **more: Any
     ) -> Sync:
-        """Edit what it sees; `share` is in the form that `sharing.parse` reads."""
+        """Edit what it sees; `share` is in the form that `domain.shares.parse` reads."""
         spec = replace(self.application.asks, share=shares.parse(share), **more)
         return self.edit(spec, is_plan=is_plan, freezes=freezes)
 
@@ -118,7 +118,7 @@ class Desk:
         return districts.create(self.database, "Springfield")
 
     def moment(self) -> float:
-        """Every run is an hour after the one before."""
+        """Each run is an hour after the one before."""
         self._moment += 3600
         return self._moment
 
@@ -139,7 +139,7 @@ class Desk:
         return self.sync(files)
 
     def name_contact(self, user: str) -> None:
-        """Name the person (by id) whom applications may turn to."""
+        """Name the person (by id) as the contact for applications."""
         change_record(self.database, self.now, "contact", {"contact": user})
 
     def connect(
@@ -159,8 +159,10 @@ class Desk:
 
 
 class CopyDesk(Desk):
-    """A copy of the district of another desk, cloned over HTTP; new files arrive there, and are followed by a
-    clone."""
+    """A copy of another desk's district, cloned over HTTP.
+
+    New files go to that district, and a clone follows.
+    """
 
     def __init__(self, database: Database, folder: Path, origin: Desk) -> None:
         self.origin = origin

@@ -1,4 +1,4 @@
-"""An edit of a share leaves a row in the trail, in the transaction that makes it so."""
+"""An edit of a share writes a row in the trail, in its own transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a cloned district is as its source says."""
+"""The record of a cloned district is the source's."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A district's contact is a person who was named to be contacted: every application reads them, whatever is
-shared with it."""
+"""A district's contact is a person whom an operator named: every application reads this person, with any
+share."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Editing a share: what enters is created, what leaves is deleted, at once; feeds stay whole, and nothing is
-shown again."""
+"""Editing a share at once creates the records that enter and deletes those that leave.
+
+Feeds stay complete, and nothing deleted is shown.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ NOTHING: Json = {}
 
 
 def label(kind: str, record: Json) -> str:
-    """A name that one remembers: the SIS id of a role, or the record's own name."""
+    """A readable name: the SIS id of a role, or the record's own name."""
     for role in record["roles"].values() if kind.startswith("users") else ():
         found = role.get("sis_id") or role.get("staff_id")
         if found:
@@ -39,7 +41,7 @@ def told(feed: list[Json]) -> list[tuple[str, str]]:
 
 
 def replayed(start: dict[tuple[str, str], Json], feed: list[Json]) -> dict[tuple[str, str], Json]:
-    """The state after a feed, checking that each event fits the state it comes upon."""
+    """The state after a feed; each event must fit the state before it."""
     state = dict(start)
     for event in feed:
         kind, verb = event["type"].split(".")
@@ -53,7 +55,7 @@ def replayed(start: dict[tuple[str, str], Json], feed: list[Json]) -> dict[tuple
 
 
 def plain(kind: str, record: Json) -> Json:
-    """A record without what only one of the Data API and the Events API shows of it."""
+    """A record without the parts that differ between the Data API and the Events API."""
     shown = dict(record)
     if kind == "users":
         extra = ("email", "relationship", "type", "students")
@@ -159,7 +161,7 @@ def test_the_feed_goes_on_when_a_connection_gets_a_view_of_its_own(desk: Desk, r
     assert feed[: len(early)] == early
     assert len({event["id"] for event in feed}) == len(feed)
     assert replayed(start, feed) == state(reader)
-    # From any point on: what was read before is the state to go on from.
+    # From any point on: the records read before are the state from which to continue.
     for cut in range(len(feed)):
         assert replayed(replayed(start, feed[:cut]), feed[cut:]) == state(reader)
     assert reader.read(f"/v3.0/events/{early[0]['id']}")["data"] == early[0]
@@ -241,7 +243,7 @@ def test_the_difference_since_a_snapshot_before_the_edit_tells_what_left_as_dele
         for event in since
         if event["type"].endswith(".deleted")
     }
-    # What left is told by its id: the share says no more of it.
+    # A record that left is named by its id: the share shows no more of it.
     assert {name for record in left.values() for name in record} <= {"id", "roles"}
     assert not [held for record in left.values() for held in record.get("roles", {}).values() if held]
     kept = {key: record for key, record in start.items() if key[1] not in left}
@@ -405,7 +407,7 @@ def test_what_left_a_share_is_in_no_event_but_its_last(desk: Desk, reader: Reade
         == {"first": "Alan", "last": "Turing-Church", "middle": "Mathison"}
     ]
     assert (alan, heard > 0) == (["users.deleted"], True)
-    # A role that scopes open no more goes out of what was told of a person who stays.
+    # A role that scopes no longer open is removed from the events of a person who stays.
     less = applications.change(
         desk.database, reader.application, scopes=tuple(set(SECURE_SYNC) - {"read:school_admins"})
     )
@@ -474,7 +476,7 @@ def test_a_field_that_an_application_does_not_ask_for_is_not_shown(desk: Desk, r
     student = reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
     assert {"grade", "gender", "sis_id", "school"} <= set(student)
     assert not {"dob", "race", "location", "state_id"} & set(student)
-    # Nothing is listed of contacts, so all is asked for.
+    # No field of contacts is listed, so all are asked for.
     assert all("phone" in user["roles"]["contact"] for user in reader.pull("/v3.0/users?role=contact"))
     replace_fields = applications.change(desk.database, changed, fields={})
     sync.rescope(desk.database, replace_fields, desk.settings)
@@ -496,7 +498,7 @@ WITH_OWN = world.changed(
 
 
 def own_fields(reader: Reader) -> set[str]:
-    """Whose own fields are seen."""
+    """The people whose own fields are shown."""
     seen = reader.everything()
     users = seen["users"].values()
     found = {role for user in users for role, held in user["roles"].items() if "ext" in held}
@@ -536,7 +538,7 @@ def test_own_fields_that_an_application_refuses_are_not_shown(desk: Desk) -> Non
 
 
 def values_in(feed: list[Json], name: str) -> set[object]:
-    """What events say of a student's field: in records, and as its old value."""
+    """What events say about a student's field: in records, and as its old value."""
     found: set[object] = set()
     for event in feed:
         for record in (event["data"]["object"], event["data"].get("previous_attributes", {})):
@@ -558,8 +560,8 @@ def test_a_field_that_is_withheld_is_in_no_event_any_more(desk: Desk, reader: Re
     heard = len(reader.feed())
     reader.share(None, withheld=("student.dob", "student.email"))
     assert "dob" not in reader.pull("/v3.0/users?role=student")[0]["roles"]["student"]
-    # Each pupil is told of as updated, so that an application drops its copy; what the field held is told
-    # nowhere.
+    # Each student is reported as updated, so that applications drop their copy; no event has the field's old
+    # value.
     news = reader.feed()[heard:]
     assert {event["type"] for event in news} == {"users.updated"}
     assert values_in(news, "dob") == {""}
@@ -582,7 +584,7 @@ def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_withou
     less = applications.change(desk.database, reader.application, scopes=SECURE_SYNC)
     sync.rescope(desk.database, less, desk.settings)
     assert values_in(reader.feed(), "ell_status") == {""}
-    # The district's word stands: a scope that comes back opens what was opened.
+    # The district's choice stays: a scope that comes back opens what was open before.
     more = applications.change(desk.database, less, scopes=(*SECURE_SYNC, "read:ell_status"))
     sync.rescope(desk.database, more, desk.settings)
     assert field_of(reader, "ell_status") == {"Y", "N", ""}
@@ -612,7 +614,7 @@ def test_a_role_that_is_hidden_is_named_once_more_and_told_of_nowhere(
     assert not [
         event for event in of(ada, reader.feed()[:heard]) if "staff" in event["data"]["object"]["roles"]
     ]
-    # Nor is an event found by the schools of that role.
+    # The schools of that role do not find the event, either.
     for school in set(ada["roles"]["staff"]["schools"]) - set(ada["roles"]["teacher"]["schools"]):
         assert of(ada, reader.pull(f"/v3.0/events?school={school}")) == []
 

@@ -1,4 +1,4 @@
-"""What a share leaves of the small world, record by record: two roles, two schools, siblings, co-teachers,
+"""What a share shows of the small world, record by record: two roles, two schools, siblings, co-teachers,
 resources."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def rule(kind: str, *where: list[str], along: tuple[str, ...] = ()) -> Json:
 
 
 def share(reader: Reader, *rules: Json, **more: Any) -> dict[str, dict[str, Json]]:
-    """What is seen under rules, by kind and label."""
+    """What a reader sees under rules, by kind and label."""
     reader.share({"rules": list(rules)}, **more)
     return by_label(reader)
 
@@ -132,7 +132,7 @@ def test_students_who_come_with_a_teacher_come_without_contacts(reader: Reader) 
 def test_a_section_names_shared_teachers_and_students_only(reader: Reader) -> None:
     seen = share(reader, rule("teacher", ["sis_id", "equals any of", "t-grace"], along=("sections",)))
     algebra, grace = seen["sections"]["algebra"], seen["users"]["t-grace"]["id"]
-    # The primary teacher is not shared: the first of those who are takes the place, and a section may have no
+    # The primary teacher is not shared: the first shared one takes the place, and a section may have no
     # student left.
     assert (algebra["teacher"], algebra["teachers"], algebra["students"]) == (grace, [grace], [])
     assert set(seen["courses"]) == {"Algebra", "Poetry"}

@@ -1,5 +1,4 @@
-"""Files that cannot be used, and files that are held, tell no application what stands in them or how much
-would change."""
+"""Unusable files and held files: applications learn neither their content nor how much would change."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ NAMES = {file.name for file in FILES} | {column.header for column in COLUMNS}
 
 
 def marked() -> dict[str, str]:
-    """The world with a mark in every cell and a password for everybody; no word of it stands in the
-    roster."""
+    """The world with a mark in every cell and a password for every person; the roster has none of these
+    words."""
     files = {}
     for name, text in world.FILES.items():
         header, *rows = text.splitlines()
@@ -74,8 +73,8 @@ BROKEN: Mapping[str, Callable[[str], str]] = {
 
 
 def everything_read(desk: Desk, readers: list[Reader], user_token: str) -> str:
-    """Whatever any of the tokens reads: lists, records, events, what changed since the beginning, and a
-    person's own."""
+    """All that the tokens read: lists, records, events, the difference since the beginning, and a person's
+    own record."""
     lists = (
         "/me",
         "/v3.0/me",
@@ -97,7 +96,7 @@ def everything_read(desk: Desk, readers: list[Reader], user_token: str) -> str:
 
 
 def user_token(desk: Desk, reader: Reader) -> str:
-    """A pupil's own token."""
+    """A student's own token."""
     pupil = reader.pull("/v3.0/users?role=student")[0]["id"]
     with desk.database.write() as connection:
         grant = Grant(

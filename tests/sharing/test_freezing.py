@@ -1,5 +1,5 @@
-"""Freezing: a view that would change too much stays as it is, until it is thawed or what would change is
-little again."""
+"""Freezing: a view that would change too much stays unchanged until it is thawed, or until the change is
+small again."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_sync_that_takes_the_change_back_goes_on_by_itself(desk: Desk, careful
     desk.sync(FEWER)
     done = desk.sync()
     assert (done.frozen, frozen(desk)) == ({}, {"Careful": ()})
-    # The source of a clone has a new date for who came back, and a change of dates alone is no event.
+    # The source of a clone has a new date for the student who came back; a change of dates alone is no event.
     assert undated(replayed(start, careful.feed())) == undated(state(careful))
     assert "katherine" in labels(careful)["users"]
 

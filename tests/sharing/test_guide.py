@@ -1,8 +1,7 @@
-"""The guides and the README tell one story, and its commands run as they are printed.
+"""The guides and the README tell one story, and their commands run as printed.
 
-Each page runs in a folder of its own, in a real shell, after the pages that its head says it goes on from.
-Lines that cannot run here end in a comment that says why, and stand in NOT_RUN; a line that ends in `# is
-held` must not succeed.
+Each page runs in its own folder, in a real shell, after the pages that its head names. A line that cannot run
+here ends with a comment that says why, and is listed in NOT_RUN. A line that ends in `# is held` must fail.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from tests.journeys import program
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guide"
 README = ROOT / "README.md"
-# The list of the guides has no commands; the links of its lines are tried with those of the README.
+# The list of the guides has no commands; the README tries the links of its lines.
 PAGES = (README, *(page for page in sorted(GUIDES.glob("*.md")) if page.name != "README.md"))
 PATH_LINE = 'export PATH="$PWD/.venv/bin:$PATH"'
 
 SERVES = "# until Ctrl+C"
-# What a line's comment ends in, and why such a line is not run here.
+# The end of a line's comment, and why such a line is not run here.
 WHY_NOT = {
     SERVES: "it serves until it is stopped: tests/journeys start servers as processes",
     "# the other server": "it needs another server: tests/clone and tests/journeys/test_clone.py have one",
@@ -76,8 +75,10 @@ HELD = "# is held"
 
 
 def blocks(page: Path) -> Iterator[str]:
-    """The blocks of a page with commands of ours, as they are printed. Files have a language:
-    tests/journeys/test_recipes.py."""
+    """The blocks of a page with our commands, as printed.
+
+    Files have a language: tests/journeys/test_recipes.py.
+    """
     for language, block in re.findall(
         r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
     ):
@@ -90,7 +91,7 @@ def blocks(page: Path) -> Iterator[str]:
 
 
 def comment(line: str) -> str:
-    """The comment by which a line says that it is not run, or held; blank for any other."""
+    """The comment that says that a line is not run, or held; blank for other lines."""
     return next((known for known in (*WHY_NOT, HELD) if line.rstrip().endswith(known)), "")
 
 
@@ -99,14 +100,14 @@ def command(line: str) -> str:
 
 
 def as_run(line: str) -> str:
-    """A line of a page as the shell is given it."""
+    """A line of a page as the shell receives it."""
     if comment(line) in WHY_NOT:
         return ""
     return f"if {command(line)}; then exit 99; fi" if comment(line) == HELD else line
 
 
 def before(page: Path) -> list[Path]:
-    """The pages whose commands come before, the first one first."""
+    """The pages whose commands run first, in order."""
     told = re.search(r"go on from\n?>? ?((?:[^\n]|\n>)*)", page.read_text("utf-8").partition("\n## ")[0])
     direct = [page.parent / name for name in re.findall(r"\]\(([\w-]+\.md)\)", told[1])] if told else []
     return list(dict.fromkeys(each for one in direct for each in (*before(one), one)))
@@ -117,8 +118,7 @@ def run(page: Path, folder: Path) -> None:
     environment = {**program.environment(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for block in blocks(page):
         script = "\n".join(map(as_run, block.splitlines()))
-        # In a session of its own: a question is asked on the standard input, and not on a terminal that
-        # happens to be there.
+        # In its own session: a question goes to standard input, not to a terminal that happens to be there.
         done = subprocess.run(
             ["sh", "-ec", script],
             cwd=folder,
@@ -135,7 +135,7 @@ def run(page: Path, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Folders as rows of pages leave them, kept for the pages that go on from there."""
+    """Folders as they are after rows of pages, kept for the pages that continue there."""
     return {(): tmp_path_factory.mktemp("nothing")}
 
 
@@ -194,7 +194,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_there_is_one_story() -> None:
-    """One district, one application: whoever reads two pages meets the same names."""
+    """One district, one application: a reader of two pages meets the same names."""
     text = "".join(block for page in PAGES for block in blocks(page))
     districts = {*re.findall(r"(?:district create|rollbook (?:sync|undo|pause|shares)) (\"[^\"]+\")", text)}
     applications = {

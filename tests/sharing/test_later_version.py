@@ -1,5 +1,5 @@
-"""A district in two versions of the API: the same ids and links of the version asked for; v3.1 adds its fields
-where both sides opened them, and nowhere else."""
+"""A district in two API versions: the same ids, and links of the requested version. v3.1 adds its fields only
+where both sides opened them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STUDENTS = {
     "s1": "N,{id},Noether,Emmy,Y,N,Y,aut,Em,Other,Maori",
     "s2": "N,{id},Turing,Alan,,,,,,F,German",
 }
-# What v3.1 adds to a student who has everything, and what v3.0 has in its place.
+# What v3.1 adds to a student with all fields, and what v3.0 has in its place.
 LATER = {
     "disability": {"disability_status": "Y", "disability_code": "aut"},
     "frl_status": "Other",
@@ -57,7 +57,7 @@ def _students(reader: Reader, version: str) -> dict[str, dict[str, Any]]:
 
 
 def _first(people: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The fields of the student who has everything that differ between versions."""
+    """The fields that differ between versions, of the student with all fields."""
     role = next(person for person in people.values() if person["name"]["first"] == "Emmy")["roles"]["student"]
     return {name: role[name] for name in LATER if name in role}
 
@@ -143,7 +143,7 @@ def test_a_change_that_both_show_is_one_event_with_one_id(desk: Desk) -> None:
     assert list(first["data"]["previous_attributes"]) == ["name"]
     assert later["data"]["previous_attributes"]["roles"] == {"student": {"gifted_status": "Y"}}
     assert "gifted_status" not in json.dumps(first)
-    # What is closed later leaves the events of the past, too.
+    # A field that is closed later also leaves the events of the past.
     reader.share(sensitive=())
     assert '"gifted_status": "Y"' not in json.dumps(reader.pull("/v3.1/events"))
 

@@ -1,10 +1,9 @@
-"""No answer shows more, or less, than a share and scopes allow: random districts and shares against an oracle
+"""No answer shows more, or less, than share and scopes allow: random districts and shares against an oracle
 in plain Python.
 
-The oracle reads the whole district's JSON, as an application sees it that everything is shared with, and cuts
-it down by the documented rules. Every list, record and related path must then be that; and no other id stands
-in any answer. The district is one made from files, or a copy of one: what a copy shows is held to what its
-source has.
+The oracle reads the JSON of the whole district, as an application with a full share sees it, and cuts it by
+the documented rules. Every list, record and related path must equal the result, and no other id may stand in
+any answer. The district comes from files or is a copy; a copy is compared with its source.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class Town:
 
 @dataclass
 class Allowed:
-    """Ids of what is shared: users by role, other records by kind."""
+    """Ids of shared records: users by role, other records by kind."""
 
     roles: dict[str, set[str]]
     kinds: dict[str, set[str]]
@@ -287,7 +286,7 @@ def undated(record: Json) -> Json:
 
 
 def sweep(town: Town, spec: Spec) -> None:
-    """Read whatever there is to read, and hold it to what is allowed."""
+    """Read everything that can be read, and compare it with what is allowed."""
     reader, ids = town.reader, allowed(town, spec)
     records = expected(town, spec, ids)
     may = ids_in(json.dumps(records)) | {town.desk.district.id}
@@ -333,12 +332,12 @@ def sweep(town: Town, spec: Spec) -> None:
     _unshared_is_missing(town, records)
 
 
-# The fields of students that v3.1 adds, or has other words for.
+# The fields of students that v3.1 adds, or that have other words there.
 LATER = {field.name for field in SHAPES["Student"] if field.differs_in("3.1")}
 
 
 def _later_shows_no_more(town: Town, spec: Spec, kind: str, found: dict[str, Json]) -> None:
-    """v3.1 shows the records that v3.0 shows; of a student also the later fields that are not hidden."""
+    """v3.1 shows the records of v3.0; of a student also the later fields that are not hidden."""
     later = {record["id"]: undated(record) for record in town.reader.pull(f"/v3.1/{kind}", limit=61)}
     for record in later.values():
         student = record.get("roles", {}).get("student") if kind == "users" else {}
@@ -364,8 +363,8 @@ def _without_later(kind: str, records: dict[str, Json]) -> dict[str, Json]:
 
 
 def _same_people(town: Town, wanted: dict[str, Json], found: dict[str, Json]) -> None:
-    """Of a person of several roles who is seen in a lesser one only, name and email are that role's own
-    row's."""
+    """A person with several roles of whom only a lesser one is shown has the name and email of that role's
+    row."""
     for id_, user in wanted.items():
         if id_ in found and next(iter(user["roles"])) != next(iter(town.records["users"][id_]["roles"])):
             user["name"] = found[id_]["name"]
@@ -395,7 +394,7 @@ def _same_list(
 
 
 def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> None:
-    """A record that is not shared is answered like one that is not there, byte for byte."""
+    """A record that is not shared is answered like one that does not exist, byte for byte."""
     others = {kind: sorted(set(town.records[kind]) - set(records[kind]))[:2] for kind in KINDS}
     for row in ENDPOINTS:
         for id_ in others[row.source] if "{id}" in row.path else ():
@@ -407,8 +406,7 @@ def _unshared_is_missing(town: Town, records: dict[str, dict[str, Json]]) -> Non
 
 
 def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
-    """No event, however old, holds a value of a field that is hidden now, or a contact other than the one who
-    is named now."""
+    """No event, however old, has a value of a field that is hidden now, or a former contact."""
     contact = town.reader.pull("/v3.0/districts")[0].get("district_contact")
     for event in town.reader.feed():
         assert event["data"]["object"].get("district_contact", contact) == contact
@@ -424,15 +422,15 @@ def _nothing_hidden_is_told(town: Town, spec: Spec) -> None:
 
 
 def _no_hidden_role_is_told(town: Town, was: dict[str, Json], now: dict[str, Json], snapshot: int) -> None:
-    """No event holds, or is found by, a role of somebody that an edit has just hidden; nor does the
-    difference to before it."""
+    """No event contains, or is found by, a role that an edit has just hidden; nor does the difference since
+    before it."""
     lost = {id_: set(user["roles"]) - set(now[id_]["roles"]) for id_, user in was.items() if id_ in now}
     feed, since = town.reader.feed(), town.reader.pull(f"/v3.0/events?since_snapshot={snapshot}")
     for event in (*feed, *since):
         record, previous = event["data"]["object"], event["data"].get("previous_attributes", {})
         if not event["type"].startswith("users") or not lost.get(record["id"]):
             continue
-        if event["type"] != "users.deleted":  # of an earlier edit, and as documented
+        if event["type"] != "users.deleted":  # from an earlier edit, and as documented
             assert not lost[record["id"]] & set(record["roles"])
         held = previous.get("roles", {})
         assert not [held[role] for role in lost[record["id"]] if held.get(role)]
@@ -445,13 +443,12 @@ def _no_hidden_role_is_told(town: Town, was: dict[str, Json], now: dict[str, Jso
 
 
 # Random shares ---------------------------------------------------------------------------------------
-#
-# Drawn by plain chance: Hypothesis begins with what is empty and goes on with what is nearly the same, so
-# that few of its first examples hide a part of anything.
+# Drawn by plain chance: Hypothesis begins with empty values and continues with similar ones, so few of its
+# first examples hide a part of anything.
 
 
 def drawn(town: Town, chance: Random) -> Spec:
-    """A spec: most of them leave people out by share, by scopes or by both, and all do so in many ways."""
+    """A spec. Most specs leave people out, by share, by scopes or by both, in many ways."""
     gone = chance.sample(
         chance.choice((SECURE_SYNC, tuple(ROLE_SCOPES.values()))), chance.choice((0, 0, 1, 1, 2, 5))
     )
@@ -526,7 +523,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             origin = stack.enter_context(_database(request, "sqlite", folder / "origin"))
             source = stack.enter_context(closing(Desk(origin, folder / "origin")))
             copy = stack.enter_context(closing(CopyDesk(database, folder, source)))
-            # What may be seen of the copy is cut out of what its source has.
+            # What a copy may show is cut from its source.
             yield _town(copy, copy.source, int(seed))
             return
         desk = stack.enter_context(closing(Desk(database, folder)))
@@ -572,7 +569,7 @@ def test_no_answer_shows_more_or_less_than_is_shared(town: Town) -> None:
 
 
 def _upload_what_is_not_taken_in(desk: Desk) -> None:
-    """Files that cannot be used, then files that are held; every cell of them is marked."""
+    """Unusable files, then held files; every cell of them is marked."""
     for files in ({**marked(), "students.csv": BROKEN["no header"](marked()["students.csv"])}, marked()):
         with suppress(SourceRejected):
             source = world.write(desk.folder / "not-taken-in", files)
@@ -581,8 +578,8 @@ def _upload_what_is_not_taken_in(desk: Desk) -> None:
 
 
 def _holds(town: Town, spec: Spec, day: int | None, chance: Random) -> None:
-    """Edit the share, name another contact at times, go on to a day, if any, and look at all that is to be
-    seen then."""
+    """Edit the share, sometimes name another contact, move on to a day, if any, and check all that can be
+    seen."""
     was = town.reader.everything()
     heard, snapshot = len(town.reader.feed()), town.desk.now.head
     town.reader.edit(spec)

@@ -1,4 +1,4 @@
-"""A district's own record stays true while days pass, addresses change, and people are given ways to sign
+"""A district's own record stays up to date while days pass, addresses change, and people get ways to sign
 in."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.sharing.desk import Desk, Json, Reader
 
 DAY = timedelta(days=1)
 
-# A cloned district's record is as its source says.
+# A cloned district's record is its source's.
 pytestmark = pytest.mark.parametrize("desk", ["files"], indirect=True)
 
 

@@ -1,5 +1,5 @@
-"""Both databases behind the same functions: what a transaction promises, and what is said when the database
-is in trouble."""
+"""Both databases behind the same functions: what a transaction guarantees, and the errors of a database in
+trouble."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def test_a_database_that_another_program_holds_is_told(
     holder.close()
 
 
-def test_who_must_not_wait_is_told_at_once(database: Database, database_address: str) -> None:
-    """A write that did wait would go through in the end: whoever is in its way ends by a clock of its own."""
+def test_a_write_that_must_not_wait_fails_at_once(database: Database, database_address: str) -> None:
+    """A write that did wait would succeed in the end: the blocking one ends after a fixed time."""
 
     def try_without_waiting(*, is_durable: bool) -> None:
         with database.without_waiting(), database.write(is_durable=is_durable) as connection:
@@ -207,7 +207,7 @@ def test_who_must_not_wait_is_told_at_once(database: Database, database_address:
 
     @contextmanager
     def held(holder: Database) -> Iterator[None]:
-        """Another thread writes, for as long as it takes and two seconds at most."""
+        """Another thread writes until released, at most two seconds."""
         begun, done = threading.Event(), threading.Event()
 
         def hold() -> None:
@@ -234,17 +234,18 @@ def test_who_must_not_wait_is_told_at_once(database: Database, database_address:
     if database.is_local:
         try_without_waiting(is_durable=False)
         assert facts(database) == {"test b": "2"}
-    with database.write() as connection:  # and after that it is waited for again
+    with database.write() as connection:  # afterwards writes wait again
         put(connection, "c", "3")
 
 
-def test_who_must_not_wait_leaves_a_long_log_to_others(small_database: Database, tmp_path: Path) -> None:
-    """After a large commit that a reader was in the way of, the next writer would move all of the log to its
-    place."""
+def test_a_write_that_must_not_wait_leaves_a_long_log_to_others(
+    small_database: Database, tmp_path: Path
+) -> None:
+    """After a large commit during a read, the next writer would move all of the log to its place."""
     value = "x" * 8_000
 
     def is_in_the_file() -> bool:
-        """Whether what was written is in the database's own file; else it stands in the log."""
+        """Whether the data is in the database's own file, not in the log."""
         return value[:1_000].encode() in (tmp_path / "rollbook.db").read_bytes()
 
     with closing(open_database(str(tmp_path / "rollbook.db"))) as other, other.read() as connection:
@@ -262,7 +263,7 @@ def test_who_must_not_wait_leaves_a_long_log_to_others(small_database: Database,
 
 
 def test_a_thread_that_ends_leaves_no_file_open(small_database: Database) -> None:
-    """Servers begin and end threads all day; each reads through a connection of its own."""
+    """Servers start and end threads all day; each has its own connection for reads."""
 
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))

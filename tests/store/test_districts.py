@@ -98,7 +98,7 @@ def test_fixed_ids_follow_from_the_seed_and_the_order_of_what_is_done(database: 
         *(districts.reserve(database, moment).prefix for moment in (None, 900.0, 5_000.5, None)),
     ]
     assert [int(prefix[:8], 16) for prefix in found] == [1_000, 1_001, 1_002, 5_000, 5_001]
-    # Written down, as somebody's fixtures have them: these never change.
+    # Written down, as in someone's fixtures: these never change.
     assert found == [
         "000003e8ba91de4d",
         "000003e9f280dd11",

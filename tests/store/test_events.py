@@ -1,4 +1,4 @@
-"""The feed of a connection: what a commit publishes to it, in what order, and how it is read."""
+"""The feed of a connection: what a commit publishes to it, in which order, and how it is read."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The schema's steps, on both databases: each once, in its own transaction, whoever begins at the same
-time."""
+"""The schema's steps, on both databases: each once, in its own transaction, even if several programs start at
+once."""
 
 from __future__ import annotations
 

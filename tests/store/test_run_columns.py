@@ -1,5 +1,7 @@
-"""Where a demo stands, and whether a report is short, stand in columns; an upgrade brings both along. On both
-databases."""
+"""Columns hold where a demo stands, and whether a report is short; an upgrade fills both.
+
+On both databases.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ PERSON = Person("s-1", "Ada \u201cA\u201d Byrne", "")
 
 
 def noted(state: State, person: Person | None) -> dict[str, Any]:
-    """A demo's note as earlier versions wrote it into the text of a report."""
+    """A demo's note in the text of a report, as earlier versions wrote it."""
     names = ("students", "seed", "first", "day", "date", "story", "unfinished", "nights")
     told = {name: getattr(state, name) for name in names}
     who = {"sis_id": person.sis_id, "name": person.name, "id": person.id} if person else None

@@ -1,4 +1,4 @@
-"""What earlier versions stored and should not have is gone once the schema is up to date, on both
+"""Texts that earlier versions stored and should not have are gone once the schema is up to date, on both
 databases."""
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def old(database_address: str) -> Iterator[Database]:
 
 
 def leak(database: Database, district: District, text: str) -> None:
-    """Store a text wherever an earlier version stored the error of a district."""
+    """Store a text in each place where an earlier version stored a district's error."""
     given = json.dumps({"id": district.id, "name": "Springfield", "error": text})
     event = {
         "id": "1" * 24,
@@ -56,7 +56,7 @@ def leak(database: Database, district: District, text: str) -> None:
 
 
 def texts(database: Database, tables: tuple[str, ...]) -> str:
-    """All that the tables hold, without the columns that later steps add."""
+    """All text of the tables, without the columns that later steps add."""
     asked = [f"SELECT {THEN.get(table, '*')} FROM {table}" for table in tables]
     with database.read() as connection:
         return json.dumps([connection.rows(each) for each in asked])

@@ -1,5 +1,7 @@
-"""What was shared before stands in rows of its own: a shorter trail loses none of it, and an upgrade brings it
-along. On both databases."""
+"""Former shares have rows of their own: pruning the trail loses none, and an upgrade brings them along.
+
+On both databases.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ def old(database_address: str) -> Iterator[Database]:
 
 
 def fill(old: Database, trail: list[tuple[str, dict[str, object]]]) -> None:
-    """One connection, as an earlier version stored it, and what its trail tells."""
+    """One connection as an earlier version stored it, with its trail."""
     with old.write() as connection:
         for sql in (
             "INSERT INTO districts (number, id, name, created, state, error) VALUES (1, 'd1', 'Ash District', '', 'running', '')",

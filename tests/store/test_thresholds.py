@@ -1,4 +1,4 @@
-"""A district's own limits: kept for each kind, and refused outside the documented range."""
+"""A district's own limits: stored for each kind, and refused outside the documented range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Districts that several tests look at; nobody changes them."""
+"""Districts for several tests, which do not change them."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def test_rollover_moves_everyone_up_a_grade(rollover: tuple[dict[str, Rows], dic
         order.index(after[same]["Grade"]) - order.index(before[same]["Grade"])
         for same in before.keys() & after.keys()
     ]
-    # A grade that was wrong, and is still to be corrected, makes a few other steps.
+    # A wrong grade that is still to be corrected makes a few other steps.
     assert ups.count(1) > 0.97 * len(ups) > 600
 
 

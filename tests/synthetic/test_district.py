@@ -1,4 +1,4 @@
-"""What a district is made of: sound references, the size asked for, and everything a real one has."""
+"""The content of a district: valid references, the requested size, and the features of a real one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ids(rows: Rows, column: str) -> list[str]:
 
 
 def assert_sound(district: dict[str, Rows]) -> None:
-    """Every id is there once, every reference leads somewhere, every section has a teacher and a student."""
+    """Each id exists once, each reference is valid, each section has a teacher and a student."""
     schools, teachers = ids(district["schools.csv"], "School_id"), ids(district["teachers.csv"], "Teacher_id")
     sections = {row["Section_id"]: row for row in district["sections.csv"]}
     enrolled = [(row["Section_id"], row["Student_id"]) for row in district["enrollments.csv"]]

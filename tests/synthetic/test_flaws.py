@@ -1,4 +1,4 @@
-"""Bad rows on purpose: as many as asked for, of every kind, and no good row is lost by them."""
+"""Bad rows on purpose: as many as requested, of every kind, without the loss of a good row."""
 
 from __future__ import annotations
 

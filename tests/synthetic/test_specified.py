@@ -1,5 +1,4 @@
-"""A generated district holds to the file specification: its columns, its words in their spelling, its
-forms."""
+"""A generated district follows the file specification: its columns, the spelling of its words, its forms."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ FORMS = {
     "term_date": r"\d{2}/\d{2}/\d{4}",
     "state": "[A-Z]{2}",
     "zip": r"\d{5}",
-    # Any words are right.
+    # Any words are allowed.
     "relationship": ".+",
     "contact_type": ".+",
 }

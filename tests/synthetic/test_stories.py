@@ -1,4 +1,4 @@
-"""What can happen next: stories, and the pages of the calendar."""
+"""What can happen next: stories, and steps of the calendar."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from rollbook.synthetic.lines import COLUMNS, line
 from rollbook.synthetic.writer import MARKER, write
 from tests.synthetic.written import digest, read, written
 
-# What the arguments wrote when they were last changed on purpose. Another machine, another Python or another
-# hash seed must write the same; a change of the generator may change them, and then the changelog says so.
+# What these arguments wrote at the last intended change. Other machines, Python versions and hash seeds must
+# write the same. A change of the generator may change them; then the changelog says so.
 FINGERPRINTS = (
     ({"students": 50}, "b4f5eca827b090fd2853d3da1b8f96b58004a200fc242929d2cd9709d6e0673c"),
     (

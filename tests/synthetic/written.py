@@ -1,4 +1,4 @@
-"""Written districts read back, and what two of them have not in common."""
+"""Written districts, read back, and the difference of two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rollbook.synthetic.writer import write
 Rows = list[dict[str, str]]
 District = Mapping[str, Rows]
 
-# What makes two rows of a file the same row.
+# The columns by which two rows of a file are the same row.
 KEYS = {
     "schools.csv": ("School_id",),
     "students.csv": ("Student_id", "Contact_name", "Contact_email", "Contact_phone"),
@@ -37,7 +37,7 @@ def read(folder: Path) -> dict[str, Rows]:
 
 
 def written(folder: Path, **arguments: Any) -> dict[str, Rows]:
-    """The district of some arguments, as written and read again."""
+    """The district of some arguments, written and read back."""
     write(folder, **arguments)
     return read(folder)
 
@@ -53,7 +53,7 @@ def students(district: District) -> dict[str, dict[str, str]]:
 
 
 def changed(before: District, after: District) -> dict[str, int]:
-    """How many rows came, went or changed, by name of the file; files without any are left out."""
+    """How many rows came, went or changed, by file name; files without changes are left out."""
     counts = {file: _changed_rows(before[file], after[file], KEYS[file]) for file in COLUMNS}
     return {file: count for file, count in counts.items() if count}
 

@@ -17,11 +17,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.journeys import node
 
-# A slow machine is no failure: what is expected of a page is waited for this long.
+# A slow machine is not a failure: expected content may take this long.
 expect.set_options(timeout=60_000)
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# No sandbox: it needs rights that containers and CI machines do not give. The rest keeps the browser from
-# calling home.
+# No sandbox: it needs rights that containers and CI machines do not give. The other options keep the browser
+# from calling home.
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -34,12 +34,12 @@ ARGUMENTS = [
 ]
 AXE = node.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 POOR_CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
-# What a page gets wrong for people who do not see it, or press it with a thumb (WCAG 2.2: 1.3.1, 2.4.2,
+# What a page gets wrong for people who cannot see it, or who press it with a thumb (WCAG 2.2: 1.3.1, 2.4.2,
 # 2.5.8, 3.1.1, 4.1.2).
 FLAWS = Path(__file__).with_name("flaws.js").read_text("utf-8")
 
 
-# The sizes and schemes in which every state of every page is looked at.
+# The widths and colour schemes in which each state of each page is checked.
 VARIANTS = tuple((width, scheme) for width in (1440, 360) for scheme in ("light", "dark"))
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 _FOUND = """async (rules) => (await axe.run(document, { runOnly: rules })).violations.flatMap((rule) =>
@@ -48,7 +48,7 @@ _FOUND = """async (rules) => (await axe.run(document, { runOnly: rules })).viola
 
 @contextmanager
 def opened() -> Iterator[Browser]:
-    """The browser; where there is none the test is skipped, but not in CI."""
+    """The browser. If there is none, the test is skipped, but not in CI."""
     if CHROMIUM is None:
         missing = "no chromium on this machine: apt install chromium"
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
@@ -73,7 +73,7 @@ def served(app: Any) -> Iterator[str]:
 
 
 def listened(page: Page) -> list[str]:
-    """What the page complains of from now on: errors and warnings, but for a page that is an error itself."""
+    """The page's errors and warnings from now on, except on a page that is an error itself."""
     complaints: list[str] = []
 
     def on_console(message: Any) -> None:
@@ -86,7 +86,7 @@ def listened(page: Page) -> list[str]:
 
 
 def assert_accessible(page: Page) -> None:
-    """The page as it stands breaks no rule of axe-core, and does not scroll sideways, in any variant."""
+    """The page as it is breaks no rule of axe-core, and does not scroll sideways, in any variant."""
     node.install()
     page.evaluate(AXE.read_text("utf-8"))
     for width, scheme in VARIANTS:

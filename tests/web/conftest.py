@@ -14,7 +14,7 @@ from tests.web.chromium import opened, served
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo that tests only read, or write to as people who look at it do."""
+    """A demo that tests only read, or write to as its visitors do."""
     return demos.make(tmp_path_factory.mktemp("explorer") / "demo")
 
 
@@ -27,14 +27,13 @@ def demo_address(demo_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def real_address(demo_folder: Path) -> Iterator[str]:
-    """The address of a server that is no demo, on the same database; it knows no published token."""
+    """The address of a usual server on the same database; it knows no published token."""
     with demos.app_of(demo_folder, is_demo=False) as app, served(app) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Chromium. For a module at most: a thread in which it runs has an event loop already, and can start no
-    other."""
+    """Chromium, for a module at most: its thread has an event loop already, and can start no other."""
     with opened() as browser:
         yield browser

@@ -1,5 +1,7 @@
-"""Whatever bytes come: each request is answered as HTTP says, or refused, nothing fails within, and the server
-goes on."""
+"""Any bytes: each request is answered as HTTP says, or refused.
+
+Nothing fails inside, and the server goes on.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from tests.journeys.hub import Hub
 from tests.web.wire import Wire, serving
 
 NEXT = b"GET /v3.0/users HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-# Bytes that mean something to a parser of heads, beside any other.
+# Bytes with a meaning for a parser of heads, besides all others.
 TELLING = st.sampled_from(
     [
         b"\r\n",

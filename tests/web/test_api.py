@@ -1,5 +1,5 @@
-"""Every row of the contract over HTTP, on both databases: who may ask, what is not there, what each path
-answers with."""
+"""Every row of the contract over HTTP, on both databases: who may ask, what does not exist, and the answer of
+each path."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_an_unknown_path_is_the_recorded_html_to_the_letter(
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_stands_in_an_unknown_path_cannot_become_part_of_the_page(reader: Client) -> None:
+def test_text_of_an_unknown_path_is_never_part_of_the_page(reader: Client) -> None:
     answer = reader.get("/v3.0/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
     assert answer.status_code == 404
     assert "<script>" not in answer.text
@@ -199,7 +199,7 @@ def test_a_related_list_is_what_plain_python_finds_in_the_whole_lists(
 
 
 @_with("many")
-def test_the_town_has_such_a_list_with_something_in_it(roster: Roster, row: Endpoint) -> None:
+def test_the_town_has_a_list_with_elements_for_each_row(roster: Roster, row: Endpoint) -> None:
     assert any(
         roster.related(row.path, id_, role=role)
         for id_ in roster.records[row.source]
@@ -319,7 +319,7 @@ def test_failures_are_valid_against_the_served_document(
         reader.get(f"{at(row)}?limit=0&count=&role=x"),
     ]
     for answer in answers:
-        if answer.status_code == 200:  # a row that reads no such parameter
+        if answer.status_code == 200:  # a row without this parameter
             continue
         response = responses[str(answer.status_code)]
         if "$ref" in response:
@@ -358,7 +358,7 @@ def test_a_bad_value_is_a_400_that_names_the_parameter(reader: Client, roster: R
                 assert answer.json()["message"] == answer.json()["error"]
                 assert answer.json()["message"].startswith(f"{name}: expected ")
             elif row.shape != "one":
-                # A parameter that the row does not read is ignored.
+                # A parameter that the row does not have is ignored.
                 assert (name, value, 200) == (name, value, answer.status_code)
 
 

@@ -20,7 +20,7 @@ from tests.sharing.desk import Desk
 
 
 def room(answers: int) -> int:
-    """The memory for so many answers of 1,000 bytes."""
+    """The memory for a number of answers with 1,000 bytes each."""
     return answers * (1_000 + ENTRY_BYTES)
 
 
@@ -98,14 +98,14 @@ def test_many_threads_may_keep_and_get_at_once() -> None:
     assert len(held(kept, *map(str, range(20)))) == 5
 
 
-def test_short_answers_count_with_what_keeping_them_takes() -> None:
+def test_short_answers_count_with_their_overhead() -> None:
     kept = Kept(100_000)
     for number in range(10_000):
         kept.put(str(number), b"x", False)
     assert len(kept._answers) <= 100_000 // ENTRY_BYTES
 
 
-def test_what_is_kept_does_not_grow_with_what_was_asked(small_database: Database, tmp_path: Path) -> None:
+def test_the_kept_answers_do_not_grow_with_the_requests(small_database: Database, tmp_path: Path) -> None:
     with closing(Desk(small_database, tmp_path)) as desk:
         desk.sync()
         reader = desk.connect()
@@ -117,7 +117,7 @@ def test_what_is_kept_does_not_grow_with_what_was_asked(small_database: Database
 def test_an_answer_is_packed_after_the_connection_was_given_back(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else large answers keep others waiting for a connection, of which there are few."""
+    """Otherwise large answers keep others waiting for one of the few connections."""
     hub.sync(world.FILES)
     reading: list[bool] = []
     seen: list[bool] = []

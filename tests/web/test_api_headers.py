@@ -1,4 +1,4 @@
-"""What goes around a body: HEAD, ETags, gzip, CORS, request ids, lengths; on both databases."""
+"""The headers of answers: HEAD, ETags, gzip, CORS, request ids, lengths; on both databases."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_body_that_is_known_is_not_sent_again(reader: Client, roster: Roster, 
             assert (known, 304, b"", tag) == (known, again.status_code, again.content, again.headers["etag"])
             assert "content-length" not in again.headers
             assert "content-type" not in again.headers
-            # RFC 9110, 15.4.5: what a cache needs stands in the 304, too.
+            # RFC 9110, 15.4.5: the 304 has the headers that a cache needs, too.
             assert again.headers["vary"] == first.headers["vary"]
     for unknown in ('W/"x"', '""', "x", tag[:-2] + '"'):
         assert reader.get(path, if_none_match=unknown).status_code == 200

@@ -1,5 +1,5 @@
-"""Paging over every list that has pages, on both databases: at any limit, in both directions, the whole list
-and nothing else."""
+"""Paging over every list with pages, on both databases: at any limit, in both directions, exactly the whole
+list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEPS_MAX = 1_000
 
 
 def fullest(row: Endpoint, roster: Roster) -> str:
-    """The address of the longest list that the row has."""
+    """The address of the longest list of the row."""
     if row.shape == "list":
         return f"/v3.0{row.path}"
     id_ = max(roster.records[row.source], key=lambda id_: (len(roster.related(row.path, id_)), id_))
@@ -108,8 +108,7 @@ def test_any_page_is_the_slice_that_its_cursor_and_limit_name(
     assert expected == ids_of(page)
     assert [element["uri"] for element in page["data"]] == [f"/v3.0/{row.returns}/{id_}" for id_ in expected]
 
-    # A link onwards is there when something follows; the link back is always there, even when it leads to
-    # nothing.
+    # A link onwards exists if something follows. The link back always exists, even if it leads to nothing.
     base = f"{path}?limit={limit}"
     first, last = (expected[0], expected[-1]) if expected else (cursor, cursor)
     if name == "starting_after":

@@ -26,7 +26,7 @@ NAME = ".s.PGSQL.5432"
 
 
 class Cable:
-    """A way to the database that can be pulled out: a socket in a folder, from which bytes go to another one
+    """A connection to the database that can be cut: a socket in a folder, which passes bytes to another one
     and back."""
 
     def __init__(self, folder: Path, target: Path) -> None:
@@ -41,7 +41,7 @@ class Cable:
         threading.Thread(target=self._take, args=(self._listening,), daemon=True).start()
 
     def pull_out(self) -> None:
-        """No connection is left, and none is taken."""
+        """Close all connections, and accept none."""
         self._place.unlink()
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
@@ -49,7 +49,7 @@ class Cable:
         self.cut()
 
     def cut(self) -> None:
-        """No connection is left, but new ones are taken, as after a quick restart."""
+        """Close all connections, and accept new ones, as after a quick restart."""
         while self._open:
             with contextlib.suppress(OSError):
                 self._open.pop().shutdown(socket.SHUT_RDWR)
@@ -87,7 +87,7 @@ def cable(postgresql_address: str, tmp_path: Path) -> Iterator[Cable]:
 def served(
     cable: Cable, database_address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> Iterator[tuple[str, str]]:
-    """The address of a server whose database is at the end of the cable, and a token."""
+    """The address of a server whose database is behind the cable, and a token."""
     folder = parse_qs(urlsplit(database_address).query)["host"][0]
     address = database_address.replace(f"host={folder}", f"host={tmp_path}")
     assert address != database_address

@@ -1,4 +1,4 @@
-"""The page of badges to print: what each says when it is cut out, and in which order they come."""
+"""The page of badges to print: what each cut-out badge says, and their order."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _page() -> str:
 
 
 def _cut(page: str) -> dict[str, str]:
-    """What is read on each badge, by its first word."""
+    """The text of each badge, by its first word."""
     found = re.findall(r"<li>(.*?)</li>", re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL), re.DOTALL)
     texts = [" ".join(unescape(re.sub(r"<[^>]+>", " ", badge)).split()) for badge in found]
     return {text.partition(" ")[0]: text for text in texts}

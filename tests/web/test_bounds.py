@@ -1,4 +1,4 @@
-"""What one client may take from a server: bytes, headers, connections and time, each with a bound."""
+"""The limits for one client: bytes, headers, connections and time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_head_as_long_as_may_be_is_read() -> None:
 
 
 @pytest.mark.parametrize("rest", [b"5;", b"0\r\nX: "], ids=["extension", "trailer"])
-def test_what_stands_between_the_pieces_of_a_body_has_a_bound(rest: bytes) -> None:
+def test_bytes_between_the_chunks_of_a_body_are_limited(rest: bytes) -> None:
     with serving(head_bytes_max=2048) as wire:
         assert [status for status, _ in wire.say(CHUNKED, rest, *[b"a" * 1000] * 10)] == [431]
         assert wire.read == []
@@ -65,8 +65,8 @@ def test_a_body_has_no_more_chunks_than_its_bound(size: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10**6])
 @pytest.mark.parametrize("content", [b"\r\n", b"0\r\n\r\n", b"0\r\nX: a\r\n\r\n", b"3\r\nabc\r\n"])
-def test_content_that_looks_like_the_end_of_a_body_is_content(content: bytes, size: int) -> None:
-    """Before the chunk, within it, and behind it stand the same bytes; each is read as what it is."""
+def test_content_like_the_end_of_a_body_is_content(content: bytes, size: int) -> None:
+    """The same bytes stand before, within and after the chunk; each is read as what it is."""
     body = content * 20
     message = (
         CHUNKED
@@ -92,7 +92,7 @@ def test_content_that_looks_like_the_end_of_a_body_is_content(content: bytes, si
     ids=["a chunk of line ends", "a chunk of last chunks", "small chunks", "empty lines"],
 )
 def test_no_bytes_make_many_pieces(request_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a segment costs does not grow with the line ends in it."""
+    """The cost of a segment does not grow with its line ends."""
     parsed: list[int] = []
     parse = Protocol._parse
 
@@ -140,8 +140,8 @@ def test_a_client_that_lets_the_server_wait_is_cut_off(bound: str, sent: bytes) 
 
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nX: ", CHUNKED], ids=["head", "body"])
-def test_a_client_that_drips_is_cut_off_all_the_same(sent: bytes) -> None:
-    """Each byte does not begin the time anew."""
+def test_a_client_that_sends_byte_by_byte_is_cut_off(sent: bytes) -> None:
+    """A single byte does not restart the time."""
     with serving(head_seconds=1, body_seconds=1) as wire, closing(wire.connect()) as connection:
         connection.sendall(sent)
         ended = threading.Event()
@@ -182,7 +182,7 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
             assert wire.say(GET) == [(200, "/next <>")]
 
 
-def test_answers_that_nobody_reads_have_a_bound_together() -> None:
+def test_all_unread_answers_together_are_limited() -> None:
     with serving(unread_bytes_max=50_000_000) as wire, ExitStack() as stack:
         wire.answer = b"a" * 20_000_000
         for _ in range(10):
@@ -203,7 +203,7 @@ def test_a_client_that_reads_slowly_gets_its_whole_answer() -> None:
 
 
 def test_requests_sent_ahead_wait_outside_of_the_server() -> None:
-    """What the kernel holds of them has an end, too: then nothing more can be sent."""
+    """The kernel's buffer is limited, too: when it is full, nothing more can be sent."""
     with serving() as wire, closing(wire.connect()) as connection:
         wire.answer = b"a" * 1000
         connection.settimeout(0.5)
@@ -265,7 +265,7 @@ def test_all_addresses_that_one_client_may_choose_count_as_one(address: str, cou
 @pytest.mark.parametrize(
     "sent", [CHUNKED + b"3\r\nab", GET, b"GET / HT", b""], ids=["body", "idle", "head", "nothing"]
 )
-def test_a_server_that_is_told_to_end_does_so_in_time(sent: bytes) -> None:
+def test_a_stopped_server_ends_in_time(sent: bytes) -> None:
     with serving(stop_seconds=1) as wire:
         connection = wire.connect()
         connection.sendall(sent)
@@ -273,7 +273,7 @@ def test_a_server_that_is_told_to_end_does_so_in_time(sent: bytes) -> None:
     connection.close()  # `serving` has seen the server end
 
 
-def test_a_server_that_is_told_to_end_answers_what_is_under_way() -> None:
+def test_a_stopped_server_answers_requests_in_progress() -> None:
     with serving(stop_seconds=PATIENCE_SECONDS) as wire:
         connection = wire.connect()
         connection.sendall(b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab")

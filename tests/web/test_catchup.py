@@ -1,5 +1,5 @@
-"""Catching up over HTTP: the full difference since a snapshot, by pages, beside requests that wait for
-nothing."""
+"""Catching up over HTTP: the full difference since a snapshot, page by page, beside requests that never wait
+for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SNAPSHOT = "x-rollbook-snapshot"
 
 
 class Reader:
-    """A client of a feed's server, and the server that can be started anew over the same files."""
+    """A client of a feed's server, and the server, which can be restarted over the same files."""
 
     def __init__(self, store: Feed) -> None:
         self.store = store
@@ -64,7 +64,7 @@ def reader(database: Database, tmp_path: Path) -> Reader:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many differences were worked out."""
+    """How many differences were computed."""
     made: list[int] = []
     plain: Callable[..., catchup.Difference] = catchup._difference
 
@@ -81,7 +81,7 @@ def begin(store: Feed, size: int) -> None:
 
 
 def move(store: Feed, size: int) -> None:
-    """Change half of the schools, take the other half away, and bring half as many new ones."""
+    """Change half of the schools, delete the other half, and add half as many new ones."""
     store.commit(
         *(("updated", "schools", school(number, "Birch")) for number in range(size // 2)),
         *(("deleted", "schools", school(number)) for number in range(size // 2, size)),
@@ -224,8 +224,8 @@ def test_a_snapshot_that_has_another_form_is_refused(reader: Reader) -> None:
 
 @pytest.fixture
 def restored(tmp_path: Path) -> Iterator[tuple[Reader, str, str]]:
-    """A reader whose server lost a run, and ran another one under its number; with the lost snapshot and the
-    lost ETag."""
+    """A reader whose server lost a run and made another one with its number; with the lost snapshot and
+    ETag."""
     path, saved = tmp_path / "rollbook.db", tmp_path / "saved.db"
     with closing(open_database(str(path))) as database:
         migrate(database)

@@ -1,4 +1,4 @@
-"""A clock that jumps under a running server: nothing lives longer for it, and nobody is kept out."""
+"""A clock that jumps under a running server: nothing lives longer because of it, and nobody is locked out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def browser(sso_world: World) -> Browser:
 
 
 class Clock:
-    """The second that sessions, codes and tokens believe in."""
+    """The time for sessions, codes and tokens."""
 
     def __init__(self) -> None:
         self.moved = 0

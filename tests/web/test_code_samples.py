@@ -19,7 +19,7 @@ from rollbook.demo import published
 from rollbook.web.explorer import samples
 from rollbook.web.explorer.asking import Asked
 
-# Language, the file it is pasted into, how it runs (the file comes last), and the package that brings it.
+# Language, the file to paste into, how to run it (the file comes last), and the package that has the program.
 LANGUAGES = {
     "curl": ("sample.sh", ["sh"], "curl"),
     "python": ("sample.py", [sys.executable], "python3"),
@@ -72,7 +72,7 @@ def test_a_form_is_sent_as_a_form(demo_address: str, tmp_path: Path) -> None:
 
 
 def _answer(page: str) -> Any:
-    """The answer that the page shows, without what is said beside it."""
+    """The answer that the page shows, without the hints beside it."""
     shown = page.partition('id="answer"')[2].partition("</pre>")[0].partition("<code>")[2]
     return json.loads(unescape(re.sub(r"<[^>]*>", "", re.sub(r'<span class="h">.*?</span>', "", shown))))
 
@@ -80,7 +80,7 @@ def _answer(page: str) -> Any:
 def _run(
     language: str, text: str, folder: Path, cache: Path, environment: dict[str, str] | None = None
 ) -> str:
-    """What a sample prints. Where the language is not installed the test is skipped, but not in CI."""
+    """What a sample prints. If the language is not installed, the test is skipped, but not in CI."""
     name, command, package = LANGUAGES[language]
     if shutil.which("curl" if language == "curl" else command[0]) is None:
         missing = f"no {command[0]} on this machine: apt install {package}"

@@ -75,7 +75,7 @@ def advance(app: App, body: Any) -> httpx.Response:
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer NO_TOKEN"}, {"Authorization": "Basic TEST_TOKEN"}]
 )
-def test_nothing_is_told_or_done_without_the_published_token(
+def test_without_the_published_token_nothing_is_shown_or_done(
     app: App, method: str, path: str, headers: dict[str, str]
 ) -> None:
     answer = ask(app, method, path, headers=headers)
@@ -84,7 +84,7 @@ def test_nothing_is_told_or_done_without_the_published_token(
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("headers", [BEARER, HTML])
-def test_a_server_that_is_no_demo_has_none_of_it(
+def test_other_servers_have_no_demo_pages(
     folder: Path, method: str, path: str, headers: dict[str, str]
 ) -> None:
     with demos.app_of(folder, is_demo=False) as hub:
@@ -139,7 +139,7 @@ def test_a_move_is_told_as_json_and_shown_by_the_api_at_once(app: App) -> None:
     assert ask(app, "GET", "/demo", headers=BEARER).json()["runs"][0]["sync"] == run["sync"]
 
 
-def test_what_is_held_is_approved_or_discarded(app: App) -> None:
+def test_a_held_sync_is_approved_or_discarded(app: App) -> None:
     assert advance(app, {"held": "approve"}).status_code == 409
     (run,) = advance(app, {"scenario": "half-a-file"}).json()["runs"]
     assert run["state"] == "held"
@@ -167,7 +167,7 @@ def test_what_is_held_is_approved_or_discarded(app: App) -> None:
         ({"days": "9" * 5000}, "expected a JSON object of at most 4096 bytes"),
     ],
 )
-def test_what_cannot_be_done_is_named(app: App, body: Any, expected: str) -> None:
+def test_an_impossible_act_is_refused_with_its_name(app: App, body: Any, expected: str) -> None:
     if body == {"days": 10_950}:
         advance(app, {"days": 1})
     answer = advance(app, body)
@@ -199,7 +199,7 @@ def test_a_second_move_at_once_is_refused(app: App, folder: Path, monkeypatch: p
     assert (refused.status_code, "already" in refused.json()["message"]) == (409, True)
 
 
-def test_a_move_that_breaks_is_told_without_its_insides(
+def test_a_failed_move_is_reported_without_internal_details(
     app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
@@ -216,7 +216,7 @@ def test_a_move_that_breaks_is_told_without_its_insides(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_the_next_requests_fail_and_then_all_is_well(app: App, status: int) -> None:
+def test_the_next_requests_fail_and_later_ones_succeed(app: App, status: int) -> None:
     asked = ask(app, "POST", "/demo/faults", json={"status": status, "requests": 2}, headers=BEARER)
     assert asked.json() == {"status": status, "requests": 2, "id": "1"}
     assert ask(app, "OPTIONS", "/v3.0/users", headers=BEARER).status_code == 204
@@ -239,7 +239,7 @@ def statuses(app: App, *paths: str, method: str = "GET") -> list[int]:
     return [ask(app, method, path, headers=BEARER).status_code for path in paths]
 
 
-def test_only_what_is_under_a_path_fails(app: App) -> None:
+def test_only_requests_under_the_path_fail(app: App) -> None:
     fault(app, status=503, requests=3, path="/v3.0/users")
     user = ask(app, "GET", "/v3.0/sections?limit=1", headers=BEARER).json()["data"][0]["data"]["teacher"]
     paths = (

@@ -1,4 +1,4 @@
-"""The documentation in a real browser: accessible in every variant, and whole without a script."""
+"""The documentation in a real browser: accessible in every variant, and complete without a script."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The documentation over HTTP: every page of the project's own docs, its links, the search, and what a wrong
-address gets."""
+"""The documentation over HTTP: every page of the project's own docs, its links, the search, and wrong
+addresses."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The Explorer over HTTP: every operation and record has a page, answered as it is opened, with what the token of the
-page may see and nothing else."""
+"""The Explorer over HTTP: every operation and record has a page with its answer, limited to what the page's
+token may see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rollbook.web.explorer.catalog import Catalog, Operation
 from rollbook.web.http.static_files import ROOT
 
 CATALOG = Catalog()
-# One leads to a sign-in; and a new demo has no event yet.
+# One leads to a sign-in; and a new demo has no events yet.
 NOT_AT_ONCE = ("/oauth/authorize", "/events/{id}")
 ANSWERED = [each for each in CATALOG.operations if each.method == "GET" and each.slug not in NOT_AT_ONCE]
 ID = re.compile(r"[0-9a-f]{24}")
@@ -44,7 +44,7 @@ def real(real_address: str) -> Iterator[httpx.Client]:
 
 
 def status(page: httpx.Response) -> int:
-    """The status of the answer that a page shows; 0 when it shows none."""
+    """The status of the answer that a page shows; 0 if it shows none."""
     found = re.search(r'id="status"><b>(\d+)</b>', page.text)
     return int(found[1]) if found else 0
 
@@ -215,7 +215,7 @@ def test_a_real_server_shows_nothing_without_a_token(real: httpx.Client) -> None
         assert not any(
             token in page.text for token in (*published.DISTRICT_TOKENS, published.APPLICATION.secret)
         )
-    # Neither a published token nor a name of one opens anything there.
+    # Neither a published token nor the name of one opens anything there.
     assert status(real.get("/explorer/users?as=district")) == 0
     refused = real.post("/explorer/users", data={"token": published.DISTRICT_TOKEN, "real": "yes"})
     assert (status(refused), ID.search(words(refused))) == (401, None)

@@ -1,5 +1,5 @@
-"""The Explorer in a real browser: a developer's first minutes, with and without JavaScript, with a mouse and by keyboard,
-and a pasted token that stays in the page."""
+"""The Explorer in a real browser: with and without JavaScript, by mouse and by keyboard, and a pasted token
+that never leaves its page."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def told(base: str) -> Handout:
 
 
 def reads(asked: Read) -> Answer:
-    """What the API answers, as far as the front page asks."""
+    """The API's answer, as far as the front page asks."""
     assert (asked.path, asked.query, asked.authorization) == (
         "/v3.0/users",
         "role=teacher&limit=1",
@@ -58,11 +58,11 @@ def reads(asked: Read) -> Answer:
 
 
 def elsewhere(_: object) -> PlainTextResponse:
-    """A page that another part of the server has."""
+    """A page of another part of the server."""
     return PlainTextResponse("")
 
 
-# What the pages lead to, and other modules serve.
+# Targets of the pages' links that other modules serve.
 OTHERS = [
     Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/log", "/explorer", "/oauth/authorize")
 ]

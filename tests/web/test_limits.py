@@ -1,4 +1,4 @@
-"""The rate limit: a fixed window for each token, counted over threads and processes, and how it looks over
+"""The rate limit: a fixed window for each token, counted over threads and processes, and its form over
 HTTP."""
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def test_processes_share_one_window_to_the_request(tmp_path: Path) -> None:
 
 
 def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_limit: RateLimit) -> None:
-    # A pull notes where it began; a client that reads the lists of everybody in a large district leaves very
-    # many such notes.
+    # A pull notes where it began. A client that reads the lists of everyone in a large district leaves many
+    # such notes.
     pins, access = Pins(tmp_path / "pulls"), Access(1, "d", 1, 1, "c", ())
     buckets = [f"token {number}" for number in range(50)]
     assert {taken(rate_limit, bucket)[0] for bucket in buckets} == {2}

@@ -1,4 +1,4 @@
-"""The addresses that a server listens on: those of its host that the machine has."""
+"""The addresses on which a server listens: those of its host that the machine has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rollbook.settings import Settings
 from rollbook.web import server
 from tests.web.wire import PATIENCE_SECONDS
 
-# No machine has this address: it stands for examples (RFC 3849).
+# No machine has this address: it is reserved for examples (RFC 3849).
 ELSEWHERE = "2001:db8::1"
 
 

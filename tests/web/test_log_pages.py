@@ -1,4 +1,4 @@
-"""`/log` of a demo: the page, its stream, and one request's page; a real server has none of them."""
+"""`/log` of a demo: the page, its stream, and one request's page; other servers have none of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ID = "6a82a36089b727ad00000b40"
 
 @pytest.fixture(scope="module")
 def site(town: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A demo's server over the town, that logs what it is asked."""
+    """A demo's server over the town, which logs its requests."""
     demo = Demo("TEST_TOKEN", "", town.district.name)
     limits = tmp_path_factory.mktemp("limits") / "limits"
     app = App(town.database, town.settings, limits=limits, extend=demo.extend, logs_requests=True)
@@ -35,7 +35,7 @@ def site(town: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def asked(site: str, town: Hub, token: str) -> str:
-    """The same, once it was asked for a few things, good and bad."""
+    """The same, after a few requests, good and bad."""
     with httpx.Client(base_url=site, headers={"authorization": f"Bearer {token}"}) as client:
         for path in ("/v3.0/users?limit=1", "/v3.0/user", "/v3.0/users?rol=teacher", f"/v3.0/users/{ID}"):
             client.get(path)
@@ -45,7 +45,7 @@ def asked(site: str, town: Hub, token: str) -> str:
 
 
 def _until(client: httpx.Client, path: str, text: str) -> str:
-    """A page, once the text is on it: the log is written twice a second."""
+    """A page, once it contains the text: the log is written twice a second."""
     for _ in range(600):
         page = client.get(path).text
         if text in page:
@@ -67,7 +67,7 @@ def test_the_filters_are_a_form_that_works_without_a_script(asked: str) -> None:
     assert httpx.get(f"{asked}/log", params={"path": "nowhere"}).text.count("<tr") == 2 * 17 - 2
 
 
-def test_a_status_that_is_none_is_named_on_the_page(asked: str) -> None:
+def test_an_unknown_status_is_named_on_the_page(asked: str) -> None:
     answer = httpx.get(f"{asked}/log", params={"status": "<b>"})
     assert answer.status_code == 400
     assert "expected one such as 404, or 4xx for all of them" in answer.text
@@ -114,7 +114,7 @@ def test_the_page_goes_on_by_itself_pauses_and_moves(
     context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
-    with closing(context):  # a page that is left open would keep its stream, and the server waiting
+    with closing(context):  # an open page would keep its stream, and the server would wait
         _watch(context.new_page(), asked, token, f"/v3.0/schools?limit={width + len(scheme)}")
 
 
@@ -127,7 +127,7 @@ def _watch(page: Page, asked: str, token: str, path: str) -> None:
     assert page.evaluate(FLAWS) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     shown = page.get_by_text(path, exact=True)
-    # The stream begins with what comes after it was opened, so the request is sent until it is shown.
+    # The stream shows only requests after it was opened, so the request is repeated until it appears.
     for _ in range(60):
         httpx.get(f"{asked}{path}", headers={"authorization": f"Bearer {token}"})
         page.wait_for_timeout(500)

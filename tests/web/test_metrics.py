@@ -1,4 +1,5 @@
-"""`/health`, `/ready` and `/metrics`, and logs as JSON lines: whole, cheap, and without a token or a pupil's field."""
+"""`/health`, `/ready` and `/metrics`, and logs as JSON lines: complete, cheap, and without tokens or student
+data."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ LINE = re.compile(r'[a-z_]+(\{[a-z_]+="(?:[^"\\]|\\.)*"(,[a-z_]+="(?:[^"\\]|\\.)
 
 
 def figures(text: str) -> dict[str, float]:
-    """The samples, each by its name and labels; every line must have the format."""
+    """The samples, each by its name and labels; every line must have the right form."""
     lines = [line for line in text.splitlines() if not line.startswith("# ")]
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
@@ -129,7 +130,7 @@ def test_a_server_is_ready_when_its_database_has_the_whole_schema(
     assert ask(hub, "/ready").status_code == 200
 
 
-def test_jobs_that_nobody_does_are_told(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_without_a_worker_are_reported(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     job_control.queue_pruning(small_hub.database)
     plain = job_queue.NOW["sqlite"]
     monkeypatch.setitem(job_queue.NOW, "sqlite", f"{plain} + 3600000")
@@ -140,7 +141,7 @@ def test_jobs_that_nobody_does_are_told(small_hub: Hub, monkeypatch: pytest.Monk
     ]
 
 
-def test_a_database_that_is_away_is_told_and_the_process_is_well(tmp_path: Path, small_hub: Hub) -> None:
+def test_an_unreachable_database_is_reported_by_a_healthy_process(tmp_path: Path, small_hub: Hub) -> None:
     client = small_hub.client()
     client.read("/health")
     (tmp_path / "rollbook.db").rename(tmp_path / "gone.db")

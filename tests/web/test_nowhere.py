@@ -1,4 +1,4 @@
-"""Paths that are not there: a page for people who follow a link, the recorded answer for programs."""
+"""Paths that do not exist: a page for people who follow a link, the recorded answer for programs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_paths_of_programs_answer_a_browser_as_recorded(browser: Browser, path: 
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "image/avif,image/webp,*/*", ""])
-def test_who_does_not_ask_for_a_page_gets_the_recorded_answer(browser: Browser, accept: str) -> None:
+def test_a_program_gets_the_recorded_answer(browser: Browser, accept: str) -> None:
     assert BARE.format("GET", "/nothing") in browser.client.get("/nothing", headers={"accept": accept}).text
 
 

@@ -1,4 +1,4 @@
-"""A demo's list of people: a few of each role under a heading, and never a silent end."""
+"""A demo's list of people: a few of each role under a heading, and always a note if there are more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pull that cannot tear: pages of one pull show one state, whatever is committed meanwhile."""
+"""A pull never tears: all pages of one pull show one state, whatever is committed meanwhile."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LISTS = (
 
 
 class World:
-    """A district that can be moved on by days, and the API over it."""
+    """A district that can be moved on by days, with its API."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
@@ -80,7 +80,7 @@ class World:
         return httpx.Response(made.status, headers=list(made.headers), content=made.body)
 
     def note(self, path: str, cursor: str, run: int) -> None:
-        """Note that a pull goes on from a cursor with the state after a run."""
+        """Note that a pull continues at a cursor with the state after a run."""
         access = _access(self)
         with self.database.read() as connection:
             name = snapshot_of(Reading(connection, access), run)
@@ -100,7 +100,7 @@ class World:
     def follow(
         self, page: dict[str, Any], between: Callable[[int], None] = lambda page: None
     ) -> list[dict[str, Any]]:
-        """A page and all that follow it."""
+        """A page and all pages that follow it."""
         found: list[dict[str, Any]] = page["data"]
         pages = 1
         between(pages)
@@ -240,7 +240,7 @@ def _access(world: World) -> Any:
 @pytest.mark.parametrize("name", ["Reader", "Other"])
 def test_a_connection_goes_on_with_no_pull_from_before_it_began(world: World, name: str) -> None:
     cursor = world.get("/v3.0/users?limit=5")["data"][-1]["data"]["id"]
-    # On SQLite the number of a connection that has ended is given again.
+    # On SQLite the number of an ended connection is given again.
     reader = applications.find(world.database, "Reader")
     connections.disconnect(world.database, reader, world.district)
     world.day(400)

@@ -1,4 +1,4 @@
-"""Requests as bytes: no byte of one request is read as another one, whatever its head says."""
+"""Requests as bytes: no byte of one request is read as part of another, whatever its head says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.web.wire import Wire, pieces, serving
 
-# What would be read as a request of its own, if a body were lost.
+# If a body were lost, this would be read as a request of its own.
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 UPGRADES = {

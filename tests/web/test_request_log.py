@@ -1,4 +1,4 @@
-"""The request log: what is kept of a request, by which worker it was answered, and what never gets into it."""
+"""The request log: what it keeps of a request, from each worker, and what it never keeps."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from rollbook.web.log.log_reading import Wanted, newest_first
 from tests import sso
 
 NOBODY = "0123456789abcdef01234567"
-# What must be in no row: names, passwords and tokens of the world, and secrets in odd places.
+# No row may contain these: names, passwords and tokens of the world, and secrets in unusual places.
 SECRET = ("Amy", "Adams", "apple", "opensesame", "hunter22", "amy@example.org")
 
 
 @dataclass
 class Desk:
-    """Two workers on one database, and what they have logged."""
+    """Two workers on one database, and their logged requests."""
 
     world: sso.World
     workers: tuple[App, App]
@@ -56,7 +56,7 @@ class Desk:
             return newest_first(log.read(), Wanted(path=path))
 
     def hints(self, path: str, *, is_operator: bool = False) -> list[str]:
-        """The codes of what is said about the newest request to a path."""
+        """The codes of the hints on the newest request to a path."""
         reading = Reading(self.world.database, is_operator=is_operator)
         return [hint.code for hint in hints(self.entries(path)[0], reading)]
 
@@ -136,7 +136,7 @@ def test_no_name_password_token_code_or_secret_gets_into_the_log(desk: Desk) -> 
 
 
 def _everything_kept(database: Database, address: str) -> bytes:
-    """The log as it stands on the disk, or in the server."""
+    """The whole log, from the disk or from the server."""
     if database.is_local:
         beside = Path(address).parent.glob(f"{Path(address).name}{request_log.ENDING}*")
         return b"".join(path.read_bytes() for path in beside)
@@ -276,14 +276,14 @@ def _count(log: RequestLog) -> int:
         return int(found[0]) if found else 0
 
 
-def test_what_the_ring_cannot_hold_is_counted_and_the_newest_stays(desk: Desk) -> None:
+def test_requests_beyond_the_ring_are_counted_and_the_newest_stay(desk: Desk) -> None:
     tap = desk.workers[0].tap
     assert tap
     desk.entries()
     scope = {"path": "/v3.0/users", "query_string": b"", "method": "GET", "headers": []}
     start = {"type": "http.response.start", "status": 200, "headers": []}
 
-    tap._is_idle = False  # the thread stays asleep: what it would take away is counted here
+    tap._is_idle = False  # the thread stays asleep: this test counts what it would remove
     for _ in range(tap.room + 7):
         tap.noting("/v3.0/users")(scope, start, 0.001)  # type: ignore[misc]
     tap._is_idle = True

@@ -1,4 +1,4 @@
-"""The part of v2.1 that sign-in clients still ask for: whose token it is, and the record of that role."""
+"""The part of v2.1 that sign-in clients still use: the person of a token, and the record of that role."""
 
 from __future__ import annotations
 

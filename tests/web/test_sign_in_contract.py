@@ -1,4 +1,4 @@
-"""Every answer of Identity and OAuth, held against the OpenAPI document that the same server gives."""
+"""Every answer of Identity and OAuth, checked against the OpenAPI document of the same server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def browser(sso_world: World) -> Browser:
 
 
 def flaws(browser: Browser, operation: str, answer: Response) -> list[str]:
-    """Where an answer differs from what the document says of its status; [] when it fits."""
+    """Where an answer differs from the document; [] if it fits."""
     document: Any = browser.get("/openapi.json").json()
     row = OPERATION[operation]
     responses = document["paths"][address(row, "3.0")][row.method]["responses"]
@@ -47,7 +47,7 @@ def flaws(browser: Browser, operation: str, answer: Response) -> list[str]:
 
 
 def _unknown(document: Any, schema: Any, value: Any) -> list[str]:
-    """Keys on the wire that the shape does not list."""
+    """Keys on the wire that the shape does not have."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if isinstance(value, list):

@@ -1,5 +1,4 @@
-"""The pages of sign-in in a real browser, mostly without JavaScript: read, pressed and typed at by anybody,
-on any screen."""
+"""The sign-in pages in a real browser, mostly without JavaScript: read, pressed and typed on any screen."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from tests.web.chromium import FLAWS, POOR_CONTRAST, assert_accessible, listened
 
 pytestmark = pytest.mark.browser
 
-# A desk, the same at 200 percent, a phone, and a desk at 400 percent (WCAG 2.2, 1.4.4 and 1.4.10).
+# A desktop, the same at 200 percent, a phone, and a desktop at 400 percent (WCAG 2.2, 1.4.4 and 1.4.10).
 SCREENS = ((1280, 800), (640, 400), (390, 844), (320, 256))
 SIGNED_IN = {"amy": ("amya", "apple 1"), "lund": ("lundl", "lemon 3")}
 
@@ -52,14 +51,13 @@ def demo(world: World) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def stranger(world: World) -> Club:
-    """An application that no district is connected with."""
+    """An application that no district is connected to."""
     return Club(*applications.create(world.database, NewApplication("Not Connected", redirect_uris=(BACK,))))
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A browser of its own, without JavaScript. The applications are pages that say that they were
-    reached."""
+    """A fresh browser without JavaScript. The applications are pages that say that they were reached."""
     context = chromium.new_context(java_script_enabled=False)
     context.route(
         "https://reader.example/**", lambda route: route.fulfill(body="arrived", content_type="text/plain")
@@ -79,7 +77,7 @@ def sign_in(page: Page, who: str) -> None:
     username, password = SIGNED_IN[who]
     page.get_by_label("Username or email").fill(username)
     page.get_by_label("Password").fill(password)
-    # Until the next page is there with its styles: what is looked at before is no page yet.
+    # Wait for the next page with its styles: before that there is no page to check.
     with page.expect_navigation(wait_until="load"):
         page.get_by_role("button", name="Sign in").click()
 
@@ -96,7 +94,7 @@ def refuse(page: Page, address: str, label: str, button: str) -> None:
 
 
 def assert_fine(page: Page) -> None:
-    """The page can be read on every screen, light and dark, and has no flaw for those who do not see it."""
+    """The page can be read on every screen, light and dark, and works for people who cannot see it."""
     complaints = listened(page)
     page.wait_for_load_state("load")
     for width, height in SCREENS:
@@ -205,7 +203,7 @@ def test_a_form_that_was_refused_says_why_where_one_types_on(
 def test_a_badge_held_before_a_camera_needs_one_key_and_leaves_nothing_behind(
     chromium: Browser, site: str, world: World
 ) -> None:
-    """Its letters are nowhere but in the form: in no address that a server, a log or the next pupil gets to
+    """Its letters are only in the form, never in an address that a server, a log or the next student could
     see."""
     code = credentials.new_badge()
     with world.database.write() as connection:
@@ -262,7 +260,7 @@ def press(page: Page, text: str) -> None:
 
 
 def reach(page: Page, name: str) -> None:
-    """Go to a field or button by Tab; wherever it stops, it is seen that it does."""
+    """Go to a field or button by Tab; each stop must be visible."""
     page.wait_for_load_state("load")  # with its styles
     for _ in range(20):
         page.keyboard.press("Tab")

@@ -1,5 +1,5 @@
-"""A NUL in whatever a request holds: known to nobody, and answered alike on both databases (PostgreSQL takes
-none in a text)."""
+"""A NUL anywhere in a request: it matches nothing, and both databases answer alike (PostgreSQL text has no
+NUL)."""
 
 from __future__ import annotations
 

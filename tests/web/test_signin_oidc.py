@@ -1,9 +1,8 @@
-"""The checks of the OpenID Foundation's Basic OP and Config OP conformance profiles, transcribed; one test
-for each of theirs.
+"""The checks of the OpenID Foundation's Basic OP and Config OP conformance profiles, one test for each.
 
-Left out as not offered: request objects by value (refused, see the refusals), the hybrid and implicit
+Left out, because not offered: request objects by value (refused, see the refusals), the hybrid and implicit
 profiles, dynamic registration, the claims of the address and phone scopes. `response_type` is read leniently,
-as real links misspell it.
+because real links misspell it.
 """
 
 from __future__ import annotations
@@ -98,13 +97,13 @@ def test_a_key_that_others_may_have_is_taken_back_at_once(world: World, browser:
     assert [key["kid"] for key in browser.get("/oauth/certs").json()["keys"]] == [kept]
     with pytest.raises(InvalidKeyIdError):
         _claims(browser, stolen)
-    time.sleep(1.1)  # a server that was running signs with the new one by now
+    time.sleep(1.1)  # by now a running server signs with the new key
     later = browser.exchange(world.reader, answer(browser.ask(world.reader))["code"]).json()["id_token"]
     assert _header(later)["kid"] == kept
 
 
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
-def test_a_page_of_another_site_may_call_what_is_for_programs(browser: Browser, path: str) -> None:
+def test_a_page_of_another_site_may_call_the_paths_for_programs(browser: Browser, path: str) -> None:
     asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
     told = browser.client.request(
         "OPTIONS", path, headers={**asked, "Access-Control-Request-Headers": "authorization"}
@@ -189,7 +188,7 @@ def test_userinfo_takes_a_token_in_one_way_only(world: World, browser: Browser) 
         assert got.headers["www-authenticate"] == 'Bearer realm="rollbook", error="invalid_request"'
 
 
-def test_a_token_elsewhere_than_in_a_header_or_form_is_none(world: World, browser: Browser) -> None:
+def test_a_token_outside_of_header_and_form_is_ignored(world: World, browser: Browser) -> None:
     token = browser.token(world.reader, "gil")
     form = {"content-type": "application/x-www-form-urlencoded"}
     refused = (
@@ -241,7 +240,9 @@ def test_userinfo_is_no_path_for_a_district_token(world: World, browser: Browser
         {"skip": "1", "channel": "clever", "confirmed": "true"},
     ],
 )
-def test_what_need_not_be_understood_is_ignored(world: World, browser: Browser, more: dict[str, str]) -> None:
+def test_unknown_optional_parameters_are_ignored(
+    world: World, browser: Browser, more: dict[str, str]
+) -> None:
     assert len(browser.arrive(world.reader, "gil", **more)["code"]) == 40
 
 
@@ -286,7 +287,7 @@ def test_max_age_asks_again_when_the_sign_in_is_older(world: World, monkeypatch:
 
 
 def _told(world: World, club: sso.Club) -> tuple[list[str], list[str]]:
-    """What a login to the application carries: in the address, and in the answer to its code."""
+    """What a login brings to the application: in the address, and in the answer to its code."""
     browser = world.browser()
     sent = browser.arrive(club, "gil", state="s")
     return sorted(sent), sorted(browser.exchange(club, sent["code"]).json())
@@ -307,7 +308,7 @@ def test_an_application_speaks_openid_connect_when_it_is_asked_for(world: World)
 
 
 @pytest.mark.parametrize("has_oidc", [True, False])
-def test_an_application_of_before_keeps_what_it_had_until_it_is_switched(
+def test_an_older_application_keeps_its_issuer_setting_until_it_is_switched(
     world: World, has_oidc: bool
 ) -> None:
     club = world.club(f"Before {has_oidc}", BACK)

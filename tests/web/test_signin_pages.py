@@ -1,5 +1,5 @@
-"""What the pages of sign-in say and lead to: no dead end, no riddle for a developer, and every name kept to
-itself."""
+"""The texts and links of the sign-in pages: no dead end, clear messages for developers, and no leaked
+names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _title(page: Response) -> str:
 
 @pytest.fixture(scope="module")
 def stranger(sso_world: World) -> Club:
-    """An application that no district is connected with."""
+    """An application that no district is connected to."""
     return Club(
         *applications.create(sso_world.database, NewApplication("Not Connected", redirect_uris=(BACK,)))
     )
@@ -100,7 +100,7 @@ def test_somebody_who_left_the_roster_can_still_sign_out(
     assert browser.press(gone, "/logout").headers["location"] == home
 
 
-def test_who_is_not_signed_in_is_led_to_her_school(browser: Browser) -> None:
+def test_a_person_who_is_not_signed_in_is_led_to_their_school(browser: Browser) -> None:
     stopped = browser.get("/in/nowhere")
     assert (stopped.status_code, words(stopped)) == (
         404,
@@ -122,7 +122,7 @@ def test_a_developer_is_told_which_address_was_asked_for_and_how_to_register_it(
     assert f"Registered {BACK} {OTHER}" in told
     command = f"--redirect-uri {BACK} --redirect-uri '{OTHER}' --redirect-uri 'http://localhost:3000/cb?a=1'"
     assert f"rollbook application set Reader {command}" in told
-    # The database of a real server may stand in an address with a password.
+    # The database address of a real server may contain a password.
     assert "--database" not in told
 
 
@@ -146,14 +146,14 @@ def test_a_developer_who_registered_nothing_is_told_how(world: World, browser: B
     "asked",
     ["https://evil.example/<script>alert(1)</script>", "https://x.example/'; rm -rf ~", "a\x1b[201~b"],
 )
-def test_what_was_asked_for_is_shown_as_text_and_no_more(world: World, browser: Browser, asked: str) -> None:
+def test_the_requested_address_is_shown_only_as_text(world: World, browser: Browser, asked: str) -> None:
     stopped = browser.ask(world.reader, redirect_uri=asked)
     assert "<script" not in stopped.text
     if " " in asked or "\x1b" in asked:
         assert "rollbook application set" not in words(stopped)
 
 
-def test_of_a_live_application_nothing_is_told(world: World, browser: Browser) -> None:
+def test_a_live_application_gets_no_hints(world: World, browser: Browser) -> None:
     made, _ = applications.create(
         world.database, NewApplication("Live", redirect_uris=("https://live.example/back",))
     )

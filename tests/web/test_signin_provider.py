@@ -1,4 +1,5 @@
-"""A district's own sign-in service: another server of ours plays it, then lies in every way that matters."""
+"""A district's own sign-in service: another server of ours acts as the service, then lies in each relevant
+way."""
 
 from __future__ import annotations
 
@@ -160,7 +161,7 @@ LIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_what_cannot_be_verified_signs_nobody_in(sso_world: World, told: Service, lie: str) -> None:
+def test_an_unverified_token_signs_nobody_in(sso_world: World, told: Service, lie: str) -> None:
     browser = sso_world.browser()
     asked = _leave(browser, told)
     told.claims = LIES[lie]
@@ -196,7 +197,7 @@ def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(
         sso_world.database.write() as connection,
     ):
         credentials.set_provider(connection, sso_world.sealer, number, NewProvider(**asked))
-    # One that was set up before this was looked at is not asked.
+    # An older service with such an address is not asked.
     with sso_world.database.write() as connection:
         connection.run("UPDATE providers SET issuer = ? WHERE district = ?", (issuer, number))
     browser = sso_world.browser()
@@ -237,9 +238,7 @@ def test_a_signature_of_another_key_is_refused(sso_world: World, told: Service) 
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
 
 
-def test_a_service_is_asked_what_it_publishes_once_and_not_at_every_login(
-    sso_world: World, told: Service
-) -> None:
+def test_a_service_is_asked_for_its_keys_once_not_at_each_login(sso_world: World, told: Service) -> None:
     app = sso_world.app()
     for _ in range(3):
         browser = sso_world.browser(app)

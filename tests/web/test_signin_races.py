@@ -1,7 +1,7 @@
-"""What is revoked at the very moment at which somebody comes in by it is revoked; on both databases.
+"""Revoking a badge or password while it is in use leaves no session, code or token behind; on both databases.
 
-Another program revokes, with a connection of its own: between the read that decides and the write, and in
-PostgreSQL, where two may write at once, also after the write has begun.
+Another program revokes, with its own connection: between the deciding read and the write. In PostgreSQL,
+where two may write at once, it also revokes after the write has begun.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def world(sso_world: World) -> World:
 
 @pytest.fixture
 def elsewhere(world: World) -> Iterator[Database]:
-    """The same database as another program has it open."""
+    """The same database, opened by another program."""
     with closing(open_database(world.settings.database)) as opened:
         yield opened
 
 
 # SQLite has one writer.
 two_writers = pytest.mark.parametrize("sso_world", ["postgresql"], indirect=True)
-# The read that decides, and where two write at once the write that has begun.
+# The deciding read and, where two may write at once, the write that has begun.
 at_each_moment = pytest.mark.parametrize(
     ("sso_world", "moment"),
     [("sqlite", "decided"), ("postgresql", "decided"), ("postgresql", "writing")],
@@ -49,7 +49,7 @@ at_each_moment = pytest.mark.parametrize(
 
 
 class Once:
-    """A function that lets something happen beside it at one of its calls: before it, or after."""
+    """A function with an action beside one of its calls: before it, or after."""
 
     def __init__(
         self, real: Callable[..., Any], act: Callable[[], object], *, call: int = 1, is_before: bool = False
@@ -84,7 +84,7 @@ def is_signed_in(browser: Browser) -> bool:
 
 
 def new_passwords(world: World) -> Change:
-    """A sync with another password for everybody; the one before is as good as new afterwards."""
+    """A sync with other passwords for everyone; afterwards the old password counts as new."""
     found = "SELECT user_id, role, username, email, verifier FROM credentials WHERE district = ?"
 
     def change(connection: Connection) -> None:
@@ -182,15 +182,15 @@ def test_failures_of_one_address_at_the_same_moment_all_count(
         assert attempts.failures(connection, bucket, window_seconds=900) == 2
 
 
-def test_what_has_ended_is_in_nobody_s_way(world: World, elsewhere: Database) -> None:
-    """Rows of others whose end is past stay until the upkeep drops them, so two at once write no row of the
-    other."""
+def test_expired_rows_do_not_block_a_sign_in(world: World, elsewhere: Database) -> None:
+    """Expired rows of others stay until the upkeep drops them, so two parallel requests never write each
+    other's rows."""
     with world.database.write() as connection:
         attempts.remember(connection, "ended", seconds=-1)
         attempts.add_failure(connection, "ended", window_seconds=-1)
     with world.database.write() as connection:
         assert not attempts.is_remembered(connection, "ended")
-        if connection.engine == "postgresql":  # another one writes at the same moment
+        if connection.engine == "postgresql":  # another process writes at the same moment
             with elsewhere.write() as beside:
                 attempts.remember(beside, "one", seconds=60)
                 attempts.add_failure(beside, "one", window_seconds=60)
@@ -258,7 +258,7 @@ def test_a_session_by_badge_goes_on_while_the_badge_is_good(world: World) -> Non
 # People who leave ------------------------------------------------------------------------------------
 
 
-def test_who_left_the_roster_while_a_demo_signed_her_in_is_told_so(
+def test_a_person_who_left_the_roster_during_a_demo_sign_in_learns_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = world.browser()
@@ -301,7 +301,7 @@ def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: C
     real = logins.is_open
 
     def is_open(connection: Connection, session: logins.Session) -> bool:
-        connection.row("SELECT 1")  # from here on this transaction sees no other's work
+        connection.row("SELECT 1")  # from here on this transaction does not see others' writes
         act()
         return real(connection, session)
 
@@ -311,7 +311,7 @@ def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: C
 
 
 @at_each_moment
-def test_who_is_signed_out_while_she_asks_for_a_code_is_to_sign_in(
+def test_a_person_signed_out_while_asking_for_a_code_must_sign_in_again(
     world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     browser = world.browser()
@@ -325,7 +325,7 @@ def test_who_is_signed_out_while_she_asks_for_a_code_is_to_sign_in(
 
 
 @at_each_moment
-def test_a_teacher_who_withdraws_while_she_asks_for_a_code_is_asked_anew(
+def test_a_teacher_who_withdraws_while_asking_for_a_code_is_asked_again(
     world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     let_shelf_in(world)
@@ -347,7 +347,7 @@ def test_a_code_that_was_issued_while_it_was_revoked_is_good_for_nothing(
     club = world.reader if revoked == "session" else world.shelf
     first, second = sign_outs(world, "lund") if revoked == "session" else withdrawals(world)
     with elsewhere.write() as connection:
-        connection.row("SELECT 1")  # from here on this transaction sees no other's work
+        connection.row("SELECT 1")  # from here on this transaction does not see others' writes
         code = answer(browser.ask(club))["code"]
         first(connection)
     with elsewhere.write() as connection:

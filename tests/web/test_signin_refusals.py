@@ -1,4 +1,4 @@
-"""What a bad sign-in request gets: RFC 6749, RFC 7636, RFC 9700 and RFC 9207, one failing request per
+"""Refusals of bad sign-in requests: RFC 6749, RFC 7636, RFC 9700 and RFC 9207, one failing request for each
 point."""
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("case", PAGES)
-def test_what_cannot_be_trusted_is_a_page_and_no_redirect(world: World, browser: Browser, case: str) -> None:
+def test_an_untrusted_request_gets_a_page_and_no_redirect(world: World, browser: Browser, case: str) -> None:
     client = {} if case == "no client" else {"client_id": world.reader.client_id}
     got = browser.get("/oauth/authorize", **{"response_type": "code", **client, **PAGES[case]})
     assert got.status_code == 400
@@ -203,9 +203,7 @@ def test_a_code_that_comes_twice_takes_its_token_along(world: World, browser: Br
         assert "code used twice, token revoked" in [entry.action for entry in audit.latest(connection, 3)]
 
 
-def test_what_was_taken_from_an_application_since_the_code_is_not_given(
-    world: World, browser: Browser
-) -> None:
+def test_access_lost_since_the_code_was_made_is_not_granted(world: World, browser: Browser) -> None:
     club = world.club("Narrowed", BACK)
     code, token = browser.arrive(club, "amy")["code"], world.browser().token(club, "ben")
     assert browser.api("/v3.0/me", token).status_code == 200
@@ -356,7 +354,7 @@ def test_forms_may_only_lead_here_and_to_the_application_that_asked(world: World
     assert "form-action 'self';" in browser.follow(browser.get("/login")).headers["content-security-policy"]
 
 
-def test_what_a_page_carries_leads_nowhere_but_back(world: World, browser: Browser) -> None:
+def test_the_parameters_of_a_page_lead_only_back(world: World, browser: Browser) -> None:
     for carried in (
         "https://evil.example/",
         "//evil.example",
@@ -413,7 +411,7 @@ def test_an_idle_browser_is_signed_out(
 
 
 @pytest.mark.parametrize("page", ["portal", "application"])
-def test_whatever_page_is_used_keeps_a_browser_from_being_idle(
+def test_using_any_page_keeps_a_session_from_being_idle(
     world: World, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     browser = world.browser(world.app(session_idle_seconds=60))
@@ -465,7 +463,7 @@ def test_secrets_are_stored_as_hashes_and_never_in_the_trail(world: World, brows
         assert digest(secret) in stored
 
 
-def test_a_server_that_is_no_demo_lets_nobody_choose_who_to_be(world: World) -> None:
+def test_only_a_demo_lets_people_choose_who_to_be(world: World) -> None:
     browser = world.browser(world.app(is_demo=False))
     page = browser.follow(browser.get("/login"))
     assert "Who do you want to be" not in page.text

@@ -1,4 +1,4 @@
-"""What each tier of application is told of a person, and how people come to it: links, portal, confirmation,
+"""What each tier of application learns about a person, and how people reach it: links, portal, confirmation,
 consent."""
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def test_a_teacher_lets_a_library_application_in_for_her_own_classes(world: Worl
     first = sections["data"][0]["data"]["id"]
     assert browser.api(f"/v3.0/sections/{first}/users", token).status_code == 200
     assert browser.api(f"/v3.0/districts/{world.district.id}", token).status_code == 404
-    # The address that the list gives for her pupil works, cut to the same; a pupil of somebody else's is not
-    # there.
+    # The address from the list works for the teacher's student, cut in the same way; other teachers' students
+    # do not exist.
     listed = next(element for element in students if element["data"]["id"] == world.ids["amy"])
     assert browser.api(listed["uri"], token).json()["data"] == listed["data"]
     assert browser.api(f"/v3.0/users/{world.ids['ben']}", token).status_code == 404
@@ -133,7 +133,7 @@ def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World)
         assert ("Stop letting in Second Shelf" in words(portal)) == stops
     assert [teacher.api("/v3.0/me", token).status_code for token in tokens] == [200, 200]
 
-    # Nobody can stop it but her.
+    # Only the teacher can withdraw it.
     form = re.findall(r'name="form" value="(\w+)"', other.follow(other.get("/login")).text)[0]
     other.client.post("/oauth/withdraw", data={"form": form, "client_id": shelf.client_id})
     assert teacher.api("/v3.0/me", tokens[0]).status_code == 200
@@ -148,7 +148,7 @@ def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World)
 
 
 @pytest.mark.parametrize(("who", "is_told"), [("gil", True), ("amy", False), ("lund", False)])
-def test_who_looks_after_a_district_is_told_of_what_is_for_others(
+def test_staff_and_administrators_see_the_applications_for_others(
     world: World, who: str, is_told: bool
 ) -> None:
     world.club(
@@ -160,7 +160,7 @@ def test_who_looks_after_a_district_is_told_of_what_is_for_others(
     assert not any(link.startswith(f"Elders of {who}") for link in links(portal))
 
 
-def test_who_is_signed_in_comes_to_her_own_page(world: World, browser: Browser) -> None:
+def test_a_signed_in_person_comes_to_their_own_page(world: World, browser: Browser) -> None:
     browser.sign_in("lund")
     assert browser.get("/login").headers["location"] == f"/in/{districts.slug(world.district)}"
 
@@ -177,7 +177,7 @@ def test_a_teacher_does_not_let_an_application_in_and_it_is_told(world: World, b
     told = browser.press(question, "/deny")
     assert told.headers["location"].startswith(f"{BACK}?")
     assert answer(told) == {"error": "access_denied", "state": "a b", "iss": HOME}
-    # Nothing was decided for good: the next time she is asked again.
+    # The refusal is not stored: next time the teacher is asked again.
     assert "Let Shelf see your classes?" in words(browser.ask(world.shelf))
 
 
@@ -245,7 +245,7 @@ def test_a_role_that_an_application_may_not_see_is_not_the_role_of_the_login(
     told = browser.api("/userinfo", token).json()
     assert list(record["roles"]) == ["staff"]
     assert (told["user_type"], told["user_id"]) == ("staff", record["roles"]["staff"]["legacy_id"])
-    # A teacher and nothing else is nobody to it.
+    # A person who is only a teacher does not exist for it.
     stranger = world.browser()
     assert stranger.sign_in("lund", stranger.ask(club)).status_code == 403
 
@@ -259,7 +259,7 @@ def test_a_basic_scope_that_is_missing_hides_the_role(world: World, browser: Bro
     assert stranger.sign_in("lund", stranger.ask(club)).status_code == 403
 
 
-# The last one here, as it leaves a second district behind.
+# The last test here, because it leaves a second district behind.
 def test_a_district_that_is_not_here_is_a_page_and_another_one_asks_to_sign_in_there(
     world: World, browser: Browser
 ) -> None:

@@ -1,5 +1,5 @@
-"""The ways to sign in: roster passwords, badges, a district's own service; and what each tells somebody who
-guesses."""
+"""The ways to sign in: roster passwords, badges, a district's own service; and what each reveals to a person
+who guesses."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_sync_brings_a_changed_password_and_keeps_the_others(world: World, bro
     assert _sign_in(world.browser(), "benb", "banana 9").status_code == 303
 
 
-def test_a_changed_password_signs_out_who_came_by_the_old_one(world: World) -> None:
+def test_a_changed_password_ends_the_sessions_of_the_old_one(world: World) -> None:
     ben, amy, by_choice = world.browser(), world.browser(), world.browser()
     _change_password_of_ben(world, "banana 4")
     _sign_in(ben, "benb", "banana 4")
@@ -93,7 +93,7 @@ def test_a_changed_password_signs_out_who_came_by_the_old_one(world: World) -> N
         assert "Sign out" in other.follow(other.get("/login")).text
 
 
-def test_who_guesses_waits_and_the_pupil_does_not(world: World) -> None:
+def test_a_guesser_waits_and_the_student_does_not(world: World) -> None:
     app = world.app(is_demo=False, login_failures=3)
     guesser = world.browser(app)
     for _ in range(3):
@@ -155,7 +155,7 @@ def test_every_attempt_costs_one_argon2id(
         connection.run("DELETE FROM failures")
 
 
-def test_an_address_that_is_none_is_not_kept(world: World) -> None:
+def test_an_invalid_address_is_not_kept(world: World) -> None:
     browser = world.browser(address="x" * 30_000)
     _sign_in(browser, "amya", "wrong")
     with world.database.read() as connection:

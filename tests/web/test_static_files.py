@@ -1,4 +1,4 @@
-"""Static files over HTTP: their addresses, how they are kept and compressed, and that nothing else is served."""
+"""Static files over HTTP: their addresses, caching and compression, and that nothing else is served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guessers are slowed, and nobody locks a school out: by account and address first, then by turns of the
+"""Guesses are slowed without locking a school out: by account and address first, then by turns of the
 address."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ START = 1_800_000_000
 
 
 class Clock:
-    """The second that the counters believe in."""
+    """The time for the counters."""
 
     def __init__(self) -> None:
         self.now = START
@@ -45,7 +45,7 @@ def world(sso_world: World) -> Iterator[World]:
 
 @pytest.fixture
 def app(world: World) -> App:
-    """Six failures from one address, and turns of ten seconds after that."""
+    """Six failures from one address, then turns of ten seconds."""
     return world.app(is_demo=False, login_failures=3, login_failures_address=6, login_wait_seconds=60)
 
 
@@ -71,9 +71,7 @@ def test_a_flooded_address_is_slowed_and_not_shut(world: World, app: App, clock:
     assert _sign_in(world, app, "lundl", "lemon 3").status_code == 303
 
 
-def test_who_has_signed_in_from_the_address_before_gets_in_at_once(
-    world: World, app: App, clock: Clock
-) -> None:
+def test_an_account_known_from_the_address_signs_in_at_once(world: World, app: App, clock: Clock) -> None:
     assert _sign_in(world, app, "amya", "apple 1").status_code == 303
     _flood(world, app, count=7)
     clock.now += 1
@@ -132,7 +130,7 @@ def test_addresses_of_one_ipv6_network_count_as_one(
     assert found == ([401, 429] if is_one else [401, 401])
 
 
-def test_a_clock_that_is_set_back_shuts_nobody_out(world: World, app: App, clock: Clock) -> None:
+def test_setting_the_clock_back_locks_nobody_out(world: World, app: App, clock: Clock) -> None:
     for _ in range(3):
         _sign_in(world, app, "amya", "guess")
     _flood(world, app)
@@ -143,7 +141,7 @@ def test_a_clock_that_is_set_back_shuts_nobody_out(world: World, app: App, clock
 
 
 @pytest.mark.usefixtures("clock")
-def test_what_is_counted_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_counters_are_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "FAILURES_MAX", 100)
     monkeypatch.setattr(attempts, "FAMILIAR_MAX", 100)
     with world.database.write() as connection:

@@ -44,7 +44,7 @@ def vendor(hub: Hub) -> Vendor:
 
 
 def element(found: Any, vendor: Vendor, number: int) -> dict[str, Any]:
-    """What the list must show of a connection; id and date are its own."""
+    """What the list must show of a connection; its id and date are its own."""
     return {
         "id": found["id"],
         "created": found["created"],
@@ -240,7 +240,7 @@ def test_published_credentials_open_nothing_outside_a_demo(published_hub: Hub) -
         "POST", "/oauth/tokens", {"authorization": f"Basic {published.BASIC}"}, data=exchange
     )
     assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
-    # What is not published goes on working beside them.
+    # Unpublished tokens work beside them.
     assert published_hub.client(published_hub.connect(name="Own")).get("/v3.0/users").status_code == 200
 
 

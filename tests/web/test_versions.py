@@ -1,5 +1,4 @@
-"""Paths of versions of the API that are not spoken: a sentence that says what to ask, for clients and for
-people."""
+"""Paths of unknown API versions: a sentence that says what to ask, for clients and for people."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ def browser(world: World) -> Browser:
 
 
 @pytest.mark.parametrize("path", ASKED)
-def test_a_version_that_is_not_spoken_is_answered_with_what_to_ask_instead(
+def test_an_unknown_version_is_answered_with_the_path_to_ask(
     world: World, browser: Browser, path: str
 ) -> None:
     version, instead = ASKED[path]

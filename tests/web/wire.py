@@ -1,4 +1,4 @@
-"""A server on a port of its own that tells what requests it read, and raw bytes sent to it."""
+"""A server on its own port that reports the requests it read, and raw bytes sent to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rollbook.web import server
 from rollbook.web.app import App
 from rollbook.web.data.api import Receive, Scope, Send
 
-# How long a test waits for what must come; far more than it ever takes.
+# How long a test waits for an answer; far more than it ever takes.
 PATIENCE_SECONDS = 30
 
 
@@ -33,7 +33,7 @@ class Wire:
     headers: list[dict[bytes, bytes]] = field(default_factory=list)
     begun: int = 0
     answer: bytes | None = None  # in place of the path and body
-    more: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers of each answer
+    more: list[tuple[bytes, bytes]] = field(default_factory=list)  # additional headers of each answer
     pause: threading.Event = field(default_factory=threading.Event)
     server: uvicorn.Server | None = None
 
@@ -63,20 +63,20 @@ class Wire:
         await send({"type": "http.response.body", "body": answer})
 
     def say(self, *segments: bytes) -> list[tuple[int, str]]:
-        """Send segments one after the other, then end; the status and body of each answer."""
+        """Send segments one after another, then end; returns the status and body of each answer."""
         with closing(self.connect()) as connection:
             try:
                 for segment in segments:
                     connection.sendall(segment)
                     if len(segments) > 1:
-                        time.sleep(0.0005)  # else the kernel may join two segments to one
+                        time.sleep(0.0005)  # otherwise the kernel may join two segments
                 connection.shutdown(socket.SHUT_WR)
             except OSError:  # the server has refused the first part, and closed
                 pass
             return answers(read_all(connection))
 
     def statuses(self, request: bytes) -> list[int]:
-        """Send bytes, then end; the status of each answer, whatever its body is."""
+        """Send bytes, then end; returns the status of each answer, with any body."""
         with closing(self.connect()) as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
@@ -97,7 +97,7 @@ class Wire:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """All bytes until the server closes."""
     got = b""
     while True:
         try:
@@ -110,7 +110,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def answers(got: bytes) -> list[tuple[int, str]]:
-    """The status and body of each answer in the bytes of a connection; an error's sentence for its body."""
+    """The status and body of each answer in a connection's bytes; for an error, its sentence."""
     found = []
     while got:
         head, _, rest = got.partition(b"\r\n\r\n")
@@ -125,7 +125,7 @@ def answers(got: bytes) -> list[tuple[int, str]]:
 
 
 def sentence(body: str) -> str:
-    """What an error says, whose body has it under both keys."""
+    """The sentence of an error, whose body has it under both keys."""
     told: dict[str, Any] = json.loads(body)
     assert told == {"message": told["message"], "error": told["message"]}
     return str(told["message"])
@@ -133,7 +133,7 @@ def sentence(body: str) -> str:
 
 @contextmanager
 def serving(app: App | None = None, /, **settings: Any) -> Iterator[Wire]:
-    """A server as `rollbook serve` runs it, with this application or one that tells what it read."""
+    """A server as `rollbook serve` runs it, with this application or one that reports what it read."""
     wire = Wire()
     wire.pause.set()
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -74,7 +74,7 @@ def parameters() -> list[Parameter]:
 
 
 def fields_of_v3_1() -> list[FieldFact]:
-    """The fields that v3.1 adds, or has otherwise than v3.0; words in alphabetical order."""
+    """The fields that v3.1 adds or changes; words in alphabetical order."""
     return [
         FieldFact(api, shape, name, type_, of, format_, pattern, promises, _list(enum))
         for api, shape, name, type_, of, format_, pattern, promises, enum in _rows("fields-3.1.tsv")
@@ -89,8 +89,7 @@ def fields() -> list[FieldFact]:
 
 
 def columns() -> list[ColumnFact]:
-    """The columns of the file specification; the row `*` of each file says whether the file itself is
-    needed."""
+    """The columns of the file specification; the row `*` of each file says whether the file is required."""
     return [ColumnFact(*row) for row in _rows("columns.tsv")]
 
 
@@ -99,7 +98,7 @@ def words() -> list[Word]:
 
 
 def differences(published: Sequence[object], ours: Sequence[object]) -> list[str]:
-    """What a person must look at: one line for each fact that only one side has."""
+    """The differences for a person to check: one line for each fact that only one side has."""
     missing = [f"missing from the rows: {fact}" for fact in published if fact not in ours]
     return missing + [f"not in the published files: {fact}" for fact in ours if fact not in published]
 
