@@ -1,7 +1,7 @@
 """The benchmark: `make bench`, or `make bench BENCH=pages` for one part; prints Markdown tables.
 
-Everything runs on this machine, on 127.0.0.1. Figures are medians, and ratios are taken within one run.
-docs/benchmarks.md says what each row means.
+Everything runs on this machine, on 127.0.0.1. Figures are medians; ratios compare values of one run.
+docs/benchmarks.md explains each row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A server of bytes in memory: what an answer costs on uvicorn before an application does anything.
+"""A server of bytes in memory: the cost of an answer on uvicorn before an application does anything.
 
 Usage: python -m bench.bare_answers FOLDER PORT
 """
@@ -16,7 +16,7 @@ Message = dict[str, Any]
 
 
 def application(folder: Path) -> Callable[..., Awaitable[None]]:
-    """The files of a folder as an ASGI application, with the headers that no answer can leave out."""
+    """The files of a folder as an ASGI application, with only the required headers."""
     bodies = {f"/{path.name}": path.read_bytes() for path in folder.iterdir()}
 
     async def answer(scope: Message, _: object, send: Callable[[Message], Awaitable[None]]) -> None:

@@ -1,5 +1,5 @@
-"""The demo: how long from start to the first page, with and without a district to be made, and what it holds
-when idle."""
+"""The demo: the time from start to first page, with and without making its district, and its memory when
+idle."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ def measure(repeats: int, students: int = STUDENTS) -> None:
 
 
 def _start(folder: str, students: int) -> tuple[float, int]:
-    """Start the demo; returns the seconds to its first page, and the bytes of memory that it holds after a
-    while."""
+    """Start the demo; returns the seconds to its first page, and its memory in bytes after a while."""
     port = free_port()
     start = time.perf_counter()
     with started(

@@ -1,9 +1,9 @@
-"""History: what a pinned page and a page of events cost beside a plain page, and reading while a sync
-commits.
+"""History: what a pinned page and a page of events cost compared with a plain page, and reads during a
+commit.
 
-A pull is begun, then a sync is committed, so that the pages that follow show the state before it: once after
-1 % of the students changed, once after a new school year, in which nearly every record is another. Events are
-those that the two syncs published.
+A pull begins, then a sync commits, so that the next pages show the state before it. The first sync changes 1
+% of the students, the second one is a new school year, with nearly every record changed. Events are those of
+the two syncs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.servers import Server
 from bench.syncs import change
 from bench.tables import Target, number
 
-STUDENTS = 40_000  # with their contacts and the employees about 100,000 users
+STUDENTS = 40_000  # with contacts and employees about 100,000 users
 YEAR_ON = 400
 
 PLAIN, PINNED, ROLLED = "plain", "pinned, 1 % changed since", "pinned, a new school year since"
@@ -64,7 +64,7 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
 
 
 def _year_on(before: Path, after: Path) -> None:
-    """Write the files of the same district a school year later."""
+    """Write the files of the same district one school year later."""
     students = before.name.split("-")[0]
     rollbook_prints(
         "generate", str(after), "--students", students, "--seed", str(SEED), "--day", str(YEAR_ON)
@@ -84,7 +84,7 @@ def _load(server: Server, asks: Sequence[Ask] = ()) -> Load:
 
 
 def _begin(server: Server) -> None:
-    """Begin a pull of the users: the pages that follow show this state."""
+    """Begin a pull of the users: the next pages show this state."""
     load.fetch(_load(server), Ask("/v3.0/users?limit=1"))
 
 
@@ -99,7 +99,7 @@ def _rate(server: Server, asks: Sequence[Ask], seconds: float, repeats: int) -> 
 
 
 def _event_pages(server: Server) -> list[Ask]:
-    """Full pages from anywhere in the feed."""
+    """Full pages from random places of the feed."""
     ids = [event["id"] for event in sample.records(_load(server), "events")]
     return [Ask(f"/v3.0/events?limit={PAGE}&starting_after={id_}") for id_ in ids[:-PAGE:37] or ids[:1]]
 
@@ -128,7 +128,7 @@ def _show_pages(rates: Rates) -> None:
 
 
 def _latencies(server: Server, drawn: Sample, until: Callable[[], None]) -> list[float]:
-    """Milliseconds of each answer of one reader, who goes on until something is done."""
+    """Milliseconds of each answer of one reader, who continues until something is done."""
     taken: list[float] = []
     done = threading.Event()
     asks = drawn.user_pages(PAGE)

@@ -1,7 +1,7 @@
-"""Hostile clients: what a normal client waits, and what memory the server takes, while each attack goes on.
+"""Hostile clients: how long a normal client waits, and how much memory the server uses, during each attack.
 
-Each attack is a process of its own at another address, and needs no token. The normal client opens a
-connection for each page.
+Each attack is a process at its own address, and needs no token. The normal client opens a connection for each
+page.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def _row(server: Server, attack: str, seconds: float, connections: int) -> tuple
 
 
 def _ask(server: Server, seconds: float) -> tuple[list[float], int, int]:
-    """How long each request of a normal client took, how many failed, and the most memory that the server
-    held meanwhile."""
+    """How long each request of a normal client took, how many failed, and the server's maximum memory
+    meanwhile."""
     times: list[float] = []
     failed, most, end = 0, 0, time.monotonic() + seconds
     pids = family(server.pid)
@@ -87,7 +87,7 @@ def _attacking(port: int, attack: str, connections: int) -> Iterator[None]:
     command = (sys.executable, "-m", "bench.hostile", str(port), attack, str(connections))
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent) as attacker:
         assert attacker.stdout is not None
-        attacker.stdout.readline()  # the attack is under way
+        attacker.stdout.readline()  # the attack is running
         try:
             yield
         finally:
@@ -98,7 +98,7 @@ def _attacking(port: int, attack: str, connections: int) -> Iterator[None]:
 
 
 def _endless(head: bytes, piece: bytes) -> Callable[[int, int], None]:
-    """One connection after the other on which a message never ends."""
+    """One connection after another, each with a message that never ends."""
 
     def attack(port: int, _: int) -> None:
         while True:
@@ -112,8 +112,8 @@ def _endless(head: bytes, piece: bytes) -> Callable[[int, int], None]:
 
 
 def _silent(head: bytes, drip: bytes) -> Callable[[int, int], None]:
-    """Many connections that have sent a beginning, and go on with a few bytes each second; closed ones are
-    opened again."""
+    """Many connections that have sent a beginning and send a few bytes each second; closed ones are opened
+    again."""
 
     def attack(port: int, connections: int) -> None:
         opened: list[socket.socket] = []
@@ -132,7 +132,7 @@ def _silent(head: bytes, drip: bytes) -> Callable[[int, int], None]:
 
 
 def _unread(request: bytes) -> Callable[[int, int], None]:
-    """Connections that send requests as fast as they are taken, and read no answer."""
+    """Connections that send requests as fast as the server takes them, and read no answer."""
 
     def attack(port: int, connections: int) -> None:
         opened: list[socket.socket] = []

@@ -1,8 +1,7 @@
-"""Load on a server: the same requests over and over in random order, by wrk or, where it is not installed, by
-threads of our own.
+"""Load on a server: the same requests repeated in random order, by wrk or, without it, by our own threads.
 
-A measurement is the number of answers by the server's own CPU seconds, so the client's speed does not matter;
-that the client keeps the server busy does, since an idle server would pay for waiting.
+A measurement is the number of answers per CPU second of the server, so the client's speed does not matter.
+But the client must keep the server busy, because an idle server would pay for waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ GRACE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: its path with the query, and the ETag of the answer that the client holds already."""
+    """One request: its path with the query, and the ETag of the answer that the client already holds."""
 
     path: str
     etag: str = ""
@@ -36,7 +35,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests to one server; `headers` go with each."""
+    """Requests to one server; each has `headers`."""
 
     port: int
     asks: Sequence[Ask]
@@ -44,10 +43,10 @@ class Load:
 
 
 def rates(load: Load, seconds: float, seed: int, meters: Sequence[Callable[[], float]]) -> list[float]:
-    """Answers per second of CPU by each meter, which tells the CPU seconds that a server used so far."""
+    """Answers per CPU second by each meter, which returns the CPU seconds that a server has used so far."""
     before = [meter() for meter in meters]
     answers = drive(load, seconds, seed)
-    # A meter counts in ticks, and what was too short for one is taken for one.
+    # A meter counts in ticks; less than one tick counts as one.
     return [
         answers / max(meter() - start, 1 / TICKS_PER_SECOND)
         for meter, start in zip(meters, before, strict=True)
@@ -55,8 +54,10 @@ def rates(load: Load, seconds: float, seed: int, meters: Sequence[Callable[[], f
 
 
 def drive(load: Load, seconds: float, seed: int) -> int:
-    """Send requests for so many seconds; returns how many were answered. Errors: RuntimeError when one was
-    refused."""
+    """Send requests for some seconds; returns the number of answers.
+
+    Errors: RuntimeError if one was refused.
+    """
     answered, failed = (_by_wrk if has_wrk() else _by_threads)(load, seconds, seed)
     if failed or not answered:
         raise RuntimeError(f"{failed} of {answered} requests like {load.asks[0].path} failed")
@@ -68,7 +69,7 @@ def has_wrk() -> bool:
 
 
 def fetch(load: Load, ask: Ask) -> tuple[bytes, str]:
-    """One answer: its body and its ETag. Errors: RuntimeError when it is not a 200."""
+    """One answer: its body and its ETag. Errors: RuntimeError if its status is not 200."""
     connection = http.client.HTTPConnection("127.0.0.1", load.port, timeout=GRACE_SECONDS)
     try:
         status, body, etag = _exchange(connection, load, ask)

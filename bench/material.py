@@ -1,5 +1,5 @@
-"""What is measured on: generated files, kept from run to run, and databases with a district synced and an
-application let in."""
+"""The material of the measurements: generated files, kept from run to run, and databases with a synced
+district."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Ready:
 
 
 def folder() -> Path:
-    """Where generated files are kept from run to run."""
+    """The folder in which generated files are kept from run to run."""
     return Path(tempfile.gettempdir()) / "rollbook-bench"
 
 
 @contextlib.contextmanager
 def place() -> Iterator[str]:
-    """A folder for one part's databases, and their key in it: the next part has another key."""
+    """A folder for one part's databases, with their key: the next part has another key."""
     with tempfile.TemporaryDirectory(prefix="rollbook-bench-") as name:
         before = os.environ.get(KEY_FILE)
         os.environ[KEY_FILE] = f"{name}/key"
@@ -50,7 +50,7 @@ def place() -> Iterator[str]:
 
 
 def generated(students: int) -> Path:
-    """The files of a district; they are made anew when the generator has changed."""
+    """The files of a district; made again if the generator has changed."""
     sources = sorted((Path(rollbook.__file__).parent / "synthetic").rglob("*.py"))
 
     def generate(into: Path) -> None:
@@ -60,14 +60,14 @@ def generated(students: int) -> Path:
 
 
 def variant(files: Path, name: str, change: Callable[[Path, Path], None]) -> Path:
-    """The files, changed by a function of their folder and a new one; they are made anew when it or the files
+    """The files, changed by a function of their folder and a new one; made again if the function or the files
     have changed."""
     source = files.name + inspect.getsource(change)
     return _kept(f"{files.name.rpartition('-')[0]}-{name}", source.encode(), lambda into: change(files, into))
 
 
 def _kept(name: str, source: bytes, make: Callable[[Path], None]) -> Path:
-    """A folder made once for each state of its source."""
+    """A folder that is made once for each state of its source."""
     wanted = folder() / f"{name}-{hashlib.sha256(source).hexdigest()[:12]}"
     if not wanted.exists():
         unfinished = folder() / f"unfinished-{name}"
@@ -80,7 +80,7 @@ def _kept(name: str, source: bytes, make: Callable[[Path], None]) -> Path:
 
 
 def ready(database: str, files: Path) -> Ready:
-    """Sync the files into an empty database and connect an application that may read all of it."""
+    """Sync the files into an empty database, and connect an application with a full share."""
     rollbook_prints("district", "create", DISTRICT, "--database", database)
     rollbook_prints("sync", DISTRICT, str(files), "--database", database)
     rollbook_prints("application", "create", APPLICATION, "--database", database)

@@ -1,8 +1,8 @@
-"""Reading: pages and records of a district of about 100,000 users, by one worker, on the full path of a
+"""Reading: pages and records of a district of about 100,000 users, from one worker, with the full path of a
 request.
 
-Requests go to random places of the district with the cache of answers switched off, so that each answer comes
-from the database; those named "kept" go to few addresses, whose answers are kept ready. nginx serves files of
+Requests go to random places of the district with the answer cache off, so each answer comes from the
+database. Requests named "kept" go to a few addresses, whose answers are kept ready. nginx serves files with
 the same bytes.
 """
 
@@ -21,7 +21,7 @@ from bench.sample import LARGE_PAGE, PAGE, Sample
 from bench.servers import Server
 from bench.tables import Target, number
 
-STUDENTS = 40_000  # with their contacts and the employees about 100,000 users
+STUDENTS = 40_000  # with contacts and employees about 100,000 users
 KEPT_ADDRESSES = 100
 
 USERS, USERS_GZIP, USERS_UNCHANGED = "/users?limit=100", "/users?limit=100, gzip", "/users?limit=100, 304"
@@ -37,7 +37,7 @@ Rates = dict[
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of request. `records` is how many of what is counted are in an answer."""
+    """One kind of request. `records` is the number of counted records in an answer."""
 
     name: str
     asks: list[Ask]
@@ -88,7 +88,7 @@ def _load(server: Server, row: Row | None = None) -> Load:
 def _rates(
     running: Mapping[str, Server], jobs: Iterable[tuple[str, Row]], seconds: float, repeats: int
 ) -> Rates:
-    """Measure every row once, then every row again: whatever else the machine does falls on all of them."""
+    """Measure every row once, then every row again: other load on the machine then affects all rows."""
     rates: Rates = {}
     for repeat in range(repeats):
         for name, row in jobs:
@@ -139,7 +139,7 @@ def _few(drawn: Sample) -> list[Ask]:
 
 
 def _held(asks: Iterable[Ask], server: Server) -> list[Ask]:
-    """The same requests by a client that holds their answers."""
+    """The same requests from a client that holds their answers."""
     return [replace(ask, etag=load.fetch(_load(server), ask)[1]) for ask in asks]
 
 

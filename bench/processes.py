@@ -1,5 +1,4 @@
-"""Programs that are measured: started, watched through /proc, and stopped; what they do is left to the
-parts."""
+"""Measured programs: start, observe through /proc, and stop them. The parts decide what they do."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished program took: seconds by the wall, seconds of CPU, and the most memory it held."""
+    """The cost of a finished program: wall seconds, CPU seconds, and maximum memory."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -44,11 +43,11 @@ def rollbook_prints(*arguments: str) -> str:
 
 
 def measured(*command: str) -> Outcome:
-    """Run a program to its end and tell what it took. Errors: CalledProcessError."""
+    """Run a program to its end and measure it. Errors: CalledProcessError."""
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=output)
-        # The kernel's own account of the one process: its peak cannot be missed between two looks.
+        # The kernel's own account of the one process: polling could miss its peak.
         _, status, usage = os.wait4(process.pid, 0)
         wall_seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -60,7 +59,7 @@ def measured(*command: str) -> Outcome:
 
 @contextlib.contextmanager
 def started(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[int]:
-    """Start a server and yield the id of its process; it is stopped at the end, as Ctrl+C would."""
+    """Start a server and yield its process id; at the end it is stopped, as by Ctrl+C."""
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL)
     try:
         yield process.pid
@@ -74,7 +73,7 @@ def started(command: Sequence[str], environment: Mapping[str, str] | None = None
 
 
 def wait_for(port: int, pid: int) -> None:
-    """Wait until the process listens. Errors: TimeoutError, or OSError when it has ended."""
+    """Wait until the process listens. Errors: TimeoutError, or OSError if it has ended."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if " Z" in Path(f"/proc/{pid}/stat").read_text():
@@ -86,7 +85,7 @@ def wait_for(port: int, pid: int) -> None:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it started, and those started in turn."""
+    """A process and all its descendants."""
     found = [pid]
     for parent in found:
         with contextlib.suppress(OSError):
@@ -96,10 +95,10 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """CPU that the processes used so far, in user and system mode."""
+    """CPU seconds that the processes have used so far, in user and system mode."""
     ticks = 0
     for pid in pids:
-        # The name of the program stands in parentheses and may hold blanks; utime and stime are fields 14 and
+        # The program's name stands in parentheses and may contain blanks; utime and stime are fields 14 and
         # 15.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
@@ -107,6 +106,6 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def resident_bytes(pids: Iterable[int]) -> int:
-    """Memory that the processes hold now."""
+    """The memory of the processes now."""
     lines = (line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))

@@ -1,4 +1,5 @@
-"""The client: what a full pull costs it beside decoding the same JSON, and what a catch-up costs beside a pull."""
+"""The client: the cost of a full pull compared with decoding the same JSON, and of a catch-up compared with a
+pull."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from rollbook.demo.published import DISTRICT_TOKEN
 
 # Gives about 100,000 users.
 STUDENTS = 40_000
-# How long the making of a demo of this size may take on a busy machine.
+# How long making a demo of this size may take on a busy machine.
 MAKING_SECONDS = 400
 BEARER = {"Authorization": f"Bearer {DISTRICT_TOKEN}"}
 
@@ -74,7 +75,7 @@ def _show(base: str, folder: Path, repeats: int) -> None:
 
 
 def _bodies(base: str, http: httpx.Client) -> list[bytes]:
-    """The pages as they come."""
+    """The pages, as they come."""
     found, path = [], "/v3.0/users?limit=10000"
     while path:
         answer = http.get(base + path, headers=BEARER)
@@ -107,7 +108,7 @@ def _once(client: Client, copy: LocalCopy) -> float:
 
 
 def _cpu(repeats: int, work: Callable[[], object]) -> float:
-    """CPU-seconds of this program for the work, the median."""
+    """The median of this program's CPU seconds for the work."""
     spent = []
     for _ in range(repeats):
         began = time.process_time()

@@ -1,4 +1,5 @@
-"""What the request log costs a page read: CPU of a worker for each answer, with and without the log, by turns."""
+"""The cost of the request log for a page read: a worker's CPU per answer, with and without the log, in
+turns."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from bench.tables import Target, number
 STUDENTS = 2_000
 WITHOUT = {"ROLLBOOK_REQUEST_LOG_ROWS_MAX": "0"}
 TARGET = Target("at most", 3, " %")
-# Many short turns: what else the machine does then falls on both sides alike.
+# Many short turns: other load on the machine then affects both sides.
 TURNS = 5
 
 
@@ -37,7 +38,7 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
 
 
 def _costs(pair: list[Server], seconds: float, repeats: int) -> tuple[float, float, float]:
-    """Answers per CPU-second with and without the log, and what the log costs in percent, by turns."""
+    """Answers per CPU second with and without the log, and the cost of the log in percent, in turns."""
     asks = sample.draw(Load(pair[0].port, [], pair[0].headers)).user_pages(PAGE)[: pages.KEPT_ADDRESSES]
     found: list[list[float]] = [[], []]
     for repeat in range(TURNS * repeats):

@@ -1,5 +1,5 @@
-"""Random places of a district to ask for, drawn through the API itself, so that both databases are asked for
-the same."""
+"""Random places of a district for requests, drawn through the API, so that both databases get the same
+requests."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Ids of a district in their order: its users, its sections, and the students of each school."""
+    """Ids of a district in order: its users, its sections, and the students of each school."""
 
     users: list[str]
     sections: list[str]
     students: dict[str, list[str]]
 
     def user_pages(self, limit: int) -> list[Ask]:
-        """Full pages of users from anywhere in the list; of a small district the one page that there is."""
+        """Full pages of users from random places of the list; a small district has only one page."""
         cursors = _some(self.users[:-limit] or self.users[:1])
         return [Ask(f"/v3.0/users?limit={limit}&starting_after={cursor}") for cursor in cursors]
 
@@ -40,7 +40,7 @@ class Sample:
         return [Ask(f"/v3.0/sections/{id_}/users") for id_ in _some(self.sections)]
 
     def school_students(self) -> list[Ask]:
-        """Full pages of a school's students from anywhere in the list."""
+        """Full pages of a school's students from random places of the list."""
         cursors = [(school, id_) for school, ids in self.students.items() for id_ in ids[:-PAGE] or ids[:1]]
         path = "/v3.0/schools/{}/users?role=student&limit=" + str(PAGE) + "&starting_after={}"
         return [Ask(path.format(school, cursor)) for school, cursor in _some(cursors)]
@@ -57,7 +57,7 @@ def draw(load: Load) -> Sample:
 
 
 def records(load: Load, kind: str) -> Iterator[dict[str, Any]]:
-    """Everything of a list, in its order."""
+    """All records of a list, in order."""
     path: str | None = f"/v3.0/{kind}?limit={LARGE_PAGE}"
     while path:
         body, _ = fetch(load, Ask(path))

@@ -1,5 +1,5 @@
-"""The servers under load: Rollbook over SQLite or PostgreSQL, nginx, and a bare one; each with meters of the CPU
-that it used."""
+"""The servers under load: Rollbook on SQLite or PostgreSQL, nginx, and a bare one; each with meters of its
+CPU."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bench.material import Ready
 from bench.processes import ROLLBOOK, cpu_seconds, family, free_port, started, wait_for
 
 BACKENDS = "rollbook-bench"
-# One worker. The limit of requests is never reached, but counted: it is part of a request's path.
+# One worker. The rate limit is counted but never reached, because counting is part of each request.
 SETTINGS = {"ROLLBOOK_WORKERS": "1", "ROLLBOOK_RATE_LIMIT": "1000000000"}
-# As Debian ships it, but for the log of accesses.
+# As Debian ships it, without the access log.
 NGINX = """
 user {user}; daemon off; pid {folder}/pid; error_log {folder}/errors; worker_processes 1; events {{}}
 http {{
@@ -36,8 +36,10 @@ Meter = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under load; `meters` tell its CPU seconds, and those of its database where that is a server of
-    its own."""
+    """A server under load.
+
+    `meters` return its CPU seconds and, if its database is a separate server, that one's.
+    """
 
     port: int
     meters: tuple[Meter, ...]
@@ -73,7 +75,7 @@ def nginx(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def bare(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
-    """uvicorn under an application that does nothing: `/0.json`, `/1.json` and so on are bytes in memory."""
+    """uvicorn with an application that does nothing: `/0.json`, `/1.json` and so on are bytes in memory."""
     port = free_port()
     folder.mkdir()
     for number, body in enumerate(bodies):
@@ -85,7 +87,7 @@ def bare(folder: Path, bodies: Sequence[bytes]) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """The address of an empty schema, as good as a database of its own, in the server that the tests use."""
+    """The address of an empty schema, which works like a database, in the server that the tests use."""
     address, schema = server_address(), f"bench_{uuid4().hex[:16]}"
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}".encode())

@@ -1,4 +1,4 @@
-"""Shares: what a page costs under one, at two sizes of a district, and how long an edit takes."""
+"""Shares: the cost of a page under a share, at two sizes of a district, and how long an edit takes."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ def measure(seconds: float, repeats: int, sizes: Sequence[int] = STUDENTS) -> No
 
 
 def _shared(whole: Ready, files: Path, share: str, edits: dict[str, float]) -> Ready:
-    """An application of its own, whose share is edited from everything to this one; notes the seconds of the
-    edit."""
+    """A new application, whose share is edited from everything to this one; notes the seconds of the edit."""
     database = ("--database", whole.database)
     rollbook_prints("application", "create", share, *database)
     made = json.loads(rollbook_prints("connect", share, DISTRICT, *database, "--json"))

@@ -1,5 +1,5 @@
-"""Single sign-on: codes exchanged for a token with an RS256 id token, and redirects of somebody who is signed
-in."""
+"""Single sign-on: exchanges of codes for a token with an RS256 id token, and redirects of signed-in
+people."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.records import people_lookup
 
-# The codes are made before the server starts, which takes none that is good for longer than its own are.
+# The codes are made before the server starts. It accepts none that is valid for longer than its own.
 GOOD_LONG = {"ROLLBOOK_CODE_SECONDS": "3600"}
 STUDENTS = 1_000
 CODES_PER_STUDENT = 3
@@ -37,7 +37,7 @@ REDIRECTS = Target("at least", 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a run needs: credentials, codes to exchange, and the cookie of somebody who is signed in."""
+    """The input of a run: credentials, codes to exchange, and the cookie of a signed-in person."""
 
     client_id: str
     secret: str
@@ -46,7 +46,7 @@ class Prepared:
 
 
 def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
-    """Print both figures, over SQLite."""
+    """Print both figures, on SQLite."""
     with material.place() as name:
         address = str(Path(name) / "rollbook.db")
         ready = material.ready(address, material.generated(students))
@@ -132,8 +132,7 @@ def _exchange(connection: http.client.HTTPConnection, prepared: Prepared, code: 
 
 
 def _redirects(server: Server, prepared: Prepared, seconds: float) -> float:
-    """Ask for a code over and over, as browsers do in which somebody is signed in; returns answers per
-    second."""
+    """Request codes repeatedly, as the browsers of signed-in people do; returns answers per second."""
     query = urlencode({"response_type": "code", "client_id": prepared.client_id, "state": "s", "nonce": "n"})
     if not load.has_wrk():
         return _redirects_by_threads(server, prepared, query, seconds)
@@ -154,7 +153,7 @@ def _redirects(server: Server, prepared: Prepared, seconds: float) -> float:
 
 
 def _redirects_by_threads(server: Server, prepared: Prepared, query: str, seconds: float) -> float:
-    """The same by a client of our own, which is slower than the server: the figure is then the client's."""
+    """The same with our own client, which is slower than the server: then the figure is the client's."""
     _assert_code_comes(server, prepared, query)
     counts: list[int] = []
     end = time.monotonic() + seconds

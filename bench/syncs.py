@@ -1,8 +1,7 @@
-"""Syncing: wall time and peak memory of a first sync, of the same files again and of files with 1 % of the
-students changed.
+"""Syncing: wall time and peak memory of a first sync, of the same files again, and with 1 % of the students
+changed.
 
-Beside them stands DuckDB merely parsing the same files, as text, in a process of its own and in the same
-repeat.
+For comparison, DuckDB only parses the same files as text, in its own process and in the same repeat.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from bench.processes import ROLLBOOK, Outcome, measured, rollbook_prints
 from bench.tables import Target, number
 
 STUDENTS, MILLION = 100_000, 1_000_000
-CHANGED_SHARE = 100  # one student in so many
+CHANGED_SHARE = 100  # one in so many students
 PARSED, FIRST, SAME, AGAIN, CHANGED = (
     "DuckDB parses the files",
     "first sync",
@@ -43,8 +42,7 @@ print(time.perf_counter() - start)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step took in each repeat: seconds, how many bare parses that is, and bytes of memory at its
-    peak."""
+    """One step in each repeat: seconds, how many bare parses that is, and peak memory in bytes."""
 
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: list[float] = field(default_factory=list)
@@ -94,7 +92,7 @@ def _lines(path: Path) -> int:
 
 
 def change(before: Path, after: Path) -> None:
-    """Write the files with one student in a hundred under another name and out of one section."""
+    """Write the files with one student in a hundred renamed and removed from one section."""
     for path in before.glob("*.csv"):
         with (
             path.open(newline="", encoding="utf-8") as source,

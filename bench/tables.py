@@ -1,4 +1,4 @@
-"""Figures as Markdown tables, targets beside them; what machine and versions they come from."""
+"""Figures as Markdown tables with their targets, and the machine and versions that they come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.material import SEED
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be. It is printed beside the figure, with met or missed, and never asserted."""
+    """The target of a figure. It is printed beside the figure, with met or missed, and never asserted."""
 
     sign: Literal["at least", "at most"]
     bound: float
@@ -34,12 +34,12 @@ class Target:
 
 
 def number(figure: float) -> str:
-    """A figure with three significant digits or more, whole from a hundred on."""
+    """A number with at least three significant digits, without decimals from a hundred on."""
     return f"{figure:,.0f}" if figure >= 100 else f"{figure:.3g}"
 
 
 def verdict(figure: float, target: Target | None) -> tuple[str, str]:
-    """The two last cells of a row: the target, and whether the figure meets it."""
+    """The last two cells of a row: the target, and whether the figure meets it."""
     return (str(target), target.verdict(figure)) if target else ("", "")
 
 
@@ -53,7 +53,7 @@ def show(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def show_machine(script: str) -> None:
-    """Print what the figures come from: script, seed, machine and versions."""
+    """Print the origin of the figures: script, seed, machine and versions."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         "",
@@ -83,7 +83,7 @@ def _lines(path: str) -> list[str]:
 
 
 def _said(program: str, option: str) -> str:
-    """The first line in which a program tells its version; blank when it is not installed."""
+    """The first line with which a program states its version; blank if it is not installed."""
     if not shutil.which(program):
         return ""
     told = subprocess.run(

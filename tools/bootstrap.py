@@ -1,7 +1,7 @@
-"""Make a virtual environment and install pinned requirements into it, with nothing but Python itself.
+"""Make a virtual environment and install pinned requirements into it, using only Python itself.
 
-Debian's bare `python3` has no `ensurepip`, so pip comes from the wheel beside this file, which Python can run
-as it is.
+Debian's `python3` has no `ensurepip`, so pip comes from the wheel beside this file, which Python can run
+directly.
 """
 
 import os

@@ -1,5 +1,8 @@
-"""The record types of `rollbook.client`, made from the contract's rows: a class for each shape, a field for each
-row that is on the wire in any version."""
+"""The record types of `rollbook.client`, made from the contract's rows: a class for each shape, a field for
+each row.
+
+A row counts if its field is on the wire in any version.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from rollbook.domain.kinds import KINDS, ROLES
 
 PAGE = Path(__file__).parent.parent / "src" / "rollbook" / "client" / "record_types.py"
 WIDTH = 110
-# A field with more words than this is described by the reference.
+# A field with more words than this is described in the reference.
 WORDS_MAX = 20
 HEAD = '''"""The records of the API as types.
 
@@ -68,7 +71,7 @@ def page() -> str:
 
 
 def _in_order() -> list[str]:
-    """The shapes, each behind those that it names, as the language wants them when their fields are read."""
+    """The shapes, each after those that it names, because the language reads their fields in this order."""
     found: list[str] = []
 
     def visit(shape: str) -> None:

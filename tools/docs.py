@@ -1,7 +1,8 @@
-"""Writes what is made from the rows: the pages of docs/reference/, and the client's record types; and the drawing in
-ARCHITECTURE.md from the imports.
+"""Writes the generated files: the pages of docs/reference/, the client's record types, the drawing in
+ARCHITECTURE.md.
 
-`python -m tools.docs` writes them; with `--check` it writes nothing, names the stale ones, and exits with 1.
+`python -m tools.docs` writes them. With `--check` it writes nothing, names the outdated ones, and exits with
+1.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ HELP_WIDTH = 100
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or check them. Exit code 1: some are stale; 2: the command line cannot be read."""
+    """Write the pages, or check them. Exit code 1: some are outdated; 2: the command line cannot be read."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m tools.docs [--check]", file=sys.stderr)
         return 2
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 
 def stale() -> list[str]:
-    """Names of the pages that are missing, differ from what the rows say, or are made from nothing."""
+    """Names of the pages that are missing, outdated, or no longer made."""
     made = {name: page() for name, page in PAGES}
     there = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
     found = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
@@ -99,7 +100,7 @@ def contents() -> str:
 
 
 def _says(page: Callable[[], str]) -> str:
-    """What a page's function says of it."""
+    """The description of a page: the docstring of its function."""
     return " ".join((page.__doc__ or "").split()).removesuffix(".")
 
 
@@ -129,7 +130,7 @@ _SHAPE = {kind.name: kind.shape for kind in openapi.SERVED}
 
 
 def endpoints() -> str:
-    """Every path with its parameters and answer, then what each parameter means, and what goes wrong."""
+    """Every path with its parameters and answer, then the meaning of each parameter, and the errors."""
     described: Any = openapi.document(version=VERSION)["components"]
     groups = (_group(kind) for kind in openapi.SERVED)
     parameters = (
@@ -327,7 +328,7 @@ def _from(shape: str, field: Field) -> str:
 
 # --- files.md
 
-# Kinds of values whose words are worth a list: others show what is written.
+# Kinds of values whose words are listed; other kinds show the written value.
 _LISTED = tuple(
     VALUE[name]
     for name in (
@@ -398,7 +399,7 @@ def _file(file: File) -> str:
 
 
 def _holds(column: Column) -> str:
-    """What a column's values must be, beside text."""
+    """What a column's values must be, besides text."""
     said = [VALUE[column.values].expected] if column.values else []
     said += ["unique in the district"] if column.unique else []
     said += [f"an id of {column.link}"] if column.link else []
@@ -406,7 +407,7 @@ def _holds(column: Column) -> str:
 
 
 def _accepted(values: Values) -> Iterator[tuple[str, str, str]]:
-    """Each thing that the API shows, with the words for it."""
+    """Each value of the API, with the words for it."""
     words = {**values.words, **values.glosses, **values.examples}
     for shown in dict.fromkeys(words.values()):
         yield (

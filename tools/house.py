@@ -1,6 +1,6 @@
 """The drawing of the house in ARCHITECTURE.md, made from the imports of the package.
 
-An arrow leads from a package to one that it imports. An arrow that other arrows already say is left out.
+An arrow leads from a package to one that it imports. An arrow that follows from other arrows is left out.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Arrows = dict[str, set[str]]
 
 
 def page() -> str:
-    """ARCHITECTURE.md with the drawing as the imports are now."""
+    """ARCHITECTURE.md with the drawing of the current imports."""
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     return before + BEGIN + drawing() + END + rest.partition(END)[2]
 
 
 def drawing() -> str:
-    """The whole house, then the rooms of the packages that have some, as Mermaid flowcharts."""
+    """The whole house, then the rooms of packages with rooms, as Mermaid flowcharts."""
     parts = [("The whole house:", arrows(""))]
     parts += [(f"Inside `{name}/`:", arrows(name)) for name in WITH_ROOMS]
     return "\n".join(f"{title}\n\n```mermaid\nflowchart TD\n{_lines(found)}```\n" for title, found in parts)
 
 
 def arrows(package: str) -> Arrows:
-    """Which part of a package imports which others of it; `package` is "" for the whole."""
+    """For each part of a package, the other parts that it imports; `package` is "" for the whole."""
     prefix = f"rollbook.{package}." if package else "rollbook."
     found: Arrows = {}
     for path in sorted(PACKAGE.joinpath(package).rglob("*.py")):
@@ -48,7 +48,7 @@ def arrows(package: str) -> Arrows:
 
 
 def _part(module: str, prefix: str) -> str:
-    """The part of a package that a module belongs to; "" outside it."""
+    """The part of a package with a module; "" if it is outside."""
     return module.removeprefix(prefix).split(".")[0] if module.startswith(prefix) else ""
 
 
@@ -62,7 +62,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _direct(others: set[str], known: Arrows) -> set[str]:
-    """Those of the others that no other one leads to."""
+    """The others to which no other one leads."""
     return others - {far for other in others for far in _reached(other, known)}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
-PORT = 8400  # the picture shows the address that the guides name
+PORT = 8400  # the picture shows the address of the guides
 WIDTH, HEIGHT = 1280, 800
 # File -> path of the page.
 PAGES = {"demo.png": "/"}

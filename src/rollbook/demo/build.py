@@ -1,7 +1,6 @@
-"""The demo's districts: generated, synced, and opened with the published test credentials.
+"""Make the demo's districts: generate and sync them, and open them with the published test credentials.
 
-`rollbook demo` runs this as a process of its own, so that the engine's memory is given back before the server
-starts.
+`rollbook demo` runs this in its own process, so that the engine's memory is free before the server starts.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ from rollbook.store.records.people_lookup import Person
 from rollbook.sync import How
 from rollbook.synthetic import days, writer
 
-# A published token has no end; a demo that is older than this has been kept too long.
+# Published tokens do not expire; this is far longer than any demo lives.
 FOREVER_SECONDS = 100 * 365 * 24 * 3600
-# When a demo begins: in the morning of the first school day, whenever it is made, so that its dates and ids
-# are the same.
+# The time at which every demo begins: the morning of the first school day, so that its dates and ids are
+# always the same.
 BEGIN = datetime.combine(days.FIRST_DAY, time(6), UTC).timestamp()
-# A small district beside the first one, as most applications have more than one; it does not move.
+# A small second district, because most applications have more than one. It does not move.
 SECOND_DISTRICT = "#DEMO Birch Lake Schools"
 SECOND_STUDENTS = 150
-# Among how many people the holder of a user token is looked for.
+# Among how many people to look for the holder of a user token.
 CANDIDATES = 50
 
 
 def prepare(folder: Path, district_name: str, students: int, seed: int, base: str) -> None:
-    """Make the demo in a folder: SIS files, two synced districts, and an application of each tier; `base` is
+    """Make the demo in a folder: SIS files, two synced districts, and an application of each tier. `base` is
     its address."""
     demo_folder.begin(folder)
     settings = setting_rows.read(
@@ -60,12 +59,12 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
         districts.fix_ids(database, f"{students} {seed}", BEGIN)
         with database.write() as connection:
             demo_state.own(connection, (district_name, SECOND_DISTRICT))
-            # So that its records tell the address from the first moment on, and no event has to.
+            # The records have the address from the start, so no event must announce it.
             server_values.write(connection, districts.BASE_ADDRESS, base)
         first = _first_district(database, settings, folder / demo_folder.FILES, district_name, students, seed)
         second = _second_district(database, settings, seed + 1)
         _register(database, settings, first, second)
-        # So that it is in each save: an id token of before a restore verifies after it.
+        # Every save then has the key, so an id token from before a restore still verifies.
         Signer(database, sealer(database, settings)).ensure_key()
         with database.read() as connection:
             access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
@@ -76,7 +75,7 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
 def _first_district(
     database: Database, settings: Settings, files: Path, name: str, students: int, seed: int
 ) -> District:
-    """The district that the demo's moves are about; its files stay."""
+    """The district of the demo's moves; its files stay."""
     district = district_setup.create(database, name).district
     writer.write(files, students=students, seed=seed)
     state = State(students, seed, BEGIN, 0, days.date_of(0).isoformat())
@@ -107,8 +106,10 @@ def _second_district(database: Database, settings: Settings, seed: int) -> Distr
 
 
 def _register(database: Database, settings: Settings, first: District, second: District) -> None:
-    """The published applications. Teachers let the Library one in themselves, so it is connected to no
-    district."""
+    """Register the published applications.
+
+    Teachers allow the Library application themselves, so no district is connected to it.
+    """
     for client in published.CLIENTS:
         _create(database, client)
     for client, district, token in (
@@ -136,8 +137,7 @@ def _create(database: Database, client: Client) -> None:
 
 
 def renew_user_tokens(database: Database, access: Access, district: District) -> None:
-    """Give the published user tokens to one person of each role that the district has, unless they have one
-    who is there."""
+    """Give each published user token to a person of its role, unless its person is still there."""
     application = applications.find(database, access.client_id)
     with database.write() as connection:
         whole = people_lookup.whole(connection, district.number)
@@ -155,8 +155,8 @@ def renew_user_tokens(database: Database, access: Access, district: District) ->
 
 
 def _holder(connection: Connection, whole: Access, role: str) -> Person | None:
-    """Somebody of the role, and of no other if possible: many clients take the first role that a person has
-    for the only one."""
+    """A person of the role, if possible without another role: many clients take a person's first role as the
+    only one."""
     found = people_lookup.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
     return min(found, key=lambda person: len(person.roles), default=None)
 

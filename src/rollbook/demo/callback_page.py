@@ -1,5 +1,4 @@
-"""A demo's own address for logins to return to: it shows what an application is sent, and how to go on from
-there."""
+"""A redirect address of the demo itself: its page shows what an application receives, and how to continue."""
 
 from __future__ import annotations
 
@@ -15,13 +14,15 @@ from rollbook.web.http.visits import ARRIVED, Desk, Visit
 
 
 def routes(desk: Desk, district_name: str) -> list[Route]:
-    """The route; the page is the district's of that name where nothing else tells."""
+    """The route. `district_name` is the page's district if nothing else tells."""
     return [Route(ARRIVED, desk.at(partial(arrived, district_name=district_name)), methods=["GET"])]
 
 
 def arrived(desk: Desk, visit: Visit, *, district_name: str) -> Response:
-    """What was sent; for a code of one of the demo's applications, the line that exchanges it, with its
-    published secret."""
+    """What was sent.
+
+    For a code of a demo's application, the page has the line that exchanges it, with the published secret.
+    """
     code = dict(visit.query).get("code", "")
     portal, name = "/login", district_name
     exchange = _exchange(desk, published.APPLICATION.client_id, code) if code.isalnum() else ""

@@ -1,7 +1,7 @@
-"""The folder of a demo: its marker, and what is removed from it, which is only what a demo made.
+"""The folder of a demo: its marker, and its removal. Only files that a demo made are removed.
 
-The marker is the first file of the folder. If the folder holds anything that a demo did not make, such as a
-real server's database, key or SIS files, the command refuses and touches nothing.
+The marker is the first file of the folder. If the folder holds anything else, such as a real server's
+database, key or SIS files, the command refuses and touches nothing.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ READY = "ready"
 DATABASE = "rollbook.db"
 KEY = f"{DATABASE}.key"
 FILES = "files"
-# What all workers share: requests counted by token, the pages that pulls go on with, faults and restores.
+# What all workers share: requests counted by token, the snapshots of pulls, faults and restores.
 LIMITS = f"{DATABASE}.limits"
 PULLS = f"{KEY}{SHARED}"
 STATE = "demo.shared"
 MOVING = "advance.lock"
-# Who serves the folder.
+# Locked by the process that serves the folder.
 SERVING = "serving.lock"
-# The demo as it was, by name.
+# Earlier states of the demo, by name.
 SAVES = "saves"
 ABOUT = "about.json"
 PARTIAL = ".partial"
-# What a demo makes, in the order in which it is removed: what is left after a break is still known as the
-# demo's.
+# What a demo makes, in the order of its removal: after a break, the rest is still recognised as the demo's.
 LOG = f"{DATABASE}{request_log.ENDING}"
 MADE = (
     *(READY, MOVING, SERVING, STATE, LIMITS, f"{LOG}-shm", f"{LOG}-wal", LOG),
     *(PULLS, KEY, f"{DATABASE}-shm", f"{DATABASE}-wal", DATABASE),
 )
-# What a save holds beside the SIS files.
+# What a save holds besides the SIS files.
 SAVED = (ABOUT, DATABASE, LOG, LIMITS, PULLS, STATE)
 # The certificate for the API's original names. It outlives a fresh start, as clients were told to trust it.
 TLS = "tls"
@@ -55,7 +54,7 @@ FOLDERS = (FILES, SAVES)
 
 
 def is_ready(folder: Path) -> bool:
-    """Whether a demo was made here to its end. Errors: Refused when the database here is no demo's."""
+    """Whether a demo was made here completely. Errors: Refused if the database here is not a demo's."""
     if not ((folder / READY).exists() and (folder / DATABASE).exists()):
         return False
     try:
@@ -69,8 +68,7 @@ def is_ready(folder: Path) -> bool:
 
 
 def begin(folder: Path) -> None:
-    """Mark an empty folder as a demo's, and make its key. Errors: Refused for a folder in which something
-    is."""
+    """Mark an empty folder as a demo's, and make its key. Errors: Refused if the folder is not empty."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in sorted(os.listdir(folder)):
         if name != TLS or [*_foreign_in_tls(folder)]:
@@ -84,9 +82,9 @@ def begin(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove a demo, also one that was never finished; a folder that is not there is made.
+    """Remove a demo, also an unfinished one. A missing folder is made.
 
-    Errors: Refused when the folder cannot be used, or holds anything that a demo did not make; nothing is
+    Errors: Refused if the folder cannot be used, or holds anything that a demo did not make; nothing is
     removed then.
     """
     try:
@@ -115,7 +113,7 @@ def _refused(folder: Path, name: str) -> Refused:
 
 
 def _foreign(folder: Path) -> Iterator[str]:
-    """What is in the folder that a demo did not make."""
+    """What the folder holds that a demo did not make."""
     names = sorted(os.listdir(folder))
     digest = _key_digest(folder)
     if digest is None:
@@ -137,8 +135,8 @@ def _foreign(folder: Path) -> Iterator[str]:
 
 
 def _foreign_in_database(folder: Path, names: list[str]) -> Iterator[str]:
-    """What is in the database that a demo did not make; also a log without its database, which nobody can
-    look into."""
+    """What the database holds that a demo did not make; also a log without its database, which cannot be
+    checked."""
     if DATABASE not in names:
         yield from (name for name in names if name.startswith(f"{DATABASE}-"))
         return
@@ -150,7 +148,7 @@ def _foreign_in_database(folder: Path, names: list[str]) -> Iterator[str]:
 
 
 def _foreign_in_saves(folder: Path) -> Iterator[str]:
-    """What is among the saves that a demo did not make."""
+    """What the saves hold that a demo did not make."""
     for save in sorted((folder / SAVES).iterdir()):
         if not _is_plain(save, is_folder=True):
             yield f"{SAVES}/{save.name}"
@@ -174,14 +172,14 @@ def _foreign_in_tls(folder: Path) -> Iterator[str]:
 
 
 def _is_plain(path: Path, *, is_folder: bool) -> bool:
-    """Whether it is a file, or the folder, of the demo's own: what a link leads to is somebody else's."""
+    """Whether it is the demo's own file or folder. A link is not: its target may belong to something else."""
     kind = path.lstat().st_mode
     return stat.S_ISDIR(kind) if is_folder else stat.S_ISREG(kind)
 
 
 def _key_digest(folder: Path) -> str | None:
-    """The digest of the demo's key, as the marker has it; None without a marker. An unfinished marker comes
-    before any key."""
+    """The digest of the demo's key in the marker; None without a marker. An unfinished marker is older than
+    any key."""
     try:
         if not _is_plain(folder / MARKER, is_folder=False):
             return None

@@ -1,4 +1,5 @@
-"""What a demo lets its Explorer use: the published tokens and applications by name, and a token for any person."""
+"""What a demo offers to its Explorer: the published tokens and applications by name, and a token for any
+person."""
 
 from __future__ import annotations
 
@@ -31,14 +32,17 @@ _MARGIN_SECONDS = 600
 
 @dataclass(slots=True)
 class Offers:
-    """Makes the offer anew for each page, as people come and go; tokens of people are remembered while they last."""
+    """Makes the offer again for each page, because people come and go.
+
+    Tokens of people are remembered while they are valid.
+    """
 
     desk: Desk
     _minted: dict[str, tuple[str, float]] = field(default_factory=dict)
     _minting: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> Offer | None:
-        """The offer; None in a demo that has no published token any more."""
+        """The offer; None in a demo without a published token."""
         sheet = access_sheet.read(self.desk.database, self.desk.settings, self.desk.base)
         if not sheet.keys or not sheet.entrances:
             return None
@@ -73,7 +77,7 @@ class Offers:
             return token
 
     def _is_good(self, token: str) -> bool:
-        """Whether a remembered token is still known: the demo may have been put back."""
+        """Whether a remembered token is still valid: the demo may have been restored."""
         if not token:
             return True
         with self.desk.database.read() as connection:

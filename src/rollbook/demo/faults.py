@@ -1,7 +1,7 @@
-"""Faults on demand, so that a developer sees how an application copes: a demo's paths fail, or are
-slow, for a while.
+"""Faults on demand: for a while, paths of a demo fail or are slow, so that developers can test their
+applications.
 
-Only a demo has them; while none is in force, a request passes at the cost of one comparison. They hold for all
+Only a demo has them. Without a fault in force, a request costs one comparison more. Faults hold for all
 workers of the demo together.
 """
 
@@ -26,11 +26,10 @@ from rollbook.web.http.rate_limit import Allowance
 from rollbook.web.http.request_tap import note
 
 DATA, TOKENS = "/v3.0", "/oauth/tokens"
-# What an application asks; the paths by which faults are asked for stay good in any case.
+# Paths that an application requests. The paths that control faults always work.
 PATHS = (DATA, TOKENS, "/oauth/tokeninfo", "/oauth/certs", "/userinfo", "/.well-known")
 MESSAGES = {500: "Internal server error", 503: "Service unavailable"}
-# As the token endpoint refuses a code that was used or is too old, and a client that it does not know (RFC
-# 6749, 5.2).
+# How the token endpoint refuses a used or expired code, and an unknown client (RFC 6749, 5.2).
 REFUSALS = {
     400: ("invalid_grant", "invalid code"),
     401: ("invalid_client", "unknown client id, or wrong client secret"),
@@ -46,7 +45,7 @@ FORM = '{"fault": "rate-limit", "requests": 3} or {"status": 429, "requests": 3}
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A fault by name: its title for people, and the values that the name stands for."""
+    """A named fault: its title for people, and its values."""
 
     name: str
     title: str
@@ -72,10 +71,10 @@ KIND = {kind.name: kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to the next `requests` under a path: a delay, then an answer of this status; without one,
-    the right answer.
+    """What happens to the next `requests` under a path: a delay, then an answer with this status, or the
+    right answer if there is none.
 
-    `token`: only to requests with this token, or with this client id in a Basic header; blank for all.
+    `token`: only requests with this token, or with this client id in a Basic header; blank for all.
     """
 
     path: str = DATA
@@ -87,7 +86,7 @@ class Fault:
 
     @property
     def name(self) -> str:
-        """Its name, where it is one that has a name."""
+        """Its name, if it has one."""
         named = (kind.name for kind in KINDS if kind.status == self.status and kind.status is not None)
         return next(named, "slow" if self.status is None else "")
 
@@ -101,15 +100,20 @@ class Fault:
 
 
 class Faults:
-    """The faults of a demo, one for each path and token; `limit` is a window's, for 429."""
+    """The faults of a demo, one for each path and token.
+
+    `limit` is the size of a rate limit window, for 429.
+    """
 
     def __init__(self, limit: int, shared: SharedState) -> None:
         self._limit = limit
         self._shared = shared
 
     def ask(self, asked: Mapping[str, Any]) -> Fault:
-        """Let the next requests under a path fail; 0 requests end it. Errors: BadSetting names what was
-        expected."""
+        """Let the next requests under a path fail; 0 requests ends a fault.
+
+        Errors: BadSetting names what was expected.
+        """
         fault = _read(asked)
 
         def change(rows: Rows) -> Rows:
@@ -127,7 +131,7 @@ class Faults:
         return [Fault(**row) for row in self._shared.faults()]
 
     def remove(self, id_: str) -> None:
-        """End one fault. Errors: Unknown when none of that id is in force."""
+        """End one fault. Errors: Unknown if no fault with that id is in force."""
         before = self._shared.faults()
         if len(self._shared.change_faults(lambda rows: [row for row in rows if row["id"] != id_])) == len(
             before
@@ -139,7 +143,7 @@ class Faults:
         self._shared.change_faults(lambda _: [])
 
     async def answers(self, scope: Scope, send: Send) -> bool:
-        """Answer a request in place of the server, when a fault says so; True when it was answered."""
+        """Answer a request in place of the server, if a fault says so; returns whether it was answered."""
         fault = self._strike(scope) if self._shared.has_faults else None
         if fault is None:
             return False
@@ -152,7 +156,7 @@ class Faults:
         return True
 
     def _strike(self, scope: Scope) -> Fault | None:
-        """The fault that fits the request best, which has one request less from then on."""
+        """The fault that fits the request best; its count of requests is reduced by one."""
         if scope["method"] == "OPTIONS":
             return None
         path, callers = _asked_path(scope["path"]), _callers(scope)
@@ -172,7 +176,7 @@ class Faults:
 
 
 def _asked_path(path: str) -> str:
-    """A path as faults name it: those of other spoken versions stand for v3.0's."""
+    """A path as faults name it: paths of other versions count as those of v3.0."""
     if path == ME:
         return f"/{versions.DEFAULT}{ME}"
     version, _, rest = path.lstrip("/").partition("/")
@@ -204,7 +208,7 @@ def _next_id(rows: Rows) -> str:
 
 
 def _read(asked: Mapping[str, Any]) -> Fault:
-    """Errors: BadSetting says what was expected."""
+    """Read a fault from its parameters. Errors: BadSetting says what was expected."""
     what = {*asked} & {"fault", "status", "delay_ms"}
     if not what or {*asked} - {*KEYS} or {"fault", "status"} <= what or not {*asked} & {"fault", "requests"}:
         raise BadSetting(f"expected {FORM}")
@@ -238,8 +242,7 @@ def _whole(asked: Mapping[str, Any], name: str, most: int, default: int) -> int:
 
 
 def _answer(status: int, scope: Scope, limit: int) -> Answer:
-    """An answer as the server gives it: 429 has an empty body, and a window that is used up and ends in a
-    second."""
+    """An answer as the server gives it: 429 has an empty body, and a used-up window that ends in a second."""
     if status == DROPPED:
         return Answer(status, (), b"")
     if status == 429:

@@ -1,4 +1,4 @@
-"""A login as any person, without a browser: what a person may enter, and the code that an application gets."""
+"""A login as any person, without a browser: the person's access, and the code for the application."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ NAMES = ("person", "client_id", "redirect_uri", "state", "nonce", "code_challeng
 
 
 def code_for(desk: Desk, asked: Mapping[str, Any]) -> dict[str, object]:
-    """A code for a person and an application of the demo, as a sign-in in a browser ends with it.
+    """A code for a person and an application of the demo, as after a sign-in in a browser.
 
-    Errors: BadSetting for what was asked wrongly, Unknown for nobody, Refused for a person who has no access.
+    Errors: BadSetting for a wrong parameter, Unknown for an unknown person, Refused for a person without
+    access.
     """
     check_names(asked, *NAMES)
     wanted = text_of(asked, "person")
@@ -62,7 +63,7 @@ def code_for(desk: Desk, asked: Mapping[str, Any]) -> dict[str, object]:
 def grant_of(
     connection: Connection, application: Application, district: int, person: Person, redirect_uri: str = ""
 ) -> Grant:
-    """What a person may enter an application with. Errors: Refused says why they may not."""
+    """The grant with which a person enters an application. Errors: Refused says why they may not."""
     session = Session("", district, person.id, person.roles[0], "demo", logins.now(), logins.now())
     decided = enter(connection, application, session)
     if decided.outcome == "wrong type":
@@ -80,9 +81,9 @@ def grant_of(
 
 
 def _find(connection: Connection, text: str) -> tuple[int, Person]:
-    """The person of an id, SIS id, username or email, of the demo's first district or else of another one.
+    """The person of an id, SIS id, username or email, from the demo's first district or another one.
 
-    The name of a role is the person of that role who has a published token.
+    The name of a role means the person of that role who has a published token.
     """
     for token, role in published.USER_TOKENS:
         if text == role and (known := logins.resolve(connection, token, in_demo=True)):

@@ -1,8 +1,7 @@
-"""The published test credentials: everybody knows them.
+"""The published test credentials, which everyone may know.
 
-Those of the first application, `TEST_TOKEN` and the user tokens are printed on the API's v3.0 documentation
-page; the others are our own. All are marked as a demo's where they are stored, and a server that is no demo
-does not know them.
+The API's v3.0 documentation page prints those of the first application, `TEST_TOKEN` and the user tokens. The
+others are our own. All are stored as a demo's, and other servers do not accept them.
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An application of a demo; `tier` says how much it may see, `has_oidc` whether it speaks OpenID
-    Connect."""
+    """An application of a demo.
+
+    `tier` says how much it may see, `has_oidc` whether it uses OpenID Connect.
+    """
 
     name: str
     tier: str
@@ -50,7 +51,8 @@ APPLICATION, SSO, LIBRARY = CLIENTS
 
 BASIC = APPLICATION.basic
 DISTRICT_TOKEN = "TEST_TOKEN"  # noqa: S105 - published, see above
-# Of the same application for the demo's second district, and of the District SSO application for the first.
+# The same application's token for the demo's second district, and the District SSO application's for the
+# first.
 SECOND_TOKEN = "TEST_TOKEN_2"  # noqa: S105
 SSO_TOKEN = "TEST_TOKEN_SSO"  # noqa: S105
 DISTRICT_TOKENS = (DISTRICT_TOKEN, SECOND_TOKEN, SSO_TOKEN)

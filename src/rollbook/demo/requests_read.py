@@ -1,4 +1,4 @@
-"""How a demo's own paths are asked: as JSON with the published token, or by a form of its page."""
+"""Read requests to the demo's own paths: JSON with the published token, or a form of its page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rollbook.web.http.answers import as_response, failure
 from rollbook.web.http.visits import limited_body
 
 BODY_BYTES_MAX = 4096
-# Parameters that are whole numbers; in a form they come as text.
+# Parameters that are whole numbers; a form sends them as text.
 NUMBERS = ("days", "requests", "status", "delay_ms")
 FORM_TYPE = "application/x-www-form-urlencoded"
 _JSON = "application/json; charset=utf-8"
@@ -39,12 +39,12 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form that are filled in."""
+    """The filled-in fields of a form."""
     return dict(parse_qsl((await limited_body(request, BODY_BYTES_MAX)).decode("utf-8", "replace")))
 
 
 def as_asked(form: Mapping[str, str]) -> dict[str, Any]:
-    """What a form asks, as JSON would ask it."""
+    """A form's request, in the form of JSON."""
     return {
         name: int(text) if name in NUMBERS and text.isascii() and text.isdigit() else text
         for name, text in form.items()
@@ -52,14 +52,14 @@ def as_asked(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_token(request: Request, token: str) -> None:
-    """Errors: Unauthorized without the published token; no other one opens these paths."""
+    """Errors: Unauthorized without the published token; no other token opens these paths."""
     given = bearer(request.headers.get("authorization", ""))
     if not hmac.compare_digest(given.encode(), token.encode()):
         raise Unauthorized("Unrecognized token string")
 
 
 def text_of(asked: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A parameter that is a text. Errors: BadSetting."""
+    """A text parameter. Errors: BadSetting."""
     value = asked.get(name, default)
     if not isinstance(value, str) or (not value and default is None):
         raise BadSetting(f"{name}: expected a text")
@@ -67,7 +67,7 @@ def text_of(asked: Mapping[str, Any], name: str, default: str | None = None) -> 
 
 
 def check_names(asked: Mapping[str, Any], *names: str) -> None:
-    """Errors: BadSetting for a parameter that is not known."""
+    """Errors: BadSetting for an unknown parameter."""
     if unknown := sorted({*asked} - {*names}):
         raise BadSetting(f"{unknown[0]}: not known here; expected {', '.join(names) or 'no parameter'}")
 
@@ -84,8 +84,8 @@ def failed(error: RollbookError, request: Request) -> Response:
 
 
 def status_of(error: RollbookError) -> int:
-    """400 for what was asked wrongly, 404 for what is not there, 409 for what cannot be done as things stand, 500 for
-    what is our own trouble."""
+    """400 for a wrong request, 404 for something unknown, 409 for an act that is impossible now, 500 for our
+    own trouble."""
     if isinstance(error, BadSetting):
         return 400
     if isinstance(error, Unknown):

@@ -1,7 +1,8 @@
-"""The whole demo under a name, and back: the database, the log of requests, what the workers share, and the files.
+"""Save a whole demo under a name and restore it: the database, the request log, the workers' shared files,
+the SIS files.
 
-A save and a restore are copies of files, made while the server answers. Each worker sees the demo of a restore from
-its next request on; requests that come meanwhile wait.
+Saving and restoring copy files while the server answers. After a restore, each worker sees the restored demo
+from its next request on; requests that arrive meanwhile wait.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _BLOCK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """A save: `day` and `date` are where the demo stood, `saved` is when it was made (UTC)."""
+    """A save. `day` and `date` say where the demo stood, `saved` when it was made (UTC)."""
 
     name: str
     day: int
@@ -49,9 +50,9 @@ class Save:
 
 
 def save(folder: Path, name: str, settings: Settings) -> Save:
-    """Keep the whole demo under a name; a save of that name is replaced.
+    """Save the whole demo under a name, replacing a save of that name.
 
-    Errors: BadSetting for a name that cannot be used; Busy while the demo is being moved; Refused for too many.
+    Errors: BadSetting for an unusable name, Busy while the demo is moving, Refused for too many saves.
     """
     target = _place(folder, name)
     if not target.exists() and len(listed(folder)) >= SAVES_MAX:
@@ -71,10 +72,10 @@ def save(folder: Path, name: str, settings: Settings) -> Save:
 
 
 def restore(folder: Path, name: str, settings: Settings) -> Save:
-    """Put the whole demo back to a save.
+    """Restore the whole demo from a save.
 
-    Errors: Unknown without such a save; Refused for one of another demo, or of another version of Rollbook; Busy
-    while the demo is being moved.
+    Errors: Unknown if there is no such save; Refused if it is of another demo or another version of Rollbook;
+    Busy while the demo is moving.
     """
     source = _place(folder, name)
     about = _read(source)
@@ -99,12 +100,12 @@ def restore(folder: Path, name: str, settings: Settings) -> Save:
 
 
 def listed(folder: Path) -> list[Save]:
-    """All saves, the newest first."""
+    """All saves, newest first."""
     return sorted(_all(folder), key=lambda save: (save.saved, save.name), reverse=True)
 
 
 def delete(folder: Path, name: str) -> None:
-    """Remove a save. Errors: Unknown without such a save."""
+    """Remove a save. Errors: Unknown if there is no such save."""
     place = _place(folder, name)
     _read(place)
     shutil.rmtree(place)
@@ -127,7 +128,7 @@ def _place(folder: Path, name: str) -> Path:
 
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of the target at the end, or is removed."""
+    """A new folder that replaces the target at the end, or is removed after a failure."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
     made = target.with_name(f"{target.name}{PARTIAL}")
     shutil.rmtree(made, ignore_errors=True)
@@ -179,9 +180,9 @@ def _faults_of(source: Path) -> list[dict[str, object]]:
 
 
 def _copy_blocks(source: Path, target: Path) -> None:
-    """Make a file that processes have mapped the same as another one; only blocks that differ are written.
+    """Make a file that processes have mapped equal to another one; only blocks that differ are written.
 
-    A file that is not there is one of zeros. The target never shrinks, and what is not written takes no room.
+    A missing source counts as zeros. The target never shrinks, and unwritten parts take no room on the disk.
     """
     source_bytes = source.read_bytes() if source.exists() else b""
     target.touch(mode=0o600)
@@ -201,7 +202,7 @@ def _copy_blocks(source: Path, target: Path) -> None:
 
 
 def _put_back_files(source: Path, folder: Path) -> None:
-    """The SIS files of the night, as far as they differ."""
+    """Restore the SIS files of the night, if they differ."""
     if not (source / FILES).exists():
         return
     (folder / FILES).mkdir(exist_ok=True)

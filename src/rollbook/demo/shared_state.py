@@ -1,7 +1,7 @@
-"""What all workers of a demo, and commands beside them, share at once: the faults in force, and restores.
+"""State that all workers of a demo, and commands beside them, share: the faults in force, and restores.
 
-It is a small file that each process maps. A request looks at two numbers of it; only where one of them is set it
-reads on.
+It is a small file that each process maps. A request reads two numbers of it, and reads more only if one of
+them is set.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import orjson
 from rollbook.errors import Refused
 
 SIZE = 64 * 1024
-# Until when requests wait for a restore, when the last one was done (Unix seconds), and the length of the faults.
+# Until when requests wait for a restore, when the last restore ended (Unix seconds), and the length of the
+# faults.
 _HEAD = struct.Struct("<ddI")
-# A restore that was killed keeps requests waiting for so long.
+# How long a restore that was killed keeps requests waiting.
 RESTORE_SECONDS_MAX = 10.0
 _POLL_SECONDS = 0.002
 _QUIET = bytes(4)
@@ -34,7 +35,7 @@ Rows = list[dict[str, Any]]
 
 
 class SharedState:
-    """The file of one demo, made if it is not there."""
+    """The file of one demo, made if missing."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -54,9 +55,9 @@ class SharedState:
             return self._read()
 
     def change_faults(self, change: Callable[[Rows], Rows]) -> Rows:
-        """Replace the faults by what `change` makes of them, seen by no other process half-way.
+        """Replace the faults by the result of `change`; no other process sees it half-way.
 
-        Errors: Refused when they do not fit into the file.
+        Errors: Refused if they do not fit into the file.
         """
         with self._locked():
             rows = change(self._read())
@@ -77,17 +78,17 @@ class SharedState:
 
     @property
     def restored_at(self) -> float:
-        """When the last restore was done, in Unix seconds; 0 before the first one."""
+        """When the last restore ended, in Unix seconds; 0 before the first one."""
         return float(_HEAD.unpack_from(self._map)[1])
 
     async def let_in(self) -> None:
-        """Return at once, or when the restore under way is done."""
+        """Return at once, or when the current restore has ended."""
         while (until := _HEAD.unpack_from(self._map)[0]) and until > time.time():
             await anyio.sleep(_POLL_SECONDS)
 
     @contextmanager
     def keeping_requests_waiting(self) -> Iterator[None]:
-        """Let new requests of all workers wait; at the end they see a demo that was put back at that moment."""
+        """Let new requests of all workers wait; afterwards they see the restored demo."""
         self._note(time.time() + RESTORE_SECONDS_MAX, None)
         try:
             yield
@@ -101,7 +102,7 @@ class SharedState:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # A lock belongs to an opened file: threads of this process share it.
+        # A lock belongs to an opened file, which the threads of this process share.
         with self._changing:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:

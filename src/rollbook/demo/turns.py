@@ -1,4 +1,5 @@
-"""Who may change a demo as a whole, and who serves it: one process at a time, by locks on files of its folder."""
+"""Which process may change a demo as a whole, and which one serves it: one at a time, by locks on files of
+its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from rollbook.errors import Busy, Refused
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; it is let go of with the process, however that ends. Errors: Busy."""
+    """Hold the folder's lock, which also ends with the process. Errors: Busy."""
     with (folder / MOVING).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -23,7 +24,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def check_not_served(folder: Path) -> None:
-    """Errors: Refused while another process serves the demo of the folder; it names where."""
+    """Errors: Refused while another process serves the folder's demo; the message names its address."""
     if (folder / SERVING).exists():
         with serving(folder, ""):
             pass
@@ -31,7 +32,10 @@ def check_not_served(folder: Path) -> None:
 
 @contextmanager
 def serving(folder: Path, base: str) -> Iterator[None]:
-    """Note that this process serves the folder's demo at an address, until it ends. Errors: Refused, as above."""
+    """Note that this process serves the folder's demo at an address, until it ends.
+
+    Errors: Refused, as above.
+    """
     with (folder / SERVING).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

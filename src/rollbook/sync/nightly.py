@@ -44,10 +44,9 @@ def run(
 ) -> Sync:
     """Bring one district's roster up to date with its files; `listed` receives every problem in them.
 
-    `rules` are for this run only; the default is the district's own rules. A sync that looks wrong is held:
-    its snapshot is kept for an approval, and nothing changes. Errors: SourceRejected if the files cannot be
-    synced at all, Refused while the district is paused, Busy if another run was faster, MachineTrouble if
-    memory or disk was not sufficient. After an error only the district's state has changed.
+    `rules` are for this run only; the default is the district's own. A sync that looks wrong is held for an
+    approval, and nothing changes. Errors: SourceRejected, Refused while the district is paused, Busy if
+    another run was faster, MachineTrouble. After an error only the district's state has changed.
     """
     how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)

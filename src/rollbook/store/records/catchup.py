@@ -1,9 +1,9 @@
-"""The full difference from any kept snapshot to now, for an application that slept longer than events are
+"""The full difference from any kept snapshot to now, for an application that was away longer than events are
 kept.
 
-It is made from the versions of records: what was in force after the snapshot's run, against what is in force
-now. A snapshot is kept as long as `history_days` says. Which records differ is worked out once for each
-snapshot (`Difference`); a page then reads the records of its own events alone.
+It compares the versions of records in force after the snapshot's run with those in force now. A snapshot is
+kept for `history_days`. Which records differ is computed once for each snapshot (`Difference`); each page
+then reads only the records of its own events.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ from rollbook.store.records import event_feed
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Page
 from rollbook.store.records.reading import Reading
 
-# Records in all differences that a server remembers; each takes 28 bytes.
+# How many records all remembered differences of a server may have; each takes 28 bytes.
 REMEMBERED_RECORDS_MAX = 4_000_000
-# Records that one page looks at, at the most.
+# The most records that one page reads.
 LOOKED_MAX = 10_001
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Records of one kind that differ in the same way: their ids, which ascend, without separators, and for
-    each the run that replaced what was in force at the snapshot (0: nothing was).
+    """Records of one kind that differ in the same way.
+
+    It has their ids, in ascending order and without separators. For each id it has the run that replaced the
+    version of the snapshot (0: there was none).
     """
 
     kind: str
@@ -50,7 +52,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Which records of a view differ between a snapshot and the present, in the order of publishing."""
+    """Which records of a view differ between a snapshot and now, in the order of publishing."""
 
     view: View
     snapshot: int
@@ -62,8 +64,10 @@ class Difference:
         return sum(map(len, self.parts))
 
     def begin(self, after: str | None) -> int:
-        """The place behind a cursor. A cursor of an earlier run lies before all of these ids: the difference
-        begins anew."""
+        """The place after a cursor.
+
+        A cursor of an earlier run is less than all of these ids, so the difference starts again.
+        """
         if not after or after < self.ids.id(0):
             return 0
         return int(after[-8:], 16) + 1 if after <= self.ids.id(len(self)) else len(self)
@@ -83,14 +87,16 @@ class Difference:
 
 
 class Differences:
-    """The differences that were asked for last."""
+    """The differences that were requested last."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[tuple[object, ...], Difference] = OrderedDict()
 
     def page(self, reading: Reading, query: Query, since: SnapshotName) -> Page:
-        """One page of a difference: see `page`. The first one reads all that differs. One thread at a time
-        may ask."""
+        """One page of a difference: see `page`.
+
+        The first page reads all that differs. Only one thread at a time may call it.
+        """
         return page(reading, query, self._difference(reading, since))
 
     def _difference(self, reading: Reading, since: SnapshotName) -> Difference:
@@ -112,7 +118,10 @@ class Differences:
 
 
 def since(database: Database, district: District, snapshot: SnapshotName) -> Iterator[str]:
-    """Every difference since a sync as one event of JSON. Errors: Unknown for a snapshot that is not kept."""
+    """Every difference since a sync, each as one event in JSON.
+
+    Errors: Unknown for a snapshot that is not kept.
+    """
     with database.read() as connection:
         current = districts.reread(connection, district)
         _check(connection, current, snapshot)
@@ -125,11 +134,11 @@ def since(database: Database, district: District, snapshot: SnapshotName) -> Ite
 
 
 def page(reading: Reading, query: Query, difference: Difference) -> Page:
-    """One page of the difference, by ids that end where the feed goes on: a client follows the links, then
-    polls as always.
+    """One page of the difference, with ids that continue into the feed: a client follows the links, then
+    polls as usual.
 
-    Since a snapshot from before the share was edited, what left is told by its id alone, and a role that left
-    by its name. Errors: BadParameter for a page backwards.
+    If the share was edited after the snapshot, records that left are named only by id, and roles that left
+    only by name. Errors: BadParameter for a page backwards.
     """
     if query.before:
         raise BadParameter("ending_before: a difference is read forwards; expected starting_after or nothing")
@@ -137,8 +146,8 @@ def page(reading: Reading, query: Query, difference: Difference) -> Page:
     shown: list[tuple[str, str]] = []
     for looked, record in enumerate(difference.records(difference.begin(query.after))):
         if looked == LOOKED_MAX:
-            # A filter that few records meet: the page ends here, and its link leads on from the last one
-            # looked at.
+            # If few records fit a filter, the page ends here, and its link continues after the last record
+            # that was read.
             return _page(reading.dialect, shown, has_more=True, last=difference.ids.id(record[0] - 1))
         if query.record_types and record[1] not in query.record_types:
             continue
@@ -160,7 +169,7 @@ def _page(dialect: Dialect, shown: list[tuple[str, str]], *, has_more: bool, las
 
 
 def _check_asked(reading: Reading, district: District, since: SnapshotName) -> None:
-    """Errors: NotFound for a snapshot that is not kept, or from before the connection began."""
+    """Errors: NotFound for a snapshot that is not kept, or that is older than the connection."""
     try:
         _check(reading.transaction, district, since)
         if since.run < reading.access.connected_since:
@@ -196,8 +205,8 @@ def _check(connection: Connection, district: District, snapshot: SnapshotName) -
 
 
 def _ids(connection: Connection, district: District) -> IdBatch:
-    """Ids above all events of the district so far, and below all that follow: the second after its last
-    run's, lowest range."""
+    """Ids above all events of the district so far, and below all later ones: the second after its last run's,
+    lowest range."""
     found = connection.row(
         "SELECT last_event FROM syncs WHERE district = ? AND sync = ?", (district.number, district.head)
     )
@@ -237,7 +246,7 @@ def _add_form(
     key: tuple[int, str],
     parts: dict[tuple[int, str], Part],
 ) -> None:
-    """Add the records that stay, and of which only a version's own form differs, as updated."""
+    """Add, as updated, the records of which only a version's own form differs."""
     _, kind = key
     alone = connection.rows(
         "SELECT id FROM ("
@@ -268,8 +277,9 @@ def _event(
     *,
     is_bare: bool = False,
 ) -> event_feed.Event | None:
-    """One difference as `events.event` makes it; a bare one says of a record or a role that is gone no more
-    than its id and its roles' names.
+    """One difference as `event_feed.event` makes it.
+
+    A bare event names only the record's id, and the names of its roles.
     """
     place, kind, id_, replaced_by = record
     view = difference.view
@@ -294,7 +304,7 @@ def _event(
 
 
 def _own_now(connection: Connection, key: tuple[int, int, str, str]) -> str | None:
-    """A record in a form of its own, by its key (view, form, kind, id); None if it has none."""
+    """A record in its own form, by its key (view, form, kind, id); None if it has none."""
     found = connection.row(
         "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?", key
     )
@@ -302,7 +312,7 @@ def _own_now(connection: Connection, key: tuple[int, int, str, str]) -> str | No
 
 
 def _own_then(connection: Connection, key: tuple[int, int, str, str], snapshot: int) -> str | None:
-    """The same as it was at a snapshot."""
+    """The same, as it was at a snapshot."""
     found = connection.row(
         "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since <= ?",
         (*key, snapshot),

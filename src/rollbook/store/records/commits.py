@@ -1,10 +1,9 @@
-"""The row of snapshots: what a sync compares with, and the one transaction that makes its changes the
-present.
+"""The history of snapshots: what a sync compares with, and the one transaction that makes its changes
+current.
 
-A commit writes only what changed: superseded versions move to `versions`, new ones take their place, events
-are published, and the district's head moves on. A reader meanwhile sees the snapshot before or the one
-after, and a commit that is cut off at any moment leaves nothing behind. A sync that is held keeps its
-snapshot and changes nothing but the district's own record.
+A commit writes only changes. Superseded versions move to `versions`, new ones take their place, events are
+published, and the district's head moves on. Readers see the snapshot before or after, and an interrupted
+commit leaves nothing behind. A held sync keeps its snapshot, and changes only the district's own record.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ INCOMING = "view, form, rank, kind, id, roles, body"
 RUN = "sync, cause, state, created, report, is_short"
 LAST_OF_BATCH = 0xFFFF_FFFF
 _DISTRICT_RANK = rank("districts", 0, "updated")
-# In an outcome's columns: the number that the run is given.
+# In an outcome's columns: stands for the run's own number.
 THIS_RUN = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A sync's snapshot: its number and moment (0 and None before the first), its Parquet files by name, the
-    district's views.
+    """The snapshot of a sync: its number and time (0 and None before the first), its Parquet files by name,
+    the district's views.
 
-    `head` is the district's last run when the snapshot was read; a commit is refused when it has moved on
+    `head` is the district's last run when the snapshot was read. A commit is refused if it has moved on
     since.
     """
 
@@ -54,7 +53,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run on a district, as `syncs` keeps it. `is_short`: the report has lost its examples."""
+    """One run on a district, from `syncs`. `is_short`: the report has lost its examples."""
 
     number: int
     cause: str
@@ -71,8 +70,8 @@ def snapshot(
     names: Iterable[str] | None = None,
     sync: int | None = None,
 ) -> Snapshot:
-    """Lay files of a snapshot into a folder: those named, or all; of the last committed sync, or of the one
-    given."""
+    """Copy a snapshot's files into a folder: the named ones or all, of the given sync or of the last
+    committed one."""
     wanted = None if names is None else set(names)
     with database.read() as connection:
         current = districts.reread(connection, district)
@@ -137,8 +136,7 @@ def as_run(row: Row) -> Run:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run leaves behind: its cause and moment, what it printed, and the columns of the district that
-    change."""
+    """The result of a run: its cause and time, its report, and the changed columns of the district."""
 
     cause: str
     moment: float
@@ -159,18 +157,18 @@ def commit(
     keep: Keep | None = None,
     also: Callable[[Connection], None] | None = None,
 ) -> int:
-    """Make the changes the present, in one transaction; returns the number of the run.
+    """Make the changes current, in one transaction; returns the number of the run.
 
-    `changes` are rows of (view, form, rank, kind, id, roles, body) in order of view, kind and id, body None for a
-    record that vanishes; `files` are a new snapshot's; `also` is done first, in the same transaction. A run
-    that is held or failed brings no changes but the district's own record. Errors: Busy when the district was
-    changed by another run since `before` was read.
+    `changes` are rows of (view, form, rank, kind, id, roles, body), in order of view, kind and id; body is
+    None for a deleted record. `files` are those of a new snapshot. `also` runs first, in the same
+    transaction. A held or failed run changes only the district's own record. Errors: Busy if another run
+    changed the district after `before` was read.
     """
     ids = districts.reserve(database, outcome.moment)
     with database.write() as connection:
         number = _next_number(connection, district, before)
         columns = {name: number if value is THIS_RUN else value for name, value in outcome.columns.items()}
-        # First of all writes: of two runs at once PostgreSQL refuses one here.
+        # This is the first write: if two runs commit at once, PostgreSQL refuses one here.
         changed = districts.update(connection, district, head=number, **columns)
         if also:
             also(connection)
@@ -184,7 +182,7 @@ def commit(
         _take_in(connection, changes)
         _take_in_district(connection, changed, before.views)
         for view in published:
-            # Each view counts for itself: the gaps in its ids would tell of changes that it does not see.
+            # Each view has its own ids: gaps would reveal changes that the view does not show.
             event_feed.publish(connection, view, ids, number)
         _move_in(connection, number)
         connection.run(
@@ -210,7 +208,7 @@ def commit(
 
 
 def held(database: Database, district: District) -> Run:
-    """The run that waits for an approval. Errors: Unknown when none does."""
+    """The run that waits for an approval. Errors: Unknown if none does."""
     found = runs(database, district, ("held",), 1)
     if not found:
         raise Unknown(f"no sync of {district.name!r} is held")
@@ -218,8 +216,7 @@ def held(database: Database, district: District) -> Run:
 
 
 def present(database: Database, district: District) -> Snapshot:
-    """The last committed sync without its files: what a run compares with that changes only the district's
-    own record."""
+    """The last committed sync without its files, for runs that change only the district's own record."""
     with database.read() as connection:
         current = districts.reread(connection, district)
         seen = tuple(views.list_all(connection, district.number))
@@ -227,7 +224,7 @@ def present(database: Database, district: District) -> Snapshot:
 
 
 def label(connection: Connection, view: int, kind: str, id_: str) -> str:
-    """What people call a record that a view (by its number) shows now; blank when it shows none."""
+    """The name of a record in a view (by number); blank if the view does not show it."""
     body = present_body(connection, view, kind, id_)
     return label_of(json.loads(body)) if body else ""
 
@@ -240,10 +237,10 @@ def fill_view(
     records: Iterable[Row],
     digests: Path,
 ) -> None:
-    """Put the records of a new view beside those of the snapshot that it was made from.
+    """Add the records of a new view to the snapshot that it was made from.
 
-    `records` are rows of (view, form, rank, kind, id, roles, body); `digests` is the snapshot's file of that name
-    with the view's rows. Errors: Busy when the district was changed since the snapshot was read.
+    `records` are rows of (view, form, rank, kind, id, roles, body). `digests` is the snapshot's file of that
+    name, with the view's rows. Errors: Busy if the district was changed after the snapshot was read.
     """
     hold_on(connection, district, snapshot)
     connection.insert("records", RECORDS, _first_records(records, snapshot.sync))
@@ -252,17 +249,19 @@ def fill_view(
 
 
 def hold_on(connection: Connection, district: District, snapshot: Snapshot) -> None:
-    """Let no run come between the snapshot that was read and the end of this transaction. Errors: Busy when
-    one did already."""
+    """Let no run commit between the snapshot that was read and the end of this transaction.
+
+    Errors: Busy if one already did.
+    """
     if districts.reread(connection, district).head != snapshot.head:
         raise Busy(f"{district.name!r} was changed by a sync meanwhile; nothing was written, run it again")
-    # Of a view and a sync at once PostgreSQL refuses one here; a sync that did not know the view would leave
-    # it behind.
+    # If a view and a sync commit at once, PostgreSQL refuses one here: a sync that does not know the view
+    # would leave it behind.
     districts.update(connection, district, head=snapshot.head)
 
 
 def replace_digests(connection: Connection, district: District, sync: int, digests: Path) -> None:
-    """Replace the digests of a snapshot, when a view has changed without it."""
+    """Replace the digests of a snapshot after a view has changed without it."""
     connection.run(
         "UPDATE snapshots SET data = ? WHERE district = ? AND sync = ? AND name = 'digests'",
         (digests.read_bytes(), district.number, sync),
@@ -270,7 +269,7 @@ def replace_digests(connection: Connection, district: District, sync: int, diges
 
 
 def _first_records(rows: Iterable[Row], sync: int) -> Iterator[Row]:
-    """The records of a view that had none, out of rows of changes."""
+    """The records of a view that had none, from rows of changes."""
     return ((view, form, kind, id_, sync, roles, body) for view, form, _, kind, id_, roles, body in rows)
 
 
@@ -297,8 +296,7 @@ def _keep_files(connection: Connection, district: District, number: int, files: 
 def _take_in_district(connection: Connection, district: District, seen: Iterable[View]) -> None:
     """Add the district's own record to `incoming`, as a change of every view in which it differs.
 
-    Its contact is the person as `incoming` leaves them; a contact who is named no longer is in no event
-    either.
+    Its contact is the person as `incoming` leaves them. Events never show a former contact.
     """
     body = districts.body(connection, district, ("records", "incoming"))
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
@@ -314,7 +312,7 @@ def _take_in_district(connection: Connection, district: District, seen: Iterable
 
 
 def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
-    """A record of a view (by its number) as it is now, as JSON."""
+    """The current record of a view (by number), as JSON."""
     found = connection.row(
         "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?", (view, kind, id_)
     )
@@ -322,8 +320,11 @@ def present_body(connection: Connection, view: int, kind: str, id_: str) -> str 
 
 
 def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
-    """Create `incoming` with the changes. The rank of a list is -1, because a list publishes nothing; that of a
-    later form, too, because its record publishes it."""
+    """Create `incoming` with the changes.
+
+    The rank of a list is -1, because a list publishes nothing. So is that of a later form: its record
+    publishes it.
+    """
     connection.run(
         "CREATE TEMPORARY TABLE incoming (view BIGINT, form BIGINT, rank BIGINT, kind TEXT, id TEXT, "
         "roles BIGINT, body TEXT)"
@@ -333,7 +334,7 @@ def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
 
 
 def _move_in(connection: Connection, number: int) -> None:
-    """Move the versions that `incoming` supersedes out of the way, and put the new ones in."""
+    """Move the versions that `incoming` supersedes to `versions`, and put the new ones in."""
     touched = "FROM records WHERE (view, form, kind, id) IN (SELECT view, form, kind, id FROM incoming)"
     connection.run(
         "INSERT INTO versions (view, form, kind, id, since, until, roles, body)"

@@ -1,7 +1,8 @@
-"""The feed of each view: what a commit publishes, kept as the bytes of the wire and read by id like any list.
+"""The feed of each view: the events of a commit, stored as the bytes of the wire, and read by id like any
+list.
 
-Events are opt-in (a connection's `events_after`): none are made for a view while no connection of it has them
-switched on, and a connection sees only those made after it did.
+Events are opt-in (a connection's `events_after`). None are made for a view while no connection of it has them
+on. A connection sees only the events after it switched them on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ COLUMNS = "view, id, kind, verb, schools, body, later_body"
 
 
 class Event(NamedTuple):
-    """One event; its type is the kind and the verb, and `schools` are the ids by which it is found."""
+    """One event. Its type is the kind and the verb; `schools` are the ids by which it is found."""
 
     id: str
     kind: str
@@ -44,10 +45,10 @@ class Event(NamedTuple):
 
 
 def switch(database: Database, application: int, *, on: bool) -> None:
-    """Switch the events of all connections of an application (by its number) on, from now, or off.
+    """Switch the events of all connections of an application (by number) on, from now, or off.
 
-    They begin after the last run that is committed: one under way, whose ids are reserved already, is to be
-    seen whole.
+    They begin after the last committed run. A run in progress has reserved its ids already, and will be seen
+    whole.
     """
     now = (
         (
@@ -58,8 +59,8 @@ def switch(database: Database, application: int, *, on: bool) -> None:
         else "NULL"
     )
     with database.write() as connection:
-        # Of a switch and a commit at once PostgreSQL refuses one here; a commit that did not know of it would
-        # publish nothing.
+        # If a switch and a commit happen at once, PostgreSQL refuses one here: a commit that misses the
+        # switch would publish nothing.
         connection.run(
             (
                 "UPDATE districts SET head = head WHERE number IN (SELECT district FROM "
@@ -77,7 +78,7 @@ def switch(database: Database, application: int, *, on: bool) -> None:
 
 
 def is_published(connection: Connection, view: View) -> bool:
-    """Whether any connection of the view has its events switched on."""
+    """Whether any connection of the view has its events on."""
     return (
         connection.row(
             "SELECT 1 FROM connections WHERE view = ? AND events_after IS NOT NULL LIMIT 1", (view.number,)
@@ -90,8 +91,10 @@ def is_published(connection: Connection, view: View) -> bool:
 
 
 def page(reading: Reading, query: Query, floor: str) -> Page:
-    """One page of the caller's feed, oldest first; `floor` is the id below which events are no longer
-    kept."""
+    """One page of the caller's feed, oldest first.
+
+    `floor` is the id below which events are no longer kept.
+    """
     access = reading.access
     if access.events_after is None:
         return EMPTY
@@ -123,7 +126,7 @@ def page(reading: Reading, query: Query, floor: str) -> Page:
 
 
 def get(reading: Reading, id_: str, floor: str) -> str:
-    """One event as JSON. Errors: NotFound when it is not there, or not the caller's to see."""
+    """One event as JSON. Errors: NotFound if it does not exist, or if the caller may not see it."""
     found, access = None, reading.access
     if access.events_after is not None and id_ > max(access.events_after, floor):
         found = reading.transaction.row(
@@ -135,12 +138,12 @@ def get(reading: Reading, id_: str, floor: str) -> str:
 
 
 def _body(dialect: Dialect) -> str:
-    """SQL for an event's body in a dialect; blank where it has no such event."""
+    """SQL for an event's body in a dialect; blank if the dialect has no such event."""
     return "coalesce(later_body, body)" if "users" in dialect.forms else "body"
 
 
 def floor_at(moment: float) -> str:
-    """The id below which all events are older than a moment."""
+    """The id below which all events are older than a time."""
     return f"{max(int(moment), 0):08x}{'0' * 16}"
 
 
@@ -173,18 +176,20 @@ def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
 
 
 def _in_both(first: Event | None, later: Event | None) -> tuple[str, ...] | None:
-    """One event's columns with its body in the first version and in a later one, blank where a version has no
-    such event; None when neither has."""
+    """One event's columns, with its body in the first version and in a later one.
+
+    A body is blank if its version has no such event; None if neither has one.
+    """
     if first is None:
         return (*later._replace(body=""), later.body) if later else None
     return (*first, later.body if later else "")
 
 
 def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
-    """(kind, body before, body after) of every record that `incoming` changes in a view, in the order of
-    publishing; then the same two in a later version's own form, None where there is none.
+    """(kind, body before, body after) of each record that `incoming` changes in a view, in the order of
+    publishing; then both bodies in a later version's own form, or None.
 
-    What only a later version shows of a record comes last: it is an update, of a record that stays.
+    Changes that only a later version shows come last: they are updates of existing records.
     """
     last = (-1, "")
     while True:
@@ -209,7 +214,7 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
 
 
 def _of_form_alone(connection: Connection, view: View, kind: str) -> Iterator[_Bodies]:
-    """What `_differences` gives of records of which only a later version's form changes."""
+    """The same for records of which only a later version's form changes."""
     last = ""
     while True:
         found = connection.rows(
@@ -239,11 +244,11 @@ def event(
     *,
     is_edit: bool = False,
 ) -> Event | None:
-    """One event, None when nothing but dates changed.
+    """One event; None if only dates changed.
 
-    `hidden` are the fields that its view hides now: what they held before the share was edited is not told.
-    `is_edit`: it was edited in between, so that a role that is gone may be hidden; it is named, and what it
-    held is not told.
+    `hidden` are the fields that the view hides now: their values from before the edit of the share are not
+    shown. `is_edit`: the share was edited in between, so a missing role may be hidden now. Then the event
+    names the role, and does not show its values.
     """
     was, now = (rows.shown(kind, orjson.loads(body)) if body else None for body in (before, after))
     shown = now or rows.cut(kind, was or {}, hidden)
@@ -260,7 +265,7 @@ def event(
 
 
 def bare(body: str) -> str:
-    """What is left of a record of which an application may know no more than that it is gone."""
+    """The rest of a record if an application may only learn that it was deleted."""
     record = orjson.loads(body)
     left: dict[str, Any] = {"id": record["id"]}
     if isinstance(record.get("roles"), dict):
@@ -275,9 +280,11 @@ def withdraw(
     leaving: Collection[str],
     losing: Mapping[str, Collection[str]],
 ) -> None:
-    """Take what a view hides from now on out of what it has published: fields and roles (`hidden`), roles of
-    single people (`losing`, by their ids), and every event of records that leave it. Whoever gets hold of a
-    token later finds them in no old event, and no old event by them.
+    """Remove what a view hides from now on from its published events.
+
+    That is fields and roles (`hidden`), roles of single people (`losing`, by id), and all events of records
+    that leave the view. A token that is used later finds nothing of them in old events, and no old event by
+    them.
     """
     last = ""
     while True:
@@ -305,8 +312,10 @@ def withdraw(
 
 
 def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
-    """Where a view's own record of the district (as JSON) tells its contact no longer as before, take it out
-    of what the view has published: a person who is the contact no longer stands in no old event.
+    """Remove a former contact from a view's published events.
+
+    It compares the view's own record of the district (as JSON) before and after. No old event shows a person
+    who is no longer the contact.
     """
     was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
     if not was or was == now:
@@ -322,7 +331,7 @@ def forget_contact(connection: Connection, view: int, before: str | None, after:
 
 
 def _without(kind: str, published: dict[str, Any], hidden: Collection[str]) -> tuple[str, str]:
-    """The body of an event without what is hidden, and the schools by which it is found then."""
+    """The body of an event without its hidden parts, and the schools by which it is then found."""
     data = published["data"]
     data["object"] = rows.cut(kind, data["object"], hidden)
     if "previous_attributes" in data:

@@ -1,4 +1,4 @@
-"""Ranges of the index in which a list lies, and the ways to walk through them."""
+"""The index ranges of a list, and how to walk through them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from rollbook.domain.kinds import masks_with
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """Which way a page is read: what the cursor asks of the ids, and the order in which the index is
-    walked."""
+    """The direction of a page: the condition that the cursor sets on ids, and the order of the walk."""
 
     where: str
     order: str
@@ -31,18 +30,18 @@ class Direction:
         return Direction("", "", ())
 
     def beyond(self, id_: str) -> Direction:
-        """The same way, on from an id."""
+        """The same direction, starting after an id."""
         return Direction(" AND id < ?" if self.order else " AND id > ?", self.order, (id_,))
 
     def forwards(self, first: str | None) -> Direction:
-        """The other way, up to where this one begins: from an id, or from the start of the list."""
+        """The other direction, up to where this one begins: from an id, or from the start of the list."""
         if first is None:
             return Direction(self.where, "", self.values)
         return Direction(f"{self.where} AND id >= ?", "", (*self.values, first))
 
 
 def conditions(kind: str, role: str | None) -> list[str]:
-    """One condition for each range of an index that holds wanted records in id order."""
+    """One condition for each index range that holds the wanted records in id order."""
     if role is None:
         return [f"view = ? AND form = 0 AND kind = '{kind}'"]
     return [f"view = ? AND roles = {mask}" for mask in masks_with(role)]
@@ -51,7 +50,7 @@ def conditions(kind: str, role: str | None) -> list[str]:
 def in_order(
     columns: str, ranges: Sequence[str], access: Access, direction: Direction, limit: int
 ) -> tuple[str, list[Any]]:
-    """SQL for the first rows of one range or of several, in the direction's order, and its values."""
+    """SQL for the first rows of one or several ranges, in the direction's order, and its values."""
     selects = [f"SELECT {columns} FROM records WHERE {condition}{direction.where}" for condition in ranges]
     ending = f" ORDER BY id{direction.order} LIMIT ?"
     bound = (access.view, *direction.values, limit)

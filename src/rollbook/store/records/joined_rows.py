@@ -1,6 +1,6 @@
-"""Rows of records joined into the elements of a list, as bytes.
+"""Rows of records, joined into the elements of a list, as bytes.
 
-SQLite joins them itself; PostgreSQL hands the rows over, which is faster there.
+SQLite joins them itself. PostgreSQL returns the rows, which is faster there.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from rollbook.store.records.reading import Reading
 ID_LENGTH = 24
 
 Pieces = tuple[bytes, ...]
-# List elements in pieces, the ids of the first and the last one, and how many they are.
+# List elements in pieces, the first and the last id, and the number of elements.
 Joined = tuple[Pieces, str, str, int]
-# Joins the rows (id, body) that a SELECT of a kind gives, in the order of ids; None without any row.
+# Joins the rows (id, body) of a SELECT in the order of ids; None if there are no rows.
 Join = Callable[[Reading, str, str, Sequence[Any]], Joined | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Elements of a list, the ids of its ends (None when empty), and whether more follow in its direction.
+    """Elements of a list, the first and last id (None if empty), and whether more follow in the page's
+    direction.
 
-    `pieces` are the elements as joined JSON, cut so that an answer of many megabytes is put together once and
-    never copied.
+    `pieces` are the elements as joined JSON. They are cut so that an answer of many megabytes is joined once
+    and never copied.
     """
 
     pieces: Pieces
@@ -46,8 +47,8 @@ def elements(reading: Reading, kind: str, inner: str, values: Sequence[Any]) -> 
     """The rows as elements of a list, each with its address in the reading's dialect."""
     before, between, after = reading.dialect.around(kind)
     if reading.transaction.engine == "sqlite":
-        # What stands between two elements is the separator, so that a row has little to be put together, and
-        # ends with its id.
+        # The constant text between two elements is the separator, so that each row adds only its body and its
+        # id.
         element, separator = f"body || '{between}' || id", f"{after},{before}"
         found = reading.transaction.row(
             f"SELECT CAST(group_concat({element}, '{separator}') AS BLOB), min(id), count(*) FROM ({inner})",
@@ -67,14 +68,16 @@ def elements(reading: Reading, kind: str, inner: str, values: Sequence[Any]) -> 
 
 
 def ends(reading: Reading, _: str, inner: str, values: Sequence[Any]) -> Joined | None:
-    """The ends of the rows, without their elements."""
+    """The end ids of the rows, without their elements."""
     found = reading.transaction.row(f"SELECT min(id), max(id), count(*) FROM ({inner}) AS listed", values)
     return ((), *found) if found and found[2] else None
 
 
 def in_form(reading: Reading, kind: str, inner: str) -> str:
-    """SQL for the rows (id, body) of `inner` in the form of the reading's dialect: where a record has one of
-    its own, that one takes its place."""
+    """SQL for the rows (id, body) of `inner` in the dialect's form.
+
+    A record's own form, if it has one, replaces the first form.
+    """
     form, moment = reading.dialect.forms.get(kind), reading.moment
     if form is None:
         return inner

@@ -1,8 +1,7 @@
-"""How a district stands, as its own record tells it: paused or not, where its people sign in, and by which
-methods.
+"""A district's own record: whether it is paused, where its people sign in, and how.
 
-Days pass and settings change without a sync. `keep_true` brings every record up to date; the server does so
-each minute.
+Days pass and settings change without a sync. `keep_true` updates every record; the server calls it each
+minute.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def is_paused(district: District, moment: float | None = None) -> bool:
 
 
 def healthy(district: District, moment: float | None = None) -> str:
-    """The state of a district that has nothing to mend."""
+    """The state of a district that has nothing to fix."""
     return "paused" if is_paused(district, moment) else "running"
 
 
@@ -39,10 +38,9 @@ def change_record(
     report: Mapping[str, object] | None = None,
     held_becomes: str | None = None,
 ) -> None:
-    """Change no more than the district's own record, as a run of its own; `report` is what history tells of
-    it.
+    """Change only the district's own record, as a run of its own. `report` is its entry in the history.
 
-    Errors: Busy when another run was faster.
+    Errors: Busy if another run was faster.
     """
     before = commits.present(database, district)
     outcome = Outcome(
@@ -56,10 +54,10 @@ def change_record(
 
 
 def keep_true(database: Database, base: str | None = None) -> int:
-    """Bring the record of every district up to date; returns how many were not.
+    """Update the record of every district; returns how many were outdated.
 
-    `base` is the address under which people reach the server; None leaves the one that was told last. A
-    district that a sync is changing right now is left for the next time; a cloned one is as its source says.
+    `base` is the address under which people reach the server; None keeps the last one. A district in the
+    middle of a sync is left for the next call. A cloned district keeps its source's record.
     """
     if base is not None:
         _note_address(database, base)
@@ -80,7 +78,7 @@ def _note_address(database: Database, base: str) -> None:
 
 
 def _due(database: Database, district: District) -> dict[str, object] | None:
-    """The columns that are to change; None when the record is true as it is."""
+    """The columns to change; None if the record is up to date."""
     columns: dict[str, object] = {}
     if not district.given and (district.state == "paused") != is_paused(district):
         columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"

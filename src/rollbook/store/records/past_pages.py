@@ -1,5 +1,5 @@
-"""Lists and records as they stood after an earlier run: current records that are not newer, merged with the
-versions that each later run replaced."""
+"""Lists and records as they were after an earlier run: current records that are old enough, merged with
+replaced versions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ _SPARE_ROWS = 16
 
 
 def page(reading: Reading, kind: str, query: Query, direction: Direction, join: Join) -> Page:
-    """A page of a kind at the reading's moment: merged from the current records and from the versions that
-    each later run replaced.
+    """A page of a kind at the reading's moment, merged from current records and from the versions that later
+    runs replaced.
 
-    In a step no source is read beyond the first id at which one of them has given a page full of rows, and
-    some to spare for those that do not fit, so that a step costs what a page costs, however much has changed;
-    one step is enough as a rule.
+    Each step reads no source beyond the first id at which one source has given a full page of rows, plus some
+    spare ones. So a step costs what a page costs, however much has changed. Usually one step is enough.
     """
     sources = _sources(kind, query.role, reading.moment)
     parts: list[Joined] = []
@@ -55,8 +54,7 @@ def page(reading: Reading, kind: str, query: Query, direction: Direction, join: 
 
 
 def body(reading: Reading, kind: str, id_: str) -> str | None:
-    """A record or list as it was at the reading's moment, as it is stored in the first form; None if it was not
-    there."""
+    """The stored first form of a record or list at the reading's moment; None if it did not exist."""
     moment, key = reading.moment, (reading.access.view, kind, id_)
     found = reading.transaction.row(
         "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ? AND since <= ?",
@@ -77,15 +75,13 @@ def rows(moment: Moment, where: str, values: Sequence[Any]) -> tuple[str, list[A
 
 
 def _superseded(moment: Moment) -> str:
-    """SQL for the versions that were in force at the moment and have been replaced since; it binds the
-    moment's run."""
+    """SQL for the versions in force at the moment that were replaced since; it binds the moment's run."""
     return f"until IN ({', '.join(str(run) for run in moment.later)}) AND since <= ?"
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One range of an index, in id order, that holds records of the moment; `fits` says which of its rows
-    do."""
+    """One index range, in id order, with records of the moment. `fits` says which of its rows count."""
 
     table: str
     where: str
@@ -93,7 +89,7 @@ class _Source:
 
 
 def _sources(kind: str, role: str | None, moment: Moment) -> list[_Source]:
-    """The ranges of the indexes that hold the wanted records of a moment."""
+    """The index ranges that hold the wanted records of a moment."""
     ranges = conditions(kind, role)
     current = [_Source("records", condition, f"since <= {moment.run}") for condition in ranges]
     replaced = [
@@ -105,7 +101,7 @@ def _sources(kind: str, role: str | None, moment: Moment) -> list[_Source]:
 
 
 def _end_of_step(reading: Reading, sources: Sequence[_Source], at: Direction, size: int) -> str | None:
-    """The first id at which a source has given `size` rows, fitting or not; None when no source has as many
+    """The first id at which a source has given `size` rows, fitting or not; None if no source has as many
     left."""
     ends = []
     for source in sources:
@@ -148,8 +144,7 @@ def _with_rows(
     until: str,
     end: str | None,
 ) -> Sequence[_Source]:
-    """The sources that have anything within a step: joining the rows of one costs half of merging those of
-    two."""
+    """The sources with rows in a step: joining the rows of one source costs half as much as merging two."""
     values = (reading.access.view, *at.values, *([end] if end else []))
     found = [
         source

@@ -1,7 +1,6 @@
-"""The people of a district, as its own sign-in pages need them: one person, a search, the schools to choose
-from.
+"""The people of a district, for its own sign-in pages: one person, a search, the schools to choose from.
 
-An application's view of a person is read through its own `Access`; these reads go through the district's.
+An application reads a person through its own `Access`. These reads use the district's.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _SCHOOLS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person who may sign in: `roles` in the order in which a person of several is named."""
+    """A person who may sign in. `roles` has the order in which several roles of a person are named."""
 
     id: str
     name: str
@@ -36,7 +35,7 @@ class Person:
 
 
 def whole(connection: Connection, district: int) -> Access:
-    """The district's own access to its roster, by its number: everything but sensitive fields."""
+    """The access to a whole roster of a district (by number), with everything except sensitive fields."""
     found = connection.row(
         (
             "SELECT d.number, d.id, v.number FROM districts d"
@@ -50,7 +49,7 @@ def whole(connection: Connection, district: int) -> Access:
 
 
 def get(connection: Connection, access: Access, user_id: str) -> Person | None:
-    """The person of that id, when they are there and may sign in."""
+    """The person of that id; None if they do not exist or may not sign in."""
     try:
         record = record_pages.get(Reading(connection, access), "users", user_id)
     except NotFound:
@@ -60,7 +59,7 @@ def get(connection: Connection, access: Access, user_id: str) -> Person | None:
 
 
 def find(connection: Connection, access: Access, text: str) -> Person:
-    """The one person of that id, SIS id, username or email. Errors: Unknown for none, or for several."""
+    """The one person of that id, SIS id, username or email. Errors: Unknown if there is none, or several."""
     found = get(connection, access, text.lower())
     if found:
         return found
@@ -74,7 +73,7 @@ def find(connection: Connection, access: Access, text: str) -> Person:
 def search(
     connection: Connection, access: Access, *, text: str, role: str, school: str, limit: int
 ) -> list[Person]:
-    """People whose name, email, username or SIS id holds every word, of a role and at a school when those are
+    """People whose name, email, username or SIS id contains every word; of a role and at a school, if
     given."""
     words = text.casefold().split()[:8]
     patterns = [f"%{_escaped(word)}%" for word in words] + ([f'%"{_escaped(school)}"%'] if school else [])
@@ -87,7 +86,7 @@ def search(
 
 
 def everybody(connection: Connection, access: Access, *, role: str, school: str) -> list[Person]:
-    """All people of a role, at a school when one is given, by name."""
+    """All people of a role, by name; at a school, if given."""
     patterns = [f'%"{_escaped(school)}"%'] if school else []
     found = _people(_rows(connection, access, role, patterns, limit=None))
     return sorted(found, key=lambda person: person.name.casefold())
@@ -106,7 +105,7 @@ def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
 
 
 def school_names(connection: Connection, access: Access) -> dict[str, str]:
-    """The id of a school by everything that it may be called by: id, SIS id and name."""
+    """The id of each school by all of its names: id, SIS id and name."""
     rows = connection.rows(
         "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'schools' ORDER BY id DESC",
         (access.view,),
@@ -135,7 +134,7 @@ def _rows(
 
 
 def _escaped(text: str) -> str:
-    """Text as it stands in JSON, for LIKE."""
+    """Text as it stands in JSON, escaped for LIKE."""
     in_json = orjson.dumps(text).decode()[1:-1]
     return in_json.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
@@ -153,7 +152,7 @@ def _person(id_: str, body: str) -> Person:
 
 
 def _names_of(person: Person) -> list[str]:
-    """What a person may be called by: email, SIS ids and usernames, in lower case."""
+    """The names of a person: email, SIS ids and usernames, in lower case."""
     roles = [person.record["roles"][role] for role in person.roles]
     values = [person.email]
     for role in roles:

@@ -1,7 +1,7 @@
-"""What every read for the API takes, as one value: in which transaction, for whom, in which dialect, as of when.
+"""The one argument of every read for the API: in which transaction, for whom, in which dialect, as of when.
 
-The reads are those of `record_pages`, `related_lists`, `event_feed` and `catchup`. A `Reading` cannot be made
-without an `Access`, so a read cannot reach beyond the caller's view.
+The reads are in `record_pages`, `related_lists`, `event_feed` and `catchup`. A `Reading` needs an `Access`,
+so a read cannot reach beyond the caller's view.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from rollbook.store.engine.database import Connection
 
 
 class Moment(NamedTuple):
-    """The state after run `run`, which `later` runs have followed: current records not newer, and the versions
-    they replaced. Without later runs it is the present, which is read in a plain and faster way."""
+    """The state after run `run`, which `later` runs have followed.
+
+    It has current records that are old enough, and the versions that later runs replaced. Without later runs
+    it is the present, whose reads are simpler and faster.
+    """
 
     run: int
     later: tuple[int, ...]
 
     @staticmethod
     def after(run: int, head: int) -> Moment:
-        """The state after a run of a district, whose last run is `head`."""
+        """The state after a run of a district whose last run is `head`."""
         return Moment(run, tuple(range(run + 1, head + 1)))
 
 
@@ -32,7 +35,7 @@ PRESENT = Moment(0, ())
 
 
 class Reading(NamedTuple):
-    """What a read takes. Those who write no addresses read in the first version of the API."""
+    """The argument of a read. Code that writes no addresses reads in the first version of the API."""
 
     transaction: Connection
     access: Access
@@ -45,7 +48,7 @@ class Reading(NamedTuple):
 
 
 def snapshot_of(reading: Reading, run: int) -> SnapshotName | None:
-    """The name of the snapshot that a run of the caller's district left; None if there is no such run."""
+    """The snapshot's name for a run of the caller's district; None if there is no such run."""
     found = reading.transaction.row(
         "SELECT mark FROM syncs WHERE district = ? AND sync = ?", (reading.access.district, run)
     )

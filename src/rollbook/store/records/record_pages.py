@@ -1,7 +1,7 @@
-"""Reading the roster for the API: pages of a kind as bytes, single records, counts.
+"""Reads of the roster for the API: pages of a kind as bytes, single records, counts.
 
-A page is one range of the clustered index. `related_lists` reads what other paths lead to, and `past_pages` a
-list as it stood after an earlier run.
+A page is one range of the clustered index. `related_lists` reads the lists of related paths, `past_pages`
+lists as they were after an earlier run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ONE = "SELECT id, body, roles FROM records WHERE view = ? AND form = ? AND kind
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as JSON, and its role mask when it is a user (else 0)."""
+    """One record as JSON, with its role mask if it is a user (else 0)."""
 
     id: str
     body: str
@@ -30,8 +30,10 @@ class Record:
 
 
 def get(reading: Reading, kind: str, id_: str) -> Record:
-    """One record, in the form of the reading's dialect. Errors: NotFound when it is not there or not the
-    caller's to see."""
+    """One record, in the form of the reading's dialect.
+
+    Errors: NotFound if it does not exist or the caller may not see it.
+    """
     view = reading.access.view
     found = reading.transaction.row(_ONE, (view, 0, kind, id_))
     if found is None:
@@ -53,14 +55,13 @@ def count(reading: Reading, kind: str, role: str | None) -> int:
 
 
 def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) -> Page:
-    """One page of all records of a kind, or of all users of a role; `ends_only`: no more than its ends."""
+    """One page of all records of a kind, or of all users of a role. `ends_only`: only its end ids."""
     direction, join = Direction.of(query), ends if ends_only else elements
     if reading.is_past:
         return past_pages.page(reading, kind, query, direction, join)
     ranges, has_more = conditions(kind, query.role), False
     if direction.order:
-        # A page read backwards begins where it ends: its first id is looked up, and it is read forwards from
-        # there.
+        # A page backwards is read in two steps: find its first id, then read forwards from there.
         ids, values = in_order("id", ranges, reading.access, direction, query.limit + 1)
         found_ends = reading.transaction.rows(f"{ids} OFFSET ?", (*values, query.limit - 1))
         direction, has_more = (
@@ -68,7 +69,7 @@ def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) 
             len(found_ends) > 1,
         )
     if ends_only and not direction.values:
-        # A first page leads on from its last record alone, which is counted off in the index.
+        # The link after a first page needs only its last id, which is counted off in the index.
         ids, values = in_order("id", ranges, reading.access, direction, query.limit)
         if last_row := reading.transaction.row(f"{ids} OFFSET ?", (*values, query.limit - 1)):
             return Page((), None, last_row[0], False)

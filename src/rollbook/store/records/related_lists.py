@@ -1,6 +1,6 @@
-"""Lists that a record's path leads to, as walks over ids (`contract.clever.endpoints`).
+"""The lists of related paths, as walks over ids (`contract.clever.endpoints`).
 
-Each hop reads ids from records or from stored lists, and only the page's own records are read in full.
+Each hop reads ids from records or from stored lists. Only the page's own records are read in full.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rollbook.store.records.record_pages import Record
 
 
 def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
-    """The record that a to-one path leads to. Errors: NotFound when either end is missing."""
+    """The record that a to-one path leads to. Errors: NotFound if either end is missing."""
     targets = [target for route in endpoint.routes for target in _walk(reading, route, id_)]
     if not targets:
         raise NotFound("Resource not found")
@@ -29,8 +29,10 @@ def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
 
 
 def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query, *, ends_only: bool = False) -> Page:
-    """One page of a to-many path; `ends_only`: no more than its ends. Errors: NotFound when the record in the
-    path is missing."""
+    """One page of a to-many path.
+
+    `ends_only`: only its end ids. Errors: NotFound if the record in the path is missing.
+    """
     if not _bodies(reading, endpoint.source, [id_]):
         raise NotFound("Resource not found")
     window, join = _window(query), ends if ends_only else elements
@@ -42,8 +44,8 @@ def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query, *, end
     found = _join_ids(reading, join, endpoint.returns, chosen)
     is_short = (found[3] if found else 0) < len(chosen)
     if (is_short or has_more) and any(isinstance(route.hops[-1], Ids) for route in endpoint.routes):
-        # A record may hold ids of what the caller does not see (a share that keeps them): a page is made of
-        # what is there.
+        # A record may have ids that the caller does not see (a share that keeps them), so only existing
+        # records count.
         chosen, has_more = _slice(_existing(reading, endpoint.returns, sorted(ids)), query)
         found = _join_ids(reading, join, endpoint.returns, chosen)
     return Page(*found[:3], has_more) if found else EMPTY
@@ -55,8 +57,10 @@ Window = Callable[[str], Iterable[str]]
 
 
 def _walk(reading: Reading, route: Route, id_: str, window: Window | None = None) -> Iterable[str]:
-    """Ids at the end of a route; the last hop's stored lists are cut to the window, so that long lists cost
-    what a page costs."""
+    """The ids at the end of a route.
+
+    The last hop's stored lists are cut to the window, so long lists cost what a page costs.
+    """
     ids: Iterable[str] = [id_]
     for hop in route.hops[:-1]:
         ids = _hop(reading, hop, ids, _unpack)
@@ -86,8 +90,10 @@ def _bodies(reading: Reading, kind: str, ids: Iterable[str]) -> list[str]:
 
 
 def _ids_at(value: Any, path: Sequence[str]) -> list[str]:
-    """The ids at a path of a decoded record: a list on the way is walked through, a missing key or null ends
-    the way."""
+    """The ids at a path of a decoded record.
+
+    Lists on the way are walked through; a missing key or null ends the way.
+    """
     if isinstance(value, list):
         return [id_ for item in value for id_ in _ids_at(item, path)]
     if not path:
@@ -101,7 +107,7 @@ def _unpack(packed: str) -> Iterable[str]:
 
 
 def _window(query: Query) -> Window:
-    """Cut a stored list to the part that a page can show, plus one id that tells whether more follow."""
+    """Cut a stored list to the part that a page can show, plus one id that shows whether more follow."""
 
     def cut(packed: str) -> Iterable[str]:
         size = len(packed) // ID_LENGTH
@@ -117,8 +123,8 @@ def _window(query: Query) -> Window:
 
 
 def _position(packed: str, id_: str, past_equal: int) -> int:
-    """Index of the first id that is not less than `id_` (or, with `past_equal`, that is greater), by
-    halving."""
+    """Index of the first id that is not less than `id_` (with `past_equal`: that is greater), by binary
+    search."""
     low, high = 0, len(packed) // ID_LENGTH
     while low < high:
         middle = (low + high) // 2
@@ -131,7 +137,7 @@ def _position(packed: str, id_: str, past_equal: int) -> int:
 
 
 def _slice(ids: Sequence[str], query: Query) -> tuple[Sequence[str], bool]:
-    """The page's ids out of ascending ids, and whether more follow in its direction."""
+    """The page's ids from ascending ids, and whether more follow in its direction."""
     if query.before:
         ids = [id_ for id_ in ids if query.before == LAST or id_ < query.before]
         return ids[-query.limit :], len(ids) > query.limit
@@ -141,7 +147,7 @@ def _slice(ids: Sequence[str], query: Query) -> tuple[Sequence[str], bool]:
 
 
 def _existing(reading: Reading, kind: str, ids: Sequence[str]) -> Sequence[str]:
-    """Those of the ids, which ascend, whose records the caller sees."""
+    """The ids, of ascending ones, whose records the caller sees."""
     if reading.is_past:
         return [id_ for id_ in ids if past_pages.body(reading, kind, id_) is not None]
     among, value = _among(reading.transaction, ids)

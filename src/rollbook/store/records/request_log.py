@@ -1,10 +1,10 @@
-"""The log of requests: what all workers of all machines on one database have answered of late.
+"""The log of requests: the recent answers of all workers, on all machines of one database.
 
-A row holds one batch: the requests that one worker answered in half a second, as JSON. So a flush is one small
-write, and taking old requests out is a delete of few rows. The log has a file of its own beside a SQLite database,
-so that it never waits for a sync; in PostgreSQL it is an unlogged table, which a crash of the server empties.
+A row holds one batch as JSON: the requests that one worker answered in half a second. So a flush is one small
+write, and pruning deletes few rows. Beside a SQLite database the log has its own file, so it never waits for
+a sync. In PostgreSQL it is an unlogged table, which a crash of the server empties.
 
-What a request may leave here is decided before, in `rollbook.web.http.kept_parts`.
+`rollbook.web.http.kept_parts` decides what the log keeps of a request.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database, open_database
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, WORDS
 
-# What the name of the log's file has behind the name of the database's.
+# The log's file is named like the database's, with this ending.
 ENDING = ".requests"
-# Batches that commit late: their number may be smaller than one that was read already (PostgreSQL).
+# Batches may commit late, with a smaller number than one that was already read (PostgreSQL).
 LATE_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and its answer, as far as they are kept.
+    """The kept parts of one request and its answer.
 
-    `at` is the Unix time in ms at which it came, `micros` how long its answer took, `size` the answer's bytes.
-    `token` shows the credential's last letters. Of a known caller: `client_id`, `holder` (`district`, `user` or
-    `client`), `tier`, `role` and `district_id`. `notes` are what the server found out for the hints.
+    `at` is the Unix time in ms at which it came, `micros` how long its answer took, `size` the answer's
+    bytes. `token` has the credential's last letters. If the caller is known: `client_id`, `holder`
+    (`district`, `user` or `client`), `tier`, `role` and `district_id`. `notes` are facts from the server for
+    the hints.
     """
 
     at: int
@@ -80,7 +81,10 @@ request and, as one text, a line for each of `ANSWERED`."""
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The requests of one flush, oldest first; `dropped` were answered in that time and are not kept."""
+    """The requests of one flush, oldest first.
+
+    `dropped` counts requests that were answered in that time and not kept.
+    """
 
     number: int
     at: int
@@ -89,7 +93,7 @@ class Batch:
 
 
 class RequestLog:
-    """The log of one database; `settings` bound its rows, bytes and hours."""
+    """The log of one database. `settings` limit its rows, bytes and hours."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._rows_max = settings.request_log_rows_max
@@ -99,7 +103,7 @@ class RequestLog:
         self._database = _own_file(settings) if database.is_local else database
 
     def write(self, entries: Sequence[Kept], dropped: int) -> None:
-        """Keep one batch. Errors: those of the database."""
+        """Store one batch. Errors: those of the database."""
         body = orjson.dumps(entries)
         row = (entries[-1][0] if entries else now_ms(), len(entries), len(body), dropped, body)
         with self._database.write(is_durable=False) as connection:
@@ -108,7 +112,7 @@ class RequestLog:
             )
 
     def prune(self) -> None:
-        """Drop what is beyond the bounds. Another worker that does so at the same moment is left to it."""
+        """Remove what exceeds the limits, unless another worker is doing so."""
         try:
             with self._database.write(is_durable=False) as connection:
                 connection.run(_PRUNE, (now_ms() - self._ms_max, self._rows_max, self._bytes_max))
@@ -116,7 +120,8 @@ class RequestLog:
             return
 
     def read(self, *, since_ms: int = 0, without: Collection[int] = ()) -> list[Batch]:
-        """The batches within the bounds, newest first: those that ended after a moment, and are not among `without`."""
+        """The batches within the limits, newest first: those that ended after a time, without those in
+        `without`."""
         with self._database.read() as connection:
             return [*self._bounded(_batches(connection, max(since_ms, now_ms() - self._ms_max), without))]
 
@@ -134,7 +139,7 @@ class RequestLog:
             self._database.close()
 
 
-# Of the batches in order, those behind which there is more than may be kept.
+# Of the ordered batches, those after which the limits are already used up.
 _PRUNE = """DELETE FROM request_batches WHERE at < ? OR number IN (
     SELECT number FROM (
         SELECT number, coalesce(sum(entries) OVER newer, 0) AS entries_newer,
@@ -166,7 +171,10 @@ def _entry(id_: str, values: list[Any]) -> Entry:
 
 
 def _own_file(settings: Settings) -> Database:
-    """The log's own file, made if it is not there; one that another version wrote, or that is broken, is begun anew."""
+    """The log's own file, made if missing.
+
+    A broken file, or one of another version, is replaced by a new one.
+    """
     path = Path(settings.database + ENDING)
     try:
         return _opened(path)
@@ -180,7 +188,7 @@ def _opened(path: Path) -> Database:
     opened = open_database(str(path))
     try:
         with opened.write(is_durable=False) as connection:
-            # What is dropped is overwritten in the file, too.
+            # Removed text is overwritten in the file, too.
             connection.run("PRAGMA secure_delete = ON")
             connection.run(REQUEST_BATCHES.format(**WORDS["sqlite"]))
             connection.row("SELECT number, at, entries, size, dropped, body FROM request_batches LIMIT 1")
@@ -196,7 +204,7 @@ def is_there(settings: Settings) -> bool:
 
 
 def forget(settings: Settings) -> None:
-    """Drop all requests of a log in a file of its own. Errors: those of the database."""
+    """Remove all requests from a log with a file of its own. Errors: those of the database."""
     log = _own_file(settings)
     try:
         with log.write(is_durable=False) as connection:
@@ -206,7 +214,7 @@ def forget(settings: Settings) -> None:
 
 
 def prune(database: Database, settings: Settings) -> None:
-    """Drop what is beyond the bounds, for a server that nobody asks anything. Errors: those of the database."""
+    """Remove what exceeds the limits, for a server without requests. Errors: those of the database."""
     if is_there(settings):
         log = RequestLog(database, settings)
         log.prune()
@@ -214,7 +222,7 @@ def prune(database: Database, settings: Settings) -> None:
 
 
 def is_unshared(connection: Connection, client_id: str, district_id: str, kind: str, id_: str) -> bool:
-    """Whether a record is in the district, but not among what the application sees of it."""
+    """Whether the district has a record that the application does not see."""
     found = connection.row(
         "SELECT (SELECT number FROM views WHERE district = d.number AND is_whole = 1), c.view FROM districts d"
         " JOIN connections c ON c.district = d.number JOIN applications a ON a.number = c.application"

@@ -1,4 +1,4 @@
-"""How far back a district's past is kept: snapshots' files, superseded versions, events, examples in reports."""
+"""How long a district's past is kept: snapshots' files, superseded versions, events, examples in reports."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How far back is kept: superseded versions in force at or after `versions_since`, events above the id
-    `events_after`."""
+    """The limits: versions that were in force at or after `versions_since`, and events above the id
+    `events_after`, are kept."""
 
     versions_since: str
     events_after: str
 
 
 def keep_since(moment: float, *, history_days: int, event_days: int) -> Keep:
-    """How far back is kept at a moment, in Unix seconds."""
+    """The limits at a time, in Unix seconds."""
     return Keep(
         timestamp(moment - history_days * DAY_SECONDS),
         event_feed.floor_at(moment - event_days * DAY_SECONDS),
@@ -35,7 +35,7 @@ def keep_since(moment: float, *, history_days: int, event_days: int) -> Keep:
 
 
 def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
-    """Numbers of the runs in that state whose files are kept, newest first."""
+    """Numbers of the runs in a state whose files are kept, newest first."""
     found = connection.rows(
         "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
         " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
@@ -45,7 +45,7 @@ def kept_snapshots(connection: Connection, district: District, state: str = "com
 
 
 def drop_snapshots(connection: Connection, district: District) -> None:
-    """Keep the files of what is held, and of the last committed snapshots."""
+    """Drop the files of all snapshots except the held one and the last committed ones."""
     kept = {
         *kept_snapshots(connection, district)[:KEPT_SNAPSHOTS],
         *kept_snapshots(connection, district, "held"),
@@ -58,7 +58,7 @@ def drop_snapshots(connection: Connection, district: District) -> None:
 
 
 def prune_now(connection: Connection, district: District, keep: Keep) -> tuple[int, int]:
-    """Drop the versions and events of a district that are kept no longer; returns how many of each."""
+    """Drop a district's expired versions and events; returns how many of each."""
     seen = views.list_all(connection, district.number)
     before = _sizes(connection, seen)
     prune(connection, district, seen, keep)
@@ -80,8 +80,10 @@ def _sizes(connection: Connection, seen: Iterable[View]) -> tuple[int, int]:
 
 
 def prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
-    """Drop what is older than what is kept: a version is needed while a run that is kept was in force before
-    it ended."""
+    """Drop what has expired.
+
+    A version is needed as long as a kept run was in force before the version ended.
+    """
     found = connection.row(
         "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
         (district.number, keep.versions_since),
@@ -94,7 +96,8 @@ def prune(connection: Connection, district: District, seen: Iterable[View], keep
 
 
 def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
-    """Take what names people out of reports that are older than the versions kept; their counts stay."""
+    """Remove the examples, which name people, from reports older than the kept versions; their counts
+    stay."""
     found = connection.rows(
         "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND is_short = 0",
         (district.number, oldest),

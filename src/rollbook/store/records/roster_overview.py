@@ -1,4 +1,4 @@
-"""A look into the rosters of districts: by the name of a school, and how many records and people there are."""
+"""Overview of rosters: find districts by the name of a school, and count records and people."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rollbook.store.engine.database import Connection, Database
 
 
 def search(connection: Connection, text: str, limit: int) -> list[tuple[District, str]]:
-    """Districts whose name, or one of whose schools' names, holds the text, with that school's name (blank:
-    the district's own).
+    """Districts whose name, or a school's name, contains the text. Each comes with that school's name, blank
+    if the district's own name matched.
 
-    A demo district is found by its id, too.
+    A demo's district is found by its id, too.
     """
     pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
     own = connection.rows(
@@ -38,7 +38,7 @@ def search(connection: Connection, text: str, limit: int) -> list[tuple[District
 
 
 def count_records(database: Database, district: District) -> dict[str, int]:
-    """How many records of each kind the district has now, besides its own."""
+    """How many records of each kind the district has now, without its own record."""
     with database.read() as connection:
         view = views.whole(connection, district.number)
         found = connection.rows(
@@ -50,7 +50,7 @@ def count_records(database: Database, district: District) -> dict[str, int]:
 
 
 def count_roles(database: Database, district: District) -> dict[str, int]:
-    """How many users of each role the district has now; who has two roles counts in both."""
+    """How many users of each role the district has now; a user with two roles counts in both."""
     with database.read() as connection:
         view = views.whole(connection, district.number)
         found = connection.rows(

@@ -1,5 +1,5 @@
-"""Districts at a glance: how many syncs each has, the last one, what is held and what is frozen; in a few
-queries for all."""
+"""Districts at a glance: their number of syncs, the last one, held syncs and frozen views; with few queries
+for all districts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database, Row
 from rollbook.store.records.commits import RUN, Run, as_run
 
-# Causes of runs that take in a source; with those that set back to a snapshot, all that make a roster.
+# Causes of runs that take in a source. Together with undo, they are all runs that change the roster.
 _TAKING_IN = "'files', 'clone', 'approval'"
 _MAKING = f"{_TAKING_IN}, 'undo'"
 _RUN = ", ".join(f"s.{name}" for name in RUN.split(", "))
@@ -21,10 +21,10 @@ _RUN = ", ".join(f"s.{name}" for name in RUN.split(", "))
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A district: how many syncs took in its source, the last run that was to make its roster, and the one
-    that is held, if any.
+    """A district: its number of syncs, the last run that was meant to change its roster, and the held run, if
+    any.
 
-    `frozen` says why an application's view stays as it is, by the application's name.
+    `frozen` has the reasons why an application's view is frozen, by the application's name.
     """
 
     district: District
@@ -35,7 +35,7 @@ class Glance:
 
 
 def look(database: Database, district: District | None = None) -> list[Glance]:
-    """All districts, or one, as they are at one moment."""
+    """All districts, or one, at one moment."""
     with database.read() as connection:
         wanted = (
             districts.all_in(connection) if district is None else [districts.reread(connection, district)]
@@ -99,5 +99,5 @@ def _frozen(connection: Connection, only: int | None) -> dict[int, dict[str, tup
 
 
 def _of(only: int | None) -> tuple[str, tuple[Any, ...]]:
-    """The end of a condition, for one district (by its number) or for all."""
+    """The end of a condition, for one district (by number) or for all."""
     return ("", ()) if only is None else (" AND s.district = ?", (only,))

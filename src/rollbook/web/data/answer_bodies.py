@@ -1,4 +1,4 @@
-"""The body of an answer, for each shape of path: a record, the one that a path leads to, a page, a count, events."""
+"""The body of an answer, for each form of path: a record, a related record, a page, a count, events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, Cursors]:
         return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles)), ()
     if endpoint.shape == "one":
         record = related_lists.one(reading, endpoint, call.id)
-        # A to-one path answers with the target and a link to the target's own path, as recorded.
+        # A to-one path answers with the target, and links to the target's own path, as recorded.
         return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]"), ()
     if query.count:
         total = record_pages.count(reading, endpoint.source, query.role)
@@ -30,7 +30,7 @@ def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, Cursors]:
         )
     page = _page(reading, call, query)
     links = queries.page_links(call.path, call.query, query, page.first, page.last, page.has_more)
-    # Clients of both documented shapes find theirs when there is no resource (protocol.md 5.7).
+    # Clients of both documented forms find their key if there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
     return _list(page, links, also), queries.cursors(query, page.first, page.last)
 
@@ -42,7 +42,7 @@ def cursors(reading: Reading, call: Call, query: Query) -> Cursors:
 
 
 def events(reading: Reading, call: Call, query: Query, floor: str, differences: catchup.Differences) -> bytes:
-    """The caller's feed, or one event of it; `floor` is the id below which events are too old."""
+    """The caller's feed, or one event of it. `floor` is the id below which events are too old."""
     if call.id:
         found = event_feed.get(reading, call.id, floor)
         return f'{{"data":{found},"links":{queries.record_links(call.version.prefix, "events", call.id, 0)}}}'.encode()
@@ -52,7 +52,7 @@ def events(reading: Reading, call: Call, query: Query, floor: str, differences: 
         page = differences.page(reading, query, query.since_snapshot)
     links = queries.page_links(call.path, call.query, query, page.first, page.last, page.has_more)
     if not call.query:
-        # Without parameters the list's own link ends in a stray `?`, as recorded.
+        # Without parameters the list's own link ends with a stray `?`, as recorded.
         links = links.replace(f'"{call.path}"', f'"{call.path}?"', 1)
     return _list(page, links)
 

@@ -1,4 +1,4 @@
-"""Answers kept ready, encoded as their clients take them."""
+"""Answers kept ready, encoded as their clients accept them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VARY: Header = (b"vary", b"accept-encoding")
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
-# What an answer that is kept takes beside its body: the shortest ones are many.
+# The memory of a kept answer besides its body; most answers are short.
 ENTRY_BYTES = 512
 
 Cursors = tuple[Cursor, ...]
@@ -23,8 +23,10 @@ Cursors = tuple[Cursor, ...]
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An answer kept ready, and the cursors of its links; the cursors alone, without `body`, when it is large
-    or its client holds it."""
+    """An answer kept ready, with the cursors of its links.
+
+    It has only the cursors, without `body`, if the answer is large or its client already holds it.
+    """
 
     body: bytes | None
     headers: tuple[Header, ...]
@@ -36,8 +38,7 @@ class Ready:
 
 
 class Kept:
-    """Answers kept ready, the least recently used dropped first. Where reads have threads of their own, many
-    of them use it."""
+    """Answers kept ready; the least recently used are dropped first. It may be used by several threads."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -58,7 +59,8 @@ class Kept:
             return found
 
     def put(self, key: str, body: bytes | None, takes_gzip: bool, cursors: Cursors = ()) -> Ready:
-        """Encode an answer as the client takes it, and keep it, when it is large its cursors alone."""
+        """Encode an answer as the client accepts it, and keep it; of a large answer, keep only the
+        cursors."""
         made = Ready(None, (), cursors) if body is None else Ready(*encode(body, takes_gzip), cursors)
         if self._bytes_max >= ENTRY_BYTES:
             is_small = made.size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max)
@@ -73,7 +75,7 @@ class Kept:
 
 
 def encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
-    """A body as its client takes it, and the headers that say so."""
+    """A body as its client accepts it, and the headers that say so."""
     if not takes_gzip or len(body) < GZIP_FROM_BYTES:
         return body, (VARY,)
     compressed = igzip.compress(body, GZIP_LEVEL)

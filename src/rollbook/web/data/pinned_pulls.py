@@ -1,9 +1,9 @@
-"""A pull that cannot tear: the pages of a list that a client reads one after the other show one state.
+"""A pull never tears: the pages of a list that a client reads one after another show one state.
 
-Each page notes its snapshot under the cursors that lead on from it, for an hour. A page asked for by such a
-cursor is read as of that snapshot; a first page shows the present. Nothing of this shows on the wire. All
-workers share the notes, and they outlive the server. Two pulls of one token that stand at the same id of the
-same list cannot be told apart: the later one is followed.
+Each page notes its snapshot under the cursors that lead on from it, for an hour. A page that is requested
+with such a cursor shows that snapshot; a first page shows the present. Clients see nothing of this. All
+workers share the notes, which outlive the server. If two pulls of one token are at the same id of the same
+list, they cannot be distinguished: the later one counts.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.store.engine.shared_counters import SharedTable
 
 PIN_SECONDS = 3600
-# A note that holds for so long is not written again: many clients ask for the same pages.
+# A note that stays valid for this long is not written again: many clients request the same pages.
 FRESH_SECONDS = 3000
-# A page takes two, for an hour.
+# A page takes two slots, for an hour.
 SLOTS = 1 << 18
 _MARK_BITS = 32
 
 
 class Pins:
-    """Which snapshot each pull shows."""
+    """The snapshot of each pull."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._table = SharedTable(path, SLOTS)
@@ -35,7 +35,7 @@ class Pins:
     def note(
         self, access: Access, path: str, query: Query, cursors: Iterable[Cursor], snapshot: SnapshotName
     ) -> None:
-        """Note that pages of a list that begin at these cursors go on with a snapshot."""
+        """Note that the pages of a list at these cursors continue with a snapshot."""
         now, number, pages = self._clock(), _number(snapshot), _pages(access, path, query)
         for cursor in cursors:
             key = _key(pages, cursor)
@@ -44,11 +44,10 @@ class Pins:
                 self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
 
     def snapshot(self, access: Access, path: str, query: Query) -> SnapshotName | None:
-        """The snapshot that a page goes on with; None for a first page, and when its cursor was handed out
-        too long ago or never.
+        """The snapshot with which a page continues.
 
-        A pull that began before its share was edited, or before its connection, is torn: what is not shared
-        is not shown.
+        None for a first page, and for a cursor that is unknown or too old. A pull that began before its share
+        was edited, or before its connection, is torn: unshared records are never shown.
         """
         if query.cursor is None:
             return None
@@ -67,7 +66,10 @@ def _number(snapshot: SnapshotName) -> int:
 
 
 def _pages(access: Access, path: str, query: Query) -> str:
-    """A token's list: of the query only what an endpoint knows, or anybody could fill the table."""
+    """The key of a token's list.
+
+    It has only the query parameters that an endpoint knows; otherwise anyone could fill the table.
+    """
     return f"{access.bucket} {path.lower()} {query.role} {query.primary}"
 
 

@@ -1,7 +1,7 @@
 """Answers to tokens that reach only a part: user tokens, and district tokens of the smaller tiers.
 
-Paging parameters mean nothing to a user token: it gets everything in its scope, without links to further
-pages (protocol.md 2.4). A record that is not its own is answered like one that is not there.
+A user token ignores paging: it gets everything in its scope, without links to other pages (protocol.md 2.4).
+A record outside its scope is answered like one that does not exist.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rollbook.errors import NoSuchEndpoint, NotFound
 from rollbook.store.records import record_pages, related_lists
 from rollbook.store.records.reading import Reading
 
-# `/me`: no data path, but the one under a version that tells a user token whose it is.
+# `/me`: not a data path, but the path below a version that tells a user token who its person is.
 ME = Endpoint("/me", "getMe", "list", "me", "users")
 _OWN = ("/users/{id}/sections", "/users/{id}/mystudents", "/users/{id}")
 _SECTIONS, _STUDENTS, _USER = (
@@ -28,9 +28,10 @@ _SECTIONS, _STUDENTS, _USER = (
 
 
 def of_role(reading: Reading, endpoint: Endpoint, id_: str) -> bytes:
-    """The answer of a path of v2.1, for a user token.
+    """The answer of a v2.1 path, for a user token.
 
-    Errors: NoSuchEndpoint for another token, or a role that has no such path; NotFound for a record out of reach.
+    Errors: NoSuchEndpoint for another token, or a role without such a path; NotFound for a record out of
+    reach.
     """
     access = reading.access
     if access.holder != "user" or access.role not in role_records.KINDS:
@@ -42,7 +43,7 @@ def of_role(reading: Reading, endpoint: Endpoint, id_: str) -> bytes:
     role = role_records.ROLE_OF_KIND[endpoint.source]
     user = own
     if role_records.id_of(own, role) != id_:
-        # The id of a student is the user's, too: a teacher who let the application in reads her students.
+        # A student's id is also the user's: a teacher who allowed the application reads their students.
         user = _user(reading, id_) if role == "student" else {}
     if role_records.id_of(user, role) != id_:
         raise NotFound("Resource not found")
@@ -54,15 +55,15 @@ def of_role(reading: Reading, endpoint: Endpoint, id_: str) -> bytes:
 
 
 def _user(reading: Reading, id_: str) -> dict[str, Any]:
-    """A user's record as the view holds it. Errors: NotFound when it is none of the token's."""
+    """A user's record as the view holds it. Errors: NotFound if the token does not reach it."""
     check(reading, _USER, id_)
     found: dict[str, Any] = orjson.loads(record_pages.get(reading, "users", id_).body)
     return found
 
 
 def check(reading: Reading, endpoint: Endpoint, id_: str) -> None:
-    """Errors: NoSuchEndpoint for a path out of the token's reach, NotFound for a record that is not its
-    own."""
+    """Errors: NoSuchEndpoint for a path that the token does not reach, NotFound for a record outside its
+    scope."""
     access = reading.access
     if endpoint is ME:
         if access.holder != "user":
@@ -76,8 +77,8 @@ def check(reading: Reading, endpoint: Endpoint, id_: str) -> None:
 
 
 def _is_own(reading: Reading, endpoint: Endpoint, id_: str) -> bool:
-    """Whether a record belongs to the token's person; to a teacher who let the application in, her students
-    do, too."""
+    """Whether a record belongs to the token's person, or to a student of a teacher who allowed the
+    application."""
     access, kind = reading.access, endpoint.source
     if kind == "users":
         is_taught = endpoint.shape == "get" and access.role == "teacher" and access.authorized_by == "teacher"
@@ -102,7 +103,7 @@ def _schools(person: dict[str, Any]) -> set[str]:
 
 
 def cut(access: Access, endpoint: Endpoint, body: bytes) -> bytes:
-    """An answer with what the tier leaves of each record; a user token gets no links but `self`."""
+    """An answer, with what the tier shows of each record. A user token gets only the link `self`."""
     answer = orjson.loads(body)
     data = answer.get("data")
     if isinstance(data, list):
@@ -117,8 +118,10 @@ def cut(access: Access, endpoint: Endpoint, body: bytes) -> bytes:
 
 
 def me(access: Access, prefix: str) -> bytes:
-    """Whose token it is (protocol.md 2.1). `self` has no version, and a teacher-authorized login no
-    district."""
+    """The person of the token (protocol.md 2.1).
+
+    `self` has no version; a login that a teacher allowed names no district.
+    """
     links = [("self", "/me"), ("canonical", f"{prefix}/users/{access.user}")]
     data = {
         "id": access.user,
