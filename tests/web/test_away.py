@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import re
 import socket
 import threading
@@ -18,6 +19,7 @@ import pytest
 from rollbook.errors import MachineTrouble
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.web import server
 from rollbook.web.http.database_away import Away
 from tests.journeys.hub import Hub
 from tests.web.wire import serving
@@ -157,4 +159,23 @@ def test_a_flood_of_requests_is_told_in_one_line_a_second(caplog: pytest.LogCapt
     away = Away()
     for number in range(100):
         away.answer(MachineTrouble("database: gone"), "GET", f"/{number}")
-    assert [line.getMessage() for line in caplog.records] == ["no answer to GET /0: database: gone"]
+    assert [line.getMessage() for line in caplog.records] == ["no answer to GET /…: database: gone"]
+
+
+def test_a_worker_that_starts_while_the_database_is_away_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ROLLBOOK_DATABASE", f"postgresql://user:hunter2@/x?host={tmp_path}")
+    worker = multiprocessing.get_context("spawn").Process(target=server.create_app)
+    worker.start()
+    worker.join()
+    _, told = capfd.readouterr()
+    assert worker.exitcode == 1
+    assert told.count("\n") == 1
+    assert told.startswith(
+        "rollbook: a worker cannot start and will be started again: database: the PostgreSQL server cannot be reached: "
+    )
+    assert told.endswith(
+        "; start the server, or correct the address in `ROLLBOOK_DATABASE` or `--database`\n"
+    )
+    assert "hunter2" not in told

@@ -14,16 +14,18 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import click
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from rollbook import json_logs
 from rollbook import settings as setting_rows
-from rollbook.errors import BadSetting
+from rollbook.errors import BadSetting, RollbookError
 from rollbook.jobs.workers import working
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import open_database
@@ -44,6 +46,8 @@ ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks
 MISSING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 # How often to check whether the server accepts requests yet.
 READY_SECONDS = 0.02
+# How long a worker that cannot begin waits before it ends, so that the next one does not try at once.
+RESTART_SECONDS = 1
 
 
 def check_port(settings: Settings) -> None:
@@ -195,7 +199,22 @@ def _answers(host: str, port: int) -> bool:
 
 
 def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
-    """The application of one worker process, from its environment."""
+    """The application of one worker process, from its environment.
+
+    A worker that cannot begin, such as one that starts while the database is away, says why in one line and
+    ends with exit code 1. The first process then starts another one.
+    """
+    try:
+        return _application(extend)
+    except RollbookError as error:
+        if parent_process() is None:
+            raise
+        click.echo(f"rollbook: a worker cannot start and will be started again: {error}", err=True)
+        time.sleep(RESTART_SECONDS)
+        sys.exit(1)
+
+
+def _application(extend: Callable[[Desk], Extension] | None) -> App:
     settings = setting_rows.read(os.environ)
     json_logs.set_up(settings)
     app = App(

@@ -80,7 +80,8 @@ class PostgreSQL:
             psycopg.connect(address, connect_timeout=CONNECT_SECONDS).close()
         except psycopg.Error as error:
             raise BadSetting(
-                f"database: the PostgreSQL server cannot be reached: {_line(error, address)}"
+                f"database: the PostgreSQL server cannot be reached: {_line(error, address)}; start the server, or "
+                "correct the address in `ROLLBOOK_DATABASE` or `--database`"
             ) from None
         # The pool warns of each attempt; the requests that need a connection report what matters.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
@@ -172,7 +173,7 @@ def _telling() -> Iterator[None]:
         raise Busy("another transaction changed the same rows; nothing was written, try again") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise MachineTrouble(
-            f"database: the PostgreSQL server cannot be reached or used: {_line(error)}"
+            f"database: the PostgreSQL server cannot be reached or used: {_line(error)}; try again when it runs"
         ) from error
     except psycopg.Error as error:
         raise BadSetting(f"database: PostgreSQL refuses: {_line(error)}") from error
