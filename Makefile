@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 
-.PHONY: setup demo test check bench docs lock clean format
+.PHONY: setup demo test check bench docs dist lock clean format
 
 setup: $(RUN)
 
@@ -36,6 +36,10 @@ format: $(DEV)
 docs: $(DEV)
 	$(BIN)/python -m tools.docs
 
+# A wheel and an sdist, with documentation, templates and data.
+dist: $(RUN)
+	$(BIN)/python -m tools.dist
+
 bench: $(DEV)
 	$(BIN)/python -m bench $(BENCH)
 
@@ -47,4 +51,4 @@ lock:
 	done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache tests/node/node_modules
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache tests/node/node_modules
