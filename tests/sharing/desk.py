@@ -57,8 +57,7 @@ class Reader:
 
     def ask(self, uri: str) -> Answer:
         path, _, query = uri.partition("?")
-        segments = tuple(part for part in path.split("/") if part)
-        request = Request("GET", path, segments, query, f"Bearer {self.token}", "", takes_gzip=False)
+        request = Request("GET", path, query, f"Bearer {self.token}", "", takes_gzip=False)
         return self.desk.app.data.answer(request)
 
     def read(self, uri: str) -> Json:

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.errors import BadParameter
 from rollbook.store.engine.database import Connection, Database, Row, Values
 from rollbook.web.data import answer_cache
 from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
+from rollbook.web.data.data_request import REMEMBERED_CHARACTERS_MAX, Request, call_of
 from rollbook.web.http.answers import Header
 from tests import world
 from tests.journeys.hub import Hub
@@ -191,3 +193,24 @@ def test_a_page_that_the_client_holds_is_not_read_again(
     answer = reader.get(page, **{"if-none-match": etag})
     assert (answer.status_code, answer.content) == (304, b"")
     assert not [sql for sql in asked if "group_concat" in sql or sql.startswith("SELECT id, body")]
+
+
+def test_what_a_path_asks_for_is_remembered_and_a_refusal_is_told_anew_each_time() -> None:
+    def asked(path: str, query: str) -> Request:
+        return Request("GET", path, query, "", "", takes_gzip=False)
+
+    one, other = (call_of(asked("/v3.0/users", "limit=5")) for _ in range(2))
+    assert one is other
+    assert one is not None
+    assert one.parsed().limit == 5
+    long = asked("/v3.0/users", f"x={'A' * REMEMBERED_CHARACTERS_MAX}")
+    assert call_of(long) == call_of(long)
+    assert call_of(long) is not call_of(long)
+    refused = call_of(asked("/v3.0/users", "limit=x"))
+    assert refused is not None
+    told = []
+    for _ in range(2):
+        with pytest.raises(BadParameter, match=r"^limit: ") as error:
+            refused.parsed()
+        told.append(error.value)
+    assert told[0] is not told[1]

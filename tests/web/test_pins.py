@@ -73,10 +73,7 @@ class World:
     def answer(self, uri: str, tag: str = "") -> httpx.Response:
         api = self.app.data
         path, _, query = uri.partition("?")
-        segments = tuple(part for part in path.split("/") if part)
-        made = api.answer(
-            Request("GET", path, segments, query, f"Bearer {self.token}", tag, takes_gzip=False)
-        )
+        made = api.answer(Request("GET", path, query, f"Bearer {self.token}", tag, takes_gzip=False))
         return httpx.Response(made.status, headers=list(made.headers), content=made.body)
 
     def note(self, path: str, cursor: str, run: int) -> None:

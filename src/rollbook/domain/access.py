@@ -6,7 +6,7 @@ forgotten `Access` is a type error, not a leak of pupils' data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rollbook.domain.snapshot_names import NO_SNAPSHOT, SnapshotName
@@ -94,11 +94,10 @@ class Access:
     events_after: str | None = None
     view_mark: str = ""
     head: SnapshotName = NO_SNAPSHOT
+    # Key of the rate limit: each token has its own window. It has ids of the wire, because SQLite gives the number
+    # of an ended connection again.
+    bucket: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def bucket(self) -> str:
-        """Key of the rate limit: each token has its own window.
-
-        The key has ids of the wire, because SQLite gives the number of an ended connection again.
-        """
-        return f"{self.holder} {self.client_id} {self.district_id}{self.bucket_key}"
+    def __post_init__(self) -> None:
+        bucket = f"{self.holder} {self.client_id} {self.district_id}{self.bucket_key}"
+        object.__setattr__(self, "bucket", bucket)

@@ -86,7 +86,7 @@ def _shown(reads: Callable[[Read], Answer], base: str, token: str) -> Shown:
     """Ask this server for one teacher, as in the line that the page shows."""
     version = versions.DEFAULT
     path, query = f"/{version}/users", "role=teacher&limit=1"
-    read = Read("GET", path, (version, "users"), query, f"Bearer {token}", if_none_match="", takes_gzip=False)
+    read = Read("GET", path, query, f"Bearer {token}", if_none_match="", takes_gzip=False)
     begun = time.perf_counter()
     answer = reads(read)
     took = (time.perf_counter() - begun) * 1000

@@ -84,7 +84,7 @@ class DataApi:
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = Request.of(scope)
         try:
-            if request.reads_long:
+            if (call := call_of(request)) and call.reads_long:
                 # It reads long: one at a time, in a thread of its own, so that no other request waits for it.
                 answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
             else:
@@ -116,7 +116,7 @@ class DataApi:
                 limited = self._rate_limit.admit(access.bucket)
                 if call is None:
                     raise _no_endpoint(request.path)
-                if call.id and not queries.is_id(call.id):
+                if not call.is_id_valid:
                     raise NotFound("Resource not found")
                 reading = Reading(transaction, access, call.version)
                 if not access.is_whole or call.endpoint in OF_PEOPLE:
@@ -147,7 +147,7 @@ class DataApi:
         return event_feed.floor_at(time.time() - self._settings.event_days * 86_400)
 
     def _read_events(self, reading: Reading, call: Call, request: Request) -> Finish:
-        query = queries.parse(call.endpoint, call.query)
+        query = call.parsed()
         found = answer_bodies.events(reading, call, query, self._events_floor(), self._differences)
 
         def finish() -> Answer:
@@ -158,10 +158,11 @@ class DataApi:
 
     def _read(self, reading: Reading, call: Call, request: Request) -> Finish:
         """Read what the answer needs from the database, and return what makes the answer of it."""
-        query, access, head = queries.parse(call.endpoint, call.query), reading.access, reading.access.head
+        query, access, head = call.parsed(), reading.access, reading.access.head
         is_pull = call.endpoint.has_paging and not query.count
         snapshot = self._shown(reading, call, query) if is_pull else head
-        named = f"{access.district_id} {snapshot} {access.view} {access.view_mark} {call.path}?{call.query}"
+        shown = str(snapshot)
+        named = f"{access.district_id} {shown} {access.view} {access.view_mark} {call.path}?{call.query}"
         key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
         etag = (b"etag", b'W/"%s"' % key.encode())
         is_known = _matches(request.if_none_match, etag[1])
@@ -184,9 +185,7 @@ class DataApi:
                 self._pins.note(access, call.path, query, ready.cursors, snapshot)
             if is_known:
                 return unchanged
-            return Answer(
-                200, (JSON, etag, (SNAPSHOT, str(snapshot).encode()), *ready.headers), ready.body or b""
-            )
+            return Answer(200, (JSON, etag, (SNAPSHOT, shown.encode()), *ready.headers), ready.body or b"")
 
         return finish
 

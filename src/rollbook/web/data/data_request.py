@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rollbook.contract.clever import query as queries
 from rollbook.contract.clever import role_records, versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.query import Query
 from rollbook.contract.clever.versions import Version
+from rollbook.errors import ApiError
 from rollbook.web.data import restricted_tokens
 from rollbook.web.http.answers import takes_gzip
 
@@ -26,12 +29,15 @@ _RELATED = {
 }
 
 
+# How many calls are remembered, and how long such a call may be: those of a busy server come again and again.
+REMEMBERED_MAX, REMEMBERED_CHARACTERS_MAX = 4_096, 400
+
+
 class Request(NamedTuple):
-    """What of a request matters: `segments` are the parts of its path, without empty ones; `query` is raw."""
+    """What of a request matters; `query` is raw."""
 
     method: str
     path: str
-    segments: tuple[str, ...]
     query: str
     authorization: str
     if_none_match: str
@@ -39,48 +45,69 @@ class Request(NamedTuple):
 
     @staticmethod
     def of(scope: MutableMapping[str, Any]) -> Request:
-        headers, path = dict(scope["headers"]), scope["path"]
+        headers = dict(scope["headers"])
         return Request(
             scope["method"],
-            path,
-            (versions.DEFAULT, "me") if path == ME else tuple(filter(None, path.split("/"))),
+            scope["path"],
             scope["query_string"].decode("latin-1"),
             headers.get(b"authorization", b"").decode("latin-1"),
             headers.get(b"if-none-match", b"").decode("latin-1"),
             takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")),
         )
 
-    @property
-    def reads_long(self) -> bool:
-        """Whether a difference is asked for, however the letters of the parameter are encoded."""
-        is_feed = bool(self.query) and len(self.segments) > 1 and self.segments[1].lower() == "events"
-        return is_feed and queries.names(self.query, queries.SINCE_SNAPSHOT)
-
 
 class Call(NamedTuple):
     """What a request asks for: a row of the contract, in a version of the API, and the id in its path (blank
-    for a list). `path` is the path as the answer's links write it, `query` the raw query."""
+    for a list). `path` is the path as the answer's links write it, `query` the raw query.
+
+    `checked` is the query checked against the row, None if it is refused. `reads_long`: it asks for a difference.
+    """
 
     version: Version
     endpoint: Endpoint
     id: str
     path: str
     query: str
+    is_id_valid: bool
+    checked: Query | None
+    reads_long: bool
+
+    def parsed(self) -> Query:
+        """The checked query. Errors: as `queries.parse`."""
+        return self.checked or queries.parse(self.endpoint, self.query)
 
 
 def call_of(request: Request) -> Call | None:
     """What a request asks for; None if the path or method is unknown.
 
-    Words are matched in any case, as links spell `myStudents` in camel case while paths are documented in
-    lower case.
+    This follows from the method, the path and the query alone, so it is remembered.
     """
-    name, kind, id_, tail, *more = (*request.segments, "", "", "")
+    is_short = len(request.path) + len(request.query) <= REMEMBERED_CHARACTERS_MAX
+    return (_remembered if is_short else _call)(request.method, request.path, request.query)
+
+
+def _call(method: str, path: str, query: str) -> Call | None:
+    """Words are matched in any case, as links spell `myStudents` in camel case while paths are documented in
+    lower case."""
+    segments = (versions.DEFAULT, "me") if path == ME else tuple(filter(None, path.split("/")))
+    name, kind, id_, tail, *more = (*segments, "", "", "", "")
     kind, id_, tail = kind.lower(), id_.lower(), tail.lower()
-    if request.method not in ("GET", "HEAD") or any(more):
+    if method not in ("GET", "HEAD") or any(more):
         return None
     row, version = None, versions.VERSION.get(name, versions.FIRST)
     if name in versions.VERSION:
         row = _RELATED.get((kind, tail)) if tail else (_GETS if id_ else _LISTS).get(kind)
     elif name == role_records.VERSION and not tail:
         row = role_records.RECORDS.get(kind) if id_ else role_records.ME if kind == "me" else None
-    return Call(version, row, id_, "/" + "/".join(request.segments), request.query) if row else None
+    if row is None:
+        return None
+    try:
+        checked = queries.parse(row, query)
+    except ApiError:  # it is refused once it is known who asks
+        checked = None
+    reads_long = kind == "events" and queries.names(query, queries.SINCE_SNAPSHOT)
+    is_id_valid = not id_ or queries.is_id(id_)
+    return Call(version, row, id_, "/" + "/".join(segments), query, is_id_valid, checked, reads_long)
+
+
+_remembered = lru_cache(REMEMBERED_MAX)(_call)

@@ -62,8 +62,7 @@ class Names:
         if not self.authorization:
             return None
         whole = f"/v{self.version}{path}"
-        segments = tuple(segment for segment in whole.split("/") if segment)
-        answer = self.reads(Request("GET", whole, segments, query, self.authorization, "", takes_gzip=False))
+        answer = self.reads(Request("GET", whole, query, self.authorization, "", takes_gzip=False))
         return orjson.loads(answer.body) if answer.status == 200 else None
 
     def of(self, kind: str, id_: str) -> str:

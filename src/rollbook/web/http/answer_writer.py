@@ -57,7 +57,7 @@ class AnswerWriter(RequestResponseCycle):
 
     def _head(self, status: int, headers: list[Header]) -> bytes:
         """The status line and the headers. Errors: RuntimeError if a header holds a control character."""
-        lines = [b"%b: %b" % header for header in headers]
+        lines = [b": ".join(header) for header in headers]
         block = LINE_END.join(lines)
         if block.translate(None, IN_HEADERS) != LINE_END * (len(lines) - 1):
             raise RuntimeError("Invalid HTTP header.")
