@@ -8,7 +8,7 @@ import click
 
 from rollbook.commands import report, standing_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
-from rollbook.operations import readiness
+from rollbook.operations import readiness, scheduling
 from rollbook.store.engine.opening import opened
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
@@ -36,8 +36,10 @@ def status(context: click.Context, hours_max: float | None, database: str | None
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = {each.district.name: each for each in standing.of_all(store)}
-        ready = readiness.look(store)
+        ready, late = readiness.look(store), scheduling.late(store)
     troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
+    for name, sentence in late.items():
+        troubles[name] = [*troubles[name], sentence]
     is_well = not any(troubles.values()) and not ready.troubles
     if as_json:
         shown = [

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from rollbook import settings as setting_rows
-from rollbook.errors import RollbookError
+from rollbook.errors import MachineTrouble, RollbookError
+from rollbook.operations import drop_folders
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, WATCH_SECONDS = 0.5, 5.0
 # How long a process may take to end after a signal before it is killed.
 END_SECONDS = 8.0
 
@@ -47,6 +48,7 @@ class Worker:
         }
         self._started: list[_Started] = []
         self._ended = threading.Event()
+        self._watches_at, self._told = 0.0, ""
 
     def run(self, *, until_idle: bool = False) -> None:
         """Work until stopped. `until_idle`: until no job is due and none of its own runs."""
@@ -59,6 +61,7 @@ class Worker:
         """Start a process if a job is due; returns whether one is due."""
         try:
             self._reap()
+            self._watch()
             with self._database.read() as connection:
                 is_due = job_queue.is_due(connection)
         except RollbookError as error:
@@ -68,6 +71,18 @@ class Worker:
         if is_due and len(self._started) < self._processes:
             self._start()
         return is_due
+
+    def _watch(self) -> None:
+        """Look at the drop folders from time to time. Trouble with one of them stops nothing else."""
+        if time.monotonic() < self._watches_at:
+            return
+        self._watches_at = time.monotonic() + WATCH_SECONDS
+        try:
+            drop_folders.watch(self._database)
+        except MachineTrouble as trouble:
+            if str(trouble) != self._told:
+                _log.warning("%s", trouble)
+            self._told = str(trouble)
 
     def _start(self) -> None:
         name = f"{socket.gethostname()}-{uuid4().hex[:8]}"

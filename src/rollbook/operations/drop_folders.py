@@ -1,0 +1,187 @@
+"""Drop folders: an upload that is complete is moved away and its sync is queued; old files are deleted.
+
+The files of an upload are renamed into a folder of their own beside the drop folder, one after the other, and a file
+`.whole` comes last. A program that is killed in between is continued by the next one: the upload is noted once, in one
+transaction with its job.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollbook.contract.clever.columns import FILES
+from rollbook.domain.school_days import Schedule
+from rollbook.errors import MachineTrouble
+from rollbook.operations.job_control import sync_job
+from rollbook.store.engine.database import Database
+from rollbook.store.work import job_queue, schedules
+from rollbook.store.work.schedules import Scheduled
+
+WHOLE = ".whole"
+_LOCK = ".lock"
+_REQUIRED = frozenset(file.name for file in FILES if file.required)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What lies in a drop folder: the names of its files, their size, and the seconds since one of them changed."""
+
+    names: tuple[str, ...]
+    bytes: int
+    quiet_seconds: float
+
+    def is_complete(self, schedule: Schedule, now: float, fired: str) -> bool:
+        """Whether the upload is complete by the district's rule."""
+        if schedule.rule in ("marker", "closed"):
+            return schedule.marker in self.names
+        is_quiet = bool(self.names) and self.quiet_seconds >= schedule.quiet_minutes * 60
+        if schedule.rule == "quiet":
+            has_all = {*self.names} >= _REQUIRED or any(name.endswith(".zip") for name in self.names)
+            return is_quiet and has_all
+        today = schedule.today(now)
+        is_due = schedule.is_school_day(today) and now >= schedule.moment(today, schedule.at)
+        return is_due and is_quiet and fired < today.isoformat()
+
+
+def watch(database: Database) -> list[int]:
+    """Look at all drop folders; returns the jobs that were queued. Errors: MachineTrouble, after all others were seen."""
+    with database.read() as connection:
+        found, now = schedules.every(connection), job_queue.now(connection) / 1000
+    queued, troubles = [], []
+    for each in found:
+        if not each.schedule.folder:
+            continue
+        try:
+            if number := _look(database, each, now):
+                queued.append(number)
+            _delete_old(database, each)
+        except OSError as error:
+            troubles.append(f"{each.name}: {error.filename or each.schedule.folder}: {error.strerror}")
+    if troubles:
+        raise MachineTrouble(f"drop folders: {'; '.join(troubles)}")
+    return queued
+
+
+def lying(schedule: Schedule) -> Upload | None:
+    """What lies in the drop folder of a schedule; None if the folder cannot be read."""
+    try:
+        with os.scandir(schedule.folder) as entries:
+            # No link is followed, and no folder is entered: only what was uploaded counts.
+            files = [
+                each
+                for each in entries
+                if each.is_file(follow_symlinks=False) and not each.name.startswith(".")
+            ]
+            stats = [each.stat(follow_symlinks=False) for each in files]
+    except OSError:
+        return None
+    changed = max((each.st_mtime for each in stats), default=0.0)
+    return Upload(
+        tuple(sorted(each.name for each in files)), sum(each.st_size for each in stats), time.time() - changed
+    )
+
+
+def taken_folder(folder: Path) -> Path:
+    """Where complete uploads of a drop folder lie: beside it, out of reach of the account that uploads."""
+    return folder.with_name(f".{folder.name}.taken")
+
+
+def _look(database: Database, each: Scheduled, now: float) -> int | None:
+    folder = Path(each.schedule.folder)
+    taken = taken_folder(folder)
+    upload = lying(each.schedule)
+    if upload is None:
+        raise FileNotFoundError(2, "the drop folder cannot be read", str(folder))
+    begun = _begun(database, taken)
+    if begun is None and not upload.is_complete(each.schedule, now, each.fired):
+        return None
+    taken.mkdir(mode=0o700, exist_ok=True)
+    with _locked(taken) as is_ours:
+        if not is_ours:  # another worker takes it just now
+            return None
+        place = _begun(database, taken) or _new(taken)
+        if not (place / WHOLE).exists():
+            _move(folder, place, each.schedule.marker)
+        return _note(
+            database, each, place, each.schedule.today(now).isoformat() if each.schedule.rule == "at" else ""
+        )
+
+
+def _begun(database: Database, taken: Path) -> Path | None:
+    """The folder of an upload that a program began to take, and did not note."""
+    if not taken.is_dir():
+        return None
+    with database.read() as connection:
+        for place in sorted(taken.iterdir()):
+            if place.is_dir() and not schedules.is_known(connection, str(place.absolute())):
+                return place
+    return None
+
+
+def _new(taken: Path) -> Path:
+    stamp = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
+    for number in range(1000):
+        place = taken / f"{stamp}-{number:03}"
+        try:
+            place.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return place
+    raise FileExistsError(17, "no folder can be made", str(taken))
+
+
+def _move(folder: Path, place: Path, marker: str) -> None:
+    """Move the files of an upload, its marker last."""
+    with os.scandir(folder) as entries:
+        names = [
+            each.name
+            for each in entries
+            if each.is_file(follow_symlinks=False) and not each.name.startswith(".")
+        ]
+    for name in names:
+        if name != marker:
+            os.rename(folder / name, place / name)
+    if marker in names:
+        os.rename(folder / marker, place / WHOLE)
+    else:
+        (place / WHOLE).touch()
+
+
+def _note(database: Database, each: Scheduled, place: Path, day: str) -> int:
+    sizes = [path.stat().st_size for path in place.iterdir() if path.name != WHOLE]
+    with database.write() as connection:
+        job = sync_job(each.district, place)
+        return schedules.arrive(connection, job, files=len(sizes), size=sum(sizes), day=day)
+
+
+def _delete_old(database: Database, each: Scheduled) -> None:
+    with database.read() as connection:
+        old = schedules.old(connection, each.district, each.schedule.keep_days)
+    for arrival in old:
+        shutil.rmtree(arrival.place, ignore_errors=True)
+    gone = [arrival.number for arrival in old if not Path(arrival.place).exists()]
+    if gone:
+        with database.write() as connection:
+            schedules.note_deleted(connection, gone)
+
+
+@contextmanager
+def _locked(taken: Path) -> Iterator[bool]:
+    """Whether this program alone takes uploads from the folder; the system ends the lock of a dead one."""
+    handle = os.open(taken / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)

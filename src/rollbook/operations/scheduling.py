@@ -1,0 +1,160 @@
+"""Schedules of districts, and what became of a night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from rollbook.domain.school_days import Schedule
+from rollbook.errors import BadSetting, Unknown
+from rollbook.operations import drop_folders
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.records import commits
+from rollbook.store.records.commits import Run
+from rollbook.store.work import job_queue, schedules
+from rollbook.store.work.job_queue import Job
+from rollbook.store.work.schedules import Arrival
+from rollbook.sync import standing
+from rollbook.sync.standing import Standing
+
+RUNS_MAX = 50
+# Runs that made, or should have made, a roster; the others change a district's own record.
+MAKING = ("files", "clone", "approval", "undo")
+UNFINISHED_SECONDS = 3600
+
+
+def read(database: Database, district: str) -> Schedule | None:
+    """The schedule of a district (name or id); None if it has none. Errors: Unknown."""
+    owner = districts.find(database, district)
+    with database.read() as connection:
+        found = schedules.find(connection, owner.number)
+    return found.schedule if found else None
+
+
+def change(database: Database, district: str, edit: Callable[[Schedule], Schedule]) -> Schedule:
+    """Change the schedule of a district (name or id), or begin one. Errors: Unknown, BadSetting."""
+    owner = districts.find(database, district)
+    with database.write() as connection:
+        found = schedules.find(connection, owner.number)
+        wanted = edit(found.schedule if found else Schedule()).checked()
+        if wanted.folder and not Path(wanted.folder).is_dir():
+            raise BadSetting(
+                f"folder: {wanted.folder} is not there; expected the folder that the files are uploaded to"
+            )
+        taken = [each.name for each in schedules.every(connection) if each.schedule.folder == wanted.folder]
+        if wanted.folder and [name for name in taken if name != owner.name]:
+            raise BadSetting(
+                f"folder: {wanted.folder} is the folder of {taken[0]!r}; each district needs its own"
+            )
+        schedules.write(connection, owner.number, wanted)
+    return wanted
+
+
+def remove(database: Database, district: str) -> None:
+    """Drop the schedule of a district (name or id). Errors: Unknown when it has none."""
+    owner = districts.find(database, district)
+    with database.write() as connection:
+        if schedules.find(connection, owner.number) is None:
+            raise Unknown(f"{owner.name!r} has no schedule")
+        schedules.remove(connection, owner.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What happened to a district since yesterday evening, and the next step; blank if nobody must do anything.
+
+    `since` is in Unix seconds. `unfinished` are files that lie in the drop folder and are no complete upload yet.
+    """
+
+    name: str
+    state: str
+    since: float
+    came: list[Arrival] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    unfinished: int = 0
+    is_late: bool = False
+    troubles: list[str] = field(default_factory=list)
+    next_step: str = ""
+
+
+def nights(database: Database, now: float | None = None) -> list[Night]:
+    """The night of each district, in the order of their names; those to look at first."""
+    found = standing.of_all(database)
+    with database.read() as connection:
+        moment = job_queue.now(connection) / 1000 if now is None else now
+        known = {each.district: each.schedule for each in schedules.every(connection)}
+        last = {number: schedules.last_came(connection, number) for number in known}
+    told = [
+        _night(database, each, known.get(each.district.number), last.get(each.district.number), moment)
+        for each in found
+    ]
+    return sorted(told, key=lambda night: (not night.next_step, night.name))
+
+
+def late(database: Database) -> dict[str, str]:
+    """Districts whose files are overdue, by name, each with a sentence."""
+    return {
+        night.name: f"no files came since yesterday evening; {night.next_step[0].lower()}{night.next_step[1:]}"
+        for night in nights(database)
+        if night.is_late
+    }
+
+
+def _night(
+    database: Database, each: Standing, schedule: Schedule | None, last: float | None, now: float
+) -> Night:
+    own = schedule or Schedule()
+    since = own.evening_before(now)
+    number = each.district.number
+    with database.read() as connection:
+        came = schedules.came(connection, number, since)
+        jobs = _jobs(connection, number, since)
+    runs = [
+        run
+        for run in commits.runs(database, each.district, (), RUNS_MAX)
+        if run.cause in MAKING and _seconds(run) >= since
+    ]
+    lies = drop_folders.lying(own) if own.folder else None
+    unfinished = len(lies.names) if lies and lies.quiet_seconds > UNFINISHED_SECONDS else 0
+    synced = datetime.fromisoformat(each.district.last_sync).timestamp() if each.district.last_sync else None
+    came_last = max((moment for moment in (last, synced) if moment is not None), default=None)
+    is_late = bool(schedule) and each.state != "paused" and own.is_late(now, came_last)
+    night = Night(
+        each.district.name, each.state, since, came, runs, jobs, unfinished, is_late, standing.troubles(each)
+    )
+    return replace(night, next_step=next(_steps(night), ""))
+
+
+def _seconds(run: Run) -> float:
+    return datetime.fromisoformat(run.created).timestamp()
+
+
+def _jobs(connection: Connection, district: int, since: float) -> list[Job]:
+    """Jobs of the night that have not ended well."""
+    found = job_queue.latest(connection, RUNS_MAX, district=district)
+    return [
+        job for job in found if job.created >= since * 1000 and job.state in ("waiting", "running", "failed")
+    ]
+
+
+def _steps(night: Night) -> Iterator[str]:
+    """What an operator does next, the most urgent step first."""
+    name = night.name
+    if night.state == "held":
+        yield f'Are the files right? `rollbook history "{name}"` shows the sync; then approve or discard it.'
+    if night.state == "failed":
+        yield f'Tell the district what is wrong with its files: `rollbook history "{name}"` shows it.'
+    if any(job.state == "failed" for job in night.jobs):
+        yield f'A job failed: `rollbook jobs --district "{name}" --state failed` says why.'
+    if night.unfinished:
+        yield f"An upload was not finished: {night.unfinished} files lie in the drop folder. Ask the district to upload again."
+    if night.is_late:
+        yield "Ask the district why no files came."
+    if night.state == "empty":
+        yield f'Nothing was synced yet: `rollbook sync "{name}" FOLDER`.'
+    if any("frozen" in trouble for trouble in night.troubles):
+        yield f'An application\'s view is frozen: `rollbook shares "{name}"` shows it.'

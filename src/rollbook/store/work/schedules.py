@@ -1,0 +1,158 @@
+"""Schedules of districts, and the uploads that came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from rollbook.domain.school_days import Schedule
+from rollbook.store.engine.database import Connection
+from rollbook.store.work import job_queue
+from rollbook.store.work.job_queue import NewJob
+
+_COLUMNS = "zone, folder, rule, marker, quiet_minutes, at, late_after, days, keep_days"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A district with a schedule; `fired` is the last day on which the rule `at` took its files."""
+
+    district: int
+    name: str
+    schedule: Schedule
+    fired: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An upload that was complete. Moments are Unix milliseconds; `deleted` is when its files were deleted."""
+
+    number: int
+    district: int
+    place: str
+    files: int
+    bytes: int
+    came: int
+    job: int | None
+    deleted: int | None
+
+
+def write(connection: Connection, district: int, schedule: Schedule) -> None:
+    """Keep the schedule of a district (by the store's own number)."""
+    connection.run("DELETE FROM days_off WHERE district = ?", (district,))
+    connection.run("DELETE FROM schedules WHERE district = ?", (district,))
+    values = (
+        *(
+            schedule.zone,
+            schedule.folder,
+            schedule.rule,
+            schedule.marker,
+            schedule.quiet_minutes,
+            schedule.at,
+        ),
+        *(schedule.late_after, " ".join(schedule.days), schedule.keep_days),
+    )
+    connection.run(
+        f"INSERT INTO schedules (district, {_COLUMNS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (district, *values, job_queue.now(connection)),
+    )
+    connection.insert(
+        "days_off",
+        "district, first, last",
+        [(district, first.isoformat(), last.isoformat()) for first, last in schedule.off],
+    )
+
+
+def remove(connection: Connection, district: int) -> None:
+    """Drop the schedule of a district; what came stays known."""
+    connection.run("DELETE FROM days_off WHERE district = ?", (district,))
+    connection.run("DELETE FROM schedules WHERE district = ?", (district,))
+
+
+def find(connection: Connection, district: int) -> Scheduled | None:
+    """The schedule of a district."""
+    return next((each for each in every(connection) if each.district == district), None)
+
+
+def every(connection: Connection) -> list[Scheduled]:
+    """All schedules."""
+    off: dict[int, list[tuple[date, date]]] = {}
+    for district, first, last in connection.rows(
+        "SELECT district, first, last FROM days_off ORDER BY district, first"
+    ):
+        off.setdefault(district, []).append((date.fromisoformat(first), date.fromisoformat(last)))
+    found = connection.rows(
+        f"SELECT s.district, d.name, s.fired, {_COLUMNS} FROM schedules s JOIN districts d ON d.number = s.district"
+        " ORDER BY s.district"
+    )
+    return [
+        Scheduled(
+            district,
+            name,
+            Schedule(*[*own, tuple(days.split()), keep_days, tuple(off.get(district, ()))]),
+            fired,
+        )
+        for district, name, fired, *own, days, keep_days in found
+    ]
+
+
+# Uploads ---------------------------------------------------------------------------------------------------
+
+
+def arrive(connection: Connection, job: NewJob, *, files: int, size: int, day: str) -> int:
+    """Note an upload whose files lie in the job's folder, and queue its sync; an upload is noted once.
+
+    `day` is the day on which the rule `at` took it, else blank. Returns the number of the job.
+    """
+    known = connection.row("SELECT job FROM arrivals WHERE place = ?", (job.subject,))
+    if known:
+        return int(known[0])
+    number = job_queue.add(connection, job)
+    connection.run(
+        "INSERT INTO arrivals (district, place, files, bytes, came, job) VALUES (?, ?, ?, ?, ?, ?)",
+        (job.district, job.subject, files, size, job_queue.now(connection), number),
+    )
+    if day:
+        connection.run("UPDATE schedules SET fired = ? WHERE district = ?", (day, job.district))
+    return number
+
+
+def is_known(connection: Connection, place: str) -> bool:
+    """Whether the upload in a folder was noted."""
+    return connection.row("SELECT 1 FROM arrivals WHERE place = ?", (place,)) is not None
+
+
+def came(connection: Connection, district: int, since: float) -> list[Arrival]:
+    """The uploads of a district since a moment in Unix seconds, oldest first."""
+    found = connection.rows(
+        f"{_ARRIVALS} WHERE district = ? AND came >= ? ORDER BY came", (district, int(since * 1000))
+    )
+    return [Arrival(*row) for row in found]
+
+
+def last_came(connection: Connection, district: int) -> float | None:
+    """When the last upload of a district came, in Unix seconds."""
+    found = connection.row("SELECT max(came) FROM arrivals WHERE district = ?", (district,))
+    return found[0] / 1000 if found and found[0] is not None else None
+
+
+def old(connection: Connection, district: int, days: int) -> list[Arrival]:
+    """Uploads whose files are kept no longer, and whose job has ended."""
+    found = connection.rows(
+        f"{_ARRIVALS} a WHERE district = ? AND deleted IS NULL AND came < ?"
+        " AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.number = a.job AND j.state IN ('waiting', 'running'))",
+        (district, job_queue.now(connection) - days * 86_400_000),
+    )
+    return [Arrival(*row) for row in found]
+
+
+def note_deleted(connection: Connection, numbers: Iterable[int]) -> None:
+    """Note that the files of uploads were deleted now."""
+    for number in numbers:
+        connection.run(
+            "UPDATE arrivals SET deleted = ? WHERE number = ?", (job_queue.now(connection), number)
+        )
+
+
+_ARRIVALS = "SELECT number, district, place, files, bytes, came, job, deleted FROM arrivals"

@@ -1,0 +1,191 @@
+"""Drop folders: each upload is taken once and whole, whatever rule says that it is complete, and whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollbook.errors import BadSetting, MachineTrouble
+from rollbook.operations import drop_folders, scheduling
+from rollbook.operations.drop_folders import taken_folder, watch
+from rollbook.store.district import districts
+from rollbook.store.engine.database import Database
+from rollbook.store.work import job_queue, schedules
+from rollbook.store.work.job_queue import Job
+from tests import world
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "drop").mkdir()
+    return tmp_path / "drop"
+
+
+@pytest.fixture
+def store(small_database: Database) -> Database:
+    districts.create(small_database, "Springfield")
+    return small_database
+
+
+def schedule(database: Database, folder: Path, **more: Any) -> None:
+    scheduling.change(database, "Springfield", lambda now: replace(now, folder=str(folder), **more))
+
+
+def upload(folder: Path, *, marker: bool = False, age: float = 0) -> None:
+    world.write(folder)
+    if marker:
+        (folder / "complete").touch()
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - age,) * 2)
+
+
+def jobs(database: Database) -> list[Job]:
+    with database.read() as connection:
+        return job_queue.latest(connection, 10)
+
+
+def taken(job: Job) -> set[str]:
+    return {path.name for path in Path(job.subject).iterdir()} - {drop_folders.WHOLE}
+
+
+def end_jobs(database: Database) -> None:
+    while job := job_queue.lease(database, "w"):
+        with database.write() as connection:
+            job_queue.finish(connection, job, "done")
+
+
+def test_an_upload_with_a_marker_is_taken_once(database: Database, folder: Path) -> None:
+    districts.create(database, "Springfield")
+    schedule(database, folder)
+    upload(folder)
+    assert watch(database) == []
+    (folder / "complete").touch()
+    assert watch(database) == [1]
+    assert (watch(database), [*folder.iterdir()]) == ([], [])
+    (job,) = jobs(database)
+    assert taken(job) == set(world.FILES)
+    with database.read() as connection:
+        (arrival,) = schedules.came(connection, 1, 0)
+    assert (arrival.files, arrival.bytes, arrival.job) == (
+        len(world.FILES),
+        sum(len(text.encode()) for text in world.FILES.values()),
+        1,
+    )
+
+
+def test_without_a_marker_the_required_files_must_be_there_and_quiet(store: Database, folder: Path) -> None:
+    schedule(store, folder, rule="quiet", quiet_minutes=20)
+    upload(folder, age=19 * 60)
+    assert watch(store) == []
+    upload(folder, age=21 * 60)
+    (folder / "sections.csv").rename(folder / "kept")
+    assert watch(store) == []
+    (folder / "kept").rename(folder / "sections.csv")
+    assert watch(store) == [1]
+
+
+def test_files_are_taken_at_a_time_of_a_school_day_once(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(store, folder, rule="at", at="02:30", zone="America/Chicago", quiet_minutes=5)
+
+    def at(text: str) -> list[int]:
+        moment = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+        monkeypatch.setitem(job_queue.NOW, "sqlite", str(moment))
+        return watch(store)
+
+    upload(folder, age=600)
+    assert [at(text) for text in ("2026-03-07T12:00", "2026-03-08T08:29", "2026-03-09T07:29")] == [[], [], []]
+    assert at("2026-03-09T07:30") == [1]
+    upload(folder, age=600)
+    assert at("2026-03-09T07:31") == []
+    assert at("2026-03-10T06:00") == []
+    # The first job still waits: the second upload has one of its own.
+    assert at("2026-03-10T07:30") == [2]
+
+
+def test_links_and_folders_are_no_upload(store: Database, folder: Path, tmp_path: Path) -> None:
+    schedule(store, folder)
+    (tmp_path / "secret.csv").write_text("another district's")
+    (folder / "students.csv").symlink_to(tmp_path / "secret.csv")
+    (folder / "more").mkdir()
+    upload_marker = folder / "complete"
+    upload_marker.touch()
+    watch(store)
+    assert taken(jobs(store)[0]) == set()
+    assert {path.name for path in folder.iterdir()} == {"students.csv", "more"}
+
+
+@pytest.mark.parametrize("step", range(10))
+def test_a_program_that_is_killed_while_it_takes_an_upload_loses_and_doubles_nothing(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    plain, left = os.rename, [step]
+
+    class Killed(BaseException):
+        pass
+
+    def rename(*names: Any) -> None:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        plain(*names)
+
+    def note(*_: Any, **__: Any) -> int:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "rename", rename)
+        dying.setattr(schedules, "arrive", note)
+        with pytest.raises(Killed):
+            watch(store)
+    assert watch(store) == [1]
+    assert watch(store) == []
+    assert taken(jobs(store)[0]) == set(world.FILES)
+
+
+def test_old_files_are_deleted_and_that_is_noted(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(store, folder, keep_days=3)
+    upload(folder, marker=True)
+    watch(store)
+    monkeypatch.setitem(job_queue.NOW, "sqlite", f"{job_queue.NOW['sqlite']} + {4 * 86_400_000}")
+    watch(store)
+    place = Path(jobs(store)[0].subject)
+    assert place.is_dir(), "its job has not run yet"
+    end_jobs(store)
+    watch(store)
+    assert not place.exists()
+    with store.read() as connection:
+        assert [each.deleted is not None for each in schedules.came(connection, 1, 0)] == [True]
+    assert taken_folder(folder).is_dir()
+
+
+def test_a_folder_that_is_gone_stops_no_other_district(store: Database, folder: Path, tmp_path: Path) -> None:
+    schedule(store, folder)
+    folder.rmdir()
+    districts.create(store, "Shelbyville")
+    (tmp_path / "other").mkdir()
+    scheduling.change(store, "Shelbyville", lambda now: replace(now, folder=str(tmp_path / "other")))
+    upload(tmp_path / "other", marker=True)
+    with pytest.raises(MachineTrouble, match=r"drop folders: Springfield: .*cannot be read"):
+        watch(store)
+    assert [job.district for job in jobs(store)] == ["Shelbyville"]
+
+
+def test_two_districts_share_no_folder(store: Database, folder: Path, tmp_path: Path) -> None:
+    schedule(store, folder)
+    districts.create(store, "Shelbyville")
+    with pytest.raises(BadSetting, match="is the folder of 'Springfield'"):
+        scheduling.change(store, "Shelbyville", lambda now: replace(now, folder=str(folder)))
+    with pytest.raises(BadSetting, match="is not there"):
+        schedule(store, tmp_path / "nowhere")

@@ -1,0 +1,78 @@
+"""School days and times of a day, also on the days on which summer time begins and ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from rollbook.domain.school_days import Schedule, spans
+from rollbook.errors import BadSetting
+
+CHICAGO = Schedule("America/Chicago", late_after="06:00", off=((date(2026, 12, 24), date(2027, 1, 3)),))
+
+
+def utc(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("day", "at", "moment"),
+    [
+        (date(2026, 3, 7), "02:30", "2026-03-07T08:30"),
+        (date(2026, 3, 8), "02:30", "2026-03-08T08:30"),  # skipped: 03:30 by the clock on the wall
+        (date(2026, 3, 8), "03:30", "2026-03-08T08:30"),
+        (date(2026, 11, 1), "01:30", "2026-11-01T06:30"),  # comes twice: the first one
+        (date(2026, 11, 1), "02:30", "2026-11-01T08:30"),
+    ],
+)
+def test_a_time_of_a_day_is_one_moment(day: date, at: str, moment: str) -> None:
+    assert CHICAGO.moment(day, at) == utc(moment)
+
+
+def test_the_night_begins_on_the_evening_before_in_the_districts_time_zone() -> None:
+    assert CHICAGO.evening_before(utc("2026-12-02T12:00")) == utc("2026-12-02T00:00")
+    assert CHICAGO.evening_before(utc("2026-12-02T03:00")) == utc("2026-12-01T00:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "came", "is_late"),
+    [
+        ("2026-12-02T11:59", None, False),  # 05:59
+        ("2026-12-02T12:00", None, True),
+        ("2026-12-02T12:00", "2026-12-02T00:00", False),  # at 18:00 on the evening before
+        ("2026-12-02T12:00", "2026-12-01T23:59", True),
+        ("2026-12-05T18:00", None, False),  # a Saturday
+        ("2026-12-24T18:00", None, False),  # a holiday
+        ("2027-01-04T18:00", None, True),
+    ],
+)
+def test_files_are_late_on_school_days_only(now: str, came: str | None, is_late: bool) -> None:
+    assert CHICAGO.is_late(utc(now), utc(came) if came else None) is is_late
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"zone": "Chicago"}, "zone: expected a time zone such as"),
+        ({"zone": "../etc/passwd"}, "zone: expected a time zone such as"),
+        ({"late_after": "25:00"}, "late-after: expected a time such as 02:30"),
+        ({"rule": "at"}, "at: expected a time"),
+        ({"days": ("monday",)}, "days: expected some of mon"),
+        ({"marker": "../complete"}, "marker: expected the name of a file"),
+        ({"off": ((date(2026, 2, 2), date(2026, 2, 1)),)}, "off: expected the last day on or after"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        replace(CHICAGO, **wrong).checked()  # type: ignore[arg-type]
+
+
+def test_days_without_school_are_read() -> None:
+    assert spans(["2026-11-26", "2026-12-24..2027-01-03"]) == (
+        (date(2026, 11, 26), date(2026, 11, 26)),
+        (date(2026, 12, 24), date(2027, 1, 3)),
+    )
+    with pytest.raises(BadSetting, match=r"off: expected 2026-12-24"):
+        spans(["Christmas"])
