@@ -381,6 +381,80 @@ def test_a_person_without_access_gets_no_code(workers: tuple[App, App]) -> None:
     )
 
 
+# A person edited by hand -----------------------------------------------------------------------------
+
+
+def test_an_edit_becomes_events_by_the_next_sync_and_stays(workers: tuple[App, App]) -> None:
+    one, other = workers
+    ask(one, "DELETE", "/demo/edits")
+    user = ask(one, "GET", "/v3.0/users?role=student&limit=1").json()["data"][0]["data"]
+    given = post(one, "/demo/edits", person=user["id"], fields={"First_name": "Zoë", "Grade": "12"})
+    assert (given["file"], given["fields"]["First_name"]) == ("students.csv", "Zoë")
+    assert ask(one, "GET", f"/v3.0/users/{user['id']}").json()["data"]["name"] == user["name"], "not before"
+    assert ask(other, "GET", "/demo/edits").json()["waiting"] == user["roles"]["student"]["sis_id"]
+    (run,) = post(other, "/demo/advance", days=1)["runs"]
+    assert (run["state"], run["person"]["id"]) == ("committed", user["id"])
+    told = ask(one, "GET", "/v3.0/events?limit=10000&record_type=users").json()["data"]
+    mine = [event["data"] for event in told if event["data"]["data"]["object"]["id"] == user["id"]]
+    assert mine[-1]["type"] == "users.updated"
+    assert mine[-1]["data"]["object"]["name"]["first"] == "Zoë"
+    assert mine[-1]["data"]["previous_attributes"]["name"]["first"] == user["name"]["first"]
+    post(one, "/demo/advance", days=1)
+    assert ask(one, "GET", f"/v3.0/users/{user['id']}").json()["data"]["name"]["first"] == "Zoë"
+    page = " ".join(ask(one, "GET", "/demo", headers={"Accept": "text/html"}).text.split())
+    assert "Zoë" in page
+    assert ask(one, "DELETE", "/demo/edits").json() == {"edits": [], "waiting": None}
+    post(one, "/demo/advance", days=1)
+    assert ask(one, "GET", f"/v3.0/users/{user['id']}").json()["data"]["name"] == user["name"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "said"),
+    [
+        ({"person": "nobody", "fields": {"Grade": "1"}}, 404, "no people have the id"),
+        ({"person": "student"}, 400, "fields: expected columns of students.csv"),
+        ({"fields": {}}, 400, "person: expected a text"),
+        ({"person": "@", "fields": {}}, 400, "fields: expected columns of teachers.csv"),
+        (
+            {"person": "@", "fields": {"Grade": "1"}},
+            400,
+            "fields: 'Grade' cannot be edited; expected columns of",
+        ),
+        ({"person": "@", "fields": {"Teacher_id": "1"}}, 400, "fields: 'Teacher_id' cannot be edited"),
+        ({"person": "@", "fields": {"Title": "x" * 201}}, 400, "fields: expected for Title a text"),
+        ({"person": "@", "fields": {"Title": "a\nb"}}, 400, "fields: expected for Title a text"),
+        ({"person": "@", "fields": {"Title": 5}}, 400, "fields: expected for Title a text"),
+        ({"person": "@", "role": "student", "fields": {"Title": "x"}}, 400, "role: expected one of"),
+        ({"person": "@", "name": "x"}, 400, "name: not known here"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_refused(
+    workers: tuple[App, App], asked: dict[str, Any], status: int, said: str
+) -> None:
+    teacher = ask(workers[0], "GET", "/v3.0/users?role=teacher&limit=1").json()["data"][0]["data"]
+    given = {**asked, "person": teacher["id"]} if asked.get("person") == "@" else asked
+    answer = ask(workers[0], "POST", "/demo/edits", json=given)
+    assert (answer.status_code, answer.json()["message"].startswith(said)) == (status, True), answer.text
+
+
+def test_a_person_is_edited_in_a_form(workers: tuple[App, App]) -> None:
+    one, _ = workers
+    user = ask(one, "GET", "/v3.0/users?role=teacher&limit=1").json()["data"][0]["data"]
+    html = {"Accept": "text/html"}
+    found = ask(one, "GET", f"/demo/person?search={user['name']['last']}", headers=html).text
+    assert f'href="/demo/person?person={user["id"]}"' in found
+    page = ask(one, "GET", f"/demo/person?person={user['id']}", headers=html)
+    given = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page.text))
+    cookie = {"Cookie": page.headers["set-cookie"].partition(";")[0]}
+    assert given["field.Last_name"] == user["name"]["last"]
+    sent = {**given, "field.Last_name": "Quince", "then": "night"}
+    assert ask(one, "POST", "/demo/edits", data={**sent, "form": "0"}, headers=cookie).status_code == 403
+    done = ask(one, "POST", "/demo/edits", data=sent, headers=cookie)
+    assert (done.status_code, done.headers["location"]) == (303, "/demo#happened")
+    assert ask(one, "GET", f"/v3.0/users/{user['id']}").json()["data"]["name"]["last"] == "Quince"
+    assert ask(one, "GET", "/demo/person?person=nobody", headers=html).status_code == 404
+
+
 # By buttons ------------------------------------------------------------------------------------------
 
 
@@ -420,6 +494,9 @@ def test_faults_and_saves_are_buttons_of_the_page(workers: tuple[App, App]) -> N
         ("POST", "/demo/save"),
         ("POST", "/demo/restore"),
         ("POST", "/demo/code"),
+        ("GET", "/demo/edits"),
+        ("POST", "/demo/edits"),
+        ("DELETE", "/demo/edits"),
     ],
 )
 def test_only_the_published_token_opens_the_control(workers: tuple[App, App], method: str, path: str) -> None:

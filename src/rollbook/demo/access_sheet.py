@@ -25,7 +25,7 @@ from rollbook.web.http.visits import ARRIVED
 # Where a program moves, breaks and puts back the demo; `district_token` opens them.
 CONTROL = {
     "state": "",
-    **{name: f"/{name}" for name in ("advance", "faults", "save", "restore", "saves", "code")},
+    **{name: f"/{name}" for name in ("advance", "faults", "save", "restore", "saves", "code", "edits")},
 }
 # An address to show how one's own is registered.
 YOURS = "http://localhost:3000/callback"

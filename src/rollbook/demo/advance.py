@@ -18,7 +18,8 @@ from pathlib import Path
 import click
 import orjson
 
-from rollbook.demo import build, demo_folder, published, turns
+from rollbook.demo import build, demo_folder, person_edits, published, turns
+from rollbook.demo.person_edits import Edited
 from rollbook.domain.access import Access
 from rollbook.errors import Refused, RollbookError, SourceRejected, Unknown
 from rollbook.operations import run_decisions
@@ -138,10 +139,18 @@ class _Demo:
         breath."""
         day = night.day_after(state.day)
         new = night.scenarios(day)
+        edited = self._edited()
         written = writer.write(
-            self.files, students=state.students, seed=state.seed, day=day, scenarios=(*state.in_force, *new)
+            self.files,
+            students=state.students,
+            seed=state.seed,
+            day=day,
+            scenarios=(*state.in_force, *new),
+            edits=edited.cells,
         ).named_people
         about = next((self._person(written[name]) for name in new if name in written), state.person)
+        if edited.waiting and not {*new} & {*written}:
+            about = self._person(edited.waiting)
         in_force = (*state.in_force, *new[: len(night.begins)])
         after = replace(state, day=day, date=days.date_of(day).isoformat(), in_force=in_force, person=about)
         how = How(is_approved=night.is_trusted, moment=after.moment, note=partial(demo_state.keep, after))
@@ -150,7 +159,13 @@ class _Demo:
         with suppress(SourceRejected):
             settings = self._settings_for(day - first)
             run_decisions.sync_files(self.database, settings, self.district.id, self.files, how)
+        if edited.waiting:
+            person_edits.settle(self.database)
         return self._last_move()
+
+    def _edited(self) -> Edited:
+        with self.database.read() as connection:
+            return person_edits.read(connection)
 
     def _settings_for(self, days_told: int) -> Settings:
         """The settings, with events kept for as long as the story took: nobody could have read those of its

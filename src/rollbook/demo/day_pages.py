@@ -38,7 +38,9 @@ from rollbook.demo.requests_read import (
     text_of,
 )
 from rollbook.demo.saves import Save
+from rollbook.domain.access import Access
 from rollbook.errors import BadSetting, Busy, MachineTrouble, Refused, RollbookError, Unknown
+from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, State
 from rollbook.store.district.districts import District, timestamp
@@ -254,6 +256,11 @@ class Storyboard:
 
     def _headers(self) -> dict[str, str]:
         return {**safety("'self'"), "Cache-Control": "no-store"}
+
+    def access(self) -> Access | None:
+        """What the published token opens; None in a demo that has it no more."""
+        with self._database.read() as connection:
+            return connections.resolve(connection, self._token, in_demo=True)
 
     def _scene(self) -> Scene:
         tokens = Tokens(in_demo=True)

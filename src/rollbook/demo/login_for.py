@@ -85,9 +85,7 @@ def _find(connection: Connection, text: str) -> tuple[int, Person]:
 
     The name of a role means the person of that role who has a published token.
     """
-    for token, role in published.USER_TOKENS:
-        if text == role and (known := logins.resolve(connection, token, in_demo=True)):
-            text = known.user
+    text = of_role(connection, text)
     first = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
     second = connections.resolve(connection, published.SECOND_TOKEN, in_demo=True)
     missing = Unknown(f"person: nobody has the id, SIS id, username or email {text!r}")
@@ -101,6 +99,14 @@ def _find(connection: Connection, text: str) -> tuple[int, Person]:
         except Unknown as error:
             missing = Unknown(f"person: {error}") if "no people" not in str(error) else missing
     raise missing
+
+
+def of_role(connection: Connection, text: str) -> str:
+    """The id of the person of a role who has a published token; any other text as it is."""
+    for token, role in published.USER_TOKENS:
+        if text == role and (known := logins.resolve(connection, token, in_demo=True)):
+            return known.user
+    return text
 
 
 def _redirect_uri(desk: Desk, application: Application, asked: str) -> str:

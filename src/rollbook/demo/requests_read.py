@@ -14,7 +14,7 @@ from starlette.responses import Response
 from rollbook.auth.tokens import bearer
 from rollbook.errors import BadSetting, Refused, RollbookError, Unauthorized, Unknown
 from rollbook.web.http.answers import as_response, failure
-from rollbook.web.http.visits import limited_body
+from rollbook.web.http.visits import FORM_BYTES_MAX, limited_body
 
 BODY_BYTES_MAX = 4096
 # Parameters that are whole numbers; a form sends them as text.
@@ -38,9 +38,10 @@ async def read_json(request: Request) -> dict[str, Any]:
     return asked
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The filled-in fields of a form."""
-    return dict(parse_qsl((await limited_body(request, BODY_BYTES_MAX)).decode("utf-8", "replace")))
+async def read_form(request: Request, *, with_blanks: bool = False) -> dict[str, str]:
+    """The filled-in fields of a form, or all of them."""
+    body = (await limited_body(request, FORM_BYTES_MAX)).decode("utf-8", "replace")
+    return dict(parse_qsl(body, keep_blank_values=with_blanks))
 
 
 def as_asked(form: Mapping[str, str]) -> dict[str, Any]:

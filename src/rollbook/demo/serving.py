@@ -11,6 +11,7 @@ from pathlib import Path
 from rollbook.demo import access_sheet, callback_page
 from rollbook.demo.day_pages import Storyboard
 from rollbook.demo.demo_folder import LIMITS, STATE
+from rollbook.demo.edit_pages import EditPages
 from rollbook.demo.explorer_offer import Offers
 from rollbook.demo.faults import Faults
 from rollbook.demo.rehearsal_page import RehearsalPage
@@ -49,6 +50,7 @@ class Demo:
             (
                 *callback_page.routes(desk, self.district_name),
                 *days.routes(),
+                *EditPages(desk, self.token, days).routes(),
                 *RehearsalPage(desk).routes(),
             ),
             answers,

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from rollbook.errors import BadSetting, Refused
+from rollbook.synthetic import hand_edits
 from rollbook.synthetic.district import District
 from rollbook.synthetic.flaws import Row, Spoiler
+from rollbook.synthetic.hand_edits import Edits
 from rollbook.synthetic.lines import COLUMNS, line, student_rows
 from rollbook.synthetic.resources import resources
 from rollbook.synthetic.rows import SchoolRoster
@@ -50,6 +53,7 @@ def write(
     problems: float = 0.0,
     scenarios: tuple[str, ...] = (),
     name: str = DEFAULT_NAME,
+    edits: Edits = MappingProxyType({}),
 ) -> Summary:
     """Write the district of (students, seed) on a day into a folder; the same arguments write the same bytes.
 
@@ -60,6 +64,7 @@ def write(
             day, up to 30 years. problems: bad rows for each good row of a file, 0..1.
         scenarios: names in `rollbook.synthetic.scenarios.SCENARIOS`, applied in turn; `name@31` began on
             day 31. name: of the district; schools.csv has it as `ext.network`.
+        edits: cells that were changed by hand.
 
     Raises:
         BadSetting: a number is out of its range.
@@ -77,7 +82,7 @@ def write(
                 " Choose another folder, or remove that file yourself"
             )
         with _replaced_together(folder) as opened:
-            files = Files(opened, problems, seed)
+            files = Files(opened, problems, seed, edits)
             _write_rosters(files, district)
             if district.edits.cuts_students:
                 files.cut_in_half("students.csv")
@@ -89,8 +94,9 @@ def write(
 class Files:
     """The eight files while they are being written, with a share of bad rows among the good ones."""
 
-    def __init__(self, opened: Mapping[str, TextIO], problems: float, seed: int) -> None:
+    def __init__(self, opened: Mapping[str, TextIO], problems: float, seed: int, edits: Edits) -> None:
         self._opened = opened
+        self._edits = edits
         self._rows = dict.fromkeys(COLUMNS, 0)
         self._spoilers = {file: Spoiler(file, problems, seed) for file in COLUMNS}
         for file, columns in COLUMNS.items():
@@ -98,7 +104,7 @@ class Files:
 
     def add(self, file: str, rows: Iterable[Row]) -> None:
         """Write rows to a file, with the bad ones among them."""
-        written = list(self._spoilers[file].spoiled(list(rows)))
+        written = list(self._spoilers[file].spoiled(hand_edits.applied(file, list(rows), self._edits)))
         self._rows[file] += len(written)
         self._opened[file].write("".join([f"{line(row)}\n" for row in written]))
 
