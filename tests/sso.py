@@ -216,23 +216,28 @@ def answer(response: Response) -> dict[str, str]:
     }
 
 
-def build(database: Database, address: str, folder: Path) -> World:
-    """Make the world in a database."""
+def build(
+    database: Database, address: str, folder: Path, files: Mapping[str, str] = FILES, *, named: str = ""
+) -> World:
+    """Make the world in a database; `named` is added to the names of its applications."""
     settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), public_url=HOME)
-    district = districts.create(database, "#DEMO Two Schools")
-    files = world.write(folder / "files", FILES)
-    sync.run(database, district, files, settings)
+    district = districts.create(database, f"#DEMO Two Schools{named}")
+    written = world.write(folder / "files", files)
+    sync.run(database, district, written, settings)
     sealer = Sealer(key_path(settings))
     reader = Club(
-        *applications.create(database, NewApplication("Reader", redirect_uris=(BACK, OTHER), has_oidc=True))
+        *applications.create(
+            database, NewApplication(f"Reader{named}", redirect_uris=(BACK, OTHER), has_oidc=True)
+        )
     )
     asked: Any = {"redirect_uris": (BACK,), "has_oidc": True}
     door = Club(
         *applications.create(
-            database, NewApplication("Badge Door", **asked, tier="sso", user_types=("teacher", "staff"))
+            database,
+            NewApplication(f"Badge Door{named}", **asked, tier="sso", user_types=("teacher", "staff")),
         )
     )
-    shelf = Club(*applications.create(database, NewApplication("Shelf", **asked, tier="library")))
+    shelf = Club(*applications.create(database, NewApplication(f"Shelf{named}", **asked, tier="library")))
     made = World(database, settings, sealer, district, folder, reader, door, shelf)
     for club in (reader, door):
         made.connect(club.application)

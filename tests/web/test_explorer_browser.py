@@ -29,39 +29,6 @@ def status(page: Page) -> str:
     return page.locator("#status b").inner_text()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/explorer",
-        "/explorer/users/{id}/sections",
-        "/explorer/me",
-        "/explorer/users?rol=teacher&role=pilot&version=2",
-        "/explorer/oauth/tokens/post",
-        "/explorer/oauth/authorize",
-        "/explorer/records/users?version=3.1",
-        "/explorer/records/events",
-        "/explorer/sign-in",
-    ],
-)
-def test_a_page_is_accessible_and_asks_no_other_host(page: Page, demo_address: str, path: str) -> None:
-    complaints, hosts = listened(page), set()
-    page.on("request", lambda request: hosts.add("/".join(request.url.split("/")[:3])))
-    page.goto(demo_address + path)
-    assert_accessible(page)
-    for fold in page.locator("main summary").all():
-        fold.click()
-    assert_accessible(page)
-    assert (complaints, hosts) == ([], {demo_address})
-
-
-def test_the_explorer_of_a_real_server_is_accessible(page: Page, real_address: str) -> None:
-    complaints = listened(page)
-    page.goto(f"{real_address}/explorer")
-    expect(page.get_by_text("Paste a token into the form above")).to_be_visible()
-    assert_accessible(page)
-    assert complaints == []
-
-
 def test_the_first_minutes(page: Page, demo_address: str) -> None:
     complaints = listened(page)
     page.goto(f"{demo_address}/explorer")

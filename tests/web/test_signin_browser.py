@@ -19,7 +19,7 @@ from rollbook.store.records import people_lookup
 from rollbook.web.signin import badge_sheet
 from tests import sso
 from tests.sso import BACK, Club, World
-from tests.web.chromium import FLAWS, POOR_CONTRAST, assert_accessible, listened, served
+from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
 
 pytestmark = pytest.mark.browser
 
@@ -159,27 +159,6 @@ def test_the_page_about_a_wrong_address_can_be_used_by_everybody(page: Page, sit
     page.goto(asked(site, world.reader, redirect_uri="https://localhost/" + "long" * 60))
     expect(page.get_by_text("rollbook application set Reader")).to_be_visible()
     assert_fine(page)
-
-
-def test_every_state_of_the_pages_is_accessible(
-    chromium: Browser, site: str, demo: str, world: World
-) -> None:
-    """With scripts, which axe-core needs."""
-    with chromium.new_context() as context:
-        page = context.new_page()
-        for path in ("/login", "/badge", "/nothing", "/in/nowhere", "/oauth/authorize?client_id=none"):
-            page.goto(site + path)
-            assert_accessible(page)
-        refuse(page, f"{site}/login", "Password", "Sign in")
-        assert_accessible(page)
-        for path in ("/login", "/login?q=nobody", "/demo/arrived?code=abc&state=x"):
-            page.goto(demo + path)
-            assert_accessible(page)
-        page.goto(asked(site, world.shelf))
-        sign_in(page, "lund")
-        assert_accessible(page)
-        page.goto(f"{site}/login")
-        assert_accessible(page)
 
 
 # What a form that was refused does -------------------------------------------------------------------

@@ -1,0 +1,43 @@
+"""A server whose names are long, or written from right to left, with 31 districts: what pages have to bear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rollbook.store.district import districts
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.migrations import migrate
+from tests import sso
+from tests.roster import world
+
+LONG = "Donaudampfschifffahrtskapitaensgesellschaft"
+APPLICATION = "Wissenschaftskommunikationswerkzeugkasten"
+ARABIC, HEBREW = "الحداد", "בית ספר יסודי על שם רבין"
+FILES = {
+    **world.FILES,
+    "schools.csv": f"School_id,School_name,School_number\nash,{HEBREW},1\nbirch,{LONG},2\n",
+    "sections.csv": world.FILES["sections.csv"].replace("Sec A", f"Mathematics 1 - {ARABIC} - 2"),
+    "students.csv": sso.STUDENTS.replace("Amy,Adams", f"Wilhelmina,{LONG}")
+    .replace("Ben,Baker", "נועה,בן-דוד")
+    .replace("Cem,Celik", f"محمد,{ARABIC}"),
+    "teachers.csv": sso.TEACHERS.replace("Lars,Lund", f"Lars,{LONG}").replace("Oba,Okoye", "ليلى,حسن"),
+    "staff.csv": sso.STAFF.replace("Oba,Okoye", "ليلى,حسن"),
+    "administrators.csv": sso.ADMINISTRATORS.replace("Gil,Gold", f"Gil,{LONG}"),
+}
+DISTRICTS = 31
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[sso.World]:
+    """The world of sign-in, crowded."""
+    address = str(folder / "rollbook.db")
+    database = open_database(address)
+    migrate(database)
+    made = sso.build(database, address, folder, FILES, named=f" {APPLICATION}")
+    for number in range(DISTRICTS - 1):
+        name = (LONG, HEBREW, f"مدارس {ARABIC}", "Oak Valley Unified School District")[number % 4]
+        districts.create(database, f"{name} {number}")
+    yield made
+    database.close()

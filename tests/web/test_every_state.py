@@ -1,0 +1,353 @@
+"""Every state of every page is accessible and fits, at 1,440 and 360 px, light and dark: a table of states.
+
+The names are long or written from right to left, one server has 31 districts, and one has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from rollbook.demo import published
+from rollbook.demo.serving import Demo
+from rollbook.errors import MachineTrouble
+from rollbook.store.accounts import applications, credentials
+from rollbook.store.accounts.applications import NewApplication
+from rollbook.store.district import districts
+from rollbook.store.engine.database import open_database
+from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import people_lookup
+from rollbook.web.app import App
+from rollbook.web.http import not_found
+from rollbook.web.http.database_away import Away
+from rollbook.web.http.static_files import static_files
+from rollbook.web.http.templates import environment
+from rollbook.web.signin import badge_sheet
+from tests import demos, sso
+from tests.sso import BACK, Club, World
+from tests.web import crowded
+from tests.web.chromium import assert_accessible, listened, served
+
+pytestmark = pytest.mark.browser
+
+BEARER = {"Authorization": f"Bearer {published.DISTRICT_TOKEN}"}
+SIGNED_IN = {"amy": ("amya", "apple 1"), "lund": ("lundl", "lemon 3")}
+
+
+@dataclass
+class Sites:
+    """The servers: of a demo, of a hub with and without tokens, of a crowded hub and its demo, of nothing."""
+
+    demo: str
+    real: str
+    hub: str
+    crowd: str
+    empty: str
+    away: str
+    quiet: str
+    world: World
+    stranger: Club
+    folder: Path
+
+    @property
+    def slug(self) -> str:
+        return districts.slug(self.world.district)
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory, demo_folder: Path, real_address: str) -> Iterator[Sites]:
+    folder = tmp_path_factory.mktemp("states")
+    with ExitStack() as stack:
+        world = stack.enter_context(crowded.opened(folder))
+        demo = stack.enter_context(demos.app_of(demo_folder, logs=True))
+        (folder / "empty").mkdir()
+        database = open_database(str(folder / "empty" / "rollbook.db"))
+        stack.callback(database.close)
+        migrate(database)
+        settings = demos.settings_of(folder / "empty")
+        empty = App(database, settings, limits=folder / "empty.limits")
+        facts = Demo(published.DISTRICT_TOKEN, published.BASIC, demos.NAME)
+        quiet = App(
+            database, settings, limits=folder / "quiet.limits", extend=facts.extend, logs_requests=True
+        )
+        stranger = Club(
+            *applications.create(
+                world.database, NewApplication(f"Not {crowded.APPLICATION}", redirect_uris=(BACK,))
+            )
+        )
+        made = Sites(
+            demo=stack.enter_context(served(demo)),
+            real=real_address,
+            hub=stack.enter_context(served(world.app(is_demo=False))),
+            crowd=stack.enter_context(served(world.app())),
+            empty=stack.enter_context(served(empty)),
+            away=stack.enter_context(served(_away())),
+            quiet=stack.enter_context(served(quiet)),
+            world=world,
+            stranger=stranger,
+            folder=folder,
+        )
+        _ask(made.demo, demo)
+        yield made
+
+
+def _away() -> Starlette:
+    """A server whose database is away, with the pages of the real one for that."""
+    templates = environment(in_demo=False)
+
+    async def fail(_: Request) -> Any:
+        raise MachineTrouble("database: gone")
+
+    return Starlette(
+        routes=[Route("/login", fail), static_files().route()],
+        exception_handlers={MachineTrouble: not_found.waiting(Away(), templates)},
+    )
+
+
+def _ask(address: str, app: App) -> None:
+    """Fill the request log, good and bad."""
+    for path in (
+        "/v3.0/users?limit=1",
+        "/v3.0/user",
+        "/v3.1/sections?rol=teacher&limit=2",
+        "/v3.0/users?limit=x",
+    ):
+        httpx.get(address + path, headers=BEARER)
+    httpx.get(f"{address}/v3.0/users", headers={"Authorization": f"Bearer {'0' * 40}"})
+    assert app.tap
+    app.tap.flush()
+
+
+Prepare = Callable[[Page, Sites], Any]
+
+
+def at(site: str, path: str, *, unfold: bool = False) -> Prepare:
+    """A page as it is opened; with all that can be unfolded."""
+
+    def prepare(page: Page, sites: Sites) -> None:
+        page.goto(getattr(sites, site) + path.replace("SLUG", sites.slug))
+        for fold in page.locator("main summary").all() if unfold else ():
+            fold.click()
+
+    return prepare
+
+
+def asked(sites: Sites, club: Club, **more: str) -> str:
+    given = {"client_id": club.client_id, "district_id": sites.world.district.id, **more}
+    query = "&".join(f"{name}={value}" for name, value in given.items())
+    return f"{sites.hub}/oauth/authorize?response_type=code&{query}"
+
+
+def sign_in(page: Page, who: str, password: str = "") -> None:
+    username, known = SIGNED_IN[who]
+    page.get_by_label("Username or email").fill(username)
+    page.get_by_label("Password").fill(password or known)
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="Sign in").click()
+
+
+def refused_password(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/in/{sites.slug}")
+    sign_in(page, "amy", "wrong")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def refused_badge(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/badge")
+    page.get_by_label("Letters on the badge").fill("WRONG")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def throttled(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/in/{sites.slug}")
+    for _ in range(12):
+        page.get_by_label("Username or email").fill("nobody")
+        page.get_by_label("Password").fill("wrong")
+        with page.expect_navigation() as answered:
+            page.get_by_role("button", name="Sign in").click()
+        if answered.value and answered.value.status == 429:
+            return
+    pytest.fail("nobody was slowed down")
+
+
+def portal(who: str) -> Prepare:
+    def prepare(page: Page, sites: Sites) -> None:
+        page.goto(f"{sites.hub}/in/{sites.slug}")
+        sign_in(page, who)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(crowded.LONG)
+
+    return prepare
+
+
+def portal_of_administrator(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/in/{sites.slug}?role=district_admin")
+    page.locator("button[name=person]").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(crowded.LONG)
+
+
+def confirmed(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/in/{sites.slug}")
+    sign_in(page, "amy")
+    page.goto(asked(sites, sites.world.reader, confirmed="false"))
+
+
+def not_for_pupils(page: Page, sites: Sites) -> None:
+    page.goto(asked(sites, sites.world.door))
+    sign_in(page, "amy")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This did not work")
+
+
+def not_connected(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/in/{sites.slug}")
+    sign_in(page, "lund")
+    page.goto(asked(sites, sites.stranger))
+
+
+def teacher_asked(page: Page, sites: Sites) -> None:
+    page.goto(asked(sites, sites.world.shelf))
+    sign_in(page, "lund")
+    expect(page.get_by_role("button", name="Allow", exact=True)).to_be_visible()
+
+
+def wrong_address(page: Page, sites: Sites) -> None:
+    page.goto(asked(sites, sites.world.reader, redirect_uri="https://localhost/" + "long" * 60))
+
+
+def badges(page: Page, sites: Sites) -> None:
+    world = sites.world
+    with world.database.read() as connection:
+        access = people_lookup.whole(connection, world.district.number)
+        pupils = people_lookup.everybody(connection, access, role="student", school="")
+        schools = dict(people_lookup.schools(connection, access))
+    given = [(pupil, credentials.new_badge()) for pupil in pupils]
+    file = sites.folder / "badges.html"
+    file.write_text(badge_sheet.page(world.district.name, sso.HOME, schools, given), "utf-8")
+    page.goto(file.as_uri())
+
+
+def live_token(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/explorer")
+    page.get_by_text("Use another token").click()
+    page.get_by_label("Token").fill("a" * 40)
+    page.get_by_role("button", name="Send with it").click()
+    expect(page.locator("#kept-back-here")).to_be_visible()
+
+
+def stepped_sign_in(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/explorer/sign-in")
+    page.get_by_role("button", name="Sign in, exchange, show /me").click()
+    expect(page.get_by_role("heading", name="3. Ask who it is")).to_be_visible()
+
+
+def table(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/explorer/users/{{id}}/sections")
+    page.get_by_role("link", name="As a table").click()
+
+
+def logged(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/log?path=limit=1")
+    page.locator("#rows a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("200 for GET")
+
+
+STATES: dict[str, Prepare] = {
+    "front of a demo": at("demo", "/"),
+    "front of a demo, unfolded": at("demo", "/", unfold=True),
+    "front of a server": at("hub", "/", unfold=True),
+    "front of an empty server": at("empty", "/"),
+    "an empty server's login": at("empty", "/login"),
+    "31 districts": at("hub", "/login"),
+    "districts searched": at("hub", "/login?q=oak"),
+    "districts, none found": at("hub", "/login?q=nowhere"),
+    "password": at("hub", "/in/SLUG"),
+    "password, refused": refused_password,
+    "password, slowed": throttled,
+    "badge": at("hub", "/badge"),
+    "badge, refused": refused_badge,
+    "people to choose": at("crowd", "/in/SLUG"),
+    "people to choose, none found": at("crowd", "/in/SLUG?q=nobody"),
+    "no district here": at("hub", "/in/nowhere"),
+    "portal of a pupil": portal("amy"),
+    "portal of a teacher": portal("lund"),
+    "portal of an administrator": portal_of_administrator,
+    "are you this person": confirmed,
+    "a pupil may not enter": not_for_pupils,
+    "application not connected": not_connected,
+    "unknown application": at("hub", "/oauth/authorize?client_id=none"),
+    "address not registered": wrong_address,
+    "teacher is asked": teacher_asked,
+    "badge sheet": badges,
+    "callback": at("crowd", "/demo/arrived?code=abc&state=x"),
+    "callback, refused": at("crowd", "/demo/arrived?error=access_denied&state=x"),
+    "demo days": at("demo", "/demo", unfold=True),
+    "database away": at("away", "/login"),
+    "no such page": at("hub", "/nothing/" + "long" * 40),
+    "no such page of the Explorer": at("demo", "/explorer/nothing"),
+    "Explorer, answered": at("demo", "/explorer?version=3.1", unfold=True),
+    "Explorer, an id": at("demo", "/explorer/users/{id}/sections"),
+    "Explorer, as a table": table,
+    "Explorer, refused": at("demo", "/explorer/users?rol=teacher&role=pilot&version=2"),
+    "Explorer, a person": at("demo", "/explorer/me"),
+    "Explorer, no event yet": at("demo", "/explorer/events/{id}"),
+    "Explorer, a form": at("demo", "/explorer/oauth/tokens/post"),
+    "Explorer, a link": at("demo", "/explorer/oauth/authorize"),
+    "Explorer, live token": live_token,
+    "Explorer, no token": at("real", "/explorer", unfold=True),
+    "Explorer, application's secret": at("real", "/explorer/oauth/tokens"),
+    "Explorer, record": at("demo", "/explorer/records/users?version=3.1", unfold=True),
+    "Explorer, record of events": at("demo", "/explorer/records/events"),
+    "Explorer, sign-in": stepped_sign_in,
+    "Explorer, sign-in on a server": at("real", "/explorer/sign-in"),
+    "docs": at("demo", "/docs"),
+    "docs, guide": at("demo", "/docs/guide/demo"),
+    "docs, tables": at("demo", "/docs/reference/settings"),
+    "docs, drawing": at("demo", "/docs/reference/records"),
+    "docs, code": at("demo", "/docs/examples/python/web_login.py"),
+    "docs, found": at("demo", "/docs/search?q=rate+limit"),
+    "docs, nothing found": at("demo", "/docs/search?q=" + "studnets" * 8),
+    "docs, no such page": at("demo", "/docs/reference/feilds"),
+    "log": at("demo", "/log", unfold=True),
+    "log, wrong filter": at("demo", "/log?status=many"),
+    "log, nothing like that": at("demo", "/log?path=nowhere"),
+    "log, a request": logged,
+    "log, gone": at("demo", "/log/999999999.1"),
+    "log, empty": at("quiet", "/log"),
+}
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser, sites: Sites) -> Iterator[BrowserContext]:
+    """One window for all states, closed before the servers. The applications say that they were reached."""
+    opened = chromium.new_context()
+    opened.route("https://reader.example/**", lambda route: route.fulfill(body="arrived"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    context.clear_cookies()
+    opened = context.new_page()
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_it_is_accessible_fits_and_asks_no_other_host(page: Page, sites: Sites, state: str) -> None:
+    complaints, hosts = listened(page), set[str]()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    STATES[state](page, sites)
+    assert_accessible(page)
+    assert complaints == []
+    assert all(host.startswith("127.0.0.1:") for host in hosts - {""})
