@@ -69,6 +69,79 @@ def test_a_header_in_another_order_among_the_rows_stops_since_the_rows_after_it_
     assert found(stopped(tmp_path, content)) == [("teachers.csv", 3, "second-header")]
 
 
+DESCRIBING = {
+    "names in other words": b"School Code,Teacher Number,Given Name,Surname\n",
+    "names in one word each": b"SchoolCode,TeacherNumber,GivenName,Surname\n",
+    "descriptions": b"Unique identifier of the school,The teacher's id,First name,Legal last name\n",
+    "kinds of values": b"VARCHAR(20),text (required),String[50],string\n",
+    "names of some columns": b"school number,staff id,,last\n",
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBING)
+def test_rows_below_the_header_that_describe_the_columns_are_left_out_and_named(
+    name: str, tmp_path: Path
+) -> None:
+    expected = [(row + 1, *rest) for row, *rest in (LUND, OKOYE)]
+    content = HEAD + DESCRIBING[name] + LUND_ROW + OKOYE_ROW
+    assert read(tmp_path, content) == (expected, [("teachers.csv", 2, "describing-row")])
+
+
+def test_names_and_descriptions_below_the_header_are_both_left_out(tmp_path: Path) -> None:
+    content = HEAD + b"School Code,Teacher Number,First,Last\nrequired,required,text,text\n" + LUND_ROW
+    assert read(tmp_path, content) == (
+        [(4, *LUND[1:])],
+        [("teachers.csv", 2, "describing-row"), ("teachers.csv", 3, "describing-row")],
+    )
+
+
+def test_a_file_of_names_and_descriptions_has_no_rows(tmp_path: Path) -> None:
+    content = HEAD + b"School Code,Teacher Number,First,Last\n"
+    assert found(stopped(tmp_path, content)) == [("teachers.csv", None, "header-only")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"ash,number,First,Last\n",  # a school
+        b"code,id,First,Moss\n",  # a name
+        b"code,id 12,First,Last\n",  # a number
+        b"code,,First,Last\n",  # a key is missing
+        b"title,name,First,Last\n",  # keys that call themselves no id
+        b"code,id,,\n",  # little is said
+    ],
+)
+def test_a_row_with_anything_but_words_of_headers_is_data(row: bytes, tmp_path: Path) -> None:
+    rows, remarks = read(tmp_path, HEAD + row + OKOYE_ROW)
+    assert (len(rows), remarks) == (2, [])
+
+
+def test_words_of_headers_further_down_are_data(tmp_path: Path) -> None:
+    rows, remarks = read(tmp_path, HEAD + LUND_ROW + b"code,number,First,Last\n")
+    assert (len(rows), remarks) == (2, [])
+
+
+def test_a_second_header_in_other_words_in_every_file_makes_nobody(tmp_path: Path) -> None:
+    words = {
+        "schools.csv": "School Code,Name,Number",
+        "students.csv": "School Code,Student Number,Surname,Given Name",
+        "teachers.csv": "School Code,Staff Number,Given Name,Surname",
+        "sections.csv": "School Code,Class Code,Teacher Number",
+        "enrollments.csv": "School Code,Class Code,Student Number",
+    }
+    below = {}
+    for name, text in FILES.items():
+        head, _, rest = text.partition("\n")
+        blank = head.count(",") - words[name].count(",")
+        below[name] = f"{head}\n{words[name]}{',' * blank}\n{rest}"
+    again = outcome(tmp_path / "again", below)
+    assert [(file, code) for file, _, code in again.found] == [(name, "describing-row") for name in _IN_ORDER]
+    once = outcome(tmp_path / "once")
+    assert {name: len(rows) for name, rows in again.tables.items()} == {
+        name: len(rows) for name, rows in once.tables.items()
+    }
+
+
 def test_dashes_and_words_like_headers_in_a_row_of_data_are_data(tmp_path: Path) -> None:
     expected: list[Row] = [(2, "-", "Grade", "Title"), (3, "teacher_id", "A", "A")]
     assert read(tmp_path, HEAD + b"ash,-,Grade,Title\nash,teacher_id,A,A\n") == (expected, [])

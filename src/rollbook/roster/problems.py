@@ -369,6 +369,12 @@ class RepeatedHeader(RowError):
     mend = "Export the file with one header row."
 
 
+class DescribingRow(RowError):
+    code, title = "describing-row", "Row that describes the columns"
+    message = "{file} row {row}: names or describes the columns, and is no data; the row was left out"
+    mend = "Export the file with one header row, and data right below it."
+
+
 class SeparatorRow(RowError):
     code, title = "separator-row", "Row of dashes"
     message = "{file} row {row}: only dashes and the like; the row was left out"
@@ -725,6 +731,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     FormulaCells,
     SecondHeader,
     RepeatedHeader,
+    DescribingRow,
     SeparatorRow,
     TotalRow,
     SeparatorLine,

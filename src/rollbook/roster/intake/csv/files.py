@@ -20,7 +20,16 @@ from rollbook.errors import SourceRejected
 from rollbook.roster import findings
 from rollbook.roster.intake import quotable_cells
 from rollbook.roster.intake.clever import sign_in_columns
-from rollbook.roster.intake.csv import csv_text, descriptors, folder, header, layout, no_data_rows, raw_tables
+from rollbook.roster.intake.csv import (
+    csv_text,
+    describing_rows,
+    descriptors,
+    folder,
+    header,
+    layout,
+    no_data_rows,
+    raw_tables,
+)
 from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import (
@@ -130,7 +139,10 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
         if is_numbered:
             _load_rewritten(opened, file, readable, matched, found)
         _judge_columns(opened, file, matched, found, is_numbered=is_numbered)
-        _make_view(opened, file, matched, is_numbered=is_numbered)
+        describing = describing_rows.find(
+            file.name, matched.columns, csv_text.rows_below(file.name, readable)
+        )
+        _make_view(opened, file, matched, describing, is_numbered=is_numbered)
         if _state(path) != (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns):
             found_it = "a file that changed while it was read"
             raise Unusable(UnreadableFile(file.name, expected="a finished upload", value=found_it))
@@ -280,7 +292,12 @@ def _has_long_cell(opened: Tables, file: File) -> bool:
 
 
 def _make_view(
-    opened: Tables, file: File, matched: header.Header | None, *, is_numbered: bool = False
+    opened: Tables,
+    file: File,
+    matched: header.Header | None,
+    describing: tuple[int, ...] = (),
+    *,
+    is_numbered: bool = False,
 ) -> None:
     """The view `FILE`, with `row`, all columns of the contract, and `ext`: the file's own columns as a JSON
     object."""
@@ -295,7 +312,7 @@ def _make_view(
         for name in _contract_names(file)
     ]
     row = '"row"' if is_numbered else "rowid + 2"
-    left = no_data_rows.leave_out(opened, file, matched, row)
+    left = no_data_rows.leave_out(opened, file, matched, row, describing)
     if not left:
         raise Unusable(HeaderOnly(file.name))
     opened.columns[file.name] = tuple(matched.columns)

@@ -8,18 +8,34 @@ from collections.abc import Iterable
 from typing import Final
 
 from rollbook.contract.clever.columns import PASSWORD, File, columns_of, header_key
+from rollbook.roster import findings
 from rollbook.roster.intake.csv.csv_text import RULES, TOTAL, TOTAL_OR_NUMBER
 from rollbook.roster.intake.csv.folder import Unusable
 from rollbook.roster.intake.csv.header import Header
 from rollbook.roster.intake.csv.raw_tables import Tables
-from rollbook.roster.problems import RepeatedHeader, SecondHeader, SeparatorRow, TotalRow
+from rollbook.roster.problems import DescribingRow, RepeatedHeader, SecondHeader, SeparatorRow, TotalRow
 from rollbook.roster.sql_text import text
 
 _BLANK: Final = "blank"
 _RULES: Final = text(f"[{re.escape(RULES.decode())}]*")
 
 
-def leave_out(opened: Tables, file: File, matched: Header, row: str) -> str:
+def leave_out(opened: Tables, file: File, matched: Header, row: str, describing: tuple[int, ...] = ()) -> str:
+    """The SQL condition that removes all rows of `read_FILE` without data; findings name them, except blank
+    ones.
+
+    The condition is blank if no row is left. `row` is the SQL of the row number, `describing` are the rows
+    that describe columns. Errors: Unusable for another header among the rows.
+    """
+    left = _left_out(opened, file, matched, row)
+    if not describing or not left:
+        return left
+    findings.record(opened.connection, [DescribingRow(file.name, row=number) for number in describing])
+    left += f" AND {row} NOT IN ({', '.join(map(str, describing))})"
+    return left if opened.one(f"SELECT count(*) FROM read_{file.table} {left}")[0] else ""
+
+
+def _left_out(opened: Tables, file: File, matched: Header, row: str) -> str:
     """The SQL condition that removes all rows of `read_FILE` without data; findings name them, except blank
     ones.
 
