@@ -61,10 +61,10 @@ def test_what_a_sync_would_leave_out_is_shown_and_has_an_exit_code(office: Termi
         ),
         "3 errors, in the order in which to fix them:",
         "error: 1 x unknown-school in students.csv (School not in schools.csv)",
-        "students.csv row 22: School_id 'birch' is no school of schools.csv that went in",
+        "students.csv row 22: School_id 'birch' is not an accepted school of schools.csv",
         "error: 2 x unknown-student in enrollments.csv (Student not in students.csv)",
-        "enrollments.csv row 3: Student_id 'eli' is no student of students.csv that went in",
-        "enrollments.csv row 4: Student_id 'eli' is no student of students.csv that went in",
+        "enrollments.csv row 3: Student_id 'eli' is not an accepted student of students.csv",
+        "enrollments.csv row 4: Student_id 'eli' is not an accepted student of students.csv",
         "3 problems are listed in all.csv",
     ]
     with (office.folder / "all.csv").open(newline="") as file:

@@ -73,7 +73,7 @@ def test_one_runs_whole_report_is_what_the_run_printed(terminal: Terminal) -> No
     assert told.out == printed.out
     assert f"held: {BECAUSE}" in told.lines
     assert (
-        "  enrollments.csv row 3: Student_id 'nobody' is no student of students.csv that went in"
+        "  enrollments.csv row 3: Student_id 'nobody' is not an accepted student of students.csv"
         in told.lines
     )
     assert any(line.startswith("  deleted  users ") and line.endswith("Ann s0050 Ash") for line in told.lines)

@@ -134,7 +134,7 @@ def test_a_column_of_passwords_by_another_name_is_not_trusted(small_terminal: Te
 
 def test_a_file_without_passwords_is_quoted_as_before(small_terminal: Terminal) -> None:
     files = world.changed(("students.csv", "3/23/2009", MARK))
-    assert f"students.csv row 2: DOB '{MARK}' is no date" in small_terminal.send(files).out
+    assert f"students.csv row 2: DOB '{MARK}' is not a date" in small_terminal.send(files).out
 
 
 @pytest.mark.parametrize("how", HEADERS)

@@ -44,16 +44,16 @@ def test_a_report_shows_a_few_of_each_problem_and_first_what_others_depend_on(
         "error: 1 x missing-value in schools.csv (Required value missing)",
         "  schools.csv row 3: School_name is blank; expected a value",
         "error: 1 x unknown-school in students.csv (School not in schools.csv)",
-        "  students.csv row 22: School_id 'birch' is no school of schools.csv that went in",
+        "  students.csv row 22: School_id 'birch' is not an accepted school of schools.csv",
         "error: 500 x unknown-student in enrollments.csv (Student not in students.csv)",
-        "  enrollments.csv row 3: Student_id 'nobody0' is no student of students.csv that went in",
-        "  enrollments.csv row 4: Student_id 'nobody1' is no student of students.csv that went in",
-        "  enrollments.csv row 5: Student_id 'nobody2' is no student of students.csv that went in",
+        "  enrollments.csv row 3: Student_id 'nobody0' is not an accepted student of students.csv",
+        "  enrollments.csv row 4: Student_id 'nobody1' is not an accepted student of students.csv",
+        "  enrollments.csv row 5: Student_id 'nobody2' is not an accepted student of students.csv",
         "  and 497 more",
         "warning: 1 x unknown-co-teacher in sections.csv (Co-teacher not in teachers.csv)",
         (
-            "  sections.csv row 2: Teacher_2_id 'nobody' is no teacher of teachers.csv that "
-            "went in; the co-teacher was dropped"
+            "  sections.csv row 2: Teacher_2_id 'nobody' is not an accepted teacher of teachers.csv; "
+            "the co-teacher was dropped"
         ),
     ]
 
@@ -103,7 +103,7 @@ def test_all_problems_are_listed_in_a_file(small_terminal: Terminal, options: tu
         "column": "School_id",
         "code": "unknown-school",
         "severity": "error",
-        "message": "students.csv row 22: School_id 'birch' is no school of schools.csv that went in",
+        "message": "students.csv row 22: School_id 'birch' is not an accepted school of schools.csv",
     }
     assert [row["severity"] for row in rows] == ["error"] * 2_002 + ["warning"]
 
@@ -205,7 +205,7 @@ def test_lines_are_whole_in_a_pipe(tmp_path: Path) -> None:
     program.done("district", "create", name, folder=tmp_path)
     lines = program.done("sync", name, ".", folder=tmp_path).splitlines()
     assert lines[0].startswith(f"{name}: sync 1 committed at ")
-    assert f"  students.csv row 22: School_id '{long}' is no school of schools.csv that went in" in lines
+    assert f"  students.csv row 22: School_id '{long}' is not an accepted school of schools.csv" in lines
 
 
 def test_what_stands_in_files_cannot_break_a_line_or_steer_a_terminal(small_terminal: Terminal) -> None:

@@ -320,7 +320,7 @@ def test_a_problem_says_where_what_and_what_was_expected(tmp_path: Path) -> None
     ) == (
         "School_id",
         "cedar",
-        "students.csv row 6: School_id 'cedar' is no school of schools.csv that went in",
+        "students.csv row 6: School_id 'cedar' is not an accepted school of schools.csv",
     )
     assert (name.column, str(name)) == (
         "First_name",

@@ -111,7 +111,7 @@ def report(**more: Any) -> dict[str, Any]:
         **people,
         "file": "sections.csv",
         "value": "8/1",
-        "message": "sections.csv row 7: '8/1' is no date",
+        "message": "sections.csv row 7: '8/1' is not a date",
     }
     groups = [
         {"code": each["code"], "file": each["file"], "count": 3, "examples": [each]}

@@ -308,7 +308,7 @@ class TwoSpellings(FileStop):
 
 class NoRows(FileWarning):
     code, title = "no-rows", "Optional file without rows"
-    message = "{file} has no rows of data; the sync goes on as if the file held nobody and nothing"
+    message = "{file} has no rows of data; the sync treats the file as empty"
     mend = "Export the file again if it should have rows; otherwise leave the file out."
 
 
@@ -365,7 +365,7 @@ class SecondHeader(FileStop):
 
 class RepeatedHeader(RowError):
     code, title = "repeated-header", "Header row again"
-    message = "{file} row {row}: the header row again; the row was left out"
+    message = "{file} row {row}: the header row again; the row was rejected"
     mend = "Export the file with one header row."
 
 
@@ -377,19 +377,19 @@ class DescribingRow(RowError):
 
 class SeparatorRow(RowError):
     code, title = "separator-row", "Row of dashes"
-    message = "{file} row {row}: only dashes and the like; the row was left out"
+    message = "{file} row {row}: only dashes and the like; the row was rejected"
     mend = "Export the file without lines between the rows."
 
 
 class TotalRow(RowError):
     code, title = "total-row", "Row with a total"
-    message = "{file} row {row}: a total of the rows, and no data; the row was left out"
+    message = "{file} row {row}: a total of the rows, and no data; the row was rejected"
     mend = "Export the file without a line of totals."
 
 
 class SeparatorLine(FileWarning):
     code, title = "separator-line", "Line for a spreadsheet above the header"
-    message = "{file} row {row}: the line that tells a spreadsheet the separator (sep=,) was passed over"
+    message = "{file} row {row}: the line that tells a spreadsheet the separator (sep=,) was skipped"
     mend = "Export the file without this line."
 
 
@@ -445,7 +445,7 @@ class WordAsId(RowError):
 
 class UnknownSchool(RowError):
     code, title = "unknown-school", "School not in schools.csv"
-    message = "{file} row {row}: {column} {value!r} is no school of schools.csv that went in"
+    message = "{file} row {row}: {column} {value!r} is not an accepted school of schools.csv"
     hint = (
         "expected",
         "; schools.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
@@ -455,7 +455,7 @@ class UnknownSchool(RowError):
 
 class UnknownTeacher(RowError):
     code, title = "unknown-teacher", "Teacher not in teachers.csv"
-    message = "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in"
+    message = "{file} row {row}: {column} {value!r} is not an accepted teacher of teachers.csv"
     hint = (
         "expected",
         "; teachers.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
@@ -465,7 +465,7 @@ class UnknownTeacher(RowError):
 
 class UnknownStudent(RowError):
     code, title = "unknown-student", "Student not in students.csv"
-    message = "{file} row {row}: {column} {value!r} is no student of students.csv that went in"
+    message = "{file} row {row}: {column} {value!r} is not an accepted student of students.csv"
     hint = (
         "expected",
         "; students.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
@@ -475,7 +475,7 @@ class UnknownStudent(RowError):
 
 class UnknownSection(RowError):
     code, title = "unknown-section", "Section not in sections.csv"
-    message = "{file} row {row}: {column} {value!r} is no section of sections.csv that went in"
+    message = "{file} row {row}: {column} {value!r} is not an accepted section of sections.csv"
     hint = (
         "expected",
         "; sections.csv has {expected!r}, which differs only in zeros, blanks, commas, .0 or letter case",
@@ -486,7 +486,7 @@ class UnknownSection(RowError):
 class NoStudents(RowError):
     code, title = "no-students", "Section without students"
     message = (
-        "{file} row {row}: section {value!r} has no student in enrollments.csv that went in; "
+        "{file} row {row}: section {value!r} has no accepted student in enrollments.csv; "
         "expected at least one"
     )
     mend = "Enroll students, or leave the section out until it has some."
@@ -502,8 +502,8 @@ class IncompleteContact(RowError):
     code, title = "incomplete-contact", "Contact without name or type"
     left_out = "contact"
     message = (
-        "{file} row {row}: a contact is given, and {column} is blank; the contact was left "
-        "out, the student went in"
+        "{file} row {row}: a contact is given, and {column} is blank; the contact was "
+        "rejected, the student was accepted"
     )
     mend = "Fill in Contact_name and Contact_type for every contact."
 
@@ -511,9 +511,7 @@ class IncompleteContact(RowError):
 class SharedContactId(RowError):
     code, title = "shared-contact-id", "Id of two contacts"
     left_out = "contact"
-    message = (
-        "{file} row {row}: {column} {value!r}: {expected}; this contact was left out, the student went in"
-    )
+    message = "{file} row {row}: {column} {value!r}: {expected}; this contact was rejected, the student was accepted"
     mend = "Give each contact an id of their own, or leave Contact_sis_id out of the export."
 
 
@@ -530,7 +528,7 @@ class OtherWords(RowWarning):
     code, title = "other-words", "Words that the API does not have"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} has words of its own, here first, {value} in all; the API "
+        "{file} row {row}: {column} has words that the API does not have, first here, {value} in all; the API "
         "shows {expected} for them"
     )
     mend = "Nothing, if the words are meant so; the reference lists those that the API has."
@@ -540,7 +538,7 @@ class OtherForm(RowWarning):
     code, title = "other-form", "Values of another form"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} has values that are not {expected}, here first, {value} in "
+        "{file} row {row}: {column} has values that are not {expected}, first here, {value} in "
         "all; they are shown as they are"
     )
     mend = "Correct the values in the SIS, or leave the cells blank."
@@ -558,7 +556,7 @@ class SameGrade(RowWarning):
 
 class BadDate(RowWarning):
     code, title = "bad-date", "Not a date"
-    message = "{file} row {row}: {column} {value!r} is no date; expected {expected}"
+    message = "{file} row {row}: {column} {value!r} is not a date; expected {expected}"
     mend = "Write dates as MM/DD/YYYY or YYYY-MM-DD."
 
 
@@ -577,7 +575,7 @@ class BlankSchoolNumber(RowWarning):
 class UnknownCoTeacher(RowWarning):
     code, title = "unknown-co-teacher", "Co-teacher not in teachers.csv"
     message = (
-        "{file} row {row}: {column} {value!r} is no teacher of teachers.csv that went in; the "
+        "{file} row {row}: {column} {value!r} is not an accepted teacher of teachers.csv; the "
         "co-teacher was dropped"
     )
     hint = (
@@ -609,7 +607,7 @@ class OtherSchool(RowWarning):
     code, title = "other-school", "Enrollments name another school than their section"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} is not the section's, here first, {value} in all; the "
+        "{file} row {row}: {column} is not the section's, first here, {value} in all; the "
         "section's school was used"
     )
     mend = "Nothing, if they name the student's school; else write the section's School_id."
@@ -619,8 +617,8 @@ class WordForNothing(RowWarning):
     code, title = "word-for-nothing", "Words for nothing"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} holds words for nothing, here first, {value} in all; none "
-        "of them tells who it is"
+        "{file} row {row}: {column} holds words for nothing, first here, {value} in all; none "
+        "of them identifies a person"
     )
     mend = "Leave the cell blank where there is no value."
 
@@ -629,8 +627,8 @@ class RewrittenNumber(RowWarning):
     code, title = "rewritten-number", "Numbers rewritten by a spreadsheet"
     left_out = "nothing"
     message = (
-        "{file} row {row}: {column} has numbers that a spreadsheet has rewritten (1.2E+11), here first, {value} in all; "
-        "none of them tells who it is"
+        "{file} row {row}: {column} has numbers that a spreadsheet has rewritten (1.2E+11), first here, {value} in all; "
+        "none of them identifies a person"
     )
     mend = (
         "Export from the SIS again, and do not save the file in a spreadsheet; or format such "
@@ -663,7 +661,7 @@ class SharedNumber(RowWarning):
     left_out = "nothing"
     message = (
         "{file} row {row}: {column} {value!r} stands for {expected}; expected a number for "
-        "each person; all went in"
+        "each person; all were accepted"
     )
     mend = "Give each person a number of their own."
 
@@ -671,7 +669,9 @@ class SharedNumber(RowWarning):
 class SharedPassword(RowWarning):
     code, title = "shared-password", "Password of many people"
     left_out = "nothing"
-    message = "{file} row {row}: {column} is the same for {expected}; one who knows their own knows all"
+    message = (
+        "{file} row {row}: {column} is the same for {expected}; a person who knows one of them knows all"
+    )
     mend = "Give each person a password of their own."
 
 
@@ -688,8 +688,8 @@ class MergedNames(RowWarning):
 class UnknownCourse(RowWarning):
     code, title = "unknown-course", "Course of a resource not known"
     message = (
-        "{file} row {row}: no section that went in teaches the course {value!r}; the resource "
-        "went in without it"
+        "{file} row {row}: no accepted section teaches the course {value!r}; the resource "
+        "was accepted without it"
     )
     mend = "Write Course_name and Course_number as sections.csv has them."
 

@@ -44,9 +44,8 @@ def run(
 ) -> Sync:
     """Bring one district's roster up to date with its files; `listed` receives every problem in them.
 
-    `rules` are for this run only; the default is the district's own. A sync that looks wrong is held for an
-    approval, and nothing changes. Errors: SourceRejected, Refused while the district is paused, Busy if
-    another run was faster, MachineTrouble. After an error only the district's state has changed.
+    `rules` are for this run only. A sync that looks wrong is held for an approval. After an error only the
+    district's state has changed: SourceRejected, Refused (paused), Busy (another run), MachineTrouble.
     """
     how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
@@ -73,10 +72,7 @@ def run(
                 password_key=keys[0],
             )
         except SourceRejected as error:
-            if listed:
-                listed.take(failed(district, error).problems)
-            if not how.is_plan:
-                _note_failure(database, district, error, how)
+            _note_failure(database, district, error, how, listed)
             raise
         with closing(opened) as tables:
             tell("checking the rows")
@@ -117,8 +113,14 @@ def take_in(database: Database, district: District, pages: Sequence[Path], setti
         return conclude(Work(database, district, settings, folder, engine, before, moment), "clone", how)
 
 
-def _note_failure(database: Database, district: District, error: SourceRejected, how: How) -> None:
-    """Note in the district's record that its files need fixing; the roster stays unchanged."""
+def _note_failure(
+    database: Database, district: District, error: SourceRejected, how: How, listed: Listing | None
+) -> None:
+    """List the problems and, unless it is a plan, note them in the district's record; the roster stays."""
+    if listed:
+        listed.take(failed(district, error).problems)
+    if how.is_plan:
+        return
     before = commits.present(database, district)
     moment = districts.moment_after(database, before.created, how.moment)
     report = failed(district, error).as_json()

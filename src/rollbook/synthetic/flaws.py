@@ -123,7 +123,9 @@ FLAWS: tuple[Flaw, ...] = (
         _set(Home_language="Klingon"),
         SINGLE_ROW,
     ),
-    Flaw("students.csv", "bad-date", "Birthday that is no date", False, _set(DOB="13/32/2015"), SINGLE_ROW),
+    Flaw(
+        "students.csv", "bad-date", "Birthday that is not a date", False, _set(DOB="13/32/2015"), SINGLE_ROW
+    ),
     Flaw(
         "students.csv",
         "bad-phone",
