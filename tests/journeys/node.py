@@ -39,16 +39,17 @@ def install() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = lock.read()
         if not mark.exists() or mark.read_bytes() != wanted:
-            _run(*INSTALL)
+            run(*INSTALL)
             mark.write_bytes(wanted)
 
 
 def printed(program: str, **settings: str) -> Any:
     """The JSON that a program prints."""
-    return json.loads(_run("node", program, **settings))
+    return json.loads(run("node", program, **settings))
 
 
-def _run(*command: str, **settings: str) -> str:
+def run(*command: str, **settings: str) -> str:
+    """What a command prints that must succeed."""
     done = subprocess.run(
         command,
         cwd=FOLDER,
@@ -58,7 +59,7 @@ def _run(*command: str, **settings: str) -> str:
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

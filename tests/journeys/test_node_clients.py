@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 
+from rollbook.demo import published
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import NewApplication
 from tests.journeys import node, program
@@ -226,4 +229,54 @@ def test_clever_js_streams_counts_and_reads_lists_from_their_end(demo: Server) -
         "count": len(students),
         "last": students[-2:],
         "events": lists["events"],
+    }
+
+
+def test_a_typescript_client_from_the_served_document_pulls_all_and_logs_in(
+    demo: Server, tmp_path: Path
+) -> None:
+    node.run(
+        "node",
+        "node_modules/openapi-typescript/bin/cli.js",
+        f"{demo.base}/openapi.json",
+        "-o",
+        str(tmp_path / "schema.d.ts"),
+    )
+    shutil.copy(node.FOLDER / "typed_client.ts", tmp_path)
+    (tmp_path / "node_modules").symlink_to(node.FOLDER / "node_modules")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    strict = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "esnext"]
+    node.run(
+        "node",
+        "node_modules/typescript/bin/tsc",
+        *strict,
+        "--moduleResolution",
+        "bundler",
+        str(tmp_path / "typed_client.ts"),
+    )
+    with httpx.Client(base_url=demo.base, headers=BEARER) as client:
+        kinds = ("schools", "terms", "courses", "sections", "users", "resources", "events")
+        lists = {
+            kind: [row["data"] for row in client.get(f"/v3.0/{kind}?limit=10000").json()["data"]]
+            for kind in kinds
+        }
+        login = client.post("/demo/code", json={"person": "teacher"}).json()
+        classes = client.get(f"/v3.0/users/{login['person']['id']}/sections").json()["data"]
+    settings = {"SERVER": demo.base, "TOKEN": "TEST_TOKEN", "CLIENT_ID": published.APPLICATION.client_id}
+    code = {"CODE": login["code"], "REDIRECT_URI": login["redirect_uri"]}
+    found = node.printed(
+        str(tmp_path / "typed_client.js"), **settings, **code, CLIENT_SECRET=published.APPLICATION.secret
+    )
+
+    assert all(lists.values())
+    assert found == {
+        **lists,
+        "teachers": [
+            f"{user['name']['first']} {user['name']['last']} {user['roles']['teacher']['sis_id']}"
+            for user in lists["users"]
+            if "teacher" in user["roles"]
+        ],
+        "who": login["person"]["id"],
+        "classes": [element["data"]["name"] for element in classes],
+        "missing": [404, "Resource not found"],
     }
