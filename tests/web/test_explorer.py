@@ -378,6 +378,33 @@ def test_a_page_is_guarded_and_kept_by_no_cache(demo: httpx.Client, path: str) -
     assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page.text) is None
 
 
+@pytest.mark.parametrize("path", ["/", "/explorer", "/explorer/records/users", "/docs", "/openapi.json"])
+def test_a_page_without_a_secret_is_compressed_for_clients_that_take_it(
+    demo: httpx.Client, path: str
+) -> None:
+    with demo.stream("GET", path, headers={"accept-encoding": "gzip"}) as packed:
+        raw = b"".join(packed.iter_raw())
+    plain = demo.get(path, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert (packed.headers["vary"], plain.headers["vary"]) == ("Accept-Encoding", "Accept-Encoding")
+    assert int(packed.headers["content-length"]) == len(raw) < len(plain.content) / 2
+    assert len(gzip.decompress(raw)) == pytest.approx(
+        len(plain.content), abs=9
+    )  # a page says how long it took
+    for page in (packed, plain):
+        if tag := page.headers.get("etag"):
+            known = demo.get(path, headers={"if-none-match": tag})
+            assert (known.status_code, known.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/badge", "/demo"])
+def test_a_page_with_the_token_of_a_form_is_not_compressed(demo: httpx.Client, path: str) -> None:
+    page = demo.get(path, headers={"accept-encoding": "gzip"}, follow_redirects=True)
+    assert (page.status_code, 'name="form"' in page.text) == (200, True)
+    assert "content-encoding" not in page.headers
+
+
 def test_a_first_view_weighs_at_most_120_kilobytes(demo: httpx.Client) -> None:
     page = demo.get("/explorer")
     files = [address for address in links(page) if address.startswith("/static/")]

@@ -25,6 +25,7 @@ from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import code_lines
 from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.http.answers import Answer
+from rollbook.web.http.page_compression import compressing
 from rollbook.web.http.safety_headers import safety
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -67,7 +68,7 @@ def routes(
             handout=await to_thread.run_sync(published.sheet, base) if published.sheet else None,
         )
 
-    return [Route("/", front), Route("/openapi.json", _document_handler())]
+    return [Route("/", compressing(front)), Route("/openapi.json", compressing(_document_handler()))]
 
 
 @dataclass(frozen=True, slots=True)

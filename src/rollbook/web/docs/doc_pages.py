@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anyio import to_thread
-from isal import igzip
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -21,10 +20,8 @@ from rollbook.web.docs import doc_sources
 from rollbook.web.docs.doc_sources import ADDRESS, IMAGES
 from rollbook.web.docs.library import Library
 from rollbook.web.docs.search_index import HITS_MAX, QUERY_LENGTH_MAX
-from rollbook.web.http.answers import takes_gzip
+from rollbook.web.http.page_compression import compressed
 from rollbook.web.http.safety_headers import safety
-
-_GZIP_LEVEL = 2
 
 
 def routes(templates: Environment, folder: Path | None = None) -> list[BaseRoute]:
@@ -60,12 +57,8 @@ class _Site:
         response = await to_thread.run_sync(lambda: make(self._made()))
         tag = response.headers.get("etag")
         if tag and tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers={**_headers(), "ETag": tag})
-        if isinstance(response, HTMLResponse) and takes_gzip(request.headers.get("accept-encoding", "")):
-            packed = igzip.compress(bytes(response.body), _GZIP_LEVEL)
-            headers = {**response.headers, "Content-Encoding": "gzip", "content-length": str(len(packed))}
-            return Response(packed, response.status_code, headers)
-        return response
+            return Response(status_code=304, headers={**_headers(), "ETag": tag, "Vary": "Accept-Encoding"})
+        return compressed(request, response)
 
     def _made(self) -> Library:
         """The library. Requests that arrive while it is being made wait for it."""
@@ -98,4 +91,4 @@ class _Site:
 
 
 def _headers() -> dict[str, str]:
-    return {**safety("'self'"), "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    return {**safety("'self'"), "Cache-Control": "no-cache"}

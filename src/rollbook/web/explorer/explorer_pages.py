@@ -31,6 +31,7 @@ from rollbook.web.explorer.credential_choice import Credential
 from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.explorer.record_names import Choice, Names, Reads, titled
 from rollbook.web.explorer.signing_in import sign_in
+from rollbook.web.http.page_compression import compressing
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import limited_body
 
@@ -75,10 +76,10 @@ class Explorer:
     def routes(self) -> list[Route]:
         """The routes below `/explorer`."""
         return [
-            Route(HOME, self.operation, methods=["GET", "POST"]),
-            Route(f"{HOME}/records/{{kind}}", self.record, methods=["GET"]),
-            Route(f"{HOME}/sign-in", self.signing_in, methods=["GET", "POST"]),
-            Route(f"{HOME}/{{slug:path}}", self.operation, methods=["GET", "POST"]),
+            Route(HOME, compressing(self.operation), methods=["GET", "POST"]),
+            Route(f"{HOME}/records/{{kind}}", compressing(self.record), methods=["GET"]),
+            Route(f"{HOME}/sign-in", compressing(self.signing_in), methods=["GET", "POST"]),
+            Route(f"{HOME}/{{slug:path}}", compressing(self.operation), methods=["GET", "POST"]),
         ]
 
     async def operation(self, request: Request) -> Response:

@@ -26,6 +26,7 @@ from rollbook.errors import BadSetting, MachineTrouble, RollbookError
 from rollbook.store.records.request_log import LATE_SECONDS, Batch, Entry, now_ms
 from rollbook.web.http.explorer_address import address
 from rollbook.web.http.kept_parts import CLIENT, HIDDEN
+from rollbook.web.http.page_compression import compressing
 from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.log.log_hints import Reading, Told, client_of, hints
@@ -91,10 +92,10 @@ class LogPages:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/log", self._show, methods=["GET"]),
+            Route("/log", compressing(self._show), methods=["GET"]),
             Route("/log/live", self._live, methods=["GET"]),
             Route("/log/rows", self._rows, methods=["GET"]),
-            Route("/log/{id}", self._one, methods=["GET"]),
+            Route("/log/{id}", compressing(self._one), methods=["GET"]),
         ]
 
     # Answers -----------------------------------------------------------------------------------------

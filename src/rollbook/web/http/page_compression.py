@@ -1,0 +1,46 @@
+"""Pages and documents compressed on their way to a client that takes gzip.
+
+Only for pages that hold no secret of their reader: documentation, Explorer, front page and log. The length of a
+compressed page tells what repeats in it. Pages with the token of a form, as those of sign-in, go out as they are
+(BREACH).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from isal import igzip
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from rollbook.web.http.answers import takes_gzip
+
+LEVEL = 2
+FROM_BYTES = 1024
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def compressing(handler: Handler) -> Handler:
+    """The handler, with its answers compressed."""
+
+    async def endpoint(request: Request) -> Response:
+        return compressed(request, await handler(request))
+
+    return endpoint
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """The response, compressed if it is long enough and the client takes gzip."""
+    if isinstance(response, FileResponse | StreamingResponse) or len(response.body) < FROM_BYTES:
+        return response
+    headers = response.headers
+    headers.add_vary_header("Accept-Encoding")
+    if not takes_gzip(request.headers.get("accept-encoding", "")):
+        return response
+    response.body = igzip.compress(bytes(response.body), LEVEL)
+    headers["content-length"] = str(len(response.body))
+    headers["content-encoding"] = "gzip"
+    tag = headers.get("etag", "")
+    if tag and not tag.startswith("W/"):  # other bytes of the same content (RFC 9110, 8.8.1)
+        headers["etag"] = f"W/{tag}"
+    return response
