@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time
 from functools import partial
 from pathlib import Path
@@ -61,11 +62,16 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
             demo_state.own(connection, (district_name, SECOND_DISTRICT))
             # The records have the address from the start, so no event must announce it.
             server_values.write(connection, districts.BASE_ADDRESS, base)
-        first = _first_district(database, settings, folder / demo_folder.FILES, district_name, students, seed)
-        second = _second_district(database, settings, seed + 1)
+        with ThreadPoolExecutor(1) as beside:
+            # Every save then has the key, so an id token from before a restore still verifies. To draw it takes
+            # a third of a second, in which the districts are made.
+            key = beside.submit(Signer(database, sealer(database, settings)).ensure_key)
+            first = _first_district(
+                database, settings, folder / demo_folder.FILES, district_name, students, seed
+            )
+            second = _second_district(database, settings, seed + 1)
+            key.result()
         _register(database, settings, first, second)
-        # Every save then has the key, so an id token from before a restore still verifies.
-        Signer(database, sealer(database, settings)).ensure_key()
         with database.read() as connection:
             access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
         if access:
