@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "work": ("work:work", "Do the jobs of the queue."),
     "jobs": ("jobs:jobs", "List the newest jobs."),
     "schedule": ("schedule:schedule", "Show or set how the files of a DISTRICT come."),
+    "sftp": ("sftp:sftp", "Let districts upload their files by SFTP."),
     "night": ("night:night", "Show what happened since yesterday evening."),
     "generate": ("generate:generate", "Write the SIS files of an invented district into FOLDER."),
     "check": ("check:check", "Verify and check the SIS files in FOLDER, or in a zip file."),

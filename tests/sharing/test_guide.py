@@ -55,7 +55,7 @@ NOT_RUN = {
         ),
     ],
     "history.md": ['rollbook approve "Springfield Unified"'],
-    "nights.md": ["rollbook work --processes 2"],
+    "nights.md": ["rollbook sftp serve --host 0.0.0.0 --port 8422", "rollbook work --processes 2"],
     "rehearse.md": [
         "rollbook demo --redirect-uri http://localhost:3000/callback",
         'rollbook rehearse "Demo application" --sync "python3 examples/python/local_copy.py copy.json"',

@@ -1,0 +1,247 @@
+"""The SFTP server: one account for each district, which sees the files of its drop folder and nothing else.
+
+An account writes, reads, renames and deletes files in one flat folder. It makes no links and no folders, and sets no
+times, by which the rule `quiet` would take a half upload for a whole one. There is no shell and no forwarding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from rollbook.domain.school_days import Schedule
+from rollbook.errors import BadSetting, RollbookError
+from rollbook.store.engine.database import Database
+from rollbook.store.engine.keys import Sealer, digest
+from rollbook.store.work import schedules, sftp_accounts
+from rollbook.store.work.sftp_accounts import Account
+
+# Failed logins from one address before it is turned away, and for how long they count.
+FAILURES_MAX, FAILURE_SECONDS = 20, 600.0
+LOGIN_SECONDS = 30
+# How many sessions one account may have at once.
+SESSIONS_MAX = 8
+_ADDRESSES_MAX = 10_000
+
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """Who may enter: accounts of the database, and the addresses that failed too often."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._failures: dict[str, tuple[int, float]] = {}
+        self.sessions: dict[str, int] = {}
+
+    def account(self, name: str) -> tuple[Account, Schedule] | None:
+        """An account with the schedule of its district; None if there is none, or the database is away."""
+        try:
+            with self._database.read() as connection:
+                account = sftp_accounts.by_name(connection, name)
+                found = schedules.find(connection, account.district) if account else None
+        except RollbookError as error:
+            _log.warning("no login: %s", error)
+            return None
+        return (account, found.schedule) if account and found and found.schedule.folder else None
+
+    def is_shut(self, address: str) -> bool:
+        count, until = self._failures.get(address, (0, 0.0))
+        return count >= FAILURES_MAX and time.monotonic() < until
+
+    def failed(self, address: str) -> None:
+        if len(self._failures) > _ADDRESSES_MAX:
+            self._failures.clear()
+        count, until = self._failures.get(address, (0, 0.0))
+        now = time.monotonic()
+        self._failures[address] = (count + 1 if now < until else 1, now + FAILURE_SECONDS)
+
+
+class Login(asyncssh.SSHServer):
+    """One connection, until it is let in."""
+
+    def __init__(self, door: Door) -> None:
+        self._door, self._address = door, ""
+        self.folder: tuple[Account, Schedule] | None = None
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        peer = conn.get_extra_info("peername")
+        self._connection, self._address = conn, peer[0] if peer else ""
+        if self._door.is_shut(self._address):
+            conn.abort()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self.folder:
+            self._door.sessions[self.folder[0].name] -= 1
+
+    def begin_auth(self, _: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        found = self._door.account(username)
+        known = found[0].password_hash if found else ""
+        is_right = hmac.compare_digest(known or digest(""), digest(password)) and bool(known)
+        if not is_right:
+            self._fail()
+            return False
+        return self._enter(found)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """A client offers several keys until one fits, so only a flood of them counts."""
+        found = self._door.account(username)
+        for text in found[0].keys if found else ():
+            if asyncssh.import_public_key(text).public_data == key.public_data:
+                return self._enter(found)
+        self._fail()
+        return False
+
+    def _enter(self, found: tuple[Account, Schedule] | None) -> bool:
+        if found is None:
+            return False
+        if self.folder is None:
+            count = self._door.sessions.get(found[0].name, 0)
+            if count >= SESSIONS_MAX:
+                return False
+            self._door.sessions[found[0].name] = count + 1
+        self.folder = found
+        return True
+
+    def _fail(self) -> None:
+        self._door.failed(self._address)
+        if self._door.is_shut(self._address) and self._connection:
+            _log.warning("an address was turned away after %d failed logins", FAILURES_MAX)
+            self._connection.abort()
+
+
+class DropFolder(asyncssh.SFTPServer):
+    """The files of one drop folder, as an account sees them."""
+
+    def __init__(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        login = chan.get_connection().get_owner()
+        if not isinstance(login, Login) or login.folder is None:
+            raise asyncssh.SFTPPermissionDenied("no account")
+        _, self._schedule = login.folder
+        self._folder = os.fsencode(self._schedule.folder)
+        # Files that were written, and those of them that the client itself has closed.
+        self._written: set[bytes] = set()
+        self._closed: set[bytes] = set()
+        super().__init__(chan, chroot=self._folder)
+
+    def map_path(self, path: bytes) -> bytes:
+        """A file of the folder; there is nothing below it, and hidden names are nobody's."""
+        name = os.path.normpath(b"/" + path).lstrip(b"/")
+        if b"/" in name or name.startswith(b".") or b"\0" in name:
+            raise asyncssh.SFTPNoSuchFile("expected the name of a file in the folder /")
+        return os.path.join(self._folder, name) if name else self._folder
+
+    def open(self, path: bytes, pflags: int, _: asyncssh.SFTPAttrs) -> object:
+        local = self.map_path(path)
+        writes = bool(pflags & asyncssh.FXF_WRITE)
+        flags = os.O_NOFOLLOW | (os.O_RDWR if writes else os.O_RDONLY)
+        for wanted, flag in (
+            (asyncssh.FXF_CREAT, os.O_CREAT),
+            (asyncssh.FXF_TRUNC, os.O_TRUNC),
+            (asyncssh.FXF_EXCL, os.O_EXCL),
+        ):
+            flags |= flag if pflags & wanted else 0
+        if writes:
+            self._written.add(local)
+            self._closed.discard(local)
+        return os.fdopen(os.open(local, flags, 0o600), "r+b" if writes else "rb", buffering=0)
+
+    def close(self, file_obj: Any) -> None:
+        name = os.fsencode(os.readlink(f"/proc/self/fd/{file_obj.fileno()}"))
+        file_obj.close()
+        # A session that ends closes the files that are open, and calls `exit` before the loop goes on: what it closed
+        # was not closed by the client, and is half an upload.
+        asyncio.get_running_loop().call_soon(self._closed.add, name)
+
+    def exit(self) -> None:
+        folder = os.path.realpath(self._folder)
+        left = {os.path.join(folder, os.path.basename(name)) for name in self._written}
+        closed = {os.path.join(folder, os.path.basename(name)) for name in self._closed}
+        if self._schedule.rule == "closed" and left and left <= closed:
+            Path(self._schedule.folder, self._schedule.marker).touch()
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        for entry in sorted(os.scandir(self.map_path(path)), key=lambda each: each.name):
+            name = os.fsencode(entry.name)
+            if entry.is_file(follow_symlinks=False) and not name.startswith(b"."):
+                yield asyncssh.SFTPName(
+                    name, attrs=asyncssh.SFTPAttrs.from_local(entry.stat(follow_symlinks=False))
+                )
+
+    def stat(self, path: bytes) -> os.stat_result:
+        return os.lstat(self.map_path(path))
+
+    def lstat(self, path: bytes) -> os.stat_result:
+        return self.stat(path)
+
+    def fsetstat(self, file_obj: Any, attrs: asyncssh.SFTPAttrs) -> None:
+        if attrs.size is not None:
+            os.ftruncate(file_obj.fileno(), attrs.size)
+
+    def setstat(self, path: bytes, _: asyncssh.SFTPAttrs) -> None:
+        self.map_path(path)
+
+    def lsetstat(self, path: bytes, _: asyncssh.SFTPAttrs) -> None:
+        self.map_path(path)
+
+    def _never(self, *_: object) -> None:
+        raise asyncssh.SFTPPermissionDenied(
+            "an account writes files into one folder, and no links or folders"
+        )
+
+    symlink = link = mkdir = rmdir = readlink = _never  # type: ignore[assignment]
+
+
+async def listen(database: Database, sealer: Sealer, host: str, port: int) -> asyncssh.SSHAcceptor:
+    """Begin to serve. Errors: BadSetting when the address cannot be listened on."""
+    door = Door(database)
+    asyncssh.set_log_level(logging.ERROR)
+    try:
+        return await asyncssh.create_server(
+            lambda: Login(door),
+            host,
+            port,
+            server_host_keys=[host_key(sealer)],
+            sftp_factory=DropFolder,
+            login_timeout=LOGIN_SECONDS,
+            keepalive_interval=60,
+            keepalive_count_max=3,
+            allow_pty=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            allow_scp=False,
+            compression_algs=None,
+            server_version="Rollbook",
+        )
+    except OSError as error:
+        raise BadSetting(
+            f"port {port} on {host} cannot be used: {error.strerror}; choose another one with --port"
+        ) from None
+
+
+def host_key(sealer: Sealer) -> asyncssh.SSHKey:
+    """The key by which clients know the server: it follows from the server's key, so that all machines have one."""
+    drawn = Ed25519PrivateKey.from_private_bytes(sealer.derive("sftp host key"))
+    return asyncssh.import_private_key(
+        drawn.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    )
