@@ -1,7 +1,7 @@
-"""What a demo tells everybody: its districts, its applications with their secrets, and its tokens with what
-each opens.
+"""The public access data of a demo: its districts, its applications with their secrets, and its tokens with
+their reach.
 
-Read from the database, as people come and go: for the console, for programs, and for the front page.
+It is read from the database, because people come and go. The console, programs and the front page show it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import ARRIVED
 
-# Where a program moves, breaks and puts back the demo; `district_token` opens them.
+# Where a program moves, breaks and restores the demo, with `district_token`.
 CONTROL = {
     "state": "",
     **{name: f"/{name}" for name in ("advance", "faults", "save", "restore", "saves", "code", "edits")},
 }
-# An address to show how one's own is registered.
+# An example of an application's own address to register.
 YOURS = "http://localhost:3000/callback"
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A published token and what it opens; `role` and the person are a user token's."""
+    """A published token and what it opens. `role` and the person are those of a user token."""
 
     token: str
     opens: str
@@ -48,7 +48,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """An application, where its logins may return to (the first by default), and a link to sign in to it.
+    """An application, where its logins may return (the first address by default), and a link to sign in to
+    it.
 
     `sign_in_path` is the link on the server itself.
     """
@@ -66,7 +67,7 @@ class Entrance:
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """All of it. `base` is the server's address, `database` where the demo is kept."""
+    """All access data. `base` is the server's address, `database` the demo's database."""
 
     base: str
     database: str
@@ -83,7 +84,7 @@ class Handout:
 
     @property
     def registering(self) -> str:
-        """The command that lets logins return to an application of one's own, from now on."""
+        """The command that lets logins return to the developer's own application from now on."""
         name = self.entrances[0].client.name
         return (
             f'rollbook application set "{name}" --redirect-uri {YOURS} --database '
@@ -91,7 +92,7 @@ class Handout:
         )
 
     def as_json(self) -> dict[str, object]:
-        """One flat object for scripts; lists hold what there is more than one of."""
+        """One flat object for scripts; lists hold items that occur more than once."""
         first, main = self.district_keys[0], self.entrances[0]
         return {
             "base_url": self.base,
@@ -134,8 +135,7 @@ class Handout:
 
 
 def read(database: Database, settings: Settings, base: str) -> Handout:
-    """The handout of a demo whose server is reached at the address. What an older demo does not have is left
-    out."""
+    """The access data of a demo at an address. Items that an older demo lacks are left out."""
     base = base.rstrip("/")
     with database.read() as connection:
         keys = (*_district_keys(connection), *_user_keys(connection))

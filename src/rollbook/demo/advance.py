@@ -1,8 +1,8 @@
-"""Moves a demo's district through its story: invents the next night's files and syncs them, at the demo's own
-moment.
+"""Move a demo's district through its story: invent the next night's files and sync them, at the demo's own
+time.
 
-The day is kept in the run that makes its roster the present: a killed process leaves the day before,
-whole, and moves on from there.
+The run that changes the roster also stores the day. After a kill, the demo is at the day before, intact, and
+can move on from there.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ VERBS = ("created", "updated", "deleted")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One run as a report tells it; `person` is whom it is about, as she is known after it: without an id
-    when she is gone."""
+    """One run in a report.
+
+    `person` is the person of the scenario, as known after the run; the id is blank if they have gone.
+    """
 
     run: Move
     person: Person | None = None
@@ -57,7 +59,7 @@ class Moved:
 
 
 def tell(folder: Path, target: str, settings: Settings, *, as_json: bool) -> None:
-    """Move the demo on and print what happened, an error as JSON too when a machine reads."""
+    """Move the demo on and print what happened; with `as_json`, errors are printed as JSON, too."""
     try:
         moved = advance(folder, target, settings)
     except RollbookError as error:
@@ -75,11 +77,10 @@ def tell(folder: Path, target: str, settings: Settings, *, as_json: bool) -> Non
 
 
 def advance(folder: Path, target: str, settings: Settings) -> list[Moved]:
-    """Move the demo of a folder on: by a number of days, to a story's end, or by approving or discarding what
-    is held.
+    """Move the demo of a folder: by some days, to a story's end, or by approving or discarding the held sync.
 
-    Errors: BadSetting for an unknown target, or one beyond the last day; Busy while another move is running;
-    Refused for what a sync refuses.
+    Errors: BadSetting for an unknown target, or one after the last day; Busy while another move is running;
+    Refused when a sync refuses.
     """
     with turns.alone(folder), opened(settings) as database:
         demo = _Demo(database, settings, folder)
@@ -101,7 +102,7 @@ class _Demo:
         self.district = districts.find(database, self.access.district_id)
 
     def tell(self, target: str) -> list[Moved]:
-        """A story from where it stands to its end, a run for each night."""
+        """Tell a story to its end, with one run for each night."""
         wanted, state = stories.story(target), self._state()
         begun = state.nights if state.unfinished == target else 0
         nights = wanted.nights[begun:]
@@ -122,7 +123,7 @@ class _Demo:
         return told
 
     def approve(self) -> Moved:
-        """Apply what is held, at the moment of the night it arrived in."""
+        """Apply the held sync, at the time of its night."""
         state = self._state()
         how = How(moment=state.moment, note=partial(demo_state.keep, state))
         name = self.district.name
@@ -130,13 +131,12 @@ class _Demo:
         return self._last_move()
 
     def discard(self) -> Moved:
-        """Drop what is held."""
+        """Discard the held sync."""
         run_decisions.discard(self.database, self.district.id)
         return self._last_move()
 
     def _pass(self, night: Night, state: State, first: int) -> Moved:
-        """One night: its files, and their sync; `first` is the day of the first night that is told in one
-        breath."""
+        """One night: its files and their sync. `first` is the first night's day of this call."""
         day = night.day_after(state.day)
         new = night.scenarios(day)
         edited = self._edited()
@@ -154,8 +154,7 @@ class _Demo:
         in_force = (*state.in_force, *new[: len(night.begins)])
         after = replace(state, day=day, date=days.date_of(day).isoformat(), in_force=in_force, person=about)
         how = How(is_approved=night.is_trusted, moment=after.moment, note=partial(demo_state.keep, after))
-        # Files that cannot be used belong to the story: the run that was stopped tells of them, and it goes
-        # on from there.
+        # Unusable files belong to the story: the stopped run reports them, and the story continues.
         with suppress(SourceRejected):
             settings = self._settings_for(day - first)
             run_decisions.sync_files(self.database, settings, self.district.id, self.files, how)
@@ -168,8 +167,8 @@ class _Demo:
             return person_edits.read(connection)
 
     def _settings_for(self, days_told: int) -> Settings:
-        """The settings, with events kept for as long as the story took: nobody could have read those of its
-        first night yet."""
+        """The settings, with events kept for the whole story: nobody could have read those of its first night
+        yet."""
         return replace(self.settings, event_days=max(self.settings.event_days, days_told + 1))
 
     def _last_move(self) -> Moved:
@@ -202,7 +201,7 @@ class _Demo:
 
 
 def _check_days(day: int, nights: tuple[Night, ...]) -> None:
-    """Errors: BadSetting before anything is done, when a night is beyond the last day."""
+    """Check all nights before anything is done. Errors: BadSetting if a night is after the last day."""
     for night in nights:
         day = night.day_after(day)
         days.today(day)
@@ -212,7 +211,8 @@ def _check_days(day: int, nights: tuple[Night, ...]) -> None:
 
 
 def _lines(moved: Moved, folder: Path) -> Iterator[str]:
-    """One run for people: the day, what became of it, counts for each kind, events, and whom it is about."""
+    """One run for people: the day, the result, counts for each kind, events, and the person of the
+    scenario."""
     run, after = moved.run, moved.run.after
     when = f"Day {after.day}, {date.fromisoformat(after.date):%A %-d %B %Y}: " if after else ""
     yield f"{when}sync {run.sync} {OUTCOMES.get((run.cause, run.state), run.state)}"
@@ -235,7 +235,7 @@ def _lines(moved: Moved, folder: Path) -> Iterator[str]:
 
 
 def _about(before: Person, now: Person) -> str:
-    """Whom a run is about, and what became of the id."""
+    """The person of a run, and what happened to their id."""
     who = f"{now.name or before.name} (SIS id {before.sis_id})"
     if not now.id:
         return f"{who}, id {before.id}, is not in the district any more"

@@ -1,5 +1,5 @@
-"""What only a demo has: `/demo`, where its district moves on, breaks and is put back, as a page for people and as
-JSON for programs.
+"""`/demo`, which only a demo has: its district moves on, breaks and is restored, on a page for people and as
+JSON.
 
 Each act is a row of `ACTS`: a POST with JSON and the published token, or a button of the page.
 """
@@ -53,7 +53,7 @@ from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import Desk
 
 SHOWN_RUNS, SHOWN_EVENTS = 10, 20
-# How far back the page looks for events of the person whom the last story is about.
+# How many events the page searches for the person of the last story.
 EVENTS_READ = 1000
 HELD = ("approve", "discard")
 _log = logging.getLogger(__name__)
@@ -61,8 +61,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a demo stands: its state, its district, its last runs, the end of its feed, the faults in force, and what
-    it can be put back to."""
+    """Where a demo stands: its state, district, last runs, newest events, faults in force, and saves."""
 
     state: State
     district: District
@@ -127,7 +126,7 @@ class Storyboard:
         return await self._answer(request, lambda _: self._scene().as_json(), {})
 
     def _told(self, work: Work) -> Callable[[Request], Any]:
-        """What is asked without a body; the parts of the path are its parameters."""
+        """A request without a body; the parts of the path are its parameters."""
 
         async def endpoint(request: Request) -> Response:
             return await self._answer(request, work, request.path_params)
@@ -155,8 +154,7 @@ class Storyboard:
         return endpoint
 
     async def _act_by_form(self, request: Request, act: Act) -> Response:
-        """A button of the page: a form that is ours leads back to the page, anything else to what went
-        wrong."""
+        """A button of the page: one of our forms leads back to the page, any other to an error."""
         form = await read_form(request)
         if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.pop("form", "")):
             return await self._page(request, "This form has expired: press the button again.", 403)
@@ -170,13 +168,13 @@ class Storyboard:
     # Acts ------------------------------------------------------------------------------------------
 
     def advance(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        """Move on, one move at a time. Errors: Busy, and what a move is stopped by."""
+        """Move on, one move at a time. Errors: Busy, and those of the move."""
         target = _target(asked)
         if self._is_moving:
             raise Busy("the demo is being moved already; wait until that is done")
         self._is_moving = True
         try:
-            # Loaded only here: the engine's memory is nothing that a server should spend that never moves.
+            # Loaded only here: a server that never moves does not spend memory on the engine.
             moved = import_module("rollbook.demo.advance").advance(self._folder, target, self._settings)
         except Unknown as error:
             raise Refused(str(error)) from None
@@ -286,8 +284,8 @@ Work = Callable[[Mapping[str, Any]], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What may be done to a demo: the path under `/demo/`, the method that does it, and where on the page its result
-    stands."""
+    """An act on a demo: the path under `/demo/`, the method that does it, and where the page shows its
+    result."""
 
     path: str
     work: Callable[[Storyboard, Mapping[str, Any]], Mapping[str, object]]
@@ -306,7 +304,7 @@ ACTS = (
 )
 
 
-# What may be asked for, by its key, as the command names it.
+# The possible targets, by key, with the command's names.
 TARGETS: dict[str, Callable[[Any], bool]] = {
     "days": lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= DAY_MAX,
     "to": lambda value: value in CALENDAR,
@@ -322,7 +320,7 @@ EXPECTED = {
 
 
 def _target(asked: Mapping[str, Any]) -> str:
-    """What the command is told. Errors: BadSetting says what was expected."""
+    """The target for the command. Errors: BadSetting says what was expected."""
     if len(asked) != 1 or not {*asked} <= {*TARGETS}:
         raise BadSetting(f"expected one of {', '.join(TARGETS)}")
     ((name, value),) = asked.items()
@@ -341,7 +339,7 @@ def _listed(stories: Any) -> list[dict[str, str]]:
 
 
 def _title(name: str) -> str:
-    """The title of a story that was told; the first run of a demo has none."""
+    """The title of a finished story; the first run of a demo has none."""
     return story_of(name).title if name else "The demo begins"
 
 
@@ -358,7 +356,7 @@ def _moment(text: str) -> str:
 
 
 def _event(data: dict[str, Any]) -> dict[str, Any]:
-    """One event as the page shows it: the type, whom or what it is about, and the names of what changed."""
+    """One event as the page shows it: the type, its record, and the names of changed fields."""
     record = data["data"]["object"]
     name = record.get("name") or record.get("title") or ""
     if isinstance(name, dict):
@@ -374,7 +372,7 @@ def _event(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told_first(feed: list[dict[str, Any]], runs: list[Move]) -> list[dict[str, Any]]:
-    """The newest events, as many as the page shows; those of the person whom the last story is about come first."""
+    """The newest events that fit on the page; those about the last story's person come first."""
     after = runs[0].after if runs else None
     person = after.person if after else None
     about = [one for one in feed if person and one["data"]["object"]["id"] == person.id]
@@ -383,7 +381,7 @@ def _told_first(feed: list[dict[str, Any]], runs: list[Move]) -> list[dict[str, 
 
 
 def _changed(previous: dict[str, Any]) -> list[str]:
-    """Paths of the attributes that changed, as `roles.student.schools`."""
+    """Paths of the changed attributes, such as `roles.student.schools`."""
     found = []
     for name, old in previous.items():
         inner = (

@@ -1,4 +1,4 @@
-"""A demo's server: the server, with the published credentials and with pages of its own."""
+"""A demo's server: the usual server, with published credentials and pages of its own."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from rollbook.web.data.api import Scope, Send
 from rollbook.web.front import Published
 from rollbook.web.http.visits import Desk
 
-# How worker processes learn that they serve a demo; they start afresh and read only their environment.
+# How worker processes learn that they serve a demo: they start fresh and read only their environment.
 TOKEN, BASIC, DISTRICT = (PREFIX + name for name in ("DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT"))
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What makes a server a demo: a token and Basic credentials that everybody may know, and their district's name."""
+    """The parts of a demo: a public token, public Basic credentials, and their district's name."""
 
     token: str
     basic: str
     district_name: str
 
     def extend(self, desk: Desk) -> Extension:
-        """What the server of a demo has beside any other."""
+        """What a demo's server adds to the usual server."""
         shared = SharedState(Path(desk.settings.database).with_name(STATE))
         faults = Faults(desk.settings.rate_limit, shared)
         days = Storyboard(desk, self.token, faults)

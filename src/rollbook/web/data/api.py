@@ -1,8 +1,8 @@
 """The Data API: one handler for all rows of the contract, from the request's bytes to the answer's.
 
-A request passes: the row of its path, the token, the rate limit, the query, the store. Nothing here differs
-between kinds. An answer follows from (snapshot, access, path, query) alone: that key gives its ETag, and
-answers are kept ready under it.
+The steps are: the row of the path, the token, the rate limit, the query, the store. They are the same for all
+kinds. An answer depends only on (snapshot, access, path, query). This key gives its ETag, and answers are
+kept ready under it.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# Our own header: the run whose state an answer shows, for `since_snapshot` on /events.
+# Rollbook's own header: the run whose state an answer shows, for `since_snapshot` on /events.
 SNAPSHOT = b"x-rollbook-snapshot"
-# What only a token of a person reaches.
+# Paths that only a person's token reaches.
 OF_PEOPLE = frozenset((restricted_tokens.ME, *role_records.ROWS))
 
 Finish = Callable[[], Answer]
@@ -85,7 +85,7 @@ class DataApi:
         request = Request.of(scope)
         try:
             if (call := call_of(request)) and call.reads_long:
-                # It reads long: one at a time, in a thread of its own, so that no other request waits for it.
+                # A long read: one at a time, in its own thread, so that no other request waits for it.
                 answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
             else:
                 answer = await inline_or_thread.done(self._database, self.answer, request)
@@ -125,14 +125,16 @@ class DataApi:
                     finish = self._read_events(reading, call, request)
                 else:
                     finish = self._read(reading, call, request)
-            answer = finish()  # without the transaction, which others may wait for
+            answer = finish()  # outside the transaction, which others may wait for
         except ApiError as error:
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
 
     def _resolve(self, transaction: Connection, request: Request, *, is_path_known: bool) -> Access:
-        """The caller's access. An unknown path is answered as such, whoever asks; with a good token it counts
-        as a request."""
+        """The caller's access.
+
+        An unknown path is answered as such to everyone; with a valid token it counts as a request.
+        """
         try:
             return self._tokens.resolve(transaction, request.authorization)
         except Unauthorized:
@@ -141,7 +143,10 @@ class DataApi:
             raise _no_endpoint(request.path) from None
 
     def _events_floor(self) -> str:
-        """The id below which events are too old. A demo's moves drop them, as its clock is not ours."""
+        """The id below which events are too old.
+
+        In a demo, its moves drop old events, because its clock is not ours.
+        """
         if self._tokens.in_demo:
             return ""
         return event_feed.floor_at(time.time() - self._settings.event_days * 86_400)
@@ -157,7 +162,7 @@ class DataApi:
         return finish
 
     def _read(self, reading: Reading, call: Call, request: Request) -> Finish:
-        """Read what the answer needs from the database, and return what makes the answer of it."""
+        """Read what the answer needs from the database, and return the function that makes the answer."""
         query, access, head = call.parsed(), reading.access, reading.access.head
         is_pull = call.endpoint.has_paging and not query.count
         snapshot = self._shown(reading, call, query) if is_pull else head
@@ -181,7 +186,7 @@ class DataApi:
 
         def finish() -> Answer:
             ready = self._kept.put(key, body, request.takes_gzip, cursors) if kept is None or is_new else kept
-            if is_pull:  # of a list that is there: only those are noted
+            if is_pull:  # only pages of an existing list are noted
                 self._pins.note(access, call.path, query, ready.cursors, snapshot)
             if is_known:
                 return unchanged
@@ -190,8 +195,8 @@ class DataApi:
         return finish
 
     def _shown(self, reading: Reading, call: Call, query: Query) -> SnapshotName:
-        """The snapshot that a page of a list shows: the last run's, but for pages that go on with a pull
-        begun earlier."""
+        """The snapshot that a page of a list shows: the last run's, or that of the pull that the page
+        continues."""
         head, pinned = reading.access.head, self._pins.snapshot(reading.access, call.path, query)
         if pinned is None or pinned.run >= head.run:
             return head
@@ -200,7 +205,7 @@ class DataApi:
 
 
 def _narrowed(reading: Reading, call: Call) -> Finish:
-    """The answer to a token that reaches only a part; its records are few, and it is not kept."""
+    """The answer to a restricted token. Its records are few, and it is not kept."""
     access, endpoint = reading.access, call.endpoint
     if endpoint in role_records.ROWS:
         shown = restricted_tokens.of_role(reading, endpoint, call.id)
@@ -219,8 +224,10 @@ def _no_endpoint(path: str) -> ApiError:
 
 
 def _matches(if_none_match: str, etag: bytes) -> bool:
-    """Weak comparison (RFC 9110, 13.1.2). `*` is left out: it asks whether anything is there, which takes a
-    read."""
+    """Weak comparison (RFC 9110, 13.1.2).
+
+    `*` is not supported: it asks whether anything exists, which needs a read.
+    """
     if not if_none_match:
         return False
     if if_none_match == (own := etag.decode()):

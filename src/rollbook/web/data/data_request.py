@@ -1,4 +1,4 @@
-"""A request to the Data API: what of it matters, and the row of the contract that it asks for."""
+"""A request to the Data API: its relevant parts, and the row of the contract that it asks for."""
 
 from __future__ import annotations
 
