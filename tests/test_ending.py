@@ -25,10 +25,12 @@ from tests import world
 from tests.journeys import program
 
 # A run in the middle of a query that takes far longer than any test, with a file of student data in its
-# folder.
+# folder. No grace period ends it: the engine itself has to stop.
 BUSY = """
 import sys
 from rollbook import settings
+from rollbook.sync import ending
+ending.GRACE_SECONDS = 3600
 from rollbook.sync.workplace import engine_in, workplace
 own = settings.read({}, temporary=sys.argv[1])
 with workplace(own) as folder, engine_in(own, folder) as engine:
@@ -108,7 +110,7 @@ def test_a_sync_that_is_ended_says_so_by_its_exit_code_and_can_be_run_again(tmp_
     work = tmp_path / "it's work"
     work.mkdir()
     world.write(tmp_path / "files")
-    padding = "".join(f"{n},Filler {n},{n}\n" for n in range(1_000_000, 1_200_000))
+    padding = "".join(f"{n},Filler {n},{n}\n" for n in range(1_000_000, 1_050_000))
     schools = tmp_path / "files" / "schools.csv"
     small = schools.read_text()
     columns = small.partition("\n")[0].count(",") + 1

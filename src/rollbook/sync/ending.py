@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,9 @@ from typing import Final
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The engine may be busy for a long time, and signals cannot interrupt it.
 GRACE_SECONDS: Final = 5.0
+# How to stop the engines that the main thread works with. An engine that only loses its caller waits for its
+# threads, and holds the interpreter while it waits.
+_INTERRUPTS: Final[list[Callable[[], None]]] = []
 
 
 class _Ending:
@@ -34,6 +37,8 @@ class _Ending:
     def on_signal(self, number: int, _: FrameType | None) -> None:
         if self.number is None:
             self.number = number
+            for interrupt in _INTERRUPTS:
+                interrupt()
             raise SystemExit(128 + number)
 
     def _watch(self) -> None:
@@ -50,6 +55,20 @@ class _Ending:
         self._watcher.join()
         os.close(self._reading)
         os.close(self._writing)
+
+
+@contextmanager
+def interrupted_by_signals(interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call `interrupt` when a signal ends the program within this block; only the main thread learns of
+    signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _INTERRUPTS.append(interrupt)
+    try:
+        yield
+    finally:
+        _INTERRUPTS.remove(interrupt)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import Problem
 from rollbook.roster.problems_csv import Listing
 from rollbook.settings import Settings
+from rollbook.sync.ending import interrupted_by_signals
 from rollbook.sync.result import STOPS_MAX, problems_as_json
 from rollbook.sync.workplace import workplace
 
@@ -66,7 +67,7 @@ def inspect(source: Path, settings: Settings, rules: Rules, listed: Listing | No
             )
         except SourceRejected as error:
             return _stopped(error, listed)
-        with closing(opened) as tables:
+        with closing(opened) as tables, interrupted_by_signals(tables.connection.interrupt):
             problems = checks.check(tables, rules)
             if listed:
                 listed.take(problems.first(problems_csv.ROWS_MAX))

@@ -23,6 +23,7 @@ from rollbook.store.engine.keys import sealer
 from rollbook.store.records import commits
 from rollbook.store.records.commits import Outcome
 from rollbook.sync import repeats
+from rollbook.sync.ending import interrupted_by_signals
 from rollbook.sync.pauses import refuse_while_paused, reread
 from rollbook.sync.result import How, Sync, failed
 from rollbook.sync.stages import COMPARED, Work, compare, conclude
@@ -74,7 +75,7 @@ def run(
         except SourceRejected as error:
             _note_failure(database, district, error, how, listed)
             raise
-        with closing(opened) as tables:
+        with closing(opened) as tables, interrupted_by_signals(tables.connection.interrupt):
             tell("checking the rows")
             problems = checks.check(tables, rules)
             if listed:

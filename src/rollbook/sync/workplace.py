@@ -14,7 +14,7 @@ from rollbook.errors import BadSetting, MachineTrouble
 from rollbook.roster import workfolder
 from rollbook.roster.intake.csv.raw_tables import connect, lock
 from rollbook.settings import Settings
-from rollbook.sync.ending import by_signals
+from rollbook.sync.ending import by_signals, interrupted_by_signals
 
 MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
@@ -50,6 +50,6 @@ def workplace(settings: Settings) -> Iterator[Path]:
 @contextmanager
 def engine_in(settings: Settings, folder: Path, *reaches: Path) -> Iterator[DuckDBPyConnection]:
     """An engine that can reach the files in `folder`, and in the folders `reaches`."""
-    with connect(folder, settings.sync_memory) as engine:
+    with connect(folder, settings.sync_memory) as engine, interrupted_by_signals(engine.interrupt):
         lock(engine, folder, *reaches)
         yield engine
