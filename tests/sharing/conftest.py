@@ -1,9 +1,15 @@
-"""A desk on each database: of a district made from files, and of a copy of it."""
+"""A desk on each database: of a district made from files, and of a copy of it.
+
+The small world is synced once for each of the four; a test begins with a copy of that database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,18 +17,82 @@ import pytest
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
 from tests.sharing.desk import CopyDesk, Desk
+from tests.templates import Template
 
 
 @pytest.fixture(params=["files", "clone"])
-def desk(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Desk]:
+def origin(request: pytest.FixtureRequest) -> str:
     """The share of an application does not depend on where the roster came from."""
-    if request.param == "files":
-        with closing(Desk(database, tmp_path)) as opened:
-            yield opened
-        return
-    folder = tmp_path / "origin"
-    folder.mkdir()
-    with closing(open_database(str(folder / "rollbook.db"))) as source:
-        migrate(source)
-        with closing(Desk(source, folder)) as origin, closing(CopyDesk(database, tmp_path, origin)) as opened:
-            yield opened
+    return str(request.param)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_desk(origin: str, database: Database, tmp_path: Path) -> Iterator[Desk]:
+    """A desk whose district was not synced yet."""
+    with ExitStack() as stack:
+        yield _new_desk(stack, origin, database, tmp_path)
+
+
+def _new_desk(stack: ExitStack, origin: str, database: Database, folder: Path) -> Desk:
+    """A desk that is closed with the stack."""
+    if origin == "files":
+        return stack.enter_context(closing(Desk(database, folder)))
+    (folder / "origin").mkdir()
+    source = stack.enter_context(closing(open_database(str(folder / "origin" / "rollbook.db"))))
+    migrate(source)
+    first = stack.enter_context(closing(Desk(source, folder / "origin")))
+    return stack.enter_context(closing(CopyDesk(database, folder, first)))
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A desk that holds the small world, and what copies of it are made of."""
+
+    template: Template
+    folder: Path
+    desk: Desk
+
+
+@pytest.fixture(scope="session")
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str, str], Filled]]:
+    with ExitStack() as stack:
+
+        @cache
+        def made(origin: str, dialect: str) -> Filled:
+            folder = tmp_path_factory.mktemp("desk")
+            server = request.getfixturevalue("postgresql_address") if dialect == "postgresql" else ""
+            template = Template(folder, server)
+            with ExitStack() as open_while_filled:
+                address = stack.enter_context(template.filling())
+                database = open_while_filled.enter_context(closing(open_database(address)))
+                migrate(database)
+                desk = _new_desk(open_while_filled, origin, database, folder)
+                desk.sync()
+            return Filled(template, folder, desk)
+
+        yield made
+
+
+@pytest.fixture
+def desk(origin: str, dialect: str, filled: Callable[[str, str], Filled], tmp_path: Path) -> Iterator[Desk]:
+    """A desk of the small world, synced once."""
+    made = filled(origin, dialect)
+    if (made.folder / "key").exists():  # a copy's desk has none before its first connection
+        shutil.copy(made.folder / "key", tmp_path)
+    with ExitStack() as stack:
+        address = stack.enter_context(made.template.copy(tmp_path))
+        database = stack.enter_context(closing(open_database(address)))
+        if not isinstance(made.desk, CopyDesk):
+            yield stack.enter_context(closing(Desk(database, tmp_path, made.desk)))
+            return
+        folder = Path(shutil.copytree(made.folder / "origin", tmp_path / "origin"))
+        source = stack.enter_context(closing(open_database(str(folder / "rollbook.db"))))
+        first = stack.enter_context(closing(Desk(source, folder, made.desk.origin)))
+        yield stack.enter_context(closing(CopyDesk(database, tmp_path, first, made.desk)))

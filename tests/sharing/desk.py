@@ -42,9 +42,9 @@ KINDS = ("courses", "districts", "resources", "schools", "sections", "terms", "u
 Json = dict[str, Any]
 
 # For tests of a district from files.
-of_files = pytest.mark.parametrize("desk", ["files"], indirect=True)
+of_files = pytest.mark.parametrize("origin", ["files"], indirect=True)
 # For tests of a copy.
-of_a_clone = pytest.mark.parametrize("desk", ["clone"], indirect=True)
+of_a_clone = pytest.mark.parametrize("origin", ["clone"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,16 @@ class Reader:
 
 
 class Desk:
-    """The district Springfield on a database."""
+    """The district Springfield on a database; `like` is the desk whose database this one is a copy of."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, like: Desk | None = None) -> None:
         self.database, self.folder = database, folder
         self.settings = setting_rows.read(
             {}, key_file=str(folder / "key"), rate_limit=0, temporary=str(folder)
         )
-        self.district = self.begin()
+        self.district: District = like.district if like else self.begin()
         self.app = App(database, self.settings, limits=folder / "limits")
-        self._moment = time.time() - 40 * sync.DAY_SECONDS
+        self._moment: float = like._moment if like else time.time() - 40 * sync.DAY_SECONDS
 
     def begin(self) -> District:
         return districts.create(self.database, "Springfield")
@@ -163,10 +163,14 @@ class CopyDesk(Desk):
     New files go to that district, and a clone follows.
     """
 
-    def __init__(self, database: Database, folder: Path, origin: Desk) -> None:
+    def __init__(self, database: Database, folder: Path, origin: Desk, like: CopyDesk | None = None) -> None:
         self.origin = origin
-        self.source = origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), view_spec.SENSITIVE_FIELDS)
-        super().__init__(database, folder)
+        self.source: Reader = (
+            replace(like.source, desk=origin)
+            if like
+            else origin.connect("Copier", (*SECURE_SYNC, *SENSITIVE), view_spec.SENSITIVE_FIELDS)
+        )
+        super().__init__(database, folder, like)
 
     def begin(self) -> District:
         return self.clone().district

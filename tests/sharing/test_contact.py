@@ -18,7 +18,6 @@ STUDENTS = {"rules": [{"kind": "student", "where": []}]}
 
 @pytest.fixture
 def reader(desk: Desk) -> Reader:
-    desk.sync()
     made = desk.connect()
     made.listen()
     return made

@@ -87,7 +87,6 @@ def labels(reader: Reader) -> dict[str, set[str]]:
 
 @pytest.fixture
 def reader(desk: Desk) -> Reader:
-    desk.sync()
     made = desk.connect()
     made.listen()
     return made
@@ -260,29 +259,29 @@ def previous(feed: list[Json]) -> list[Json]:
     return [event["data"].get("previous_attributes", {}) for event in feed]
 
 
-def test_a_share_set_before_the_first_sync_holds_from_it_on(desk: Desk) -> None:
-    reader, whole = desk.connect(), desk.connect("Whole")
+def test_a_share_set_before_the_first_sync_holds_from_it_on(empty_desk: Desk) -> None:
+    reader, whole = empty_desk.connect(), empty_desk.connect("Whole")
     reader.listen()
     reader.share(SOUTH)
     assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
-    desk.sync()
+    empty_desk.sync()
     assert labels(reader)["users"] == {"emmy", "katherine", "t-grace", "s-ada", "byron"}
     assert "alan" in labels(whole)["users"]
 
 
-def test_a_preview_before_the_first_sync_writes_nothing(desk: Desk) -> None:
-    reader = desk.connect()
+def test_a_preview_before_the_first_sync_writes_nothing(empty_desk: Desk) -> None:
+    reader = empty_desk.connect()
     assert reader.share(SOUTH, is_plan=True).state == "planned"
-    desk.sync()
+    empty_desk.sync()
     assert len(labels(reader)["schools"]) == 2
 
 
 @of_files
 def test_a_first_sync_in_the_middle_of_an_edit_is_not_written_over(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    empty_desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = desk.connect()
-    monkeypatch.setattr(edits, "_share_nothing_yet", meanwhile(desk, edits._share_nothing_yet))
+    reader = empty_desk.connect()
+    monkeypatch.setattr(edits, "_share_nothing_yet", meanwhile(empty_desk, edits._share_nothing_yet))
     with pytest.raises(Busy):
         reader.share(NOTHING)
     assert len(labels(reader)["schools"]) == 2
@@ -343,7 +342,6 @@ def test_scopes_leave_the_share_as_it_is(desk: Desk, reader: Reader) -> None:
 
 @pytest.mark.parametrize("scopes", [("read:user_id",), ("read:ell_status",), ()])
 def test_scopes_that_open_nothing_open_nothing(desk: Desk, scopes: tuple[str, ...]) -> None:
-    desk.sync()
     reader = desk.connect(scopes=scopes or ("read:districts",))
     assert {kind for kind, records in reader.everything().items() if records} == {"districts"}
 
@@ -416,7 +414,6 @@ def test_what_left_a_share_is_in_no_event_but_its_last(desk: Desk, reader: Reade
 
 
 def test_a_connection_is_told_of_nothing_that_was_gone_before_it_began(desk: Desk) -> None:
-    desk.sync()
     first = commits.runs(desk.database, desk.now)[0].number
     desk.sync(world.changed(("students.csv", "N,alan,", "N,alan-2,"), ("enrollments.csv", "alan", "alan-2")))
     late = desk.connect("Late")
@@ -461,7 +458,6 @@ def field_of(reader: Reader, name: str) -> set[object]:
 def test_a_sensitive_field_is_seen_when_both_sides_open_it(
     desk: Desk, scope: tuple[str, ...], opened: tuple[str, ...], shown: set[object]
 ) -> None:
-    desk.sync()
     reader = desk.connect(scopes=(*SECURE_SYNC, *scope))
     reader.share(None, sensitive=opened)
     assert field_of(reader, "ell_status") == shown
@@ -508,13 +504,13 @@ def own_fields(reader: Reader) -> set[str]:
 
 
 @pytest.mark.parametrize("name", EXT)
-def test_own_fields_of_any_kind_can_be_withheld(desk: Desk, name: str) -> None:
-    desk.sync(WITH_OWN)
-    reader = desk.connect()
+def test_own_fields_of_any_kind_can_be_withheld(empty_desk: Desk, name: str) -> None:
+    empty_desk.sync(WITH_OWN)
+    reader = empty_desk.connect()
     reader.listen()
     assert own_fields(reader) == set(EXT)
     files = {file: text.replace("blue", "green").replace("\n12,", "\n13,") for file, text in WITH_OWN.items()}
-    desk.sync({**files, "teachers.csv": files["teachers.csv"].replace("555", "556")})
+    empty_desk.sync({**files, "teachers.csv": files["teachers.csv"].replace("555", "556")})
     reader.share(None, withheld=(f"{name}.ext",))
     assert own_fields(reader) == set(EXT) - {name}
     kind = {"school": "schools", "section": "sections"}.get(name, "users")
@@ -526,15 +522,15 @@ def test_own_fields_of_any_kind_can_be_withheld(desk: Desk, name: str) -> None:
     assert own_fields(reader) == set(EXT)
 
 
-def test_own_fields_that_an_application_refuses_are_not_shown(desk: Desk) -> None:
-    desk.sync(WITH_OWN)
-    reader = desk.connect()
+def test_own_fields_that_an_application_refuses_are_not_shown(empty_desk: Desk) -> None:
+    empty_desk.sync(WITH_OWN)
+    reader = empty_desk.connect()
     refused = {"refused": ["section.ext", "staff.ext"], "required": ["teacher.ext"]}
-    changed = applications.change(desk.database, reader.application, fields=refused)
-    sync.rescope(desk.database, changed, desk.settings)
+    changed = applications.change(empty_desk.database, reader.application, fields=refused)
+    sync.rescope(empty_desk.database, changed, empty_desk.settings)
     assert own_fields(reader) == {"school", "teacher", "student"}
     with pytest.raises(BadSetting, match=r"teacher\.ext is asked for and refused"):
-        applications.change(desk.database, changed, fields={**refused, "refused": ["teacher.ext"]})
+        applications.change(empty_desk.database, changed, fields={**refused, "refused": ["teacher.ext"]})
 
 
 def values_in(feed: list[Json], name: str) -> set[object]:
@@ -576,7 +572,6 @@ def test_a_field_that_is_withheld_is_in_no_event_any_more(desk: Desk, reader: Re
 def test_a_field_that_was_sensitive_to_nobody_and_is_closed_again_is_told_without_its_value(
     desk: Desk,
 ) -> None:
-    desk.sync()
     reader = desk.connect(scopes=(*SECURE_SYNC, "read:ell_status"))
     reader.listen()
     reader.share(None, sensitive=("student.ell_status",))

@@ -106,7 +106,6 @@ def user_token(desk: Desk, reader: Reader) -> str:
 
 
 def readers_of(desk: Desk) -> tuple[list[Reader], str]:
-    desk.sync()
     whole, blind = desk.connect("Whole"), desk.connect("Blind", ("read:schools",))
     whole.listen()
     blind.listen()
@@ -171,7 +170,6 @@ def test_a_held_sync_tells_applications_no_cell_no_kind_and_no_count(desk: Desk)
 
 @of_files
 def test_the_operator_still_reads_why(desk: Desk) -> None:
-    desk.sync()
     files = marked()
     with pytest.raises(SourceRejected) as caught:
         desk.sync({**files, "enrollments.csv": BROKEN["an unknown column"](files["enrollments.csv"])})

@@ -21,7 +21,6 @@ REASON = "1 of 3 students (33 %) would be deleted; the limit is 10 %"
 @pytest.fixture
 def careful(desk: Desk) -> Reader:
     """A connection that freezes."""
-    desk.sync()
     reader = desk.connect("Careful")
     reader.listen()
     reader.share(None, freezes=True)
@@ -89,7 +88,6 @@ def test_an_edit_freezes_too_and_shows_nothing_unshared_once_it_is_thawed(
 
 
 def test_a_connection_without_limits_never_freezes(desk: Desk) -> None:
-    desk.sync()
     reader = desk.connect()
     reader.share(None)
     assert desk.sync(FEWER).frozen == {}

@@ -62,9 +62,9 @@ def _first(people: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {name: role[name] for name in LATER if name in role}
 
 
-def test_a_student_has_the_fields_and_words_of_the_version_asked_for(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_a_student_has_the_fields_and_words_of_the_version_asked_for(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     first, later = _students(reader, "v3.0"), _students(reader, "v3.1")
     assert list(first) == list(later)
     assert _first(first) == FIRST
@@ -78,9 +78,9 @@ def test_a_student_has_the_fields_and_words_of_the_version_asked_for(desk: Desk)
     assert taught == [later[person["id"]] for person in taught] != []
 
 
-def test_every_list_has_the_same_ids_in_both_and_links_of_its_own_version(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_every_list_has_the_same_ids_in_both_and_links_of_its_own_version(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     for kind in KINDS:
         pages = {version: reader.ask(f"/{version}/{kind}?limit=3") for version in ("v3.0", "v3.1")}
         assert b"/v3.0/" not in pages["v3.1"].body
@@ -92,9 +92,11 @@ def test_every_list_has_the_same_ids_in_both_and_links_of_its_own_version(desk: 
 
 
 @pytest.mark.parametrize("sensitive", [(), ("student.ell_status",)])
-def test_what_the_district_does_not_open_is_in_no_version(desk: Desk, sensitive: tuple[str, ...]) -> None:
-    desk.sync(_files())
-    reader = desk.connect("Part", (*SECURE_SYNC, *SENSITIVE), sensitive)
+def test_what_the_district_does_not_open_is_in_no_version(
+    empty_desk: Desk, sensitive: tuple[str, ...]
+) -> None:
+    empty_desk.sync(_files())
+    reader = empty_desk.connect("Part", (*SECURE_SYNC, *SENSITIVE), sensitive)
     assert _students(reader, "v3.1") == _students(reader, "v3.0")
     reader.share(sensitive=("student.gifted_status",))
     assert _first(_students(reader, "v3.1")) == {"gifted_status": "Y"}
@@ -103,23 +105,23 @@ def test_what_the_district_does_not_open_is_in_no_version(desk: Desk, sensitive:
     assert _first(_students(reader, "v3.1")) == {}
 
 
-def test_a_student_who_is_not_shared_is_in_no_version(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_a_student_who_is_not_shared_is_in_no_version(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     gone = next(iter(_students(reader, "v3.1")))
     reader.share({"rules": []}, sensitive=tuple(SENSITIVE_FIELDS))
     assert reader.ask(f"/v3.1/users/{gone}").status == 404
     assert _students(reader, "v3.1") == {}
 
 
-def test_a_change_of_a_later_field_is_an_event_of_the_later_version_alone(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_a_change_of_a_later_field_is_an_event_of_the_later_version_alone(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     reader.listen()
     before = _students(reader, "v3.0")
     since = reader.ask("/v3.1/users?limit=1").headers
     snapshot = next(value.decode() for name, value in since if name == b"x-rollbook-snapshot")
-    desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmy,N,")))
+    empty_desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmy,N,")))
     assert reader.pull("/v3.0/events?record_type=users") == []
     assert _students(reader, "v3.0") == before
     (event,) = reader.pull("/v3.1/events?record_type=users")
@@ -133,11 +135,11 @@ def test_a_change_of_a_later_field_is_an_event_of_the_later_version_alone(desk: 
     assert reader.pull(f"/v3.0/events?since_snapshot={snapshot}&record_type=users") == []
 
 
-def test_a_change_that_both_show_is_one_event_with_one_id(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_a_change_that_both_show_is_one_event_with_one_id(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     reader.listen()
-    desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmi,N,")))
+    empty_desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmi,N,")))
     (first,), (later,) = (reader.pull(f"/{name}/events?record_type=users") for name in ("v3.0", "v3.1"))
     assert first["id"] == later["id"]
     assert list(first["data"]["previous_attributes"]) == ["name"]
@@ -148,12 +150,12 @@ def test_a_change_that_both_show_is_one_event_with_one_id(desk: Desk) -> None:
     assert '"gifted_status": "Y"' not in json.dumps(reader.pull("/v3.1/events"))
 
 
-def test_a_pull_that_began_before_a_sync_goes_on_as_it_was(desk: Desk) -> None:
-    desk.sync(_files())
-    reader = _reader(desk)
+def test_a_pull_that_began_before_a_sync_goes_on_as_it_was(empty_desk: Desk) -> None:
+    empty_desk.sync(_files())
+    reader = _reader(empty_desk)
     before = _students(reader, "v3.1")
     page = reader.read("/v3.1/users?role=student&limit=1")
-    desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmy,N,")))
+    empty_desk.sync(_files(s1=STUDENTS["s1"].replace("Emmy,Y,", "Emmy,N,")))
     found = [element["data"] for element in page["data"]]
     while at := next((link["uri"] for link in page["links"] if link["rel"] == "next"), None):
         page = reader.read(at)

@@ -19,17 +19,16 @@ from rollbook.store.records import people_lookup
 from rollbook.store.records.own_record import change_record, keep_true
 from rollbook.web import upkeep
 from tests import world
-from tests.sharing.desk import Desk, Json, Reader
+from tests.sharing.desk import Desk, Json, Reader, of_files
 
 DAY = timedelta(days=1)
 
-# A cloned district's record is its source's.
-pytestmark = pytest.mark.parametrize("desk", ["files"], indirect=True)
+# A cloned district's record is as its source says.
+pytestmark = of_files
 
 
 @pytest.fixture
 def reader(desk: Desk) -> Reader:
-    desk.sync()
     made = desk.connect()
     made.listen()
     return made
