@@ -34,6 +34,9 @@ PROGRAM = Path(str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])) / "postgres"
 CHECKOUT = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
 FOLDER = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}-{CHECKOUT}"
 STOP_SECONDS = 10
+# The data of a test run need not survive a power cut; and what the server does beside a test only costs it
+# time: it compiles queries that run once, and looks after tables that are gone in a second.
+SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit")
 
 
 def server_address(folder: Path = FOLDER) -> str:
@@ -82,7 +85,7 @@ def _process(folder: Path) -> int:
 def _started(folder: Path) -> str:
     address = get_server(folder).get_uri()
     with psycopg.connect(address, autocommit=True) as connection:
-        # The data of a test run need not survive a power cut.
-        connection.execute("ALTER SYSTEM SET fsync = off")
+        for setting in SETTINGS:
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
     return str(address)
