@@ -300,6 +300,7 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
     with program.serving("demo", folder=tmp_path) as server:
         front = httpx.get(server.base).text
         assert "http://localhost:1/a" in front
+        assert "Copy return address 2" in front
         command = shlex.split(line_after(server, "Your callback"))
         assert command[0] == "rollbook"
         program.done(*command[1:], folder=tmp_path)
@@ -310,6 +311,10 @@ def test_addresses_are_kept_until_others_are_given_and_the_printed_command_chang
                 f"{sign_in_link(server, published.APPLICATION)}&redirect_uri=http://localhost:3000/callback"
             )
         assert arrived.status_code == 302
+    with program.serving("demo", "--redirect-uri", "demo", folder=tmp_path) as server:
+        front = httpx.get(server.base).text
+        assert f"{server.base}/demo/arrived" in front
+        assert "Copy return address 2" not in front
 
 
 def test_an_invalid_address_is_refused_before_anything_is_made(tmp_path: Path) -> None:

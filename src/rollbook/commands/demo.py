@@ -31,6 +31,8 @@ DISTRICT = "#DEMO Rollbook Unified School District"
 STUDENTS, SEED = 1000, 1
 # The values of --advance.
 TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a held sync"
+# What `--redirect-uri` calls the page of a demo that shows what an application is sent.
+OWN_PAGE = "demo"
 
 
 @click.command()
@@ -56,7 +58,7 @@ TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a
     multiple=True,
     help=(
         "Where logins return to: an address of your application. May be repeated; what is "
-        "given replaces what was."
+        "given replaces what was. The word `demo` means the demo's own page, and takes your address back."
     ),
 )
 @click.option(
@@ -95,7 +97,9 @@ def demo(
         key_file=str(folder / demo_folder.KEY),
         **(_original_names(port) if tls else {}),
     )
-    applications.check_redirects(redirect_uris)
+    # The demo's own page is an address of each of its applications anyway, so none is left to register.
+    registered = tuple(uri for uri in redirect_uris if uri != OWN_PAGE)
+    applications.check_redirects(registered)
     asked = [target for target in (advance, save_as, restore) if target is not None]
     if len(asked) > 1:
         raise BadSetting("--advance, --save, --restore: give one of them at a time")
@@ -114,7 +118,7 @@ def demo(
             turns.check_not_served(folder)
             server.check_port(settings)
         if redirect_uris:
-            _register(database, settings, redirect_uris)
+            _register(database, settings, registered)
         shown = access_sheet.read(database, settings, base_url(settings))
     if advance is not None:
         # Loaded only here: the engine's memory is nothing that the server should spend.
