@@ -16,6 +16,8 @@ from rollbook.contract.clever.query import Query
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.errors import TooManyRequests
+from rollbook.store.engine import shared_counters
+from rollbook.store.engine.shared_counters import SharedTable
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http.rate_limit import SLOTS, RateLimit
 from tests import world
@@ -258,3 +260,18 @@ def test_a_request_is_admitted_with_what_is_left_or_refused_with_when_to_go_on(t
     assert refused.value.headers == left
     assert rate_limit.uncounted().admit("a") == ()
     rate_limit.close()
+
+
+def test_bytes_that_look_like_a_key_elsewhere_in_a_slot_are_no_key(tmp_path: Path) -> None:
+    """A number may hold the very bytes by which another key is found."""
+    table = SharedTable(tmp_path / "table", SLOTS)
+    digest, first = shared_counters._place("a", SLOTS)
+    # The slot before the key's own holds its digest as a number.
+    neighbour = b"neighbor"
+    shared_counters._SLOT.pack_into(
+        table._table, first * shared_counters._SLOT.size, neighbour, 2e9, int.from_bytes(digest, "little")
+    )
+    assert table.read("a") == (0.0, 0)
+    assert table.change("a", lambda until, number: (1e9, number + 1)) == (1e9, 1)
+    assert table.read("a") == (1e9, 1)
+    table.close()

@@ -69,12 +69,14 @@ class SharedTable:
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
         """The key's slot, or the slot that expires first, treated as empty: (position, expires, number)."""
-        begin = first * _SLOT.size
-        probed = _PROBED.unpack_from(self._table, begin)
-        if digest in (keys := probed[::3]):
-            probe = keys.index(digest)
-            return begin + probe * _SLOT.size, probed[3 * probe + 1], probed[3 * probe + 2]
-        untils = probed[1::3]
+        begin = at = first * _SLOT.size
+        end = begin + PROBES * _SLOT.size
+        while (at := self._table.find(digest, at, end)) >= 0:
+            # The bytes may stand elsewhere by chance, and another worker may just have given the slot away.
+            if (at - begin) % _SLOT.size == 0 and (slot := _SLOT.unpack_from(self._table, at))[0] == digest:
+                return at, slot[1], slot[2]
+            at += 1
+        untils = _PROBED.unpack_from(self._table, begin)[1::3]
         return begin + untils.index(min(untils)) * _SLOT.size, 0.0, 0
 
     def close(self) -> None:

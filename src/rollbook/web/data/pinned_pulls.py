@@ -49,13 +49,15 @@ class Pins:
         None for a first page, and for a cursor that is unknown or too old. A pull that began before its share
         was edited, or before its connection, is torn: unshared records are never shown.
         """
-        if query.cursor is None:
+        if (cursor := query.cursor) is None:
             return None
-        until, number = self._table.read(_key(_pages(access, path, query), query.cursor))
+        until, number = self._table.read(_key(_pages(access, path, query), cursor))
+        if until <= self._clock():
+            return None
         mark = number & (1 << _MARK_BITS) - 1
         found = SnapshotName(number >> _MARK_BITS, f"{mark:08x}" if mark else "")
         since = max(access.shown_since, access.connected_since)
-        return found if until > self._clock() and found.run >= since else None
+        return found if found.run >= since else None
 
     def close(self) -> None:
         self._table.close()
