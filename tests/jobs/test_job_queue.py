@@ -8,6 +8,8 @@ import threading
 import pytest
 
 from rollbook.errors import LeaseLost, Refused, Unknown
+from rollbook.operations import job_control
+from rollbook.store.district import districts
 from rollbook.store.engine.database import Database
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import ATTEMPTS_MAX, LEASE_SECONDS, Job, NewJob
@@ -186,3 +188,15 @@ def test_old_jobs_are_forgotten(database: Database, monkeypatch: pytest.MonkeyPa
     with database.write() as connection:
         assert (job_queue.forget(connection, 4), job_queue.forget(connection, 2)) == (0, 1)
         assert job_queue.counts(connection) == {("sync", "waiting"): 1}
+
+
+def test_pruning_is_queued_once_a_day(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert job_control.queue_daily_pruning(database) is None
+    districts.create(database, "Springfield")
+    assert job_control.queue_daily_pruning(database) is None, "the district is new"
+    shift(monkeypatch, 86_500)
+    assert job_control.queue_daily_pruning(database) == 1
+    end(database, leased(database))
+    assert job_control.queue_daily_pruning(database) is None
+    shift(monkeypatch, 2 * 86_500)
+    assert job_control.queue_daily_pruning(database) == 2

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from rollbook import settings as setting_rows
 from rollbook.errors import MachineTrouble, RollbookError
-from rollbook.operations import drop_folders
+from rollbook.operations import drop_folders, job_control
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
@@ -73,11 +73,12 @@ class Worker:
         return is_due
 
     def _watch(self) -> None:
-        """Look at the drop folders from time to time. Trouble with one of them stops nothing else."""
+        """Look at the drop folders from time to time, and queue what is due each day. Trouble stops nothing else."""
         if time.monotonic() < self._watches_at:
             return
         self._watches_at = time.monotonic() + WATCH_SECONDS
         try:
+            job_control.queue_daily_pruning(self._database)
             drop_folders.watch(self._database)
         except MachineTrouble as trouble:
             if str(trouble) != self._told:

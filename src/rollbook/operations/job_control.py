@@ -16,6 +16,7 @@ from rollbook.store.work.job_queue import Job, NewJob
 
 # How many days `rollbook jobs` lists a job after its end.
 JOB_DAYS = 30
+DAY_MS = 86_400_000
 SYNC, PRUNE = "sync", "prune"
 
 
@@ -45,6 +46,15 @@ def queue_pruning(database: Database) -> int:
     """Let a worker drop expired data; returns the number of the job. Errors: Refused if the queue is full."""
     with database.write() as connection:
         return job_queue.add(connection, NewJob(PRUNE, PRUNE))
+
+
+def queue_daily_pruning(database: Database) -> int | None:
+    """Let a worker prune once a day, whichever worker asks; returns the number of the job, None if it is not yet due."""
+    with database.read() as connection:
+        last = job_queue.last_created(connection, PRUNE)
+        if last is None or 0 <= job_queue.now(connection) - last < DAY_MS:
+            return None
+    return queue_pruning(database)
 
 
 def cancel(database: Database, number: int) -> Job:

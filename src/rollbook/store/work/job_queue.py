@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from rollbook.errors import Busy, LeaseLost, Refused, Unknown
@@ -273,6 +274,16 @@ def latest(
         f"SELECT {_COLUMNS} {_JOINED} {among} ORDER BY j.number DESC LIMIT ?", (*values, most)
     )
     return [_job(row) for row in found]
+
+
+def last_created(connection: Connection, kind: str) -> int | None:
+    """When the newest job of a kind was added, in Unix milliseconds; before the first one, when the first district was
+    created. None on a server without districts."""
+    found = connection.row("SELECT max(created) FROM jobs WHERE kind = ?", (kind,))
+    if found and found[0] is not None:
+        return int(found[0])
+    first = connection.row("SELECT min(created) FROM districts")
+    return int(datetime.fromisoformat(first[0]).timestamp() * 1000) if first and first[0] else None
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], int]:
