@@ -1,6 +1,6 @@
-"""Logs as JSON lines, for programs that collect them: no token, no address, no text that a file or a request brought.
+"""Logs as JSON lines, for programs that collect them: no token, no address, no text from a file or a request.
 
-An exception is told by its type and its place in the code, as its text may quote a pupil's record.
+An exception is logged with its type and its place in the code, because its text may quote a student's record.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One client's side of the talk with a server, without any input or output of its own.
+"""One client's side of the conversation with a server, without input or output of its own.
 
-A *plan* is a generator. It yields steps, and is sent what came of each: `Ask` a request, `Wait` some seconds, `Work`
-that may take a while, `Give` a value to the caller. `rollbook.client.http_clients` carries steps out, waiting or
-with `await`, so that both clients are one program.
+A *plan* is a generator. It yields steps and receives their results. The steps are: `Ask` a request, `Wait`
+some seconds, `Work` that may take a while, `Give` a value to the caller. `rollbook.client.http_clients`
+carries steps out, blocking or with `await`, so both clients share one program.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rollbook.client.client_errors import (
 )
 
 T = TypeVar("T")
-# Asked for first is the largest page; a server with a smaller maximum refuses it.
+# Ask for the largest page first; a server with a smaller maximum refuses it.
 PAGE_SIZES = (10_000, 1_000, 100)
-# The documented advice: again after 1, 2, 4, 8 and 16 seconds (protocol.md 6.1).
+# The documented advice: try again after 1, 2, 4, 8 and 16 seconds (protocol.md 6.1).
 RETRIES = 5
 PASSING = (429, 500, 502, 503, 504)
-# A window is a minute; a clock that differs must not make the program wait for hours.
+# A window lasts a minute. If the clocks differ, the program must not wait for hours.
 WAIT_SECONDS_MAX = 90.0
 MESSAGE_LETTERS_MAX = 500
 # Our own header: the state that an answer shows, for `since_snapshot` on /events.
@@ -41,7 +41,7 @@ SNAPSHOT = "x-rollbook-snapshot"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A step: send a GET. It is answered by a Reply, or by a Broken line."""
+    """A step: send a GET. The result is a Reply, or a Broken line."""
 
     url: str
     headers: Mapping[str, str]
@@ -56,21 +56,24 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step: call a function that may take a while, such as a write to a disk. It is answered by its result."""
+    """A step: call a function that may take a while, such as a write to a disk.
+
+    The result is the function's.
+    """
 
     call: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Give:
-    """A step: hand a value to the caller."""
+    """A step: give a value to the caller."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the server; names of headers are in small letters."""
+    """An answer of the server; its header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -79,7 +82,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """There was no answer, or half of one."""
+    """No answer came, or only a part of one."""
 
     reason: str
 
@@ -94,13 +97,13 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 
 class RawElement(msgspec.Struct, frozen=True, gc=False):
-    """An element of a list; `data` is the record as it came, to the byte."""
+    """An element of a list; `data` is the record, byte for byte."""
 
     data: msgspec.Raw
 
 
 class RawList(msgspec.Struct, frozen=True, gc=False):
-    """A list's answer. One that is empty may come without `data` (protocol.md 5.7)."""
+    """The answer of a list. An empty one may come without `data` (protocol.md 5.7)."""
 
     data: list[RawElement] = []
     resources: list[RawElement] = []
@@ -127,7 +130,7 @@ class Conversation:
         self._sizes: tuple[int, ...] = PAGE_SIZES if page_size is None else (page_size,)
         self._headers = {"authorization": f"Bearer {token.strip()}", "accept": "application/json"}
         self._seconds_owed = 0.0
-        # The first snapshot that was told since this was emptied.
+        # The first snapshot that an answer named since this was cleared.
         self.snapshot = ""
 
     # Requests --------------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ class Conversation:
         return _decoded(path, reply, form)
 
     def answer(self, path: str) -> Plan[Reply]:
-        """The answer to a GET, asked again as long as that makes sense. Errors: NoAnswer, RequestFailed."""
+        """The answer to a GET, sent again after failures that may pass. Errors: NoAnswer, RequestFailed."""
         for attempt in range(RETRIES + 1):
             if self._seconds_owed:
                 yield Wait(self._seconds_owed)
@@ -154,14 +157,14 @@ class Conversation:
         raise AssertionError("the last attempt returns or raises")
 
     def _trouble(self, path: str, reply: Reply | Broken) -> tuple[ClientError, bool, float]:
-        """What went wrong, whether it may pass, and the seconds to wait that the server told."""
+        """The error, whether it may pass, and the seconds to wait that the server named."""
         if isinstance(reply, Broken):
             return NoAnswer(path, f"{self.origin} gave no answer: {reply.reason}"), True, 0.0
         error = failed(path, reply.status, _message(reply), reply.headers.get("x-request-id", ""))
         return error, reply.status in PASSING, seconds_to_wait(reply.headers, reply.status)
 
     def first_page(self, path: str, query: Mapping[str, object], form: type[T]) -> Plan[T]:
-        """The first page of a list, as large as the server allows; a size that it refused is not asked again."""
+        """The first page of a list, as large as the server allows; a refused size is not asked for again."""
         if "limit" in query:
             return (yield from self.get(self.address(path, query), form))
         for left, size in enumerate(self._sizes, 1):
@@ -178,13 +181,16 @@ class Conversation:
     # Addresses -------------------------------------------------------------------------------------
 
     def address(self, path: str, query: Mapping[str, object]) -> str:
-        """Path and query of a path below the version; what is None is left out."""
+        """Path and query of a path below the version; parameters that are None are left out."""
         given = {name: _text(value) for name, value in query.items() if value is not None}
         asked = f"?{urlencode(given, doseq=True)}" if given else ""
         return f"{self.prefix}{path}{asked}"
 
     def next_path(self, links: list[Link], path: str) -> str | None:
-        """Where `next` leads, as path and query; the token goes to no other host. Errors: UnexpectedAnswer."""
+        """The path and query of the link `next`; the token goes to no other host.
+
+        Errors: UnexpectedAnswer.
+        """
         found = next((link.uri for link in links if link.rel == "next"), None)
         if found is None:
             return None
@@ -199,7 +205,7 @@ class Conversation:
 
 
 def seconds_to_wait(headers: Mapping[str, str], status: int) -> float:
-    """As `Retry-After` says, or until the window ends when it is used up; 0 if there is no need."""
+    """How long to wait: as `Retry-After` says, or until a used-up window ends; else 0."""
     after = headers.get("retry-after", "")
     if status in (429, 503) and after.isascii() and after.isdigit():
         return min(float(after), WAIT_SECONDS_MAX)
@@ -223,7 +229,7 @@ def _decoded(path: str, reply: Reply, form: type[T]) -> T:
 
 
 def _message(reply: Reply) -> str:
-    """What the server says of an error; old versions say it under another key (protocol.md 6.2)."""
+    """The server's message for an error; old versions have another key for it (protocol.md 6.2)."""
     try:
         found = msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -251,7 +257,7 @@ def _parts(base_url: str) -> Any:
 
 
 def _text(value: object) -> object:
-    """A parameter's value as it is written: true and false, and lists by repetition."""
+    """A parameter's value as it is written: true and false; lists are repeated parameters."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return list(value) if isinstance(value, tuple | list) else str(value)

@@ -1,4 +1,4 @@
-"""How a local copy is made and kept true: a full pull, then events, as plans."""
+"""Make a local copy and keep it up to date: a full pull, then events, as plans."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from rollbook.client.local_copies import Change, Draft, LocalCopy, State
 from rollbook.client.reading_plans import newest_event, walk
 from rollbook.client.record_types import KINDS, Record
 
-# Events are kept for 30 days. A copy without any event that has not asked for 25 days is read anew.
+# Events are kept for 30 days. A copy without any event that was not updated for 25 days is read again.
 EVENT_SECONDS = 25 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What an update did. `how` is `pull` (everything was read), `events`, or `difference` (the server told what
-    differs from the copy's snapshot); `count` is the number of records read, or of changes applied."""
+    """The result of an update.
+
+    `how` is `pull` (everything was read), `events`, or `difference` (the server gave the difference to the
+    copy's snapshot). `count` is the number of read records, or of applied changes.
+    """
 
     how: str
     count: int
@@ -51,7 +54,7 @@ class _ChangeBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Change(msgspec.Struct, frozen=True, gc=False):
-    """An event without its old values, which a copy has no use for."""
+    """An event without its old values, which a copy does not need."""
 
     id: str
     type: str
@@ -72,7 +75,7 @@ _key = msgspec.json.Decoder(_Key).decode
 
 
 def pull(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] = KINDS) -> Plan[Update]:
-    """Read everything. The last event is noted first: what changes meanwhile comes again as an event."""
+    """Read everything. The last event is noted first, so changes during the pull come again as events."""
     names, begun, counts = tuple(kind.KIND for kind in kinds), time.time(), []
     last, districts = (yield from newest_event(talk)), (yield from _districts(talk))
     _check(copy, districts)
@@ -91,7 +94,8 @@ def pull(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] = KI
 
 
 def update(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] | None = None) -> Plan[Update]:
-    """Bring a copy up to date by the least that is sure: events, the difference to its snapshot, or a full pull."""
+    """Update a copy in the cheapest safe way: by events, by the difference to its snapshot, or by a full
+    pull."""
     state = copy.state
     wanted = tuple(kind.KIND for kind in kinds) if kinds is not None else None
     if state is None or (wanted is not None and set(wanted) != set(state.kinds)):
@@ -104,14 +108,14 @@ def update(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] | 
         return (yield from _difference(talk, copy, after)) or (yield from pull(talk, copy, whole))
     found = yield from _read(talk, {"starting_after": state.last_event or None})
     if not found and not state.last_event and _has_moved(state, after):
-        # A feed without any event may be one that is switched off: nothing in it says so.
+        # A feed without any event may be switched off: nothing in it says so.
         return (yield from pull(talk, copy, whole))
     yield Work(partial(_apply, copy, found, after))
     return Update("events", len(found))
 
 
 def _difference(talk: Conversation, copy: LocalCopy, after: State) -> Plan[Update | None]:
-    """Apply what differs from the copy's snapshot; None if the server does not know the snapshot any more."""
+    """Apply the difference to the copy's snapshot; None if the server no longer knows the snapshot."""
     state = copy.state
     if state is None or not state.snapshot:
         return None
@@ -128,7 +132,7 @@ def _difference(talk: Conversation, copy: LocalCopy, after: State) -> Plan[Updat
 
 
 def _is_kept(talk: Conversation, state: State, now: float) -> Plan[bool]:
-    """Whether the feed still holds all that came behind the copy's last event."""
+    """Whether the feed still has all events after the copy's last one."""
     if not state.last_event:
         return now - state.asked < EVENT_SECONDS
     try:
@@ -155,7 +159,7 @@ def _apply(copy: LocalCopy, events: list[_Change], after: State, *, notes_events
 
 
 def _changes(events: list[_Change], kinds: tuple[str, ...]) -> Iterator[Change]:
-    """What each event makes of its record; events of kinds that the copy does not hold are passed over."""
+    """The change that each event makes to its record; events of kinds outside the copy are skipped."""
     for event in events:
         kind, _, verb = event.type.partition(".")
         if kind in kinds:
@@ -179,7 +183,7 @@ def _has_moved(state: State, after: State) -> bool:
 
 
 def _check(copy: LocalCopy, districts: dict[str, str]) -> None:
-    """Errors: BadArgument when the copy is of another district than the token's."""
+    """Errors: BadArgument if the copy is of another district than the token's."""
     held = copy.state.districts if copy.state else districts
     if held.keys() != districts.keys():
         raise BadArgument(

@@ -1,4 +1,4 @@
-"""The client on httpx: one class that waits, and one with `await`. Both carry out the same plans."""
+"""The client on httpx: one class that blocks, and one with `await`. Both carry out the same plans."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ except ModuleNotFoundError as missing:
     raise ModuleNotFoundError("rollbook.client needs httpx: pip install 'rollbook[client]'") from missing
 
 T = TypeVar("T")
-# A page of 10,000 records may take the server long to make.
+# The server may need a long time to make a page of 10,000 records.
 TIMEOUT = httpx.Timeout(10.0, read=600.0)
 AGENT = {"user-agent": f"rollbook-client/{__version__}"}
 
 
 class _Requests:
-    """What both clients can be asked, as plans."""
+    """What both clients can do, as plans."""
 
     def __init__(self, base_url: str, token: str, version: str, page_size: int | None) -> None:
         self._talk = Conversation(base_url, token, version, page_size)
@@ -44,10 +44,11 @@ class _Requests:
 
 
 class Client(_Requests):
-    """Reads a server of this API with one token, and waits for each answer.
+    """Reads a server of this API with one token, and blocks until each answer comes.
 
-    `version` is the part of the path. `page_size` is what `limit` asks for; without it the largest that the server
-    takes. `http` is an httpx client of your own (proxies, authorities); you close it yourself. `sleep` waits.
+    `version` is the part of the path. `page_size` sets `limit`; the default is the largest size that the
+    server accepts. `http` is your own httpx client (proxies, authorities), which you close yourself. `sleep`
+    waits.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Client(_Requests):
         return self._run(reading_plans.count(self._talk, kind, query))
 
     def events(self, after: str | None = None, **query: object) -> Iterator[Event]:
-        """Every event behind one, oldest first; without one, all that the server keeps."""
+        """Every event after one, oldest first; without one, all that the server keeps."""
         plan = reading_plans.events(self._talk, {**query, "starting_after": after})
         return (event for events in self._each(plan) for event in events)
 
@@ -113,7 +114,8 @@ class Client(_Requests):
         return self._run(copy_plans.pull(self._talk, copy, tuple(kinds)))
 
     def update(self, copy: LocalCopy, kinds: Iterable[type[Record]] | None = None) -> Update:
-        """Make a copy, or bring it up to date: by events if the feed still holds all of them, else anew."""
+        """Make a copy, or bring it up to date: by events if the feed still has all of them, else by a full
+        pull."""
         chosen = None if kinds is None else tuple(kinds)
         return self._run(copy_plans.update(self._talk, copy, chosen))
 
@@ -208,7 +210,7 @@ class AsyncClient(_Requests):
         return await self._run(reading_plans.count(self._talk, kind, query))
 
     async def events(self, after: str | None = None, **query: object) -> AsyncIterator[Event]:
-        """Every event behind one, oldest first; without one, all that the server keeps."""
+        """Every event after one, oldest first; without one, all that the server keeps."""
         async for events in self._each(reading_plans.events(self._talk, {**query, "starting_after": after})):
             for event in events:
                 yield event
@@ -222,7 +224,8 @@ class AsyncClient(_Requests):
         return await self._run(copy_plans.pull(self._talk, copy, tuple(kinds)))
 
     async def update(self, copy: LocalCopy, kinds: Iterable[type[Record]] | None = None) -> Update:
-        """Make a copy, or bring it up to date: by events if the feed still holds all of them, else anew."""
+        """Make a copy, or bring it up to date: by events if the feed still has all of them, else by a full
+        pull."""
         chosen = None if kinds is None else tuple(kinds)
         return await self._run(copy_plans.update(self._talk, copy, chosen))
 

@@ -1,7 +1,7 @@
-"""Copies of a district that an application keeps: in memory, or in an SQLite file.
+"""Copies of a district for an application: in memory, or in an SQLite file.
 
-A copy holds each record as the bytes that came. It changes in one step: a program that is killed leaves the copy
-before, whole.
+A copy holds each record byte for byte. It changes in one step: a killed program leaves the previous copy
+intact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from rollbook.client.client_errors import BadArgument
 from rollbook.client.record_types import R, Record
 
-# A record's kind, id and bytes; None instead of the bytes of a record that is gone.
+# A record's kind, id and bytes; None in place of the bytes if the record was deleted.
 Change = tuple[str, str, bytes | None]
 TABLES = """
 CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
@@ -28,7 +28,7 @@ APPLICATION_ID = 0x526F6C6C
 
 
 class State(msgspec.Struct, frozen=True):
-    """Where a copy stands: the last event and the snapshot it holds, when it was asked for (seconds since 1970), its
+    """Where a copy stands: its last event and snapshot, the time of the request (seconds since 1970), its
     kinds, and its districts with their last sync."""
 
     last_event: str
@@ -39,7 +39,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 class LocalCopy(ABC):
-    """A copy that `Client.update` keeps true. `state` is None until the copy was made."""
+    """A copy that `Client.update` keeps up to date. `state` is None before the first pull."""
 
     state: State | None = None
 
@@ -59,7 +59,7 @@ class LocalCopy(ABC):
 
     @abstractmethod
     def body(self, kind: type[Record], id_: str) -> bytes | None:
-        """The record's JSON as it came."""
+        """The record's JSON, byte for byte."""
 
     @abstractmethod
     def bodies(self, kind: type[Record]) -> Iterator[bytes]:
@@ -67,7 +67,7 @@ class LocalCopy(ABC):
 
     @abstractmethod
     def draft(self) -> Draft:
-        """Begin a new copy, which takes this one's place when it is finished."""
+        """Begin a new copy, which replaces this one when it is finished."""
 
     @abstractmethod
     def apply(self, changes: Iterable[Change], state: State) -> None:
@@ -75,7 +75,7 @@ class LocalCopy(ABC):
 
 
 class Draft(ABC):
-    """A new copy in the making. One that is not finished is dropped at the end of the block."""
+    """A new copy in the making. An unfinished one is dropped at the end of the block."""
 
     def __enter__(self) -> Draft:
         return self
@@ -89,15 +89,15 @@ class Draft(ABC):
 
     @abstractmethod
     def finish(self, state: State) -> None:
-        """Take the place of the copy before."""
+        """Replace the previous copy."""
 
     @abstractmethod
     def drop(self) -> None:
-        """Give up what is not finished."""
+        """Drop an unfinished copy."""
 
 
 class MemoryCopy(LocalCopy):
-    """A copy in dicts, for as long as the program runs."""
+    """A copy in dicts, which lasts as long as the program."""
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, bytes]] = {}
@@ -142,13 +142,13 @@ class _MemoryDraft(Draft):
 class SqliteCopy(LocalCopy):
     """A copy in an SQLite file: the table `records` has `kind`, `id` and `body`, which is JSON.
 
-    Other programs may read the file at any time. Errors: BadArgument for a file that is something else.
+    Other programs may read the file at any time. Errors: BadArgument for a file of another kind.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            # The async client writes in threads, one after the other.
+            # The async client writes in threads, one after another.
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._prepare()
         except sqlite3.Error as error:

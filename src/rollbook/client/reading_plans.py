@@ -20,14 +20,14 @@ Query = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """The records of one page; `next` is the path of the following one, None at the end."""
+    """The records of one page; `next` is the path of the next page, None at the end."""
 
     records: list[R]
     next: str | None
 
 
 class EventBody(msgspec.Struct, frozen=True, gc=False):
-    """What an event tells of its record."""
+    """The part of an event about its record."""
 
     object: msgspec.Raw
     previous_attributes: dict[str, Any] = {}
@@ -53,12 +53,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def record(self) -> Record:
-        """The record after the change; a deleted one as it last was."""
+        """The record after the change; of a deleted record, its last state."""
         return msgspec.json.decode(self.data.object, type=BY_NAME[self.kind])
 
     @property
     def previous(self) -> dict[str, Any]:
-        """The old values of what changed, nested as in the record."""
+        """The old values of changed fields, nested as in the record."""
         return self.data.previous_attributes
 
 
@@ -75,7 +75,7 @@ class EventList(msgspec.Struct, frozen=True, gc=False):
 def walk(
     talk: Conversation, path: str, query: Query, form: Any, step: Callable[[Any, str | None], Step]
 ) -> Plan[None]:
-    """Take a step for each page of a list, along its `next` links. An empty page is the last one."""
+    """Take a step for each page of a list, along its `next` links. An empty page ends the list."""
     asked = talk.address(path, query)
     found = yield from talk.first_page(path, query, form)
     while True:
@@ -125,7 +125,10 @@ def newest_event(talk: Conversation) -> Plan[str]:
 
 
 def path_of(kind: type[Record], *parts: str) -> str:
-    """The path of a kind, of one of its records, or of what belongs to one. Errors: BadArgument for an empty part."""
+    """The path of a kind, of one of its records, or of a related list.
+
+    Errors: BadArgument for an empty part.
+    """
     for part in parts:
         if not part:
             raise BadArgument(f"/{kind.KIND}", "expected the id of a record, got an empty text")
@@ -139,7 +142,7 @@ def _element_of(kind: type[Record]) -> Any:
 
 @cache
 def _list_of(kind: type[Record]) -> Any:
-    """The form of a list's answer. One of resources that is empty may have another key (protocol.md 5.7)."""
+    """The form of a list's answer. An empty list of resources may have another key (protocol.md 5.7)."""
     elements: Any = list.__class_getitem__(_element_of(kind))
     rows: list[tuple[str, Any, Any]] = [
         ("data", elements, []),

@@ -22,7 +22,8 @@ from rollbook.store.engine.opening import opened
 def backup(file: Path, database: str | None, as_json: bool) -> None:
     """Write the whole database into FILE, as it is at one moment, while the server runs.
 
-    A FILE that is there is replaced when the new one is whole. The key is not in it: keep a copy of the key elsewhere.
+    An existing FILE is replaced when the new one is complete. The key is not in it: keep a copy of the key
+    elsewhere.
     """
     settings, begun = read_settings(database=database), time.monotonic()
     with opened(settings) as store:
@@ -41,9 +42,9 @@ def backup(file: Path, database: str | None, as_json: bool) -> None:
 @click.option("--replace", is_flag=True, help="Put it in place of what is in the database now.")
 @database_option
 def restore(file: Path, replace: bool, database: str | None) -> None:
-    """Put the backup in FILE into the database, for the same version and the same key.
+    """Restore the backup in FILE into the database, for the same version and the same key.
 
-    A backup of another version or another key, or with damage, is refused before anything is touched. Stop the server
+    A damaged backup, or one of another version or key, is refused before anything is touched. Stop the server
     first. Sync the newest files afterwards.
     """
     settings = read_settings(database=database)

@@ -1,6 +1,8 @@
-"""How a way to speak the API writes what the store holds: one value, which every read for the API takes.
+"""A dialect says how the API's form of stored records is written: one value, which every read for the API
+takes.
 
-A dialect is a row of a folder beside this file: a version of the Clever API is one (`contract.clever.versions`).
+A dialect is a row of a folder beside this file; a version of the Clever API is one
+(`contract.clever.versions`).
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`name` stands at the start of the dialect's paths (`v3.0`). `forms` has the kinds with a form of their own.
+    """One dialect. `name` begins its paths (`v3.0`). `forms` has the kinds with a form of their own.
 
-    All dialects share the records of form 0. The store keeps a record in another form only if it differs there.
+    All dialects share the records of form 0. The store keeps a record in another form only if it differs
+    there.
     """
 
     name: str
@@ -21,7 +24,7 @@ class Dialect:
 
     @property
     def prefix(self) -> str:
-        """How the dialect's paths begin."""
+        """The beginning of the dialect's paths."""
         return f"/{self.name}"
 
     def address(self, kind: str, id_: str) -> str:
@@ -29,5 +32,6 @@ class Dialect:
         return f"/{self.name}/{kind}/{id_}"
 
     def around(self, kind: str) -> tuple[str, str, str]:
-        """What a list has before a record's JSON, between the JSON and the record's id, and after the id."""
+        """The text in a list before a record's JSON, between the JSON and the record's id, and after the
+        id."""
         return '{"data":', f',"uri":"/{self.name}/{kind}/', '"}'

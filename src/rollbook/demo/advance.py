@@ -136,7 +136,7 @@ class _Demo:
         return self._last_move()
 
     def _pass(self, night: Night, state: State, first: int) -> Moved:
-        """One night: its files and their sync. `first` is the first night's day of this call."""
+        """One night: its files and their sync. `first` is the day of the first night in this call."""
         day = night.day_after(state.day)
         new = night.scenarios(day)
         edited = self._edited()

@@ -1,4 +1,4 @@
-"""`/demo/edits` and `/demo/person`: a person of the demo edited by hand, over HTTP and in a form."""
+"""`/demo/edits` and `/demo/person`: edit a person of the demo by hand, over HTTP and in a form."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import Desk
 
 FOUND_MAX = 20
-# What a column's name has before it in the form.
+# The prefix of a column's name in the form.
 FIELD = "field."
 EXPIRED = "This form has expired: press the button again."
 
@@ -83,7 +83,7 @@ class EditPages:
         return person_edits.edit(self._desk.database, self._folder, asked)
 
     async def _edit_by_form(self, request: Request) -> Response:
-        """Keep what was changed; one of the two buttons also lets the night come."""
+        """Keep the changed cells; one of the two buttons also starts the next night."""
         form = await read_form(request, with_blanks=True)
         asked = {"person": form.get("person", ""), "role": form.get("role", "")}
         if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.get("form", "")):

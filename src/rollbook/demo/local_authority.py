@@ -1,6 +1,7 @@
-"""A certificate for the API's original host names on this machine, from an authority that can speak for them only.
+"""A certificate for the API's original host names on this machine, from an authority that may certify only
+these names.
 
-The authority's key signs one certificate and is then thrown away: nobody can make another one with it.
+The authority's key signs one certificate and is then discarded, so nobody can make another one with it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rollbook.demo.demo_folder import AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, T
 
 HOSTS = ("clever.com", "api.clever.com")
 DAYS = 365
-# A certificate that ends sooner is replaced.
+# A certificate that expires sooner is replaced.
 DAYS_LEFT_MIN = 14
 PORT = 443
 
@@ -36,7 +37,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where they are kept: the authority that clients must trust, the server's certificate and its key."""
+    """The files: the authority that clients must trust, the server's certificate and its key."""
 
     authority: Path
     certificate: Path
@@ -44,7 +45,7 @@ class Files:
 
 
 def ready(folder: Path) -> Files:
-    """The files of a demo's folder, made if they are not there or end soon."""
+    """The files of a demo's folder, made if they are missing or expire soon."""
     place = folder / TLS
     files = Files(*(place / name for name in (AUTHORITY, CERTIFICATE, CERTIFICATE_KEY)))
     if not _is_good(files):
@@ -59,7 +60,8 @@ def ready(folder: Path) -> Files:
 
 
 def new_authority() -> Authority:
-    """An authority that may speak for the names of `HOSTS` and below them, and for no address (RFC 5280, 4.2.1.10)."""
+    """An authority that may certify only the names in `HOSTS` and below, and no addresses (RFC 5280,
+    4.2.1.10)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
@@ -106,7 +108,7 @@ def hosts_line(host: str) -> str:
 
 
 def trust(authority: Path) -> Mapping[str, str]:
-    """How each runtime comes to trust the authority, for its programs alone."""
+    """How to make each runtime trust the authority, only for its own programs."""
     path = authority.absolute()
     store = path.with_name("rollbook.p12")
     return {
@@ -166,7 +168,7 @@ def _is_good(files: Files) -> bool:
         known.verify_directly_issued_by(authority)
     except (OSError, ValueError, TypeError, x509.InvalidVersion):
         return False
-    except Exception:  # a signature of another authority is an error of the library's own
+    except Exception:  # the library raises its own error for a signature of another authority
         return False
     named = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     is_lasting = known.not_valid_after_utc > datetime.now(UTC) + timedelta(days=DAYS_LEFT_MIN)
@@ -184,7 +186,7 @@ def _as_text(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """A new file in the place of an old one, readable by its owner alone from the first moment on."""
+    """Replace a file by a new one that only its owner can ever read."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)

@@ -1,6 +1,6 @@
-"""A person of the demo edited by hand: cells of the SIS files, which the next sync takes in like any others.
+"""Edit a person of the demo by hand: cells of the SIS files, which the next sync takes in like others.
 
-The edits stand in the database, so that saves hold them; each night's files have them until they are taken back.
+The database holds the edits, so saves contain them. Each night's files have them until they are removed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 from rollbook.synthetic.hand_edits import FILES, editable
 
-# The fact that holds the edits of a demo.
+# The fact with the edits of a demo.
 EDITS = "demo_edits"
 CELL_MAX, EDITS_BYTES_MAX = 200, 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """All edits, and the SIS id of the person whom the next move is about (blank: no edit waits for a sync)."""
+    """All edits, and the SIS id of the person in the next move (blank: no edit waits for a sync)."""
 
     cells: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     waiting: str = ""
@@ -46,7 +46,7 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A person as a form shows them: the row of one role, by column."""
+    """A person in a form: the row of one role, by column."""
 
     person: Person
     role: str
@@ -61,9 +61,9 @@ def read(connection: Connection) -> Edited:
 
 
 def sheet(database: Database, folder: Path, text: str, role: str = "") -> Sheet:
-    """The row of a person (id, SIS id, username or email) in the last night's files, with the edits that wait.
+    """The row of a person (id, SIS id, username or email) in the last night's files, with waiting edits.
 
-    Errors: Unknown for nobody; Refused for a person who stands in no file of that role.
+    Errors: Unknown for an unknown person, Refused if no file of that role has them.
     """
     with database.read() as connection:
         access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
@@ -90,7 +90,10 @@ def sheet(database: Database, folder: Path, text: str, role: str = "") -> Sheet:
 
 
 def edit(database: Database, folder: Path, asked: Mapping[str, Any]) -> dict[str, object]:
-    """Keep changed cells of a person for the next sync. Errors: those of `sheet`; BadSetting names a column."""
+    """Keep changed cells of a person for the next sync.
+
+    Errors: those of `sheet`; BadSetting names a column.
+    """
     shown = sheet(database, folder, _text(asked, "person"), str(asked.get("role", "")))
     fields = asked.get("fields")
     if not isinstance(fields, dict) or not fields:
@@ -118,7 +121,7 @@ def settle(database: Database) -> None:
 
 
 def clear(database: Database) -> None:
-    """Take all edits back: the next night's files are without them."""
+    """Remove all edits: the next night's files are without them."""
     with database.write() as connection:
         _write(connection, Edited())
 

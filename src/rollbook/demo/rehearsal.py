@@ -1,7 +1,7 @@
-"""Plays scenes for an application under development, and reads from the request log what it did.
+"""Play scenes for an application under development, and read from the request log what it did.
 
-The rehearsal runs beside a demo that serves. It tells the application to read by a command, and signs people in at
-its address as a browser does. All that it does itself goes over HTTP, as a test suite would do it.
+The rehearsal runs beside a demo that serves. It starts the application's reads by a command, and signs people
+in at its address as a browser does. It does everything over HTTP, as a test suite would.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rollbook.web.http.visits import ARRIVED
 # The log is written twice a second.
 LOG_SECONDS = 1.0
 COMMAND_SECONDS = 300
-# Scenes in which the application reads: name, the fault of its first request, and what happens before.
+# Scenes in which the application reads: name, fault of its first request, and what happens before.
 READINGS: tuple[tuple[str, str, str], ...] = (
     ("everything", "", ""),
     ("rate-limit", "rate-limit", ""),
@@ -46,8 +46,8 @@ READINGS: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the rehearsal may use: a command that lets the application read, and the address at which logins of it
-    return (blank: its first registered one; a dash: none)."""
+    """What the rehearsal may use: a command that makes the application read, and its redirect address (blank:
+    its first registered one; a dash: none)."""
 
     command: str = ""
     callback: str = ""
@@ -81,7 +81,7 @@ class Judged:
 
 
 def judge(database: Database, settings: Settings, application: Application) -> list[Judged]:
-    """The report card from the log alone: nothing is played."""
+    """The report card from the log alone, without playing scenes."""
     entries = entries_of(database, settings, application, since=0)
     return judged(Seen(entries))
 
@@ -93,7 +93,7 @@ def judged(seen: Seen, names: Iterable[str] = ()) -> list[Judged]:
 def entries_of(
     database: Database, settings: Settings, application: Application, *, since: int
 ) -> list[Entry]:
-    """The application's requests since a moment (Unix ms), oldest first, without those of a rehearsal."""
+    """The application's requests since a time (Unix ms), oldest first, without those of a rehearsal."""
     if not is_there(settings):
         return []
     with closing(RequestLog(database, settings)) as log:
@@ -110,7 +110,7 @@ def entries_of(
 
 
 def served_at(folder: Path) -> str:
-    """The address at which a demo of the folder is served. Errors: Refused when none is."""
+    """The address at which the folder's demo is served. Errors: Refused if it is not."""
     with suppress(OSError):
         if base := (folder / demo_folder.SERVING).read_text("utf-8"):
             with suppress(Refused):
@@ -135,7 +135,10 @@ class Rehearsal:
     _demo: Browser = field(default_factory=Browser)
 
     def play(self) -> list[Judged]:
-        """Play what is wished, and judge it. Errors: Refused when the application cannot be rehearsed here."""
+        """Play the requested scenes, and judge them.
+
+        Errors: Refused if the application cannot be rehearsed here.
+        """
         token = self._district_token()
         try:
             if self.wish.command:
@@ -190,7 +193,7 @@ class Rehearsal:
             ) from None
 
     def _page_ends(self, token: str, begun: int) -> dict[tuple[str, str], PageEnd]:
-        """Where each page ended that was read since a moment: it is asked for anew."""
+        """Where each page ended that was read since a time; the pages are requested again."""
         entries = {(entry.path, entry.query): entry for entry in self._entries() if entry.at >= begun}
         return {key: self._page_end(entry.address, token) for key, entry in entries.items() if is_page(entry)}
 
@@ -208,7 +211,7 @@ class Rehearsal:
         return str(found[0]["data"]["id"]) if found else ""
 
     def _event_of(self, token: str, after: str, user: str) -> str:
-        """The event that tells what became of a person."""
+        """The event about what happened to a person."""
         cursor = f"&starting_after={after}" if after else ""
         told = self._demo.ask(f"{self.base}/v3.0/events?limit=10000{cursor}", token=token)
         found = told.json()["data"] if told.status == 200 and user else []
@@ -231,7 +234,7 @@ class Rehearsal:
         self._logins["refused"] = self._refuse(callback, home)
 
     def _refuse(self, callback: str, home: Page | None) -> Login:
-        """A login of a person without access, and what its browser sees of the page that a signed-in one sees."""
+        """A login of a person without access, and what its browser sees of the page for signed-in people."""
         if home is None or home.status != 200:
             return Login()
         refused = Browser()
@@ -246,7 +249,10 @@ class Rehearsal:
         return Login(has_answered=True, is_stranger=now.words() == stranger.words())
 
     def _follow(self, browser: Browser, address: str, *, goes_in: bool = True) -> Page | None:
-        """Where a browser ends; at `/oauth/authorize` a person is signed in. None when the application is away."""
+        """Where a browser ends; at `/oauth/authorize` a person is signed in.
+
+        None if the application is unreachable.
+        """
         try:
             page = browser.ask(address)
             for _ in range(REDIRECTS_MAX):
@@ -264,7 +270,7 @@ class Rehearsal:
         return page
 
     def _authorized(self, address: str) -> str:
-        """The address with a code, to which `/oauth/authorize` leads a person who is signed in."""
+        """The address with a code, to which `/oauth/authorize` redirects a signed-in person."""
         asked = dict(parse_qsl(urlsplit(address).query))
         names = ("client_id", "redirect_uri", "state", "nonce", "code_challenge", "code_challenge_method")
         return str(

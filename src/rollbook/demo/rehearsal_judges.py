@@ -1,4 +1,4 @@
-"""How the requests of a rehearsed application are judged, one function for each point.
+"""Judge the requests of a rehearsed application, with one function for each point.
 
 A judge is a pure function over what was seen. It never guesses: what did not happen is `not seen`.
 """
@@ -22,7 +22,7 @@ SHOWN_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class PageEnd:
-    """The last id of a page, and whether the list goes on after it."""
+    """The last id of a page, and whether the list continues after it."""
 
     last: str
     has_more: bool
@@ -30,8 +30,8 @@ class PageEnd:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was played: when it began and ended (Unix ms), the change that it is about, and how far the pages that were
-    read went, by path and query."""
+    """A scene: its start and end (Unix ms), its change, and the ends of the pages that were read, by path and
+    query."""
 
     begun: int
     ended: int
@@ -45,8 +45,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How the application took a login: the code's mark in the log, whether it answered, and for a person without
-    access, whether the browser then saw what a stranger sees (None: the pages do not tell)."""
+    """How the application handled a login.
+
+    It has the code's mark in the log, and whether the application answered. For a person without access, it
+    says whether the browser then saw what a stranger sees (None: unknown).
+    """
 
     code: str = ""
     has_answered: bool = False
@@ -87,7 +90,7 @@ def _unseen(why: str) -> Verdict:
 
 
 def followed_next(seen: Seen) -> Verdict:
-    """Each page that has a next one is followed by it, until a list ends."""
+    """Each page with a next one is followed by it, until a list ends."""
     open_ends = []
     for scene in seen.scenes.values():
         reads = [entry for entry in scene.of(seen.entries) if is_page(entry)]
@@ -108,7 +111,7 @@ def followed_next(seen: Seen) -> Verdict:
 
 
 def waited(seen: Seen) -> Verdict:
-    """After 429 nothing is asked before the window ends; then the same is asked again."""
+    """After a 429, no request comes before the window ends; then the same request comes again."""
     refused = [entry for entry in seen.entries if entry.status == 429 and entry.holder == "district"]
     for entry in refused:
         reset = int(entry.headers.get("x-ratelimit-reset", "0")) * 1000
@@ -139,7 +142,7 @@ def went_on(statuses: tuple[int, ...], what: str) -> Callable[[Seen], Verdict]:
 
 
 def took_deletion(seen: Seen) -> Verdict:
-    """The event of a person who left is read, and nobody asks for them any more."""
+    """The event of a deleted person is read, and the person is not requested any more."""
     scene = seen.scenes.get("deleted")
     if scene is None or not scene.event_id:
         return _unseen("Nobody left the district meanwhile.")
@@ -178,7 +181,7 @@ def took_change(seen: Seen) -> Verdict:
 
 
 def _taking(seen: Seen, scene: Scene) -> list[Entry]:
-    """The requests of a scene that bring its event, or all users anew."""
+    """The requests of a scene that read its event, or all users again."""
     found = []
     for entry in scene.of(seen.entries):
         end = scene.pages.get(_key(entry))
@@ -195,7 +198,7 @@ def _taking(seen: Seen, scene: Scene) -> list[Entry]:
 
 
 def read_what_it_asked(seen: Seen) -> Verdict:
-    """No path that the application's tokens do not open."""
+    """No request to a path that the application's tokens do not open."""
     beyond = [
         entry
         for entry in seen.entries
@@ -243,7 +246,7 @@ def exchanged_once(seen: Seen) -> Verdict:
 
 
 def checked_state(seen: Seen) -> Verdict:
-    """A login with a state that the application did not give is not taken."""
+    """A login with a state that the application did not give is refused."""
     login = seen.logins.get("forged")
     if login is None or not login.has_answered:
         return _unseen("No login came back with a forged state.")
@@ -257,7 +260,7 @@ def checked_state(seen: Seen) -> Verdict:
 
 
 def took_stateless(seen: Seen) -> Verdict:
-    """A login from the portal comes without a state, and ends with a person who is signed in."""
+    """A login from the portal comes without a state, and signs the person in."""
     login = seen.logins.get("stateless")
     if login is None or not login.has_answered:
         return _unseen("No login without state was sent to the application.")
@@ -292,7 +295,7 @@ def _exchanges(seen: Seen) -> list[Entry]:
 
 
 def _after(seen: Seen, entry: Entry) -> list[Entry]:
-    """The requests that came after the answer to one, in the same scene."""
+    """The requests after the answer to one, in the same scene."""
     answered = entry.at + entry.micros // 1000
     within = [scene for scene in seen.scenes.values() if scene.begun <= entry.at <= scene.ended]
     entries = within[0].of(seen.entries) if within else seen.entries
@@ -322,7 +325,7 @@ def _list_of(entry: Entry) -> str:
 
 
 def is_page(entry: Entry) -> bool:
-    """Whether a request reads a list from its beginning on; one that looks for the last record does not."""
+    """Whether a request reads a list from its beginning; a look for the last record does not."""
     return (
         entry.method == "GET"
         and entry.holder == "district"

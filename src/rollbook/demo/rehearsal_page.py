@@ -1,4 +1,4 @@
-"""`/demo/rehearsal`: the report card of an application from what the request log has of it; nothing is played."""
+"""`/demo/rehearsal`: the report card of an application from the request log, without playing scenes."""
 
 from __future__ import annotations
 

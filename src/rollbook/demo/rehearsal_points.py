@@ -13,7 +13,7 @@ from rollbook.web.http.answers import DROPPED
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One line of the report card. `needs`: what has to be given so that it can be seen, `sync` or `login`."""
+    """One line of the report card. `needs`: what must be given to see it, `sync` or `login`."""
 
     name: str
     title: str

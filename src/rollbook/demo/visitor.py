@@ -1,4 +1,5 @@
-"""How a rehearsal asks: the demo, as a program, and the application's pages, as a person's browser."""
+"""The requests of a rehearsal: to the demo as a program, and to the application's pages as a person's
+browser."""
 
 from __future__ import annotations
 
@@ -17,13 +18,13 @@ AGENT = "rollbook-rehearse"
 TIMEOUT_SECONDS = 60.0
 REDIRECTS_MAX = 10
 BODY_BYTES_MAX = 1 << 20
-# What may differ between two looks at one page: long random words, and numbers.
+# Parts that may differ between two views of one page: long random words, and numbers.
 _RANDOM = re.compile(r"[A-Za-z0-9_\-+/=.]{16,}|[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The answer to a request; `location` is where it leads, as a whole address."""
+    """The answer to a request; `location` is its redirect target, as a whole address."""
 
     address: str
     status: int
@@ -34,20 +35,20 @@ class Page:
         return orjson.loads(self.body)
 
     def words(self) -> str:
-        """The page without what is random."""
+        """The page without its random parts."""
         return _RANDOM.sub("*", self.body.decode("utf-8", "replace"))
 
 
 @dataclass(slots=True)
 class Browser:
-    """Requests with cookies, which are kept for each host and port."""
+    """Requests with cookies, kept for each host and port."""
 
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def ask(
         self, address: str, *, method: str = "GET", token: str = "", asked: Mapping[str, object] | None = None
     ) -> Page:
-        """One request; a redirect is not followed. Errors: Refused when nothing answers."""
+        """Send one request; a redirect is not followed. Errors: Refused if nothing answers."""
         host = urlsplit(address).netloc
         jar = self.cookies.setdefault(host, {})
         headers = [("User-Agent", AGENT), ("Host", host), ("Accept", "text/html,application/json")]

@@ -1,7 +1,7 @@
 """What a token may see, as one value that every read needs.
 
 A token resolves to an `Access`. The store's reads take it as their first argument, without a default: a
-forgotten `Access` is a type error, not a leak of pupils' data.
+forgotten `Access` is a type error, not a leak of student data.
 """
 
 from __future__ import annotations

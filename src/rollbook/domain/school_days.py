@@ -1,6 +1,5 @@
-"""When a district's files are due: its time zone, its school days, and the moments of a day that summer time skips or
-repeats.
-"""
+"""When a district's files are due: its time zone, its school days, and times that summer time skips or
+repeats."""
 
 from __future__ import annotations
 
@@ -72,18 +71,18 @@ class Schedule:
     def moment(self, day: date, at: str) -> float:
         """A time of a day as Unix seconds.
 
-        A time that summer time skips is as much later as the clock jumps; of a time that comes twice the first one
-        counts (PEP 495).
+        If summer time skips the time, it is later by the jump. If the time comes twice, the first one counts
+        (PEP 495).
         """
         local = datetime.combine(day, time.fromisoformat(at), zone(self.zone))
         return local.astimezone(UTC).timestamp()
 
     def evening_before(self, now: float) -> float:
-        """When the night began that a moment is in, or comes after."""
+        """The start of the night that contains a time, or that ended last before it."""
         return self.moment(self.today(now) - timedelta(days=1), EVENING)
 
     def is_late(self, now: float, came: float | None) -> bool:
-        """Whether files are overdue; `came` is when the last ones came."""
+        """Whether files are overdue; `came` is the time of the last ones."""
         today = self.today(now)
         if not self.late_after or not self.is_school_day(today) or now < self.moment(today, self.late_after):
             return False
@@ -99,7 +98,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def spans(texts: Iterable[str]) -> tuple[tuple[date, date], ...]:
-    """Days without school: each a day, or two days with `..` between. Errors: BadSetting."""
+    """Days without school: each one day, or two days with `..` between. Errors: BadSetting."""
     found = []
     for text in texts:
         first, _, last = text.partition("..")

@@ -1,7 +1,8 @@
-"""The SFTP server: one account for each district, which sees the files of its drop folder and nothing else.
+"""The SFTP server: one account for each district, which sees only the files of its drop folder.
 
-An account writes, reads, renames and deletes files in one flat folder. It makes no links and no folders, and sets no
-times, by which the rule `quiet` would take a half upload for a whole one. There is no shell and no forwarding.
+An account writes, reads, renames and deletes files in one flat folder. It cannot make links or folders, or
+set times: with a false time, the rule `quiet` would take half an upload as complete. There is no shell and no
+forwarding.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rollbook.store.engine.keys import Sealer, digest
 from rollbook.store.work import schedules, sftp_accounts
 from rollbook.store.work.sftp_accounts import Account
 
-# Failed logins from one address before it is turned away, and for how long they count.
+# Failed logins from one address before it is refused, and for how long they count.
 FAILURES_MAX, FAILURE_SECONDS = 20, 600.0
 LOGIN_SECONDS = 30
 # How many sessions one account may have at once.
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Door:
-    """Who may enter: accounts of the database, and the addresses that failed too often."""
+    """Who may enter: the accounts of the database, without addresses that failed too often."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +46,7 @@ class Door:
         self.sessions: dict[str, int] = {}
 
     def account(self, name: str) -> tuple[Account, Schedule] | None:
-        """An account with the schedule of its district; None if there is none, or the database is away."""
+        """An account with the schedule of its district. None if it is unknown, or if the database is away."""
         try:
             with self._database.read() as connection:
                 account = sftp_accounts.by_name(connection, name)
@@ -68,7 +69,7 @@ class Door:
 
 
 class Login(asyncssh.SSHServer):
-    """One connection, until it is let in."""
+    """One connection until its login succeeds."""
 
     def __init__(self, door: Door) -> None:
         self._door, self._address = door, ""
@@ -104,7 +105,7 @@ class Login(asyncssh.SSHServer):
         return self._enter(found)
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """A client offers several keys until one fits, so only a flood of them counts."""
+        """A client offers several keys until one fits, so only a flood of them counts as failures."""
         found = self._door.account(username)
         for text in found[0].keys if found else ():
             if asyncssh.import_public_key(text).public_data == key.public_data:
@@ -139,13 +140,13 @@ class DropFolder(asyncssh.SFTPServer):
             raise asyncssh.SFTPPermissionDenied("no account")
         _, self._schedule = login.folder
         self._folder = os.fsencode(self._schedule.folder)
-        # Files that were written, and those of them that the client itself has closed.
+        # Files that were written, and those that the client itself has closed.
         self._written: set[bytes] = set()
         self._closed: set[bytes] = set()
         super().__init__(chan, chroot=self._folder)
 
     def map_path(self, path: bytes) -> bytes:
-        """A file of the folder; there is nothing below it, and hidden names are nobody's."""
+        """A file of the folder; there are no subfolders, and hidden names are refused."""
         name = os.path.normpath(b"/" + path).lstrip(b"/")
         if b"/" in name or name.startswith(b".") or b"\0" in name:
             raise asyncssh.SFTPNoSuchFile("expected the name of a file in the folder /")
@@ -169,8 +170,8 @@ class DropFolder(asyncssh.SFTPServer):
     def close(self, file_obj: Any) -> None:
         name = os.fsencode(os.readlink(f"/proc/self/fd/{file_obj.fileno()}"))
         file_obj.close()
-        # A session that ends closes the files that are open, and calls `exit` before the loop goes on: what it closed
-        # was not closed by the client, and is half an upload.
+        # A session that ends closes its open files, and calls `exit` before the loop continues. The client
+        # did not close these files, so they are half an upload.
         asyncio.get_running_loop().call_soon(self._closed.add, name)
 
     def exit(self) -> None:
@@ -213,7 +214,7 @@ class DropFolder(asyncssh.SFTPServer):
 
 
 async def listen(database: Database, sealer: Sealer, host: str, port: int) -> asyncssh.SSHAcceptor:
-    """Begin to serve. Errors: BadSetting when the address cannot be listened on."""
+    """Begin to serve. Errors: BadSetting if the server cannot listen on the address."""
     door = Door(database)
     asyncssh.set_log_level(logging.ERROR)
     try:
@@ -240,7 +241,10 @@ async def listen(database: Database, sealer: Sealer, host: str, port: int) -> as
 
 
 def host_key(sealer: Sealer) -> asyncssh.SSHKey:
-    """The key by which clients know the server: it follows from the server's key, so that all machines have one."""
+    """The key by which clients know the server.
+
+    It follows from the server's key, so all machines have the same one.
+    """
     drawn = Ed25519PrivateKey.from_private_bytes(sealer.derive("sftp host key"))
     return asyncssh.import_private_key(
         drawn.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())

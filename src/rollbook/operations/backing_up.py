@@ -1,4 +1,4 @@
-"""Backups: written while the server runs, restored when all about them fits, and databases copied into others."""
+"""Backups: written while the server runs, and restored after all checks; and copies of databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rollbook.store.work import measures
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A backup: where it is, its size, and what it holds."""
+    """A backup: its file, its size, and its content."""
 
     path: Path
     bytes: int
@@ -27,16 +27,16 @@ class Kept:
 
 
 def backup(database: Database, path: Path) -> Kept:
-    """Write a backup of the whole database into a file. Errors: MachineTrouble when the disk refuses."""
+    """Write a backup of the whole database into a file. Errors: MachineTrouble if the disk refuses."""
     manifest = backup_files.write(database, path, table_copies.tables(), int(time.time()))
     return Kept(path, path.stat().st_size, manifest)
 
 
 def restore(path: Path, settings: Settings, *, replaces: bool = False) -> Manifest:
-    """Put a backup into the database of the settings, which must be empty unless it is replaced.
+    """Restore a backup into the database of the settings, which must be empty unless `replaces`.
 
-    Errors, all before anything is touched: BadSetting for a file that is no backup, Refused for a backup of another
-    version, another key, or with damage, Conflict for a database that is in the way.
+    Errors, all before anything is touched: BadSetting for a file that is not a backup; Refused for a damaged
+    backup, or one of another version or key; Conflict if the database is not empty.
     """
     manifest = backup_files.read(path)
     _check_version(manifest)
@@ -78,7 +78,7 @@ def _check_key(manifest: Manifest, settings: Settings) -> None:
 
 
 def _prepare(database: Database, *, replaces: bool) -> None:
-    """Bring a database to take in a copy. Errors: Conflict when something is in it."""
+    """Prepare a database for a copy. Errors: Conflict if it is not empty."""
     if is_begun(database) and not replaces:
         with database.read() as connection:
             if not table_copies.is_empty(connection):
@@ -91,9 +91,9 @@ def _prepare(database: Database, *, replaces: bool) -> None:
 def copy_database(source: str, target: str) -> dict[str, int]:
     """Copy all of one database into another, empty one; returns the rows of each table.
 
-    Each is a file path or a postgresql:// address. The copy is compared with the source by counts and digests. Errors:
-    BadSetting when the source is not there, Refused when it is of another version, Conflict when the target holds
-    districts.
+    Each is a file path or a postgresql:// address. The copy is compared with the source by counts and
+    digests. Errors: BadSetting if the source does not exist, Refused if it is of another version, Conflict if
+    the target holds districts.
     """
     if source == target:
         raise BadSetting("to: expected another database than the one to copy from")

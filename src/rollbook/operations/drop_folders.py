@@ -1,8 +1,8 @@
-"""Drop folders: an upload that is complete is moved away and its sync is queued; old files are deleted.
+"""Drop folders: move complete uploads away and queue their syncs; delete old files.
 
-The files of an upload are renamed into a folder of their own beside the drop folder, one after the other, and a file
-`.whole` comes last. A program that is killed in between is continued by the next one: the upload is noted once, in one
-transaction with its job.
+The files of an upload are renamed, one after another, into their own folder beside the drop folder; a file
+`.whole` comes last. If a program is killed in between, the next one continues. The upload is noted once, in
+one transaction with its job.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _REQUIRED = frozenset(file.name for file in FILES if file.required)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What lies in a drop folder: the names of its files, their size, and the seconds since one of them changed."""
+    """The content of a drop folder: the names of its files, their size, and the seconds since the last
+    change."""
 
     names: tuple[str, ...]
     bytes: int
@@ -51,7 +52,10 @@ class Upload:
 
 
 def watch(database: Database) -> list[int]:
-    """Look at all drop folders; returns the jobs that were queued. Errors: MachineTrouble, after all others were seen."""
+    """Check all drop folders; returns the queued jobs.
+
+    Errors: MachineTrouble, after all others were checked.
+    """
     with database.read() as connection:
         found, now = schedules.every(connection), job_queue.now(connection) / 1000
     queued, troubles = [], []
@@ -70,10 +74,10 @@ def watch(database: Database) -> list[int]:
 
 
 def lying(schedule: Schedule) -> Upload | None:
-    """What lies in the drop folder of a schedule; None if the folder cannot be read."""
+    """The content of a schedule's drop folder; None if the folder cannot be read."""
     try:
         with os.scandir(schedule.folder) as entries:
-            # No link is followed, and no folder is entered: only what was uploaded counts.
+            # Links are not followed, and subfolders are not read: only uploaded files count.
             files = [
                 each
                 for each in entries
@@ -89,7 +93,7 @@ def lying(schedule: Schedule) -> Upload | None:
 
 
 def taken_folder(folder: Path) -> Path:
-    """Where complete uploads of a drop folder lie: beside it, out of reach of the account that uploads."""
+    """Where complete uploads of a drop folder are kept: beside it, out of reach of the uploading account."""
     return folder.with_name(f".{folder.name}.taken")
 
 
@@ -104,7 +108,7 @@ def _look(database: Database, each: Scheduled, now: float) -> int | None:
         return None
     taken.mkdir(mode=0o700, exist_ok=True)
     with _locked(taken) as is_ours:
-        if not is_ours:  # another worker takes it just now
+        if not is_ours:  # another worker is taking it
             return None
         place = _begun(database, taken) or _new(taken)
         if not (place / WHOLE).exists():
@@ -115,7 +119,7 @@ def _look(database: Database, each: Scheduled, now: float) -> int | None:
 
 
 def _begun(database: Database, taken: Path) -> Path | None:
-    """The folder of an upload that a program began to take, and did not note."""
+    """The folder of an upload that a program began to take and did not note."""
     if not taken.is_dir():
         return None
     with database.read() as connection:
@@ -174,7 +178,7 @@ def _delete_old(database: Database, each: Scheduled) -> None:
 
 @contextmanager
 def _locked(taken: Path) -> Iterator[bool]:
-    """Whether this program alone takes uploads from the folder; the system ends the lock of a dead one."""
+    """Whether only this program takes uploads from the folder; the system ends the lock of a dead process."""
     handle = os.open(taken / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

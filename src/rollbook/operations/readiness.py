@@ -8,13 +8,13 @@ from rollbook.errors import RollbookError
 from rollbook.store.engine.database import Database
 from rollbook.store.work import measures
 
-# How long a job may be due before that is worth a look: no worker runs, or too few.
+# After so many seconds, a due job needs attention: no worker runs, or too few.
 WAIT_SECONDS_MAX = 900
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a server needs: its database, with all steps of the schema; and how long jobs wait for a worker."""
+    """What a server needs: its database with a complete schema, and the time that jobs wait for a worker."""
 
     database: str
     schema: int = 0
@@ -24,12 +24,15 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        """Whether requests can be answered. A database of a later version can be read by a server that still runs."""
+        """Whether the server can answer requests.
+
+        A running server can still read a database of a later version.
+        """
         return self.database == "ok" and self.schema >= self.schema_known
 
     @property
     def troubles(self) -> list[str]:
-        """What an operator should look at, in sentences."""
+        """What needs an operator's attention, as sentences."""
         if self.database != "ok":
             return ["the database cannot be reached"]
         found = []
@@ -49,7 +52,7 @@ class Readiness:
 
 
 def look(database: Database) -> Readiness:
-    """How the server stands now; a database that is away is a state, and no error."""
+    """The current readiness. An unreachable database is a state, not an error."""
     try:
         with database.read() as connection:
             schema, known = measures.schema(connection)

@@ -1,4 +1,4 @@
-"""Schedules of districts, and what became of a night."""
+"""Schedules of districts, and the events of a night."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 
 RUNS_MAX = 50
-# Runs that made, or should have made, a roster; the others change a district's own record.
+# Runs that changed, or were meant to change, a roster; the others change a district's own record.
 MAKING = ("files", "clone", "approval", "undo")
 UNFINISHED_SECONDS = 3600
 
@@ -54,7 +54,7 @@ def change(database: Database, district: str, edit: Callable[[Schedule], Schedul
 
 
 def remove(database: Database, district: str) -> None:
-    """Drop the schedule of a district (name or id). Errors: Unknown when it has none."""
+    """Drop the schedule of a district (name or id). Errors: Unknown if it has none."""
     owner = districts.find(database, district)
     with database.write() as connection:
         if schedules.find(connection, owner.number) is None:
@@ -64,9 +64,9 @@ def remove(database: Database, district: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What happened to a district since yesterday evening, and the next step; blank if nobody must do anything.
+    """What happened to a district since yesterday evening, and the next step; blank if nothing is to do.
 
-    `since` is in Unix seconds. `unfinished` are files that lie in the drop folder and are no complete upload yet.
+    `since` is in Unix seconds. `unfinished` are files in the drop folder that are not a complete upload yet.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Night:
 
 
 def nights(database: Database, now: float | None = None) -> list[Night]:
-    """The night of each district, in the order of their names; those to look at first."""
+    """The night of each district, by name; those that need attention come first."""
     found = standing.of_all(database)
     with database.read() as connection:
         moment = job_queue.now(connection) / 1000 if now is None else now
@@ -96,7 +96,7 @@ def nights(database: Database, now: float | None = None) -> list[Night]:
 
 
 def late(database: Database) -> dict[str, str]:
-    """Districts whose files are overdue, by name, each with a sentence."""
+    """Districts with overdue files, by name, each with a sentence."""
     return {
         night.name: f"no files came since yesterday evening; {night.next_step[0].lower()}{night.next_step[1:]}"
         for night in nights(database)
@@ -134,7 +134,7 @@ def _seconds(run: Run) -> float:
 
 
 def _jobs(connection: Connection, district: int, since: float) -> list[Job]:
-    """Jobs of the night that have not ended well."""
+    """Jobs of the night that did not end well."""
     found = job_queue.latest(connection, RUNS_MAX, district=district)
     return [
         job for job in found if job.created >= since * 1000 and job.state in ("waiting", "running", "failed")
@@ -142,7 +142,7 @@ def _jobs(connection: Connection, district: int, since: float) -> list[Job]:
 
 
 def _steps(night: Night) -> Iterator[str]:
-    """What an operator does next, the most urgent step first."""
+    """The next steps of an operator, most urgent first."""
     name = night.name
     if night.state == "held":
         yield f'Are the files right? `rollbook history "{name}"` shows the sync; then approve or discard it.'

@@ -28,16 +28,16 @@ class Opened:
 
 
 def open_account(database: Database, district: str, name: str, keys: tuple[str, ...] = ()) -> Opened:
-    """Give a district (name or id) an account in place of the one that it had: by keys, or by a password that is drawn.
+    """Give a district (name or id) an account that replaces its old one, with keys or with a random password.
 
-    Errors: Unknown, BadSetting, Conflict when the name is another district's, Refused when it has no drop folder.
+    Errors: Unknown, BadSetting, Conflict if another district has the name, Refused if it has no drop folder.
     """
     owner = districts.find(database, district)
     if not _NAME.fullmatch(name):
         raise BadSetting(f"account: expected small letters, digits, - and _, at most 32, got {name!r}")
     if wrong := [key for key in keys if not _KEY.fullmatch(key)]:
         raise BadSetting(f"key: expected a public key such as ssh-ed25519 AAAA..., got {wrong[0][:40]!r}")
-    # 160 random bits: such a secret needs no slow hash.
+    # 160 random bits: a secret like this needs no slow hash.
     password = "" if keys else secrets.token_urlsafe(20)
     account = Account(name, owner.number, digest(password) if password else "", keys)
     with database.write() as connection:
@@ -52,7 +52,7 @@ def open_account(database: Database, district: str, name: str, keys: tuple[str, 
 
 
 def close_account(database: Database, district: str) -> None:
-    """Drop the account of a district (name or id). Errors: Unknown when it has none."""
+    """Drop the account of a district (name or id). Errors: Unknown if it has none."""
     owner = districts.find(database, district)
     with database.write() as connection:
         if sftp_accounts.of_district(connection, owner.number) is None:

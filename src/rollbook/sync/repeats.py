@@ -1,8 +1,8 @@
 """The same files again: a sync that cannot find anything new ends without work.
 
-A committed sync keeps a mark beside its snapshot: a digest of all that its result depends on. A sync with the
-same mark writes a run that says so, and nothing else. Whatever else makes a snapshot (an approval, an undo, a
-clone) keeps no mark, so that the next sync does all of its work.
+A committed sync keeps a mark beside its snapshot: a digest of everything that its result depends on. A sync
+with the same mark only writes a run that says so. Other runs that make a snapshot (an approval, an undo, a
+clone) keep no mark, so the next sync does all of its work.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from rollbook.store.records.own_record import healthy
 from rollbook.store.records.retention import keep_since
 from rollbook.sync.result import How, Sync
 
-# The name of the mark among a snapshot's files.
+# The mark's name among a snapshot's files.
 MARK = "mark"
-# Packages whose code decides what a sync makes of files.
+# Packages whose code decides the result of a sync.
 _DECIDING = ("contract", "domain", "roster", "store", "sync")
-# What a repeat tells of its files' problems: what the run told that read them.
+# What a repeat reports about problems: the same as the run that read the files.
 _TOLD_AGAIN = ("problem_counts", "problems_by_severity", "problem_groups")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """All that a sync's result depends on, as a digest (hex), but for the day; the files and the district as
-    they were."""
+    """A digest (hex) of everything that a sync's result depends on, except the day; with the files and the
+    district."""
 
     digest: str
     files: SourceDigest
     before: Snapshot
 
     def write(self, folder: Path, day: str) -> dict[str, Path]:
-        """The mark as a file of the snapshot. `day`: the result is only good on this day; blank: on any.
+        """The mark as a file of the snapshot. `day`: the result is only valid on this day; blank: on any day.
 
-        None is kept of files that changed while the sync read them.
+        There is no mark if the files changed while the sync read them.
         """
         if not self.files.is_unchanged():
             return {}
@@ -70,8 +70,8 @@ def mark_of(
     rules: Rules,
     keys: tuple[str, str],
 ) -> Mark | None:
-    """The mark of a sync that has not begun; None if the files cannot be used. `keys` are those of the
-    passwords' digests."""
+    """The mark of a sync before it begins; None if the files cannot be used. `keys` are the keys of password
+    digests."""
     found = source_digest.of(source)
     if found is None:
         return None
@@ -91,8 +91,11 @@ def mark_of(
 def repeat(
     database: Database, district: District, settings: Settings, rules: Rules, how: How, mark: Mark
 ) -> Sync | None:
-    """Write a run that says that nothing changed; None if something may have, so that all work is needed."""
-    # The commit is refused if the district was changed since then.
+    """Write a run that says that nothing changed.
+
+    None if something may have changed, so that the sync must do its work.
+    """
+    # The commit is refused if the district has changed since then.
     before = mark.before
     first = _first(database, district, mark, rules.today.isoformat())
     if first is None:
@@ -112,7 +115,7 @@ def repeat(
 
 
 def _first(database: Database, district: District, mark: Mark, today: str) -> commits.Run | None:
-    """The run that made the present snapshot, if it had this mark and nothing waits or is frozen."""
+    """The run that made the current snapshot, if it had this mark and nothing is held or frozen."""
     before = mark.before
     if any(view.frozen for view in before.views) or commits.runs(database, district, ("held",), 1):
         return None
@@ -121,12 +124,12 @@ def _first(database: Database, district: District, mark: Mark, today: str) -> co
     if known.get("digest") != mark.digest or known.get("day") not in ("", today):
         return None
     first = commits.run(database, district, before.sync)
-    # Examples of an old report were dropped; all work tells of the problems again.
+    # The examples of an old report were dropped; a full sync reports the problems again.
     return None if first.is_short else first
 
 
 def _unchanged(told: Mapping[str, int]) -> Counts:
-    """The counts of a kind after the run that told these."""
+    """The counts of a kind after the run with these counts."""
     existing = told["existing"] + told["created"] - told["deleted"]
     return Counts(existing, 0, 0, 0, errors=told.get("errors", 0))
 
@@ -149,7 +152,7 @@ def _sorted(value: object) -> object:
 
 @cache
 def _code() -> str:
-    """A digest of the program's own files that decide, so that a changed checkout is another program."""
+    """A digest of the program's own deciding files, so a changed checkout counts as another program."""
     home = Path(rollbook.__file__).parent
     whole = hashlib.sha256()
     for name in _DECIDING:

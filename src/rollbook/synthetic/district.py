@@ -104,7 +104,7 @@ class District:
         return {**students, **self._named_teachers}
 
     def _occupant(self, seat: Seat) -> Occupant | None:
-        """The student in a seat today, after the scenarios."""
+        """The student in a seat today, with the scenarios applied."""
         who = occupant(self.plan, seat, self.now)
         if who is None or who.number in self.edits.absent:
             return None

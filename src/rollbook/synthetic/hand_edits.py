@@ -1,4 +1,4 @@
-"""Cells that a person has changed by hand in an invented district's files, kept from night to night."""
+"""Cells of an invented district's files that a person edited, kept from night to night."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rollbook.synthetic.lines import COLUMNS
 
-# The file in which a person of a role stands, and the column that names them.
+# The file with a role's people, and the column that identifies them.
 FILES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "student": ("students.csv", "Student_id"),
@@ -21,13 +21,13 @@ Edits = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def editable(file: str) -> tuple[str, ...]:
-    """The columns of a person's file that may be edited: no id, no password, and nothing of a student's contacts."""
+    """The columns of a person's file that may be edited: no id, no password, no contact of a student."""
     fixed = {*(key for _, key in FILES.values()), "Password"}
     return tuple(name for name in COLUMNS[file] if name not in fixed and not name.startswith("Contact_"))
 
 
 def applied(file: str, rows: Sequence[Sequence[str]], edits: Edits) -> list[Sequence[str]]:
-    """The rows of a file with the edits in them."""
+    """The rows of a file, with the edits."""
     known = edits.get(file, {})
     place = next((COLUMNS[file].index(key) for of, key in FILES.values() if of == file), None)
     if not known or place is None:

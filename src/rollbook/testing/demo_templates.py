@@ -47,7 +47,7 @@ def copied(students: int, seed: int, target: Path, cache: Path) -> None:
 
 @cache
 def source_mark() -> str:
-    """A short mark of the installed source: it changes when a file of the package does."""
+    """A short mark of the installed source, which changes with each file of the package."""
     package = Path(rollbook.__file__).parent
     files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".json", ".csv"))
     known = "".join(f"{path.stat().st_mtime_ns} {path.stat().st_size} " for path in files)
@@ -55,7 +55,7 @@ def source_mark() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a sandbox's programs: without settings that happen to be in force outside."""
+    """The environment of a sandbox's programs, without settings from outside."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
@@ -80,7 +80,7 @@ def _check(template: Path, students: int, seed: int) -> None:
 
 
 def _make(template: Path, students: int, seed: int) -> None:
-    """Make a template. Test processes that come at the same time take turns, and one of them makes it."""
+    """Make a template. Parallel test processes take turns, and only one of them makes it."""
     template.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(template):
         if template.exists():

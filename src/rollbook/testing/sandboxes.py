@@ -1,6 +1,6 @@
-"""A demo that a test suite drives: started from a template, moved, broken, and put back by calls.
+"""A demo that a test suite drives: started from a template, then moved, broken and restored by calls.
 
-It needs nothing but Rollbook: another test runner than pytest may use `Sandbox`, too.
+It needs only Rollbook, so other test runners than pytest can use `Sandbox`, too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login that an application takes over: its `code`, and the `url` to which a browser would go."""
+    """A login for an application: its `code`, and the `url` to which a browser would go."""
 
     code: str
     url: str
@@ -52,9 +52,9 @@ class Login:
 
 
 class Sandbox:
-    """A demo with its server, of a folder of its own that is removed at the end.
+    """A demo with its server, in its own folder, which is removed at the end.
 
-    `facts` is what `rollbook demo --json` prints. `people` has a person for each role that the district has.
+    `facts` is the output of `rollbook demo --json`. `people` has a person for each role in the district.
     """
 
     def __init__(self, folder: Path, process: _Process, facts: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class Sandbox:
         }
         parts = urlsplit(self.base_url)
         self._http = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=ANSWER_SECONDS_MAX)
-        # What was done since the demo was last put back, for a message.
+        # What was done since the demo was last restored, for a message.
         self.changes: list[str] = []
         self._settle()
         self._begin = self._newest_event()
@@ -90,7 +90,7 @@ class Sandbox:
         return [element["data"] for element in page["data"]]
 
     def advance(self, scenario: str | None = None, *, days: int | None = None, to: str | None = None) -> Any:
-        """Let days pass, or a scenario happen, as `POST /demo/advance` does; gives its report."""
+        """Let days pass, or a scenario happen, as `POST /demo/advance` does; returns its report."""
         given = {"scenario": scenario, "days": days, "to": to}
         asked = {name: value for name, value in given.items() if value is not None}
         self.changes.append(f"advance({', '.join(f'{name}={value!r}' for name, value in asked.items())})")
@@ -107,13 +107,13 @@ class Sandbox:
         self._ask("DELETE", "/demo/faults", None)
 
     def save(self, name: str = START) -> None:
-        """Keep the demo under a name. Without one, it is what every test begins with from now on."""
+        """Save the demo under a name. Without a name, it becomes the state with which every test begins."""
         self._ask("POST", "/demo/save", {"name": name})
         if name == START:
             self.changes.clear()
 
     def restore(self, name: str = START) -> None:
-        """Put the demo back to a save; without a name, to what every test begins with."""
+        """Restore the demo from a save; without a name, to the state with which every test begins."""
         self._ask("POST", "/demo/restore", {"name": name})
         self.changes = [] if name == START else [f"restore({name!r})"]
 
@@ -166,7 +166,7 @@ class Sandbox:
         return str(page["data"][0]["data"]["id"]) if page["data"] else ""
 
     def _settle(self) -> None:
-        """Wait until the districts tell the address of this copy: that is an event, which no test must meet."""
+        """Wait until the districts have this copy's address: that makes an event, which no test must see."""
         end = time.monotonic() + START_SECONDS_MAX
         tokens = [district["token"] for district in self.facts["districts"]]
         while time.monotonic() < end:
@@ -186,9 +186,10 @@ def start(
     cache: Path | None = None,
     keeps_ready: bool = False,
 ) -> Sandbox:
-    """Start a demo of its own on a free port, or on the given one.
+    """Start a demo on a free port, or on the given one.
 
-    `keeps_ready` leaves a process behind for ten minutes, by which the next demo starts faster. Errors: SandboxError.
+    `keeps_ready` leaves a process behind for ten minutes, with which the next demo starts faster. Errors:
+    SandboxError.
     """
     cache = cache or demo_templates.cache_folder()
     folder = Path(tempfile.mkdtemp(prefix="rollbook-test-"))
@@ -215,7 +216,7 @@ def _refusal(said: str, port: int) -> str:
 
 
 class _Process:
-    """The server's process and the line to it: it ends when the line does."""
+    """The server's process and the connection to it: it ends when the connection does."""
 
     def __init__(self, folder: Path, cache: Path, *, keeps_ready: bool) -> None:
         self._folder = folder
@@ -226,7 +227,7 @@ class _Process:
         self._child: subprocess.Popen[bytes] | None = None
 
     def serve(self, port: int, more: list[str]) -> tuple[dict[str, Any] | None, str]:
-        """What the demo prints when it takes requests; or None, and why it does not."""
+        """The demo's output when it accepts requests; or None, and the reason."""
         arguments = ["demo", "--folder", str(self._folder / "demo"), "--port", str(port), *more, "--json"]
         self._line = self._from_starter(arguments) or self._as_child(arguments)
         self._line.settimeout(START_SECONDS_MAX)
@@ -260,7 +261,7 @@ class _Process:
                 self._child.wait()
 
     def _from_starter(self, arguments: list[str]) -> socket.socket | None:
-        """A server by the process that is kept ready; None if there is none."""
+        """A server from the process that is kept ready; None if there is none."""
         if not self._keeps_ready:
             return None
         line = socket.socket(socket.AF_UNIX)
@@ -288,9 +289,7 @@ class _Process:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        process.returncode = (
-            0  # it outlives this process, so that nothing waits for it, and nothing warns of that
-        )
+        process.returncode = 0  # it outlives this process, so nothing waits for it or warns about it
 
     def _as_child(self, arguments: list[str]) -> socket.socket:
         ours, theirs = socket.socketpair()

@@ -1,7 +1,7 @@
-"""A backup as one file: a SQLite database with all tables, whichever database they come from, and a manifest.
+"""A backup as one file: a SQLite database with all tables, from either database, and a manifest.
 
-The manifest says which version and which key it belongs to, and what each table holds. A file is written under
-another name and takes its own only when it is whole and on the disk.
+The manifest names its version, its key, and the content of each table. A file is written under another name,
+and gets its own name when it is complete and on the disk.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Manifest:
 def write(database: Database, path: Path, every: list[Table], created: int) -> Manifest:
     """Write a backup of a database as it is at one moment, while others read and write it.
 
-    Errors: MachineTrouble when the disk refuses; a file that was there stays then.
+    Errors: MachineTrouble if the disk refuses; an existing file stays then.
     """
     with _taking_its_place(path) as part:
         with database.read() as connection, _refused_by_disk(path):
@@ -59,7 +59,7 @@ def write(database: Database, path: Path, every: list[Table], created: int) -> M
 
 
 def read(path: Path) -> Manifest:
-    """The manifest of a backup. Errors: BadSetting for a file that is no backup."""
+    """The manifest of a backup. Errors: BadSetting for a file that is not a backup."""
     if not path.is_file():
         raise BadSetting(f"file: {path} is not there; expected a backup that `rollbook backup` wrote")
     with inspected(path) as connection:
@@ -82,7 +82,7 @@ def check(path: Path, manifest: Manifest, every: list[Table]) -> None:
 
 
 def put_into(path: Path, manifest: Manifest, target: Connection, every: list[Table]) -> None:
-    """Put a backup in place of all rows of an open database. Errors: Refused if they are not the same afterwards."""
+    """Replace all rows of an open database by a backup. Errors: Refused if they differ afterwards."""
     with inspected(path) as source:
         table_copies.copy(source, target, every)
     wrong = table_copies.differences(manifest.tables, table_copies.contents(target, every))
@@ -91,7 +91,10 @@ def put_into(path: Path, manifest: Manifest, target: Connection, every: list[Tab
 
 
 def put_in_place(path: Path, target: Path) -> None:
-    """Put a backup in place of a SQLite file that no process uses, whole or not at all. Errors: Refused, MachineTrouble."""
+    """Replace a SQLite file that no process uses by a backup, completely or not at all.
+
+    Errors: Refused, MachineTrouble.
+    """
     if target.exists():
         _refuse_if_used(target)
     with _taking_its_place(target) as part:
@@ -105,10 +108,10 @@ def put_in_place(path: Path, target: Path) -> None:
 
 
 def _refuse_if_used(path: Path) -> None:
-    """Errors: Refused when another process has the SQLite file open."""
+    """Errors: Refused if another process has the SQLite file open."""
     try:
         with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as raw:
-            # Only the last connection to a file may leave the WAL mode.
+            # Only the last connection to a file can leave WAL mode.
             if raw.pragma("journal_mode", "delete") != "delete":
                 raise apsw.BusyError
     except apsw.BusyError:
@@ -119,7 +122,7 @@ def _refuse_if_used(path: Path) -> None:
 
 @contextmanager
 def _taking_its_place(path: Path) -> Iterator[Path]:
-    """A file beside `path`, which takes its name at the end of the block, and is removed if that fails."""
+    """A file beside `path`, which gets its name at the end of the block, or is removed after a failure."""
     part = path.with_name(path.name + PART)
     try:
         with _refused_by_disk(path):
@@ -136,7 +139,7 @@ def _taking_its_place(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _refused_by_disk(path: Path) -> Iterator[None]:
-    """Tell that a file cannot be written, where the database would be named otherwise."""
+    """Report that a file cannot be written; otherwise the error would name the database."""
     try:
         yield
     except (OSError, apsw.FullError, apsw.IOError) as error:
@@ -145,7 +148,7 @@ def _refused_by_disk(path: Path) -> Iterator[None]:
 
 
 def _clone(connection: Connection, part: Path) -> None:
-    """Copy a SQLite database page by page, in one step: it is then of one moment, and no writer starts it anew."""
+    """Copy a SQLite database in one step: the copy is of one moment, and writers do not restart it."""
     with (
         closing(apsw.Connection(str(part))) as target,
         target.backup("main", cast(Any, connection).raw, "main") as copying,

@@ -1,6 +1,6 @@
-"""All tables of a database, read in the order of their keys, with a digest of each; and copied into another database.
+"""All tables of a database, read in key order, with a digest of each; and copied into another database.
 
-The digest is the same for the same rows on SQLite and on PostgreSQL. The log of requests is not copied.
+Equal rows give the same digest on SQLite and PostgreSQL. The request log is not copied.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Contents:
 
 
 def tables() -> list[Table]:
-    """The tables of this version's schema; a table comes after those that it refers to."""
+    """The tables of this version's schema, each after the tables that it refers to."""
     with (
         TemporaryDirectory(prefix="rollbook-schema-") as folder,
         closing(open_database(str(Path(folder) / "empty.db"))) as empty,
@@ -62,7 +62,7 @@ def _table(connection: Connection, name: str) -> Table:
 
 
 def contents(connection: Connection, every: Iterable[Table]) -> dict[str, Contents]:
-    """What stands in each table."""
+    """The row count and digest of each table."""
     found = {}
     for table in every:
         told = _Digest(_rows(connection, table.select))
@@ -73,7 +73,7 @@ def contents(connection: Connection, every: Iterable[Table]) -> dict[str, Conten
 
 
 def copy(source: Connection, target: Connection, every: Iterable[Table]) -> dict[str, Contents]:
-    """Put all rows in place of those of the target; returns what the source holds."""
+    """Replace all rows of the target by those of the source; returns the source's contents."""
     copied, ordered = {}, [*every]
     for table in reversed(ordered):
         target.run(f"DELETE FROM {table.name}")
@@ -87,12 +87,12 @@ def copy(source: Connection, target: Connection, every: Iterable[Table]) -> dict
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nothing of an operator is in the database."""
+    """Whether the database holds nothing that an operator made."""
     return not any(connection.row(f"SELECT 1 FROM {name} LIMIT 1") for name in ("districts", "applications"))
 
 
 def differences(wanted: Mapping[str, Contents], found: Mapping[str, Contents]) -> list[str]:
-    """The tables that do not hold what they should, each in a sentence."""
+    """The tables with wrong contents, each in a sentence."""
     return [
         f"{name} has {found[name].rows:,} rows, and should have {each.rows:,}"
         if found[name].rows != each.rows
@@ -103,7 +103,7 @@ def differences(wanted: Mapping[str, Contents], found: Mapping[str, Contents]) -
 
 
 class _Digest:
-    """Rows on their way, counted and hashed as they pass."""
+    """Counts and hashes rows as they pass."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows, self._hash, self._count = rows, hashlib.blake2b(digest_size=32), 0
@@ -120,7 +120,7 @@ class _Digest:
 
 
 def _hashed(value: Any) -> str:
-    """A value of bytes in a digest."""
+    """A value of bytes, as it enters a digest."""
     return hashlib.blake2b(value, digest_size=32).hexdigest()
 
 
@@ -137,7 +137,7 @@ def _rows(connection: Connection, select: str) -> Iterator[Row]:
 
 
 def _count_on(target: Connection, every: Iterable[Table]) -> None:
-    """Let PostgreSQL give numbers after those that were copied."""
+    """Let PostgreSQL continue its counters after the copied numbers."""
     for table in every:
         found = target.row(
             "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?"

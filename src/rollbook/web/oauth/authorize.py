@@ -189,7 +189,7 @@ def _to_sign_in(desk: Desk, ask: Ask, district: District | None) -> Response:
 
 
 def _send_error(desk: Desk, redirect_uri: str, ask: Ask, issuer: str, code: str) -> Response:
-    """RFC 6749, 4.1.2.1; `unauthorized-user` is the recorded word for a person without access."""
+    """Redirect with an error code (RFC 6749, 4.1.2.1); `unauthorized-user` is the recorded one without access."""
     return desk.redirect(oauth.answer_uri(redirect_uri, {"error": code}, state=ask.state, issuer=issuer))
 
 

@@ -1,8 +1,8 @@
-"""The rules for rows, level by level, as rows. `checks` runs them.
+"""The rules for the rows of files, level by level; `checks` runs them.
 
 Schools come first, then people, then sections with their enrollments: each level needs the rows that earlier
-levels kept (documented order). The kept rows are in `kept_FILE`, and their first rows and keys in narrow
-tables.
+levels kept (documented order). The table `kept_FILE` has a file's kept rows. Narrow tables have the first row
+of each key.
 """
 
 from __future__ import annotations
