@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 
-.PHONY: setup demo test check bench docs dist lock clean format
+.PHONY: setup demo test coverage check bench docs dist lock clean format
 
 setup: $(RUN)
 
@@ -22,6 +22,12 @@ demo: $(RUN)
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+# The tests again, measured: what they run must reach the floors of tools/coverage_floor.py.
+coverage: $(DEV)
+	rm -rf .coverage
+	$(BIN)/python -m coverage run -m pytest -n auto --dist worksteal $(TESTS)
+	$(BIN)/python -m tools.coverage_floor
 
 check: $(DEV)
 	$(BIN)/ruff format --check src tests bench tools examples
@@ -51,4 +57,4 @@ lock:
 	done
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache tests/node/node_modules
+	rm -rf $(VENV) .coverage dist .mypy_cache .ruff_cache .pytest_cache tests/node/node_modules

@@ -11,6 +11,7 @@ from tests.house.sources import ROOT
 SKIPPED = {
     ".git",
     ".venv",
+    ".coverage",
     "__pycache__",
     ".mypy_cache",
     ".ruff_cache",
