@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -208,21 +210,25 @@ def test_saves_have_names_and_a_restore_undoes_all(sandbox: Sandbox) -> None:
     assert sandbox.changes == []
 
 
-def test_a_demo_by_the_starter_is_as_good_and_the_starter_ends_with_its_folder(
-    cache: Path, tmp_path: Path
+@pytest.fixture
+def near() -> Iterator[Path]:
+    """A folder with a short path, as the address of a socket wants it."""
+    with tempfile.TemporaryDirectory(prefix="rollbook-") as folder:
+        yield Path(folder)
+
+
+def test_a_demo_by_the_starter_is_as_good_and_the_starter_ends_with_its_socket(
+    cache: Path, near: Path
 ) -> None:
-    demo_templates.copied(STUDENTS, 1, tmp_path / "copy", cache)
-    kept = tmp_path / "cache"
-    kept.mkdir()
-    (kept / next(path.name for path in cache.glob("demo-*") if path.is_dir())).symlink_to(
-        next(path for path in cache.glob("demo-*") if path.is_dir())
-    )
-    with sandboxes.start(STUDENTS, cache=kept, keeps_ready=True) as first:
+    template = next(path for path in cache.glob("demo-*") if path.is_dir())
+    (near / template.name).symlink_to(template)
+    with sandboxes.start(STUDENTS, cache=near, keeps_ready=True) as first:
         people = first.people
     end = time.monotonic() + TIMEOUT_SECONDS
-    while not (found := [*kept.glob("starter-*.socket")]) and time.monotonic() < end:
+    while not (found := [*near.glob("starter-*.socket")]):
+        assert time.monotonic() < end
         time.sleep(0.02)
-    with sandboxes.start(STUDENTS, cache=kept, keeps_ready=True) as second:
+    with sandboxes.start(STUDENTS, cache=near, keeps_ready=True) as second:
         assert second._process._child is None
         assert second.people == people
         folder = second._folder
@@ -230,6 +236,32 @@ def test_a_demo_by_the_starter_is_as_good_and_the_starter_ends_with_its_folder(
     found[0].unlink()
     with closing(socket.socket(socket.AF_UNIX)) as line, pytest.raises(OSError, match="No such file"):
         line.connect(str(found[0]))
+
+
+def test_a_server_ends_with_a_test_run_that_is_killed(cache: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from rollbook.testing import sandboxes\n"
+        f"demo = sandboxes.start({STUDENTS}, cache=Path({str(cache)!r})); print(demo.base_url, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        address = urlsplit(run.stdout.readline().strip())
+        run.kill()
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while time.monotonic() < end:
+        with closing(socket.socket()) as line:
+            if line.connect_ex((str(address.hostname), int(address.port or 0))):
+                return
+        time.sleep(0.05)
+    pytest.fail("the server is still there")
+
+
+def test_a_template_that_nobody_uses_is_removed(tmp_path: Path) -> None:
+    for name, age in (("demo-old", demo_templates.UNUSED_SECONDS + 60), ("demo-new", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    demo_templates._remove_unused(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo-new"]
 
 
 def test_names_that_are_written_twice_are_the_same() -> None:

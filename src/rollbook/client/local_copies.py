@@ -23,6 +23,7 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS records (kind TEXT, id TEXT, body BLOB, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS copy_state (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB);
 """
+PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?)"
 # The mark of the file's format, in SQLite's own header.
 APPLICATION_ID = 0x526F6C6C
 
@@ -193,13 +194,16 @@ class SqliteCopy(LocalCopy):
         return _SqliteDraft(self, self._database)
 
     def apply(self, changes: Iterable[Change], state: State) -> None:
-        draft = _SqliteDraft(self, self._database, is_empty=False)
-        with draft:
-            for kind, id_, body in changes:
-                if body is None:
-                    self._database.execute("DELETE FROM records WHERE kind = ? AND id = ?", (kind, id_))
-                else:
-                    draft.put(kind, [(id_, body)])
+        # Of several changes of one record the last one counts.
+        last = {(kind, id_): body for kind, id_, body in changes}
+        with _SqliteDraft(self, self._database, is_empty=False) as draft:
+            self._database.executemany(
+                "DELETE FROM records WHERE kind = ? AND id = ?",
+                [key for key, body in last.items() if body is None],
+            )
+            self._database.executemany(
+                PUT, [(kind, id_, body) for (kind, id_), body in last.items() if body is not None]
+            )
             draft.finish(state)
 
     def _row(self, statement: str, *values: str) -> Any:
@@ -216,9 +220,7 @@ class _SqliteDraft(Draft):
             database.execute("DELETE FROM records")
 
     def put(self, kind: str, records: Iterable[tuple[str, bytes]]) -> None:
-        self._database.executemany(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)", ((kind, id_, body) for id_, body in records)
-        )
+        self._database.executemany(PUT, ((kind, id_, body) for id_, body in records))
 
     def finish(self, state: State) -> None:
         self._database.execute(

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +25,8 @@ ABOUT = "template.json"
 # As in `rollbook.demo.demo_folder` and `rollbook.settings`, which would load half of the server into a test process.
 SAVES, SERVING, PREFIX = "saves", "serving.lock", "ROLLBOOK_"
 MAKE_SECONDS_MAX = 1800
+# A template that nobody has used for so long is removed when another one is made.
+UNUSED_SECONDS = 30 * 24 * 3600
 
 
 class SandboxError(Exception):
@@ -41,6 +44,7 @@ def copied(students: int, seed: int, target: Path, cache: Path) -> None:
     if not template.exists():
         _make(template, students, seed)
     _check(template, students, seed)
+    os.utime(template)
     shutil.copytree(template, target, ignore=shutil.ignore_patterns(ABOUT))
     target.chmod(0o700)
 
@@ -115,6 +119,13 @@ def _make(template: Path, students: int, seed: int) -> None:
         (partial / SERVING).unlink(missing_ok=True)
         (partial / ABOUT).write_text(json.dumps(_about(students, seed)), "utf-8")
         partial.rename(template)
+        _remove_unused(template.parent)
+
+
+def _remove_unused(cache: Path) -> None:
+    for other in cache.glob("demo-*"):
+        if other.is_dir() and other.stat().st_mtime < time.time() - UNUSED_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,7 @@ START = "start"
 START_SECONDS_MAX = 120.0
 ANSWER_SECONDS_MAX = 300.0
 TRIES = 5
+SOCKET_BYTES_MAX = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ def start(
     `keeps_ready` leaves a process behind for ten minutes, with which the next demo starts faster. Errors:
     SandboxError.
     """
-    cache = cache or demo_templates.cache_folder()
+    cache = (cache or demo_templates.cache_folder()).absolute()
     folder = Path(tempfile.mkdtemp(prefix="rollbook-test-"))
     try:
         demo_templates.copied(students, seed, folder / "demo", cache)
@@ -222,7 +224,8 @@ class _Process:
         self._folder = folder
         self._errors = folder / "errors.txt"
         self._starter = cache / f"starter-{demo_templates.source_mark()}.socket"
-        self._keeps_ready = keeps_ready
+        # The system takes no longer address of a socket; the starter adds its number to it.
+        self._keeps_ready = keeps_ready and len(os.fsencode(self._starter)) <= SOCKET_BYTES_MAX
         self._line: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
