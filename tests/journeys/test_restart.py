@@ -1,0 +1,86 @@
+"""Two servers behind a balancer are restarted one after the other, and no request fails."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.journeys import program
+from tests.journeys.test_server import prepare
+
+CONF = """
+daemon off;
+pid nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    upstream rollbook {{ server 127.0.0.1:{first} max_fails=0; server 127.0.0.1:{second} max_fails=0; }}
+    server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://rollbook; }} }}
+}}
+"""
+
+
+@contextmanager
+def balanced(folder: Path, first: int, second: int) -> Iterator[str]:
+    port = program.free_port()
+    (folder / "balancer.conf").write_text(CONF.format(first=first, second=second, port=port))
+    nginx = subprocess.Popen(
+        ["nginx", "-p", str(folder), "-c", str(folder / "balancer.conf")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        nginx.terminate()
+        nginx.wait()
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
+    bearer = {"Authorization": f"Bearer {prepare(tmp_path)}"}
+    seen: Counter[object] = Counter()
+    ended = threading.Event()
+    ports = program.free_port(), program.free_port()
+
+    def serve(port: int) -> program.Server:
+        server = program._start(("serve", "--no-work"), tmp_path, port, {"rate_limit": 0})
+        assert server.wait_until_it_answers("/ready").json()["is_ready"]
+        return server
+
+    servers = [serve(port) for port in ports]
+    with balanced(tmp_path, *ports) as base:
+
+        def ask() -> None:
+            with httpx.Client(base_url=base, headers=bearer, timeout=60) as client:
+                while not ended.is_set():
+                    seen[client.get("/v3.0/users?limit=2").status_code] += 1
+
+        asking = [threading.Thread(target=ask) for _ in range(3)]
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+                client.get(f"{base}/health").raise_for_status()
+            for thread in asking:
+                thread.start()
+            for number, port in enumerate(ports):
+                servers[number].process.send_signal(signal.SIGTERM)
+                servers[number].stop()
+                servers[number] = serve(port)
+        finally:
+            ended.set()
+            for thread in asking:
+                thread.join()
+            for server in servers:
+                server.stop()
+    assert {*seen} == {200}, seen
+    assert seen[200] > 50
