@@ -14,6 +14,8 @@ from tests.roster import world
 
 LONG = "Donaudampfschifffahrtskapitaensgesellschaft"
 APPLICATION = "Wissenschaftskommunikationswerkzeugkasten"
+# A browser that took this name for marks would complain of the content policy.
+SCRIPT = "<img src=x onerror=alert(1)>"
 ARABIC, HEBREW = "الحداد", "בית ספר יסודי על שם רבין"
 FILES = {
     **world.FILES,
@@ -21,7 +23,8 @@ FILES = {
     "sections.csv": world.FILES["sections.csv"].replace("Sec A", f"Mathematics 1 - {ARABIC} - 2"),
     "students.csv": sso.STUDENTS.replace("Amy,Adams", f"Wilhelmina,{LONG}")
     .replace("Ben,Baker", "נועה,בן-דוד")
-    .replace("Cem,Celik", f"محمد,{ARABIC}"),
+    .replace("Cem,Celik", f"محمد,{ARABIC}")
+    .replace("Dot,Diaz", f"{SCRIPT},Diaz"),
     "teachers.csv": sso.TEACHERS.replace("Lars,Lund", f"Lars,{LONG}").replace("Oba,Okoye", "ليلى,حسن"),
     "staff.csv": sso.STAFF.replace("Oba,Okoye", "ليلى,حسن"),
     "administrators.csv": sso.ADMINISTRATORS.replace("Gil,Gold", f"Gil,{LONG}"),

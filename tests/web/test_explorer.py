@@ -201,6 +201,12 @@ def test_a_token_that_is_not_published_is_kept_back_until_a_yes(demo: httpx.Clie
     assert status(demo.post("/explorer/users?limit=1", data={"token": published.SECOND_TOKEN})) == 200
 
 
+def test_a_token_in_an_address_is_not_used(demo: httpx.Client) -> None:
+    page = demo.get("/explorer/users?limit=1", params={"limit": "1", "token": "0" * 40, "real": "yes"})
+    assert (status(page), "0" * 40 in page.text) == (200, False)
+    assert "Bearer TEST_TOKEN" in page.text.partition('id="samples"')[2]
+
+
 def test_a_real_server_shows_nothing_without_a_token(real: httpx.Client) -> None:
     for path in (
         "/explorer",

@@ -36,7 +36,8 @@ from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.visits import limited_body
 
 # What a page itself reads, besides the parameters of the API.
-_OWN = ("as", VERSION, "other_id", "token", "real", "basic_id", "basic_secret")
+_SECRETS = ("token", "real", "basic_id", "basic_secret")
+_OWN = ("as", VERSION, "other_id", *_SECRETS)
 _OPENS_ON = "/users"
 _CODE = re.compile(r"`([^`]+)`")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -84,7 +85,9 @@ class Explorer:
 
     async def operation(self, request: Request) -> Response:
         """An operation with its answer. Without parameters, it opens with an example."""
-        given = [*request.query_params.multi_items(), *await _form(request)]
+        # A secret in an address is not used, not even to say what it opens: addresses are shared and written to logs.
+        asked_for = [pair for pair in request.query_params.multi_items() if pair[0] not in _SECRETS]
+        given = [*asked_for, *await _form(request)]
         own = {name: value for name, value in given if name in _OWN}
         version, trouble = version_of(own.get(VERSION, ""))
         catalog = self.catalogs[version]
