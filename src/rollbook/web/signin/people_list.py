@@ -130,4 +130,7 @@ def _line(person: Person, names: dict[str, str]) -> tuple[str, str, str, str]:
 def _where(person: Person, names: dict[str, str]) -> str:
     ids = [id_ for role in person.roles for id_ in person.record["roles"][role].get("schools", ())]
     known = list(dict.fromkeys(names[id_] for id_ in ids if id_ in names))
-    return ", ".join(known[:2]) + (" and others" if len(known) > 2 else "")
+    # Each name keeps its own direction (U+2068, U+2069), so that the comma stays between them.
+    return ", ".join(name if name.isascii() else f"\u2068{name}\u2069" for name in known[:2]) + (
+        " and others" if len(known) > 2 else ""
+    )
