@@ -71,6 +71,14 @@ GOOD = {
     + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
     "everything quoted": QUOTED + b'"ash","lund","Lars","Lund"\n"birch","okoye","Oba","Okoye"\n',
     "blanks around values": HEAD + b" ash, lund ,Lars\t,\xc2\xa0Lund\n birch,okoye ,Oba,Okoye \n",
+    "one space at the end": HEAD + b"ash,lund,Lars,Lund\nbirch,okoye,Oba,Okoye ",
+    "one space at the end of a line": HEAD + b"ash,lund,Lars,Lund \nbirch,okoye,Oba,Okoye\n",
+    "one space at the end of a line of CRLF": HEAD.replace(b"\n", b"\r\n")
+    + b"ash,lund,Lars,Lund \r\nbirch,okoye,Oba,Okoye\r\n",
+    "one space before a comma": HEAD + b"ash,lund ,Lars,Lund\nbirch,okoye,Oba,Okoye\n",
+    "one space after a comma": HEAD + b"ash,lund, Lars,Lund\nbirch,okoye,Oba,Okoye\n",
+    "one space at the beginning of a line": HEAD + b"ash,lund,Lars,Lund\n birch,okoye,Oba,Okoye\n",
+    "one space in a quoted cell": HEAD + b'ash,lund,"Lars ",Lund\nbirch,okoye,Oba,Okoye\n',
     "wide blanks alone": HEAD + "ash,\u00a0lund,Lars\u3000,Lund\nbirch,okoye,\u2003Oba,Okoye\n".encode(),
     "blanks around quotes": HEAD + b'ash, "lund" ,Lars,Lund\nbirch,"okoye"\t,Oba,Okoye\n',
     "blanks of every kind around values": HEAD
@@ -199,6 +207,15 @@ def test_odd_blanks_across_the_borders_of_blocks_are_trimmed(tmp_path: Path) -> 
         content += b"ash,b,B,".ljust(place - len(content) - 15, b"b") + b"\nash,lund,Lars,\xe2\x80\x8bLund\n"
         assert place == content.index(b"\xe2")
         assert read(tmp_path, content)[0][-1][3] == "Lund"
+
+
+def test_a_space_at_the_end_of_a_cell_is_seen_where_two_blocks_meet(tmp_path: Path) -> None:
+    for place in (CHUNK_BYTES - 1, CHUNK_BYTES):
+        path = tmp_path / f"{place}.csv"
+        path.write_bytes(b"x" * (place - 1) + b"x ,x\n")
+        assert layout.scan("teachers.csv", path).has_outer_spaces
+        path.write_bytes(b"x" * (place - 1) + b"x x\n")
+        assert not layout.scan("teachers.csv", path).has_outer_spaces
 
 
 def test_utf_8_letters_across_the_borders_of_blocks_are_no_windows_1252(tmp_path: Path) -> None:

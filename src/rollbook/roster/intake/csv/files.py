@@ -211,7 +211,7 @@ def _trim(found: layout.Layout) -> str:
     """SQL that takes outer blanks from a cell `{0}`, of the blanks that the file has."""
     if found.has_odd_blanks:
         return _TRIM_ALL
-    return _TRIM_SPACES if found.has_spaces else "{0}"
+    return _TRIM_SPACES if found.has_outer_spaces else "{0}"
 
 
 def _load_rewritten(
