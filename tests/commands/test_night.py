@@ -67,7 +67,7 @@ def test_a_night_tells_what_came_and_what_to_do_next(
             f"{DISTRICT}: running, late",
             "  nothing came",
             "  > Ask the district why no files came.",
-            "1 of 1 districts need somebody",
+            "1 of 1 districts need attention",
         ],
     )
 

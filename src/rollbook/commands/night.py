@@ -92,4 +92,4 @@ def _clock(seconds: float) -> str:
 
 
 def _total(found: list[Night], open_steps: int) -> str:
-    return f"{open_steps} of {len(found)} districts need somebody" if open_steps else "all is well"
+    return f"{open_steps} of {len(found)} districts need attention" if open_steps else "all is well"

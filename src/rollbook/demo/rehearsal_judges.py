@@ -198,7 +198,7 @@ def _taking(seen: Seen, scene: Scene) -> list[Entry]:
 
 
 def read_what_it_asked(seen: Seen) -> Verdict:
-    """No request to a path that the application's tokens do not open."""
+    """The application sends no request to a path that its tokens do not open."""
     beyond = [
         entry
         for entry in seen.entries

@@ -1,4 +1,4 @@
-"""Words that mean no value (`NULL`, `N/A`, `-`, `#REF!`), as SQL: they identify, join and sign in nobody.
+"""Words that mean no value (`NULL`, `N/A`, `-`, `#REF!`), as SQL: nobody is identified, merged or signed in by them.
 
 Exports write them where the SIS has no value. `vocabulary` has the meanings of other values.
 """

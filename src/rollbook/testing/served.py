@@ -21,10 +21,10 @@ from pathlib import Path
 from rollbook.cli import main
 
 IDLE_SECONDS = 600
-# How often the starter looks whether its folder is still there.
+# How often the starter checks whether its folder still exists.
 LOOK_SECONDS = 2
 REQUEST_BYTES_MAX = 65_536
-# All that a demo's server loads; the starter loads it before it waits.
+# All modules of a demo's server, which the starter loads before it waits.
 LOADED = (
     "rollbook.commands.demo",
     "rollbook.demo.serving",
@@ -34,7 +34,7 @@ LOADED = (
 
 
 def serve(line: socket.socket, arguments: list[str]) -> None:
-    """Run the command; what it prints goes over the line, and it ends with the line."""
+    """Run the command. Its output goes over the connection, and it ends with the connection."""
     os.dup2(line.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with, args=(line,), daemon=True).start()
     sys.argv = ["rollbook", *arguments]
@@ -49,7 +49,10 @@ def _end_with(line: socket.socket) -> None:
 
 
 def starter(path: str) -> None:
-    """Wait for lines, and fork a server for each. The first line of a request is JSON: arguments and environment."""
+    """Wait for connections, and fork a server for each.
+
+    The first line of a request is JSON: arguments and environment.
+    """
     for module in LOADED:
         import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets servers that have ended
@@ -74,14 +77,15 @@ def starter(path: str) -> None:
 
 
 def _is_there(path: str, inode: int) -> bool:
-    """Whether the socket's file is still the starter's own: another starter, or a person, may have removed it."""
+    """Whether the socket's file is still the starter's own: another process may have replaced or removed
+    it."""
     with suppress(OSError):
         return os.stat(path).st_ino == inode
     return False
 
 
 def _become_server(line: socket.socket) -> None:
-    """Serve as the request says, and end."""
+    """Serve as the request says, then end the process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     line.settimeout(None)
     request = b""

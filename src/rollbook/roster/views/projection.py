@@ -342,7 +342,7 @@ def _part(name: str, shown: Shown, version: str = FIRST) -> str:
 
 
 def _sensitive(version: str) -> dict[str, str]:
-    """Values without a word in a version are blank there (data-model.md 4.6 and 4.10)."""
+    """SQL by field: a value that a version has no word for is blank there (data-model.md 4.6 and 4.10)."""
     words = {
         field.name: _known(f"t.{_quote_name(field.column)}", field.words(version))
         for field in SHAPES["Student"]

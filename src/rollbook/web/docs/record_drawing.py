@@ -67,7 +67,7 @@ class Box:
         return self.fields_top - self.top + len(self.links) * _ROW + (6 if self.links else 2)
 
     def row(self, link: FieldLink) -> int:
-        """The middle of a field's line."""
+        """The vertical middle of a field's line in the drawing."""
         return self.fields_top + self.links.index(link) * _ROW + _ROW // 2
 
 

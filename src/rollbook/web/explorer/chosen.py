@@ -1,6 +1,6 @@
-"""What a person has chosen for the pages of the Explorer: a version of the API, and a token by its name.
+"""A person's choices for the Explorer's pages: an API version, and a token by its name.
 
-Each link of a page goes on with both. An address never names a token itself.
+Each link of a page keeps both. An address never contains a token.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ NUMBERS = tuple(version.number for version in versions.VERSIONS)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`version` is a number such as 3.1; `name` is that of a published token, or the id of a person of a demo.
+    """`version` is a number such as 3.1; `name` is that of a published token, or the id of a person in a
+    demo.
 
-    `trouble` says what was wrong with the version that was asked for.
+    `trouble` says what was wrong with the requested version.
     """
 
     version: str = FIRST
@@ -30,7 +31,10 @@ class Chosen:
     trouble: str = ""
 
     def kept(self, address: str) -> str:
-        """An address that goes on with the same version and token. The first of each is not named."""
+        """An address that keeps the version and the token.
+
+        The first version and the first token are not named.
+        """
         named = dict(parse_qsl(urlsplit(address).query))
         pairs = [(VERSION, self.version)] if self.version != FIRST and VERSION not in named else []
         pairs += [("as", self.name)] if self._names_token else []
@@ -48,7 +52,7 @@ class Chosen:
 
 
 def version_of(given: str) -> tuple[str, str]:
-    """The version that an address asks for, and what is wrong with it; the first version stands in for an unknown one."""
+    """The version in an address, and its error, if any; an unknown version is replaced by the first one."""
     number = given.strip().lower().removeprefix("v") or FIRST
     if number in NUMBERS:
         return number, ""

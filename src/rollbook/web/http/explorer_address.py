@@ -8,7 +8,7 @@ HOME = "/explorer"
 
 
 def address(path: str, *asked: str, version: str = versions.DEFAULT) -> str:
-    """The page for a path below the version's; `asked` are parts of its query, blank ones are left out.
+    """The page for a path below the version's; `asked` are parts of its query, without blank ones.
 
     A version other than the default one is named in the query.
     """

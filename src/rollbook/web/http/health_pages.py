@@ -1,4 +1,4 @@
-"""`/health`, `/ready` and `/metrics`: what a balancer and a monitor ask."""
+"""`/health`, `/ready` and `/metrics`, for load balancers and monitoring."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class HealthPages:
-    """The pages of one worker, which speak for all workers."""
+    """The pages of one worker; they report on all workers."""
 
     def __init__(self, database: Database, settings: Settings, counts: RequestCounts) -> None:
         self._database, self._settings, self._counts = database, settings, counts
@@ -36,11 +36,11 @@ class HealthPages:
         ]
 
     async def _health(self, _: Request) -> Response:
-        """The process answers."""
+        """Whether the process answers at all."""
         return JSONResponse({"status": "ok"}, headers=NO_STORE)
 
     def _ready(self, _: Request) -> Response:
-        """The process can answer requests for data: 200, else 503."""
+        """Whether the process can answer requests for data: 200, else 503."""
         found = readiness.look(self._database)
         return JSONResponse(found.as_json(), 200 if found.is_ready else 503, headers=NO_STORE)
 
@@ -54,7 +54,7 @@ class HealthPages:
         return Response(body, headers=NO_STORE, media_type=metrics_text.CONTENT_TYPE)
 
     def _may_read(self, request: Request) -> bool:
-        # Behind a proxy that is not trusted every stranger has the proxy's address.
+        # Behind an untrusted proxy, every stranger has the proxy's address.
         is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
         if request.client is None or (is_forwarded and not self._settings.trusted_proxies):
             return False
@@ -127,7 +127,7 @@ class HealthPages:
         )
 
 
-# What each worker tells of itself: the help, and the name of the figure.
+# The figures of each worker: help and name.
 GAUGES = {
     "pages": ("Answers kept ready.", "rollbook_kept_answers"),
     "page_bytes": ("Bytes of answers kept ready.", "rollbook_kept_answer_bytes"),

@@ -12,14 +12,14 @@ Sample = tuple[Mapping[str, object], float]
 
 
 def family(name: str, kind: str, help_text: str, samples: Iterable[Sample]) -> Iterator[str]:
-    """The lines of one figure: what it is, and its value for each set of labels."""
+    """The lines of one figure: its description, and its value for each set of labels."""
     yield f"# HELP {name} {help_text}"
     yield f"# TYPE {name} {kind}"
     yield from (f"{name}{_labels(labels)} {_number(value)}" for labels, value in samples)
 
 
 def requests(counts: Mapping[tuple[str, int], list[float]]) -> Iterator[str]:
-    """Requests by path and status: how many, how long, how many bytes."""
+    """Requests by path and status: their number, time and bytes."""
     ordered = sorted(counts.items())
     labelled = [({"path": path, "status": status}, row) for (path, status), row in ordered]
     yield from family(

@@ -1,8 +1,8 @@
-"""Pages and documents compressed on their way to a client that takes gzip.
+"""Pages and documents, compressed for clients that accept gzip.
 
-Only for pages that hold no secret of their reader: documentation, Explorer, front page and log. The length of a
-compressed page tells what repeats in it. Pages with the token of a form, as those of sign-in, go out as they are
-(BREACH).
+Only pages without a secret of their reader are compressed: documentation, Explorer, front page and log. The
+length of a compressed page reveals repeated text. So pages with a form's token, such as those of sign-in, are
+sent uncompressed (BREACH).
 """
 
 from __future__ import annotations
@@ -41,6 +41,6 @@ def compressed(request: Request, response: Response) -> Response:
     headers["content-length"] = str(len(response.body))
     headers["content-encoding"] = "gzip"
     tag = headers.get("etag", "")
-    if tag and not tag.startswith("W/"):  # other bytes of the same content (RFC 9110, 8.8.1)
+    if tag and not tag.startswith("W/"):  # another encoding of the same content (RFC 9110, 8.8.1)
         headers["etag"] = f"W/{tag}"
     return response

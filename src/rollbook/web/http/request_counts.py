@@ -1,8 +1,9 @@
-"""What the server answered, counted by path, status and time, for `/metrics` and the log of requests as JSON lines.
+"""The server's answers, counted by path, status and time, for `/metrics` and for the request log in JSON
+lines.
 
-A request pays for a look-up and a few additions in its worker. A thread writes each worker's counts into a file of
-its own, once a second, and `/metrics` adds up the files of all workers. A worker that died leaves its file, so that
-no count ever goes back.
+A request costs a look-up and a few additions in its worker. Once a second, a thread writes each worker's
+counts into its own file, and `/metrics` adds the files of all workers. A dead worker leaves its file, so no
+count ever goes back.
 """
 
 from __future__ import annotations
@@ -31,19 +32,20 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Note = Callable[[Message, Message, float], None]
 
-# Bounds of the classes that times fall into, in seconds.
+# The limits of the classes of times, in seconds.
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FLUSH_SECONDS: Final = 1.0
-# How many requests the log of one second tells; the others are counted.
+# How many requests a second the log lists; the others are only counted.
 LINES_MAX: Final = 2_000
 OTHER: Final = "other"
-# Pages of which all paths count together.
+# Pages whose paths are counted together.
 FAMILIES: Final = ("docs", "static", "explorer", "log", "demo", "in")
 _CLASSES = len(BOUNDS) + 1
 
 
 def _rows() -> dict[tuple[str, str, int, str], str]:
-    """The name of each path of the contract, by what tells it from others: version, kind, length, last part."""
+    """The name of each path of the contract, by the parts that identify it: version, kind, length, last
+    part."""
     found = {}
     for version in SPOKEN:
         for row in (*ENDPOINTS, *EVENTS):
@@ -76,12 +78,13 @@ def name_of(path: str) -> str:
     return f"/{parts[1]}" if parts[1] in FAMILIES else OTHER
 
 
-# A request for the log: when its answer began, after how long, its method, its path's name, and the head of the answer.
+# A request for the log: when its answer began, its duration, its method, its path's name, and the head of the
+# answer.
 Line = tuple[float, float, str, str, Message]
 
 
 class RequestCounts:
-    """The counts of one worker. `folder` is where all workers of this server keep theirs."""
+    """The counts of one worker. `folder` holds those of all workers of this server."""
 
     def __init__(
         self, folder: Path | None, gauges: Callable[[], dict[str, float]], *, logs: bool = False
@@ -95,7 +98,7 @@ class RequestCounts:
         self._thread: threading.Thread | None = None
 
     def watch(self, scope: Message, send: Send, note: Note | None = None) -> Send:
-        """A `send` that counts the request when its answer begins, and hands it to `note`."""
+        """A `send` that counts the request when its answer begins, and passes it to `note`."""
         begun = perf_counter()
 
         def counted(message: Message) -> Awaitable[None]:
@@ -152,7 +155,7 @@ class RequestCounts:
             try:
                 part.write_bytes(orjson.dumps(told))
                 part.replace(self._folder / f"{os.getpid()}.json")
-            except OSError:  # a full disk costs figures, and no request
+            except OSError:  # a full disk loses figures, and no request
                 part.unlink(missing_ok=True)
 
     def _write_lines(self) -> None:
@@ -166,7 +169,7 @@ class RequestCounts:
             sys.stderr.flush()
 
     def totals(self) -> tuple[dict[tuple[str, int], list[float]], dict[str, float]]:
-        """The counts and gauges of all workers, with this one's of this moment."""
+        """The counts and gauges of all workers, with this worker's current ones."""
         self.flush()
         if self._folder is None:
             return {key: [*row] for key, row in self._counts.items()}, self._gauges()
@@ -174,7 +177,7 @@ class RequestCounts:
 
 
 def added(files: Iterable[Path]) -> tuple[dict[tuple[str, int], list[float]], dict[str, float]]:
-    """The sum of what workers wrote; the gauges only of those that still run."""
+    """The sum of the workers' counts, and the gauges of running workers."""
     counts: dict[tuple[str, int], list[float]] = {}
     gauges: dict[str, float] = {}
     for path in files:
@@ -210,8 +213,11 @@ def _length(headers: Sequence[tuple[bytes, bytes]]) -> int:
 
 
 def _line(line: Line) -> str:
-    """A request as JSON. Put together by hand, as it costs a request a third of what a library takes: each value is
-    a number, a word of ours, or an id that the server drew."""
+    """A request as JSON.
+
+    It is built by hand, at a third of a library's cost: each value is a number, a word of ours, or an id that
+    the server made.
+    """
     at, seconds, method, path, start = line
     request_id = next((value for name, value in start["headers"] if name == b"x-request-id"), b"")
     millisecond = int(at * 1000)

@@ -69,7 +69,7 @@ class Layout:
 
     @property
     def is_tame(self) -> bool:
-        """Whether the engine may try to read the rows. After an open quote, it has silently dropped rows."""
+        """Whether the engine may try to read the rows. After an open quote, the engine may drop rows silently."""
         return self.rows > 1 and not self.has_long_lines and not self.ends_in_quotes
 
 
