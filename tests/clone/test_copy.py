@@ -61,7 +61,9 @@ def bodies(
     district = districts.find(database, DISTRICT)
     view = sync.view_of(database, district, spec or Spec(), settings or Settings())
     with database.read() as connection:
-        rows = connection.rows("SELECT kind, id, body FROM records WHERE view = ?", (view.number,))
+        rows = connection.rows(
+            "SELECT kind, id, body FROM records WHERE view = ? AND form = 0", (view.number,)
+        )
     return {(kind, id_): body for kind, id_, body in rows}
 
 

@@ -351,7 +351,7 @@ class History:
     def read(self, view: View) -> State:
         with self.database.read() as connection:
             found = connection.rows(
-                "SELECT kind, id, body, roles FROM records WHERE view = ?", (view.number,)
+                "SELECT kind, id, body, roles FROM records WHERE view = ? AND form = 0", (view.number,)
             )
         for kind, _, body, roles in found:
             if kind == "users":
@@ -361,8 +361,8 @@ class History:
     def read_past(self, view: View, number: int) -> State:
         with self.database.read() as connection:
             found = connection.rows(
-                "SELECT kind, id, body FROM records WHERE view = ? AND since <= ?"
-                " UNION ALL SELECT kind, id, body FROM versions WHERE view = ? AND since <= ? AND until > ?",
+                "SELECT kind, id, body FROM records WHERE view = ? AND form = 0 AND since <= ?"
+                " UNION ALL SELECT kind, id, body FROM versions WHERE view = ? AND form = 0 AND since <= ? AND until > ?",
                 (view.number, number, view.number, number, number),
             )
         past = [((kind, id_), body) for kind, id_, body in found if kind in KIND]

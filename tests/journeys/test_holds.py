@@ -108,7 +108,9 @@ class Office:
     def state(self) -> dict[tuple[str, str], str]:
         """Every record of the view except the district's own, as bytes."""
         with self.database.read() as connection:
-            rows = connection.rows("SELECT kind, id, body FROM records WHERE view = ?", (self.access.view,))
+            rows = connection.rows(
+                "SELECT kind, id, body FROM records WHERE view = ? AND form = 0", (self.access.view,)
+            )
         return {(kind, id_): body for kind, id_, body in rows if kind != "districts"}
 
     def shown(self) -> Json:
