@@ -71,9 +71,9 @@ class Direct(BaseTransport):
 
     async def _answer(self, request: Request) -> Response:
         answered = await self._transport.handle_async_request(request)
-        return Response(
-            answered.status_code, headers=answered.headers, content=await answered.aread(), request=request
-        )
+        # As on the wire: the outer client decodes what is compressed.
+        body = b"".join([part async for part in answered.aiter_raw()])
+        return Response(answered.status_code, headers=answered.headers, content=body, request=request)
 
 
 @dataclass

@@ -37,7 +37,9 @@ class Demo:
 
     def extend(self, desk: Desk) -> Extension:
         """What a demo's server adds to the usual server."""
-        shared = SharedState(Path(desk.settings.database).with_name(STATE))
+        # A demo's own database is a file. One that is added to another server shares with no other process.
+        folder = Path(desk.settings.database).parent
+        shared = SharedState(folder / STATE if desk.database.is_local else None)
         faults = Faults(desk.settings.rate_limit, shared)
         days = Storyboard(desk, self.token, faults)
         sheet = partial(access_sheet.read, desk.database, desk.settings)

@@ -35,10 +35,10 @@ Rows = list[dict[str, Any]]
 
 
 class SharedState:
-    """The file of one demo, made if missing."""
+    """The file of one demo, made if missing; without a path, a file of this process alone."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    def __init__(self, path: Path | None) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600) if path else os.memfd_create("demo")
         if os.fstat(self._file).st_size < SIZE:
             os.ftruncate(self._file, SIZE)
         self._map = mmap.mmap(self._file, SIZE)
