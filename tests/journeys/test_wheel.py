@@ -96,6 +96,8 @@ def test_the_wheel_and_the_sdist_carry_every_file_of_the_package(installed: Inst
         if path.is_file() and path.is_relative_to(installed.site / "rollbook")
     }
     assert expected - carried == set()
+    licences = {path.name for path in installed.site.glob("rollbook-*.dist-info/licenses/**/*")}
+    assert {"LICENSE", "newsreader-OFL.txt"} <= licences
     with tarfile.open(installed.sdist) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
     assert {f"src/rollbook/{path.as_posix()}" for path in expected} - names == set()
