@@ -4,6 +4,8 @@ stops an old worker."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -59,6 +61,23 @@ def test_jobs_of_a_lane_run_one_at_a_time_and_lanes_beside_each_other(database: 
     assert job_queue.lease(database, "w") is None
     end(database, running)
     assert leased(database).number == second
+
+
+@pytest.mark.parametrize("returns", [partial(job_queue.try_again, message="busy"), job_queue.give_back])
+def test_a_job_that_comes_back_is_done_before_newer_ones_of_its_lane(
+    database: Database, returns: Callable[[Database, Job], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the files of an older upload would replace those of a newer one."""
+    first, second, other = add(database, "a", "a", "b")
+    returns(database, leased(database))
+    shift(monkeypatch, 1)
+    done = [leased(database).number]
+    shift(monkeypatch, job_queue.RETRY_SECONDS + 1)
+    while job := job_queue.lease(database, "w"):
+        done.append(job.number)
+        end(database, job)
+    assert sorted(done) == [first, second, other]
+    assert done.index(first) < done.index(second)
 
 
 def test_a_job_that_waits_already_is_not_added_again(database: Database) -> None:

@@ -142,14 +142,19 @@ def lease(database: Database, worker: str) -> Job | None:
 
 
 def _next(connection: Connection, moment: int, *, locks: bool) -> tuple[int, int] | None:
-    """The number and attempts of the next due job: one whose worker is gone, or a waiting one in a lane
-    without a running job."""
+    """The number and attempts of the next due job: one whose worker is gone, or the oldest waiting one of a
+    lane without a running job.
+
+    A job that waits for another attempt holds the newer ones of its lane back: after them, it would bring
+    older files back.
+    """
     # A lease or a wait that ends impossibly late was written before the clock was set back.
     found = connection.row(
         "SELECT j.number, j.attempts FROM jobs j"
         " WHERE (j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
         " OR (j.state = 'waiting' AND (j.due <= ? OR j.due > ?)"
-        " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.lane = j.lane AND r.state = 'running'))"
+        " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.lane = j.lane AND r.state = 'running')"
+        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.lane = j.lane AND o.state = 'waiting' AND o.number < j.number))"
         " ORDER BY j.due, j.number LIMIT 1"
         + (" FOR UPDATE OF j SKIP LOCKED" if locks and connection.engine == "postgresql" else ""),
         (moment, moment + LEASE_SECONDS * 1000, moment, moment + RETRY_SECONDS_MAX * 1000),
