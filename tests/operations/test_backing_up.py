@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ import pytest
 from rollbook.errors import BadSetting, Conflict, MachineTrouble, Refused
 from rollbook.operations import backing_up, job_control
 from rollbook.settings import Settings
-from rollbook.store.engine import backup_files, migrations, table_copies
+from rollbook.store.engine import backup_files, keys, migrations, table_copies
 from rollbook.store.engine.database import Connection, Database, open_database
 from rollbook.store.engine.keys import settle
 from rollbook.store.engine.migrations import migrate
@@ -193,6 +194,28 @@ def test_a_backup_that_fails_leaves_the_one_before(
         backing_up.backup(small.database, small_saved)
     assert small_saved.read_bytes() == before
     assert not list(small_saved.parent.glob("*.part*"))
+
+
+def test_a_backup_takes_the_place_of_a_backup_only(small: Hub, small_saved: Path) -> None:
+    place = Path(small.settings.database)
+    key = keys.key_path(small.settings)
+    before = place.stat().st_ino, key.read_bytes(), held(small.database)
+    for path in (place, key):
+        with pytest.raises(BadSetting, match="is there already and is no backup; choose another name"):
+            backing_up.backup(small.database, path)
+    assert (place.stat().st_ino, key.read_bytes(), held(small.database)) == before
+    backing_up.backup(small.database, small_saved)
+
+
+def test_a_database_that_was_copied_from_a_backup_by_hand_is_backed_up(
+    small: Hub, small_saved: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied.db"
+    shutil.copyfile(small_saved, copied)
+    with closing(open_database(str(copied))) as database:
+        assert backing_up.backup(database, tmp_path / "again.db").manifest.rows
+        with pytest.raises(BadSetting, match="is no backup; choose another name"):
+            backing_up.backup(database, copied)
 
 
 # Copies ----------------------------------------------------------------------------------------------------

@@ -47,8 +47,9 @@ class Manifest:
 def write(database: Database, path: Path, every: list[Table], created: int) -> Manifest:
     """Write a backup of a database as it is at one moment, while others read and write it.
 
-    Errors: MachineTrouble if the disk refuses; an existing file stays then.
+    Errors: MachineTrouble if the disk refuses, BadSetting if `path` is a file but no backup; an existing file stays then.
     """
+    _check_target(database, path)
     with _taking_its_place(path) as part:
         with database.read() as connection, _refused_by_disk(path):
             if connection.engine == "sqlite":
@@ -120,6 +121,24 @@ def _refuse_if_used(path: Path) -> None:
         raise BadSetting(f"database: {path} cannot be used: {error}") from None
 
 
+def _check_target(database: Database, path: Path) -> None:
+    """Only a backup or an empty file is replaced: never a database in use, its key, or anything else.
+
+    Errors: BadSetting.
+    """
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return
+    refused = BadSetting(f"file: {path} is there already and is no backup; choose another name")
+    with database.read() as connection:
+        # A file that was a backup once may be the database now.
+        if connection.engine == "sqlite" and path.samefile(cast(Any, connection).raw.db_filename("main")):
+            raise refused
+    try:
+        read(path)
+    except BadSetting:
+        raise refused from None
+
+
 @contextmanager
 def _taking_its_place(path: Path) -> Iterator[Path]:
     """A file beside `path`, which gets its name at the end of the block, or is removed after a failure."""
@@ -174,6 +193,8 @@ def _sign(part: Path, every: list[Table], created: int) -> Manifest:
             __version__, len(migrations.STEPS), created, server_values.read(connection, MARK) or "", tables
         )
     with closing(apsw.Connection(str(part))) as raw:
+        # A database that was copied from a backup by hand has one already.
+        raw.execute(f"DROP TABLE IF EXISTS {_MANIFEST}")
         raw.execute(f"CREATE TABLE {_MANIFEST} (text TEXT NOT NULL)")
         raw.execute(f"INSERT INTO {_MANIFEST} (text) VALUES (?)", (orjson.dumps(asdict(manifest)).decode(),))
     return manifest
