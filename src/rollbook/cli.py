@@ -21,7 +21,7 @@ HELD = 3
 # Command -> its module and function, and its line in `rollbook --help`, which loads no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Serve invented districts to try Rollbook with."),
-    "rehearse": ("rehearse:rehearse", "Judge how an APPLICATION uses the API of a running demo."),
+    "rehearse": ("rehearse:rehearse", "Play scenes for an APPLICATION of a running demo."),
     "serve": ("serve:serve", "Serve the API."),
     "work": ("work:work", "Do the jobs of the queue."),
     "jobs": ("jobs:jobs", "List the newest jobs."),
@@ -59,8 +59,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("identity:key", "The keys that sign id tokens."),
     "audit": ("identity:show_audit", "Show who signed in, and every act on tokens."),
     "log": ("log:log", "Show the last requests to the API, OAuth and sign-in."),
-    "backup": ("backup:backup", "Write the whole database into a file."),
-    "restore": ("backup:restore", "Put a backup into the database."),
+    "backup": ("backup:backup", "Write the whole database into FILE."),
+    "restore": ("backup:restore", "Restore the backup in FILE into the database."),
     "database": ("database:database", "Copy a database into another one."),
     "settings": ("settings:settings", "Print every setting in force."),
 }
