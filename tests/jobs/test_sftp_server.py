@@ -15,13 +15,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
+import asyncssh
 import pytest
 
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
 from rollbook.jobs import sftp_server
-from rollbook.jobs.sftp_server import FAILURES_MAX, Door
+from rollbook.jobs.sftp_server import FAILURES_MAX, SESSIONS_MAX, Door, Login
 from rollbook.operations import drop_folders, scheduling, sftp_setup
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
@@ -260,6 +262,58 @@ def test_an_address_that_fails_too_often_is_turned_away(place: Place) -> None:
         assert not door.is_shut("10.0.0.1"), number
         door.failed("10.0.0.1")
     assert (door.is_shut("10.0.0.1"), door.is_shut("10.0.0.2")) == (True, False)
+
+
+class Line:
+    """A connection as a login sees it."""
+
+    def __init__(self) -> None:
+        self.username, self.is_open = "", True
+
+    def get_extra_info(self, name: str) -> Any:
+        return ("10.0.0.1", 22) if name == "peername" else self.username
+
+    def abort(self) -> None:
+        self.is_open = False
+
+
+def login(door: Door) -> tuple[Login, Line]:
+    made, line = Login(door), Line()
+    made.connection_made(cast(Any, line))
+    return made, line
+
+
+def test_a_public_key_without_its_proof_takes_no_session(place: Place) -> None:
+    """Whoever knows a public key may ask whether it fits; that must keep nobody out."""
+    door, key = Door(place.database), asyncssh.import_public_key((place.folder / "key.pub").read_text())
+    for _ in range(SESSIONS_MAX):
+        asking, _ = login(door)
+        assert asking.validate_public_key(NAME, key)
+        assert asking.folder is None
+        assert asking.validate_password("shelbyville", place.password)
+    opened = []
+    for _ in range(SESSIONS_MAX + 1):
+        made, line = login(door)
+        line.username = NAME
+        assert made.validate_public_key(NAME, key)
+        made.auth_completed()
+        opened.append((made, line.is_open))
+    assert [is_open for _, is_open in opened] == [True] * SESSIONS_MAX + [False]
+    for made, _ in opened:
+        made.connection_lost(None)
+    assert door.sessions == {NAME: 0}
+
+
+def test_a_login_forgets_the_keys_that_did_not_fit(place: Place) -> None:
+    door, key = Door(place.database), asyncssh.import_public_key((place.folder / "key.pub").read_text())
+    other = asyncssh.import_public_key((place.folder / "wrong.pub").read_text())
+    for _ in range(FAILURES_MAX + 1):
+        made, line = login(door)
+        line.username = NAME
+        assert line.is_open
+        assert [made.validate_public_key(NAME, each) for each in (other, key)] == [False, True]
+        made.auth_completed()
+        made.connection_lost(None)
 
 
 def test_an_account_needs_a_drop_folder_a_name_of_its_own_and_a_key_that_is_one(

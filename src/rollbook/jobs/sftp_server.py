@@ -67,6 +67,10 @@ class Door:
         now = time.monotonic()
         self._failures[address] = (count + 1 if now < until else 1, now + FAILURE_SECONDS)
 
+    def entered(self, address: str) -> None:
+        """Forget failures, such as the keys of other servers that a client offers at each login."""
+        self._failures.pop(address, None)
+
 
 class Login(asyncssh.SSHServer):
     """One connection until its login succeeds."""
@@ -101,28 +105,32 @@ class Login(asyncssh.SSHServer):
         is_right = hmac.compare_digest(known or digest(""), digest(password)) and bool(known)
         if not is_right:
             self._fail()
-            return False
-        return self._enter(found)
+        return is_right
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """A client offers several keys until one fits, so only a flood of them counts as failures."""
+        """Whether an account has this key. A client asks this before it proves that it holds the key.
+
+        It offers several keys until one fits, so only a flood of them counts as failures.
+        """
         found = self._door.account(username)
         for text in found[0].keys if found else ():
             if asyncssh.import_public_key(text).public_data == key.public_data:
-                return self._enter(found)
+                return True
         self._fail()
         return False
 
-    def _enter(self, found: tuple[Account, Schedule] | None) -> bool:
-        if found is None:
-            return False
-        if self.folder is None:
-            count = self._door.sessions.get(found[0].name, 0)
-            if count >= SESSIONS_MAX:
-                return False
-            self._door.sessions[found[0].name] = count + 1
+    def auth_completed(self) -> None:
+        """Enter the account whose password or key was proved, unless too many sessions of it are open."""
+        if self._connection is None:
+            return
+        found = self._door.account(self._connection.get_extra_info("username"))
+        count = self._door.sessions.get(found[0].name, 0) if found else 0
+        if found is None or count >= SESSIONS_MAX:
+            self._connection.abort()
+            return
         self.folder = found
-        return True
+        self._door.sessions[found[0].name] = count + 1
+        self._door.entered(self._address)
 
     def _fail(self) -> None:
         self._door.failed(self._address)
