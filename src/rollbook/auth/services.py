@@ -35,7 +35,7 @@ TURNS, PLACES = 8, 24
 
 
 class _InnerAddress(Exception):
-    """A service named an address that it may not use."""
+    """A service named an address inside this server's network."""
 
 
 @dataclass(frozen=True, slots=True)

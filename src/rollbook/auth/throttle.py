@@ -87,7 +87,7 @@ def succeed(connection: Connection, limit: Limit) -> None:
 
 
 def _network(address: str) -> str:
-    """The address, or the network of an IPv6 address: else each attempt could come from a new address."""
+    """An IPv4 address, or the network of an IPv6 address, because a client can use a new one for each attempt."""
     if not address:
         return address
     found = ip_address(address)

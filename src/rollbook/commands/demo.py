@@ -203,15 +203,15 @@ def _show_tls(settings: Settings, files: Files) -> None:
     api, ca = settings.api_base, files.authority.absolute()
     resolve = f"{local_authority.HOSTS[1]}:{settings.port}:{line.split()[0]}"
     click.echo(f"""
-Served over TLS. This line of the hosts file leads the names here; remove it afterwards:
+Served over TLS. Add this line to /etc/hosts, so that the names lead here, and remove it afterwards:
 
   {line}
 
-Without it, curl finds the way by itself:
+This curl line works without it:
 
   curl --cacert {ca} --resolve {resolve} -H "Authorization: Bearer {published.DISTRICT_TOKEN}" {api}/v3.0/districts
 
-The authority can speak for these names only, and its key is thrown away. How a client comes to trust it:
+The authority can sign for these names only, and its key is deleted. Each client can trust it:
 """)
     for client, how in local_authority.trust(files.authority).items():
         click.echo(f"  {client:21} {how}")

@@ -56,9 +56,9 @@ def connect(
 ) -> None:
     """Let an APPLICATION (name or client id) read a DISTRICT (name or id), and print the district token.
 
-    It sees what its scopes open and the district shares. It sees sensitive fields only if `rollbook share
-    --sensitive` opens them, too. Connecting again prints the same token, and changes the share only if one is
-    given.
+    The application sees what its scopes open and the district shares. It sees sensitive fields only if
+    `rollbook share --sensitive` opens them, too. Connecting again prints the same token. It changes the share
+    only if you give one.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:

@@ -43,8 +43,10 @@ _TOLD_AGAIN = ("problem_counts", "problems_by_severity", "problem_groups")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A digest (hex) of everything that a sync's result depends on, except the day; with the files and the
-    district."""
+    """What a sync's result depends on, except the day.
+
+    `digest` (hex) covers all of it; `files` and `before` are the digest of the files and the present roster.
+    """
 
     digest: str
     files: SourceDigest

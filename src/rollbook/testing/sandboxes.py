@@ -115,7 +115,7 @@ class Sandbox:
             self.changes.clear()
 
     def restore(self, name: str = START) -> None:
-        """Restore the demo from a save; without a name, to the state with which every test begins."""
+        """Restore the demo from a save; the default is the state with which every test begins."""
         self._ask("POST", "/demo/restore", {"name": name})
         self.changes = [] if name == START else [f"restore({name!r})"]
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from rollbook.contract.clever.fields import NONE, Field, G, N, V
 
-# How a request says who asks: by a person's token, by any token, or by an application's id and secret.
+# What a request must send: a person's token, any token, an application's id and secret, or nothing.
 Credential = Literal["user token", "token", "client", "none"]
 
 

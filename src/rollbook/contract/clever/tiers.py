@@ -45,8 +45,8 @@ class Tier:
     """One tier.
 
     `district_paths` and `user_paths` are the operations that a district token and a user token reach (None:
-    all). `teacher_paths` are those that a teacher's token reaches in addition. `shown` has the shown fields
-    of each kind that the tier cuts. `has_id_token` says whether the tier gets OpenID Connect.
+    all). `teacher_paths` are those that a teacher's token reaches in addition. If the tier shows
+    only some fields of a kind, `shown` has them. `has_id_token` says whether the tier gets OpenID Connect.
     """
 
     name: str

@@ -145,11 +145,10 @@ def _split(connection: duckdb.DuckDBPyConnection, name: str, select: str, end: s
 
 
 def _each(records: str, path: str, owner: str, id_: str, inner: str = "") -> str:
-    """SQL for (owner, id, position) of each id in a list of some records; `inner` is its path if the list
-    holds objects.
+    """SQL for a row (owner, id, position) for each id in the list at `path` of some records.
 
-    Positions count all elements, also those without an id, so that `clone_redaction` finds the same place
-    again.
+    If the list holds objects, `inner` is the path of the id in each. Positions count all elements, also those
+    without an id, so that `clone_redaction` finds the same element.
     """
     elements = f"json_extract_string(body, '{path}[*]')"
     if inner:

@@ -1,8 +1,8 @@
-"""Apply a share: make the roster smaller, so that unshared records do not exist at all.
+"""Apply a share: leave out everything that the district does not share.
 
 A share picks everything, schools, or the records that rules match. The rest follows from the picked people
 and sections: their primary schools, the terms and courses of sections, the contacts of students. Each sync
-applies it again, as columns and before records are made, so that ids of unshared people appear nowhere.
+applies the share to columns, before it makes records, so that ids of unshared people appear nowhere.
 Source: ingest.md 4.1 and 4.2.
 """
 

@@ -277,9 +277,9 @@ def _event(
     *,
     is_bare: bool = False,
 ) -> event_feed.Event | None:
-    """One difference as `event_feed.event` makes it.
+    """The event of one difference; None if only dates changed.
 
-    A bare event names only the record's id, and the names of its roles.
+    A bare event has only the record's id and the names of its roles.
     """
     place, kind, id_, replaced_by = record
     view = difference.view

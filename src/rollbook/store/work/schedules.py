@@ -101,9 +101,11 @@ def every(connection: Connection) -> list[Scheduled]:
 
 
 def arrive(connection: Connection, job: NewJob, *, files: int, size: int, day: str) -> int:
-    """Note an upload whose files lie in the job's folder, and queue its sync; an upload is noted once.
+    """Note an upload whose files are in the job's folder, and queue its sync.
 
-    `day` is the day on which the rule `at` took it, else blank. Returns the number of the job.
+    If the upload was noted before, this function changes nothing.
+
+    `day` is the day on which the rule `at` took it; blank for other rules. Returns the number of the job.
     """
     known = connection.row("SELECT job FROM arrivals WHERE place = ?", (job.subject,))
     if known:

@@ -139,7 +139,7 @@ class _Printer:
         return hint
 
     def _meaning(self, value: str, key: str, kind: str) -> tuple[str, str]:
-        """The link of a text, and the words beside it."""
+        """The address to which a text leads, and the name of that record; each may be blank."""
         if key in ("uri", "canonical"):
             return self.catalog.place(value), ""
         if not _ID.fullmatch(value):

@@ -155,7 +155,7 @@ class RequestCounts:
             try:
                 part.write_bytes(orjson.dumps(told))
                 part.replace(self._folder / f"{os.getpid()}.json")
-            except OSError:  # a full disk loses figures, and no request
+            except OSError:  # if the disk is full, the counts are lost, and requests go on
                 part.unlink(missing_ok=True)
 
     def _write_lines(self) -> None:

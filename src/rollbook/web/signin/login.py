@@ -208,7 +208,7 @@ def _refuse_password(
 ) -> Response:
     """Count the failure.
 
-    If attempts take turns, all accounts get the same answer, so nobody learns which account needs none.
+    If attempts take turns, all accounts get the same answer, so nobody learns which account needs no turn.
     """
 
     def count(connection: Connection) -> bool:

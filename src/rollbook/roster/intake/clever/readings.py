@@ -1,5 +1,6 @@
-"""Find what each value of the kept rows means on the wire: one small table for each reading, from distinct
-values only.
+"""Find the API's word for each value of the kept rows.
+
+Each reading (phones, dates, a vocabulary) gets one small table, made from distinct values only.
 
 `normalize` joins `meaning_READING(value, meaning, is_known)`, which also says which values to report.
 """

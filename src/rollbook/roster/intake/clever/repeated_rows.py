@@ -190,7 +190,7 @@ def _agreeing(sent: Sequence[Mark], telling: Iterable[Mark]) -> str:
 
 
 def others(columns: dict[str, str], is_other: str, named: dict[str, str], words: str) -> str:
-    """SQL for the rows of `theirs` that are of another person than the key's first row, and what differs."""
+    """SQL for the rows of `theirs` about another person than the key's first row, with the columns that differ."""
     firsts = ", ".join(f'arg_min({name}, "row") AS its_{name}' for name in columns)
     headers = ", ".join(f"CASE WHEN {sql} THEN '{header}' END" for header, sql in named.items())
     return f"""

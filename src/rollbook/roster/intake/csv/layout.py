@@ -316,8 +316,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _size(path: Path) -> int:
-    """Where the text ends: at the first end mark with only blanks and end marks behind it, or at the file's
-    end."""
+    """The length of the text in bytes.
+
+    It ends at the first end mark that only blanks and end marks follow, else at the file's end.
+    """
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - _END_BYTES))
