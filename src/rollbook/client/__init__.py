@@ -4,7 +4,7 @@
         for teacher in client.records(User, role="teacher"):
             print(teacher.name)
 
-It needs httpx: `pip install 'rollbook[client]'`.
+It needs httpx: `pip install httpx`.
 """
 
 from rollbook.client.client_errors import (

@@ -19,7 +19,7 @@ from rollbook.client.record_types import KINDS, R, Record
 try:
     import httpx
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError("rollbook.client needs httpx: pip install 'rollbook[client]'") from missing
+    raise ModuleNotFoundError("rollbook.client needs httpx: pip install httpx") from missing
 
 T = TypeVar("T")
 # The server may need a long time to make a page of 10,000 records.
