@@ -152,6 +152,48 @@ def test_a_program_that_is_killed_while_it_takes_an_upload_loses_and_doubles_not
     assert taken(jobs(store)[0]) == set(world.FILES)
 
 
+def test_a_new_upload_after_a_killed_program_is_waited_for(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(store, folder, rule="quiet")
+    upload(folder, age=3600)
+    plain, left = os.rename, [2]
+
+    def rename(*names: Any) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        plain(*names)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(os, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            watch(store)
+    (folder / "students.csv").write_text("half of the new file")
+    assert watch(store) == []
+    upload(folder, age=3600)
+    assert watch(store) == [1]
+    assert taken(jobs(store)[0]) == set(world.FILES)
+    assert (Path(jobs(store)[0].subject) / "students.csv").read_text() == world.FILES["students.csv"]
+
+
+def test_a_worker_that_comes_second_takes_nothing(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    plain = drop_folders._locked
+
+    def locked(taken: Path) -> Any:
+        monkeypatch.setattr(drop_folders, "_locked", plain)
+        assert watch(store) == [1]
+        return plain(taken)
+
+    monkeypatch.setattr(drop_folders, "_locked", locked)
+    assert watch(store) == []
+    assert len(jobs(store)) == 1
+
+
 def test_old_files_are_deleted_and_that_is_noted(
     store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

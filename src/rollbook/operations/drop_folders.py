@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rollbook.contract.clever.columns import FILES
@@ -100,15 +100,13 @@ def taken_folder(folder: Path) -> Path:
 def _look(database: Database, each: Scheduled, now: float) -> int | None:
     folder = Path(each.schedule.folder)
     taken = taken_folder(folder)
-    upload = lying(each.schedule)
-    if upload is None:
-        raise FileNotFoundError(2, "the drop folder cannot be read", str(folder))
-    begun = _begun(database, taken)
-    if begun is None and not upload.is_complete(each.schedule, now, each.fired):
+    if not _is_ready(database, each, taken, now):
         return None
     taken.mkdir(mode=0o700, exist_ok=True)
     with _locked(taken) as is_ours:
-        if not is_ours:  # another worker is taking it
+        if not is_ours or not _is_ready(
+            database, each, taken, now
+        ):  # another worker takes it, or has taken it
             return None
         place = _begun(database, taken) or _new(taken)
         if not (place / WHOLE).exists():
@@ -116,6 +114,23 @@ def _look(database: Database, each: Scheduled, now: float) -> int | None:
         return _note(
             database, each, place, each.schedule.today(now).isoformat() if each.schedule.rule == "at" else ""
         )
+
+
+def _is_ready(database: Database, each: Scheduled, taken: Path, now: float) -> bool:
+    """Whether an upload is complete, or was taken and is not noted yet.
+
+    What a killed program has moved counts with what lies in the folder: since then, the district may have
+    begun to upload again.
+    """
+    upload = lying(each.schedule)
+    if upload is None:
+        raise FileNotFoundError(2, "the drop folder cannot be read", each.schedule.folder)
+    begun = _begun(database, taken)
+    if begun is not None:
+        if (begun / WHOLE).exists():
+            return True
+        upload = replace(upload, names=(*upload.names, *(path.name for path in begun.iterdir())))
+    return upload.is_complete(each.schedule, now, each.fired)
 
 
 def _begun(database: Database, taken: Path) -> Path | None:
