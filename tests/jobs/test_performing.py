@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from rollbook import sync
 from rollbook.errors import Busy
 from rollbook.jobs import performing
 from rollbook.jobs.performing import Task, perform
-from rollbook.operations import job_control
+from rollbook.operations import drop_folders, job_control, scheduling
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import Job
 from tests import world
@@ -44,6 +46,18 @@ def test_a_sync_ends_its_job_with_its_number_and_counts(hub: Hub) -> None:
     job = done(hub, queued(hub))
     assert (job.state, job.run, job.run_state, job.district) == ("done", 1, "committed", "Springfield")
     assert job.counts == {"created": 15, "updated": 0, "deleted": 0}
+
+
+def test_an_upload_may_be_one_zip_file(hub: Hub, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    with zipfile.ZipFile(drop / "Night.ZIP", "w") as packed:
+        for name, text in world.FILES.items():
+            packed.writestr(name, text)
+    (drop / "complete").touch()
+    scheduling.change(hub.database, "Springfield", lambda now: replace(now, folder=str(drop)))
+    assert drop_folders.watch(hub.database) == [1]
+    assert done(hub, leased(hub)).counts == {"created": 15, "updated": 0, "deleted": 0}
 
 
 def test_a_worker_that_lost_its_lease_changes_no_roster(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

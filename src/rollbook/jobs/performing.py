@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rollbook.errors import Busy, LeaseLost, MachineTrouble, RollbookError, SourceRejected
-from rollbook.operations import job_control, run_decisions
+from rollbook.operations import drop_folders, job_control, run_decisions
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.work import job_queue
@@ -152,7 +152,7 @@ def _sync(task: Task) -> None:
             task.database,
             task.settings,
             task.job.district_id,
-            Path(task.job.subject),
+            drop_folders.source_of(Path(task.job.subject)),
             How(note=note),
             progress=task.tell,
         )

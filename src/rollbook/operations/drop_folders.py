@@ -44,7 +44,7 @@ class Upload:
             return schedule.marker in self.names
         is_quiet = bool(self.names) and self.quiet_seconds >= schedule.quiet_minutes * 60
         if schedule.rule == "quiet":
-            has_all = {*self.names} >= _REQUIRED or any(name.endswith(".zip") for name in self.names)
+            has_all = {*self.names} >= _REQUIRED or any(name.lower().endswith(".zip") for name in self.names)
             return is_quiet and has_all
         today = schedule.today(now)
         is_due = schedule.is_school_day(today) and now >= schedule.moment(today, schedule.at)
@@ -95,6 +95,14 @@ def lying(schedule: Schedule) -> Upload | None:
 def taken_folder(folder: Path) -> Path:
     """Where complete uploads of a drop folder are kept: beside it, out of reach of the uploading account."""
     return folder.with_name(f".{folder.name}.taken")
+
+
+def source_of(place: Path) -> Path:
+    """What a sync reads of a folder: the zip file, if it is an upload that is nothing else."""
+    if not (place / WHOLE).exists():
+        return place
+    names = [name for name in os.listdir(place) if name != WHOLE]
+    return place / names[0] if len(names) == 1 and names[0].lower().endswith(".zip") else place
 
 
 def _look(database: Database, each: Scheduled, now: float) -> int | None:
