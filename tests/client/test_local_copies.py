@@ -229,6 +229,8 @@ def test_a_file_keeps_its_copy_and_others_read_it(server: Stub, tmp_path: Path) 
     file = tmp_path / "copy.db"
     with SqliteCopy(file) as copy, Client(server.address, stub.TOKEN) as client:
         client.update(copy)
+        # No other user of the machine reads it.
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     with SqliteCopy(file) as again:
         assert isinstance(again.state, State)
         assert again.count(User) == 8

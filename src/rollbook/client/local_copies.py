@@ -6,6 +6,7 @@ intact.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -149,10 +150,13 @@ class SqliteCopy(LocalCopy):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
+            if str(path) != ":memory:":
+                # SQLite would let every user of the machine read a new file, and gives its own mode to the log beside it.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             # The async client writes in threads, one after another.
             self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._prepare()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise BadArgument(
                 "", f"{self.path} cannot be used as a copy: {error}; choose another file"
             ) from None
