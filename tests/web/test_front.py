@@ -244,7 +244,8 @@ def test_the_document_is_served_as_it_is_made() -> None:
 
 def test_a_document_that_is_known_is_not_sent_again() -> None:
     etag = ask(HUB, "/openapi.json").headers["etag"]
-    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+    assert etag.startswith("W/"), "it was compressed"
+    for known in (etag, etag.removeprefix("W/"), f'"other", {etag}', "*"):
         answer = ask(HUB, "/openapi.json", **{"If-None-Match": known})
         assert (304, b"", etag) == (answer.status_code, answer.content, answer.headers["etag"])
     assert ask(HUB, "/openapi.json", **{"If-None-Match": '"other"'}).status_code == 200

@@ -8,6 +8,7 @@ sent uncompressed (BREACH).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from isal import igzip
 from starlette.requests import Request
@@ -31,15 +32,20 @@ def compressing(handler: Handler) -> Handler:
 
 def compressed(request: Request, response: Response) -> Response:
     """The response, compressed if it is long enough and the client takes gzip."""
-    if isinstance(response, FileResponse | StreamingResponse) or len(response.body) < FROM_BYTES:
+    if isinstance(response, FileResponse | StreamingResponse):
+        return response
+    # The answer to a client that has the page names it as the page itself would have.
+    is_known = response.status_code == HTTPStatus.NOT_MODIFIED
+    if len(response.body) < FROM_BYTES and not is_known:
         return response
     headers = response.headers
     headers.add_vary_header("Accept-Encoding")
     if not takes_gzip(request.headers.get("accept-encoding", "")):
         return response
-    response.body = igzip.compress(bytes(response.body), LEVEL)
-    headers["content-length"] = str(len(response.body))
-    headers["content-encoding"] = "gzip"
+    if not is_known:
+        response.body = igzip.compress(bytes(response.body), LEVEL)
+        headers["content-length"] = str(len(response.body))
+        headers["content-encoding"] = "gzip"
     tag = headers.get("etag", "")
     if tag and not tag.startswith("W/"):  # another encoding of the same content (RFC 9110, 8.8.1)
         headers["etag"] = f"W/{tag}"
