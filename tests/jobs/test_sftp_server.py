@@ -256,6 +256,35 @@ def test_a_session_that_is_cut_off_completes_nothing(place: Place) -> None:
     assert [path.name for path in place.drop.iterdir()] == ["large"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("FILE_BYTES_MAX", 10), ("FREE_BYTES_MIN", 1 << 60)])
+def test_an_upload_that_does_not_fit_fails_and_is_not_complete(
+    place: Place, name: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule(place, "closed")
+    with monkeypatch.context() as small:
+        small.setattr(sftp_server, name, value)
+        assert place.sftp("-put schools.csv", "-put students.csv").stderr.count("Failure") == 2
+    assert place.sftp("ls").returncode == 0  # the session before has ended by then
+    assert {path.name for path in place.drop.iterdir()} == {"schools.csv", "students.csv"}
+    assert place.sftp("-put schools.csv", "-put students.csv").returncode == 0
+    until((place.drop / "complete").exists)
+
+
+def test_a_file_has_no_size_that_was_never_written(place: Place) -> None:
+    folder = object.__new__(sftp_server.DropFolder)
+    with (place.drop / "a.csv").open("w+b") as file, pytest.raises(asyncssh.SFTPFailure, match="at most"):
+        folder.fsetstat(file, asyncssh.SFTPAttrs(size=1 << 60))
+    assert (place.drop / "a.csv").stat().st_size == 0
+
+
+def test_a_short_write_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nearly full disk may take a part of a block."""
+    plain = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: plain(file, bytes(data)[:100], at))
+    assert place.sftp("put students.csv").returncode == 0
+    assert (place.drop / "students.csv").read_text() == world.FILES["students.csv"]
+
+
 def test_an_address_that_fails_too_often_is_turned_away(place: Place) -> None:
     door = Door(place.database)
     for number in range(FAILURES_MAX):

@@ -33,6 +33,9 @@ LOGIN_SECONDS = 30
 # How many sessions one account may have at once.
 SESSIONS_MAX = 8
 _ADDRESSES_MAX = 10_000
+# The largest file, as for all files of a zip file; and how much of the disk uploads leave free, as the database may
+# need it.
+FILE_BYTES_MAX, FREE_BYTES_MIN = 16 * 1024**3, 512 * 1024**2
 
 _log = logging.getLogger(__name__)
 
@@ -151,6 +154,8 @@ class DropFolder(asyncssh.SFTPServer):
         # Files that were written, and those that the client itself has closed.
         self._written: set[bytes] = set()
         self._closed: set[bytes] = set()
+        # The names of files that lack a part, because a write failed.
+        self._broken: set[bytes] = set()
         super().__init__(chan, chroot=self._folder)
 
     def map_path(self, path: bytes) -> bytes:
@@ -173,10 +178,28 @@ class DropFolder(asyncssh.SFTPServer):
         if writes:
             self._written.add(local)
             self._closed.discard(local)
+            if pflags & asyncssh.FXF_TRUNC:
+                self._broken.discard(os.path.basename(local))
         return os.fdopen(os.open(local, flags, 0o600), "r+b" if writes else "rb", buffering=0)
 
+    def write(self, file_obj: Any, offset: int, data: bytes) -> int:
+        """Write all of the data, or fail: a part of it would leave a gap, of which nobody is told."""
+        try:
+            _check_size(offset + len(data))
+            disk = os.fstatvfs(file_obj.fileno())
+            if disk.f_bavail * disk.f_frsize < FREE_BYTES_MIN:
+                raise asyncssh.SFTPFailure("the disk of the server is nearly full")
+            left = memoryview(data)
+            while left:
+                done = os.pwrite(file_obj.fileno(), left, offset)
+                left, offset = left[done:], offset + done
+        except (OSError, asyncssh.SFTPError):
+            self._broken.add(os.path.basename(_path(file_obj)))
+            raise
+        return len(data)
+
     def close(self, file_obj: Any) -> None:
-        name = os.fsencode(os.readlink(f"/proc/self/fd/{file_obj.fileno()}"))
+        name = _path(file_obj)
         file_obj.close()
         # A session that ends closes its open files, and calls `exit` before the loop continues. The client
         # did not close these files, so they are half an upload.
@@ -186,7 +209,7 @@ class DropFolder(asyncssh.SFTPServer):
         folder = os.path.realpath(self._folder)
         left = {os.path.join(folder, os.path.basename(name)) for name in self._written}
         closed = {os.path.join(folder, os.path.basename(name)) for name in self._closed}
-        if self._schedule.rule == "closed" and left and left <= closed:
+        if self._schedule.rule == "closed" and left and left <= closed and not self._broken:
             Path(self._schedule.folder, self._schedule.marker).touch()
 
     async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
@@ -205,6 +228,7 @@ class DropFolder(asyncssh.SFTPServer):
 
     def fsetstat(self, file_obj: Any, attrs: asyncssh.SFTPAttrs) -> None:
         if attrs.size is not None:
+            _check_size(attrs.size)
             os.ftruncate(file_obj.fileno(), attrs.size)
 
     def setstat(self, path: bytes, _: asyncssh.SFTPAttrs) -> None:
@@ -219,6 +243,16 @@ class DropFolder(asyncssh.SFTPServer):
         )
 
     symlink = link = mkdir = rmdir = readlink = _never  # type: ignore[assignment]
+
+
+def _path(file_obj: Any) -> bytes:
+    return os.fsencode(os.readlink(f"/proc/self/fd/{file_obj.fileno()}"))
+
+
+def _check_size(size: int) -> None:
+    """Errors: SFTPFailure. A size costs nothing to name, and a sync would read all of it."""
+    if size > FILE_BYTES_MAX:
+        raise asyncssh.SFTPFailure(f"a file has at most {FILE_BYTES_MAX:,} bytes")
 
 
 async def listen(database: Database, sealer: Sealer, host: str, port: int) -> asyncssh.SSHAcceptor:
