@@ -97,8 +97,9 @@ def test_the_counts_of_all_workers_add_up_and_outlive_a_worker(tmp_path: Path) -
 def test_figures_are_shown_in_the_networks_of_the_operator_only(small_hub: Hub) -> None:
     assert ask(small_hub, "/metrics").status_code == 200
     assert ask(small_hub, "/metrics", metrics_networks="10.0.0.0/8").status_code == 403
-    forwarded = small_hub.client().get("/metrics", x_forwarded_for="10.1.1.1")
-    assert (forwarded.status_code, "ROLLBOOK_METRICS_NETWORKS" in forwarded.text) == (403, True)
+    for name in ("x_forwarded_for", "x_forwarded_proto", "x_real_ip", "via", "forwarded"):
+        forwarded = small_hub.client().get("/metrics", **{name: "10.1.1.1"})
+        assert (forwarded.status_code, "ROLLBOOK_METRICS_NETWORKS" in forwarded.text) == (403, True), name
 
 
 def test_a_server_is_ready_when_its_database_has_the_whole_schema(

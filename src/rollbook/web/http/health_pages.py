@@ -19,6 +19,8 @@ from rollbook.web.http.metrics_text import Sample, family
 from rollbook.web.http.request_counts import RequestCounts
 
 NO_STORE = {"Cache-Control": "no-store"}
+# What proxies add to a request, besides X-Forwarded-For and its like.
+FORWARDED = frozenset(("forwarded", "via", "x-real-ip"))
 
 
 class HealthPages:
@@ -55,7 +57,7 @@ class HealthPages:
 
     def _may_read(self, request: Request) -> bool:
         # Behind an untrusted proxy, every stranger has the proxy's address.
-        is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        is_forwarded = any(name in FORWARDED or name.startswith("x-forwarded-") for name in request.headers)
         if request.client is None or (is_forwarded and not self._settings.trusted_proxies):
             return False
         try:
