@@ -83,6 +83,7 @@ async function update(file) {
   } else {
     said = `applied ${await applyEvents(copy)} events`;
   }
+  process.umask(0o077); // the copy holds students: no other user of the machine may read it
   writeFileSync(`${file}.new`, JSON.stringify({ ...copy, asked: now }));
   renameSync(`${file}.new`, file);
   return said;

@@ -104,6 +104,7 @@ def update(file: Path) -> str:
     else:
         said = f"applied {apply_events(copy)} events"
     copy["asked"] = now
+    os.umask(0o077)  # the copy holds students: no other user of the machine may read it
     beside = file.with_name(f"{file.name}.new")
     beside.write_text(json.dumps(copy), "utf-8")
     beside.replace(file)

@@ -120,6 +120,7 @@ def test_a_copy_that_has_not_asked_for_weeks_is_read_anew(
     language.need()
     copy = tmp_path / "copy.json"
     updated(language, demo, copy)
+    assert copy.stat().st_mode & 0o077 == 0
     copy.write_text(json.dumps({**json.loads(copy.read_text("utf-8")), "asked": 0}))
     assert updated(language, demo, copy).startswith("read ")
 
