@@ -267,3 +267,18 @@ def test_a_template_that_nobody_uses_is_removed(tmp_path: Path) -> None:
 def test_names_that_are_written_twice_are_the_same() -> None:
     twice = (demo_templates.SAVES, demo_templates.SERVING, demo_templates.PREFIX)
     assert twice == (demo_folder.SAVES, demo_folder.SERVING, PREFIX)
+
+
+def test_the_starter_of_another_user_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would get the whole environment, with the secrets of a CI job."""
+    with tempfile.TemporaryDirectory() as short, closing(socket.socket(socket.AF_UNIX)) as listening:
+        process = sandboxes._Process(Path(short), Path(short), keeps_ready=True)
+        listening.bind(str(process._starter))
+        listening.listen()
+        own = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: own + 1)
+        assert process._from_starter([]) is None
+        monkeypatch.setattr(os, "getuid", lambda: own)
+        line = process._from_starter([])
+        assert line is not None
+        line.close()

@@ -15,10 +15,10 @@ import httpx
 import orjson
 import pytest
 
-from rollbook.demo import demo_folder, published, saves
+from rollbook.demo import demo_folder, published, saves, turns
 from rollbook.demo.demo_folder import ABOUT, PULLS, SAVES, STATE
 from rollbook.demo.shared_state import SharedState
-from rollbook.errors import Refused
+from rollbook.errors import Busy, Refused
 from rollbook.web.app import App
 from tests import demos
 from tests.demos import BEARER
@@ -231,6 +231,14 @@ def test_a_save_of_another_demo_or_version_is_refused(made: Path, tmp_path: Path
         about.write_bytes(orjson.dumps({**known, **changed}))
         with pytest.raises(Refused, match=re.escape(said)):
             saves.restore(folder, "mine", settings)
+
+
+def test_a_save_is_not_removed_while_a_demo_is_restored_from_it(made: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made, tmp_path / "demo")
+    saves.save(folder, "mine", demos.settings_of(folder))
+    with turns.alone(folder), pytest.raises(Busy):
+        saves.delete(folder, "mine")
+    saves.delete(folder, "mine")
 
 
 def test_a_fresh_demo_takes_its_saves_with_it_and_nothing_else(made: Path, tmp_path: Path) -> None:

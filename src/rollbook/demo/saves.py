@@ -105,10 +105,11 @@ def listed(folder: Path) -> list[Save]:
 
 
 def delete(folder: Path, name: str) -> None:
-    """Remove a save. Errors: Unknown if there is no such save."""
+    """Remove a save. Errors: Unknown if there is no such save, Busy while a demo is restored from one."""
     place = _place(folder, name)
-    _read(place)
-    shutil.rmtree(place)
+    with turns.alone(folder):
+        _read(place)
+        shutil.rmtree(place)
 
 
 def _all(folder: Path) -> Iterator[Save]:

@@ -269,6 +269,10 @@ class _Process:
             return None
         line = socket.socket(socket.AF_UNIX)
         try:
+            if os.stat(self._starter).st_uid != os.getuid():
+                # In a cache that several users share, the starter of another one would get our environment.
+                line.close()
+                return None
             line.connect(str(self._starter))
         except OSError:
             line.close()
