@@ -86,7 +86,7 @@ def test_without_a_marker_the_required_files_must_be_there_and_quiet(store: Data
     upload(folder, age=21 * 60)
     (folder / "sections.csv").rename(folder / "kept")
     assert watch(store) == []
-    (folder / "kept").rename(folder / "sections.csv")
+    (folder / "kept").rename(folder / "Sections.CSV")
     assert watch(store) == [1]
 
 

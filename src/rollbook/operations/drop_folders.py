@@ -44,8 +44,8 @@ class Upload:
             return schedule.marker in self.names
         is_quiet = bool(self.names) and self.quiet_seconds >= schedule.quiet_minutes * 60
         if schedule.rule == "quiet":
-            has_all = {*self.names} >= _REQUIRED or any(name.lower().endswith(".zip") for name in self.names)
-            return is_quiet and has_all
+            names = {name.lower() for name in self.names}  # a sync reads them in any letter case, too
+            return is_quiet and (names >= _REQUIRED or any(name.endswith(".zip") for name in names))
         today = schedule.today(now)
         is_due = schedule.is_school_day(today) and now >= schedule.moment(today, schedule.at)
         return is_due and is_quiet and fired < today.isoformat()
