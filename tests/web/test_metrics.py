@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,13 @@ def test_workers_count_together_and_log_neither_tokens_nor_people(server: Server
     }
     leaked = [word for word in (*values, token, "a-secret", "noether") if word in server.printed]
     assert leaked == []
+
+
+def test_a_server_that_is_stopped_has_logged_each_request_of_all_workers(place: Path, token: str) -> None:
+    with program.serving("serve", "--workers", "2", "--no-work", folder=place, log_format="json") as opened:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = [*pool.map(lambda _: httpx.get(f"{opened.base}/v3.0/schools").status_code, range(60))]
+        opened.stop()
+        lines = [json.loads(line) for line in opened.printed.splitlines() if line.startswith("{")]
+    assert statuses == [401] * 60
+    assert len([line for line in lines if line.get("path") == "/v3.0/schools"]) == 60

@@ -6,7 +6,8 @@ No globals, no work at import.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -127,6 +128,7 @@ class App:
                 **dict.fromkeys((404, 405), not_found.answering(settings, templates)),
                 MachineTrouble: not_found.waiting(away, templates),
             },
+            lifespan=self._until_the_end,
         )
 
         # Slashes are dropped before the look-up. A redirect would lead to any host that a client names.
@@ -150,6 +152,14 @@ class App:
                 scope["method"],
                 kept_parts.path(scope["path"]),
             )
+
+    @asynccontextmanager
+    async def _until_the_end(self, _: Starlette) -> AsyncIterator[None]:
+        """Write what is left of logs and counts when the server stops: a signal ends a worker right after it."""
+        yield
+        self.counts.flush()
+        if self.tap:
+            self.tap.close()
 
     def _gauges(self, database: Database) -> dict[str, float]:
         """What this worker holds now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import os
 import shutil
@@ -171,7 +170,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "loop": "uvloop",
         "http": partial(Protocol, connections=Connections(settings)),
         "ws": "none",
-        "lifespan": "off",
+        "lifespan": "on",
         "access_log": False,
         "log_level": "warning",
         **({"log_config": None} if settings.log_format == "json" else {}),
@@ -217,7 +216,7 @@ def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
 def _application(extend: Callable[[Desk], Extension] | None) -> App:
     settings = setting_rows.read(os.environ)
     json_logs.set_up(settings)
-    app = App(
+    return App(
         open_database(settings.database, may_make=False),
         settings,
         limits=Path(os.environ[LIMITS]),
@@ -226,7 +225,3 @@ def _application(extend: Callable[[Desk], Extension] | None) -> App:
         logs_requests=True,
         counts=Path(os.environ[COUNTS]),
     )
-    atexit.register(app.counts.flush)
-    if app.tap:
-        atexit.register(app.tap.close)
-    return app
