@@ -15,7 +15,9 @@ UNITS = sorted((ROOT / "tools" / "systemd").glob("*.service"))
 INSTALLED = "/srv/rollbook/.venv/bin/rollbook"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (apt install systemd)"
+)
 @pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])
 def test_a_unit_is_right(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Drop folders: each upload is taken once and whole, whatever rule says that it is complete, and whoever is killed."""
+"""Drop folders: by each rule, and after a kill at each step, an upload is taken once and whole."""
 
 from __future__ import annotations
 

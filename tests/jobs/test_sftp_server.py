@@ -33,7 +33,7 @@ from tests import world
 from tests.journeys import program
 
 pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("sftp", "ssh-keygen"))), reason="the OpenSSH client is not installed"
+    not all(map(shutil.which, ("sftp", "ssh-keygen"))), reason="needs sftp (apt install openssh-client)"
 )
 NAME = "springfield"
 
@@ -313,7 +313,7 @@ def login(door: Door) -> tuple[Login, Line]:
 
 
 def test_a_public_key_without_its_proof_takes_no_session(place: Place) -> None:
-    """Whoever knows a public key may ask whether it fits; that must keep nobody out."""
+    """A stranger with a public key may ask whether it fits. Asking keeps nobody out."""
     door, key = Door(place.database), asyncssh.import_public_key((place.folder / "key.pub").read_text())
     for _ in range(SESSIONS_MAX):
         asking, _ = login(door)

@@ -46,7 +46,7 @@ def balanced(folder: Path, first: int, second: int) -> Iterator[str]:
         nginx.wait()
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (apt install nginx-light)")
 def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
     bearer = {"Authorization": f"Bearer {prepare(tmp_path)}"}
     seen: Counter[object] = Counter()

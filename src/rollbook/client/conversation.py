@@ -181,7 +181,7 @@ class Conversation:
     # Addresses -------------------------------------------------------------------------------------
 
     def address(self, path: str, query: Mapping[str, object]) -> str:
-        """Path and query of a path below the version; parameters that are None are left out."""
+        """Path and query of a path below the version; without the parameters whose value is None."""
         given = {name: _text(value) for name, value in query.items() if value is not None}
         asked = f"?{urlencode(given, doseq=True)}" if given else ""
         return f"{self.prefix}{path}{asked}"

@@ -29,7 +29,7 @@ CORS: tuple[Header, ...] = (
 # How a client may authenticate. RFC 7617, 2 and RFC 6750, 3: a scheme is never named alone.
 BASIC = b'Basic realm="rollbook"'
 BEARER = b'Bearer realm="rollbook"'
-# The status of an answer that is none: the connection ends without a word, as when a server dies.
+# Not a status: the connection ends without an answer, as when a server dies.
 DROPPED = 0
 _EVERY = (*CORS, NO_STORE, NOSNIFF)
 
