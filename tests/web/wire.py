@@ -139,10 +139,13 @@ def serving(app: App | None = None, /, **settings: Any) -> Iterator[Wire]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         wire.port = listening.getsockname()[1]
         options = server.uvicorn_options(replace(Settings(), **settings))
+        if app is None:
+            options["lifespan"] = "off"  # the application of the wire answers requests alone
         running = wire.server = uvicorn.Server(uvicorn.Config(app or wire.app, **options))
         thread = threading.Thread(target=running.run, args=([listening],), daemon=True)
         thread.start()
-        _wait(lambda: running.started)
+        _wait(lambda: running.started or not thread.is_alive())
+        assert running.started, "the server ended before it served"
         yield wire
         running.should_exit = True
         thread.join(PATIENCE_SECONDS)
