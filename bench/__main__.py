@@ -11,7 +11,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import demo, history, hostile, pages, reading, request_log, sharing, sso, syncs, tables
+from bench import (
+    demo,
+    history,
+    hostile,
+    many_districts,
+    pages,
+    reading,
+    request_log,
+    sharing,
+    sso,
+    syncs,
+    tables,
+)
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "pages": lambda options: pages.measure(
@@ -33,6 +45,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "hostile": lambda options: hostile.measure(
         options.seconds, options.students or hostile.STUDENTS, options.connections
     ),
+    "night": lambda options: many_districts.measure(
+        options.students or many_districts.STUDENTS, options.districts or many_districts.DISTRICTS
+    ),
     "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
 DEFAULT = ("pages", "log", "sync", "history", "sharing", "sso", "demo", "client", "hostile")
@@ -43,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md."
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last"
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last two"
     )
     parser.add_argument(
         "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"
@@ -55,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--students", type=int, help="another size of the districts, from 50; default: each part's own"
     )
     parser.add_argument("--connections", type=int, default=hostile.CONNECTIONS, help="of a hostile client")
+    parser.add_argument("--districts", type=int, help="of a night; default: 300")
     options = parser.parse_args(arguments)
     parts = options.parts or DEFAULT
     if unknown := [part for part in parts if part not in PARTS]:

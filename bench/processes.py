@@ -109,3 +109,9 @@ def resident_bytes(pids: Iterable[int]) -> int:
     """The memory of the processes now."""
     lines = (line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def proportional_bytes(pids: Iterable[int]) -> int:
+    """The memory of the processes now; memory that several of them share counts once."""
+    lines = (line for pid in pids for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines())
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))

@@ -26,9 +26,10 @@ TABLES = {
     "demo": ["rollbook demo"],
     "client": ["What reading costs a program with the client"],
     "hostile": ["A normal client beside hostile ones"],
+    "night": ["A night of many districts"],
     "sync-million": ["Syncing"],
 }
-SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connections", "20")
+SMALLEST = ("--students=60", "--seconds=0.2", "--repeats=1", "--connections=20", "--districts=2")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ SMALLEST = ("--students", "60", "--seconds", "0.2", "--repeats", "1", "--connect
         ("pages", "log", "sync"),
         ("history", "sharing"),
         ("sso", "demo", "client"),
-        ("hostile", "sync-million"),
+        ("hostile", "night", "sync-million"),
     ],
 )
 def test_parts_run_one_after_the_other_and_print_their_tables(

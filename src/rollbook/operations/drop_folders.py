@@ -145,11 +145,10 @@ def _begun(database: Database, taken: Path) -> Path | None:
     """The folder of an upload that a program began to take and did not note."""
     if not taken.is_dir():
         return None
+    found = [str(place.absolute()) for place in sorted(taken.iterdir()) if place.is_dir()]
     with database.read() as connection:
-        for place in sorted(taken.iterdir()):
-            if place.is_dir() and not schedules.is_known(connection, str(place.absolute())):
-                return place
-    return None
+        known = schedules.known(connection, found)
+    return next((Path(place) for place in found if place not in known), None)
 
 
 def _new(taken: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +12,8 @@ from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import NewJob
 
 _COLUMNS = "zone, folder, rule, marker, quiet_minutes, at, late_after, days, keep_days"
+# How many folders one query asks for.
+_PLACES_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,17 @@ def arrive(connection: Connection, job: NewJob, *, files: int, size: int, day: s
     return number
 
 
-def is_known(connection: Connection, place: str) -> bool:
-    """Whether the upload in a folder was noted."""
-    return connection.row("SELECT 1 FROM arrivals WHERE place = ?", (place,)) is not None
+def known(connection: Connection, places: Sequence[str]) -> set[str]:
+    """Those of the folders whose uploads were noted, for any district."""
+    found: set[str] = set()
+    for begin in range(0, len(places), _PLACES_MAX):
+        some = places[begin : begin + _PLACES_MAX]
+        marks = ", ".join("?" * len(some))
+        found.update(
+            place
+            for (place,) in connection.rows(f"SELECT place FROM arrivals WHERE place IN ({marks})", some)
+        )
+    return found
 
 
 def came(connection: Connection, district: int, since: float) -> list[Arrival]:
