@@ -6,6 +6,7 @@
     │   ├── Unknown             a district, an application or a snapshot does not exist
     │   ├── Conflict            something of that name or state exists already
     │   ├── Busy                another sync of the district is running
+    │   ├── Forbidden           the role of the person who acts does not allow it
     │   └── LeaseLost           another worker has taken the job over, or it was ended
     ├── MachineTrouble          memory or disk was not sufficient; nothing was written
     ├── SourceRejected          the files cannot be synced at all: a file-level stop, nothing was written
@@ -56,6 +57,10 @@ class Conflict(Refused):
 
 class Busy(Refused):
     """Another sync of the same district is running."""
+
+
+class Forbidden(Refused):
+    """The role of the person who acts does not allow it."""
 
 
 class LeaseLost(Refused):

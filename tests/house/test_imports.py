@@ -38,7 +38,7 @@ INNER = {
     "store": (("engine",), ("district",), ("records", "accounts", "work")),
     "web": (
         ("http",),
-        ("data", "oauth", "signin", "docs", "log", "upkeep"),
+        ("data", "oauth", "signin", "docs", "log", "upkeep", "console"),
         ("explorer",),
         ("front",),
         ("app",),

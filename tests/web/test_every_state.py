@@ -261,6 +261,11 @@ def logged(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("200 for GET")
 
 
+def console_switcher(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}")
+    page.locator("summary.switch").click()
+
+
 STATES: dict[str, Prepare] = {
     "front of a demo": at("demo", "/"),
     "front of a demo, unfolded": at("demo", "/", unfold=True),
@@ -323,6 +328,13 @@ STATES: dict[str, Prepare] = {
     "log, a request": logged,
     "log, gone": at("demo", "/log/999999999.1"),
     "log, empty": at("quiet", "/log"),
+    "console, 31 districts": at("crowd", "/console"),
+    "console, no district": at("quiet", "/console"),
+    "console, none like that": at("crowd", "/console?name=nowhere"),
+    "console, switcher": console_switcher,
+    "console, new district": at("crowd", "/console/new-district"),
+    "console, home": at("crowd", "/console/d/SLUG"),
+    "console, no district here": at("crowd", "/console/d/" + "nowhere" * 20),
 }
 
 

@@ -35,13 +35,18 @@ class Cookie:
 class Jar:
     """The names and values of the cookies of one server."""
 
-    def __init__(self, key: bytes, *, is_secure: bool) -> None:
+    def __init__(self, key: bytes, *, is_secure: bool, of: str = "rollbook") -> None:
         self._key = key
         self._is_secure = is_secure
         prefix = "__Host-" if is_secure else ""
-        self.session, self.form, self.district, self.provider = (
-            f"{prefix}rollbook-{name}" for name in ("session", "form", "district", "provider")
+        self.session, self.form, self.district, self.provider, self.said = (
+            f"{prefix}{of}-{name}" for name in ("session", "form", "district", "provider", "said")
         )
+
+    def for_console(self) -> Jar:
+        """The cookies of the console: none of them is one of the portal, and no form fits both."""
+        key = hmac.digest(self._key, b"console", "sha256")
+        return Jar(key, is_secure=self._is_secure, of="rollbook-console")
 
     def put(self, name: str, value: str, seconds: int) -> Cookie:
         return Cookie(name, value, seconds, self._is_secure)

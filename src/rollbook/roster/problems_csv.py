@@ -34,8 +34,8 @@ class Listing:
     def take(self, problems: Iterable[Problem]) -> None:
         """Write one row for each finding."""
         for problem in islice(problems, ROWS_MAX - self.written):
-            place = (_plain(problem.file), problem.row, _plain(problem.column))
-            self._rows.writerow((*place, problem.code, problem.severity, _plain(str(problem))))
+            place = (plain(problem.file), problem.row, plain(problem.column))
+            self._rows.writerow((*place, problem.code, problem.severity, plain(str(problem))))
             self.written += 1
 
 
@@ -65,6 +65,6 @@ def _open_private(path: Path) -> int:
     return descriptor
 
 
-def _plain(cell: str | None) -> str:
+def plain(cell: str | None) -> str:
     """The cell in a form that no spreadsheet reads as a formula."""
     return f"'{cell}" if cell and cell.startswith(_FORMULA) else cell or ""

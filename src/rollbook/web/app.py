@@ -23,6 +23,7 @@ from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer as sealer_of
 from rollbook.web import front
+from rollbook.web.console.door import Door
 from rollbook.web.data.api import DataApi, Receive, Scope, Send
 from rollbook.web.data.data_request import ME
 from rollbook.web.data.pinned_pulls import Pins
@@ -118,6 +119,7 @@ class App:
                 *external_provider.routes(desk),
                 *(self._extension.routes if self._extension else ()),
                 *(LogPages(self.tap, templates).routes() if self.tap and self._extension else ()),
+                Door(desk).route(),
                 *doc_pages.routes(templates),
                 *front.routes(templates, published, reads),
                 *Explorer(self, templates, reads, published.offers if published else None).routes(),

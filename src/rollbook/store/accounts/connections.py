@@ -228,3 +228,8 @@ def list_tokens(
         for id_, created, owner, sealed, scopes in found
         if district_id in (None, owner)
     ]
+
+
+def counts(connection: Connection) -> dict[int, int]:
+    """How many applications read each district (by the store's own number)."""
+    return dict(connection.rows("SELECT district, count(*) FROM connections GROUP BY district"))

@@ -101,3 +101,23 @@ def _frozen(connection: Connection, only: int | None) -> dict[int, dict[str, tup
 def _of(only: int | None) -> tuple[str, tuple[Any, ...]]:
     """The end of a condition, for one district (by number) or for all."""
     return ("", ()) if only is None else (" AND s.district = ?", (only,))
+
+
+# A number of a run's report, in each database's words.
+_NUMBER = {
+    "sqlite": "coalesce(json_extract(report, '$.kinds.students.{name}'), 0)",
+    "postgresql": "coalesce((report::json #>> '{{kinds,students,{name}}}')::bigint, 0)",
+}
+
+
+def students(connection: Connection, district: int, most: int) -> list[int]:
+    """How many students a district (by number) had after each of its last committed runs, oldest first."""
+    existing, created, deleted = (
+        _NUMBER[connection.engine].format(name=name) for name in ("existing", "created", "deleted")
+    )
+    found = connection.rows(
+        f"SELECT {existing} + {created} - {deleted} FROM syncs WHERE district = ? AND state = 'committed'"
+        f" AND cause IN ({_MAKING}) ORDER BY sync DESC LIMIT ?",
+        (district, most),
+    )
+    return [int(count) for (count,) in reversed(found)]

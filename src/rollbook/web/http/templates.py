@@ -30,6 +30,7 @@ class Entry:
 
 # The navigation of every page, in order. A new page is a new row.
 NAVIGATION = (
+    Entry("console", "Console", "/console", is_only_in_demo=True),
     Entry("demo", "Demo days", "/demo", is_only_in_demo=True),
     Entry("explorer", "Explorer", "/explorer"),
     Entry("log", "Request log", "/log", is_only_in_demo=True),

@@ -120,7 +120,7 @@ class Desk:
         """
 
         async def endpoint(request: Request) -> Response:
-            visit = await _visit(request)
+            visit = await visit_of(request)
             try:
                 if is_quick:
                     response = await self._quickly(handler, visit)
@@ -317,7 +317,8 @@ def onward(ask: str, slug: str) -> str:
     return way_back(ask) if ask else f"/in/{slug}"
 
 
-async def _visit(request: Request) -> Visit:
+async def visit_of(request: Request) -> Visit:
+    """A request as the pages for people read it."""
     body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
     # PostgreSQL accepts no NUL. It is replaced, never removed: without it, the value could equal another,
     # known one.

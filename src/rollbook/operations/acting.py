@@ -1,0 +1,171 @@
+"""Acts of the console: each checks the role of the person who acts, and leaves a row in the audit trail.
+
+`do` calls a function of `operations` for a person. A function that is no row of `ACTS` is refused, so a new
+act must first say who may do it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, ParamSpec, TypeVar
+
+from rollbook.domain.actors import Actor
+from rollbook.errors import Forbidden, Unknown
+from rollbook.operations import (
+    connecting,
+    district_setup,
+    job_control,
+    people_access,
+    registering,
+    run_decisions,
+    scheduling,
+    share_edits,
+    sign_in_setup,
+)
+from rollbook.store.accounts import audit
+from rollbook.store.district import choices, districts, thresholds
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+State = Callable[[Database, District], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act: its name in the audit trail, and the permission that it needs.
+
+    `state` reads what the act changes, so that the trail shows it before and after. `says` names the
+    arguments that the trail may quote: never a password, a token or a row of a file.
+    """
+
+    name: str
+    needs: str
+    state: State | None = None
+    says: tuple[str, ...] = ()
+
+
+def _limits(database: Database, owner: District) -> object:
+    return {
+        kind: {"updated": limit.updated, "deleted": limit.deleted}
+        for kind, limit in thresholds.read(database, owner).items()
+    }
+
+
+def _rules(database: Database, owner: District) -> object:
+    return choices.read(database, owner).switches()
+
+
+def _pause(_: Database, owner: District) -> object:
+    return {"from": owner.pause_start, "until": owner.pause_end}
+
+
+def _schedule(database: Database, owner: District) -> object:
+    found = scheduling.read(database, owner.name)
+    return found and {"at": found.at, "rule": found.rule, "folder": found.folder}
+
+
+ACTS: Final[Mapping[Callable[..., Any], Act]] = {
+    district_setup.create: Act("district made", "make districts", says=("name",)),
+    district_setup.name_contact: Act("contact named", "change settings"),
+    district_setup.set_limits: Act("limits set", "change settings", _limits, ("kind",)),
+    district_setup.set_rules: Act("reading rules set", "change settings", _rules),
+    run_decisions.approve: Act("held sync approved", "change the roster"),
+    run_decisions.discard: Act("held sync discarded", "change the roster"),
+    run_decisions.undo: Act("sync undone", "change the roster"),
+    run_decisions.pause: Act("pause set", "change settings", _pause),
+    run_decisions.resume: Act("pause ended", "change settings", _pause),
+    scheduling.change: Act("schedule set", "change settings", _schedule),
+    scheduling.remove: Act("schedule dropped", "change settings", _schedule),
+    job_control.queue_sync: Act("sync queued", "change the roster"),
+    people_access.mint_token: Act("user token minted", "change applications", says=("application",)),
+    people_access.sign_out: Act("person signed out", "help people", says=("user",)),
+    sign_in_setup.print_badges: Act("badges printed", "help people"),
+    sign_in_setup.revoke_badge: Act("badge revoked", "help people", says=("user",)),
+    sign_in_setup.set_provider: Act("sign-in service set", "change settings"),
+    sign_in_setup.remove_provider: Act("sign-in service removed", "change settings"),
+    connecting.connect: Act("application connected", "change sharing", says=("application",)),
+    connecting.disconnect: Act("application disconnected", "change sharing", says=("application",)),
+    share_edits.share: Act("share set", "change sharing", says=("application",)),
+    share_edits.revert: Act("share reverted", "change sharing", says=("application", "line")),
+    share_edits.thaw: Act("view thawed", "change sharing", says=("application",)),
+    registering.register: Act("application registered", "change applications"),
+    registering.change: Act("application changed", "change applications", says=("application",)),
+    registering.remove: Act("application removed", "change applications", says=("application",)),
+    registering.rotate_secret: Act(
+        "application's secret renewed", "change applications", says=("application",)
+    ),
+}
+
+
+def do(actor: Actor, act: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """Do an act for a person, and note it in the audit trail with the person's name.
+
+    Errors: Forbidden, Unknown for a district that the person does not see; those of the act.
+    """
+    row = ACTS.get(act)
+    if row is None:
+        raise Forbidden(f"{act.__name__} is no act of the console")
+    given = inspect.signature(act).bind(*args, **kwargs).arguments
+    database: Database = given["database"]
+    named = given.get("district")
+    owner = check(actor, row.needs, database, str(named)) if named is not None else None
+    if owner is None and not actor.may(row.needs):
+        raise _refusal(actor, row.needs)
+    before = _state(database, row, owner)
+    done = act(*args, **kwargs)
+    if not given.get("is_plan") and not getattr(given.get("how"), "is_plan", False):
+        _note(database, actor, row, owner, {name: given[name] for name in row.says if name in given}, before)
+    return done
+
+
+def check(actor: Actor, permission: str, database: Database, district: str) -> District:
+    """The district (name or id), for a person who has the permission there.
+
+    Errors: Unknown if it does not exist or belongs to others, with the same words; Forbidden.
+    """
+    unseen = Unknown(f"no district has the name or id {district!r}")
+    try:
+        owner = districts.find(database, district)
+    except Unknown:
+        raise unseen from None
+    if actor.district not in (None, owner.number):
+        raise unseen
+    if not actor.may(permission, owner.number):
+        raise _refusal(actor, permission)
+    return owner
+
+
+def _refusal(actor: Actor, permission: str) -> Forbidden:
+    return Forbidden(f"Your role is {actor.role}. It has no permission to {permission}.")
+
+
+def _state(database: Database, row: Act, owner: District | None) -> object:
+    if row.state is None or owner is None:
+        return None
+    return row.state(database, districts.find(database, owner.id))
+
+
+def _note(
+    database: Database,
+    actor: Actor,
+    row: Act,
+    owner: District | None,
+    said: Mapping[str, Any],
+    before: object,
+) -> None:
+    after = _state(database, row, owner)
+    changed: dict[str, Any] = {} if row.state is None else {"before": before, "after": after}
+    with database.write() as connection:
+        audit.record(
+            connection,
+            row.name,
+            district=owner.number if owner else None,
+            address=actor.address,
+            by=actor.name,
+            **said,
+            **changed,
+        )

@@ -1,0 +1,324 @@
+"""What all pages of the console share: who asks, for which district, and how a page is answered.
+
+A page is a row (`Page`). Its function returns `Shown`: a template and the content that it shows. The same
+content is the answer at the page's address plus `.json`, and its rows at the address plus `.csv`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from rollbook.auth.cookies import Jar
+from rollbook.domain.actors import OPERATOR, Actor
+from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, MachineTrouble, RollbookError, Unknown
+from rollbook.operations import acting
+from rollbook.roster.problems_csv import plain
+from rollbook.store.district import districts
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.web.console import console_times
+from rollbook.web.http import kept_parts
+from rollbook.web.http.safety_headers import safety
+from rollbook.web.http.visits import Desk, Visit, visit_of
+
+HTML, JSON, CSV = "html", "json", "csv"
+# How many districts the bar offers; the overview finds the others.
+OFFERED = 12
+# How long a sentence waits for the page that a form leads to.
+SAID_SECONDS = 60
+# How many threads the console may use: it shares the machine with the API.
+THREADS = 8
+VISITOR = "Visitor of the demo"
+STATUS: tuple[tuple[type[RollbookError], int], ...] = (
+    (Forbidden, 403),
+    (Unknown, 404),
+    (Busy, 503),
+    (Conflict, 409),
+    (BadSetting, 400),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page: its template, and the content that the template and `.json` show.
+
+    `rows` are the page's table for `.csv`, the heads first. `leave_out` names content that only the template
+    gets, such as drawings.
+    """
+
+    template: str
+    content: Mapping[str, Any]
+    status: int = 200
+    rows: Iterable[Sequence[object]] | None = None
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request to the console, by a person who may make it.
+
+    `district` is that of the address. `form` is html, json or csv.
+    """
+
+    visit: Visit
+    actor: Actor
+    form: str = HTML
+    found: District | None = None
+
+    @property
+    def district(self) -> District:
+        """The district of the address. Errors: Unknown if the page has none."""
+        if self.found is None:
+            raise Unknown("this page needs a district")
+        return self.found
+
+    @property
+    def slug(self) -> str:
+        return districts.slug(self.district)
+
+    @property
+    def place(self) -> str:
+        """The path of the district's pages."""
+        return f"/console/d/{self.slug}"
+
+    def asked(self, name: str, default: str = "") -> str:
+        """A parameter of the query or the form, without blanks around it."""
+        return self.visit.asked(name).strip() or default
+
+    def number(self, name: str, *, least: int = 0, most: int = 1_000_000) -> int:
+        """A whole number of the query within bounds; the smallest one if there is none."""
+        text = self.asked(name)
+        return min(max(int(text), least), most) if text.isascii() and text.isdigit() else least
+
+
+Handler = Callable[["Console", Ask], "Shown | Response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the console, and its entry in the sidebar if it has a title.
+
+    `path` may hold `{slug}`, the district's name in addresses. `needs` is a permission of `domain.actors`.
+    `show` answers GET and `send` POST. An entry without `{slug}` stands on every page, the others only on
+    those of a district. `is_open`: also people who are not signed in may ask. `costly`: it computes for long,
+    so few may run at once.
+    """
+
+    name: str
+    path: str
+    needs: str
+    show: Handler | None = None
+    send: Handler | None = None
+    title: str = ""
+    group: str = ""
+    is_open: bool = False
+    is_costly: bool = False
+
+
+# The groups of the sidebar, in order. Entries of the first one have no heading.
+GROUPS = ("", "District", "Sharing", "Developers", "Settings", "Demo")
+
+
+@dataclass(slots=True)
+class Console:
+    """What all pages need. `pages` are all rows, for the sidebar."""
+
+    desk: Desk
+    pages: tuple[Page, ...]
+    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
+    few: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+
+    @property
+    def database(self) -> Database:
+        return self.desk.database
+
+    @property
+    def jar(self) -> Jar:
+        return self.desk.jar.for_console()
+
+    # Requests ----------------------------------------------------------------------------------------
+
+    def at(self, page: Page, handler: Handler, form: str = HTML) -> Callable[[Request], Awaitable[Response]]:
+        """A page's function as an endpoint."""
+
+        async def endpoint(request: Request) -> Response:
+            visit = await visit_of(request)
+            limiter = self.few if page.is_costly else self.threads
+            response = await to_thread.run_sync(self._answer, page, handler, visit, form, limiter=limiter)
+            for cookie in visit.put:
+                response.headers.append("set-cookie", cookie.header())
+            response.headers["cache-control"] = "no-store"
+            return response
+
+        return endpoint
+
+    def _answer(self, page: Page, handler: Handler, visit: Visit, form: str) -> Response:
+        actor = self._actor(visit)
+        if actor is None and not page.is_open:
+            return self._must_sign_in(visit, form)
+        ask = Ask(visit, actor or Actor("", ""), form)
+        try:
+            self._check_form(visit)
+            if not page.is_open:
+                self._check_role(page, ask)
+            answer = handler(self, ask)
+            return self._shown(page, ask, answer) if isinstance(answer, Shown) else answer
+        except MachineTrouble:
+            raise
+        except RollbookError as error:
+            return self._refused(page, ask, error)
+
+    def _actor(self, visit: Visit) -> Actor | None:
+        """Who asks. A demo's console is open: its visitor may do everything."""
+        if self.desk.in_demo:
+            return Actor(VISITOR, OPERATOR, address=visit.address)
+        return None
+
+    def _must_sign_in(self, visit: Visit, form: str) -> Response:
+        if form != HTML:
+            return Response('{"error":"sign in to the console first"}', 401, safety(), "application/json")
+        onward = f"?{urlencode({'next': visit.path})}" if visit.path != "/console" else ""
+        return self.redirect(f"/console/sign-in{onward}")
+
+    def _check_form(self, visit: Visit) -> None:
+        """Refuse a form that is not ours (cross-site request forgery)."""
+        visit.form_cookie = visit.cookies.get(self.jar.form, "")
+        if visit.method == "POST" and not self.jar.is_ours(visit.form_cookie, visit.form.get("form", "")):
+            raise Forbidden("This form has expired. Go back, reload the page, and send the form again.")
+
+    def _check_role(self, page: Page, ask: Ask) -> None:
+        """Errors: Forbidden; Unknown for a district that the person does not see."""
+        slug = ask.visit.parts.get("slug")
+        if slug is None:
+            if not ask.actor.may_somewhere(page.needs):
+                raise Forbidden(f"Your role is {ask.actor.role}. It has no permission to {page.needs}.")
+            return
+        with self.database.read() as connection:
+            found = districts.by_slug(connection, slug)
+        if found is None:
+            raise Unknown("There is no district at this address.")
+        try:
+            ask.found = acting.check(ask.actor, page.needs, self.database, found.id)
+        except Unknown:
+            raise Unknown("There is no district at this address.") from None
+
+    # Answers -----------------------------------------------------------------------------------------
+
+    def redirect(self, address: str, status: int = 303) -> Response:
+        return RedirectResponse(address, status, {"Referrer-Policy": "no-referrer"})
+
+    def said(self, ask: Ask, sentence: str, address: str) -> Response:
+        """Lead to a page that shows the sentence once, at its top."""
+        sealed = self.desk.sealer.seal(sentence)
+        ask.visit.put.append(self.jar.put(self.jar.said, sealed, SAID_SECONDS))
+        return self.redirect(address)
+
+    def _shown(self, page: Page, ask: Ask, shown: Shown) -> Response:
+        if ask.form == JSON:
+            told = {name: value for name, value in shown.content.items() if name not in shown.leave_out}
+            return Response(_json(told), shown.status, safety(), "application/json")
+        if ask.form == CSV:
+            if shown.rows is None:
+                raise Unknown("This page has no table for a CSV file.")
+            headers = {**safety(), "Content-Disposition": f'attachment; filename="{page.name}.csv"'}
+            return Response(_csv(shown.rows), shown.status, headers, "text/csv; charset=utf-8")
+        return self._page(page, ask, shown)
+
+    def _page(self, page: Page, ask: Ask, shown: Shown) -> Response:
+        visit = ask.visit
+        if not visit.form_cookie:
+            cookie = self.jar.new_form()
+            visit.form_cookie = cookie.value
+            visit.put.append(cookie)
+        body = self.desk.templates.get_template(f"console/{shown.template}").render(
+            form=self.jar.form_token(visit.form_cookie), **self._frame(page, ask), **shown.content
+        )
+        return HTMLResponse(body, shown.status, safety("'self'"))
+
+    def _frame(self, page: Page, ask: Ask) -> dict[str, object]:
+        """What the frame shows around each page."""
+        with self.database.read() as connection:
+            now = districts.now(connection) if self.desk.in_demo else time.time()
+            offered = [
+                {"name": each.name, "address": f"/console/d/{districts.slug(each)}"}
+                for each in districts.first(connection, OFFERED)
+                if ask.actor.district in (None, each.number)
+            ]
+        return {
+            "actor": ask.actor,
+            "page": page.name,
+            "here": ask.visit.path,
+            "said": self._last_said(ask.visit),
+            "offered": offered if ask.actor.role else [],
+            "in_district": {"name": ask.district.name, "address": ask.place} if ask.found else None,
+            "groups": self._groups(ask),
+            "ago": console_times.ago(now),
+        }
+
+    def _groups(self, ask: Ask) -> list[tuple[str, list[tuple[str, str, str]]]]:
+        """The sidebar: each group with the name, the title and the address of its entries."""
+        slug = ask.slug if ask.found else ""
+        number = ask.found.number if ask.found else None
+        groups = []
+        for group in GROUPS:
+            entries = [
+                (page.name, page.title, page.path.replace("{slug}", slug))
+                for page in self.pages
+                if page.group == group and page.title
+                if (ask.actor.may(page.needs, number) if "{slug}" in page.path else self._offers(page, ask))
+                if slug or "{slug}" not in page.path
+            ]
+            if entries:
+                groups.append((group, entries))
+        return groups
+
+    def _offers(self, page: Page, ask: Ask) -> bool:
+        return bool(ask.actor.role) and ask.actor.may_somewhere(page.needs)
+
+    def _last_said(self, visit: Visit) -> str:
+        sealed = visit.cookies.get(self.jar.said, "")
+        if not sealed:
+            return ""
+        visit.put.append(self.jar.drop(self.jar.said))
+        try:
+            return self.desk.sealer.open(sealed, seconds=SAID_SECONDS)
+        except RollbookError:
+            return ""
+
+    def _refused(self, page: Page, ask: Ask, error: RollbookError) -> Response:
+        """The page of an error: one clear sentence, and a way back."""
+        status = next((code for kind, code in STATUS if isinstance(error, kind)), 400)
+        if not isinstance(error, tuple(kind for kind, _ in STATUS)):
+            logging.getLogger(__name__).info(
+                "%s %s: %s", ask.visit.method, kept_parts.path(ask.visit.path), error
+            )
+        if ask.form != HTML:
+            return Response(_json({"error": str(error)}), status, safety(), "application/json")
+        text = str(error)
+        back = ask.visit.path if ask.visit.method == "POST" and page.show else "/console"
+        content = {"message": text[:1].upper() + text[1:], "back": back, "status": status}
+        return self._page(page, ask, Shown("stopped.html", content, status))
+
+
+def _json(told: object) -> bytes:
+    return orjson.dumps(told, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    for row in rows:
+        writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in row])
+    return file.getvalue()

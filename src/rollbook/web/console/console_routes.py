@@ -1,0 +1,31 @@
+"""The console's pages, gathered: a new group of pages is one more file with `PAGES`, and one more row here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from starlette.routing import Route, Router
+
+from rollbook.web.console import home_pages, overview_pages
+from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
+from rollbook.web.http.visits import Desk
+
+# The rows of all files of pages, in the order of the sidebar.
+PAGES: tuple[Page, ...] = (*overview_pages.PAGES, *home_pages.PAGES)
+
+
+def pages(desk: Desk) -> Router:
+    """The console as one application."""
+    return Router([*_routes(Console(desk, PAGES))], redirect_slashes=False)
+
+
+def _routes(console: Console) -> Iterator[Route]:
+    for page in PAGES:
+        if page.show:
+            for form in (JSON, CSV):
+                yield Route(f"{page.path}.{form}", console.at(page, page.show, form), methods=["GET"])
+    for page in PAGES:
+        if page.show:
+            yield Route(page.path, console.at(page, page.show, HTML), methods=["GET"])
+        if page.send:
+            yield Route(page.path, console.at(page, page.send, HTML), methods=["POST"])

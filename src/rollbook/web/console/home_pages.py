@@ -1,0 +1,82 @@
+"""A district's home: its state in one sentence with one button, its numbers, and who reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollbook.domain.school_days import RULES, Schedule
+from rollbook.operations import districts_overview, scheduling
+from rollbook.operations.districts_overview import NIGHTS, Line
+from rollbook.store.accounts import connections
+from rollbook.store.district import districts
+from rollbook.store.records import roster_overview, runs_overview
+from rollbook.sync import standing
+from rollbook.web.console.console_frame import Ask, Console, Page, Shown
+from rollbook.web.console.sparklines import spark
+
+# The counts of the page: the title, and whether it is a kind or a role.
+COUNTS = (
+    ("Students", "student"),
+    ("Teachers", "teacher"),
+    ("Staff", "staff"),
+    ("Contacts", "contact"),
+    ("Schools", "schools"),
+    ("Sections", "sections"),
+)
+
+
+def home(console: Console, ask: Ask) -> Shown:
+    """A district as it stands now."""
+    database, district = console.database, ask.district
+    line = districts_overview.line(database, district)
+    records = roster_overview.count_records(database, district)
+    roles = roster_overview.count_roles(database, district)
+    has_runs = ask.actor.may("see runs", district.number)
+    schedule = scheduling.read(database, district.name)
+    with database.read() as connection:
+        nights = runs_overview.students(connection, district.number, NIGHTS)
+        sign_in = districts.portal_url(connection, district)
+    return Shown(
+        "home.html",
+        {
+            "district": {"id": district.id, "name": district.name, "sign_in": sign_in},
+            "state": line.state,
+            "asks": line.asks,
+            "why": line.why,
+            "last_files": line.last_files,
+            "run": line.run,
+            "counts": {title: (roles | records).get(name, 0) for title, name in COUNTS},
+            "nights": nights,
+            "spark": spark(nights, asks=line.asks),
+            "schedule": _schedule(schedule),
+            "applications": sorted(connections.views_of(database, district)) if has_runs else [],
+            "troubles": standing.troubles(standing.of(database, district)) if has_runs else [],
+            "act": _act(line, ask) if has_runs else None,
+            "place": ask.place,
+        },
+        leave_out=("spark", "act"),
+    )
+
+
+def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
+    if schedule is None:
+        return None
+    return {
+        "rule": RULES[schedule.rule],
+        "zone": schedule.zone,
+        "at": schedule.at,
+        "days": list(schedule.days),
+        "late_after": schedule.late_after,
+    }
+
+
+def _act(line: Line, ask: Ask) -> tuple[str, str] | None:
+    """The title and the address of the page's button: the next step."""
+    if line.state in ("held", "failed") and line.run:
+        return (
+            "Review the run" if line.state == "held" else "See what is wrong"
+        ), f"{ask.place}/runs/{line.run}"
+    return None
+
+
+PAGES = (Page("home", "/console/d/{slug}", "see districts", home, title="Home", group="District"),)
