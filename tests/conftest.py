@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests import sso
+from tests import machine, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
@@ -24,6 +24,11 @@ settings.register_profile(
     "rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("rollbook")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        machine.need(*marker.args, **marker.kwargs)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
-"""What must not be forgotten is done in one place: the body of a request is read within bounds."""
+"""What must not be forgotten is done in one place: reading the body of a request, skipping a test."""
 
 from __future__ import annotations
 
 import ast
 
-from tests.house.sources import package
+from tests.house.sources import everything, package
 
 READER = "rollbook.web.http.visits"
 
@@ -22,3 +22,15 @@ def test_one_function_reads_the_body_of_a_request() -> None:
         and node.func.value.id == "request"
     ]
     assert readers == [READER]
+
+
+def test_one_module_says_when_a_test_is_skipped() -> None:
+    """A test that is skipped otherwise would be skipped in CI, too."""
+    skipping = {
+        source.module
+        for source in everything()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("skip", "skipif", "importorskip")
+        if source.module.startswith("tests.")
+    }
+    assert skipping == {"tests.machine", "tests.test_machine"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +14,7 @@ UNITS = sorted((ROOT / "tools" / "systemd").glob("*.service"))
 INSTALLED = "/srv/rollbook/.venv/bin/rollbook"
 
 
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (apt install systemd)"
-)
+@pytest.mark.needs("systemd-analyze", package="systemd")
 @pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])
 def test_a_unit_is_right(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text("utf-8")

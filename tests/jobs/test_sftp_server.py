@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -32,9 +31,7 @@ from rollbook.store.engine.migrations import migrate
 from tests import world
 from tests.journeys import program
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("sftp", "ssh-keygen"))), reason="needs sftp (apt install openssh-client)"
-)
+pytestmark = pytest.mark.needs("sftp", "ssh-keygen", package="openssh-client")
 NAME = "springfield"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import ssl
 import stat
@@ -53,7 +52,7 @@ def test_addresses_are_those_of_the_original_names(told: dict[str, Any]) -> None
     assert {"curl", "Node", "Java", "Go", "PHP", "Ruby", "Python requests"} <= {*told["tls"]["trust"]}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl (apt install curl)")
+@pytest.mark.needs("curl", package="curl")
 @pytest.mark.parametrize("host", local_authority.HOSTS)
 def test_curl_trusts_it_by_the_authority_alone(told: dict[str, Any], host: str) -> None:
     port = port_of(told)
@@ -68,7 +67,7 @@ def test_curl_trusts_it_by_the_authority_alone(told: dict[str, Any], host: str) 
     assert (refused.returncode, refused.stdout) == (60, "")
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node (apt install nodejs)")
+@pytest.mark.needs("node", package="nodejs")
 def test_node_trusts_it_as_printed(told: dict[str, Any]) -> None:
     name, _, value = told["tls"]["trust"]["Node"].partition("=")
     done = subprocess.run(

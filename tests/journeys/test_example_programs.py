@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from rollbook.demo import published
-from tests import sso
+from tests import machine, sso
 from tests.house.sources import ROOT
 from tests.journeys import program
 from tests.journeys.node import MAJOR_MIN
@@ -43,8 +43,7 @@ class Language:
     def need(self) -> None:
         """If the language is not installed, the test is skipped, but not in CI."""
         if shutil.which(self.command) is None:
-            missing = f"no Node {MAJOR_MIN} or later on this machine: apt install nodejs"
-            pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+            machine.lacks(f"no Node {MAJOR_MIN} or later on this machine: apt install nodejs")
 
 
 LANGUAGES = (Language("python", sys.executable, ".py"), Language("javascript", "node", ".mjs"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ import pytest
 from rollbook.demo import published
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import NewApplication
+from tests import machine
 from tests.journeys import node, program
 from tests.journeys.node import Site
 from tests.journeys.program import Server
@@ -32,7 +32,7 @@ BEARER = {"authorization": "Bearer TEST_TOKEN"}
 def clients() -> None:
     """The clients, installed."""
     if reason := node.missing():
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        machine.lacks(reason)
     node.install()
 
 

@@ -160,10 +160,7 @@ def curl(folder: Path, port: int, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.skipif(
-    not all(map(shutil.which, ("nginx", "openssl", "curl"))),
-    reason="needs apt install nginx-light openssl curl",
-)
+@pytest.mark.needs("nginx", "openssl", "curl", package="nginx-light openssl curl")
 def test_a_client_with_built_in_addresses_is_led_to_a_demo(tmp_path: Path) -> None:
     subprocess.run(["sh", "-ec", printed("openssl req")], cwd=tmp_path, check=True, capture_output=True)
     named: Any = {

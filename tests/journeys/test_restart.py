@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import threading
@@ -46,7 +45,7 @@ def balanced(folder: Path, first: int, second: int) -> Iterator[str]:
         nginx.wait()
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="needs nginx (apt install nginx-light)")
+@pytest.mark.needs("nginx", package="nginx-light")
 def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
     bearer = {"Authorization": f"Bearer {prepare(tmp_path)}"}
     seen: Counter[object] = Counter()

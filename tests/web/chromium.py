@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -11,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import machine
 from tests.journeys import node
 
 # A slow machine is not a failure: expected content may take this long.
@@ -57,8 +56,7 @@ _WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...d
 def opened() -> Iterator[Browser]:
     """The browser. If there is none, the test is skipped, but not in CI."""
     if CHROMIUM is None:
-        missing = "no chromium on this machine: apt install chromium"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+        machine.lacks("no chromium on this machine: apt install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

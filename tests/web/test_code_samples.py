@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html import unescape
@@ -18,6 +17,7 @@ import pytest
 from rollbook.demo import published
 from rollbook.web.explorer import samples
 from rollbook.web.explorer.asking import Asked
+from tests import machine
 
 # Language, the file to paste into, how to run it (the file comes last), and the package that has the program.
 LANGUAGES = {
@@ -82,9 +82,7 @@ def _run(
 ) -> str:
     """What a sample prints. If the language is not installed, the test is skipped, but not in CI."""
     name, command, package = LANGUAGES[language]
-    if shutil.which("curl" if language == "curl" else command[0]) is None:
-        missing = f"no {command[0]} on this machine: apt install {package}"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    machine.need("curl" if language == "curl" else command[0], package=package)
     (folder / name).write_text(text, "utf-8")
     ran = subprocess.run(
         [*command, name],

@@ -422,7 +422,7 @@ def open_page(
     return page, complaints
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl (apt install curl)")
+@pytest.mark.needs("curl", package="curl")
 def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
     pages = [
         GUIDE,
