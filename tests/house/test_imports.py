@@ -41,12 +41,47 @@ INNER = {
         ("data", "oauth", "signin", "docs", "log", "upkeep", "console"),
         ("explorer",),
         ("front",),
+        ("site", "late_site"),
         ("app",),
         ("server",),
     ),
 }
 # Invented districts know nothing about the server: they write files, like any SIS.
 NARROW = {"synthetic": {"errors"}}
+
+# What a start may load: libraries, rooms of the house, and the modules of `web` and `demo`. Whatever is not here loads
+# at its first use, or with the site (`rollbook.web.late_site`).
+AT_START = {
+    "libraries": {
+        "anyio",
+        "apsw",
+        "click",
+        "httptools",
+        "isal",
+        "orjson",
+        "starlette",
+        "typing_extensions",
+        "uvicorn",
+    },
+    "rooms": {
+        "auth",
+        "cli",
+        "commands",
+        "contract",
+        "demo",
+        "domain",
+        "errors",
+        "json_logs",
+        "roster",
+        "settings",
+    }
+    | {"store", "synthetic", "urls", "web"},
+    "web": {"app", "data", "http", "late_site", "server", "upkeep"},
+    "demo": {"access_sheet", "demo_folder", "faults", "original_names", "published", "saves", "serving"}
+    | {"shared_state", "turns"},
+    # The command lists the scenarios in its help.
+    "synthetic": {"chance", "courses", "days", "occupancy", "places", "scenarios", "seating", "stories"},
+}
 
 # A line of a program inside a string.
 IMPORT = re.compile(r"^((?:from) (rollbook[\w.]*) import (\w+).*)$", re.MULTILINE)
@@ -154,6 +189,24 @@ def test_no_import_stands_inside_a_function() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert wrong == []
+
+
+def test_a_start_loads_only_what_it_is_listed_to_load() -> None:
+    """A start that loads more takes longer, and nobody notices one module more."""
+    program = "import sys, rollbook.cli, rollbook.commands.demo, rollbook.commands.serve; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout
+    names = [name.split(".") for name in loaded.split() if not name.startswith(("_", "cython_runtime"))]
+    ours = [name[1:] for name in names if name[0] == "rollbook" and len(name) > 1]
+    found = {
+        "libraries": {name[0] for name in names} - set(sys.stdlib_module_names) - {"rollbook"},
+        "rooms": {name[0] for name in ours},
+        **{
+            room: {name[1] for name in ours if name[0] == room and len(name) > 1} for room in (*AT_START,)[2:]
+        },
+    }
+    assert {what: found[what] - may for what, may in AT_START.items()} == {what: set() for what in AT_START}
 
 
 @pytest.mark.parametrize("heavy", ["duckdb", "psycopg"])

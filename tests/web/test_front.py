@@ -21,6 +21,7 @@ from rollbook.web import front
 from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import doc_pages
 from rollbook.web.http.answers import Answer
+from rollbook.web.http.demo_lines import curl_lines
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
 
@@ -223,13 +224,13 @@ def test_curl_lines() -> None:
         f'{bearer} "{base}/v3.0/users?role=teacher&limit=3"',
         f'{bearer} "{base}/v3.0/sections?limit=1"',
     )
-    assert front.curl_lines(f"{base}/", "abc") == (
+    assert curl_lines(f"{base}/", "abc") == (
         users,
         sections,
         f'{bearer} "{base}/v3.0/users?count=true"',
     )
     tokens = f'curl -H "Authorization: Basic xyz" "{base}/oauth/tokens?owner_type=district"'
-    assert front.curl_lines(base, "abc", "xyz") == (users, sections, tokens)
+    assert curl_lines(base, "abc", "xyz") == (users, sections, tokens)
 
 
 # --- the document

@@ -21,7 +21,7 @@ from joserfc.jwk import KeySet
 from rollbook.auth import oidc
 from rollbook.store.accounts import applications, logins
 from rollbook.store.accounts.applications import NewApplication
-from rollbook.web.app import FOR_PROGRAMS
+from rollbook.web.site import FOR_PROGRAMS
 from tests import sso
 from tests.sso import BACK, Browser, World, answer
 

@@ -11,9 +11,9 @@ import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
-from rollbook.demo import access_sheet, demo_folder, local_authority, published, saves, serving, turns
+from rollbook.demo import access_sheet, demo_folder, original_names, published, saves, serving, turns
 from rollbook.demo.access_sheet import Handout
-from rollbook.demo.local_authority import Files
+from rollbook.demo.original_names import Files
 from rollbook.demo.saves import Save
 from rollbook.demo.serving import Demo
 from rollbook.errors import BadSetting, Refused
@@ -24,7 +24,7 @@ from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
 from rollbook.synthetic.stories import STORIES
 from rollbook.web import server
-from rollbook.web.front import curl_lines
+from rollbook.web.http.demo_lines import curl_lines
 
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
@@ -92,10 +92,10 @@ def demo(
     """
     settings = read_settings(
         host=host,
-        port=local_authority.PORT if tls and port is None else port,
+        port=original_names.PORT if tls and port is None else port,
         database=str(folder / demo_folder.DATABASE),
         key_file=str(folder / demo_folder.KEY),
-        **(_original_names(port) if tls else {}),
+        **(original_names.addresses(port) if tls else {}),
     )
     # The demo's own page is an address of each of its applications anyway, so none is left to register.
     registered = tuple(uri for uri in redirect_uris if uri != OWN_PAGE)
@@ -129,14 +129,13 @@ def demo(
         _tell_save(saves.restore(folder, restore, settings), "Restored", as_json=as_json)
     else:
         with turns.serving(folder, base_url(settings)):
-            _serve(settings, shown, local_authority.ready(folder) if tls else None, as_json=as_json)
+            _serve(settings, shown, _certified(folder) if tls else None, as_json=as_json)
 
 
-def _original_names(port: int | None) -> dict[str, str]:
-    """The addresses of the API's original host names, as settings."""
-    where = "" if port in (None, local_authority.PORT) else f":{port}"
-    sign_in, api = (f"https://{host}{where}" for host in local_authority.HOSTS)
-    return {"issuer": sign_in, "api_base": api}
+def _certified(folder: Path) -> Files:
+    # Loaded only here: few demos are served over TLS.
+    files: Files = import_module("rollbook.demo.local_authority").ready(folder)
+    return files
 
 
 def _tell_save(about: Save, done: str, *, as_json: bool) -> None:
@@ -191,17 +190,17 @@ def _serve(settings: Settings, shown: Handout, files: Files | None, *, as_json: 
 def _tls_as_json(settings: Settings, files: Files) -> dict[str, object]:
     return {
         "authority": str(files.authority.absolute()),
-        "hosts_line": local_authority.hosts_line(settings.host),
+        "hosts_line": original_names.hosts_line(settings.host),
         "api_base": settings.api_base,
-        "trust": dict(local_authority.trust(files.authority)),
+        "trust": dict(original_names.trust(files.authority)),
     }
 
 
 def _show_tls(settings: Settings, files: Files) -> None:
     """How clients come to reach the demo under the original names, and to trust it."""
-    line = local_authority.hosts_line(settings.host)
+    line = original_names.hosts_line(settings.host)
     api, ca = settings.api_base, files.authority.absolute()
-    resolve = f"{local_authority.HOSTS[1]}:{settings.port}:{line.split()[0]}"
+    resolve = f"{original_names.HOSTS[1]}:{settings.port}:{line.split()[0]}"
     click.echo(f"""
 Served over TLS. Add this line to /etc/hosts, so that the names lead here, and remove it afterwards:
 
@@ -213,7 +212,7 @@ This curl line works without it:
 
 The authority can sign for these names only, and its key is deleted. Each client can trust it:
 """)
-    for client, how in local_authority.trust(files.authority).items():
+    for client, how in original_names.trust(files.authority).items():
         click.echo(f"  {client:21} {how}")
 
 

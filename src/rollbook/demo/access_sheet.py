@@ -20,7 +20,7 @@ from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import people_lookup
-from rollbook.web.http.visits import ARRIVED
+from rollbook.web.http.demo_lines import ARRIVED
 
 # Where a program moves, breaks and restores the demo, with `district_token`.
 CONTROL = {

@@ -10,7 +10,8 @@ from starlette.routing import Route
 from rollbook.demo import published
 from rollbook.store.accounts import applications, logins
 from rollbook.store.district import districts
-from rollbook.web.http.visits import ARRIVED, Desk, Visit
+from rollbook.web.http.demo_lines import ARRIVED
+from rollbook.web.http.visits import Desk, Visit
 
 
 def routes(desk: Desk, district_name: str) -> list[Route]:

@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import orjson
@@ -20,7 +21,6 @@ from rollbook.store.engine import keys
 from rollbook.store.engine.shared_counters import SHARED
 from rollbook.store.engine.sqlite import inspected
 from rollbook.store.records import request_log
-from rollbook.synthetic import writer
 
 MARKER = ".rollbook-demo"
 READY = "ready"
@@ -125,13 +125,19 @@ def _foreign(folder: Path) -> Iterator[str]:
         if name not in (*MADE, MARKER, *FOLDERS, TLS) or not _is_plain(folder / name, is_folder=is_folder):
             yield name
     if FILES in names:
-        yield from (f"{FILES}/{name}" for name in writer.foreign(folder / FILES, is_whole=True))
+        yield from (f"{FILES}/{name}" for name in _foreign_files(folder / FILES))
     yield from _foreign_in_tls(folder)
     if SAVES in names and _is_plain(folder / SAVES, is_folder=True):
         yield from _foreign_in_saves(folder)
     if KEY in names and keys.digest((folder / KEY).read_text("latin-1")) != digest:
         yield KEY
     yield from _foreign_in_database(folder, names)
+
+
+def _foreign_files(files: Path) -> Iterator[str]:
+    """What a folder of SIS files holds that a demo did not make."""
+    # Loaded only here: a demo that is there starts without what invents one.
+    yield from import_module("rollbook.synthetic.writer").foreign(files, is_whole=True)
 
 
 def _foreign_in_database(folder: Path, names: list[str]) -> Iterator[str]:
@@ -157,9 +163,7 @@ def _foreign_in_saves(folder: Path) -> Iterator[str]:
             if path.name not in (*SAVED, FILES) or not _is_plain(path, is_folder=path.name == FILES):
                 yield f"{SAVES}/{save.name}/{path.name}"
         if (save / FILES).is_dir():
-            yield from (
-                f"{SAVES}/{save.name}/{FILES}/{name}" for name in writer.foreign(save / FILES, is_whole=True)
-            )
+            yield from (f"{SAVES}/{save.name}/{FILES}/{name}" for name in _foreign_files(save / FILES))
 
 
 def _foreign_in_tls(folder: Path) -> Iterator[str]:

@@ -17,7 +17,8 @@ from rollbook.store.accounts.logins import Grant
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import people_lookup
 from rollbook.web.explorer.published_tokens import Offer, PublishedClient, PublishedToken
-from rollbook.web.http.visits import ARRIVED, Desk
+from rollbook.web.http.demo_lines import ARRIVED
+from rollbook.web.http.visits import Desk
 
 # Names of the published tokens in addresses, by token.
 NAMES = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,12 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from rollbook.demo.demo_folder import AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, TLS
+from rollbook.demo.original_names import HOSTS, Files
 
-HOSTS = ("clever.com", "api.clever.com")
 DAYS = 365
 # A certificate that expires sooner is replaced.
 DAYS_LEFT_MIN = 14
-PORT = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +31,6 @@ class Authority:
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files: the authority that clients must trust, the server's certificate and its key."""
-
-    authority: Path
-    certificate: Path
-    key: Path
 
 
 def ready(folder: Path) -> Files:
@@ -100,33 +89,6 @@ def certificate(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
     )
     return builder.sign(authority.key, hashes.SHA256())
-
-
-def hosts_line(host: str) -> str:
-    """The line of the hosts file that leads the names to this machine."""
-    return f"{'127.0.0.1' if host in ('', 'localhost', '0.0.0.0', '::') else host} {' '.join(HOSTS)}"  # noqa: S104
-
-
-def trust(authority: Path) -> Mapping[str, str]:
-    """How to make each runtime trust the authority, only for its own programs."""
-    path = authority.absolute()
-    store = path.with_name("rollbook.p12")
-    return {
-        "curl": f"curl --cacert {path} ...",
-        "Python requests": f"REQUESTS_CA_BUNDLE={path}",
-        "Python httpx, urllib": f"SSL_CERT_FILE={path}",
-        "Node": f"NODE_EXTRA_CA_CERTS={path}",
-        "Ruby": f"SSL_CERT_FILE={path}",
-        "Go": f"SSL_CERT_FILE={path}",
-        "PHP": f"php -d openssl.cafile={path} -d curl.cainfo={path} ...",
-        "Java": (
-            f"keytool -importcert -noprompt -alias rollbook -file {path} -keystore {store} -storepass changeit;"
-            f" java -Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword=changeit ..."
-        ),
-        "Firefox": f"Settings, Privacy & Security, View Certificates, Authorities, Import: {path}",
-        "Chromium on Linux": f"certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n rollbook -i {path}",
-        "macOS": f"security add-trusted-cert -k ~/Library/Keychains/login.keychain-db {path}",
-    }
 
 
 def _builder(

@@ -28,7 +28,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.engine import keys
 from rollbook.store.engine.database import Database
 from rollbook.store.records.request_log import Entry, RequestLog, is_there, now_ms
-from rollbook.web.http.visits import ARRIVED
+from rollbook.web.http.demo_lines import ARRIVED
 
 # The log is written twice a second.
 LOG_SECONDS = 1.0

@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rollbook.demo import access_sheet, callback_page
-from rollbook.demo.day_pages import Storyboard
 from rollbook.demo.demo_folder import LIMITS, STATE
-from rollbook.demo.edit_pages import EditPages
-from rollbook.demo.explorer_offer import Offers
 from rollbook.demo.faults import Faults
-from rollbook.demo.rehearsal_page import RehearsalPage
 from rollbook.demo.shared_state import SharedState
 from rollbook.settings import PREFIX, Settings
+from rollbook.store.engine.database import Database
 from rollbook.web import server
 from rollbook.web.app import App, Extension
 from rollbook.web.data.api import Scope, Send
-from rollbook.web.front import Published
-from rollbook.web.http.visits import Desk
+
+if TYPE_CHECKING:  # loaded after the start
+    from rollbook.web.http.visits import Desk
+    from rollbook.web.site import MorePages
 
 # How worker processes learn that they serve a demo: they start fresh and read only their environment.
 TOKEN, BASIC, DISTRICT = (PREFIX + name for name in ("DEMO_TOKEN", "DEMO_BASIC", "DEMO_DISTRICT"))
@@ -35,30 +34,22 @@ class Demo:
     basic: str
     district_name: str
 
-    def extend(self, desk: Desk) -> Extension:
+    def extend(self, database: Database, settings: Settings) -> Extension:
         """What a demo's server adds to the usual server."""
         # A demo's own database is a file. One that is added to another server shares with no other process.
-        folder = Path(desk.settings.database).parent
-        shared = SharedState(folder / STATE if desk.database.is_local else None)
-        faults = Faults(desk.settings.rate_limit, shared)
-        days = Storyboard(desk, self.token, faults)
-        sheet = partial(access_sheet.read, desk.database, desk.settings)
+        folder = Path(settings.database).parent
+        shared = SharedState(folder / STATE if database.is_local else None)
+        faults = Faults(settings.rate_limit, shared)
 
         async def answers(scope: Scope, send: Send) -> bool:
             await shared.let_in()
             return await faults.answers(scope, send)
 
-        return Extension(
-            (
-                *callback_page.routes(desk, self.district_name),
-                *days.routes(),
-                *EditPages(desk, self.token, days).routes(),
-                *RehearsalPage(desk).routes(),
-            ),
-            answers,
-            Published(self.token, self.basic, self.district_name, sheet, Offers(desk).read),
-            lambda: shared.restored_at,
-        )
+        def pages(desk: Desk) -> MorePages:
+            made: MorePages = import_module("rollbook.demo.demo_pages").make(desk, self, faults)
+            return made
+
+        return Extension(answers, pages, lambda: shared.restored_at)
 
 
 def run(

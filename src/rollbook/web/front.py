@@ -25,6 +25,7 @@ from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import code_lines
 from rollbook.web.explorer.published_tokens import Offer
 from rollbook.web.http.answers import Answer
+from rollbook.web.http.demo_lines import curl_lines
 from rollbook.web.http.page_compression import compressing
 from rollbook.web.http.safety_headers import safety
 
@@ -112,18 +113,6 @@ def _indented(body: bytes) -> str:
 
 def _coloured(code: str, language: str) -> Markup:
     return Markup(code_lines.lines(code, language))  # noqa: S704 - each word is escaped there
-
-
-def curl_lines(base_url: str, token: str, basic: str | None = None) -> tuple[str, ...]:
-    """Three lines to paste into a terminal, with double quotes, which mean the same in every shell."""
-    base = base_url.rstrip("/")
-    bearer = f'curl -H "Authorization: Bearer {token}" "{base}/v3.0'
-    tokens = f'curl -H "Authorization: Basic {basic}" "{base}/oauth/tokens?owner_type=district"'
-    return (
-        f'{bearer}/users?role=teacher&limit=3"',
-        f'{bearer}/sections?limit=1"',
-        tokens if basic else f'{bearer}/users?count=true"',
-    )
 
 
 def _page(templates: Environment, template: str, **context: object) -> HTMLResponse:

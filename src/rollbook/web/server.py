@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from importlib import import_module
 from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,15 +26,13 @@ from uvicorn.supervisors import Multiprocess
 from rollbook import json_logs
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting, RollbookError
-from rollbook.jobs.workers import working
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.shared_counters import lasting_file, new_file
 from rollbook.web import upkeep
-from rollbook.web.app import App, Extension
+from rollbook.web.app import App, Extend
 from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
-from rollbook.web.http.visits import Desk
 
 # How the first process passes facts to worker processes, which start fresh and read only their environment.
 LIMITS = PREFIX + "LIMITS_FILE"
@@ -137,12 +136,18 @@ def run(
     if when_ready:
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
-        with working(settings) if works else nullcontext():
+        with _working(settings) if works else nullcontext():
             _serve(settings, factory, tls)
     finally:
         for path in made:
             path.unlink(missing_ok=True)
         shutil.rmtree(counts, ignore_errors=True)
+
+
+def _working(settings: Settings) -> AbstractContextManager[None]:
+    """A worker beside the server. Few servers have one, so only they load what it needs."""
+    begun: AbstractContextManager[None] = import_module("rollbook.jobs.workers").working(settings)
+    return begun
 
 
 def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None) -> None:
@@ -197,7 +202,7 @@ def _answers(host: str, port: int) -> bool:
     return True
 
 
-def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
+def create_app(extend: Extend | None = None) -> App:
     """The application of one worker process, from its environment.
 
     A worker that cannot begin, such as one that starts while the database is away, says why in one line and
@@ -213,7 +218,7 @@ def create_app(extend: Callable[[Desk], Extension] | None = None) -> App:
         sys.exit(1)
 
 
-def _application(extend: Callable[[Desk], Extension] | None) -> App:
+def _application(extend: Extend | None) -> App:
     settings = setting_rows.read(os.environ)
     json_logs.set_up(settings)
     return App(

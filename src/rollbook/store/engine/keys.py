@@ -10,16 +10,22 @@ import hashlib
 import hmac
 import os
 import tempfile
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-
-from cryptography.fernet import Fernet, InvalidToken
+from typing import TYPE_CHECKING
 
 from rollbook.errors import BadSetting
 from rollbook.settings import Settings
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Database
 
+if TYPE_CHECKING:  # loaded with the first secret: a start need not wait for it
+    from cryptography.fernet import Fernet
+
+# The length of a key, in bytes.
+KEY_BYTES = 32
 # The fact that holds the mark of the database's key, and the tables whose rows need the key.
 MARK = "key_mark"
 NEED_KEY = ("connections", "providers", "signing_keys", "credentials")
@@ -55,9 +61,10 @@ class Sealer:
         if self._bytes is None and not self.is_there:
             # A new key would open nothing, and would be in the way when the old key is put back.
             raise _missing(self._path)
+        key = self._key()
         try:
-            return self._key().decrypt(sealed.encode(), ttl=seconds).decode()
-        except InvalidToken:
+            return key.decrypt(sealed.encode(), ttl=seconds).decode()
+        except import_module("cryptography.fernet").InvalidToken:
             raise BadSetting(
                 f"key_file: {self._path} is not the key with which the stored tokens were sealed"
             ) from None
@@ -86,7 +93,7 @@ class Sealer:
 
     def _key(self) -> Fernet:
         if self._fernet is None:
-            self._fernet = Fernet(self._raw())
+            self._fernet = import_module("cryptography.fernet").Fernet(self._raw())
         return self._fernet
 
     def _raw(self) -> bytes:
@@ -148,7 +155,7 @@ def _derived(key: bytes, purpose: str) -> bytes:
 
 
 def new() -> bytes:
-    return Fernet.generate_key()
+    return urlsafe_b64encode(os.urandom(KEY_BYTES))
 
 
 def place(path: Path, key: bytes) -> None:
@@ -177,7 +184,8 @@ def _read_or_make(path: Path) -> bytes:
 def _read(path: Path) -> bytes:
     try:
         key = path.read_bytes().strip()
-        Fernet(key)
+        if len(urlsafe_b64decode(key)) != KEY_BYTES:
+            raise ValueError(f"a key is {KEY_BYTES} bytes in url-safe base64")
     except (OSError, ValueError) as error:
         raise BadSetting(f"key_file: {path} holds no key: {error}") from None
     return key

@@ -35,6 +35,7 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
 from rollbook.urls import networks
 from rollbook.web.http import inline_or_thread, kept_parts
+from rollbook.web.http.demo_lines import ARRIVED
 from rollbook.web.http.request_tap import note
 from rollbook.web.http.safety_headers import safety
 
@@ -46,8 +47,6 @@ COSTLY_MAX = 4
 # How often to retry a write that conflicts with others at the same moment. In each round at least one of them
 # succeeds.
 WRITES_MAX = 10
-# In a demo: a page that stands for a developer's application that does not exist yet.
-ARRIVED = "/demo/arrived"
 
 
 @dataclass(slots=True)

@@ -1,0 +1,45 @@
+"""The site, loaded when it is first needed, or soon after the start: its modules are most of what a server loads.
+
+A start that waits for them keeps the API from answering for half a second of CPU time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+
+if TYPE_CHECKING:  # loading it late is what this module is for
+    from starlette.applications import Starlette
+
+# How long after the start the site is loaded anyway. The first requests should not share the interpreter with it.
+SOON_SECONDS = 1.0
+
+
+class LateSite:
+    """Makes the site once. `make` may take as long as a start."""
+
+    def __init__(self, make: Callable[[], Starlette]) -> None:
+        self._make = make
+        self._made: Starlette | None = None
+        self._making = threading.Lock()
+
+    async def get(self) -> Starlette:
+        """The site. If it is not there yet, a thread makes it, and other requests go on meanwhile."""
+        if self._made is None:
+            return await to_thread.run_sync(self._get)
+        return self._made
+
+    def load_soon(self) -> asyncio.TimerHandle:
+        """Make it in a thread in a moment, unless the handle is cancelled before."""
+        thread = threading.Thread(target=self._get, name="site", daemon=True)
+        return asyncio.get_running_loop().call_later(SOON_SECONDS, thread.start)
+
+    def _get(self) -> Starlette:
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
