@@ -133,6 +133,11 @@ class Settings:
         least=1,
     )
     stop_seconds: int = row(10, "How long a stopping server waits for requests in progress.", least=1)
+    drain_seconds: int = row(
+        0,
+        "How long a server answers requests after SIGTERM, while /ready answers 503 and a balancer takes it out.",
+        least=0,
+    )
     wrong_token: str = row(
         "html", "Answer to a wrong kind of token or an unknown path.", choices=("html", "json")
     )

@@ -17,9 +17,10 @@ from rollbook import sync
 from rollbook.errors import Busy
 from rollbook.jobs import performing
 from rollbook.jobs.performing import Task, perform
+from rollbook.jobs.stopping import STOP
 from rollbook.operations import drop_folders, job_control, scheduling
 from rollbook.store.work import job_queue
-from rollbook.store.work.job_queue import Job
+from rollbook.store.work.job_queue import ATTEMPTS_MAX, Job
 from tests import world
 from tests.journeys.hub import Hub
 
@@ -90,13 +91,22 @@ def put(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     monkeypatch.setattr(performing, "KINDS", {job_control.SYNC: act})
 
 
-def test_trouble_that_passes_lets_the_job_wait(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Busy("another run was faster"), "another run was faster"),
+        (MemoryError(), "memory was not sufficient"),
+    ],
+)
+def test_trouble_that_passes_lets_the_job_wait(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
     def act(_: Task) -> None:
-        raise Busy("another run was faster")
+        raise error
 
     put(monkeypatch, act)
     job = done(small_hub, queued(small_hub))
-    assert (job.state, job.message, job.due > job.created) == ("waiting", "another run was faster", True)
+    assert (job.state, job.message, job.due > job.created) == ("waiting", message, True)
 
 
 def test_an_error_of_the_program_tells_no_text_of_a_file(
@@ -119,9 +129,10 @@ def _signals() -> Iterator[None]:
     def leave(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, STOP)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_signals")
@@ -143,6 +154,29 @@ def test_a_running_job_is_stopped(
         perform(small_hub.database, small_hub.settings, job)
     with small_hub.database.read() as connection:
         assert job_queue.get(connection, job.number).state == state
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize(("number", "is_worker"), [(signal.SIGTERM, False), (STOP, True)])
+def test_a_job_that_another_program_stops_each_time_fails_with_a_sentence(
+    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, is_worker: bool
+) -> None:
+    put(monkeypatch, lambda _: signal.raise_signal(number))
+    job = queued(small_hub)
+    for _ in range(ATTEMPTS_MAX - 1):
+        with pytest.raises(SystemExit):
+            perform(small_hub.database, small_hub.settings, job)
+        job = leased(small_hub)
+    with pytest.raises(SystemExit):
+        perform(small_hub.database, small_hub.settings, job)
+    again = job_queue.lease(small_hub.database, "w")
+    with small_hub.database.read() as connection:
+        job = job_queue.get(connection, job.number)
+    if is_worker:
+        assert (again, job.state, job.attempts) == (job, "running", 1)
+    else:
+        assert (again, job.state) == (None, "failed")
+        assert job.message.startswith("its worker ended 5 times before the job did; look at memory and disk")
 
 
 def test_pruning_drops_expired_data(hub: Hub, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,14 @@ import pytest
 from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
 from rollbook.jobs import sftp_server
-from rollbook.jobs.sftp_server import FAILURES_MAX, SESSIONS_MAX, Door, Login
+from rollbook.jobs.sftp_server import (
+    FAILURES_MAX,
+    LOGINS_ADDRESS_MAX,
+    LOGINS_MAX,
+    SESSIONS_MAX,
+    Door,
+    Login,
+)
 from rollbook.operations import drop_folders, scheduling, sftp_setup
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
@@ -340,6 +348,38 @@ def test_a_login_forgets_the_keys_that_did_not_fit(place: Place) -> None:
         assert [made.validate_public_key(NAME, each) for each in (other, key)] == [False, True]
         made.auth_completed()
         made.connection_lost(None)
+
+
+def greeted(place: Place, held: ExitStack) -> bool:
+    """Open a connection that does not log in; whether the server greets it."""
+    line = held.enter_context(socket.create_connection(("127.0.0.1", place.port), program.TIMEOUT_SECONDS))
+    try:
+        return line.recv(4) == b"SSH-"
+    except ConnectionResetError:
+        return False
+
+
+def test_an_address_has_a_maximum_of_connections_before_their_login(place: Place) -> None:
+    with ExitStack() as held:
+        first = ExitStack()
+        with first:
+            assert greeted(place, first)
+            for _ in range(LOGINS_ADDRESS_MAX - 1):
+                assert greeted(place, held)
+            assert not greeted(place, held)
+        end = time.monotonic() + program.TIMEOUT_SECONDS
+        while place.sftp("ls").returncode:  # until the server has seen that one is gone
+            assert time.monotonic() < end
+        assert greeted(place, held), "a session is no login"
+
+
+def test_all_addresses_together_have_a_maximum_of_logins(place: Place) -> None:
+    door = Door(place.database)
+    addresses = [f"192.0.2.{number}" for number in range(LOGINS_MAX)]
+    assert all(map(door.arrive, addresses))
+    assert not door.arrive("192.0.2.250")
+    door.leave(addresses[0])
+    assert door.arrive("192.0.2.250")
 
 
 def test_an_account_needs_a_drop_folder_a_name_of_its_own_and_a_key_that_is_one(

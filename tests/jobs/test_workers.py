@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from rollbook.jobs.workers import Worker
 from rollbook.operations import job_control
 from rollbook.store.records import commits
@@ -42,3 +44,16 @@ def test_the_job_of_a_killed_process_begins_anew_and_is_done_once(hub: Hub) -> N
     thread.join()
     assert job(hub, number).attempts == 2
     assert [run.state for run in commits.runs(hub.database, hub.district)] == ["committed"]
+
+
+def test_a_stopped_worker_gives_its_job_back_without_an_attempt(
+    small_hub: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = world.write(small_hub.folder / "files")
+    number = job_control.queue_sync(small_hub.database, "Springfield", source)
+    worker = Worker(small_hub.database, small_hub.settings, 1)
+    worker.look()
+    until(lambda: job(small_hub, number).state != "waiting")
+    worker.end()
+    assert (job(small_hub, number).state, job(small_hub, number).attempts) == ("waiting", 0)
+    assert "Traceback" not in capfd.readouterr().err

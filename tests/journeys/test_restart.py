@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
     ports = program.free_port(), program.free_port()
 
     def serve(port: int) -> program.Server:
-        server = program._start(("serve", "--no-work"), tmp_path, port, {"rate_limit": 0})
+        server = program._start(("serve", "--no-work"), tmp_path, port, {"rate_limit": 0, "drain_seconds": 1})
         assert server.wait_until_it_answers("/ready").json()["is_ready"]
         return server
 
@@ -73,6 +74,7 @@ def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
                 thread.start()
             for number, port in enumerate(ports):
                 servers[number].process.send_signal(signal.SIGTERM)
+                servers[number].process.wait(program.TIMEOUT_SECONDS)
                 servers[number].stop()
                 servers[number] = serve(port)
         finally:
@@ -83,3 +85,18 @@ def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
                 server.stop()
     assert {*seen} == {200}, seen
     assert seen[200] > 50
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_draining_server_answers_until_it_ends(tmp_path: Path, workers: int) -> None:
+    bearer = {"Authorization": f"Bearer {prepare(tmp_path)}"}
+    command = ("serve", "--no-work", "--workers", workers)
+    with program.serving(*command, folder=tmp_path, drain_seconds=600) as server:
+        assert httpx.get(f"{server.base}/ready").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + program.TIMEOUT_SECONDS
+        while (ready := httpx.get(f"{server.base}/ready")).status_code == 200:
+            assert time.monotonic() < end
+        assert (ready.status_code, ready.json()["is_draining"]) == (503, True)
+        assert ready.json()["troubles"] == ["the server was stopped, and takes its last requests"]
+        assert httpx.get(f"{server.base}/v3.0/users?limit=2", headers=bearer).status_code == 200

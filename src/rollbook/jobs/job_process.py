@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 
 from rollbook import json_logs
 from rollbook import settings as setting_rows
 from rollbook.errors import RollbookError
 from rollbook.jobs.performing import perform
+from rollbook.jobs.stopping import STOP
 from rollbook.store.engine.opening import opened
 from rollbook.store.work import job_queue
 
@@ -24,6 +26,8 @@ JOBS_MAX = 50
 
 def main(worker: str) -> int:
     """Do jobs until none is due, or until the worker that started this process has ended."""
+    # A worker that was started by `nohup` passes on that this signal is ignored.
+    signal.signal(STOP, signal.SIG_DFL)
     settings, parent = setting_rows.read(os.environ), os.getppid()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     json_logs.set_up(settings, logging.INFO)

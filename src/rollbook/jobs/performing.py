@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rollbook.errors import Busy, LeaseLost, MachineTrouble, RollbookError, SourceRejected
+from rollbook.jobs.stopping import is_by_worker
 from rollbook.operations import drop_folders, job_control, run_decisions
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database
@@ -52,8 +53,10 @@ def perform(database: Database, settings: Settings, job: Job) -> None:
             _settle(partial(job_queue.try_again, database, job, str(trouble)))
         except RollbookError as error:
             _settle(partial(_end, database, job, "failed", str(error)))
-        except (SystemExit, KeyboardInterrupt):
-            _settle(partial(job_queue.give_back, database, job))
+        except MemoryError:
+            _settle(partial(job_queue.try_again, database, job, "memory was not sufficient"))
+        except (SystemExit, KeyboardInterrupt) as end:
+            _settle(partial(job_queue.give_back, database, job, died=not is_by_worker(end)))
             raise
         except Exception as error:
             # The error's text may contain a cell of the files, so the log has only the place in the code.

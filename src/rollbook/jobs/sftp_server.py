@@ -12,6 +12,7 @@ import hmac
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from rollbook.store.work.sftp_accounts import Account
 # Failed logins from one address before it is refused, and for how long they count.
 FAILURES_MAX, FAILURE_SECONDS = 20, 600.0
 LOGIN_SECONDS = 30
+# How many connections may be open before their login, in all and of one address.
+LOGINS_MAX, LOGINS_ADDRESS_MAX = 200, 20
 # How many sessions one account may have at once.
 SESSIONS_MAX = 8
 _ADDRESSES_MAX = 10_000
@@ -47,6 +50,22 @@ class Door:
         self._database = database
         self._failures: dict[str, tuple[int, float]] = {}
         self.sessions: dict[str, int] = {}
+        # Connections without a login yet, by address.
+        self._logins: Counter[str] = Counter()
+
+    def arrive(self, address: str) -> bool:
+        """Let a connection begin its login. False if its address failed too often, or if too many have not ended theirs."""
+        is_full = self._logins.total() >= LOGINS_MAX or self._logins[address] >= LOGINS_ADDRESS_MAX
+        if is_full or self.is_shut(address):
+            return False
+        self._logins[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """Note that a connection has logged in, or has ended before."""
+        self._logins[address] -= 1
+        if not self._logins[address]:
+            del self._logins[address]
 
     def account(self, name: str) -> tuple[Account, Schedule] | None:
         """An account with the schedule of its district. None if it is unknown, or if the database is away."""
@@ -80,16 +99,24 @@ class Login(asyncssh.SSHServer):
 
     def __init__(self, door: Door) -> None:
         self._door, self._address = door, ""
+        self._is_arriving = False
         self.folder: tuple[Account, Schedule] | None = None
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         peer = conn.get_extra_info("peername")
         self._connection, self._address = conn, peer[0] if peer else ""
-        if self._door.is_shut(self._address):
+        self._is_arriving = self._door.arrive(self._address)
+        if not self._is_arriving:
             conn.abort()
 
+    def _arrived(self) -> None:
+        if self._is_arriving:
+            self._is_arriving = False
+            self._door.leave(self._address)
+
     def connection_lost(self, _: Exception | None) -> None:
+        self._arrived()
         if self.folder:
             self._door.sessions[self.folder[0].name] -= 1
 
@@ -124,6 +151,7 @@ class Login(asyncssh.SSHServer):
 
     def auth_completed(self) -> None:
         """Enter the account whose password or key was proved, unless too many sessions of it are open."""
+        self._arrived()
         if self._connection is None:
             return
         found = self._door.account(self._connection.get_extra_info("username"))

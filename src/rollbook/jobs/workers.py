@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from rollbook import settings as setting_rows
 from rollbook.errors import MachineTrouble, RollbookError
+from rollbook.jobs.stopping import STOP
 from rollbook.operations import drop_folders, job_control
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database, open_database
@@ -94,18 +95,18 @@ class Worker:
         )
         self._started.append(_Started(name, process))
 
-    def _reap(self) -> None:
+    def _reap(self, *, died: bool = True) -> None:
         for started in [each for each in self._started if each.process.poll() is not None]:
             if started.process.returncode:
                 # Its jobs need not wait until the leases expire.
-                job_queue.give_back_all(self._database, started.name)
+                job_queue.give_back_all(self._database, started.name, died=died)
             self._started.remove(started)
 
     def end(self) -> None:
         """End all processes; their jobs wait for the next worker."""
         self._ended.set()
         for started in self._started:
-            started.process.terminate()
+            started.process.send_signal(STOP)
         until = time.monotonic() + END_SECONDS
         for started in self._started:
             try:
@@ -114,7 +115,7 @@ class Worker:
                 started.process.kill()
                 started.process.wait()
         try:
-            self._reap()
+            self._reap(died=False)
         except RollbookError as error:
             _log.warning("the leases of ended jobs stay until they run out: %s", error)
 

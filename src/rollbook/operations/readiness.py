@@ -21,13 +21,16 @@ class Readiness:
     schema_known: int = 0
     jobs_waiting: int = 0
     oldest_wait_seconds: int = 0
+    is_draining: bool = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether the server can answer requests.
+        """Whether the server can answer requests, and goes on doing so."""
+        return self.has_data and not self.is_draining
 
-        A running server can still read a database of a later version.
-        """
+    @property
+    def has_data(self) -> bool:
+        """Whether the database can be read. A running server can still read a database of a later version."""
         return self.database == "ok" and self.schema >= self.schema_known
 
     @property
@@ -35,7 +38,7 @@ class Readiness:
         """What needs an operator's attention, as sentences."""
         if self.database != "ok":
             return ["the database cannot be reached"]
-        found = []
+        found = ["the server was stopped, and takes its last requests"] if self.is_draining else []
         if self.schema < self.schema_known:
             found.append(
                 f"the database has schema {self.schema}, and this version needs {self.schema_known}: restart the server"

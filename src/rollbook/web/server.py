@@ -21,7 +21,6 @@ from typing import Any
 
 import click
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from rollbook import json_logs
 from rollbook import settings as setting_rows
@@ -31,6 +30,7 @@ from rollbook.store.engine.database import open_database
 from rollbook.store.engine.shared_counters import lasting_file, new_file
 from rollbook.web import upkeep
 from rollbook.web.app import App, Extend
+from rollbook.web.http.draining import Drain, DrainingServer, DrainingWorkers
 from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
 
@@ -137,7 +137,7 @@ def run(
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
         with _working(settings) if works else nullcontext():
-            _serve(settings, factory, tls)
+            _serve(settings, factory, tls, Drain(counts, settings.drain_seconds))
     finally:
         for path in made:
             path.unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def _working(settings: Settings) -> AbstractContextManager[None]:
     return begun
 
 
-def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None) -> None:
+def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None, drain: Drain) -> None:
     """Listen, and serve in this process or in workers.
 
     Like `uvicorn.run`, which supports only one address.
@@ -160,12 +160,11 @@ def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None) -> N
     if tls:
         options |= {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
     config = uvicorn.Config(factory, factory=True, workers=settings.workers, **options)
-    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):
         if settings.workers > 1:
-            Multiprocess(config, sockets=sockets).run()
+            DrainingWorkers(config, sockets, drain).run()
         else:
-            server.run(sockets)
+            DrainingServer(config, drain).run(sockets)
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

@@ -201,22 +201,24 @@ def try_again(database: Database, job: Job, message: str) -> None:
         _change(connection, job, "state = 'waiting', message = ?, due = ?, stage = ''", values)
 
 
-def give_back(database: Database, job: Job) -> None:
+def give_back(database: Database, job: Job, *, died: bool = False) -> None:
     """End the lease of a stopped job: it waits again, or is cancelled if a person asked for that.
 
-    Errors: LeaseLost.
+    `died`: the worker did not stop it, so that the job may be the reason. Errors: LeaseLost.
     """
     with database.write() as connection:
-        _return(connection, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence))
+        _return(
+            connection, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence), died=died
+        )
 
 
-def give_back_all(database: Database, worker: str) -> None:
-    """End the leases of a worker that has died."""
+def give_back_all(database: Database, worker: str, *, died: bool = True) -> None:
+    """End the leases of a worker that has died, or was stopped."""
     with database.write() as connection:
-        _return(connection, "worker = ? AND state = 'running'", (worker,), died=True)
+        _return(connection, "worker = ? AND state = 'running'", (worker,), died=died)
 
 
-def _return(connection: Connection, which: str, values: Sequence[Any], *, died: bool = False) -> None:
+def _return(connection: Connection, which: str, values: Sequence[Any], *, died: bool) -> None:
     moment = now(connection)
     connection.run(
         f"UPDATE jobs SET state = 'cancelled', ended = ?, stage = '' WHERE wants_end = 1 AND {which}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 
 from starlette.requests import Request
@@ -11,10 +12,12 @@ from starlette.routing import Route
 
 from rollbook import __version__, urls
 from rollbook.operations import readiness
+from rollbook.operations.readiness import Readiness
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.work import job_queue, measures
 from rollbook.web.http import metrics_text
+from rollbook.web.http.draining import is_draining
 from rollbook.web.http.metrics_text import Sample, family
 from rollbook.web.http.request_counts import RequestCounts
 
@@ -43,8 +46,11 @@ class HealthPages:
 
     def _ready(self, _: Request) -> Response:
         """Whether the process can answer requests for data: 200, else 503."""
-        found = readiness.look(self._database)
+        found = self._look()
         return JSONResponse(found.as_json(), 200 if found.is_ready else 503, headers=NO_STORE)
+
+    def _look(self) -> Readiness:
+        return replace(readiness.look(self._database), is_draining=is_draining(self._counts.folder))
 
     def _metrics(self, request: Request) -> Response:
         """All figures, for callers in `metrics_networks`."""
@@ -73,11 +79,11 @@ class HealthPages:
         for name, value in sorted(gauges.items()):
             help_text, of = GAUGES.get(name, ("Processes that answer requests.", "rollbook_workers"))
             yield from family(of, "gauge", help_text, [({}, value)])
-        ready = readiness.look(self._database)
+        ready = self._look()
         yield from family(
             "rollbook_ready", "gauge", "Whether requests can be answered.", [({}, ready.is_ready)]
         )
-        if ready.is_ready:
+        if ready.has_data:
             yield from self._of_database()
 
     def _of_database(self) -> Iterator[str]:

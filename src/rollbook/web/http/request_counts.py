@@ -89,7 +89,7 @@ class RequestCounts:
     def __init__(
         self, folder: Path | None, gauges: Callable[[], dict[str, float]], *, logs: bool = False
     ) -> None:
-        self._folder, self._gauges, self._logs = folder, gauges, logs
+        self.folder, self._gauges, self._logs = folder, gauges, logs
         # (path, status) -> [requests of each class of time..., requests, seconds, bytes]
         self._counts: dict[tuple[str, int], list[float]] = {}
         self._lines: deque[Line] = deque(maxlen=LINES_MAX)
@@ -145,16 +145,16 @@ class RequestCounts:
         """Write the counts for the other workers, and the lines of the log."""
         with self._writing:
             self._write_lines()
-            if self._folder is None:
+            if self.folder is None:
                 return
             told = {
                 "counts": [[*key, row] for key, row in list(self._counts.items())],
                 "gauges": self._gauges(),
             }
-            part = self._folder / f"{os.getpid()}.part"
+            part = self.folder / f"{os.getpid()}.part"
             try:
                 part.write_bytes(orjson.dumps(told))
-                part.replace(self._folder / f"{os.getpid()}.json")
+                part.replace(self.folder / f"{os.getpid()}.json")
             except OSError:  # if the disk is full, the counts are lost, and requests go on
                 part.unlink(missing_ok=True)
 
@@ -171,9 +171,9 @@ class RequestCounts:
     def totals(self) -> tuple[dict[tuple[str, int], list[float]], dict[str, float]]:
         """The counts and gauges of all workers, with this worker's current ones."""
         self.flush()
-        if self._folder is None:
+        if self.folder is None:
             return {key: [*row] for key, row in self._counts.items()}, self._gauges()
-        return added(path for path in sorted(self._folder.glob("*.json")))
+        return added(path for path in sorted(self.folder.glob("*.json")))
 
 
 def added(files: Iterable[Path]) -> tuple[dict[tuple[str, int], list[float]], dict[str, float]]:
