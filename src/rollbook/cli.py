@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Serve invented districts to try Rollbook with."),
     "rehearse": ("rehearse:rehearse", "Play scenes for an APPLICATION of a running demo."),
     "serve": ("serve:serve", "Serve the API."),
+    "operator": ("operator:operator", "Add, list, reset and remove the people of the console."),
     "work": ("work:work", "Do the jobs of the queue."),
     "jobs": ("jobs:jobs", "List the newest jobs."),
     "schedule": ("schedule:schedule", "Show or set how the files of a DISTRICT come."),

@@ -28,6 +28,7 @@ MAY = {
     "help people": {"operator", "district", "help desk"},
     "change sharing": {"operator", "district"},
     "change applications": {"operator", "developer"},
+    "change the team": {"operator", "district"},
 }
 
 

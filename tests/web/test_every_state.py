@@ -21,6 +21,7 @@ from starlette.routing import Route
 from rollbook.demo import published
 from rollbook.demo.serving import Demo
 from rollbook.errors import MachineTrouble
+from rollbook.operations import team
 from rollbook.store.accounts import applications, credentials
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
@@ -266,6 +267,30 @@ def console_switcher(page: Page, sites: Sites) -> None:
     page.locator("summary.switch").click()
 
 
+def console_invited(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/team")
+    page.get_by_label("Name", exact=True).fill(f"Ana {crowded.LONG} {page.viewport_size} {id(page)}"[:100])
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_text("Send this link to")).to_be_visible()
+
+
+def console_not_let_in(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.hub}/console/sign-in")
+    for label in ("Name", "Password", "Code of your phone"):
+        page.get_by_label(label).fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def console_codes(page: Page, sites: Sites) -> None:
+    secret = (team.first_link(sites.world.database, sites.world.settings) or "").partition("#")[2]
+    page.goto(f"{sites.hub}/console/welcome#{secret}")
+    page.get_by_label("Name").fill(crowded.LONG)
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Add it to your phone")).to_be_visible()
+
+
 STATES: dict[str, Prepare] = {
     "front of a demo": at("demo", "/"),
     "front of a demo, unfolded": at("demo", "/", unfold=True),
@@ -334,6 +359,14 @@ STATES: dict[str, Prepare] = {
     "console, switcher": console_switcher,
     "console, new district": at("crowd", "/console/new-district"),
     "console, home": at("crowd", "/console/d/SLUG"),
+    "console, team": at("crowd", "/console/team"),
+    "console, team of a district": at("crowd", "/console/d/SLUG/team"),
+    "console, invited": console_invited,
+    "console, account": at("crowd", "/console/account"),
+    "console, sign in": at("hub", "/console"),
+    "console, not let in": console_not_let_in,
+    "console, welcome": at("hub", "/console/welcome#secret"),
+    "console, codes": console_codes,
     "console, no district here": at("crowd", "/console/d/" + "nowhere" * 20),
 }
 

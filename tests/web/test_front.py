@@ -65,7 +65,8 @@ def elsewhere(_: object) -> PlainTextResponse:
 
 # Targets of the pages' links that other modules serve.
 OTHERS = [
-    Route(path, elsewhere) for path in ("/login", "/badge", "/demo", "/log", "/explorer", "/oauth/authorize")
+    Route(path, elsewhere)
+    for path in ("/login", "/badge", "/console", "/demo", "/log", "/explorer", "/oauth/authorize")
 ]
 DOCS = doc_pages.routes(environment(in_demo=False))
 DEMO = Starlette(

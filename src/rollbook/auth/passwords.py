@@ -69,6 +69,17 @@ def _fits(credential: Credential, digest: str) -> bool:
         return False
 
 
+def fits(stored: str, digest: str) -> bool:
+    """Whether Argon2id of a digest is the stored one; a blank one fits none, and takes as long."""
+    if not stored:
+        _spend()
+        return False
+    try:
+        return _HASHER.verify(stored, digest)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
 def strong(digest: str) -> str:
     """Argon2id of a digest."""
     return _HASHER.hash(digest)

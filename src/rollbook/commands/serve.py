@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rollbook.commands.options import database_option, read_settings, warn_of_readers
+from rollbook.operations import team
 from rollbook.settings import listening_address
 from rollbook.store.engine.opening import opened
 from rollbook.web import server
@@ -22,7 +23,12 @@ def serve(
     """Serve the API, and do the jobs of the queue. Published test tokens do not work here; see `rollbook demo` for those."""
     settings = read_settings(host=host, port=port, workers=workers, database=database)
     server.check_port(settings)
-    with opened(settings):
+    with opened(settings) as store:
         warn_of_readers(settings)
+        link = team.first_link(store, settings)
     click.echo(f"Rollbook serves {listening_address(settings)} (stop with Ctrl+C)")
+    if link:
+        click.echo(
+            f"The console has no operator yet. Become the first one at this link, which works once:\n  {link}"
+        )
     server.run(settings, works=not no_work)

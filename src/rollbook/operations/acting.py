@@ -23,6 +23,7 @@ from rollbook.operations import (
     scheduling,
     share_edits,
     sign_in_setup,
+    team,
 )
 from rollbook.store.accounts import audit
 from rollbook.store.district import choices, districts, thresholds
@@ -92,6 +93,9 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     share_edits.share: Act("share set", "change sharing", says=("application",)),
     share_edits.revert: Act("share reverted", "change sharing", says=("application", "line")),
     share_edits.thaw: Act("view thawed", "change sharing", says=("application",)),
+    team.invite: Act("person invited", "change the team", says=("name", "role")),
+    team.reset: Act("person's password reset", "change the team", says=("name",)),
+    team.remove: Act("person removed", "change the team", says=("name",)),
     registering.register: Act("application registered", "change applications"),
     registering.change: Act("application changed", "change applications", says=("application",)),
     registering.remove: Act("application removed", "change applications", says=("application",)),
@@ -113,8 +117,8 @@ def do(actor: Actor, act: Callable[Given, Result], *args: Given.args, **kwargs: 
     database: Database = given["database"]
     named = given.get("district")
     owner = check(actor, row.needs, database, str(named)) if named is not None else None
-    if owner is None and not actor.may(row.needs):
-        raise _refusal(actor, row.needs)
+    if owner is None:
+        check_all(actor, row.needs)
     before = _state(database, row, owner)
     done = act(*args, **kwargs)
     if not given.get("is_plan") and not getattr(given.get("how"), "is_plan", False):
@@ -137,6 +141,12 @@ def check(actor: Actor, permission: str, database: Database, district: str) -> D
     if not actor.may(permission, owner.number):
         raise _refusal(actor, permission)
     return owner
+
+
+def check_all(actor: Actor, permission: str) -> None:
+    """Check that a person has the permission on the whole server. Errors: Forbidden."""
+    if not actor.may(permission):
+        raise _refusal(actor, permission)
 
 
 def _refusal(actor: Actor, permission: str) -> Forbidden:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # loaded with the first secret: a start need not wait for it
 KEY_BYTES = 32
 # The fact that holds the mark of the database's key, and the tables whose rows need the key.
 MARK = "key_mark"
-NEED_KEY = ("connections", "providers", "signing_keys", "credentials")
+NEED_KEY = ("connections", "providers", "signing_keys", "credentials", "operators")
 
 
 def digest(secret: str) -> str:

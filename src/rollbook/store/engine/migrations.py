@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
-from rollbook.store.engine import job_tables, record_columns, scrubbing, texts_to_columns
+from rollbook.store.engine import job_tables, operator_tables, record_columns, scrubbing, texts_to_columns
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, run
 
@@ -357,6 +357,12 @@ def whole_views(connection: Connection) -> None:
         run(connection, sql)
 
 
+def operators(connection: Connection) -> None:
+    """The people of the console."""
+    for sql in operator_tables.OPERATORS:
+        run(connection, sql)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -378,4 +384,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     record_forms,
     event_verbs,
     whole_views,
+    operators,
 )

@@ -11,6 +11,7 @@ import io
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -23,11 +24,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from rollbook.auth.cookies import Jar
 from rollbook.domain.actors import OPERATOR, Actor
 from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, MachineTrouble, RollbookError, Unknown
-from rollbook.operations import acting
+from rollbook.operations import acting, console_entry
 from rollbook.roster.problems_csv import plain
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
+from rollbook.store.operators import operator_accounts
+from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times
 from rollbook.web.http import kept_parts
 from rollbook.web.http.safety_headers import safety
@@ -184,7 +187,24 @@ class Console:
         """Who asks. A demo's console is open: its visitor may do everything."""
         if self.desk.in_demo:
             return Actor(VISITOR, OPERATOR, address=visit.address)
-        return None
+        secret = visit.cookies.get(self.jar.session, "")
+        if not secret:
+            return None
+        idle = self.desk.settings.session_idle_seconds
+        with self.database.read() as connection:
+            found = operator_accounts.session(connection, secret, idle_seconds=idle)
+        if found is None:
+            return None
+        if operator_accounts.needs_touch(found, idle_seconds=idle):
+            self._touch(found)
+        account = found.operator
+        return Actor(account.name, account.role, account.district, account.number, visit.address)
+
+    def _touch(self, found: ConsoleSession) -> None:
+        """Note that a session is in use. If another process writes, the next request will note it."""
+        unwaiting = self.database.without_waiting() if self.database.is_local else nullcontext()
+        with suppress(Busy), unwaiting, self.database.write(is_durable=False) as connection:
+            console_entry.touch(connection, found)
 
     def _must_sign_in(self, visit: Visit, form: str) -> Response:
         if form != HTML:

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from starlette.routing import Route, Router
 
-from rollbook.web.console import home_pages, overview_pages
+from rollbook.web.console import entry_pages, home_pages, overview_pages, team_pages
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
 from rollbook.web.http.visits import Desk
 
 # The rows of all files of pages, in the order of the sidebar.
-PAGES: tuple[Page, ...] = (*overview_pages.PAGES, *home_pages.PAGES)
+PAGES: tuple[Page, ...] = (
+    *overview_pages.PAGES,
+    *home_pages.PAGES,
+    *team_pages.PAGES,
+    *entry_pages.PAGES,
+)
 
 
 def pages(desk: Desk) -> Router:

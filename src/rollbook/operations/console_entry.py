@@ -1,0 +1,136 @@
+"""How people enter the console: they set a password with their link, sign in, and sign out."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+
+from rollbook.auth import one_time_codes, passwords, throttle
+from rollbook.domain.actors import Actor
+from rollbook.errors import BadSetting, Conflict, Refused
+from rollbook.operations.team import NAME_MAX
+from rollbook.settings import Settings
+from rollbook.store.accounts import audit
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import Sealer
+from rollbook.store.operators import operator_accounts
+from rollbook.store.operators.operator_accounts import ConsoleSession, Link
+
+PASSWORD_MIN = 12
+MISFIT = "The name, the password or the code is wrong. A code works once: wait for the next one."
+WAIT = "Too many attempts. Try again in a quarter of an hour."
+SPENT = "This link was used already, or has ended. Ask for a new one: `rollbook operator reset NAME`."
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person types to sign in, and the address that they come from."""
+
+    name: str
+    password: str
+    code: str
+    address: str
+
+
+def look_up(database: Database, secret: str) -> Link:
+    """What a link is for. Errors: Refused if it was used or has ended."""
+    with database.read() as connection:
+        found = operator_accounts.link(connection, secret)
+    if found is None:
+        raise Refused(SPENT)
+    return found
+
+
+def check_choice(link: Link, name: str, password: str) -> str:
+    """The name that a person gets, who chose a name and a password. Errors: BadSetting."""
+    name = link.name or " ".join(name.split())
+    if not name or len(name) > NAME_MAX:
+        raise BadSetting(f"Name: expected 1 to {NAME_MAX} characters.")
+    if not PASSWORD_MIN <= len(password) <= passwords.PASSWORD_MAX:
+        raise BadSetting(f"Password: expected {PASSWORD_MIN} to {passwords.PASSWORD_MAX} characters.")
+    return name
+
+
+def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: str) -> None:
+    """Give the person of a link their password and their one-time codes; `codes` is the secret of these.
+
+    The typed code shows that their phone has the secret. Errors: Refused if the link was used, BadSetting for
+    a wrong code, Conflict if the name is taken.
+    """
+    link = look_up(database, secret)
+    name = check_choice(link, typed.name, typed.password)
+    step = one_time_codes.step_of(codes, typed.code, time.time())
+    if step is None:
+        raise BadSetting(
+            "Code: it does not fit. Check the clock of your phone, and type the code that it shows now."
+        )
+    strong = passwords.strong(_digest(sealer, typed.password))
+    with database.write() as connection:
+        if not operator_accounts.spend_link(connection, link):
+            raise Refused(SPENT)
+        if not link.name:
+            if operator_accounts.find(connection, name):
+                raise Conflict(f"A person of the console is named {name} already. Choose another name.")
+            operator_accounts.add(connection, Link("", name, link.role, link.district))
+        operator_accounts.equip(connection, name, strong, sealer.seal(codes), step)
+        audit.record(connection, "console account begun", address=typed.address, by=name, role=link.role)
+
+
+def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed) -> str:
+    """Sign a person in; returns the secret of their session. Errors: Refused, with the same words for a wrong
+    name, password and code."""
+    limit = throttle.of(settings, "console", typed.name, typed.address)
+    with database.read() as connection:
+        is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
+        is_familiar = is_slowed and throttle.is_familiar(connection, limit)
+        account = operator_accounts.find(connection, typed.name)
+    if is_shut or (is_slowed and not is_familiar and not _takes_turn(database, limit)):
+        raise Refused(WAIT)
+    # Each attempt costs one Argon2id, with any name: the time reveals no names.
+    digest = _digest(sealer, typed.password[: passwords.PASSWORD_MAX])
+    step = None
+    if passwords.fits(account.password if account else "", digest) and account:
+        codes = sealer.open(account.codes_sealed)
+        step = one_time_codes.step_of(codes, typed.code, time.time(), after=account.last_code)
+    with database.write() as connection:
+        now = operator_accounts.find(connection, typed.name)
+        # The comparison takes time, and a reset may have changed the password meanwhile.
+        is_same = account is not None and now is not None and now.password == account.password
+        if (
+            account
+            and is_same
+            and step is not None
+            and operator_accounts.spend_code(connection, account, step)
+        ):
+            throttle.succeed(connection, limit)
+            audit.record(connection, "signed in to the console", address=typed.address, by=account.name)
+            return operator_accounts.open_session(
+                connection, account, absolute_seconds=settings.session_seconds
+            )
+        throttle.count(connection, limit)
+        audit.record(connection, "console sign-in failed", address=typed.address)
+    raise Refused(MISFIT)
+
+
+def sign_out(database: Database, secret: str, actor: Actor) -> None:
+    """End a session of the console."""
+    with database.write() as connection:
+        operator_accounts.close_session(connection, secret)
+        audit.record(connection, "signed out of the console", address=actor.address, by=actor.name)
+
+
+def touch(connection: Connection, found: ConsoleSession) -> None:
+    """Note that a session is in use."""
+    operator_accounts.touch(connection, found)
+
+
+def _takes_turn(database: Database, limit: throttle.Limit) -> bool:
+    with database.write(is_durable=False) as connection:
+        return throttle.take_turn(connection, limit)
+
+
+def _digest(sealer: Sealer, password: str) -> str:
+    """A keyed digest of a typed password: without the server's key, the database reveals no password."""
+    key = sealer.derive("console passwords")
+    return hmac.digest(key, passwords.normal(password).encode(), "sha256").hex()

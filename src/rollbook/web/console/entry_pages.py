@@ -1,0 +1,146 @@
+"""How people enter the console: the link of an invitation, signing in and out, and their own account."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import orjson
+import segno
+from markupsafe import Markup
+from starlette.responses import Response
+
+from rollbook.auth import one_time_codes
+from rollbook.errors import BadSetting, Refused, RollbookError
+from rollbook.operations import console_entry, team
+from rollbook.operations.console_entry import PASSWORD_MIN, Typed
+from rollbook.web.console.console_frame import Ask, Console, Page, Shown
+
+# How long a person may take between the two steps of a link.
+STEP_SECONDS = 1800
+# Where a sign-in may lead: a page of the console, and nothing else (no open redirect).
+_ONWARD = re.compile(r"/console(/[A-Za-z0-9._~/-]*)?")
+
+
+def sign_in_page(console: Console, ask: Ask) -> Shown | Response:
+    """The form to sign in. A person who is signed in goes on at once."""
+    if ask.actor.role:
+        return console.redirect(_onward(ask))
+    return _sign_in(ask, "", 200)
+
+
+def _sign_in(ask: Ask, message: str, status: int) -> Shown:
+    content = {"message": message, "name": ask.visit.form.get("name", ""), "next": _onward(ask)}
+    return Shown("sign_in.html", content, status)
+
+
+def sign_in(console: Console, ask: Ask) -> Shown | Response:
+    """Sign in by name, password and one-time code."""
+    desk, given = console.desk, ask.visit.form
+    typed = Typed(
+        given.get("name", "").strip(), given.get("password", ""), given.get("code", ""), ask.visit.address
+    )
+    try:
+        secret = console_entry.sign_in(console.database, desk.settings, desk.sealer, typed)
+    except BadSetting:
+        raise
+    except Refused as error:
+        return _sign_in(ask, str(error), 429 if str(error) == console_entry.WAIT else 401)
+    ask.visit.put.append(console.jar.put(console.jar.session, secret, desk.settings.session_seconds))
+    return console.redirect(_onward(ask))
+
+
+def _onward(ask: Ask) -> str:
+    wanted = ask.asked("next")
+    return wanted if _ONWARD.fullmatch(wanted) and "//" not in wanted else "/console"
+
+
+def welcome_page(_: Console, ask: Ask) -> Shown:
+    """The first step of a link: a name and a password. A script takes the link's secret from the address."""
+    return _welcome(ask, "", 200)
+
+
+def _welcome(ask: Ask, message: str, status: int) -> Shown:
+    given = ask.visit.form
+    content = {
+        "message": message,
+        "link": given.get("link", ""),
+        "name": given.get("name", ""),
+        "least": PASSWORD_MIN,
+    }
+    return Shown("welcome.html", content, status)
+
+
+def welcome(console: Console, ask: Ask) -> Shown | Response:
+    """The steps of a link: choose a name and a password; then show that a phone makes the codes."""
+    return _finish(console, ask) if ask.visit.form.get("kept") else _choose(console, ask)
+
+
+def _choose(console: Console, ask: Ask) -> Shown:
+    given = ask.visit.form
+    # People paste the whole address, too.
+    secret = given.get("link", "").strip().rpartition("#")[2]
+    try:
+        found = console_entry.look_up(console.database, secret)
+        name = console_entry.check_choice(found, given.get("name", ""), given.get("password", ""))
+    except Refused as error:
+        return _welcome(ask, str(error), 400)
+    kept = {
+        "link": secret,
+        "name": name,
+        "password": given["password"],
+        "codes": one_time_codes.new_secret(),
+    }
+    return _codes(console, kept, "", 200)
+
+
+def _codes(console: Console, kept: dict[str, str], message: str, status: int) -> Shown:
+    """The second step. Its form carries the first one, sealed."""
+    drawn = io.BytesIO()
+    address = one_time_codes.address(kept["codes"], kept["name"])
+    segno.make(address, error="m").save(drawn, kind="svg", scale=5, border=4, xmldecl=False, svgns=True)
+    content = {
+        "message": message,
+        "name": kept["name"],
+        "codes": kept["codes"],
+        "drawing": Markup(drawn.getvalue().decode()),  # noqa: S704 - made here, of modules only
+        "kept": console.desk.sealer.seal(orjson.dumps(kept).decode()),
+    }
+    return Shown("codes.html", content, status)
+
+
+def _finish(console: Console, ask: Ask) -> Shown | Response:
+    sealer, given = console.desk.sealer, ask.visit.form
+    try:
+        kept = orjson.loads(sealer.open(given["kept"], seconds=STEP_SECONDS))
+    except RollbookError:
+        return _welcome(ask, "This took too long. Begin again with your link.", 400)
+    typed = Typed(kept["name"], kept["password"], given.get("code", ""), ask.visit.address)
+    try:
+        console_entry.begin(console.database, sealer, kept["link"], typed, kept["codes"])
+    except BadSetting as error:
+        return _codes(console, kept, str(error), 400)
+    except Refused as error:
+        return _welcome(ask, str(error), 409)
+    return console.said(ask, f"{kept['name']} may sign in now, with the next code.", "/console/sign-in")
+
+
+def account(_: Console, ask: Ask) -> Shown:
+    """Who is signed in."""
+    return Shown("account.html", {"name": ask.actor.name, "role": ask.actor.role})
+
+
+def sign_out(console: Console, ask: Ask) -> Response:
+    """End the session of this browser."""
+    secret = ask.visit.cookies.get(console.jar.session, "")
+    console_entry.sign_out(console.database, secret, ask.actor)
+    ask.visit.put.append(console.jar.drop(console.jar.session))
+    return console.redirect("/console/sign-in")
+
+
+PAGES = (
+    Page("sign-in", "/console/sign-in", "sign in", sign_in_page, sign_in, is_open=True, is_costly=True),
+    Page("welcome", team.WELCOME, "sign in", welcome_page, welcome, is_open=True, is_costly=True),
+    Page("account", "/console/account", "sign in", account),
+    Page("sign-out", "/console/sign-out", "sign in", send=sign_out),
+)
