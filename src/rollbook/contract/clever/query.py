@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
 from urllib.parse import unquote_plus
 
@@ -31,6 +31,9 @@ _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
 # The parameters that hold a position in a list.
 CURSORS = ("starting_after", "ending_before")
+# Where the id stands in the links of a record before it is known. Neither a path nor JSON's links have it otherwise.
+_HOLE = "{}"
+LINK_FORMS_MAX = 1_000
 # The name of a position parameter, and the id in it.
 Cursor = tuple[str, str]
 # Clients write lists as `role[]` (PHP, axios) or `role[0]` (Typhoeus): this is the part after the name.
@@ -270,9 +273,16 @@ def record_links(prefix: str, kind: str, id_: str, roles: int, missing: frozense
     `prefix` is the version part of the path (`/v3.0`). `roles` is the role mask of a user, 0 for other kinds.
     `missing` names the links that lead to nothing for this record.
     """
-    path = f"{prefix}/{kind}/{id_}"
+    return _links_form(prefix, kind, roles, missing).replace(_HOLE, id_)
+
+
+@lru_cache(LINK_FORMS_MAX)
+def _links_form(prefix: str, kind: str, roles: int, missing: frozenset[str]) -> str:
+    """The links of all records with the same tails; each request of a single record needs them."""
+    path = f"{prefix}/{kind}/{_HOLE}"
     tails = _user_tails(roles) if kind == "users" else LINKS[kind]
-    return f"[{','.join([link('self', path), *(link(tail, f'{path}/{tail}') for tail in tails if tail not in missing)])}]"
+    shown = [link("self", path), *(link(tail, f"{path}/{tail}") for tail in tails if tail not in missing)]
+    return f"[{','.join(shown)}]"
 
 
 @cache

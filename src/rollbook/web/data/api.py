@@ -178,7 +178,8 @@ class DataApi:
         body: bytes | None = None
         cursors: Cursors = ()
         if is_new := kept is None or (kept.body is None and not is_known):
-            reading = reading._replace(moment=Moment.after(snapshot.run, head.run))
+            moment = Moment.after(snapshot.run, head.run)
+            reading = Reading(reading.transaction, access, reading.dialect, moment)
             if is_known:  # the client holds the page: only its cursors are noted
                 cursors = answer_bodies.cursors(reading, call, query)
             else:
