@@ -71,3 +71,25 @@ def test_an_empty_log_prints_nothing(tmp_path: Path) -> None:
     opened.close()
     assert _run(path) == ""
     assert not (tmp_path / "rollbook.db.requests").exists()
+
+
+def test_requests_that_a_busy_worker_left_out_are_counted_where_they_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "rollbook.db"
+    opened = open_database(str(path))
+    migrate(opened)
+    log, moment = RequestLog(opened, read({}, database=str(path))), now_ms()
+    for ago, dropped in ((3_000, 0), (2_000, 1_234), (1_000, 0)):
+        entry = [moment - ago, 900, "GET", "/v3.0/users", "", 200, 9, "…abcd", "", "", "", "", "", {}, {}]
+        log.write([entry], dropped)
+    log.close()
+    opened.close()
+    lines = _run(path).splitlines()
+    assert ["more" in line for line in lines] == [False, False, True, False]
+    assert lines[2].endswith("1,234 more requests until then are not in the log")
+    assert [orjson.loads(line).get("left_out") for line in _run(path, "--json").splitlines()] == [
+        None,
+        None,
+        1234,
+        None,
+    ]
+    assert len(_run(path, "--last", "1").splitlines()) == 1

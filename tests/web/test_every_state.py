@@ -396,3 +396,11 @@ def test_it_is_accessible_fits_and_asks_no_other_host(page: Page, sites: Sites, 
     assert_accessible(page)
     assert complaints == []
     assert all(host.startswith("127.0.0.1:") for host in hosts - {""})
+
+
+def test_on_a_phone_a_request_of_the_log_is_a_block_that_fits(page: Page, sites: Sites) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{sites.demo}/log")
+    table = page.get_by_role("region", name="Table of requests")
+    expect(table.get_by_role("row").nth(1)).to_be_visible()
+    assert table.evaluate("(part) => part.scrollWidth <= part.clientWidth")

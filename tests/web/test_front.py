@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from rollbook.contract.clever import versions
 from rollbook.contract.clever.openapi import document
 from rollbook.demo import published
 from rollbook.demo.access_sheet import Entrance, Handout, Key
@@ -156,7 +157,7 @@ def test_a_page_can_be_read_without_a_mouse_or_a_screen(path: str) -> None:
 
 def test_the_front_page_says_what_the_server_is_and_what_it_is_not() -> None:
     text = " ".join(ask(HUB, "/").text.split())
-    assert "speaks the Clever API v3.0" in text
+    assert f"speaks the Clever API {' and '.join(versions.SPOKEN)}:" in text
     assert "not affiliated with or endorsed by Clever Inc." in text
     assert {"/explorer", "/openapi.json"} <= set(addresses(text))
 

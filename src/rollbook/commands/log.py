@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -47,7 +47,8 @@ def log(
     """Show the last requests to the API, OAuth and sign-in, oldest first, with hints for those that failed.
 
     The log holds no bodies, names, codes or secrets, and only the last four letters of a token. With --json
-    each request is one line.
+    each request is one line. A busy worker keeps the newest requests of each half second; a line counts those
+    that it left out.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -56,12 +57,12 @@ def log(
         reading = Reading(store, is_operator=True)
         shown: set[int] = set()
         batches = _read(store, settings, since_ms=0, without=shown)
-        _show(newest_first(batches, wanted)[:last], reading, as_json=as_json)
+        _show(newest_first(batches, wanted)[:last], batches, reading, as_json=as_json)
         while follow:
             shown |= {batch.number for batch in batches}
             time.sleep(POLL_SECONDS)
             batches = _read(store, settings, since_ms=now_ms() - LATE_SECONDS * 1000, without=shown)
-            _show(newest_first(batches, wanted), reading, as_json=as_json)
+            _show(newest_first(batches, wanted), batches, reading, as_json=as_json)
 
 
 def _read(store: Database, settings: Settings, *, since_ms: int, without: set[int]) -> list[Batch]:
@@ -71,13 +72,30 @@ def _read(store: Database, settings: Settings, *, since_ms: int, without: set[in
         return kept.read(since_ms=since_ms, without=without)
 
 
-def _show(entries: Iterable[Entry], reading: Reading, *, as_json: bool) -> None:
-    for entry in reversed([*entries]):
-        if as_json:
-            click.echo(orjson.dumps(as_dict(entry, reading)).decode())
+def _show(entries: Sequence[Entry], batches: Iterable[Batch], reading: Reading, *, as_json: bool) -> None:
+    """Print requests, and between them how many a busy worker left out of the log."""
+    since = entries[-1].at if entries else 0
+    left_out = [batch for batch in batches if batch.dropped and batch.at >= since]
+    lines: list[Entry | Batch] = [*entries, *left_out]
+    for one in sorted(lines, key=_place):
+        if isinstance(one, Batch):
+            click.echo(_left_out(one, as_json=as_json))
+        elif as_json:
+            click.echo(orjson.dumps(as_dict(one, reading)).decode())
         else:
-            for line in _lines(entry, reading):
+            for line in _lines(one, reading):
                 click.echo(line)
+
+
+def _place(one: Entry | Batch) -> tuple[int, bool, str]:
+    return (one.at, True, "") if isinstance(one, Batch) else (one.at, False, one.id)
+
+
+def _left_out(batch: Batch, *, as_json: bool) -> str:
+    moment = datetime.fromtimestamp(batch.at / 1000, UTC)
+    if as_json:
+        return orjson.dumps({"at": _as_text(moment), "left_out": batch.dropped}).decode()
+    return f"{moment:%Y-%m-%d %H:%M:%S}      {batch.dropped:,} more requests until then are not in the log"
 
 
 def as_dict(entry: Entry, reading: Reading) -> dict[str, object]:
@@ -85,7 +103,7 @@ def as_dict(entry: Entry, reading: Reading) -> dict[str, object]:
     told = {name: value for name, value in asdict(entry).items() if name not in ("at", "notes")}
     return {
         **told,
-        "at": _moment(entry).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": _as_text(_moment(entry)),
         "application": reading.name(entry.client_id),
         "hints": [asdict(hint) for hint in hints(entry, reading)],
     }
@@ -97,6 +115,10 @@ def _lines(entry: Entry, reading: Reading) -> Iterator[str]:
     cost = f"{entry.size / 1000:,.1f} KB  {entry.micros / 1000:,.1f} ms"
     yield f"{moment}  {entry.status}  {entry.method} {entry.address}  {who or 'no token'}  {cost}"
     yield from (f"    ! {hint.text}" for hint in hints(entry, reading))
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _moment(entry: Entry) -> datetime:

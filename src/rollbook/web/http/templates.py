@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from rollbook import __version__
+from rollbook.contract.clever import versions
 from rollbook.web.http.static_files import static_files
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -47,6 +48,7 @@ def environment(*, in_demo: bool, **shared: object) -> Environment:
     pages.globals.update(
         asset=static_files().address,
         in_demo=in_demo,
+        spoken=" and ".join(versions.SPOKEN),
         navigation=[entry for entry in NAVIGATION if in_demo or not entry.is_only_in_demo],
         version=__version__,
         weekday=lambda: datetime.now().astimezone().weekday(),
