@@ -108,6 +108,12 @@ class FragileConnection:
     def row(self, sql: str, values: Values = ()) -> Row | None:
         return self._connection.row(sql, values)
 
+    def remembered_row(self, sql: str, values: Values) -> Row | None:
+        return self._connection.remembered_row(sql, values)
+
+    def texts(self, sql: str, values: Values = ()) -> list[bytes]:
+        return self._connection.texts(sql, values)
+
     def run(self, sql: str, values: Values = ()) -> None:
         self._owner.step()
         self._connection.run(sql, values)

@@ -129,8 +129,10 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
     def noted() -> Iterator[Connection]:
         with read() as connection:
             reading.append(True)
-            yield connection
-            reading.pop()
+            try:
+                yield connection
+            finally:
+                reading.pop()
 
     def packed(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
         seen.append(bool(reading))

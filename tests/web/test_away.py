@@ -127,7 +127,7 @@ def test_requests_are_told_that_the_database_is_away_and_answered_once_it_is_bac
 def test_a_person_who_signs_in_meanwhile_gets_a_page_and_a_program_json(
     cable: Cable, served: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    base, _ = served
+    base, token = served
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     with httpx.Client(base_url=base, headers=browser, timeout=60) as person:
         form = re.search(r'name="form" value="([^"]+)"', person.get("/badge").text)
@@ -135,8 +135,9 @@ def test_a_person_who_signs_in_meanwhile_gets_a_page_and_a_program_json(
         cable.pull_out()
         sent = person.post("/badge", data={"form": form[1], "code": "ABCD"})
     assert (sent.status_code, "cannot reach its database" in sent.text) == (503, True)
+    bearer = {"authorization": f"Bearer {token}"}
     shown = [
-        httpx.get(base + path, headers=browser, timeout=60)
+        httpx.get(base + path, headers={**browser, **bearer}, timeout=60)
         for path in ("/login", "/oauth/authorize?client_id=1", "/v3.0/me")
     ]
     assert [(got.status_code, got.headers["retry-after"]) for got in shown] == [(503, "2")] * 3

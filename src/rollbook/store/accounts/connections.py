@@ -183,7 +183,7 @@ def views_of(database: Database, district: District) -> dict[str, int]:
 
 def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
     """The access of a bearer token; None if it is unknown. Only a demo knows the published test tokens."""
-    found = connection.row(
+    found = connection.remembered_row(
         "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark,"
         " d.head, s.mark"
         " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"

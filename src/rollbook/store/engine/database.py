@@ -26,6 +26,15 @@ class Connection(Protocol):
 
     def row(self, sql: str, values: Values = ()) -> Row | None: ...
 
+    def remembered_row(self, sql: str, values: Values) -> Row | None:
+        """As `row`, for a row that seldom changes and decides what is read next.
+
+        A read in a loop may go on with the row that an earlier read found; if the row has changed, it begins again.
+        """
+
+    def texts(self, sql: str, values: Values = ()) -> list[bytes]:
+        """The first column of all rows, which is text, as UTF-8."""
+
     def run(self, sql: str, values: Values = ()) -> None: ...
 
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:

@@ -1,7 +1,8 @@
-"""PostgreSQL, through psycopg and a pool of connections."""
+"""PostgreSQL: through psycopg and a pool of connections, and through sessions of a loop for reads in it."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import select
@@ -15,7 +16,10 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
+from rollbook.store.engine import in_loop
 from rollbook.store.engine.database import Row, Values
+from rollbook.store.engine.loop_reads import LoopRead
+from rollbook.store.engine.loop_sessions import Pool
 
 CONNECT_SECONDS = 10
 # How long a request waits while the server is away, and how many requests wait; others fail at once.
@@ -52,6 +56,12 @@ class PostgreSQLConnection:
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
         return self.raw.execute(_marks(sql), _without_nul(values)).fetchone()
+
+    def remembered_row(self, sql: str, values: Values) -> Row | None:
+        return self.row(sql, values)
+
+    def texts(self, sql: str, values: Values = ()) -> list[bytes]:
+        return [row[0].encode() for row in self.rows(sql, values)]
 
     def run(self, sql: str, values: Values = ()) -> None:
         self.raw.execute(_marks(sql), _without_nul(values))
@@ -97,6 +107,8 @@ class PostgreSQL:
         # How many connection attempts had failed at the last success.
         self._failed_before = 0
         self._pool.open()
+        self._address = address
+        self._loop_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
 
     def _configure(self, raw: psycopg.Connection[Row]) -> None:
         raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -139,9 +151,23 @@ class PostgreSQL:
         return self._failed() > self._failed_before
 
     @contextmanager
-    def read(self) -> Iterator[PostgreSQLConnection]:
-        with _telling(), self._transaction() as raw:
-            yield PostgreSQLConnection(raw)
+    def read(self) -> Iterator[PostgreSQLConnection | LoopRead]:
+        with _telling():
+            if work := in_loop.current():
+                with LoopRead(self._loop_pool(work.loop), work) as reading:
+                    yield reading
+            else:
+                with self._transaction() as raw:
+                    yield PostgreSQLConnection(raw)
+
+    def _loop_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
+        """The pool of an event loop. A server has one loop; tests have several, one after another."""
+        found = self._loop_pools.get(loop)
+        if found is None:
+            for other in [other for other in self._loop_pools if other.is_closed()]:
+                self._loop_pools.pop(other).close()
+            found = self._loop_pools[loop] = Pool(self._address, loop)
+        return found
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
@@ -157,11 +183,20 @@ class PostgreSQL:
         """Nothing to do: the server does this by itself."""
 
     def figures(self) -> dict[str, float]:
-        found = self._pool.get_stats()
-        return {"pool_size": found.get("pool_size", 0), "pool_waiting": found.get("requests_waiting", 0)}
+        found, pools = self._pool.get_stats(), [*self._loop_pools.values()]
+        return {
+            "pool_size": found.get("pool_size", 0) + sum(pool.size for pool in pools),
+            "pool_waiting": found.get("requests_waiting", 0) + sum(pool.waiting for pool in pools),
+        }
 
     def close(self) -> None:
         self._pool.close()
+        for loop, pool in self._loop_pools.items():
+            if loop.is_running():
+                loop.call_soon_threadsafe(pool.close)
+            else:
+                pool.close()
+        self._loop_pools.clear()
 
 
 @contextmanager

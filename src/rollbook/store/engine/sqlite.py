@@ -39,6 +39,12 @@ class SQLiteConnection:
     def row(self, sql: str, values: Values = ()) -> Row | None:
         return self.raw.execute(sql, tuple(values)).fetchone()
 
+    def remembered_row(self, sql: str, values: Values) -> Row | None:
+        return self.row(sql, values)
+
+    def texts(self, sql: str, values: Values = ()) -> list[bytes]:
+        return [row[0].encode() for row in self.raw.execute(sql, tuple(values))]
+
     def run(self, sql: str, values: Values = ()) -> None:
         self.raw.execute(sql, tuple(values))
 

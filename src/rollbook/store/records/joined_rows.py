@@ -43,8 +43,13 @@ class Page:
 EMPTY = Page((), None, None, False)
 
 
-def elements(reading: Reading, kind: str, inner: str, values: Sequence[Any]) -> Joined | None:
-    """The rows as elements of a list, each with its address in the reading's dialect."""
+def elements(
+    reading: Reading, kind: str, inner: str, values: Sequence[Any], most: int | None = None
+) -> Joined | None:
+    """The rows as elements of a list, each with its address in the reading's dialect.
+
+    `most`: join no more of the rows than this; the number tells how many there are.
+    """
     before, between, after = reading.dialect.around(kind)
     if reading.transaction.engine == "sqlite":
         # The constant text between two elements is the separator, so that each row adds only its body and its
@@ -59,11 +64,13 @@ def elements(reading: Reading, kind: str, inner: str, values: Sequence[Any]) -> 
         middle, first, size = found
         last = middle[-ID_LENGTH:].decode()
     else:
-        rows = reading.transaction.rows(inner, values)
+        listed = f"SELECT body || '{between}' || id FROM ({inner}) AS listed"
+        rows = reading.transaction.texts(listed, values)
         if not rows:
             return None
-        middle = f"{after},{before}".join([f"{body}{between}{id_}" for id_, body in rows]).encode()
-        first, last, size = rows[0][0], rows[-1][0], len(rows)
+        size, rows = len(rows), rows[:most]
+        middle = f"{after},{before}".encode().join(rows)
+        first, last = (row[-ID_LENGTH:].decode() for row in (rows[0], rows[-1]))
     return (before.encode(), middle, after.encode()), first, last, size
 
 

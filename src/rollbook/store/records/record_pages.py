@@ -73,12 +73,21 @@ def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) 
         ids, values = in_order("id", ranges, reading.access, direction, query.limit)
         if last_row := reading.transaction.row(f"{ids} OFFSET ?", (*values, query.limit - 1)):
             return Page((), None, last_row[0], False)
-    inner, values = in_order("id, body", ranges, reading.access, direction, query.limit)
-    found = join(reading, kind, in_form(reading, kind, inner), values)
+    # A server is asked for one row more, instead of asking it again whether more follow.
+    looks_ahead = reading.transaction.engine == "postgresql" and not (query.before or ends_only)
+    inner, values = in_order("id, body", ranges, reading.access, direction, query.limit + looks_ahead)
+    inner = in_form(reading, kind, inner)
+    found = (
+        elements(reading, kind, inner, values, query.limit)
+        if looks_ahead
+        else join(reading, kind, inner, values)
+    )
     if found is None:
         return EMPTY
     pieces, first, last, size = found
-    if not query.before and size == query.limit and not ends_only:
+    if looks_ahead:
+        has_more = size > query.limit
+    elif not query.before and size == query.limit and not ends_only:
         has_more = _has_beyond(reading, ranges, last)
     return Page(pieces, first, last, has_more)
 

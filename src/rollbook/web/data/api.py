@@ -40,7 +40,7 @@ from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http import inline_or_thread, kept_parts
 from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure
 from rollbook.web.http.database_away import Away
-from rollbook.web.http.rate_limit import RateLimit
+from rollbook.web.http.rate_limit import Allowance, RateLimit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -88,7 +88,7 @@ class DataApi:
                 # A long read: one at a time, in its own thread, so that no other request waits for it.
                 answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
             else:
-                answer = await inline_or_thread.done(self._database, self.answer, request)
+                answer = await inline_or_thread.read(self._database, self.answer, request, {})
         except MachineTrouble as trouble:
             answer = self._away.answer(trouble, request.method, request.path)
         except Exception:
@@ -104,8 +104,11 @@ class DataApi:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request; every deliberate error becomes its answer."""
+    def answer(self, request: Request, counted: dict[str, Allowance | None] | None = None) -> Answer:
+        """Answer one request; every deliberate error becomes its answer.
+
+        `counted` notes that the rate limit has counted it, if this is called again for the same request.
+        """
         if request.method == "OPTIONS":
             return Answer(204, (), b"")
         limited: tuple[Header, ...] = ()
@@ -113,7 +116,7 @@ class DataApi:
             call = call_of(request)
             with self._database.read() as transaction:
                 access = self._resolve(transaction, request, is_path_known=call is not None)
-                limited = self._rate_limit.admit(access.bucket)
+                limited = self._admit(access.bucket, {} if counted is None else counted)
                 if call is None:
                     raise _no_endpoint(request.path)
                 if not call.is_id_valid:
@@ -129,6 +132,13 @@ class DataApi:
         except ApiError as error:
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
+
+    def _admit(self, bucket: str, counted: dict[str, Allowance | None]) -> tuple[Header, ...]:
+        """Count the request once; the headers tell what is left. Errors: TooManyRequests."""
+        if bucket not in counted:
+            counted[bucket] = self._rate_limit.take(bucket)
+        allowance = counted[bucket]
+        return allowance.admitted() if allowance else ()
 
     def _resolve(self, transaction: Connection, request: Request, *, is_path_known: bool) -> Access:
         """The caller's access.

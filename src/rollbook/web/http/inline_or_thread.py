@@ -1,4 +1,4 @@
-"""Where to work on a request: in the event loop if nothing blocks, else in a thread."""
+"""Where to work on a request: in the event loop if nothing blocks it, else in a thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar, TypeVarTuple, Unpack
 from anyio import to_thread
 
 from rollbook.errors import Busy
+from rollbook.store.engine import in_loop
 from rollbook.store.engine.database import Database
 
 Given = TypeVarTuple("Given")
@@ -27,3 +28,14 @@ async def done(database: Database, work: Callable[[Unpack[Given]], Result], *giv
     except Busy:
         pass
     return await to_thread.run_sync(work, *given)
+
+
+async def read(database: Database, work: Callable[[Unpack[Given]], Result], *given: *Given) -> Result:
+    """The result of `work`, which waits for nothing but reads of the database.
+
+    If the database is a server, the work stays in the loop, and other requests go on while it waits. It may be
+    called again from its beginning.
+    """
+    if database.is_local:
+        return await done(database, work, *given)
+    return await in_loop.run(work, *given)

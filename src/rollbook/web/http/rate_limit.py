@@ -29,6 +29,12 @@ class Allowance(NamedTuple):
     def is_exceeded(self) -> bool:
         return self.remaining < 0
 
+    def admitted(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers. Errors: TooManyRequests, with the same headers."""
+        if self.is_exceeded:
+            raise TooManyRequests(self.headers)
+        return self.headers
+
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         return (
@@ -53,11 +59,7 @@ class RateLimit:
     def admit(self, bucket: str) -> tuple[tuple[bytes, bytes], ...]:
         """Count one request; the headers tell what is left. Errors: TooManyRequests, with the same headers."""
         allowance = self.take(bucket)
-        if allowance is None:
-            return ()
-        if allowance.is_exceeded:
-            raise TooManyRequests(allowance.headers)
-        return allowance.headers
+        return allowance.admitted() if allowance else ()
 
     def take(self, bucket: str) -> Allowance | None:
         """Count one request. None if there is no limit."""

@@ -1,0 +1,142 @@
+"""One read of PostgreSQL in an event loop: a transaction that sees one moment, in few round trips.
+
+Its beginning goes to the server with its first statement. So does what the read supposes: rows that an earlier
+read found (`remembered_row`), such as a token's access. If the server finds other rows now, the read begins
+again without supposing anything. Most reads have one statement, so the transaction's end goes along, too. If
+another statement follows after all, the read begins again, and later reads with that statement expect more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from psycopg import errors, pq
+
+from rollbook.store.engine import loop_sessions
+from rollbook.store.engine.database import Row, Values
+from rollbook.store.engine.in_loop import Again, Work, wait
+from rollbook.store.engine.loop_sessions import Lost, Pool, Session, Statement
+
+_BEGIN: Statement = (b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
+_COMMIT: Statement = (b"COMMIT", ())
+# A prepared statement that a migration or a pooler has made useless.
+_OUTDATED = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
+
+
+class LoopRead:
+    """A Connection that only reads. It is its own context manager."""
+
+    engine = "postgresql"
+
+    def __init__(self, pool: Pool, work: Work) -> None:
+        self._pool, self._work = pool, work
+        self._session: Session | None = None
+        self._first = ""
+        self._is_over = False
+        self._supposed: list[tuple[Statement, Row]] = []
+
+    def __enter__(self) -> LoopRead:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if self._supposed and (error is None or isinstance(error, Exception)):
+                # The read found all it needs in what it supposed.
+                self._exchange([])
+        finally:
+            self._leave()
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        return loop_sessions.rows(self._one(sql, values))
+
+    def row(self, sql: str, values: Values = ()) -> Row | None:
+        found = loop_sessions.rows(self._one(sql, values))
+        return found[0] if found else None
+
+    def remembered_row(self, sql: str, values: Values) -> Row | None:
+        known = self._pool.memory.get((sql, values))
+        if known is not None and self._work.may_suppose and not self._first:
+            self._supposed.append(((_numbered(sql), values), known))
+            return known
+        if (found := self.row(sql, values)) is not None:
+            self._pool.remember((sql, values), found)
+        return found
+
+    def texts(self, sql: str, values: Values = ()) -> list[bytes]:
+        return loop_sessions.texts(self._one(sql, values))
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        self._one(sql, values)
+
+    def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
+        raise TypeError(f"a read inserts nothing: {table} ({columns}), {rows!r}")
+
+    def version(self) -> int | None:
+        return None
+
+    def _one(self, sql: str, values: Values) -> pq.abc.PGresult:
+        """The result of one statement."""
+        if self._is_over:
+            self._pool.continued.add(self._first)
+            raise Again
+        is_first = not self._first
+        self._first = self._first or sql
+        statements: list[Statement] = [(_numbered(sql), values)]
+        if is_first and self._work.may_repeat and sql not in self._pool.continued:
+            self._is_over = True
+            statements.append(_COMMIT)
+        return self._exchange(statements)[0]
+
+    def _exchange(self, statements: Sequence[Statement]) -> Sequence[pq.abc.PGresult]:
+        """The results of statements, once what the read supposes has proved true."""
+        supposed, self._supposed = self._supposed, []
+        before = [statement for statement, _ in supposed]
+        session, is_reused = self._session, False
+        if session is None:
+            # A single statement sees one moment by itself.
+            before = [_BEGIN, *before] if statements or len(before) > 1 else before
+            session = self._pool.take()
+            is_reused = session is not None
+            session = self._session = session or wait(self._pool.wait())
+        try:
+            found = loop_sessions.checked(wait(session.send([*before, *statements])))
+        except Lost:
+            if is_reused and self._work.may_repeat:
+                raise Again from None  # the server was restarted since the session's last use
+            raise
+        except _OUTDATED:
+            session.close()
+            if self._work.may_repeat:
+                raise Again from None
+            raise
+        at = len(before) - len(supposed)
+        for result, (_, row) in zip(found[at:], supposed, strict=False):
+            if loop_sessions.rows(result) != [row]:
+                raise Again
+        return found[len(before) :]
+
+    def _leave(self) -> None:
+        """Give the session back; if its transaction is open, as soon as that has ended."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        if session.is_within:
+            ending = session.send([_COMMIT])
+            ending.add_done_callback(lambda ended: _returned(self._pool, session, ended))
+        else:
+            self._pool.put(session)
+
+
+def _returned(pool: Pool, session: Session, ended: Any) -> None:
+    if not ended.cancelled():
+        ended.exception()  # a lost session is dropped, and the read has all it wanted
+    pool.put(session)
+
+
+@lru_cache(maxsize=2048)
+def _numbered(sql: str) -> bytes:
+    """The statement in PostgreSQL's form: `$1`, `$2` and so on for each `?`."""
+    first, *rest = sql.split("?")
+    return (first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))).encode()
