@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+
+from tests.journeys import starter
 
 PROGRAM = (sys.executable, "-m", "rollbook")
 TIMEOUT_SECONDS = 120
@@ -32,10 +35,13 @@ def environment(**settings: object) -> dict[str, str]:
 
 def run(*arguments: str | Path, folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:
     """Run a command to its end in a folder."""
+    given = environment(**settings)
+    if starter.is_alike(given):
+        return _forked([*map(str, arguments)], folder, given)
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)],
         cwd=folder,
-        env=environment(**settings),
+        env=given,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -43,6 +49,21 @@ def run(*arguments: str | Path, folder: Path, **settings: object) -> subprocess.
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def _forked(arguments: list[str], folder: Path, given: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        process = starter.Process(arguments, folder, given, out=out.fileno(), errors=errors.fileno())
+        try:
+            code = process.wait(TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        printed = []
+        for file in (out, errors):
+            file.seek(0)
+            printed.append(file.read().decode("utf-8", "replace"))
+    return subprocess.CompletedProcess([*PROGRAM, *arguments], code, *printed)
 
 
 def done(*arguments: str | Path, folder: Path, **settings: object) -> str:
@@ -62,7 +83,7 @@ def free_port() -> int:
 class Server:
     """A server process, and what it has printed so far."""
 
-    def __init__(self, process: subprocess.Popen[str], base: str) -> None:
+    def __init__(self, process: subprocess.Popen[str] | starter.Process, base: str) -> None:
         self.process, self.base = process, base
         self._lines: list[str] = []
         self._has_printed = threading.Event()
@@ -148,10 +169,19 @@ def serving(
 def _start(
     arguments: tuple[str | int | Path, ...], folder: Path, port: int, settings: Mapping[str, object]
 ) -> Server:
+    line, given = [*map(str, arguments), "--port", str(port)], environment(**settings)
+    base = f"http://127.0.0.1:{port}"
+    # A server of several processes starts them as interpreters of their own, by the line that it was started with.
+    if "--workers" not in line and starter.is_alike(given):
+        read, write = os.pipe()
+        forked = starter.Process(line, folder, given, out=write, errors=write, has_session=True)
+        os.close(write)
+        forked.stdout = os.fdopen(read, encoding="utf-8", errors="replace")
+        return Server(forked, base)
     process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments), "--port", str(port)],
+        [*PROGRAM, *line],
         cwd=folder,
-        env=environment(**settings),
+        env=given,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -159,4 +189,4 @@ def _start(
         errors="replace",
         start_new_session=True,
     )
-    return Server(process, f"http://127.0.0.1:{port}")
+    return Server(process, base)
