@@ -117,7 +117,7 @@ class Problems:
         """The first `most` findings, read in batches."""
         found = self._connection.cursor().execute(_IN_ORDER, [most])
         while rows := found.fetchmany(BATCH_ROWS):
-            yield from (_problem(row) for row in rows)
+            yield from (as_problem(row) for row in rows)
 
     def groups(self) -> tuple[Group, ...]:
         """All findings by severity, file and code, each with a few examples, in the order in which to fix
@@ -125,7 +125,10 @@ class Problems:
         rows = self._connection.execute(_GROUPS, [EXAMPLES]).fetchall() if len(self) else ()
         return tuple(
             Group(
-                PROBLEM[code], file, count, tuple(_problem((code, *example.values())) for example in examples)
+                PROBLEM[code],
+                file,
+                count,
+                tuple(as_problem((code, *example.values())) for example in examples),
             )
             for code, file, count, examples in rows
         )
@@ -160,7 +163,7 @@ class Problems:
         return dict(self._connection.execute(query, [codes]).fetchall())
 
 
-def _problem(row: tuple[Any, ...]) -> Problem:
+def as_problem(row: tuple[Any, ...]) -> Problem:
     code, *rest = row
     return PROBLEM[code](*rest)
 

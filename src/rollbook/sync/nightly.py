@@ -10,7 +10,7 @@ from rollbook.domain.reading_rules import Rules
 from rollbook.errors import Refused, SourceRejected
 from rollbook.roster import problems_csv, stop_notices
 from rollbook.roster.clone import clone_roster
-from rollbook.roster.intake.clever import checks, normalize, readings, sign_in_columns
+from rollbook.roster.intake.clever import checks, normalize, readings, row_problems, sign_in_columns
 from rollbook.roster.intake.csv import files
 from rollbook.roster.problems_csv import Listing
 from rollbook.roster.views import projection
@@ -59,10 +59,9 @@ def run(
     keys = logins.keys(sealer(database, settings), district.id)
     tell("reading the files")
     mark = None if how.is_plan else repeats.mark_of(database, district, source, settings, rules, keys)
-    if mark and not how.is_again and listed is None:
-        done = repeats.repeat(database, district, settings, rules, how, mark)
-        if done:
-            return done
+    may_repeat = not how.is_again and listed is None
+    if mark and may_repeat and (done := repeats.repeat(database, district, settings, rules, how, mark)):
+        return done
     with workplace(settings) as folder:
         try:
             opened = files.open_all(
@@ -84,13 +83,14 @@ def run(
             day = rules.today.isoformat() if readings.depend_on_day(tables.connection) else ""
             normalize.roster(tables, rules)
             sign_in_columns.build(tables.connection, keys[1])
+            notes = row_problems.write(tables.connection, keys[0], folder)
             projection.forget_files(tables.connection)
             tell("comparing with the last snapshot")
             before = commits.snapshot(database, district, folder, COMPARED)
             moment = compare(tables.connection, database, district, before, settings, how)
             tell("writing the changes")
             marks = mark.write(folder, day) if mark else {}
-            work = Work(database, district, settings, folder, tables.connection, before, moment, marks)
+            work = Work(database, district, settings, folder, tables.connection, before, moment, marks, notes)
             return conclude(work, "files", how, problems)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rollbook.domain import upload_notices
 from rollbook.errors import BadSetting, Busy, Refused
+from rollbook.roster.intake.clever import row_problems
 from rollbook.settings import Settings
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
@@ -105,6 +106,6 @@ def _again(
         # Records that come back get their former ids and dates.
         home = wanted.files if cause == "undo" else {}
         moment = compare(engine, database, district, before, settings, how, home)
-        return conclude(
-            Work(database, district, settings, folder, engine, before, moment), cause, how, about=about
-        )
+        notes = {name: file for name, file in wanted.files.items() if name == row_problems.TABLE}
+        work = Work(database, district, settings, folder, engine, before, moment, notes=notes)
+        return conclude(work, cause, how, about=about)

@@ -50,6 +50,8 @@ class Work:
     moment: float
     # What is kept beside the snapshot if it is committed.
     marks: Mapping[str, Path] = field(default_factory=dict)
+    # What is kept beside the snapshot if it is committed or held.
+    notes: Mapping[str, Path] = field(default_factory=dict)
 
 
 def compare(
@@ -167,7 +169,7 @@ def _write(
 ) -> int:
     is_cloned = clone_roster.is_in(work.engine)
     names = ("digests", clone_roster.TABLE) if is_cloned else (*KEPT, *projection.tables())
-    kept = {name: diff.write(work.engine, name, work.folder) for name in names}
+    kept = {**{name: diff.write(work.engine, name, work.folder) for name in names}, **work.notes}
     report = {
         **done.as_json(),
         "problems": [],

@@ -106,10 +106,13 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
 _GIVEN = "(SELECT 2 * count(*) FROM seen)"
 
 
-def restore(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Create `identity` and `people` from a snapshot's Parquet file, as `assign` left them."""
+def restore(connection: duckdb.DuckDBPyConnection, file: Path, which: str = "true") -> None:
+    """Create `identity` and `people` from a snapshot's Parquet file, as `assign` left them.
+
+    `which` is SQL for the rows to load.
+    """
     connection.execute(f"CREATE TEMP TABLE identity ({COLUMNS})")
-    connection.execute("INSERT INTO identity BY NAME FROM read_parquet(?)", [str(file)])
+    connection.execute(f"INSERT INTO identity BY NAME FROM read_parquet(?) WHERE {which}", [str(file)])
     if not merging.remembers_users(connection, file):
         merging.recall_users(
             connection, "identity", {source: f"roster_{source}" for source in merging.SOURCES}

@@ -50,13 +50,21 @@ def tables() -> tuple[str, ...]:
 
 
 def restore(
-    connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None
+    connection: duckdb.DuckDBPyConnection,
+    files: Mapping[str, Path],
+    rows: int | None = None,
+    only: Mapping[str, str] | None = None,
 ) -> None:
-    """Load the roster tables from a snapshot's Parquet files, in the form that `normalize` gives them; at
-    most `rows` of each."""
+    """Load the roster tables from a snapshot's Parquet files, in the form that `normalize` gives them.
+
+    At most `rows` of each; of a table in `only`, the rows that meet its condition, and none of other tables.
+    """
     limit = "" if rows is None else f" LIMIT {rows}"
     for table in tables():
-        connection.execute(f"CREATE TEMP TABLE {table} AS FROM read_parquet(?){limit}", [str(files[table])])
+        which = "true" if only is None else only.get(table, "false")
+        connection.execute(
+            f"CREATE TEMP TABLE {table} AS FROM read_parquet(?) WHERE {which}{limit}", [str(files[table])]
+        )
     for kind, (source, _) in shares.KINDS.items():
         # A snapshot of an earlier version lacks columns that rules use today.
         for column in shares.FIELDS[kind].values():

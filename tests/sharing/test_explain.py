@@ -1,0 +1,147 @@
+"""`explain` says "sees" exactly when the leak sweep's oracle does, and names the link that breaks the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from random import Random
+
+import pytest
+
+from rollbook.contract.clever import view_spec
+from rollbook.domain.access import SECURE_SYNC, SENSITIVE
+from rollbook.errors import BadSetting, Unknown
+from rollbook.operations import explaining
+from rollbook.operations.explaining import Explanation
+from tests import world
+from tests.sharing import test_leak_sweep as leaks
+from tests.sharing.desk import CopyDesk, Desk, Reader, of_files
+from tests.sharing.test_leak_sweep import Town
+
+FIELDS = ("sis_id", "grade", "email", "dob", "ell_status", "gender", "title", "student_relationships", "race")
+
+
+@pytest.fixture(scope="module", params=["sqlite 7", "postgresql 9", "sqlite 15 clone"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    kind, seed, *copied = request.param.split()
+    folder = tmp_path_factory.mktemp("explain")
+    with ExitStack() as stack:
+        database = stack.enter_context(leaks._database(request, kind, folder))
+        if not copied:
+            desk = stack.enter_context(closing(Desk(database, folder)))
+            whole = desk.connect("Whole", (*SECURE_SYNC, *SENSITIVE), view_spec.SENSITIVE_FIELDS)
+            yield leaks._town(desk, whole, int(seed))
+            return
+        (folder / "origin").mkdir()
+        origin = stack.enter_context(leaks._database(request, "sqlite", folder / "origin"))
+        source = stack.enter_context(closing(Desk(origin, folder / "origin")))
+        copy = stack.enter_context(closing(CopyDesk(database, folder, source)))
+        yield leaks._town(copy, copy.source, int(seed))
+
+
+def asked(desk: Desk, person: str, application: str = "Reader", field: str | None = None) -> Explanation:
+    return explaining.explain(desk.database, desk.settings, desk.district.id, person, application, field)
+
+
+def test_it_says_sees_exactly_when_the_oracle_does(town: Town) -> None:
+    chance = Random(town.seed)
+    for _ in range(5):
+        spec = leaks.drawn(town, chance)
+        town.reader.edit(spec)
+        ids = leaks.allowed(town, spec)
+        shown = leaks.expected(town, spec, ids)["users"]
+        for id_ in chance.sample(sorted(town.records["users"]), 7):
+            user = town.records["users"][id_]
+            field = chance.choice(
+                [name for name in FIELDS if any(name in held for held in user["roles"].values())]
+            )
+            found = asked(town.desk, id_, field=field)
+            roles = {role for role in user["roles"] if id_ in ids.roles[role]}
+            assert (set(found.roles), found.sees) == (roles, bool(roles)), (spec, found)
+            assert (found.stop is None) == (found.sees and found.sees_field is not False), (spec, found)
+            if found.sees:
+                has = any(shown[id_]["roles"][role].get(field, "") != "" for role in roles)
+                is_blank = any(shown[id_]["roles"][role].get(field) == "" for role in roles)
+                assert found.sees_field == (has or is_blank) or field == "email", (spec, field, found)
+
+
+def reason(found: Explanation) -> tuple[str, str, str]:
+    """The link that breaks the chain, who must act, and the beginning of its text."""
+    assert found.stop
+    return found.stop.name, found.stop.who, found.stop.text
+
+
+@pytest.fixture
+def reader(desk: Desk) -> Reader:
+    return desk.connect()
+
+
+@of_files
+def test_each_link_names_what_is_wrong_and_who_must_act(desk: Desk, reader: Reader) -> None:
+    assert asked(desk, "emmy").sentence == "Reader sees Emmy Noether"
+    assert [link.name for link in asked(desk, "emmy").links] == [
+        *("files", "row", "roster", "connection", "frozen", "scopes", "share", "role", "read")
+    ]
+    assert asked(desk, "emmy").links[0].text.startswith("in students.csv row 2 of run 1, ")
+    assert asked(desk, "emmy").links[2].text == (
+        "student at North High (N), South Elementary (S), in 2 sections"
+    )
+    reader.share({"rules": [{"kind": "student", "where": [["grade", "equals any of", "10", "9"]]}]})
+    assert reason(asked(desk, "emmy")) == ("share", "the district", "no rule of the share picks them")
+    stop = asked(desk, "emmy").stop
+    assert stop
+    assert stop.details == ('rule "student where grade equals any of 10 or 9": their grade is 11',)
+    reader.share({"schools": ["S"]})
+    assert reason(asked(desk, "alan"))[2] == "the share has the schools S, and none of them is theirs"
+    reader.share(scopes=("read:teachers",))
+    assert reason(asked(desk, "alan"))[:2] == ("scopes", "the vendor of the application")
+    reader.share(withheld=("student.dob",))
+    assert asked(desk, "emmy", field="dob").sentence == "Reader sees Emmy Noether, but without dob"
+    assert reason(asked(desk, "emmy", field="dob"))[1:] == (
+        "the district",
+        "the district withholds student.dob",
+    )
+    assert reason(asked(desk, "emmy", field="ell_status"))[1] == "the vendor of the application"
+
+
+@of_files
+def test_a_person_without_a_row_is_explained_too(desk: Desk, reader: Reader) -> None:
+    assert reason(asked(desk, "nobody"))[:2] == ("files", "the district")
+    desk.sync(
+        world.changed(("students.csv", "N,alan", "Z,alan"), ("enrollments.csv", "N,algebra,alan\n", ""))
+    )
+    gone = asked(desk, "alan")
+    assert (gone.sees, gone.person) == (False, "Alan Turing")
+    assert reason(gone)[:2] == ("files", "the district")
+    rejected = next(link for link in gone.links if link.name == "row")
+    assert (rejected.state, rejected.who) == ("no", "the district")
+    assert rejected.text.startswith("rejected: students.csv row 3: School_id ")
+
+
+@of_files
+def test_a_rejected_row_is_kept_without_its_id(desk: Desk) -> None:
+    """The cell may hold a password, if a row is shifted."""
+    desk.sync(world.changed(("students.csv", "N,alan", "Z,alan-of-z")))
+    with desk.database.read() as connection:
+        found = connection.row("SELECT data FROM snapshots WHERE name = 'row_problems'")
+    assert found
+    assert b"alan-of-z" not in bytes(found[0])
+
+
+@of_files
+def test_a_frozen_view_is_the_reason_when_nothing_else_is(desk: Desk, reader: Reader) -> None:
+    reader.share(freezes=True)
+    desk.sync(world.changed(("students.csv", "N,alan", "N,kurt"), ("enrollments.csv", "alan", "kurt")))
+    assert reason(asked(desk, "kurt"))[:2] == ("frozen", "an operator")
+    assert (asked(desk, "alan").sees, asked(desk, "alan").stop) == (True, None)
+
+
+@of_files
+def test_what_cannot_be_asked_is_refused_in_words(desk: Desk, reader: Reader) -> None:
+    with pytest.raises(BadSetting, match="field: expected a field of student, such as grade"):
+        asked(desk, "emmy", field="salary")
+    with pytest.raises(Unknown, match="application"):
+        asked(desk, "emmy", "Nobody")
+    stranger = desk.connect("Stranger")
+    assert asked(desk, "emmy", "Stranger").sees
+    assert stranger.application.name == "Stranger"
