@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "share": ("sharing:share", "Set what a connected APPLICATION sees of a DISTRICT."),
     "shares": ("sharing:shares", "List the applications that read a DISTRICT (name or id)."),
     "thaw": ("sharing:thaw", "Show an APPLICATION the present state of a DISTRICT again."),
+    "find": ("find:find", "Find people, schools, sections, applications and runs of a DISTRICT."),
     "explain": ("explain:explain", "Say why an APPLICATION sees or does not see a PERSON."),
     "token": ("identity:token", "Mint a user token for a person."),
     "sign-out": ("identity:sign_out", "Sign a person out everywhere."),

@@ -10,7 +10,7 @@ from rollbook.roster import workfolder
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import logins
 from rollbook.store.engine.database import Database, open_database
-from rollbook.store.records import request_log
+from rollbook.store.records import record_search, request_log
 from rollbook.store.records.own_record import keep_true
 
 EVERY_SECONDS = 60.0
@@ -37,6 +37,7 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
         workfolder.remove_dead(workfolder.parent_of(settings.temporary))
     try:
         keep_true(database, base_url(settings))
+        record_search.catch_up(database)
         database.settle()
         if sweeps:
             request_log.prune(database, settings)

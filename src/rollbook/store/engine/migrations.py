@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollbook.errors import BadSetting, Busy
-from rollbook.store.engine import job_tables, operator_tables, record_columns, scrubbing, texts_to_columns
+from rollbook.store.engine import (
+    job_tables,
+    operator_tables,
+    record_columns,
+    scrubbing,
+    search_tables,
+    texts_to_columns,
+)
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, run
 
@@ -385,4 +392,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     event_verbs,
     whole_views,
     operators,
+    search_tables.search_index,
 )

@@ -18,6 +18,7 @@ import orjson
 
 from rollbook.store.engine.database import Connection, Row, open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.store.engine.search_tables import INDEX
 
 ROWS_AT_ONCE = 2_000
 
@@ -51,7 +52,10 @@ def tables() -> list[Table]:
     ):
         migrate(empty)
         with empty.read() as connection:
-            names = connection.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+            names = connection.rows(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE ? ORDER BY rowid",
+                (f"{INDEX}%",),
+            )
             return [_table(connection, name) for (name,) in names]
 
 

@@ -22,7 +22,7 @@ from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database, Row
-from rollbook.store.records import event_feed
+from rollbook.store.records import event_feed, record_search
 from rollbook.store.records.retention import Keep, drop_snapshots, prune
 
 RECORDS = "view, form, kind, id, since, roles, body"
@@ -176,10 +176,9 @@ def commit(
             _settle_held(connection, district, outcome.held_becomes)
         _keep_files(connection, district, number, files or {})
         published = [view for view in before.views if event_feed.is_published(connection, view)]
-        if before.sync == 0 and not published:
-            connection.insert("records", RECORDS, _first_records(changes, number))
-            changes = ()
-        _take_in(connection, changes)
+        is_first = before.sync == 0 and not published
+        _take_in(connection, changes, number if is_first else None)
+        _keep_findable(connection, district, before.views, number, is_first=is_first)
         _take_in_district(connection, changed, before.views)
         for view in published:
             # Each view has its own ids: gaps would reveal changes that the view does not show.
@@ -319,8 +318,16 @@ def present_body(connection: Connection, view: int, kind: str, id_: str) -> str 
     return found[0] if found else None
 
 
-def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
-    """Create `incoming` with the changes.
+def _keep_findable(
+    connection: Connection, district: District, seen: Iterable[View], number: int, *, is_first: bool
+) -> None:
+    """Let the search follow the run."""
+    whole = next(view.number for view in seen if view.is_whole)
+    record_search.note(connection, district.number, whole, number, is_first=is_first)
+
+
+def _take_in(connection: Connection, changes: Iterable[Row], first: int | None) -> None:
+    """Create `incoming` with the changes. Those of a run that is the `first` become records at once.
 
     The rank of a list is -1, because a list publishes nothing. So is that of a later form: its record
     publishes it.
@@ -329,7 +336,10 @@ def _take_in(connection: Connection, changes: Iterable[Row]) -> None:
         "CREATE TEMPORARY TABLE incoming (view BIGINT, form BIGINT, rank BIGINT, kind TEXT, id TEXT, "
         "roles BIGINT, body TEXT)"
     )
-    connection.insert("incoming", INCOMING, changes)
+    if first is None:
+        connection.insert("incoming", INCOMING, changes)
+    else:
+        connection.insert("records", RECORDS, _first_records(changes, first))
     connection.run("CREATE INDEX incoming_by_rank ON incoming (view, rank, id)")
 
 

@@ -1,0 +1,102 @@
+"""Find people, schools, sections, applications and runs of a district, for its operators."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.contract.clever.tiers import LOGIN_ROLES
+from rollbook.domain import search_words
+from rollbook.domain.kinds import label
+from rollbook.errors import Unknown
+from rollbook.store.accounts import connections
+from rollbook.store.district import districts, views
+from rollbook.store.district.districts import District
+from rollbook.store.engine.database import Database
+from rollbook.store.records import commits, record_search
+
+LIMIT = 20
+# How many candidates are read, of which the best ones are shown.
+CANDIDATES_MAX = 200
+SINGULAR = {"users": "person", "schools": "school", "sections": "section"}
+_ID = re.compile("[0-9a-fA-F]{24}")
+_NUMBER = re.compile("(run )?([0-9]{1,9})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A found record, application or run. `detail` says more, such as roles, grade and SIS ids."""
+
+    kind: str
+    id: str
+    name: str
+    detail: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"kind": self.kind, "id": self.id, "name": self.name, "detail": self.detail}
+
+
+def find(database: Database, district: str, text: str, limit: int = LIMIT) -> list[Hit]:
+    """The best hits of each kind in a district (name or id): records that have, for each word of the text, a
+    word that begins with it, or that id.
+
+    Errors: Unknown for the district.
+    """
+    owner = districts.find(database, district)
+    record_search.catch_up(database, owner.number)
+    found = []
+    with database.read() as connection:
+        view = views.whole(connection, owner.number).number
+        for kind, singular in SINGULAR.items():
+            ids = record_search.search(connection, owner.number, kind, text, CANDIDATES_MAX)
+            if _ID.fullmatch(text.strip()):
+                ids.append(text.strip().lower())
+            records = record_search.records(connection, view, kind, ids)
+            found += _best([_hit(singular, record) for record in records], text, limit)
+    return [*found, *_applications(database, owner, text)[:limit], *_runs(database, owner, text)]
+
+
+def detail(record: dict[str, Any]) -> str:
+    """Roles, grade and SIS ids of a person; the SIS id of another record."""
+    if "roles" not in record:
+        return str(record.get("sis_id") or "")
+    told = []
+    for role in (*LOGIN_ROLES, "contact"):
+        held = record["roles"].get(role)
+        if held is not None:
+            parts = (role.replace("_", " "), held.get("grade"), held.get("sis_id") or held.get("staff_id"))
+            told.append(" ".join(str(part) for part in parts if part))
+    return ", ".join(told)
+
+
+def _hit(kind: str, record: dict[str, Any]) -> Hit:
+    return Hit(kind, record["id"], label(record) or record.get("email") or record["id"], detail(record))
+
+
+def _best(hits: list[Hit], text: str, limit: int) -> list[Hit]:
+    """The hits whose names have the typed words whole, then the others; each by name."""
+    typed = set(search_words.words([text]))
+    return sorted(
+        hits, key=lambda hit: (-len(typed & set(search_words.words([hit.name]))), search_words.fold(hit.name))
+    )[:limit]
+
+
+def _applications(database: Database, owner: District, text: str) -> list[Hit]:
+    typed = search_words.words([text])
+    return [
+        Hit("application", name, name, f"reads {owner.name}")
+        for name in connections.views_of(database, owner)
+        if typed and all(any(word.startswith(one) for word in search_words.words([name])) for one in typed)
+    ]
+
+
+def _runs(database: Database, owner: District, text: str) -> list[Hit]:
+    number = _NUMBER.fullmatch(text.strip())
+    if not number:
+        return []
+    try:
+        run = commits.run(database, owner, int(number[2]))
+    except Unknown:
+        return []
+    return [Hit("run", str(run.number), f"Run {run.number}", f"{run.cause}, {run.state}, {run.created}")]
