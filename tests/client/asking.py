@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rollbook.client import AsyncClient, Client
+from rollbook.client.conversation import ANSWER_BYTES_MAX
 
 # ask(address, token, method, *arguments, **query): the result of the method, or a list of what it iterates
 # over.
@@ -25,19 +26,32 @@ class Waits(list[float]):
 
 
 def sync(
-    address: str, token: str, method: str, *arguments: Any, waits: Waits | None = None, **query: Any
+    address: str,
+    token: str,
+    method: str,
+    *arguments: Any,
+    waits: Waits | None = None,
+    bound: int = ANSWER_BYTES_MAX,
+    **query: Any,
 ) -> Any:
-    with Client(address, token, sleep=(waits if waits is not None else Waits()).sleep) as client:
+    sleep = (waits if waits is not None else Waits()).sleep
+    with Client(address, token, answer_bytes_max=bound, sleep=sleep) as client:
         outcome = getattr(client, method)(*arguments, **query)
         return [*outcome] if inspect.isgenerator(outcome) else outcome
 
 
 def with_await(
-    address: str, token: str, method: str, *arguments: Any, waits: Waits | None = None, **query: Any
+    address: str,
+    token: str,
+    method: str,
+    *arguments: Any,
+    waits: Waits | None = None,
+    bound: int = ANSWER_BYTES_MAX,
+    **query: Any,
 ) -> Any:
     async def run() -> Any:
         sleep = (waits if waits is not None else Waits()).sleep_async
-        async with AsyncClient(address, token, sleep=sleep) as client:
+        async with AsyncClient(address, token, answer_bytes_max=bound, sleep=sleep) as client:
             outcome = getattr(client, method)(*arguments, **query)
             return [each async for each in outcome] if inspect.isasyncgen(outcome) else await outcome
 

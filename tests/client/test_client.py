@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from rollbook.client import (
+    AnswerTooLarge,
     BadArgument,
     BadRequest,
     Client,
@@ -162,6 +164,29 @@ def test_no_error_is_hidden(
 def test_a_server_that_is_not_there_is_told_with_its_address(ask: Asking) -> None:
     with pytest.raises(NoAnswer, match=r"http://127\.0\.0\.1:1 gave no answer: ConnectError"):
         ask("http://127.0.0.1:1", TOKEN, "count", User)
+
+
+@pytest.mark.parametrize("headers", [JSON, {**JSON, "content-encoding": "gzip"}])
+def test_an_answer_without_end_is_cut_off_and_not_asked_for_again(
+    server: Stub, ask: Asking, headers: dict[str, str]
+) -> None:
+    asked: list[object] = []
+    body = b" " * 3_000_000
+
+    def answer(*request: object) -> Reply:
+        asked.append(request)
+        return Reply(200, gzip.compress(body) if "content-encoding" in headers else body, headers)
+
+    server.answer = answer
+    with pytest.raises(AnswerTooLarge, match=r"larger than 1,000,000 bytes.* smaller page_size") as raised:
+        ask(server.address, TOKEN, "count", User, bound=1_000_000)
+    assert raised.value.status == 200
+    assert len(asked) == 1
+
+
+def test_a_bound_that_takes_no_byte_is_refused() -> None:
+    with pytest.raises(BadArgument, match="answer_bytes_max: expected 1 or more, got 0"):
+        Client("http://127.0.0.1", TOKEN, answer_bytes_max=0)
 
 
 # --- addresses

@@ -8,6 +8,7 @@ It needs httpx: `pip install httpx`.
 """
 
 from rollbook.client.client_errors import (
+    AnswerTooLarge,
     BadArgument,
     BadRequest,
     ClientError,
@@ -39,6 +40,7 @@ from rollbook.client.record_types import (
 
 __all__ = [
     "KINDS",
+    "AnswerTooLarge",
     "AsyncClient",
     "BadArgument",
     "BadRequest",

@@ -4,6 +4,7 @@ ClientError
 ├── BadArgument             an argument has a value that cannot be used; nothing was sent
 ├── NoAnswer                no answer came: the server is away, or the line broke each time
 ├── UnexpectedAnswer        the answer is not one of this API
+├── AnswerTooLarge          the answer is larger than the client takes; the rest of it was not read
 └── RequestFailed           the server answered with an error: `status`, `message`, `request_id`
     ├── BadRequest          400
     ├── Unauthorized        401
@@ -43,6 +44,10 @@ class NoAnswer(ClientError):
 
 class UnexpectedAnswer(ClientError):
     """The answer is not one of this API."""
+
+
+class AnswerTooLarge(ClientError):
+    """The answer is larger than `answer_bytes_max`; the rest of it was not read, and it was not asked for again."""
 
 
 class RequestFailed(ClientError):

@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from rollbook.client.client_errors import (
+    AnswerTooLarge,
     BadArgument,
     BadRequest,
     ClientError,
@@ -35,13 +36,15 @@ PASSING = (429, 500, 502, 503, 504)
 # A window lasts a minute. If the clocks differ, the program must not wait for hours.
 WAIT_SECONDS_MAX = 90.0
 MESSAGE_LETTERS_MAX = 500
+# A page of 10,000 records is 10 to 50 MB. A server that sends without end must not fill the memory.
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
 # Our own header: the state that an answer shows, for `since_snapshot` on /events.
 SNAPSHOT = "x-rollbook-snapshot"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A step: send a GET. The result is a Reply, or a Broken line."""
+    """A step: send a GET. The result is a Reply, a Broken line or an Oversize answer."""
 
     url: str
     headers: Mapping[str, str]
@@ -85,6 +88,14 @@ class Broken:
     """No answer came, or only a part of one."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """An answer larger than the client takes; the rest of it was not read."""
+
+    status: int
+    bytes_max: int
 
 
 Step = Ask | Wait | Work | Give
@@ -141,11 +152,11 @@ class Conversation:
         return _decoded(path, reply, form)
 
     def answer(self, path: str) -> Plan[Reply]:
-        """The answer to a GET, sent again after failures that may pass. Errors: NoAnswer, RequestFailed."""
+        """The answer to a GET, sent again after failures that may pass. Errors: NoAnswer, AnswerTooLarge, RequestFailed."""
         for attempt in range(RETRIES + 1):
             if self._seconds_owed:
                 yield Wait(self._seconds_owed)
-            reply: Reply | Broken = yield Ask(self.origin + path, self._headers)
+            reply: Reply | Broken | Oversize = yield Ask(self.origin + path, self._headers)
             if isinstance(reply, Reply) and 200 <= reply.status < 300:
                 self._seconds_owed = seconds_to_wait(reply.headers, reply.status)
                 self.snapshot = self.snapshot or reply.headers.get(SNAPSHOT, "")
@@ -156,10 +167,16 @@ class Conversation:
                 raise trouble
         raise AssertionError("the last attempt returns or raises")
 
-    def _trouble(self, path: str, reply: Reply | Broken) -> tuple[ClientError, bool, float]:
+    def _trouble(self, path: str, reply: Reply | Broken | Oversize) -> tuple[ClientError, bool, float]:
         """The error, whether it may pass, and the seconds to wait that the server named."""
         if isinstance(reply, Broken):
             return NoAnswer(path, f"{self.origin} gave no answer: {reply.reason}"), True, 0.0
+        if isinstance(reply, Oversize):
+            said = (
+                f"the answer is larger than {reply.bytes_max:,} bytes, so the client stopped reading it; give a smaller"
+                " page_size, or a larger answer_bytes_max"
+            )
+            return AnswerTooLarge(path, said, status=reply.status), False, 0.0
         error = failed(path, reply.status, _message(reply), reply.headers.get("x-request-id", ""))
         return error, reply.status in PASSING, seconds_to_wait(reply.headers, reply.status)
 

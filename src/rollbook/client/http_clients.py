@@ -10,7 +10,19 @@ from typing import Any, TypeVar
 
 from rollbook import __version__
 from rollbook.client import copy_plans, reading_plans
-from rollbook.client.conversation import Ask, Broken, Conversation, Give, Plan, Reply, Step, Wait
+from rollbook.client.client_errors import BadArgument
+from rollbook.client.conversation import (
+    ANSWER_BYTES_MAX,
+    Ask,
+    Broken,
+    Conversation,
+    Give,
+    Oversize,
+    Plan,
+    Reply,
+    Step,
+    Wait,
+)
 from rollbook.client.copy_plans import Update
 from rollbook.client.local_copies import LocalCopy
 from rollbook.client.reading_plans import Event, Page, path_of
@@ -30,8 +42,13 @@ AGENT = {"user-agent": f"rollbook-client/{__version__}"}
 class _Requests:
     """What both clients can do, as plans."""
 
-    def __init__(self, base_url: str, token: str, version: str, page_size: int | None) -> None:
+    def __init__(
+        self, base_url: str, token: str, version: str, page_size: int | None, bytes_max: int
+    ) -> None:
         self._talk = Conversation(base_url, token, version, page_size)
+        if bytes_max < 1:
+            raise BadArgument("", f"answer_bytes_max: expected 1 or more, got {bytes_max}")
+        self._bytes_max = bytes_max
 
     def _one(self, kind: type[R], *parts: str) -> Plan[R]:
         return reading_plans.record(self._talk, kind, path_of(kind, *parts))
@@ -47,8 +64,8 @@ class Client(_Requests):
     """Reads a server of this API with one token, and blocks until each answer comes.
 
     `version` is the part of the path. `page_size` sets `limit`; the default is the largest size that the
-    server accepts. `http` is your own httpx client (proxies, authorities), which you close yourself. `sleep`
-    waits.
+    server accepts. A larger answer than `answer_bytes_max` is an error. `http` is your own httpx client
+    (proxies, authorities), which you close yourself. `sleep` waits.
     """
 
     def __init__(
@@ -58,10 +75,11 @@ class Client(_Requests):
         *,
         version: str = "v3.0",
         page_size: int | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         http: httpx.Client | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        super().__init__(base_url, token, version, page_size)
+        super().__init__(base_url, token, version, page_size, answer_bytes_max)
         self._http = http or httpx.Client(timeout=TIMEOUT)
         self._owns_http, self._sleep = http is None, sleep
 
@@ -148,7 +166,13 @@ class Client(_Requests):
     def _carry_out(self, step: Step) -> Any:
         if isinstance(step, Ask):
             try:
-                return _reply(self._http.get(step.url, headers={**AGENT, **step.headers}))
+                with self._http.stream("GET", step.url, headers={**AGENT, **step.headers}) as answer:
+                    body = _Body(self._bytes_max)
+                    return (
+                        body.reply(answer)
+                        if all(map(body.takes, answer.iter_bytes()))
+                        else body.refusal(answer)
+                    )
             except httpx.RequestError as error:
                 return Broken(_reason(error))
         if isinstance(step, Wait):
@@ -166,10 +190,11 @@ class AsyncClient(_Requests):
         *,
         version: str = "v3.0",
         page_size: int | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
         http: httpx.AsyncClient | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        super().__init__(base_url, token, version, page_size)
+        super().__init__(base_url, token, version, page_size, answer_bytes_max)
         self._http = http or httpx.AsyncClient(timeout=TIMEOUT)
         self._owns_http, self._sleep = http is None, sleep
 
@@ -259,7 +284,12 @@ class AsyncClient(_Requests):
     async def _carry_out(self, step: Step) -> Any:
         if isinstance(step, Ask):
             try:
-                return _reply(await self._http.get(step.url, headers={**AGENT, **step.headers}))
+                async with self._http.stream("GET", step.url, headers={**AGENT, **step.headers}) as answer:
+                    body = _Body(self._bytes_max)
+                    async for chunk in answer.aiter_bytes():
+                        if not body.takes(chunk):
+                            return body.refusal(answer)
+                    return body.reply(answer)
             except httpx.RequestError as error:
                 return Broken(_reason(error))
         if isinstance(step, Wait):
@@ -273,8 +303,23 @@ async def _flat(pages: AsyncIterator[Page[R]]) -> AsyncIterator[R]:
             yield one
 
 
-def _reply(answer: httpx.Response) -> Reply:
-    return Reply(answer.status_code, answer.headers, answer.content)
+class _Body:
+    """The body of one answer, as it comes; it takes so many bytes, counted after decompression."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = self._left = bytes_max
+        self._chunks: list[bytes] = []
+
+    def takes(self, chunk: bytes) -> bool:
+        self._left -= len(chunk)
+        self._chunks.append(chunk)
+        return self._left >= 0
+
+    def reply(self, answer: httpx.Response) -> Reply:
+        return Reply(answer.status_code, answer.headers, b"".join(self._chunks))
+
+    def refusal(self, answer: httpx.Response) -> Oversize:
+        return Oversize(answer.status_code, self._bytes_max)
 
 
 def _reason(error: Exception) -> str:
