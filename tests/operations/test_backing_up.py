@@ -89,6 +89,20 @@ def test_a_backup_of_either_database_is_restored_into_sqlite(used: Hub, saved: P
         assert held(database) == held(used.database)
 
 
+def test_a_restore_replaces_the_file_behind_a_link_and_keeps_the_link(
+    used: Hub, saved: Path, tmp_path: Path
+) -> None:
+    link, behind = tmp_path / "new" / "rollbook.db", tmp_path / "disk" / "real.db"
+    for folder in (link.parent, behind.parent):
+        folder.mkdir()
+    link.symlink_to(behind)
+    for _ in range(2):  # the link leads to nothing at first
+        backing_up.restore(saved, another(used, tmp_path), replaces=True)
+        assert link.is_symlink()
+        with closing(open_database(str(behind))) as database:
+            assert held(database) == held(used.database)
+
+
 def test_a_backup_is_of_one_moment_while_others_write(used: Hub, tmp_path: Path) -> None:
     ended = threading.Event()
 

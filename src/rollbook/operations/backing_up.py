@@ -44,7 +44,8 @@ def restore(path: Path, settings: Settings, *, replaces: bool = False) -> Manife
     every = table_copies.tables()
     backup_files.check(path, manifest, every)
     if "://" not in settings.database:
-        target = Path(settings.database)
+        # A link stays: the backup takes the place of the file that it leads to, which SQLite opens as well.
+        target = Path(settings.database).resolve()
         if target.exists() and not replaces:
             raise Conflict(f"{target} exists already; add --replace to put the backup in its place")
         backup_files.put_in_place(path, target)
