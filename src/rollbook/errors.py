@@ -21,6 +21,7 @@
         ├── NoSuchEndpoint      404, as HTML: no such path, or the wrong kind of token for it
         ├── UnknownVersion      404, as JSON: a version of the API that this server does not speak
         ├── TooLarge            413
+        ├── ForeignName         421: the request names a server that this one is not
         ├── Unavailable         503, with Retry-After
         └── TooManyRequests     429, with an empty body
 
@@ -171,6 +172,12 @@ class TooLarge(ApiError):
     """`limit` is above the largest page."""
 
     status = 413
+
+
+class ForeignName(ApiError):
+    """The Host header has a name under which this server does not answer (RFC 9110, 15.5.20)."""
+
+    status = 421
 
 
 class Unavailable(ApiError):

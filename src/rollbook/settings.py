@@ -57,6 +57,11 @@ class Settings:
     )
     port: int = row(8400, "Port the server listens on.", least=1)
     workers: int = row(1, "Server processes.", least=1)
+    server_names: str = row(
+        "",
+        "Names under which the server answers, besides addresses, localhost and the names of its own addresses, separated"
+        " by commas; *: every name; empty: every name, and for a demo only names that no public DNS can hold.",
+    )
     key_file: str = row(
         "", "File that holds the server's key; empty: beside the database file, or ./rollbook.key."
     )

@@ -41,7 +41,8 @@ INNER = {
         ("data", "oauth", "signin", "docs", "log", "upkeep", "console"),
         ("explorer",),
         ("front",),
-        ("site", "late_site"),
+        ("site",),
+        ("late_site",),
         ("app",),
         ("server",),
     ),
@@ -59,6 +60,7 @@ AT_START = {
         "httptools",
         "isal",
         "orjson",
+        "python_multipart",  # loaded by starlette if it is installed
         "starlette",
         "typing_extensions",
         "uvicorn",
@@ -72,6 +74,7 @@ AT_START = {
         "domain",
         "errors",
         "json_logs",
+        "operations",
         "roster",
         "settings",
     }

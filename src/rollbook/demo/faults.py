@@ -21,7 +21,7 @@ from rollbook.demo.shared_state import Rows, SharedState
 from rollbook.errors import BadSetting, Unauthorized, Unknown
 from rollbook.web.data.api import Scope, Send
 from rollbook.web.data.data_request import ME
-from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, every_answer, failure
+from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, failure, send_answer
 from rollbook.web.http.rate_limit import Allowance
 from rollbook.web.http.request_tap import note
 
@@ -152,7 +152,7 @@ class Faults:
             await anyio.sleep(fault.delay_ms / 1000)
         if fault.status is None:
             return False
-        await _send(_answer(fault.status, scope, self._limit), scope, send)
+        await send_answer(_answer(fault.status, scope, self._limit), scope, send)
         return True
 
     def _strike(self, scope: Scope) -> Fault | None:
@@ -256,9 +256,3 @@ def _answer(status: int, scope: Scope, limit: int) -> Answer:
     if status == 401:
         return failure(Unauthorized("Unrecognized token string"), scope["method"], scope["path"], "html")
     return Answer(status, (JSON,), orjson.dumps({"message": MESSAGES[status], "error": MESSAGES[status]}))
-
-
-async def _send(answer: Answer, scope: Scope, send: Send) -> None:
-    headers = [*every_answer(), *answer.headers, (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

@@ -5,14 +5,11 @@ No globals, no work at import. The Data API answers from the start; all other pa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from starlette.requests import ClientDisconnect
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever import versions
@@ -22,20 +19,17 @@ from rollbook.store.engine.keys import sealer as sealer_of
 from rollbook.web.data.api import DataApi, Receive, Scope, Send
 from rollbook.web.data.data_request import ME
 from rollbook.web.data.pinned_pulls import Pins
-from rollbook.web.http import kept_parts
+from rollbook.web.http.answers import send_answer
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import RateLimit
 from rollbook.web.http.request_counts import RequestCounts
 from rollbook.web.http.request_tap import RequestTap
+from rollbook.web.http.server_names import ServerNames
 from rollbook.web.late_site import LateSite
 
 if TYPE_CHECKING:  # loaded after the start
-    from starlette.applications import Starlette
-
     from rollbook.web.http.visits import Desk
-    from rollbook.web.site import MorePages
-
-_log = logging.getLogger(__name__)
+    from rollbook.web.site import MorePages, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +67,7 @@ class App:
     ) -> None:
         self._database, self._settings, self._away = database, settings, Away()
         self._tokens = Tokens(in_demo=extend is not None)
+        self._names = ServerNames(settings, in_demo=self._tokens.in_demo)
         self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
         self._pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"))
         self.data = self._data_api(settings, self.rate_limit)
@@ -90,7 +85,7 @@ class App:
     def _data_api(self, settings: Settings, rate_limit: RateLimit) -> DataApi:
         return DataApi(self._database, settings, self._tokens, rate_limit, self._pins, self._away)
 
-    def _make_site(self) -> Starlette:
+    def _make_site(self) -> Site:
         site = import_module("rollbook.web.site")
         uncached = replace(self._settings, page_cache_bytes=0)
         parts = site.Parts(
@@ -106,7 +101,7 @@ class App:
             reads=self._data_api(uncached, self.rate_limit.uncounted()).answer,
             more=self._extension.pages if self._extension else None,
         )
-        made: Starlette = site.make(parts)
+        made: Site = site.Site(parts)
         return made
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,19 +111,15 @@ class App:
         if (path := _collapse(scope["path"])) != scope["path"]:
             scope = {**scope, "path": path}
         send = self.counts.watch(scope, send, self.tap.noting(scope["path"]) if self.tap else None)
+        if self._names.is_on and (refusal := self._names.refusal(scope)):
+            await send_answer(refusal, scope, send)
+            return
         if self._extension and await self._extension.answers(scope, send):
             return
         if scope["path"] == ME or versions.of_path(scope["path"]):
             await self.data(scope, receive, send)
             return
-        try:
-            await (await self._site.get())(scope, receive, send)
-        except ClientDisconnect:
-            _log.debug(
-                "the client of %s %s hung up before its request was read",
-                scope["method"],
-                kept_parts.path(scope["path"]),
-            )
+        await (await self._site.get())(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Load the site soon after the start. At the end, write what is left of logs and counts: a signal ends a

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 if TYPE_CHECKING:  # loading it late is what this module is for
-    from starlette.applications import Starlette
+    from rollbook.web.site import Site
 
 # How long after the start the site is loaded anyway. The first requests should not share the interpreter with it.
 SOON_SECONDS = 1.0
@@ -22,12 +22,12 @@ SOON_SECONDS = 1.0
 class LateSite:
     """Makes the site once. `make` may take as long as a start."""
 
-    def __init__(self, make: Callable[[], Starlette]) -> None:
+    def __init__(self, make: Callable[[], Site]) -> None:
         self._make = make
-        self._made: Starlette | None = None
+        self._made: Site | None = None
         self._making = threading.Lock()
 
-    async def get(self) -> Starlette:
+    async def get(self) -> Site:
         """The site. If it is not there yet, a thread makes it, and other requests go on meanwhile."""
         if self._made is None:
             return await to_thread.run_sync(self._get)
@@ -38,7 +38,7 @@ class LateSite:
         thread = threading.Thread(target=self._get, name="site", daemon=True)
         return asyncio.get_running_loop().call_later(SOON_SECONDS, thread.start)
 
-    def _get(self) -> Starlette:
+    def _get(self) -> Site:
         with self._making:
             if self._made is None:
                 self._made = self._make()

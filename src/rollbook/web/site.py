@@ -5,10 +5,12 @@ It is loaded after the start (`rollbook.web.late_site`), because a start should 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 
 from rollbook.auth.tokens import Tokens
@@ -18,12 +20,13 @@ from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.web import front
 from rollbook.web.console.door import Door
+from rollbook.web.data.api import Receive, Scope, Send
 from rollbook.web.data.data_request import Request as Read
 from rollbook.web.docs import doc_pages
 from rollbook.web.explorer.asking import Server
 from rollbook.web.explorer.explorer_pages import Explorer
 from rollbook.web.front import Published
-from rollbook.web.http import not_found
+from rollbook.web.http import kept_parts, not_found
 from rollbook.web.http.answers import Answer
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.health_pages import HealthPages
@@ -46,6 +49,9 @@ FOR_PROGRAMS = (
     "/.well-known/openid-configuration",
     "/oauth/certs",
 )
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,24 @@ class Parts:
     more: Callable[[Desk], MorePages] | None
 
 
-def make(parts: Parts) -> Starlette:
-    """The application."""
+class Site:
+    """The application. A client that hangs up while its request is read is no failure."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._pages = _pages(parts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._pages(scope, receive, send)
+        except ClientDisconnect:
+            _log.debug(
+                "the client of %s %s hung up before its request was read",
+                scope["method"],
+                kept_parts.path(scope["path"]),
+            )
+
+
+def _pages(parts: Parts) -> Starlette:
     database, settings, tokens = parts.database, parts.settings, parts.tokens
     templates = environment(in_demo=tokens.in_demo)
     desk = Desk(database, settings, parts.sealer, templates, in_demo=tokens.in_demo)

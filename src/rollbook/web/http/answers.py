@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import os
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.responses import Response
@@ -64,6 +65,17 @@ def with_headers(response: Response) -> Response:
     """The response, with the headers of every API answer."""
     response.raw_headers.extend(every_answer())
     return response
+
+
+async def send_answer(
+    answer: Answer,
+    scope: MutableMapping[str, Any],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    """Send an answer as an ASGI application does, with the headers of every API answer."""
+    headers = [*every_answer(), *answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 
 
 def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer:
