@@ -22,12 +22,13 @@ from httpx import ASGITransport, BaseTransport, Client, Request, Response
 from rollbook import settings as setting_rows
 from rollbook import sync
 from rollbook.demo.serving import Demo
+from rollbook.settings import key_path
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
-from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
 from rollbook.web.app import App
 from tests.roster import world

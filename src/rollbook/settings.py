@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from rollbook import urls
@@ -193,6 +194,15 @@ def base_url(settings: Settings) -> str:
 
 def api_base_url(settings: Settings) -> str:
     return (settings.api_base or base_url(settings)).rstrip("/")
+
+
+def key_path(settings: Settings) -> Path:
+    """The file of the server's key; `store.engine.keys` reads and makes it."""
+    if settings.key_file:
+        return Path(settings.key_file)
+    if "://" in settings.database:
+        return Path("rollbook.key")
+    return Path(settings.database + ".key")
 
 
 def names() -> tuple[str, ...]:

@@ -216,3 +216,13 @@ def test_a_start_loads_only_what_it_is_listed_to_load() -> None:
 def test_a_server_that_only_serves_does_not_load_the_engine_of_syncs_nor_another_database(heavy: str) -> None:
     loaded = [sys.executable, "-c", f"import sys, rollbook.web.server; sys.exit({heavy!r} in sys.modules)"]
     assert subprocess.run(loaded, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("heavy", ["rollbook.store", "rollbook.web", "cryptography", "rich"])
+def test_a_check_of_files_without_a_terminal_loads_no_store_and_nothing_that_draws(heavy: str) -> None:
+    loaded = [
+        sys.executable,
+        "-c",
+        f"import sys, rollbook.commands.check; sys.exit({heavy!r} in sys.modules)",
+    ]
+    assert subprocess.run(loaded, check=False).returncode == 0

@@ -21,12 +21,13 @@ from rollbook.contract.clever.endpoints import ENDPOINTS
 from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.demo.serving import Demo
 from rollbook.domain.access import SECURE_SYNC
+from rollbook.settings import key_path
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
-from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.keys import Sealer
 from rollbook.sync import How, Sync
 from rollbook.web.app import App
 from tests import world

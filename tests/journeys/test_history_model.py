@@ -31,13 +31,14 @@ from rollbook.contract.clever.view_spec import SENSITIVE_FIELDS
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.domain.guard import GUARDED, Threshold
 from rollbook.domain.kinds import KIND, ROLE
+from rollbook.settings import key_path
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Database, Row, Values, open_database
-from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import event_feed
 from rollbook.sync import How

@@ -24,13 +24,14 @@ from rollbook import sync
 from rollbook.domain.access import Access
 from rollbook.domain.guard import Threshold
 from rollbook.errors import BadSetting, Busy, Refused, RollbookError, SourceRejected, Unknown
+from rollbook.settings import key_path
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Database, open_database
-from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import commits, event_feed
 from rollbook.sync import How, Sync

@@ -14,8 +14,8 @@ import pytest
 
 from rollbook.errors import BadSetting, Conflict, MachineTrouble, Refused
 from rollbook.operations import backing_up, job_control
-from rollbook.settings import Settings
-from rollbook.store.engine import backup_files, keys, migrations, table_copies
+from rollbook.settings import Settings, key_path
+from rollbook.store.engine import backup_files, migrations, table_copies
 from rollbook.store.engine.database import Connection, Database, open_database
 from rollbook.store.engine.keys import settle
 from rollbook.store.engine.migrations import migrate
@@ -212,7 +212,7 @@ def test_a_backup_that_fails_leaves_the_one_before(
 
 def test_a_backup_takes_the_place_of_a_backup_only(small: Hub, small_saved: Path) -> None:
     place = Path(small.settings.database)
-    key = keys.key_path(small.settings)
+    key = key_path(small.settings)
     before = place.stat().st_ino, key.read_bytes(), held(small.database)
     for path in (place, key):
         with pytest.raises(BadSetting, match="is there already and is no backup; choose another name"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from rollbook.domain.reading_rules import Rules
@@ -12,6 +13,7 @@ from rollbook.errors import SourceRejected
 from rollbook.roster.intake.clever import checks
 from rollbook.roster.intake.csv import files
 from rollbook.roster.problems import PROBLEM, PROBLEMS, VALUE_CHARACTERS_MAX, Problem
+from rollbook.synthetic import writer
 from tests.roster.world import (
     ENROLLMENTS,
     SCHOOLS,
@@ -438,3 +440,33 @@ def test_codes_are_unique_and_every_class_is_listed() -> None:
     assert len(PROBLEM) == len(PROBLEMS)
     leaves = {kind for base in Problem.__subclasses__() for kind in base.__subclasses__()}
     assert leaves == set(PROBLEMS)
+
+
+# Preparing a statement takes about two milliseconds, and a check of a small district is little else.
+STATEMENTS_MAX = 155
+
+
+def test_a_check_of_files_without_problems_takes_few_statements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.write(tmp_path / "files", students=50, seed=1)
+    statements: list[str] = []
+
+    class Counting:
+        """The engine, which notes each statement."""
+
+        def __init__(self, engine: duckdb.DuckDBPyConnection) -> None:
+            self._engine = engine
+
+        def execute(self, statement: str, *more: object) -> duckdb.DuckDBPyConnection:
+            statements.append(statement)
+            return self._engine.execute(statement, *more)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._engine, name)
+
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *some, **more: Counting(connect(*some, **more)))
+    with closing(files.open_all(tmp_path / "files", memory_limit="512MB", temporary=tmp_path)) as tables:
+        assert list(checks.check(tables, Rules())) == []
+    assert len(statements) <= STATEMENTS_MAX

@@ -442,4 +442,4 @@ def test_a_temporary_folder_of_any_name_serves(name: str, tmp_path: Path) -> Non
     source = write(tmp_path / "files", {"teachers.csv": TEACHERS.replace("\n", "\r")})
     with closing(files.open_all(source, memory_limit="256MB", temporary=work)) as tables:
         assert diff.write(tables.connection, "problems", work).exists()
-        assert tables.count("teachers.csv") == 2
+        assert tables.counts(["teachers.csv"]) == {"teachers.csv": 2}

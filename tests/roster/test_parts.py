@@ -16,11 +16,12 @@ from rollbook.domain import shares
 from rollbook.roster import parts
 from rollbook.roster.intake.csv import raw_tables
 from rollbook.roster.views import diff
+from rollbook.settings import key_path
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Row, open_database
-from rollbook.store.engine.keys import Sealer, key_path
+from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import event_feed
 from rollbook.sync import How

@@ -11,7 +11,7 @@ import click
 from rollbook.commands.jobs import moment
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.operations import backing_up
-from rollbook.store.engine import keys
+from rollbook.settings import key_path
 from rollbook.store.engine.opening import opened
 
 
@@ -34,7 +34,7 @@ def backup(file: Path, database: str | None, as_json: bool) -> None:
         show_json({"file": str(file), "bytes": kept.bytes, "seconds": round(seconds, 3), **told})
     else:
         click.echo(f"{file}: {kept.manifest.rows:,} rows, {kept.bytes / 1e6:,.1f} MB, in {seconds:,.1f} s")
-        click.echo(f"Keep a copy of the key, too, in another place: {keys.key_path(settings)}")
+        click.echo(f"Keep a copy of the key, too, in another place: {key_path(settings)}")
 
 
 @click.command()

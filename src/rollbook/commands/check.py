@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from rollbook.commands import report
+from rollbook.commands import report, waiting
 from rollbook.commands.options import (
     json_option,
     problems_option,
@@ -48,7 +47,7 @@ def check(
     rules = Rules(lenient_headers=lenient).switched(read_choices(wanted))
     with (
         problems_csv.opened(problems_file) as listed,
-        Console(stderr=True).status("reading and checking the files"),
+        waiting.status("reading and checking the files"),
     ):
         found = inspection.inspect(source, settings, rules, listed)
     if as_json:

@@ -16,7 +16,6 @@ from rollbook.domain.reading_rules import SWITCHES
 from rollbook.errors import BadSetting
 from rollbook.roster.problems_csv import ROWS_MAX
 from rollbook.settings import Settings
-from rollbook.store.engine import keys
 
 PORT_MAX = 65_535
 
@@ -58,7 +57,7 @@ def warn_of_readers(settings: Settings) -> None:
     SQLite's other files have the database's mode.
     """
     database = [] if "://" in settings.database else [settings.database]
-    for path in map(Path, [*database, str(keys.key_path(settings))]):
+    for path in map(Path, [*database, str(setting_rows.key_path(settings))]):
         mode = path.stat().st_mode & 0o777 if path.exists() else 0
         if mode & 0o044:
             click.echo(

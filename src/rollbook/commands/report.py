@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,9 @@ from rollbook.commands.options import show_json
 from rollbook.domain.guard import Counts
 from rollbook.errors import SyncHeld
 from rollbook.roster.problems_csv import Listing
-from rollbook.sync import Sync
+
+if TYPE_CHECKING:  # a check of files needs no sync
+    from rollbook.sync import Sync
 
 # A report as `Sync.as_json` makes it, from this version or an earlier one.
 Report = Mapping[str, Any]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from rollbook.commands import report
+from rollbook.commands import report, waiting
 from rollbook.commands.options import (
     database_option,
     json_option,
@@ -78,7 +77,7 @@ def sync(
     with (
         opened(settings) as store,
         problems_csv.opened(problems_file) as listed,
-        Console(stderr=True).status("starting") as status,
+        waiting.status("starting") as tell,
     ):
         warn_of_readers(settings)
         owner = districts.find(store, district)
@@ -91,7 +90,7 @@ def sync(
                 source,
                 how,
                 is_lenient=lenient,
-                progress=status.update,
+                progress=tell,
                 listed=listed,
             )
         except SourceRejected as error:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollbook.errors import BadSetting, Conflict, Refused
-from rollbook.settings import Settings
-from rollbook.store.engine import backup_files, keys, migrations, table_copies
+from rollbook.settings import Settings, key_path
+from rollbook.store.engine import backup_files, migrations, table_copies
 from rollbook.store.engine.backup_files import Manifest
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.keys import Sealer
@@ -69,13 +69,11 @@ def _check_version(manifest: Manifest) -> None:
 def _check_key(manifest: Manifest, settings: Settings) -> None:
     if not manifest.key_mark:
         return
-    own = Sealer(keys.key_path(settings))
+    own = Sealer(key_path(settings))
     if not own.is_there:
-        raise Refused(
-            f"key_file: {keys.key_path(settings)} is not there; put the key of the backup there first"
-        )
+        raise Refused(f"key_file: {key_path(settings)} is not there; put the key of the backup there first")
     if own.mark() != manifest.key_mark:
-        raise Refused(f"key_file: {keys.key_path(settings)} is not the key that the backup was made with")
+        raise Refused(f"key_file: {key_path(settings)} is not the key that the backup was made with")
 
 
 def _prepare(database: Database, *, replaces: bool) -> None:

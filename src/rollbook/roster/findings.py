@@ -6,7 +6,7 @@ refer to first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final, get_args
 
@@ -17,6 +17,8 @@ from rollbook.roster.problems import PROBLEM, PROBLEMS, LeftOut, Problem, Severi
 
 # How many findings of one code in one file are shown as examples.
 EXAMPLES: Final = 3
+# How many stops a report lists one by one; each column of a file can have a wrong header.
+STOPS_MAX: Final = 1000
 BATCH_ROWS: Final = 10_000
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 # Rows refer to rows of earlier files: schools come first, then people, then sections with their enrollments.
@@ -82,6 +84,19 @@ def grouped(problems: Iterable[Problem]) -> tuple[Group, ...]:
         Group(type(each[0]), _known(each[0].file), len(each), tuple(each[:EXAMPLES]))
         for _, each in sorted(found.items())
     )
+
+
+def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> dict[str, object]:
+    """Problems as each report shows them: counted by severity and by code, grouped with examples, and the
+    first ones."""
+    severities = {
+        each: sum(group.count for group in groups if group.problem.severity == each) for each in SEVERITIES
+    }
+    return {
+        "problems_by_severity": severities,
+        "problem_groups": [group.as_json() for group in groups],
+        "problems": [problem.as_json() for problem in problems],
+    }
 
 
 def _rank(problem: Problem) -> tuple[int, int, int]:

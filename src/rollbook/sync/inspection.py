@@ -10,7 +10,7 @@ from pathlib import Path
 from rollbook.domain.reading_rules import Rules
 from rollbook.errors import SourceRejected
 from rollbook.roster import findings, problems_csv
-from rollbook.roster.findings import Group
+from rollbook.roster.findings import STOPS_MAX, Group, problems_as_json
 from rollbook.roster.intake.clever import checks
 from rollbook.roster.intake.csv import files
 from rollbook.roster.intake.csv.raw_tables import Tables
@@ -18,7 +18,6 @@ from rollbook.roster.problems import Problem
 from rollbook.roster.problems_csv import Listing
 from rollbook.settings import Settings
 from rollbook.sync.ending import interrupted_by_signals
-from rollbook.sync.result import STOPS_MAX, problems_as_json
 from rollbook.sync.workplace import workplace
 
 
@@ -82,4 +81,4 @@ def _stopped(error: SourceRejected, listed: Listing | None) -> Inspection:
 
 
 def _rows(tables: Tables) -> dict[str, int]:
-    return {file: tables.count(file) for file in sorted(tables.columns, key=findings.FILE_ORDER.index)}
+    return tables.counts(sorted(tables.columns, key=findings.FILE_ORDER.index))

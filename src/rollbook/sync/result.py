@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from rollbook.domain.guard import Counts, Reason
 from rollbook.errors import SourceRejected
 from rollbook.roster import findings
-from rollbook.roster.findings import SEVERITIES, Group
+from rollbook.roster.findings import STOPS_MAX, Group, problems_as_json
 from rollbook.roster.problems import Problem
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.engine.database import Connection
 from rollbook.store.records.commits import Snapshot
-
-# How many stops a report lists one by one; each column of a file can have a wrong header.
-STOPS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +69,6 @@ class Sync:
             **problems_as_json(self.groups, self.problems),
             **self.about,
         }
-
-
-def problems_as_json(groups: Sequence[Group], problems: Iterable[Problem]) -> dict[str, object]:
-    """Problems as each report shows them: counted by severity and by code, grouped with examples, and the
-    first ones."""
-    severities = {
-        each: sum(group.count for group in groups if group.problem.severity == each) for each in SEVERITIES
-    }
-    return {
-        "problems_by_severity": severities,
-        "problem_groups": [group.as_json() for group in groups],
-        "problems": [problem.as_json() for problem in problems],
-    }
 
 
 def failed(district: District, error: SourceRejected) -> Sync:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollbook.errors import BadSetting
-from rollbook.settings import Settings
+from rollbook.settings import Settings, key_path
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Database
 
@@ -133,14 +133,6 @@ def settle(database: Database, settings: Settings) -> None:
     if (mark := own.mark()) != known:
         with database.write() as connection:
             server_values.write(connection, MARK, mark)
-
-
-def key_path(settings: Settings) -> Path:
-    if settings.key_file:
-        return Path(settings.key_file)
-    if "://" in settings.database:
-        return Path("rollbook.key")
-    return Path(settings.database + ".key")
 
 
 def _missing(path: Path) -> BadSetting:

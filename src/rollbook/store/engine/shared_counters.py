@@ -18,8 +18,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from rollbook.settings import Settings
-from rollbook.store.engine.keys import key_path
+from rollbook.settings import Settings, key_path
 
 PROBES = 8
 # The file of pulls is named like the key's file, with this ending.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollbook.contract.clever.columns import columns_of
@@ -19,8 +20,9 @@ class Check:
 
     Most rules find nothing in most districts, and preparing a long query costs more than running a short one.
     So the query only runs if all of its cheap conditions hold: `sign` is true for a row of the file, rows
-    share the column `repeats`, and the short query `suspects` finds rows. One pass checks all signs of a
-    file. The query reads the found rows as the table `suspects`.
+    share the column `repeats`, such rows differ in one of the columns `compares`, and the short query
+    `suspects` finds rows. One pass checks all signs of a file, and one more all that rules compare. The query
+    reads the found rows as the table `suspects`.
     """
 
     problem: type[Problem]
@@ -30,6 +32,7 @@ class Check:
     suspects: str = ""
     sign: str = ""
     repeats: str = ""
+    compares: tuple[str, ...] = ()
 
     def applies_to(self, tables: Tables) -> bool:
         """Whether the district sent the file and the column of the rule."""
@@ -43,10 +46,11 @@ class Check:
 @dataclass(frozen=True, slots=True)
 class Level:
     """Rules that do not depend on each other, in any order, then the statements that keep the remaining
-    rows."""
+    rows. `build` does what needs more than statements."""
 
     checks: tuple[Check, ...]
     keep: tuple[str, ...] = ()
+    build: Callable[[Tables], None] | None = None
 
 
 def table_of(file: str) -> str:
@@ -101,14 +105,15 @@ def unknown_reference(problem: type[Problem], file: str, header: str, keys: str)
     return Check(problem, file, header, with_nearest(keys), suspects=unknown)
 
 
-def with_nearest(keys: str) -> str:
-    """The suspects (`row` and `value`), unknown values, each with a key that is `alike`, if there is one."""
+def with_nearest(keys: str, *also: str) -> str:
+    """The suspects (`row`, `value` and the columns `also`), unknown values, each with a key that is `alike`, if
+    there is one."""
     return f"""
         WITH sought AS (SELECT DISTINCT alike(value) AS form FROM suspects),
         nearest AS (
             SELECT alike(key) AS form, min(key) AS expected FROM ({keys}) SEMI JOIN sought ON form = alike(key) GROUP BY ALL
         )
-        SELECT "row", value, expected FROM suspects LEFT JOIN nearest ON form = alike(value)
+        SELECT {", ".join(('"row"', "value", "expected", *also))} FROM suspects LEFT JOIN nearest ON form = alike(value)
     """
 
 
@@ -163,4 +168,5 @@ def conflicts(tables: Tables, file: str, key: str, *apart: str) -> Check:
         """,
         suspects=disagreeing,
         repeats=key,
+        compares=tuple(headers),
     )

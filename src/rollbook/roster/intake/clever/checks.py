@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Final
-
-from duckdb import DuckDBPyConnection
 
 from rollbook.contract.clever.columns import FILES
 from rollbook.domain.reading_rules import Rules
@@ -32,57 +29,77 @@ def check(tables: Tables, rules: Rules) -> Problems:
     for statement in _BEFORE:
         tables.connection.execute(statement)
     every = levels(tables, rules)
-    repeated = _repeated(tables, [rule for level in every for rule in level.checks])
+    able = _promising(tables, [rule for level in every for rule in level.checks])
     for level in every:
-        able = [rule for rule in level.checks if not rule.repeats or (rule.file, rule.repeats) in repeated]
-        for rule in _promising(tables, able):
-            _run(tables.connection, rule)
+        has_left_out = False
+        for rule in level.checks:
+            if rule in able and _finds(tables, rule.suspects):
+                _run(tables, rule)
+                has_left_out = has_left_out or rule.problem.left_out == "row"
+        if has_left_out:
+            _leave_out(tables)
         for statement in level.keep:
             tables.connection.execute(statement)
+        if level.build:
+            level.build(tables)
     readings.build(tables, rules)
     quotable_cells.hide(tables)
     return Problems(tables.connection, rules.problems_max)
 
 
-def _repeated(tables: Tables, rules: Sequence[Check]) -> set[tuple[str | None, str]]:
-    """The files and columns of which rules need rows that share a value, and of which there are such rows."""
-    asked = {(rule.file, rule.repeats) for rule in rules if rule.repeats and rule.applies_to(tables)}
-    # An export repeats a student for each contact, so that it would be counted for nothing.
-    places = sorted((file, column) for file, column in asked if file and file != _REPEATING)
-    counts = ", ".join(
-        f"(SELECT count(*) > count(DISTINCT {column}) FROM {table_of(file)})" for file, column in places
-    )
-    found = tables.one(f"SELECT {counts}") if places else ()
-    return {
-        *(place for place in asked if place[0] == _REPEATING),
-        *(place for place, is_repeated in zip(places, found, strict=True) if is_repeated),
-    }
-
-
-def _promising(tables: Tables, rules: Sequence[Check]) -> Iterator[Check]:
+def _promising(tables: Tables, rules: Sequence[Check]) -> set[Check]:
     """The rules that may find something. One pass over each file checks all of its signs."""
-    sent = sorted(
-        (rule for rule in rules if rule.applies_to(tables)), key=lambda rule: (not rule.sign, rule.file or "")
-    )
-    for (has_sign, _), together in groupby(sent, lambda rule: (bool(rule.sign), rule.file)):
-        of_file = list(together)
-        if has_sign and (table := of_file[0].file):
-            found = tables.one(
-                f"SELECT {', '.join(f'bool_or({rule.sign})' for rule in of_file)} FROM {table_of(table)}"
+    sent = [rule for rule in rules if rule.applies_to(tables)]
+    signs: dict[str, dict[str, bool]] = {}
+    for rule in sent:
+        if rule.file and (sign := _sign(rule)):
+            signs.setdefault(rule.file, {})[sign] = False
+    for file, of_file in signs.items():
+        found = tables.one(f"SELECT {', '.join(of_file)} FROM {table_of(file)}")
+        of_file.update(zip(of_file, found, strict=True))
+    able = [rule for rule in sent if rule.file is None or signs.get(rule.file, {}).get(_sign(rule), True)]
+    comparing: dict[tuple[str, str], list[Check]] = {}
+    for rule in able:
+        if rule.file and rule.compares:
+            comparing.setdefault((rule.file, rule.repeats), []).append(rule)
+    for (file, key), together in comparing.items():
+        if not _differ(tables, file, key, sorted({column for rule in together for column in rule.compares})):
+            able = [rule for rule in able if rule not in together]
+    return set(able)
+
+
+def _sign(rule: Check) -> str:
+    """SQL for whether a file may have rows that break a rule; blank if no cheap sign says so."""
+    if rule.sign:
+        return f"bool_or({rule.sign})"
+    # An export repeats a student for each contact, so that it would be counted for nothing.
+    is_counted = rule.repeats and rule.file != _REPEATING
+    return f"count(*) > count(DISTINCT {rule.repeats})" if is_counted else ""
+
+
+def _differ(tables: Tables, file: str, key: str, columns: Sequence[str]) -> bool:
+    """Whether any rows of a file with the same key differ in one of the columns."""
+    return bool(
+        tables.one(
+            f"""
+            SELECT count(*) FROM (
+                SELECT {key} FROM (SELECT {key}, hash({", ".join(columns)}) AS said FROM {table_of(file)})
+                GROUP BY {key} HAVING min(said) <> max(said)
             )
-            of_file = [rule for rule, is_there in zip(of_file, found, strict=True) if is_there]
-        yield from (rule for rule in of_file if not rule.suspects or _finds(tables, rule.suspects))
+            """
+        )[0]
+    )
 
 
 def _finds(tables: Tables, suspects: str) -> bool:
-    """Make the table of a rule's suspects; whether there are any."""
-    return bool(tables.one(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")[0])
+    """Make the table of a rule's suspects, if it has any condition for them; whether there are any."""
+    return not suspects or bool(tables.one(f"CREATE OR REPLACE TEMP TABLE suspects AS {suspects}")[0])
 
 
-def _run(connection: DuckDBPyConnection, rule: Check) -> None:
+def _run(tables: Tables, rule: Check) -> None:
     file = "file" if rule.file is None else f"'{rule.file}'"
     header = "column_name" if rule.header is None else f"'{rule.header}'"
-    connection.execute(
+    tables.connection.execute(
         f"""
         INSERT INTO problems
         SELECT '{rule.problem.code}', {file}, "row", {header},
@@ -90,6 +107,21 @@ def _run(connection: DuckDBPyConnection, rule: Check) -> None:
         FROM ({rule.query})
         """
     )
+
+
+def _leave_out(tables: Tables) -> None:
+    """Take the rows with an error so far from the views `usable_FILE`. Most files have none, and need no
+    join."""
+    found = tables.connection.execute(
+        f"SELECT DISTINCT file FROM problems WHERE code IN ({_ERRORS})"
+    ).fetchall()
+    for (file,) in found:
+        tables.connection.execute(
+            f"""
+            CREATE OR REPLACE VIEW usable_{table_of(file)} AS SELECT * FROM {table_of(file)} ANTI JOIN
+            (SELECT "row" FROM problems WHERE file = '{file}' AND code IN ({_ERRORS})) AS left_out USING ("row")
+            """
+        )
 
 
 _REPEATING: Final = "students.csv"
@@ -108,12 +140,6 @@ _BEFORE: Final = (
     # What two ids share although a spreadsheet or number format changed one: leading zeros, a trailing `.0`
     # or dot, thousands commas, blanks and invisible marks, letter case.
     r"CREATE MACRO alike(id) AS ltrim(regexp_replace(lower(id), '[.]0*$|[\s,\p{Z}\p{Cf}]', '', 'g'), '0')",
-    # The rows of each file without an error so far.
-    *(
-        f"""
-        CREATE VIEW usable_{file.table} AS SELECT * FROM {file.table}
-        ANTI JOIN (SELECT "row" FROM problems WHERE file = '{file.name}' AND code IN ({_ERRORS})) AS left_out USING ("row")
-        """
-        for file in FILES
-    ),
+    # The rows of each file without an error so far: all of them, until `_leave_out`.
+    *(f"CREATE VIEW usable_{file.table} AS FROM {file.table}" for file in FILES),
 )

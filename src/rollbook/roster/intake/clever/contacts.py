@@ -73,47 +73,77 @@ def shared_ids(tables: Tables) -> Check:
 _HOUSEHOLD_MAX: Final = 4
 
 
-def _named(column: str) -> str:
-    """SQL for the names of each value that occurs in more rows than a household has people."""
+def _crowded(column: str) -> str:
+    """SQL for the hash of each value that occurs in more rows than a household has people."""
     return f"""
-        SELECT DISTINCT '{column}' AS header, {column} AS value, contact_name FROM contact_rows WHERE hash({column}) IN (
-            SELECT hash({column}) FROM contact_rows WHERE {column} <> '' GROUP BY 1 HAVING count(*) > {_HOUSEHOLD_MAX}
-        )
+        SELECT hash({column}) AS hashed FROM contact_rows WHERE {column} <> '' GROUP BY hashed
+        HAVING count(*) > {_HOUSEHOLD_MAX}
     """
 
 
-_EVERYBODYS: Final = f"""
-    CREATE TEMP TABLE everybodys AS
-    WITH named AS MATERIALIZED ({_named("contact_email")} UNION ALL {_named("contact_phone")})
-    SELECT header, value FROM named GROUP BY header, value HAVING count(DISTINCT folded(contact_name)) > {_HOUSEHOLD_MAX}
-"""
+def _everybodys(tables: Tables, column: str) -> bool:
+    """Make `everybodys_COLUMN`, the values that more contacts share than a household has people; whether there
+    are any."""
+    (crowded,) = tables.one(f"CREATE OR REPLACE TEMP TABLE crowded AS {_crowded(column)}")
+    if not crowded:
+        return False
+    return bool(
+        tables.one(
+            f"""
+            CREATE TEMP TABLE everybodys_{column} AS
+            SELECT value FROM (
+                SELECT DISTINCT {column} AS value, contact_name FROM contact_rows WHERE hash({column}) IN (FROM crowded)
+            ) GROUP BY value HAVING count(DISTINCT folded(contact_name)) > {_HOUSEHOLD_MAX}
+            """
+        )[0]
+    )
 
 
-def _everybodys(column: str) -> str:
-    """SQL for the values of a column that more contacts share than a household has people."""
-    return f"SELECT value FROM everybodys WHERE header = '{column}'"
+# A phone of one digit all over (000 000 0000) is a filler: two neighbours among its digits must differ.
+_TWO_DIGITS: Final = "|".join(f"{digit}[^0-9]*[{'0123456789'.replace(digit, '')}]" for digit in "0123456789")
 
 
-# Identity of a contact: its own id, else name and email, else name and phone, else all of its columns
-# (documented). The text is exact, and each part has its length in front, so no two contacts become equal by
-# chance. An email or phone that everyone shares identifies nobody.
-_IDENTIFIED: Final = f"""
-    CREATE TABLE kept_contacts AS
-    SELECT "row", student_id, {", ".join(COLUMNS)},
-        CASE
-            WHEN contact_sis_id <> '' THEN 'sis:' || contact_sis_id
-            WHEN tells_who(contact_email) AND contact_email NOT IN ({_everybodys("contact_email")})
-                THEN 'email:' || part(contact_name) || part(contact_email)
-            -- A phone of one digit all over (000 000 0000) is a filler.
-            WHEN replace(digits(contact_phone), left(digits(contact_phone), 1), '') <> ''
-                AND contact_phone NOT IN ({_everybodys("contact_phone")})
-                THEN 'phone:' || part(contact_name) || part(contact_phone)
-            ELSE 'words:' || part(contact_name) || part(contact_type) || part(contact_relationship)
-                || part(contact_phone_type) || part(student_id)
-        END AS key
-    FROM contact_rows ANTI JOIN (SELECT "row" FROM problems WHERE code = '{SharedContactId.code}') AS left_out USING ("row")
-    WHERE contact_name <> '' AND contact_type <> ''
-"""
+def _identified(*, shares_email: bool, shares_phone: bool, has_left_out: bool) -> str:
+    """The statement for `kept_contacts`, the rows that stay with the key of their contact.
+
+    Identity of a contact: its own id, else name and email, else name and phone, else all of its columns
+    (documented). The text is exact, and each part has its length in front, so no two contacts become equal by
+    chance. An email or phone that everyone shares identifies nobody.
+    """
+    own_email, own_phone = (
+        f"AND {column} NOT IN (FROM everybodys_{column})" if is_shared else ""
+        for column, is_shared in (("contact_email", shares_email), ("contact_phone", shares_phone))
+    )
+    left_out = f"""ANTI JOIN (SELECT "row" FROM problems WHERE code = '{SharedContactId.code}') AS left_out USING ("row")"""
+    return f"""
+        CREATE TABLE kept_contacts AS
+        SELECT "row", student_id, {", ".join(COLUMNS)},
+            CASE
+                WHEN contact_sis_id <> '' THEN 'sis:' || contact_sis_id
+                WHEN tells_who(contact_email) {own_email} THEN 'email:' || part(contact_name) || part(contact_email)
+                WHEN regexp_matches(contact_phone, '{_TWO_DIGITS}') {own_phone}
+                    THEN 'phone:' || part(contact_name) || part(contact_phone)
+                ELSE 'words:' || part(contact_name) || part(contact_type) || part(contact_relationship)
+                    || part(contact_phone_type) || part(student_id)
+            END AS key
+        FROM contact_rows {left_out if has_left_out else ""}
+        WHERE contact_name <> '' AND contact_type <> ''
+    """
+
+
+def keep(tables: Tables) -> None:
+    """Make `kept_contacts`, the rows that stay, and `first_contacts`, the row that counts for each contact."""
+    (has_left_out,) = tables.one(f"SELECT count(*) > 0 FROM problems WHERE code = '{SharedContactId.code}'")
+    tables.connection.execute(
+        _identified(
+            shares_email=_everybodys(tables, "contact_email"),
+            shares_phone=_everybodys(tables, "contact_phone"),
+            has_left_out=has_left_out,
+        )
+    )
+    for statement in ("DROP TABLE contact_rows", _CHOSEN):
+        tables.connection.execute(statement)
+
 
 _SAID: Final = ("contact_name", "contact_email", "contact_phone", "contact_phone_type")
 _BLANKS: Final = " + ".join(f"coalesce({column} = '', true)::INTEGER" for column in _SAID)
@@ -130,20 +160,19 @@ _CHOSEN: Final = f"""
     SELECT key, min("row"), arg_min("row", ({_BLANKS}, {", ".join(_SAID)}, "row")), true
     FROM kept_contacts SEMI JOIN (FROM counted WHERE differ) USING (key) GROUP BY key
 """
-KEPT: Final = (_EVERYBODYS, _IDENTIFIED, "DROP TABLE contact_rows", _CHOSEN)
 
-CONFLICTING: Final = tuple(
-    Check(
-        ConflictingContact,
-        "students.csv",
-        header,
+CONFLICTING: Final = Check(
+    ConflictingContact,
+    "students.csv",
+    None,
+    " UNION ALL ".join(
         f"""
-        SELECT other."row", other.{header.lower()} AS value, its.{header.lower()} AS expected
+        SELECT other."row", '{header}' AS column_name, other.{header.lower()} AS value, its.{header.lower()} AS expected
         FROM suspects one
         JOIN kept_contacts other USING (key) JOIN kept_contacts its ON its."row" = one.chosen
         WHERE other.{header.lower()} <> its.{header.lower()}
-        """,
-        suspects="FROM first_contacts WHERE differ",
-    )
-    for header in ("Contact_name", "Contact_email", "Contact_phone", "Contact_phone_type")
+        """
+        for header in ("Contact_name", "Contact_email", "Contact_phone", "Contact_phone_type")
+    ),
+    suspects="FROM first_contacts WHERE differ",
 )

@@ -23,7 +23,7 @@ from rollbook.roster.intake.clever.checking import (
     with_nearest,
 )
 from rollbook.roster.intake.clever.repeated_rows import shared_ids
-from rollbook.roster.intake.clever.uniqueness import ACCOUNTS, told_once, words_as_ids
+from rollbook.roster.intake.clever.uniqueness import ACCOUNTS, SHARED_VALUES, told_once, words_as_ids
 from rollbook.roster.intake.clever.vocabulary import ADMIN_ROLES
 from rollbook.roster.intake.csv.raw_tables import Tables
 from rollbook.roster.problems import (
@@ -187,8 +187,9 @@ def _kept_people(tables: Tables) -> Level:
                 for people in ("staff", "administrators")
             ),
             ACCOUNTS,
-            *contacts.KEPT,
+            SHARED_VALUES,
         ),
+        build=contacts.keep,
     )
 
 
@@ -201,7 +202,7 @@ _SECTIONS: Final = Level(
         *rewritten_ids("sections.csv"),
         unknown_reference(UnknownSchool, "sections.csv", "School_id", _KEPT_SCHOOLS),
         unknown_reference(UnknownTeacher, "sections.csv", "Teacher_id", "SELECT key FROM kept_teachers"),
-        *contacts.CONFLICTING,
+        contacts.CONFLICTING,
     )
 )
 _UNIQUE_SECTIONS: Final = Level(
@@ -277,19 +278,18 @@ _FILLED_SECTIONS: Final = Level(
 )
 _RESOURCES: Final = Level(
     (
-        *(
-            Check(
-                UnknownCoTeacher,
-                "sections.csv",
-                header,
-                with_nearest("SELECT key FROM kept_teachers"),
-                f"""
-                SELECT "row", {header.lower()} AS value
-                FROM kept_sections ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = {header.lower()}
-                WHERE {header.lower()} <> ''
-                """,
-            )
-            for header in CO_TEACHERS
+        Check(
+            UnknownCoTeacher,
+            "sections.csv",
+            None,
+            with_nearest("SELECT key FROM kept_teachers", "column_name"),
+            f"""
+            SELECT "row", column_name, value FROM (
+                SELECT "row", unnest({list(CO_TEACHERS)}) AS column_name, unnest([{", ".join(CO_TEACHERS).lower()}]) AS value
+                FROM kept_sections WHERE concat({", ".join(CO_TEACHERS).lower()}) <> ''
+            ) ANTI JOIN (SELECT key FROM kept_teachers) AS known ON known.key = value
+            WHERE value <> ''
+            """,
         ),
         *words_as_ids("resources.csv"),
         *missing_values("resources.csv"),

@@ -14,6 +14,7 @@ from rollbook.domain.reading_rules import Rules
 from rollbook.domain.shares import SEPARATOR
 from rollbook.roster.intake.clever import subjects
 from rollbook.roster.intake.clever.levels import ALL_SCHOOLS, CO_TEACHERS, OFFICE, OFFICE_NAME
+from rollbook.roster.intake.clever.readings import meanings
 from rollbook.roster.intake.clever.vocabulary import ADMIN_ROLES
 from rollbook.roster.intake.csv.raw_tables import Tables
 
@@ -49,7 +50,7 @@ def _statements(rules: Rules) -> tuple[str, ...]:
 def _joins(table: str, readings: dict[str, str]) -> str:
     """Joins that add a column's meaning as `COLUMN_means.meaning`."""
     return "\n".join(
-        f"LEFT JOIN meaning_{reading} {column}_means ON {column}_means.value = {table}.{column}"
+        f"LEFT JOIN {meanings(reading)} {column}_means ON {column}_means.value = {table}.{column}"
         for column, reading in readings.items()
     )
 
@@ -179,7 +180,7 @@ _STUDENTS: Final = f"""
     FROM kept_students student
     JOIN student_primary USING ("row")
     {_joins("student", _STUDENT_READINGS)}
-    LEFT JOIN meaning_language_code language_code ON language_code.value = student.home_language
+    LEFT JOIN {meanings("language_code")} language_code ON language_code.value = student.home_language
 """
 
 _TEACHERS: Final = """
@@ -190,11 +191,11 @@ _TEACHERS: Final = """
 """
 
 _STAFF: Final = (
-    """
+    f"""
     CREATE TABLE roster_staff AS
     WITH persons AS (
         SELECT key, min("row") AS "row", bool_or(meaning = 'SchoolTechLead') AS is_tech_lead
-        FROM kept_staff LEFT JOIN meaning_staff_role ON value = role GROUP BY key
+        FROM kept_staff LEFT JOIN {meanings("staff_role")} ON value = role GROUP BY key
     )
     SELECT key, "row", first, middle, last, email, department, title, district_username,
         if(is_tech_lead, 'SchoolTechLead', 'PortalOnly') AS role, ext
@@ -299,7 +300,7 @@ def _majority_grades(rules: Rules) -> str:
     return f"""
         CREATE TABLE majority_grades AS
         WITH unsaid AS (
-            SELECT "row" AS section FROM kept_sections LEFT JOIN meaning_grade_range ON value = grade {unsaid}
+            SELECT "row" AS section FROM kept_sections LEFT JOIN {meanings("grade_range")} ON value = grade {unsaid}
         ),
         counted AS (
             SELECT section, grade, count(*) AS students

@@ -1,8 +1,8 @@
 """Find the API's word for each value of the kept rows.
 
-Each reading (phones, dates, a vocabulary) gets one small table, made from distinct values only.
+Phones, dates and words get a small table each, made from distinct values only.
 
-`normalize` joins `meaning_READING(value, meaning, is_known)`, which also says which values to report.
+`normalize` joins `meanings(READING)`, which also says which values to report.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from duckdb import DuckDBPyConnection
 
@@ -83,23 +83,26 @@ _SILENT: Final = ("language_code",)
 
 _FOREVER: Final = date(2099, 12, 31)
 _GRADES: Final = ("grade", "grade_range")
+# The tables of meanings: (reading, value, meaning, is_known).
+_WORDS, _PHONES, _DATES = "word_meanings", "phone_meanings", "date_meanings"
 
 # The spelling in which a value is looked up: letters and digits alone, or a range with one dash between its
 # ends.
 _LOOSE: Final = r"trim(regexp_replace(lower(value), '[^\pL\pN]+', ' ', 'g'))"
-_RANGE: Final = r"regexp_replace(lower({}), '\s*(-|‐|‑|‒|–|—|―|−|\bto\b|\bthrough\b|\bthru\b)\s*', '-', 'g')"
+_BETWEEN: Final = r"\s*(-|‐|‑|‒|–|—|―|−|\bto\b|\bthrough\b|\bthru\b)\s*"
+_RANGE: Final = f"regexp_replace(lower(value), '{_BETWEEN}', '-', 'g')"
 
 # A letter, # or ; means an extension or a second number. Eleven digits that do not begin with 1 have no form
 # in the API and stay digits.
 _PHONE: Final = r"""
-    SELECT value, CASE
+    SELECT reading, value, CASE
         WHEN value = '' THEN ''
         WHEN regexp_matches(value, '[\p{L}#;]') THEN NULL
         WHEN length(digits) = 10 THEN format('({}) {}-{}', digits[1:3], digits[4:6], digits[7:10])
         WHEN length(digits) = 11 AND digits[1] = '1' THEN format('1-({}) {}-{}', digits[2:4], digits[5:7], digits[8:11])
         WHEN length(digits) = 11 THEN digits
     END AS meaning
-    FROM (SELECT value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
+    FROM (SELECT reading, value, regexp_replace(value, '[^0-9]', '', 'g') AS digits FROM found)
 """
 
 # Date forms with only one reading, in the order tried. `1.8.2016`, `08-01-2016` and spreadsheet numbers have
@@ -124,20 +127,24 @@ _PARTS: Final = " ".join(
     for form, parts in _DATE_FORMS
 )
 
-# A two-digit year is in this century, or in the last one if it would be after $latest.
+# A two-digit year is in this century, or in the last one if it would be after the latest day of its reading.
 _DATE: Final = f"""
-    SELECT value, CASE
+    SELECT reading, value, CASE
         WHEN value = '' THEN ''
         WHEN year(day) NOT BETWEEN 1900 AND 2100 THEN NULL
-        WHEN length(parts.y) = 2 AND day > $latest THEN strftime(day - INTERVAL 100 YEAR, $form)
-        ELSE strftime(day, $form)
+        WHEN reading = 'birth_date' THEN strftime(in_century, '%-m/%-d/%Y')
+        ELSE strftime(in_century, '%Y-%m-%d')
     END AS meaning
     FROM (
-        SELECT value, parts, try_cast(format('{{}}{{}}-{{}}-{{}}', if(length(parts.y) = 2, '20', ''), parts.y,
-            coalesce(nullif(list_position({list(_MONTHS)}, parts.m[1:3]), 0)::VARCHAR, parts.m), parts.d) AS DATE) AS day
+        SELECT *, if(length(parts.y) = 2 AND day > if(reading = 'birth_date', $today, DATE '{_FOREVER}'),
+            day - INTERVAL 100 YEAR, day) AS in_century
         FROM (
-            SELECT value, CASE {_PARTS} END AS parts
-            FROM (SELECT value, regexp_replace(lower(value), '{_MIDNIGHT}', '') AS written FROM found)
+            SELECT reading, value, parts, try_cast(format('{{}}{{}}-{{}}-{{}}', if(length(parts.y) = 2, '20', ''), parts.y,
+                coalesce(nullif(list_position({list(_MONTHS)}, parts.m[1:3]), 0)::VARCHAR, parts.m), parts.d) AS DATE) AS day
+            FROM (
+                SELECT reading, value, CASE {_PARTS} END AS parts
+                FROM (SELECT reading, value, regexp_replace(lower(value), '{_MIDNIGHT}', '') AS written FROM found)
+            )
         )
     )
 """
@@ -147,11 +154,9 @@ def build(tables: Tables, rules: Rules) -> None:
     """Make the table of every reading, and report unknown values."""
     connection = tables.connection
     _gather(tables)
-    for vocabulary in VOCABULARIES:
-        _build_words(connection, vocabulary, rules)
-    _build(connection, "phone", _PHONE)
-    _build(connection, "birth_date", _DATE, {"form": "%-m/%-d/%Y", "latest": rules.today})
-    _build(connection, "term_date", _DATE, {"form": "%Y-%m-%d", "latest": _FOREVER})
+    _build_words(connection, rules)
+    _build(connection, _PHONES, ("phone",), _PHONE)
+    _build(connection, _DATES, ("birth_date", "term_date"), _DATE, {"today": rules.today})
     for reading in _with_unknown(connection):
         for source in READ[reading]:
             if reading not in _SILENT and tables.has(source.file, source.column):
@@ -160,21 +165,23 @@ def build(tables: Tables, rules: Rules) -> None:
     forms.report(tables)
 
 
+def meanings(reading: str) -> str:
+    """SQL for the values of a reading, what they mean, and whether that is known: value, meaning, is_known."""
+    table = {"phone": _PHONES, "birth_date": _DATES, "term_date": _DATES}.get(reading, _WORDS)
+    return f"(SELECT value, meaning, is_known FROM {table} WHERE reading = '{reading}')"
+
+
 def depend_on_day(connection: DuckDBPyConnection) -> bool:
     """Whether a date of birth may have a year of two digits, whose century depends on the day."""
     ((count,),) = connection.execute(
-        "SELECT count(*) FROM meaning_birth_date WHERE value <> '' AND NOT regexp_matches(value, '[0-9]{4}')"
+        f"SELECT count(*) FROM {meanings('birth_date')} WHERE value <> '' AND NOT regexp_matches(value, '[0-9]{4}')"
     ).fetchall()
     return bool(count)
 
 
 def _gather(tables: Tables) -> None:
     """Create `found_values`: the distinct values of all columns with readings, in one pass over each table of
-    rows.
-
-    `loose_values` has the loose spelling of the values that need it, because a character class is slow to
-    prepare.
-    """
+    rows."""
     columns: dict[str, list[str]] = {}
     for source in dict.fromkeys(source for sources in READ.values() for source in sources):
         if tables.has(source.file, source.column) and source.column not in columns.setdefault(
@@ -183,76 +190,90 @@ def _gather(tables: Tables) -> None:
             columns[source.rows].append(source.column)
     tables.connection.execute("CREATE TEMP TABLE found_values (place VARCHAR, value VARCHAR)")
     for rows, names in columns.items():
-        listed, sets = ", ".join(names), ", ".join(f"({name})" for name in names)
-        # The engine sets a bit for each column that a row does not represent; the first column's bit is the
-        # highest.
-        places = " ".join(
-            f"WHEN {(1 << len(names)) - 1 - (1 << place)} THEN '{rows}.{name}'"
-            for place, name in enumerate(reversed(names))
-        )
+        numbers, places = list(range(1, len(names) + 1)), [f"{rows}.{name}" for name in names]
         tables.connection.execute(
             f"""
             INSERT INTO found_values
-            FROM (
-                SELECT CASE grouping({listed}) {places} END AS place, coalesce({listed}) AS value
-                FROM {rows} GROUP BY GROUPING SETS ({sets})
-            ) WHERE value IS NOT NULL
+            SELECT {places}[number], value FROM (
+                SELECT DISTINCT number, value
+                FROM (SELECT unnest({numbers}) AS number, unnest([{", ".join(names)}]) AS value FROM {rows})
+                WHERE value IS NOT NULL
+            )
             """
         )
-    loose = (source for vocabulary in VOCABULARIES if vocabulary.is_loose for source in READ[vocabulary.name])
-    tables.connection.execute(
-        f"""
-        CREATE TEMP TABLE loose_values AS
-        SELECT value, {_LOOSE} AS spelled FROM (SELECT DISTINCT value FROM found_values WHERE place IN ({_places(loose)}))
-        """
-    )
-
-
-def _places(sources: Iterable[Source]) -> str:
-    return ", ".join(f"'{source.rows}.{source.column}'" for source in sources)
 
 
 def _with_unknown(connection: DuckDBPyConnection) -> list[str]:
     """The readings with unknown values, in the order in which to report them."""
     found = connection.execute(
         " UNION ALL ".join(
-            f"SELECT '{reading}' FROM meaning_{reading} HAVING NOT bool_and(is_known)" for reading in READ
+            f"SELECT DISTINCT reading FROM {table} WHERE NOT is_known" for table in (_WORDS, _PHONES, _DATES)
         )
     ).fetchall()
     return sorted((reading for (reading,) in found), key=list(READ).index)
 
 
-def _build_words(connection: DuckDBPyConnection, vocabulary: Vocabulary, rules: Rules) -> None:
-    """A value means what its word means, else what the first matching pattern says."""
+def _build_words(connection: DuckDBPyConnection, rules: Rules) -> None:
+    """A value means what its word means, else what the first matching pattern of its vocabulary says.
+
+    One statement for all vocabularies: preparing one for each costs more than running it.
+    """
+    places = ", ".join(f"'{source.rows}.{source.column}'" for source in READ["grade_range"])
+    has_ranges = connection.execute(
+        f"""
+        SELECT count(*) > 0 FROM found_values
+        WHERE place IN ({places}) AND regexp_matches(lower(value), '{_BETWEEN}')
+        """
+    ).fetchall()[0][0]
+    words = [
+        (vocabulary.name, word, meaning)
+        for vocabulary in VOCABULARIES
+        for word, meaning in _spelled(vocabulary, rules, has_ranges=has_ranges)
+    ]
+    parameters: dict[str, object] = {
+        name: list(column)
+        for name, column in zip(("of_word", "words", "means"), zip(*words, strict=True), strict=True)
+    }
+    cases = []
+    patterns = ((vocabulary.name, *pattern) for vocabulary in VOCABULARIES for pattern in vocabulary.patterns)
+    for number, (name, pattern, meaning) in enumerate(patterns):
+        cases.append(
+            f"WHEN reading = '{name}' AND regexp_matches(lower(value), $pattern{number}) THEN $meaning{number}"
+        )
+        parameters |= {f"pattern{number}": pattern, f"meaning{number}": meaning}
+    loose = ", ".join(f"'{vocabulary.name}'" for vocabulary in VOCABULARIES if vocabulary.is_loose)
+    query = f"""
+        SELECT reading, value, CASE WHEN value = '' THEN {_case("blank")} ELSE coalesce(means, CASE {" ".join(cases)} END) END
+            AS meaning
+        FROM (
+            SELECT *, CASE WHEN reading IN ({loose}) THEN {_LOOSE} WHEN reading = 'grade_range' THEN {_RANGE} ELSE lower(value)
+                END AS word FROM found
+        )
+        LEFT JOIN (
+            SELECT DISTINCT unnest($of_word) AS reading, unnest($words) AS word, unnest($means) AS means
+        ) USING (reading, word)
+    """
+    names = tuple(vocabulary.name for vocabulary in VOCABULARIES)
+    _build(connection, _WORDS, names, query, parameters, otherwise=_case("otherwise"))
+
+
+def _case(attribute: Literal["blank", "otherwise"]) -> str:
+    """SQL for what a value of a vocabulary means if it is blank or unknown; '' unless its row says more."""
+    said = {vocabulary.name: getattr(vocabulary, attribute) for vocabulary in VOCABULARIES}
+    cases = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in said.items() if meaning)
+    return f"CASE reading {cases} ELSE '' END"
+
+
+def _spelled(vocabulary: Vocabulary, rules: Rules, *, has_ranges: bool) -> Iterable[tuple[str, str]]:
+    """The words of a vocabulary in the spelling in which values are looked up, and what they mean."""
     words = vocabulary.words
     if vocabulary.name in _GRADES and rules.lenient_grades:
         words = {**words, **PADDED_GRADES}
     if vocabulary.name == "grade_range":
-        words = {**grade_ranges(words), **words}
-    spelled = (
-        _RANGE if vocabulary.name == "grade_range" else "spelled" if vocabulary.is_loose else "lower({})"
-    )
+        words = {**(grade_ranges(words) if has_ranges else {}), **words}
+        return {(re.sub(_BETWEEN, "-", word.lower()), meaning) for word, meaning in words.items()}
     spell = _spell_loose if vocabulary.is_loose else str.lower
-    own = "word" if vocabulary.name != "grade_range" else spelled.format("word")
-    parameters: dict[str, object] = {
-        "words": list(map(spell, words)),
-        "means": list(words.values()),
-        "blank": vocabulary.blank,
-    }
-    cases = []
-    for number, (pattern, meaning) in enumerate(vocabulary.patterns):
-        cases.append(f"WHEN regexp_matches(lower(value), $pattern{number}) THEN $meaning{number}")
-        parameters |= {f"pattern{number}": pattern, f"meaning{number}": meaning}
-    matched = f"CASE {' '.join(cases)} END" if cases else "NULL"
-    query = f"""
-        SELECT value, CASE WHEN value = '' THEN $blank ELSE coalesce(means, {matched}) END AS meaning
-        FROM {"found JOIN loose_values USING (value)" if vocabulary.is_loose else "found"}
-        LEFT JOIN (
-            SELECT DISTINCT {own} AS word, means
-            FROM (SELECT unnest($words) AS word, unnest($means) AS means)
-        ) ON word = {spelled.format("value")}
-    """
-    _build(connection, vocabulary.name, query, parameters, otherwise=vocabulary.otherwise)
+    return {(spell(word), meaning) for word, meaning in words.items()}
 
 
 def _spell_loose(word: str) -> str:
@@ -262,23 +283,28 @@ def _spell_loose(word: str) -> str:
 
 def _build(
     connection: DuckDBPyConnection,
-    reading: str,
+    table: str,
+    readings: tuple[str, ...],
     query: str,
     parameters: Mapping[str, object] | None = None,
     *,
-    otherwise: str = "",
+    otherwise: str = "''",
 ) -> None:
-    """Run `query` over the distinct values `found`.
+    """Run `query` over the distinct values `found` of some readings (reading, value), into one table.
 
     If it gives NULL, the value is unknown and means `otherwise`.
     """
+    places = [(f"{source.rows}.{source.column}", reading) for reading in readings for source in READ[reading]]
+    listed = ", ".join(f"('{place}', '{reading}')" for place, reading in places)
     connection.execute(
         f"""
-        CREATE TABLE meaning_{reading} AS
-        WITH found AS (SELECT DISTINCT value FROM found_values WHERE place IN ({_places(READ[reading])}))
-        SELECT value, coalesce(meaning, $otherwise) AS meaning, meaning IS NOT NULL AS is_known FROM ({query})
+        CREATE TABLE {table} AS
+        WITH found AS (
+            SELECT DISTINCT reading, value FROM found_values JOIN (VALUES {listed}) AS places(place, reading) USING (place)
+        )
+        SELECT reading, value, coalesce(meaning, {otherwise}) AS meaning, meaning IS NOT NULL AS is_known FROM ({query})
         """,
-        {"otherwise": otherwise, **(parameters or {})},
+        dict(parameters or {}),
     )
 
 
@@ -297,7 +323,7 @@ def _report(connection: DuckDBPyConnection, reading: str, source: Source) -> Non
         f"""
         INSERT INTO problems
         SELECT ?, ?, {place}, ?, left({value}, {VALUE_CHARACTERS_MAX}), ?
-        FROM {source.rows} JOIN (SELECT value FROM meaning_{reading} WHERE NOT is_known) ON value = {source.column}
+        FROM {source.rows} JOIN (SELECT value FROM {meanings(reading)} WHERE NOT is_known) ON value = {source.column}
         {group}
         """,
         [problem.code, source.file, source.header, expected],
@@ -308,10 +334,12 @@ def _find_same_grade(connection: DuckDBPyConnection, rules: Rules) -> None:
     """Make `same_grade(grade)`: one row if every section has the same own grade, which then has no meaning
     (documented)."""
     connection.execute(
-        """
+        f"""
         CREATE TABLE same_grade AS
         SELECT any_value(grade) AS grade, min("row") AS "row", count(*) AS sections
-        FROM (SELECT "row", coalesce(meaning, '') AS grade FROM kept_sections LEFT JOIN meaning_grade_range ON value = grade)
+        FROM (
+            SELECT "row", coalesce(meaning, '') AS grade FROM kept_sections LEFT JOIN {meanings("grade_range")} ON value = grade
+        )
         HAVING min(grade) = max(grade) AND min(grade) NOT IN ('', 'Other')
         """
     )

@@ -156,7 +156,15 @@ def _shared_id(tables: Tables, file: str, people: str, key: str, marks: Sequence
         )
         {others(columns, is_another, named, f"two {people} share this id")}
     """
-    return Check(SharedId, file, key, query, suspects=disagreeing, repeats=key.lower())
+    return Check(
+        SharedId,
+        file,
+        key,
+        query,
+        suspects=disagreeing,
+        repeats=key.lower(),
+        compares=tuple(map(str.lower, headers)),
+    )
 
 
 def is_other(marks: Sequence[Mark], has_other_name: str, has_far_name: str) -> str:

@@ -145,16 +145,6 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
     """
     header = "first.email_header" if column == "email" else "'Username'"
     said = "said(email)" if column == "email" else "said_name(username, email, '')"
-    # Many teachers are staff, too: rows that are surely one person's need not be looked at.
-    one_person = (
-        "count(*) = bit_count(bit_or(1 << place))"
-        if column == "email"
-        else "coalesce(min(hash(email)) = max(hash(email)) AND tells_who(any_value(email)), false)"
-    )
-    twice = f"""
-        SELECT hash(lower({column})) AS hashed FROM accounts WHERE {column} <> '' GROUP BY hashed
-        HAVING count(*) > 1 AND (min(place) = 1 OR NOT {one_person})
-    """
     return Check(
         problem,
         None,
@@ -176,9 +166,25 @@ def _shared(problem: type[Problem], column: str, condition: str) -> Check:
         FROM (SELECT said, arg_min(theirs, (place, "row")) AS first FROM theirs GROUP BY said) JOIN shared USING (said)
         WHERE {condition}
         """,
-        suspects=twice,
+        suspects=f"SELECT hashed FROM shared_values WHERE header = '{column}'",
     )
 
+
+# The hashes of values that several accounts share: one pass for emails, usernames and passwords. Many teachers
+# are staff, too: rows that are surely one person's need not be looked at.
+SHARED_VALUES: Final = f"""
+    CREATE TEMP TABLE shared_values AS
+    WITH every AS MATERIALIZED (SELECT place, file, email, username, {PASSWORD} FROM accounts)
+    SELECT 'email' AS header, hash(lower(email)) AS hashed FROM every WHERE email <> '' GROUP BY hashed
+    HAVING count(*) > 1 AND (min(place) = 1 OR count(*) <> bit_count(bit_or(1 << place)))
+    UNION ALL
+    SELECT 'username', hash(lower(username)) AS hashed FROM every WHERE username <> '' GROUP BY hashed
+    HAVING count(*) > 1
+        AND (min(place) = 1 OR NOT coalesce(min(hash(email)) = max(hash(email)) AND tells_who(any_value(email)), false))
+    UNION ALL
+    SELECT DISTINCT 'password', hash({PASSWORD}) AS hashed FROM every WHERE {PASSWORD} <> '' AND {PASSWORD} <> '{NO_PASSWORD}'
+    GROUP BY file, hashed HAVING count(*) >= {PASSWORD_PEOPLE_MIN}
+"""
 
 _SHARED_PASSWORDS: Final = Check(
     SharedPassword,
@@ -196,6 +202,7 @@ _SHARED_PASSWORDS: Final = Check(
             || if(count(*) = 1, '', format(', with {{:,}} passwords', count(*))) AS expected
     FROM counted GROUP BY file
     """,
+    suspects="SELECT hashed FROM shared_values WHERE header = 'password'",
 )
 
 
