@@ -10,6 +10,7 @@ from threading import Barrier
 
 import pytest
 
+from rollbook.auth import oidc
 from rollbook.auth.oidc import Signer
 from rollbook.errors import Busy
 from rollbook.store.engine.database import Database
@@ -49,3 +50,16 @@ def test_no_key_is_made_where_nobody_may_wait_for_it(small_database: Database, t
 def _kid(token: str) -> str:
     head = token.partition(".")[0]
     return str(json.loads(base64.urlsafe_b64decode(head + "=="))["kid"])
+
+
+def test_a_database_that_was_put_back_to_before_its_first_key_gets_a_new_one(
+    small_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "_REMEMBERED_SECONDS", -1)
+    signer = Signer(small_database, Sealer(tmp_path / "key"))
+    signer.ensure_key()
+    first = _kid(signer.sign({"sub": "somebody"}))
+    with small_database.write() as connection:
+        connection.run("DELETE FROM signing_keys")
+    second = _kid(signer.sign({"sub": "somebody"}))
+    assert (first != second, [key["kid"] for key in signer.certs()]) == (True, [second])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rollbook.errors import BadSetting, MachineTrouble
+from rollbook.errors import BadSetting, MachineTrouble, Unknown
 from rollbook.operations import drop_folders, scheduling
 from rollbook.operations.drop_folders import taken_folder, watch
 from rollbook.store.district import districts
@@ -192,6 +192,28 @@ def test_a_worker_that_comes_second_takes_nothing(
     monkeypatch.setattr(drop_folders, "_locked", locked)
     assert watch(store) == []
     assert len(jobs(store)) == 1
+
+
+def test_nothing_is_taken_while_another_program_takes_uploads(store: Database, folder: Path) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    with drop_folders._locked(_made(taken_folder(folder))) as is_free:
+        assert is_free
+        assert watch(store) == []
+    assert watch(store) == [1]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def test_a_district_with_a_schedule_and_no_folder_has_none_to_watch(store: Database) -> None:
+    scheduling.change(store, "Springfield", lambda now: replace(now, late_after="06:00"))
+    assert watch(store) == []
+    scheduling.remove(store, "Springfield")
+    with pytest.raises(Unknown, match="'Springfield' has no schedule"):
+        scheduling.remove(store, "Springfield")
 
 
 def test_old_files_are_deleted_and_that_is_noted(

@@ -57,6 +57,7 @@ def test_files_are_late_on_school_days_only(now: str, came: str | None, is_late:
     [
         ({"zone": "Chicago"}, "zone: expected a time zone such as"),
         ({"zone": "../etc/passwd"}, "zone: expected a time zone such as"),
+        ({"rule": "at noon"}, "rule: expected one of"),
         ({"late_after": "25:00"}, "late-after: expected a time such as 02:30"),
         ({"rule": "at"}, "at: expected a time"),
         ({"days": ("monday",)}, "days: expected some of mon"),
@@ -67,6 +68,11 @@ def test_files_are_late_on_school_days_only(now: str, came: str | None, is_late:
 def test_what_cannot_be_meant_is_refused(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(BadSetting, match=told):
         replace(CHICAGO, **wrong).checked()  # type: ignore[arg-type]
+
+
+def test_a_schedule_with_a_time_for_its_rule_and_days_off_is_right() -> None:
+    wanted = replace(CHICAGO, rule="at", at="02:30")
+    assert wanted.checked() is wanted
 
 
 def test_days_without_school_are_read() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting, Conflict, MachineTrouble, Refused
 from rollbook.operations import backing_up, job_control
 from rollbook.settings import Settings, key_path
@@ -279,3 +280,29 @@ def test_a_copy_needs_a_source_and_another_target(tmp_path: Path) -> None:
         backing_up.copy_database("a.db", "a.db")
     with pytest.raises(BadSetting, match="is not there"):
         backing_up.copy_database(str(tmp_path / "a.db"), str(tmp_path / "b.db"))
+    apsw.Connection(str(tmp_path / "a.db")).execute("CREATE TABLE facts (name TEXT, value TEXT)")
+    with pytest.raises(BadSetting, match="holds nothing of Rollbook"):
+        backing_up.copy_database(str(tmp_path / "a.db"), str(tmp_path / "b.db"))
+
+
+def test_a_database_of_an_earlier_version_is_not_copied(
+    small_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, ""))
+    with pytest.raises(Refused, match="run `rollbook status` once to upgrade it"):
+        backing_up.copy_database(str(tmp_path / "rollbook.db"), str(tmp_path / "copy.db"))
+
+
+def test_a_backup_of_a_database_without_secrets_needs_no_key(
+    small_database: Database, tmp_path: Path
+) -> None:
+    saved = backing_up.backup(small_database, tmp_path / "backup.db").path
+    settings = setting_rows.read({}, database=str(tmp_path / "new.db"), key_file=str(tmp_path / "none"))
+    assert backing_up.restore(saved, settings).key_mark == ""
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_copy_fills_a_database_that_holds_nothing_yet(small: Hub, tmp_path: Path) -> None:
+    with closing(open_database(str(tmp_path / "copy.db"))) as database:
+        migrate(database)
+    assert backing_up.copy_database(small.settings.database, str(tmp_path / "copy.db"))["records"] > 20

@@ -20,6 +20,7 @@ from rollbook.operations import (
     people_access,
     registering,
     run_decisions,
+    scheduling,
     share_edits,
     sign_in_setup,
 )
@@ -178,6 +179,8 @@ def test_a_view_that_freezes_holds_an_edit_until_it_is_thawed(synced: Hub, name:
     token = connect(synced, name, freezes=True)
     assert share(synced, name, ShareEdit(shared="nothing")).is_held
     assert students(synced, token) == STUDENTS
+    (night,) = scheduling.nights(synced.database)
+    assert night.next_step.startswith("An application's view is frozen: `rollbook shares")
     assert share_edits.thaw(synced.database, synced.settings, name, "Springfield").is_empty
     assert students(synced, token) == []
     with pytest.raises(Refused, match="is not frozen"):

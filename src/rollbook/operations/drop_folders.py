@@ -153,14 +153,14 @@ def _begun(database: Database, taken: Path) -> Path | None:
 
 def _new(taken: Path) -> Path:
     stamp = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
-    for number in range(1000):
+    number = 0
+    while True:
         place = taken / f"{stamp}-{number:03}"
         try:
             place.mkdir(mode=0o700)
+            return place
         except FileExistsError:
-            continue
-        return place
-    raise FileExistsError(17, "no folder can be made", str(taken))
+            number += 1
 
 
 def _move(folder: Path, place: Path, marker: str) -> None:
