@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rollbook.operations import run_decisions
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.sync import How
 from tests import sso
-from tests.roster import world
+from tests.roster import world as roster_world
 
 LONG = "Donaudampfschifffahrtskapitaensgesellschaft"
 APPLICATION = "Wissenschaftskommunikationswerkzeugkasten"
@@ -18,9 +20,9 @@ APPLICATION = "Wissenschaftskommunikationswerkzeugkasten"
 SCRIPT = "<img src=x onerror=alert(1)>"
 ARABIC, HEBREW = "الحداد", "בית ספר יסודי על שם רבין"
 FILES = {
-    **world.FILES,
+    **roster_world.FILES,
     "schools.csv": f"School_id,School_name,School_number\nash,{HEBREW},1\nbirch,{LONG},2\n",
-    "sections.csv": world.FILES["sections.csv"].replace("Sec A", f"Mathematics 1 - {ARABIC} - 2"),
+    "sections.csv": roster_world.FILES["sections.csv"].replace("Sec A", f"Mathematics 1 - {ARABIC} - 2"),
     "students.csv": sso.STUDENTS.replace("Amy,Adams", f"Wilhelmina,{LONG}")
     .replace("Ben,Baker", "נועה,בן-דוד")
     .replace("Cem,Celik", f"محمد,{ARABIC}")
@@ -44,3 +46,15 @@ def opened(folder: Path) -> Iterator[sso.World]:
         districts.create(database, f"{name} {number}")
     yield made
     database.close()
+
+
+def held(world: sso.World, folder: Path) -> str:
+    """Another district with long names, whose second run is held; the path of that run in the console."""
+    made = districts.create(world.database, f"{LONG} {HEBREW} {ARABIC} held")
+    files = roster_world.write(folder / "held", FILES)
+    run_decisions.sync_files(world.database, world.settings, made.id, files, How())
+    students = FILES["students.csv"].splitlines(keepends=True)
+    less = roster_world.write(folder / "held less", {**FILES, "students.csv": "".join(students[:-1])})
+    run = run_decisions.sync_files(world.database, world.settings, made.id, less, How())
+    assert run.state == "held"
+    return f"/console/d/{districts.slug(made)}/runs/{run.number}"

@@ -59,6 +59,7 @@ class Sites:
     world: World
     stranger: Club
     folder: Path
+    held: str
 
     @property
     def slug(self) -> str:
@@ -97,6 +98,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory, demo_folder: Path, real_addr
             world=world,
             stranger=stranger,
             folder=folder,
+            held=crowded.held(world, folder),
         )
         _ask(made.demo, demo)
         yield made
@@ -136,7 +138,7 @@ def at(site: str, path: str, *, unfold: bool = False) -> Prepare:
     """A page as it is opened; with all that can be unfolded."""
 
     def prepare(page: Page, sites: Sites) -> None:
-        page.goto(getattr(sites, site) + path.replace("SLUG", sites.slug))
+        page.goto(getattr(sites, site) + path.replace("HELD", sites.held).replace("SLUG", sites.slug))
         for fold in page.locator("main summary").all() if unfold else ():
             fold.click()
 
@@ -359,6 +361,13 @@ STATES: dict[str, Prepare] = {
     "console, switcher": console_switcher,
     "console, new district": at("crowd", "/console/new-district"),
     "console, home": at("crowd", "/console/d/SLUG"),
+    "console, runs": at("crowd", "/console/d/SLUG/runs"),
+    "console, first run": at("crowd", "/console/d/SLUG/runs/1"),
+    "console, problems of a run": at("crowd", "/console/d/SLUG/runs/1/problems"),
+    "console, applications of a run": at("crowd", "/console/d/SLUG/runs/1/applications"),
+    "console, held run": at("crowd", "HELD"),
+    "console, held run, filtered": at("crowd", "HELD?q=nobody"),
+    "console, held run on the overview": at("crowd", "/console?state=held"),
     "console, team": at("crowd", "/console/team"),
     "console, team of a district": at("crowd", "/console/d/SLUG/team"),
     "console, invited": console_invited,

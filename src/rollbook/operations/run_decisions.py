@@ -37,21 +37,30 @@ def sync_files(
 
 
 def approve(
-    database: Database, settings: Settings, district: str, *, name: str | None = None, how: How | None = None
+    database: Database,
+    settings: Settings,
+    district: str,
+    *,
+    name: str | None = None,
+    how: How | None = None,
+    run: int | None = None,
 ) -> Sync:
-    """Apply the held sync of a district (name or id).
+    """Apply the held sync of a district (name or id); with `run`, only the sync of that number.
 
-    Errors: Unknown if none is held, BadSetting if `name` must repeat the district's name.
+    Errors: Unknown if none is held, BadSetting if `name` must repeat the district's name, Conflict if another
+    sync is held by now.
     """
-    return sync.approve(database, districts.find(database, district), settings, name=name, how=how)
+    owner = districts.find(database, district)
+    return sync.approve(database, owner, settings, name=name, how=how, number=run)
 
 
-def discard(database: Database, district: str) -> int:
-    """Discard the held sync of a district (name or id); returns its number.
+def discard(database: Database, district: str, run: int | None = None) -> int:
+    """Discard the held sync of a district (name or id); with `run`, only the sync of that number. Returns its
+    number.
 
-    Errors: Unknown if none is held.
+    Errors: Unknown if none is held, Conflict if another sync is held by now.
     """
-    return sync.discard(database, districts.find(database, district))
+    return sync.discard(database, districts.find(database, district), run)
 
 
 def undo(database: Database, settings: Settings, district: str, how: How) -> Sync:

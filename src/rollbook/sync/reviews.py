@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rollbook.domain import upload_notices
-from rollbook.errors import BadSetting, Busy, Refused
+from rollbook.errors import BadSetting, Busy, Conflict, Refused
 from rollbook.roster.intake.clever import row_problems
 from rollbook.settings import Settings
 from rollbook.store.district.districts import District
@@ -27,12 +27,14 @@ def approve(
     *,
     name: str | None = None,
     how: How | None = None,
+    number: int | None = None,
 ) -> Sync:
-    """Apply the held sync.
+    """Apply the held sync; with a number, only that one.
 
-    Errors: Unknown if no sync is held, BadSetting if `name` must repeat the district's name.
+    Errors: Unknown if no sync is held, BadSetting if `name` must repeat the district's name, Conflict if
+    another sync is held by now.
     """
-    held = commits.held(database, district)
+    held = _held(database, district, number)
     if held.report.get("needs_name") and name != district.name:
         raise BadSetting(
             "this sync deletes nearly everything of a kind; to approve it, repeat the "
@@ -42,9 +44,12 @@ def approve(
     return _again(database, district, settings, held.number, "approval", how, about=about)
 
 
-def discard(database: Database, district: District) -> int:
-    """Discard the held sync; returns its number. Errors: Unknown if no sync is held."""
-    number = commits.held(database, district).number
+def discard(database: Database, district: District, number: int | None = None) -> int:
+    """Discard the held sync; returns its number. With a number, only that one.
+
+    Errors: Unknown if no sync is held, Conflict if another sync is held by now.
+    """
+    number = _held(database, district, number).number
     district = reread(database, district)
     # Files that failed since then still need fixing.
     columns: dict[str, object] = (
@@ -52,6 +57,16 @@ def discard(database: Database, district: District) -> int:
     )
     change_record(database, district, "discard", columns, {"discards": number}, held_becomes="discarded")
     return number
+
+
+def _held(database: Database, district: District, number: int | None) -> Run:
+    """The held sync, which must have the number, if there is one."""
+    found = commits.runs(database, district, ("held",), 1)
+    if number is None or (found and found[0].number == number):
+        return commits.held(database, district)
+    past = commits.run(database, district, number)
+    other = f"; run {found[0].number} is held now" if found else ""
+    raise Conflict(f"run {number} does not wait any more: it was {past.state}{other}")
 
 
 def undo(database: Database, district: District, settings: Settings, how: How | None = None) -> Sync:
@@ -99,6 +114,8 @@ def _again(
                 f"{district.name!r} was changed by another run meanwhile; nothing was written, run it again"
             )
         wanted = commits.snapshot(database, district, folder, sync=number)
+        if number and not wanted.files:
+            raise Busy(f"run {number} of {district.name!r} was replaced meanwhile; nothing was written")
         if wanted.files:
             restore(engine, wanted.files)
         else:

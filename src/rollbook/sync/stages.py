@@ -3,7 +3,7 @@ plans."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records import commits, retention
+from rollbook.store.records import commits, retention, run_changes
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
 from rollbook.sync.result import How, Sync
@@ -175,7 +175,7 @@ def _write(
         "problems": [],
         "needs_name": any(reason.needs_name for reason in done.reasons),
     }
-    note = how.noted(work.district, work.before)
+    note = _noted(work, how, done.view, is_cloned=is_cloned)
     if state == "held":
         # Every application reads this notice, and may have no right to see the kinds that the report counts.
         outcome = Outcome(
@@ -210,6 +210,19 @@ def _write(
     return commits.commit(
         work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark
     )
+
+
+def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Connection], None]:
+    """What is written beside a run: its changes by record, if there was a run before, and the caller's note."""
+    note = how.noted(work.district, work.before)
+
+    def write(connection: Connection) -> None:
+        note(connection)
+        if work.before.sync:
+            rows = diff.changed(work.engine, whole, run_changes.ROWS_MAX, is_whole=is_cloned)
+            run_changes.write(connection, work.district.number, work.before.head + 1, whole, rows)
+
+    return write
 
 
 def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | None = None) -> None:

@@ -192,6 +192,26 @@ def samples(
     ]
 
 
+def changed(
+    connection: duckdb.DuckDBPyConnection, view: int, most: int, *, is_whole: bool = False
+) -> Iterator[tuple[str, str, str, str | None]]:
+    """The changes of a view as rows of (kind, verb, id, record as JSON), at most so many; deletions come first.
+
+    The record is None for a deleted one, and without dates unless `is_whole`.
+    """
+    found = connection.execute(
+        f"""
+        SELECT kind, verb, id, CASE WHEN verb <> 'deleted' THEN core || $end END
+        FROM (FROM changes WHERE view = $view AND NOT contains(kind, '.') AND NOT contains(kind, '@')
+              ORDER BY verb <> 'deleted', kind, id LIMIT {most}) changed
+        LEFT JOIN (FROM after WHERE view = $view) USING (kind, id)
+        """,
+        {"view": view, "end": "" if is_whole else "}"},
+    )
+    while batch := found.fetchmany(BATCH_ROWS):
+        yield from batch
+
+
 def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
     """Write a table of the engine into a Parquet file."""
     path = folder / f"{name}.parquet"

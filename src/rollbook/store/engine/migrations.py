@@ -364,12 +364,6 @@ def whole_views(connection: Connection) -> None:
         run(connection, sql)
 
 
-def operators(connection: Connection) -> None:
-    """The people of the console."""
-    for sql in operator_tables.OPERATORS:
-        run(connection, sql)
-
-
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -391,6 +385,7 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     record_forms,
     event_verbs,
     whole_views,
-    operators,
+    operator_tables.operators,
     search_tables.search_index,
+    operator_tables.changed_records,
 )

@@ -1,4 +1,4 @@
-"""The tables of the console's people, as statements of a step of `migrations`; never edited once released.
+"""The tables of the console, as steps of `migrations`; never edited once released.
 
 Moments are Unix seconds. A column named `hash` holds the SHA-256 of a random secret.
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-OPERATORS: Final = (
+from rollbook.store.engine.database import Connection
+from rollbook.store.engine.schema_words import run
+
+_OPERATORS: Final = (
     # A person of the console. district: the only one that they see; NULL for all. password: Argon2id of a keyed
     # digest, blank until their link is used. codes_sealed: the secret of their one-time codes, sealed under the
     # server's key. last_code: the greatest step of time whose code was used, so that no code works twice.
@@ -25,3 +28,24 @@ OPERATORS: Final = (
          seen {number} NOT NULL, expires {number} NOT NULL){clustered}""",
     "CREATE INDEX operator_sessions_by_operator ON operator_sessions (operator)",
 )
+
+_CHANGED: Final = (
+    # What a run changed, or would change if it is approved, in the view of the whole district. kind: students,
+    # teachers and so on for people. school: an id on the wire. The rows go with the versions of that time.
+    """CREATE TABLE changed_records (
+         district {number} NOT NULL REFERENCES districts (number), sync {number} NOT NULL, verb {text} NOT NULL,
+         kind {text} NOT NULL, id {text} NOT NULL, sis_id {text} NOT NULL, name {text} NOT NULL,
+         school {text} NOT NULL, grade {text} NOT NULL, PRIMARY KEY (district, sync, verb, kind, id)){clustered}""",
+)
+
+
+def operators(connection: Connection) -> None:
+    """The people of the console."""
+    for sql in _OPERATORS:
+        run(connection, sql)
+
+
+def changed_records(connection: Connection) -> None:
+    """What each run changed, record by record; until now a report had a few examples."""
+    for sql in _CHANGED:
+        run(connection, sql)

@@ -11,7 +11,7 @@ from rollbook.store.district import views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection
-from rollbook.store.records import event_feed
+from rollbook.store.records import event_feed, run_changes
 
 KEPT_SNAPSHOTS = 2
 DAY_SECONDS = 86_400
@@ -90,6 +90,7 @@ def prune(connection: Connection, district: District, seen: Iterable[View], keep
     )
     oldest = found[0] if found and found[0] is not None else 0
     _forget_examples(connection, district, oldest)
+    run_changes.forget(connection, district.number, oldest)
     for view in seen:
         connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
         connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))

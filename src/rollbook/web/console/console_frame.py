@@ -115,8 +115,8 @@ class Page:
 
     `path` may hold `{slug}`, the district's name in addresses. `needs` is a permission of `domain.actors`.
     `show` answers GET and `send` POST. An entry without `{slug}` stands on every page, the others only on
-    those of a district. `is_open`: also people who are not signed in may ask. `costly`: it computes for long,
-    so few may run at once.
+    those of a district. `is_open`: also people who are not signed in may ask. `is_costly`: `send` computes for
+    long, so few may run at once.
     """
 
     name: str
@@ -158,7 +158,7 @@ class Console:
 
         async def endpoint(request: Request) -> Response:
             visit = await visit_of(request)
-            limiter = self.few if page.is_costly else self.threads
+            limiter = self.few if page.is_costly and visit.method == "POST" else self.threads
             response = await to_thread.run_sync(self._answer, page, handler, visit, form, limiter=limiter)
             for cookie in visit.put:
                 response.headers.append("set-cookie", cookie.header())
@@ -283,11 +283,11 @@ class Console:
             "said": self._last_said(ask.visit),
             "offered": offered if ask.actor.role else [],
             "in_district": {"name": ask.district.name, "address": ask.place} if ask.found else None,
-            "groups": self._groups(ask),
+            "sidebar": self._sidebar(ask),
             "ago": console_times.ago(now),
         }
 
-    def _groups(self, ask: Ask) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    def _sidebar(self, ask: Ask) -> list[tuple[str, list[tuple[str, str, str]]]]:
         """The sidebar: each group with the name, the title and the address of its entries."""
         slug = ask.slug if ask.found else ""
         number = ask.found.number if ask.found else None

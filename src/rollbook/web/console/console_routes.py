@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from starlette.routing import Route, Router
 
-from rollbook.web.console import entry_pages, home_pages, overview_pages, team_pages
+from rollbook.web.console import entry_pages, home_pages, overview_pages, run_pages, team_pages
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
 from rollbook.web.http.visits import Desk
 
@@ -14,6 +14,7 @@ from rollbook.web.http.visits import Desk
 PAGES: tuple[Page, ...] = (
     *overview_pages.PAGES,
     *home_pages.PAGES,
+    *run_pages.PAGES,
     *team_pages.PAGES,
     *entry_pages.PAGES,
 )
