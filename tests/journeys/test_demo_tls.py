@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import stat
@@ -16,19 +17,22 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from playwright.sync_api import Error, expect, sync_playwright
 
 from rollbook.demo import demo_folder, local_authority, original_names
-from tests.journeys import program
+from tests import machine
+from tests.journeys import program, trusting
+from tests.web import chromium
 
-NODE = """
-const https = require("https");
-const lookup = (host, options, done) =>
-  options.all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4);
-https.get(process.argv[1], { lookup, headers: { Authorization: "Bearer TEST_TOKEN" } }, (answer) => {
-  console.log(answer.statusCode);
-  answer.resume();
-});
-"""
+# What runs a client of the printed lines, and the package that has it.
+PACKAGES = {
+    "curl": ("curl", "curl"),
+    "Node": ("node", "nodejs"),
+    "Ruby": ("ruby", "ruby"),
+    "Go": ("go", "golang-go"),
+    "PHP": ("php", "php-cli"),
+    "Java": ("keytool", "default-jdk-headless"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +71,74 @@ def test_curl_trusts_it_by_the_authority_alone(told: dict[str, Any], host: str) 
     assert (refused.returncode, refused.stdout) == (60, "")
 
 
-@pytest.mark.needs("node", package="nodejs")
-def test_node_trusts_it_as_printed(told: dict[str, Any]) -> None:
-    name, _, value = told["tls"]["trust"]["Node"].partition("=")
-    done = subprocess.run(
-        ["node", "-e", NODE, f"https://api.clever.com:{port_of(told)}/v3.0/users"],
-        env={**program.environment(), name: value},
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("client", trusting.PROGRAMS)
+def test_a_client_trusts_it_by_the_printed_line_alone(
+    told: dict[str, Any], tmp_path: Path, client: str
+) -> None:
+    program_, package = PACKAGES.get(client, ("", ""))
+    if program_:
+        machine.need(program_, package=package)
+    url = f"https://api.clever.com:{port_of(told)}/v3.0/districts"
+    assert trusting.ask(client, "", url, tmp_path).stdout.strip() in ("", "000")
+    done = trusting.ask(client, told["tls"]["trust"][client], url, tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["200"]), done.stderr
+
+
+@pytest.mark.browser
+@pytest.mark.needs("certutil", package="libnss3-tools")
+def test_chromium_trusts_it_by_the_printed_line_alone(told: dict[str, Any], tmp_path: Path) -> None:
+    if chromium.CHROMIUM is None:
+        machine.lacks("no chromium on this machine: apt install chromium")
+    store = tmp_path / ".pki" / "nssdb"
+    home: dict[str, Any] = {**os.environ, "HOME": str(tmp_path)}
+    store.mkdir(parents=True)
+    subprocess.run(["certutil", "-N", "-d", f"sql:{store}", "--empty-password"], check=True)
+    address = f"https://clever.com:{port_of(told)}/"
+    mapped = [*chromium.ARGUMENTS, "--host-resolver-rules=MAP clever.com 127.0.0.1"]
+    for line, is_trusted in (("true", False), (told["tls"]["trust"]["Chromium on Linux"], True)):
+        subprocess.run(["sh", "-c", line], env=home, check=True)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=mapped, env=home)
+            page = browser.new_page()
+            if is_trusted:
+                page.goto(address)
+                expect(page.get_by_role("heading", level=1)).to_be_visible()
+            else:
+                with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
+                    page.goto(address)
+            browser.close()
+
+
+def test_every_printed_line_for_a_program_is_tried(told: dict[str, Any]) -> None:
+    by_hand = {"Firefox", "Chromium on Linux", "macOS"}
+    assert {*told["tls"]["trust"]} == {*trusting.PROGRAMS, *by_hand}
+
+
+def test_a_demo_under_tls_is_rehearsed_and_put_back(told: dict[str, Any]) -> None:
+    folder = told["folder"].parent
+    state = ssl_get(told, "/demo")
+    done = program.run(
+        "rehearse", "Demo application", "--sync", "true", "--callback", "-", "--json", folder=folder
     )
-    assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
+    failed = {point["name"] for point in json.loads(done.stdout)["points"] if point["state"] == "failed"}
+    assert (done.returncode, failed) == (1, {"school", "deleted"}), done.stderr
+    assert ssl_get(told, "/demo") == state
+
+
+def ssl_get(told: dict[str, Any], path: str) -> Any:
+    context = ssl.create_default_context(cafile=told["tls"]["authority"])
+    with (
+        socket.create_connection(("127.0.0.1", port_of(told))) as raw,
+        context.wrap_socket(raw, server_hostname="clever.com") as connection,
+    ):
+        connection.sendall(
+            b"GET %s HTTP/1.1\r\nHost: clever.com\r\nConnection: close\r\nAuthorization: Bearer TEST_TOKEN\r\n"
+            b"Accept: application/json\r\n\r\n" % path.encode()
+        )
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    return json.loads(answer.partition(b"\r\n\r\n")[2])
 
 
 def test_python_reads_pages_and_a_request_by_no_book_gets_its_answer(told: dict[str, Any]) -> None:
@@ -96,7 +157,7 @@ def test_python_reads_pages_and_a_request_by_no_book_gets_its_answer(told: dict[
 
 def test_only_the_owner_reads_the_key_and_no_key_of_the_authority_is_kept(told: dict[str, Any]) -> None:
     place = told["folder"] / demo_folder.TLS
-    assert sorted(path.name for path in place.iterdir()) == ["ca.pem", "host.key", "host.pem"]
+    assert {path.name for path in place.iterdir()} - {"rollbook.p12"} == {"ca.pem", "host.key", "host.pem"}
     assert stat.S_IMODE((place / "host.key").stat().st_mode) == 0o600
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
 

@@ -121,6 +121,22 @@ def test_what_was_not_played_is_not_seen(demo: Server, folder: Path) -> None:
     assert "○ Checked state: not seen" in done.stdout
 
 
+def day(demo: Server) -> int:
+    told = httpx.get(
+        f"{demo.base}/demo", headers={"Authorization": "Bearer TEST_TOKEN", "Accept": "application/json"}
+    )
+    return int(told.json()["day"])
+
+
+def test_the_demo_is_put_back_unless_it_is_to_be_left(demo: Server, folder: Path) -> None:
+    before, command = day(demo), ("rehearse", "Demo application", "--sync", "true", "--callback", "-")
+    for more, days in (((), 0), (("--leave",), 2)):
+        assert program.run(*command, *more, folder=folder).returncode == 1
+        assert day(demo) == before + days
+    saves = httpx.get(f"{demo.base}/demo/saves", headers={"Authorization": "Bearer TEST_TOKEN"}).json()
+    assert saves["saves"] == []
+
+
 def test_without_a_running_demo_the_command_says_so(tmp_path: Path) -> None:
     done = program.run("rehearse", "Demo application", folder=tmp_path)
     assert (done.returncode, done.stderr) == (

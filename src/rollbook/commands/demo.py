@@ -128,7 +128,9 @@ def demo(
     elif restore is not None:
         _tell_save(saves.restore(folder, restore, settings), "Restored", as_json=as_json)
     else:
-        with turns.serving(folder, base_url(settings)):
+        with turns.serving(
+            folder, base_url(settings), original_names.reached_at(settings.host, settings.port)
+        ):
             _serve(settings, shown, _certified(folder) if tls else None, as_json=as_json)
 
 

@@ -49,25 +49,33 @@ UNSEEN = 3
     type=click.Choice([point.name for point in POINTS]),
     help="Judge only this point. May be repeated.",
 )
+@click.option("--leave", is_flag=True, help="Leave the demo as the scenes left it; default: put it back.")
 @json_option
 def rehearse(
-    application: str, folder: Path, command: str, callback: str, points: tuple[str, ...], as_json: bool
+    application: str,
+    folder: Path,
+    command: str,
+    callback: str,
+    points: tuple[str, ...],
+    leave: bool,
+    as_json: bool,
 ) -> None:
     """Play scenes for an APPLICATION (name or client id) of a running demo, and judge its requests.
 
     The demo breaks requests, lets a student change schools and another one leave, and sends logins with and
     without state. The request log tells what the application did. The exit code is 0 if every point passed, 1 if
-    one failed, and 3 if none failed and some were not seen.
+    one failed, and 3 if none failed and some were not seen. Afterwards the demo is put back to how it was.
     """
     settings = read_settings(
         database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY)
     )
-    base = rehearsal.served_at(folder)
+    served = rehearsal.served(folder)
     with opened(settings) as database:
         found = rehearsal.find(database, application)
         wish = Wish(command, callback, points)
-        played = Rehearsal(database, settings, found, base, wish, lambda text: click.echo(text, err=True))
-        judged = played.play()
+        played = Rehearsal(database, settings, found, served, wish, lambda text: click.echo(text, err=True))
+        with rehearsal.put_back_after(folder, settings, is_wanted=not leave):
+            judged = played.play()
     counts = Counter(each.verdict.state for each in judged)
     if as_json:
         told = {"application": found.name, "client_id": found.client_id, "counts": counts}

@@ -26,6 +26,12 @@ def addresses(port: int | None) -> dict[str, str]:
     return {"issuer": sign_in, "api_base": api}
 
 
+def reached_at(host: str, port: int) -> str:
+    """`host:port` at which this machine reaches a server that listens on a host."""
+    local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{local}]:{port}" if ":" in local else f"{local}:{port}"
+
+
 def hosts_line(host: str) -> str:
     """The line of the hosts file that leads the names to this machine."""
     return f"{'127.0.0.1' if host in ('', 'localhost', '0.0.0.0', '::') else host} {' '.join(HOSTS)}"  # noqa: S104

@@ -10,17 +10,17 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from rollbook.demo import demo_folder, published
+from rollbook.demo import demo_folder, published, saves, turns
 from rollbook.demo.rehearsal_judges import Login, PageEnd, Scene, Seen, Verdict, is_page
 from rollbook.demo.rehearsal_points import POINTS, Point
-from rollbook.demo.visitor import AGENT, REDIRECTS_MAX, Browser, Page
+from rollbook.demo.visitor import AGENT, REDIRECTS_MAX, Browser, Page, Way, trusting
 from rollbook.errors import Refused
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections
@@ -109,13 +109,23 @@ def entries_of(
     return sorted(found, key=lambda entry: (entry.at, entry.id))
 
 
-def served_at(folder: Path) -> str:
-    """The address at which the folder's demo is served. Errors: Refused if it is not."""
-    with suppress(OSError):
-        if base := (folder / demo_folder.SERVING).read_text("utf-8"):
-            with suppress(Refused):
-                if Browser().ask(f"{base}/openapi.json").status == 200:
-                    return base
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A demo that is served: its address, and a browser that reaches it."""
+
+    base: str
+    browser: Browser
+
+
+def served(folder: Path) -> Served:
+    """The demo that is served from a folder. Errors: Refused if none is."""
+    base, listening = turns.served_at(folder)
+    if base:
+        trust = trusting(folder / demo_folder.TLS / demo_folder.AUTHORITY)
+        browser = Browser(Way(listening), trust)
+        with suppress(Refused):
+            if browser.ask(f"{base}/openapi.json").status == 200:
+                return Served(base, browser)
     raise Refused(f"no demo of {folder} is served; start it first, with `rollbook demo --folder {folder}`")
 
 
@@ -126,13 +136,16 @@ class Rehearsal:
     database: Database
     settings: Settings
     application: Application
-    base: str
+    served: Served
     wish: Wish
     say: Callable[[str], None] = lambda _: None
     begun: int = field(default_factory=now_ms)
     _scenes: dict[str, Scene] = field(default_factory=dict)
     _logins: dict[str, Login] = field(default_factory=dict)
-    _demo: Browser = field(default_factory=Browser)
+
+    @property
+    def base(self) -> str:
+        return self.served.base
 
     def play(self) -> list[Judged]:
         """Play the requested scenes, and judge them.
@@ -198,7 +211,7 @@ class Rehearsal:
         return {key: self._page_end(entry.address, token) for key, entry in entries.items() if is_page(entry)}
 
     def _page_end(self, address: str, token: str) -> PageEnd:
-        page = self._demo.ask(f"{self.base}{address}", token=token)
+        page = self.served.browser.ask(f"{self.base}{address}", token=token)
         if page.status != 200:
             return PageEnd("", has_more=False)
         told = page.json()
@@ -206,14 +219,14 @@ class Rehearsal:
         return PageEnd(last, any(link["rel"] == "next" for link in told["links"]))
 
     def _last_event(self, token: str) -> str:
-        told = self._demo.ask(f"{self.base}/v3.0/events?ending_before=last&limit=1", token=token)
+        told = self.served.browser.ask(f"{self.base}/v3.0/events?ending_before=last&limit=1", token=token)
         found = told.json()["data"] if told.status == 200 else []
         return str(found[0]["data"]["id"]) if found else ""
 
     def _event_of(self, token: str, after: str, user: str) -> str:
         """The event about what happened to a person."""
         cursor = f"&starting_after={after}" if after else ""
-        told = self._demo.ask(f"{self.base}/v3.0/events?limit=10000{cursor}", token=token)
+        told = self.served.browser.ask(f"{self.base}/v3.0/events?limit=10000{cursor}", token=token)
         found = told.json()["data"] if told.status == 200 and user else []
         return next((e["data"]["id"] for e in found if e["data"]["data"]["object"]["id"] == user), "")
 
@@ -222,14 +235,14 @@ class Rehearsal:
     def _sign_in(self, callback: str) -> None:
         self.say("People sign in")
         begun = now_ms()
-        given, person = Browser(), self._code(callback)
+        given, person = self.served.browser.another(), self._code(callback)
         login = _mark(person["code"])
         home = self._follow(given, person["url"])
         time.sleep(LOG_SECONDS)
         self._scenes["stateless"] = Scene(begun, now_ms())
         self._logins["stateless"] = Login(login, home is not None)
         forged = self._code(callback, state="forged-by-the-rehearsal")
-        answer = self._follow(Browser(), forged["url"])
+        answer = self._follow(self.served.browser.another(), forged["url"])
         self._logins["forged"] = Login(_mark(forged["code"]), answer is not None)
         self._logins["refused"] = self._refuse(callback, home)
 
@@ -237,11 +250,13 @@ class Rehearsal:
         """A login of a person without access, and what its browser sees of the page for signed-in people."""
         if home is None or home.status != 200:
             return Login()
-        refused = Browser()
+        refused = self.served.browser.another()
         glue = "&" if "?" in callback else "?"
         answer = self._follow(refused, f"{callback}{glue}error=unauthorized-user")
         address = home.address.partition("?")[0]
-        stranger, now = (self._follow(browser, address, goes_in=False) for browser in (Browser(), refused))
+        stranger, now = (
+            self._follow(browser, address, goes_in=False) for browser in (refused.another(), refused)
+        )
         if answer is None or stranger is None or now is None:
             return Login()
         if stranger.words() == home.words():
@@ -294,7 +309,7 @@ class Rehearsal:
     # The demo ----------------------------------------------------------------------------------------
 
     def _control(self, path: str, asked: Mapping[str, object]) -> dict[str, Any]:
-        answer = self._demo.ask(
+        answer = self.served.browser.ask(
             f"{self.base}/demo/{path}", method="POST", token=published.DISTRICT_TOKEN, asked=asked
         )
         told: dict[str, Any] = answer.json()
@@ -323,6 +338,21 @@ class Rehearsal:
         raise Refused(
             f"{self.application.name} reads no district of this demo; connect it with `rollbook connect`"
         )
+
+
+@contextmanager
+def put_back_after(folder: Path, settings: Settings, *, is_wanted: bool) -> Iterator[None]:
+    """Put the demo back to how it was, after the rehearsal or its failure. The request log stays, to be read."""
+    if not is_wanted:
+        yield
+        return
+    name = f"before-rehearsal-{now_ms()}"
+    saves.save(folder, name, settings)
+    try:
+        yield
+    finally:
+        saves.restore(folder, name, settings, keeps_log=True)
+        saves.delete(folder, name)
 
 
 def find(database: Database, name: str) -> Application:

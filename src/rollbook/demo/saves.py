@@ -71,8 +71,8 @@ def save(folder: Path, name: str, settings: Settings) -> Save:
         return about
 
 
-def restore(folder: Path, name: str, settings: Settings) -> Save:
-    """Restore the whole demo from a save.
+def restore(folder: Path, name: str, settings: Settings, *, keeps_log: bool = False) -> Save:
+    """Restore the whole demo from a save; `keeps_log`: but for the request log.
 
     Errors: Unknown if there is no such save; Refused if it is of another demo or another version of Rollbook;
     Busy while the demo is moving.
@@ -86,10 +86,8 @@ def restore(folder: Path, name: str, settings: Settings) -> Save:
         shared.keeping_requests_waiting(),
     ):
         sqlite.put_back(folder / DATABASE, source / DATABASE)
-        if (source / LOG).exists() and request_log.is_there(settings):
-            sqlite.put_back(folder / LOG, source / LOG)
-        elif request_log.is_there(settings):
-            request_log.forget(settings)
+        if not keeps_log:
+            _put_back_log(source, folder, settings)
         for file in (LIMITS, PULLS):
             if (folder / file).exists():
                 _copy_blocks(source / file, folder / file)
@@ -200,6 +198,13 @@ def _copy_blocks(source: Path, target: Path) -> None:
             if block != known[at : at + _BLOCK_BYTES]:
                 file.seek(at)
                 file.write(block)
+
+
+def _put_back_log(source: Path, folder: Path, settings: Settings) -> None:
+    if (source / LOG).exists() and request_log.is_there(settings):
+        sqlite.put_back(folder / LOG, source / LOG)
+    elif request_log.is_there(settings):
+        request_log.forget(settings)
 
 
 def _put_back_files(source: Path, folder: Path) -> None:

@@ -26,26 +26,34 @@ def alone(folder: Path) -> Iterator[None]:
 def check_not_served(folder: Path) -> None:
     """Errors: Refused while another process serves the folder's demo; the message names its address."""
     if (folder / SERVING).exists():
-        with serving(folder, ""):
+        with serving(folder, "", ""):
             pass
 
 
+def served_at(folder: Path) -> tuple[str, str]:
+    """The address of the folder's demo, and `host:port` where it listens; two blanks if it was never served."""
+    try:
+        base, _, listening = (folder / SERVING).read_text("utf-8").partition("\n")
+    except OSError:
+        return "", ""
+    return base, listening
+
+
 @contextmanager
-def serving(folder: Path, base: str) -> Iterator[None]:
+def serving(folder: Path, base: str, listening: str) -> Iterator[None]:
     """Note that this process serves the folder's demo at an address, until it ends.
 
-    Errors: Refused, as above.
+    `listening` is `host:port`, which may have another host than the address. Errors: Refused, as above.
     """
     with (folder / SERVING).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
             raise Refused(
-                f"the demo in {folder} is served already, at {lock.read() or 'another address'}; use that one,"
+                f"the demo in {folder} is served already, at {served_at(folder)[0] or 'another address'}; use that one,"
                 " stop it, or make another demo with --folder"
             ) from None
         lock.truncate(0)
-        lock.write(base)
+        lock.write(f"{base}\n{listening}")
         lock.flush()
         yield

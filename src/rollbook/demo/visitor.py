@@ -4,14 +4,18 @@ browser."""
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
 import orjson
 
+from rollbook.demo.original_names import HOSTS
 from rollbook.errors import Refused
 
 AGENT = "rollbook-rehearse"
@@ -39,11 +43,39 @@ class Page:
         return _RANDOM.sub("*", self.body.decode("utf-8", "replace"))
 
 
+class Way(httpcore.SyncBackend):
+    """Connections; those to the API's original names lead to the demo, never to the real addresses."""
+
+    def __init__(self, listening: str = "") -> None:
+        super().__init__()
+        found = urlsplit(f"//{listening}")
+        self._demo = (found.hostname or "", found.port or 0)
+
+    def connect_tcp(self, host: str, port: int, *args: Any, **more: Any) -> httpcore.NetworkStream:
+        if host in HOSTS:
+            host, port = self._demo
+        return super().connect_tcp(host, port, *args, **more)
+
+
+def trusting(authority: Path) -> ssl.SSLContext:
+    """The machine's authorities, and that of a demo under the original names, if there is one."""
+    context = ssl.create_default_context()
+    with suppress(OSError):
+        context.load_verify_locations(authority)
+    return context
+
+
 @dataclass(slots=True)
 class Browser:
     """Requests with cookies, kept for each host and port."""
 
+    way: Way = field(default_factory=Way)
+    trust: ssl.SSLContext | None = None
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def another(self) -> Browser:
+        """A browser of another person: without these cookies."""
+        return Browser(self.way, self.trust)
 
     def ask(
         self, address: str, *, method: str = "GET", token: str = "", asked: Mapping[str, object] | None = None
@@ -61,9 +93,10 @@ class Browser:
         body = orjson.dumps(asked) if asked is not None else None
         limits = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_SECONDS)
         try:
-            answer = httpcore.request(
-                method, address, headers=headers, content=body, extensions={"timeout": limits}
-            )
+            with httpcore.ConnectionPool(ssl_context=self.trust, network_backend=self.way) as pool:
+                answer = pool.request(
+                    method, address, headers=headers, content=body, extensions={"timeout": limits}
+                )
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             raise Refused(
                 f"{address.partition('?')[0]} does not answer: {error or type(error).__name__}"
