@@ -269,6 +269,18 @@ def console_switcher(page: Page, sites: Sites) -> None:
     page.locator("summary.switch").click()
 
 
+def console_person(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/people?role=student")
+    page.locator("tbody a").first.click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+
+
+def console_explained(page: Page, sites: Sites) -> None:
+    console_person(page, sites)
+    page.get_by_role("link", name="Why?").first.click()
+    expect(page.get_by_label("The chain")).to_be_visible()
+
+
 def console_invited(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/team")
     page.get_by_label("Name", exact=True).fill(f"Ana {crowded.LONG} {page.viewport_size} {id(page)}"[:100])
@@ -368,6 +380,13 @@ STATES: dict[str, Prepare] = {
     "console, held run": at("crowd", "HELD"),
     "console, held run, filtered": at("crowd", "HELD?q=nobody"),
     "console, held run on the overview": at("crowd", "/console?state=held"),
+    "console, people": at("crowd", "/console/d/SLUG/people"),
+    "console, nobody like that": at("crowd", "/console/d/SLUG/people?text=nobody"),
+    "console, a person": console_person,
+    "console, explained": console_explained,
+    "console, to explain": at("crowd", "/console/d/SLUG/explain"),
+    "console, found": at("crowd", "/console/search?q=a"),
+    "console, nothing found": at("crowd", "/console/search?q=nobody"),
     "console, team": at("crowd", "/console/team"),
     "console, team of a district": at("crowd", "/console/d/SLUG/team"),
     "console, invited": console_invited,

@@ -11,6 +11,7 @@ from rollbook.store.engine.database import Connection
 
 # How many past versions a timeline shows.
 VERSIONS_MAX = 100
+RUNS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,16 @@ def versions(connection: Connection, district: int, view: int, id_: str) -> list
         *(Version(since, None, json.loads(body)) for since, body in now),
         *(Version(since, until, json.loads(body)) for since, until, body in past),
     ]
+
+
+def run_times(connection: Connection, district: int) -> dict[int, str]:
+    """When the last runs on a district (by number) were, by their numbers."""
+    return dict(
+        connection.rows(
+            "SELECT sync, created FROM syncs WHERE district = ? ORDER BY sync DESC LIMIT ?",
+            (district, RUNS_MAX),
+        )
+    )
 
 
 def _joined(first: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:

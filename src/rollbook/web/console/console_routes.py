@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from starlette.routing import Route, Router
 
-from rollbook.web.console import entry_pages, home_pages, overview_pages, run_pages, team_pages
+from rollbook.web.console import (
+    entry_pages,
+    home_pages,
+    overview_pages,
+    people_pages,
+    run_pages,
+    team_pages,
+)
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
 from rollbook.web.http.visits import Desk
 
@@ -15,6 +22,7 @@ PAGES: tuple[Page, ...] = (
     *overview_pages.PAGES,
     *home_pages.PAGES,
     *run_pages.PAGES,
+    *people_pages.PAGES,
     *team_pages.PAGES,
     *entry_pages.PAGES,
 )
