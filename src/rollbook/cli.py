@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("identity:show_audit", "Show who signed in, and every act on tokens."),
     "log": ("log:log", "Show the last requests to the API, OAuth and sign-in."),
     "backup": ("backup:backup", "Write the whole database into FILE."),
+    "backups": ("backups:backups", "Show or set the backups that a worker makes each day."),
     "restore": ("backup:restore", "Restore the backup in FILE into the database."),
     "database": ("database:database", "Copy a database into another one."),
     "settings": ("settings:settings", "Print every setting in force."),

@@ -39,11 +39,17 @@ def test_a_night_tells_what_came_and_what_to_do_next(
     terminal.done("work", "--once")
     lines = terminal.done("night").lines
     assert [lines[0], lines[1][9:21], lines[2][9:], lines[-1]] == [
-        f"{DISTRICT}: running",
+        f"{DISTRICT}: running (UTC)",
         "5 files came",
         "sync 1 committed: 103 created, 0 updated, 0 deleted",
         "all is well",
     ]
+    # 14 hours on.
+    there = terminal.done("night", "--zone", "Pacific/Kiritimati").lines
+    assert there[0] == f"{DISTRICT}: running (Pacific/Kiritimati)"
+    for here, shown in zip(lines[1:3], there[1:3], strict=True):
+        assert shown[2:9] == f"{(int(here[2:4]) + 14) % 24:02}{here[4:9]}"
+    assert "zone: expected a time zone" in terminal.run("night", "--zone", "Mars").err
     terminal.done("status")
     world.write(drop, roll(50))
     (drop / "complete").touch()
@@ -64,7 +70,7 @@ def test_a_night_tells_what_came_and_what_to_do_next(
     assert (late.code, late.lines) == (
         1,
         [
-            f"{DISTRICT}: running, late",
+            f"{DISTRICT}: running, late (UTC)",
             "  nothing came",
             "  > Ask the district why no files came.",
             "1 of 1 districts need attention",

@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from rollbook.errors import Busy, LeaseLost, MachineTrouble, RollbookError, SourceRejected
 from rollbook.jobs.stopping import is_by_worker
-from rollbook.operations import drop_folders, job_control, run_decisions
+from rollbook.operations import daily_backups, drop_folders, job_control, run_decisions
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.work import job_queue
@@ -173,4 +173,15 @@ def _prune(task: Task) -> None:
     _end(task.database, task.job, "done", ", ".join(f"{number:,} {what}" for what, number in gone.items()))
 
 
-KINDS: Final[Mapping[str, Callable[[Task], None]]] = {job_control.SYNC: _sync, job_control.PRUNE: _prune}
+def _backup(task: Task) -> None:
+    task.tell("writing the backup")
+    kept, count = daily_backups.make(task.database, task.job.created)
+    told = f"{kept.path}: {kept.manifest.rows:,} rows, {kept.bytes / 1e6:,.1f} MB; {count} backups are kept"
+    _end(task.database, task.job, "done", told)
+
+
+KINDS: Final[Mapping[str, Callable[[Task], None]]] = {
+    job_control.SYNC: _sync,
+    job_control.PRUNE: _prune,
+    daily_backups.BACKUP: _backup,
+}

@@ -17,7 +17,7 @@ from uuid import uuid4
 from rollbook import settings as setting_rows
 from rollbook.errors import MachineTrouble, RollbookError
 from rollbook.jobs.stopping import STOP
-from rollbook.operations import drop_folders, job_control
+from rollbook.operations import daily_backups, drop_folders, job_control
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
@@ -80,6 +80,7 @@ class Worker:
         self._watches_at = time.monotonic() + WATCH_SECONDS
         try:
             job_control.queue_daily_pruning(self._database)
+            daily_backups.queue_due(self._database)
             drop_folders.watch(self._database)
         except MachineTrouble as trouble:
             if str(trouble) != self._told:

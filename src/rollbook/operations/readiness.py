@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from rollbook.errors import RollbookError
+from rollbook.operations import daily_backups
 from rollbook.store.engine.database import Database
 from rollbook.store.work import measures
 
@@ -22,6 +23,7 @@ class Readiness:
     jobs_waiting: int = 0
     oldest_wait_seconds: int = 0
     is_draining: bool = False
+    backup_trouble: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -48,7 +50,7 @@ class Readiness:
                 f"{self.jobs_waiting} jobs wait for a worker, the oldest for {self.oldest_wait_seconds // 60} minutes;"
                 " start one with `rollbook work`"
             )
-        return found
+        return [*found, self.backup_trouble] if self.backup_trouble else found
 
     def as_json(self) -> dict[str, object]:
         return {"is_ready": self.is_ready, **asdict(self), "troubles": self.troubles}
@@ -62,6 +64,7 @@ def look(database: Database) -> Readiness:
             if schema < known:
                 return Readiness("ok", schema, known)
             waiting, seconds = measures.waiting(connection)
+            backup = daily_backups.trouble(connection)
     except RollbookError:
         return Readiness("away")
-    return Readiness("ok", schema, known, waiting, int(seconds))
+    return Readiness("ok", schema, known, waiting, int(seconds), backup_trouble=backup)

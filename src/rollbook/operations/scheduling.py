@@ -66,7 +66,8 @@ def remove(database: Database, district: str) -> None:
 class Night:
     """What happened to a district since yesterday evening, and the next step; blank if nothing is to do.
 
-    `since` is in Unix seconds. `unfinished` are files in the drop folder that are not a complete upload yet.
+    `since` is in Unix seconds, `zone` the district's time zone. `unfinished` are files in the drop
+    folder that are not a complete upload yet.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Night:
     is_late: bool = False
     troubles: list[str] = field(default_factory=list)
     next_step: str = ""
+    zone: str = "UTC"
 
 
 def nights(database: Database, now: float | None = None) -> list[Night]:
@@ -124,7 +126,16 @@ def _night(
     came_last = max((moment for moment in (last, synced) if moment is not None), default=None)
     is_late = bool(schedule) and each.state != "paused" and own.is_late(now, came_last)
     night = Night(
-        each.district.name, each.state, since, came, runs, jobs, unfinished, is_late, standing.troubles(each)
+        each.district.name,
+        each.state,
+        since,
+        came,
+        runs,
+        jobs,
+        unfinished,
+        is_late,
+        standing.troubles(each),
+        zone=own.zone,
     )
     return replace(night, next_step=next(_steps(night), ""))
 

@@ -283,14 +283,30 @@ def latest(
     return [_job(row) for row in found]
 
 
+def newest(connection: Connection, kind: str) -> int | None:
+    """When the newest job of a kind was added, in Unix milliseconds; None if there is none."""
+    found = connection.row("SELECT max(created) FROM jobs WHERE kind = ?", (kind,))
+    return int(found[0]) if found and found[0] is not None else None
+
+
 def last_created(connection: Connection, kind: str) -> int | None:
     """When the newest job of a kind was added, in Unix milliseconds; before the first one, when the first district was
     created. None on a server without districts."""
-    found = connection.row("SELECT max(created) FROM jobs WHERE kind = ?", (kind,))
-    if found and found[0] is not None:
-        return int(found[0])
+    created = newest(connection, kind)
+    if created is not None:
+        return created
     first = connection.row("SELECT min(created) FROM districts")
     return int(datetime.fromisoformat(first[0]).timestamp() * 1000) if first and first[0] else None
+
+
+def last_ended(connection: Connection, kind: str, *states: str) -> Job | None:
+    """The newest job of a kind that ended in one of these states; None if there is none."""
+    marks = ", ".join("?" * len(states))
+    found = connection.row(
+        f"SELECT {_COLUMNS} {_JOINED} WHERE j.kind = ? AND j.state IN ({marks}) ORDER BY j.number DESC LIMIT 1",
+        (kind, *states),
+    )
+    return _job(found) if found else None
 
 
 def counts(connection: Connection) -> dict[tuple[str, str], int]:
