@@ -49,6 +49,13 @@ def record(
     )
 
 
+_LIKE = "lower({}) LIKE ? ESCAPE '!'"
+
+
+def _pattern(text: str) -> str:
+    return "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+
+
 def latest(
     connection: Connection,
     limit: int = 100,
@@ -56,15 +63,19 @@ def latest(
     district: int | None = None,
     application: int | None = None,
     user_id: str = "",
+    action: str = "",
+    by: str = "",
 ) -> list[Entry]:
     """The newest rows, newest first; only those of a district, an application (by their numbers) or a
-    person."""
+    person; or with a part of an action, or of the name of who acted."""
     wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
     filters = {column: value for column, value in wanted.items() if value is not None}
+    parts = {column: like for column, like in (("t.action", action), ("t.user_id || t.detail", by)) if like}
     rows = connection.rows(
         "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
         " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
-        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), '1 = 1'))} ORDER BY t.number DESC LIMIT ?",
-        (*filters.values(), limit),
+        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), *(_LIKE.format(column) for column in parts), '1 = 1'))}"
+        " ORDER BY t.number DESC LIMIT ?",
+        (*filters.values(), *(_pattern(like) for like in parts.values()), limit),
     )
     return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

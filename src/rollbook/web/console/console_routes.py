@@ -12,7 +12,9 @@ from rollbook.web.console import (
     overview_pages,
     people_pages,
     run_pages,
+    settings_pages,
     team_pages,
+    trail_pages,
 )
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
 from rollbook.web.http.visits import Desk
@@ -23,7 +25,9 @@ PAGES: tuple[Page, ...] = (
     *home_pages.PAGES,
     *run_pages.PAGES,
     *people_pages.PAGES,
+    *settings_pages.PAGES,
     *team_pages.PAGES,
+    *trail_pages.PAGES,
     *entry_pages.PAGES,
 )
 
