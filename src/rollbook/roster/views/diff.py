@@ -61,26 +61,33 @@ _COUNTS = f"""
     ) GROUP BY source
 """
 
+# Records that enter a view, and were in another one or in `home`, keep the dates that they had there. Few do, so
+# that dates are only looked up for those.
+_KEEP_DATES = """
+    UPDATE digests SET created = dates.created, modified = dates.modified
+    FROM changes JOIN (
+        WITH entered AS (SELECT DISTINCT kind, id FROM changes WHERE verb = 'created')
+        SELECT kind, id, min(created) AS created, max(modified) AS modified
+        FROM digests_before SEMI JOIN entered USING (kind, id) GROUP BY kind, id
+        UNION ALL
+        SELECT kind, id, min(created), max(modified)
+        FROM digests_home SEMI JOIN entered USING (kind, id) ANTI JOIN digests_before USING (kind, id) GROUP BY kind, id
+    ) dates USING (kind, id)
+    WHERE changes.verb = 'created' AND digests.view = changes.view AND digests.kind = changes.kind AND digests.id = changes.id
+"""
+
 
 def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
     """Create `digests_before` from the last snapshot's Parquet file, and empty `digests` and `changes`.
 
-    `dates` has the dates of every known record, also from `home`, an older snapshot's file. A record that
-    comes back from there, or enters another view, keeps its dates.
+    `home` is an older snapshot's file. A record that comes back from there, or enters another view, keeps its
+    dates.
     """
     for name, file in (("digests_before", before), ("digests_home", home)):
         if file is None:
             connection.execute(f"CREATE TEMP TABLE {name} ({DIGESTS})")
         else:
             connection.execute(f"CREATE TEMP TABLE {name} AS FROM read_parquet(?)", [str(file)])
-    connection.execute(
-        """
-        CREATE TEMP TABLE dates AS
-        SELECT kind, id, min(created) AS created, max(modified) AS modified FROM digests_before GROUP BY kind, id
-        UNION ALL
-        SELECT kind, id, min(created), max(modified) FROM digests_home ANTI JOIN digests_before USING (kind, id) GROUP BY kind, id
-        """
-    )
     connection.execute(f"CREATE TEMP TABLE digests ({DIGESTS})")
     # Where ids are given, `identities.assign` has made it.
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS merged_users (id VARCHAR)")
@@ -117,10 +124,9 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
         """
         INSERT INTO digests
         WITH today AS (FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after))
-        SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, dates.created, $now) AS created,
-               CASE WHEN before.id IS NULL THEN coalesce(dates.modified, $now)
-                    WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
-        FROM today LEFT JOIN digests_before before USING (view, kind, id) LEFT JOIN dates USING (kind, id)
+        SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, $now) AS created,
+               CASE WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
+        FROM today LEFT JOIN digests_before before USING (view, kind, id)
         """,
         {"now": now},
     )
@@ -137,6 +143,7 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
         )
         """
     )
+    connection.execute(_KEEP_DATES)
     connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
 
 
@@ -215,7 +222,9 @@ def changed(
 def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
     """Write a table of the engine into a Parquet file."""
     path = folder / f"{name}.parquet"
-    connection.execute(f"COPY {name} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(
+        f"COPY {name} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    )
     return path
 
 

@@ -75,13 +75,14 @@ def restore(
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop the files' own tables once the roster tables are made: they take most of the memory."""
-    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-    for (name,) in views:
-        connection.execute(f'DROP VIEW "{name}"')
     kept = {*tables(), "problems"}
-    for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
-        if name not in kept:
-            connection.execute(f'DROP TABLE "{name}"')
+    made = connection.execute(
+        """
+        SELECT 'VIEW', view_name FROM duckdb_views() WHERE NOT internal
+        UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables()
+        """
+    ).fetchall()
+    connection.execute("; ".join(f'DROP {what} "{name}"' for what, name in made if name not in kept))
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:

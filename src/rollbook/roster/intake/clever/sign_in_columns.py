@@ -18,11 +18,12 @@ TABLE: Final = "roster_credentials"
 # Replaces a password that is a word for nothing: it is not a digest, and opens nothing.
 NO_PASSWORD: Final = "nothing"  # noqa: S105 - says that there is no password
 _BATCH: Final = 10_000
-# Role, kept rows, the columns of username, email and password, and the ids by key.
+# Role, kept rows, the columns of username, email and password, the ids by key, and whether a person may have
+# several rows: then the first value counts.
 _SOURCES: Final = (
-    ("student", "kept_students", "username", "student_email", "password", "students"),
-    ("teacher", "kept_teachers", "username", "teacher_email", "password", "teachers"),
-    ("staff", "kept_staff", "district_username", "email", "password", "staff"),
+    ("student", "kept_students", "username", "student_email", "password", "students", False),
+    ("teacher", "kept_teachers", "username", "teacher_email", "password", "teachers", False),
+    ("staff", "kept_staff", "district_username", "email", "password", "staff", True),
     (
         "district_admin",
         "kept_administrators",
@@ -30,6 +31,7 @@ _SOURCES: Final = (
         "admin_email",
         "NULL::VARCHAR",
         "district_admins",
+        True,
     ),
 )
 
@@ -50,11 +52,14 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
     """
     parts = (
         f"""SELECT '{role}' AS role, key,
-                lower(said_name(coalesce(arg_min({username}, "row"), ''), arg_min({email}, "row"), '')) AS username,
-                lower(said(coalesce(arg_min({email}, "row"), ''))) AS email,
-                replace(coalesce(arg_min({password}, "row"), ''), '{NO_PASSWORD}', '') AS first_digest
-            FROM {table} GROUP BY key"""
-        for role, table, username, email, password, _ in _SOURCES
+                lower(said_name(coalesce({username}, ''), {email}, '')) AS username,
+                lower(said(coalesce({email}, ''))) AS email,
+                replace(coalesce({password}, ''), '{NO_PASSWORD}', '') AS first_digest
+            FROM {table} {"GROUP BY key" if repeats else ""}"""
+        for role, table, *columns, _, repeats in _SOURCES
+        for username, email, password in [
+            [f'arg_min({column}, "row")' if repeats else column for column in columns]
+        ]
     )
     bound = f"sha256('{key}' || role || chr(10) || username || chr(10) || email || chr(10) || first_digest)"
     connection.execute(
@@ -71,7 +76,7 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str,
             f"SELECT id, role, username, email, verifier FROM {TABLE} JOIN all_{source}_id "
             f"USING (key) WHERE role = '{role}'"
         )
-        for role, _, _, _, _, source in _SOURCES
+        for role, *_, source, _ in _SOURCES
     )
     found = connection.execute(parts)
     while batch := found.fetchmany(_BATCH):

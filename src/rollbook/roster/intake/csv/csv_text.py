@@ -75,25 +75,26 @@ class Row:
     inner: bytes | None = None
 
 
-def header_row(name: str, path: Path) -> tuple[int, list[str]]:
-    """The number and the cells of the first row that is neither blank nor a separator line.
+def head(name: str, path: Path) -> tuple[int, list[str], tuple[tuple[int, list[str]], ...]]:
+    """The number and the cells of the first row that is neither blank nor a separator line, and the rows below
+    it, as far as a header is looked for and rows can be read.
 
     Errors: Unusable if there is none, or if it is too long or has too many columns for a header.
     """
-    for row in rows(name, path):
-        if len(row.cells) > COLUMNS_MAX:
-            raise Unusable(
-                TooManyColumns(name, row=row.number, value=str(len(row.cells)), expected=str(COLUMNS_MAX))
-            )
-        return row.number, _texts(row)
-    raise Unusable(EmptyFile(name))
+    every = rows(name, path)
+    first = next(every, None)
+    if first is None:
+        raise Unusable(EmptyFile(name))
+    if len(first.cells) > COLUMNS_MAX:
+        raise Unusable(
+            TooManyColumns(name, row=first.number, value=str(len(first.cells)), expected=str(COLUMNS_MAX))
+        )
+    return first.number, _texts(first), tuple(_below(every))
 
 
-def rows_below(name: str, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows after the first one (see `header_row`), as far as a header is looked for and rows can be
-    read."""
+def _below(rows: Iterator[Row]) -> Iterator[tuple[int, list[str]]]:
     try:
-        for row in islice(_data(name, path), _ROWS_ABOVE_MAX):
+        for row in islice(rows, _ROWS_ABOVE_MAX):
             yield row.number, _texts(row)
     except Unusable:
         return

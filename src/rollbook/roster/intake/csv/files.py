@@ -130,8 +130,8 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
             layout.copy_clean(path, readable)
         number, line, separator_line = csv_text.first_line(readable)
         header.refuse_other_separators(file, number, line)
-        row, cells = csv_text.header_row(file.name, readable)
-        matched = header.match(file, row, cells, csv_text.rows_below(file.name, readable), lenient=lenient)
+        row, cells, below = csv_text.head(file.name, readable)
+        matched = header.match(file, row, cells, below, lenient=lenient)
         findings.record(opened.connection, [*_layout_warnings(file, found), *matched.warnings])
         if separator_line is not None:
             findings.record(opened.connection, [SeparatorLine(file.name, row=separator_line)])
@@ -139,9 +139,7 @@ def _read(opened: Tables, file: File, path: Path, *, lenient: bool) -> None:
         if is_numbered:
             _load_rewritten(opened, file, readable, matched, found)
         _judge_columns(opened, file, matched, found, is_numbered=is_numbered)
-        describing = describing_rows.find(
-            file.name, matched.columns, csv_text.rows_below(file.name, readable)
-        )
+        describing = describing_rows.find(file.name, matched.columns, below)
         _make_view(opened, file, matched, describing, is_numbered=is_numbered)
         if _state(path) != (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns):
             found_it = "a file that changed while it was read"
