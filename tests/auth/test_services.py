@@ -122,13 +122,23 @@ def test_an_answer_that_is_broken_is_refused_in_words(service: Hostile, what: st
     assert service.asked == [DESCRIPTION]
 
 
+def test_a_code_is_sent_as_a_form(service: Hostile) -> None:
+    service.answers[DESCRIPTION] = described(service)
+    service.answers["/token_endpoint"] = ok(b'{"id_token": "x.y.z"}')
+    assert Services().exchange(provider(service.address), {"code": "c"}) == {"id_token": "x.y.z"}
+    assert service.asked == [DESCRIPTION, "/token_endpoint"]
+
+
 def test_a_gzip_answer_is_read(service: Hostile) -> None:
     text = described(service).partition(b"\r\n\r\n")[2]
     service.answers[DESCRIPTION] = ok(gzip.compress(text), "content-encoding: gzip")
     assert Services().metadata(provider(service.address))["issuer"] == service.address
 
 
-def test_one_slow_service_holds_up_no_other(service: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("places", [services.TURNS, services.TURNS + 1], ids=["full", "waiting"])
+def test_one_slow_service_holds_up_no_other(
+    service: Hostile, monkeypatch: pytest.MonkeyPatch, places: int
+) -> None:
     arrived, release = threading.Semaphore(0), threading.Event()
 
     def wait(line: socket.socket) -> None:
@@ -137,7 +147,7 @@ def test_one_slow_service_holds_up_no_other(service: Hostile, monkeypatch: pytes
         line.sendall(described(service))
 
     service.answers[DESCRIPTION] = wait
-    monkeypatch.setattr(services, "PLACES", services.TURNS)
+    monkeypatch.setattr(services, "PLACES", places)
     asking = Services()
     waiting = [
         threading.Thread(target=lambda: asking.metadata(provider(service.address)))
@@ -148,7 +158,9 @@ def test_one_slow_service_holds_up_no_other(service: Hostile, monkeypatch: pytes
     for _ in waiting:
         arrived.acquire()
     try:
-        assert "is slow, and many people are waiting for it" in refusal(service, asking)
+        with monkeypatch.context() as impatient:
+            impatient.setattr(services, "ANSWER_SECONDS", 0.1)
+            assert "is slow, and many people are waiting for it" in refusal(service, asking)
         with hostile() as other:
             other.answers[DESCRIPTION] = described(other)
             assert asking.metadata(provider(other.address))["issuer"] == other.address
@@ -326,6 +338,7 @@ OWN = {
     },
     "http://localhost:9000": {"127.0.0.1": True, "::1": True},
     "https://10.1.2.3": {"10.1.2.3": True},
+    "https://169.254.1.1": {"169.254.1.1": True},
 }
 
 

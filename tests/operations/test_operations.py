@@ -36,6 +36,7 @@ from rollbook.store.records import roster_overview
 from rollbook.sync import How
 from tests import world
 from tests.journeys.hub import Hub
+from tests.web.chromium import served
 
 NORTH = '{"schools": ["N"]}'
 STUDENTS = ["Alan", "Emmy", "Katherine"]
@@ -277,6 +278,17 @@ def test_a_district_must_be_named_when_there_is_not_exactly_one(database: Databa
             people_access.mint_token(*args)
         known = len(districts.list_all(database))
         district_setup.create(database, ("Ash", "Birch", "Cedar")[known])
+
+
+def test_a_district_is_cloned_from_a_running_server(synced: Hub, name: str, tmp_path: Path) -> None:
+    token = connect(synced, name)
+    address = str(tmp_path / "copy.db")
+    settings = setting_rows.read({}, database=address, key_file=str(tmp_path / "key"))
+    with served(synced.app()) as source, closing(open_database(address)) as database:
+        migrate(database)
+        done = district_setup.clone(database, settings, source, token, name="Copy")
+        assert (done.state, done.kinds["students"].created) == ("committed", len(STUDENTS))
+        assert [owner.name for owner in districts.list_all(database)] == ["Copy"]
 
 
 def test_a_new_signing_key_is_made(synced: Hub) -> None:

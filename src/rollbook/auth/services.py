@@ -57,16 +57,15 @@ class _Queue:
     @contextmanager
     def turn(self) -> Iterator[bool]:
         """Wait for a turn, at most as long as for an answer. Yields False if there is no turn."""
-        if not self._places.acquire(blocking=False):
-            yield False
-            return
-        has_turn = self._turns.acquire(timeout=ANSWER_SECONDS)
+        has_place = self._places.acquire(blocking=False)
+        has_turn = has_place and self._turns.acquire(timeout=ANSWER_SECONDS)
         try:
             yield has_turn
         finally:
             if has_turn:
                 self._turns.release()
-            self._places.release()
+            if has_place:
+                self._places.release()
 
 
 class Services:
