@@ -17,6 +17,7 @@ from tests import machine, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
+from tests.journeys.prepared import PreparedHubs, with_small_world
 from tests.postgres import server_address
 
 # A slow machine is not a failure. Examples are the same in every run, so that a failure can be reproduced.
@@ -74,6 +75,33 @@ def hub(database: Database, database_address: str, tmp_path: Path) -> Iterator[H
     """A server with a district that has not been synced yet."""
     with closing(Hub(database, database_address, tmp_path)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def prepared_hubs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PreparedHubs]:
+    """Hubs that are prepared once, and copied for each test."""
+
+    def server() -> str:
+        return str(request.getfixturevalue("postgresql_address"))
+
+    with closing(PreparedHubs(lambda: tmp_path_factory.mktemp("prepared"), server)) as hubs:
+        yield hubs
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def synced_hub(request: pytest.FixtureRequest, prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
+    """A server that was synced once, with the small world; on each database."""
+    with prepared_hubs.copy(request.param, with_small_world, tmp_path) as hub:
+        yield hub
+
+
+@pytest.fixture
+def small_synced_hub(prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
+    """A server that was synced once, with the small world, on SQLite alone."""
+    with prepared_hubs.copy("sqlite", with_small_world, tmp_path) as hub:
+        yield hub
 
 
 @pytest.fixture

@@ -24,15 +24,15 @@ def is_without_work(done: Sync) -> bool:
     return "unchanged_since" in done.about
 
 
-def test_the_same_files_again_end_without_work_and_say_since_when(hub: Hub) -> None:
-    first = hub.sync(world.FILES)
-    client = hub.client(hub.connect())
-    hub.sync(world.FILES)  # there is one view more
+def test_the_same_files_again_end_without_work_and_say_since_when(synced_hub: Hub) -> None:
+    first = synced_hub.first
+    client = synced_hub.client(synced_hub.connect())
+    synced_hub.sync(world.FILES)  # there is one view more
     before = client.everything()
-    again = hub.sync(world.FILES)
+    again = synced_hub.sync(world.FILES)
     assert again.about["unchanged_since"] == {
         "sync": 2,
-        "created": commits.run(hub.database, hub.district, 2).created,
+        "created": commits.run(synced_hub.database, synced_hub.district, 2).created,
     }
     assert {kind: counts.existing for kind, counts in again.kinds.items()} == {
         kind: counts.created for kind, counts in first.kinds.items()
@@ -42,13 +42,12 @@ def test_the_same_files_again_end_without_work_and_say_since_when(hub: Hub) -> N
     assert {path for path in before if before[path] != after.get(path)} == {"/v3.0/districts"}
     (old,), (new,) = before["/v3.0/districts"], after["/v3.0/districts"]
     assert {**old, "last_sync": again.created} == new
-    assert commits.run(hub.database, hub.district, 3).state == "committed"
+    assert commits.run(synced_hub.database, synced_hub.district, 3).state == "committed"
 
 
-def test_a_sync_that_is_asked_for_does_all_the_work(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    assert not is_without_work(hub.sync(world.FILES, is_again=True))
-    assert is_without_work(hub.sync(world.FILES))
+def test_a_sync_that_is_asked_for_does_all_the_work(synced_hub: Hub) -> None:
+    assert not is_without_work(synced_hub.sync(world.FILES, is_again=True))
+    assert is_without_work(synced_hub.sync(world.FILES))
 
 
 def with_another_rule(hub: Hub) -> None:
@@ -92,18 +91,16 @@ def with_a_file_that_is_ignored(hub: Hub) -> None:
         with_a_file_that_is_ignored,
     ],
 )
-def test_whatever_else_changed_brings_all_the_work(hub: Hub, change: Callable[[Hub], None]) -> None:
-    hub.sync(world.FILES)
-    folder = hub.folder / "small world"
-    change(hub)
-    assert not is_without_work(hub.sync(folder))
-    assert is_without_work(hub.sync(folder))
+def test_whatever_else_changed_brings_all_the_work(synced_hub: Hub, change: Callable[[Hub], None]) -> None:
+    folder = synced_hub.folder / "small world"
+    change(synced_hub)
+    assert not is_without_work(synced_hub.sync(folder))
+    assert is_without_work(synced_hub.sync(folder))
 
 
-def test_another_program_does_all_the_work(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub.sync(world.FILES)
+def test_another_program_does_all_the_work(synced_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rollbook.__version__", "99.0")
-    assert not is_without_work(hub.sync(world.FILES))
+    assert not is_without_work(synced_hub.sync(world.FILES))
 
 
 def test_years_of_two_digits_are_read_anew_each_day(hub: Hub) -> None:
@@ -155,8 +152,9 @@ def test_files_that_change_while_they_are_read_leave_no_mark(hub: Hub) -> None:
     assert mark.write(hub.folder, "") == {}
 
 
-def test_a_plan_reads_everything(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    folder = hub.folder / "small world"
-    done = sync.run(hub.database, hub.district, folder, hub.settings, how=How(is_plan=True))
+def test_a_plan_reads_everything(synced_hub: Hub) -> None:
+    folder = synced_hub.folder / "small world"
+    done = sync.run(
+        synced_hub.database, synced_hub.district, folder, synced_hub.settings, how=How(is_plan=True)
+    )
     assert (done.state, is_without_work(done)) == ("planned", False)

@@ -62,11 +62,10 @@ def counted(done: Sync) -> dict[str, tuple[int, int, int]]:
 # --- what changes, and what stays -----------------------------------------------------------------------------------------
 
 
-def test_second_sync_of_same_files_changes_nothing(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    client = hub.client(hub.connect())
+def test_second_sync_of_same_files_changes_nothing(synced_hub: Hub) -> None:
+    client = synced_hub.client(synced_hub.connect())
     before = client.everything()
-    again = hub.sync(world.FILES, is_again=True)
+    again = synced_hub.sync(world.FILES, is_again=True)
     assert again.number == 2
     assert counted(again) == {}
     after = client.everything()
@@ -75,8 +74,8 @@ def test_second_sync_of_same_files_changes_nothing(hub: Hub) -> None:
     assert {**old, "last_sync": again.created} == new
 
 
-def test_the_first_sync_creates_and_a_later_one_counts_what_it_does(hub: Hub) -> None:
-    first = hub.sync(world.FILES)
+def test_the_first_sync_creates_and_a_later_one_counts_what_it_does(synced_hub: Hub) -> None:
+    first = synced_hub.first
     assert counted(first) == {
         "schools": (2, 0, 0),
         "terms": (1, 0, 0),
@@ -87,7 +86,7 @@ def test_the_first_sync_creates_and_a_later_one_counts_what_it_does(hub: Hub) ->
         "teachers": (2, 0, 0),
         "sections": (3, 0, 0),
     }
-    second = hub.sync(
+    second = synced_hub.sync(
         world.changed(
             ("students.csv", "S,katherine,Johnson,Katherine,,5,,,,,katherine@south.example,,,,,,,\n", ""),
             ("schools.csv", "South Elementary", "South Primary"),
@@ -105,11 +104,11 @@ def test_the_first_sync_creates_and_a_later_one_counts_what_it_does(hub: Hub) ->
     assert second.kinds["students"].existing == 3
 
 
-def test_only_what_changed_is_modified(hub: Hub) -> None:
-    first = hub.sync(world.FILES)
-    client = hub.client(hub.connect())
+def test_only_what_changed_is_modified(synced_hub: Hub) -> None:
+    first = synced_hub.first
+    client = synced_hub.client(synced_hub.connect())
     before = client.everything()
-    second = hub.sync(world.changed(("students.csv", "Mathison", "M.")), days_on=1)
+    second = synced_hub.sync(world.changed(("students.csv", "Mathison", "M.")), days_on=1)
     assert counted(second) == {"students": (0, 1, 0)}
     after = client.everything()
     old = {user["id"]: user for user in before["/v3.0/users"]}
@@ -141,11 +140,10 @@ def test_rows_of_one_contact_that_change_places_change_nothing(hub: Hub) -> None
     assert counted(hub.sync({**files, "students.csv": headers + "".join(reversed(rows))})) == {}
 
 
-def test_moves_show_in_every_list_that_they_touch(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    client = hub.client(hub.connect())
+def test_moves_show_in_every_list_that_they_touch(synced_hub: Hub) -> None:
+    client = synced_hub.client(synced_hub.connect())
     known = ids(client)
-    hub.sync(
+    synced_hub.sync(
         world.changed(
             ("enrollments.csv", "N,homeroom,alan", "S,poetry,alan"),
             ("enrollments.csv", "S,poetry,emmy\n", ""),
@@ -182,27 +180,25 @@ def test_an_empty_district_has_lists_with_nothing_in_them(hub: Hub) -> None:
     assert client.read("/v3.0/resources")["resources"] == []
 
 
-def test_rejected_files_leave_the_roster_as_it_is(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    client = hub.client(hub.connect())
+def test_rejected_files_leave_the_roster_as_it_is(synced_hub: Hub) -> None:
+    client = synced_hub.client(synced_hub.connect())
     before = client.everything()
     with pytest.raises(RollbookError, match=r"enrollments\.csv"):
-        hub.sync({name: text for name, text in world.FILES.items() if name != "enrollments.csv"})
+        synced_hub.sync({name: text for name, text in world.FILES.items() if name != "enrollments.csv"})
     after = client.everything()
     assert {path for path in before if before[path] != after.get(path)} == {"/v3.0/districts"}
     assert "enrollments.csv" in after["/v3.0/districts"][0]["error"]
-    hub.sync(world.FILES)
+    synced_hub.sync(world.FILES)
     assert client.everything()["/v3.0/districts"][0]["error"] == ""
 
 
 # --- ids ------------------------------------------------------------------------------------------------------------------
 
 
-def test_ids_stay_with_their_keys_whatever_else_changes(small_hub: Hub) -> None:
-    small_hub.sync(world.FILES)
-    client = small_hub.client(small_hub.connect())
+def test_ids_stay_with_their_keys_whatever_else_changes(small_synced_hub: Hub) -> None:
+    client = small_synced_hub.client(small_synced_hub.connect())
     before = ids(client)
-    small_hub.sync(
+    small_synced_hub.sync(
         world.changed(
             ("schools.csv", "North High,101", "Northern High,909"),
             ("students.csv", "Noether,Emmy,,11,3/23/2009", "Nöther,Amalie,E.,12,4/23/2009"),
@@ -218,11 +214,10 @@ def test_ids_stay_with_their_keys_whatever_else_changes(small_hub: Hub) -> None:
     assert ids(client) == before
 
 
-def test_a_changed_key_is_another_record(small_hub: Hub) -> None:
-    small_hub.sync(world.FILES)
-    client = small_hub.client(small_hub.connect())
+def test_a_changed_key_is_another_record(small_synced_hub: Hub) -> None:
+    client = small_synced_hub.client(small_synced_hub.connect())
     before = ids(client)
-    small_hub.sync(
+    small_synced_hub.sync(
         world.changed(
             ("students.csv", "S,katherine", "S,kathy"),
             ("sections.csv", "MA1,Fall", "MA2,Fall"),
@@ -238,12 +233,11 @@ def test_a_changed_key_is_another_record(small_hub: Hub) -> None:
 
 @pytest.mark.parametrize(("days", "come_back"), [(299.9, True), (300.1, False)])
 def test_what_comes_back_within_300_days_comes_back_as_who_it_was(
-    small_hub: Hub, days: float, come_back: bool
+    small_synced_hub: Hub, days: float, come_back: bool
 ) -> None:
-    small_hub.sync(world.FILES)
-    client = small_hub.client(small_hub.connect())
+    client = small_synced_hub.client(small_synced_hub.connect())
     before = ids(client)
-    small_hub.sync(SMALLER, days_on=1)
+    small_synced_hub.sync(SMALLER, days_on=1)
     gone = before.keys() - ids(client).keys()
     assert {name.rpartition(" ")[0] for name in gone} == {
         *(
@@ -260,8 +254,8 @@ def test_what_comes_back_within_300_days_comes_back_as_who_it_was(
         ),
         *("legacy contact", "legacy teacher", "legacy staff", "legacy district_admin"),
     }
-    small_hub.sync(SMALLER, days_on=100)
-    back = small_hub.sync(world.FILES, days_on=1 + days)
+    small_synced_hub.sync(SMALLER, days_on=100)
+    back = small_synced_hub.sync(world.FILES, days_on=1 + days)
     after = ids(client)
     assert after.keys() == before.keys()
     for name in gone:
@@ -490,9 +484,8 @@ def test_a_view_that_is_made_while_a_sync_commits_misses_nothing(
 
 
 def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    synced_hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hub.sync(world.FILES)
     sources = [world.write(tmp_path / "one", SMALLER), world.write(tmp_path / "two", sensitive_files())]
     commit, both_ready = commits.commit, threading.Barrier(2)
 
@@ -505,9 +498,9 @@ def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(
 
     def work(source: Path) -> None:
         try:
-            district = districts.find(hub.database, hub.district.id)
+            district = districts.find(synced_hub.database, synced_hub.district.id)
             outcomes[source] = sync.run(
-                hub.database, district, source, hub.settings, how=How(is_approved=True)
+                synced_hub.database, district, source, synced_hub.settings, how=How(is_approved=True)
             )
         except RollbookError as error:
             outcomes[source] = error
@@ -522,12 +515,12 @@ def test_of_two_syncs_at_once_one_wins_and_the_other_says_so(
     (refused,) = [done for done in outcomes.values() if not isinstance(done, Sync)]
     assert isinstance(refused, Busy)
     assert "again" in str(refused)
-    fresh = hub.beside("Fresh")
+    fresh = synced_hub.beside("Fresh")
     fresh.sync(winner)
-    found, expected = (canonical(one.client(one.connect()).everything()) for one in (hub, fresh))
+    found, expected = (canonical(one.client(one.connect()).everything()) for one in (synced_hub, fresh))
     assert {**found, "/v3.0/districts": []} == {**expected, "/v3.0/districts": []}
     for source in sources:
-        hub.sync(source)
+        synced_hub.sync(source)
 
 
 def test_syncs_of_two_districts_at_once_both_win(

@@ -36,15 +36,26 @@ BASE = "http://rollbook.test"
 
 
 class Hub:
-    """One district on one database; `address` is the database's."""
+    """One district on one database; `address` is the database's.
+
+    `like` is the hub whose database this one is a copy of. `first` is the sync that a prepared hub begins with.
+    """
+
+    first: Sync
 
     def __init__(
-        self, database: Database, address: str, folder: Path, *, district: str = "Springfield"
+        self,
+        database: Database,
+        address: str,
+        folder: Path,
+        *,
+        district: str = "Springfield",
+        like: Hub | None = None,
     ) -> None:
         self.database, self.folder = database, folder
         # The rate limit has its own tests; all others may send any number of requests.
         self.settings = setting_rows.read({}, database=address, key_file=str(folder / "key"), rate_limit=0)
-        self.district: District = districts.create(database, district)
+        self.district: District = like.district if like else districts.create(database, district)
         self._open = ExitStack()
 
     def sync(self, source: Path | Mapping[str, str], *, days_on: float = 0, is_again: bool = False) -> Sync:

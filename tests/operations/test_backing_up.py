@@ -24,19 +24,29 @@ from rollbook.store.engine.table_copies import Contents, Table, contents, tables
 from tests import world
 from tests.conftest import _postgresql_database
 from tests.journeys.hub import Hub
+from tests.journeys.prepared import PreparedHubs
 
 GRACE = ("students.csv", "Emmy", "Emilia")
 
 
-@pytest.fixture
-def used(hub: Hub) -> Hub:
-    """A database in which most tables have rows."""
+def settled(hub: Hub) -> None:
     settle(hub.database, hub.settings)
     hub.sync(world.FILES)
+
+
+def fill(hub: Hub) -> None:
+    """Write rows into most tables."""
+    settled(hub)
     hub.connect(name="Reader")
     hub.sync(world.changed(GRACE))
     job_control.queue_pruning(hub.database)
-    return hub
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def used(request: pytest.FixtureRequest, prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
+    """A database in which most tables have rows, on each database."""
+    with prepared_hubs.copy(request.param, fill, tmp_path) as hub:
+        yield hub
 
 
 @pytest.fixture
@@ -134,10 +144,9 @@ def test_a_backup_is_of_one_moment_while_others_write(used: Hub, tmp_path: Path)
 
 
 @pytest.fixture
-def small(small_hub: Hub) -> Hub:
-    settle(small_hub.database, small_hub.settings)
-    small_hub.sync(world.FILES)
-    return small_hub
+def small(prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
+    with prepared_hubs.copy("sqlite", settled, tmp_path) as hub:
+        yield hub
 
 
 @pytest.fixture

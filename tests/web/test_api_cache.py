@@ -16,7 +16,6 @@ from rollbook.web.data import answer_cache
 from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept
 from rollbook.web.data.data_request import REMEMBERED_CHARACTERS_MAX, Request, call_of
 from rollbook.web.http.answers import Header
-from tests import world
 from tests.journeys.hub import Hub
 from tests.sharing.desk import Desk
 
@@ -117,13 +116,12 @@ def test_the_kept_answers_do_not_grow_with_the_requests(small_database: Database
 
 
 def test_an_answer_is_packed_after_the_connection_was_given_back(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+    synced_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise large answers keep others waiting for one of the few connections."""
-    hub.sync(world.FILES)
     reading: list[bool] = []
     seen: list[bool] = []
-    read, encode = hub.database.read, answer_cache.encode
+    read, encode = synced_hub.database.read, answer_cache.encode
 
     @contextmanager
     def noted() -> Iterator[Connection]:
@@ -138,8 +136,8 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
         seen.append(bool(reading))
         return encode(body, takes_gzip)
 
-    client = hub.client(hub.connect())
-    monkeypatch.setattr(hub.database, "read", noted)
+    client = synced_hub.client(synced_hub.connect())
+    monkeypatch.setattr(synced_hub.database, "read", noted)
     monkeypatch.setattr(answer_cache, "encode", packed)
     assert [client.get(path).status_code for path in ("/v3.0/users", "/v3.0/events")] == [200, 200]
     assert seen == [False, False]
@@ -172,26 +170,24 @@ def _asked_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_an_answer_that_is_kept_asks_the_database_for_its_version_alone(
-    small_hub: Hub, monkeypatch: pytest.MonkeyPatch
+    small_synced_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small_hub.sync(world.FILES)
-    reader = small_hub.client(small_hub.connect())
+    reader = small_synced_hub.client(small_synced_hub.connect())
     pages = ("/v3.0/users?limit=2", "/v3.0/schools")
     before = [reader.get(page).content for page in pages]
-    asked = _asked_of(small_hub.database, monkeypatch)
+    asked = _asked_of(small_synced_hub.database, monkeypatch)
     assert [reader.get(page).content for page in pages] == before
     assert asked == []
 
 
 @pytest.mark.parametrize("path", ["/v3.0/users?limit=2", "/v3.0/schools/{}/users?limit=2"])
 def test_a_page_that_the_client_holds_is_not_read_again(
-    small_hub: Hub, monkeypatch: pytest.MonkeyPatch, path: str
+    small_synced_hub: Hub, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    small_hub.sync(world.FILES)
-    reader = small_hub.client(small_hub.connect(), page_cache_bytes=0)
+    reader = small_synced_hub.client(small_synced_hub.connect(), page_cache_bytes=0)
     page = path.format(reader.read("/v3.0/schools")["data"][0]["data"]["id"])
     etag = reader.get(page).headers["etag"]
-    asked = _asked_of(small_hub.database, monkeypatch)
+    asked = _asked_of(small_synced_hub.database, monkeypatch)
     answer = reader.get(page, **{"if-none-match": etag})
     assert (answer.status_code, answer.content) == (304, b"")
     assert not [sql for sql in asked if "group_concat" in sql or sql.startswith("SELECT id, body")]

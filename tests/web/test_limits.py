@@ -20,7 +20,6 @@ from rollbook.store.engine import shared_counters
 from rollbook.store.engine.shared_counters import SharedTable
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http.rate_limit import SLOTS, RateLimit
-from tests import world
 from tests.journeys.hub import Client, Hub
 
 NAMES = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-bucket")
@@ -176,9 +175,8 @@ def test_a_crowd_of_pulls_does_not_make_the_limit_forget(tmp_path: Path, rate_li
 # --- over HTTP ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_counted_answer_says_what_is_left(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    client = hub.client(hub.connect(), rate_limit=100)
+def test_every_counted_answer_says_what_is_left(synced_hub: Hub) -> None:
+    client = synced_hub.client(synced_hub.connect(), rate_limit=100)
     began = time.time()
     tag = client.get("/v3.0/schools").headers["etag"]
     answers = [
@@ -201,10 +199,9 @@ def test_every_counted_answer_says_what_is_left(hub: Hub) -> None:
     assert int(began) + 60 <= reset <= time.time() + 60
 
 
-def test_what_is_not_counted_says_nothing_of_a_limit(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    token = hub.connect()
-    client, stranger = hub.client(token, rate_limit=2), hub.client(rate_limit=2)
+def test_what_is_not_counted_says_nothing_of_a_limit(synced_hub: Hub) -> None:
+    token = synced_hub.connect()
+    client, stranger = synced_hub.client(token, rate_limit=2), synced_hub.client(rate_limit=2)
     free = [
         *(client.request("OPTIONS", "/v3.0/users") for _ in range(5)),
         *(client.get("/oauth/tokeninfo") for _ in range(5)),
@@ -216,10 +213,9 @@ def test_what_is_not_counted_says_nothing_of_a_limit(hub: Hub) -> None:
     assert client.get("/v3.0/users").headers["x-ratelimit-remaining"] == "1"
 
 
-def test_beyond_the_limit_every_path_answers_429_with_nothing_in_it(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    token = hub.connect()
-    client = hub.client(token, rate_limit=2)
+def test_beyond_the_limit_every_path_answers_429_with_nothing_in_it(synced_hub: Hub) -> None:
+    token = synced_hub.connect()
+    client = synced_hub.client(token, rate_limit=2)
     assert [client.get("/v3.0/users").status_code for _ in range(3)] == [200, 200, 429]
     reset = client.get("/v3.0/users").headers["x-ratelimit-reset"]
     for path in ("/v3.0/users", "/v3.0/nothing", "/v3.0/users?limit=x", "/v3.0/users/x"):
@@ -233,7 +229,7 @@ def test_beyond_the_limit_every_path_answers_429_with_nothing_in_it(hub: Hub) ->
         assert [answer.headers[name] for name in NAMES] == ["2", "0", reset, "bearer"]
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "retry-after" not in answer.headers
-    other = hub.client(hub.connect("read:ell_status"), rate_limit=2)
+    other = synced_hub.client(synced_hub.connect("read:ell_status"), rate_limit=2)
     assert other.get("/v3.0/users").status_code == 200
 
 

@@ -20,7 +20,6 @@ from rollbook.operations import job_control
 from rollbook.store.engine import migrations
 from rollbook.store.work import job_queue
 from rollbook.web.http.request_counts import RequestCounts, added, name_of
-from tests import world
 from tests.journeys import program
 from tests.journeys.hub import Hub
 from tests.journeys.program import Server
@@ -59,10 +58,9 @@ def test_a_path_counts_under_a_name_without_ids(path: str, name: str) -> None:
     assert name_of(path) == name
 
 
-def test_the_figures_tell_of_requests_districts_and_jobs(hub: Hub) -> None:
-    hub.sync(world.FILES)
-    job_control.queue_pruning(hub.database)
-    client = hub.client(hub.connect())
+def test_the_figures_tell_of_requests_districts_and_jobs(synced_hub: Hub) -> None:
+    job_control.queue_pruning(synced_hub.database)
+    client = synced_hub.client(synced_hub.connect())
     client.read("/v3.0/users")
     client.read("/v3.0/users")
     client.get("/v3.0/users/emmy")
@@ -76,7 +74,7 @@ def test_the_figures_tell_of_requests_districts_and_jobs(hub: Hub) -> None:
     assert found["rollbook_database_bytes"] > 100_000
     assert found["rollbook_ready"] == 1
     assert found['rollbook_jobs{kind="prune",state="waiting"}'] == 1
-    labels = f'district="Springfield",id="{hub.district.id}"'
+    labels = f'district="Springfield",id="{synced_hub.district.id}"'
     assert found[f'rollbook_district_state{{{labels},state="running",run="committed"}}'] == 1
     assert 0 <= found[f"rollbook_district_last_sync_seconds{{{labels}}}"] < 3600
 
@@ -118,6 +116,7 @@ def test_a_server_is_ready_when_its_database_has_the_whole_schema(
             "schema_known": known,
             "jobs_waiting": 0,
             "oldest_wait_seconds": 0,
+            "is_draining": False,
             "troubles": [],
         },
     )
