@@ -281,6 +281,21 @@ def console_explained(page: Page, sites: Sites) -> None:
     expect(page.get_by_label("The chain")).to_be_visible()
 
 
+def console_connection(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
+    page.locator("tbody a").first.click()
+    for fold in page.locator("main summary").all():
+        fold.click()
+
+
+def console_preview(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
+    page.get_by_role("button", name="Choose its share").click()
+    page.get_by_label("Everything that its scopes open").check()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="What it would see")).to_be_visible()
+
+
 def console_invited(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/team")
     page.get_by_label("Name", exact=True).fill(f"Ana {crowded.LONG} {page.viewport_size} {id(page)}"[:100])
@@ -380,6 +395,9 @@ STATES: dict[str, Prepare] = {
     "console, held run": at("crowd", "HELD"),
     "console, held run, filtered": at("crowd", "HELD?q=nobody"),
     "console, held run on the overview": at("crowd", "/console?state=held"),
+    "console, applications": at("crowd", "/console/d/SLUG/applications"),
+    "console, a connection": console_connection,
+    "console, a share's preview": console_preview,
     "console, people": at("crowd", "/console/d/SLUG/people"),
     "console, nobody like that": at("crowd", "/console/d/SLUG/people?text=nobody"),
     "console, a person": console_person,

@@ -25,7 +25,7 @@ from rollbook.operations import (
     sign_in_setup,
     team,
 )
-from rollbook.store.accounts import audit
+from rollbook.store.accounts import applications, audit
 from rollbook.store.district import choices, districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
@@ -169,13 +169,26 @@ def _note(
 ) -> None:
     after = _state(database, row, owner)
     changed: dict[str, Any] = {} if row.state is None else {"before": before, "after": after}
+    told = {name: value for name, value in said.items() if name != "application"}
+    number = _application(database, said)
+    if number is None and "application" in said:
+        told["named"] = said["application"]
     with database.write() as connection:
         audit.record(
             connection,
             row.name,
             district=owner.number if owner else None,
+            application=number,
             address=actor.address,
             by=actor.name,
-            **said,
+            **told,
             **changed,
         )
+
+
+def _application(database: Database, said: Mapping[str, Any]) -> int | None:
+    """The number of the application that an act named; None if it is gone now, or if there was none."""
+    try:
+        return applications.find(database, said["application"]).number if "application" in said else None
+    except Unknown:
+        return None

@@ -87,6 +87,12 @@ def share(
     return _edit(database, settings, (reader, owner), wanted, edit, is_plan=is_plan)
 
 
+def edited(database: Database, reader: Application, owner: District, now: Spec, edit: ShareEdit) -> Spec:
+    """What an application would see after an edit of `now`. Errors: those of `share`."""
+    wanted = replace(now, share=now.share if edit.shared is None else read_share(edit.shared))
+    return _with_fields(database, (reader, owner), wanted, edit)
+
+
 def revert(
     database: Database,
     settings: Settings,
@@ -158,8 +164,18 @@ def _edit(
     is_plan: bool,
 ) -> Edited:
     reader, owner = pair
+    spec = _with_fields(database, pair, wanted, edit)
+    how = How(is_plan=is_plan)
+    return Edited(reader, sync.share(database, owner, reader, spec, settings, how, freezes=edit.freezes))
+
+
+def _with_fields(
+    database: Database, pair: tuple[Application, District], wanted: Spec, edit: ShareEdit
+) -> Spec:
+    """A spec with the fields of an edit. Errors: those of `share`."""
+    reader, owner = pair
     check_schools(database, owner, wanted.share)
-    spec = replace(
+    return replace(
         wanted,
         withheld=wanted.withheld if edit.withheld is None else _withheld(reader, edit.withheld),
         sensitive=wanted.sensitive
@@ -167,8 +183,6 @@ def _edit(
         else _named("sensitive", edit.sensitive, view_spec.SENSITIVE_FIELDS),
         keeps_ids=wanted.keeps_ids if edit.keeps_ids is None else edit.keeps_ids,
     )
-    how = How(is_plan=is_plan)
-    return Edited(reader, sync.share(database, owner, reader, spec, settings, how, freezes=edit.freezes))
 
 
 def _withheld(reader: Application, names: tuple[str, ...]) -> tuple[str, ...]:

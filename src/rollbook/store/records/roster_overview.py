@@ -58,3 +58,12 @@ def count_roles(database: Database, district: District) -> dict[str, int]:
             (view.number,),
         )
     return {role.name: sum(count for mask, count in found if mask & role.bit) for role in ROLES}
+
+
+def count_people(database: Database, view: int) -> int:
+    """How many people a view (by number) shows."""
+    with database.read() as connection:
+        found = connection.row(
+            "SELECT count(*) FROM records WHERE view = ? AND form = 0 AND kind = 'users'", (view,)
+        )
+    return int(found[0]) if found else 0

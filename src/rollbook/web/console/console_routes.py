@@ -13,6 +13,7 @@ from rollbook.web.console import (
     people_pages,
     run_pages,
     settings_pages,
+    sharing_pages,
     team_pages,
     trail_pages,
 )
@@ -25,6 +26,7 @@ PAGES: tuple[Page, ...] = (
     *home_pages.PAGES,
     *run_pages.PAGES,
     *people_pages.PAGES,
+    *sharing_pages.PAGES,
     *settings_pages.PAGES,
     *team_pages.PAGES,
     *trail_pages.PAGES,
