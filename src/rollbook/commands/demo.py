@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 
@@ -128,10 +129,13 @@ def demo(
     elif restore is not None:
         _tell_save(saves.restore(folder, restore, settings), "Restored", as_json=as_json)
     else:
-        with turns.serving(
-            folder, base_url(settings), original_names.reached_at(settings.host, settings.port)
-        ):
+        with _serving(folder, settings):
             _serve(settings, shown, _certified(folder) if tls else None, as_json=as_json)
+
+
+def _serving(folder: Path, settings: Settings) -> AbstractContextManager[None]:
+    listening = original_names.reached_at(settings.host, settings.port)
+    return turns.serving(folder, base_url(settings), listening)
 
 
 def _certified(folder: Path) -> Files:
