@@ -451,6 +451,8 @@ def test_a_person_is_edited_in_a_form(workers: tuple[App, App]) -> None:
     html = {"Accept": "text/html"}
     found = ask(one, "GET", f"/demo/person?search={user['name']['last']}", headers=html).text
     assert f'href="/demo/person?person={user["id"]}"' in found
+    unasked = ask(one, "GET", "/demo/person", headers=html).text
+    assert unasked.count('href="/demo/person?person=') == 20
     page = ask(one, "GET", f"/demo/person?person={user['id']}", headers=html)
     given = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page.text))
     cookie = {"Cookie": page.headers["set-cookie"].partition(";")[0]}

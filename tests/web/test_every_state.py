@@ -350,6 +350,8 @@ STATES: dict[str, Prepare] = {
     "callback": at("crowd", "/demo/arrived?code=abc&state=x"),
     "callback, refused": at("crowd", "/demo/arrived?error=access_denied&state=x"),
     "demo days": at("demo", "/demo", unfold=True),
+    "a rehearsal's report card": at("demo", "/demo/rehearsal"),
+    "a person to edit": at("demo", "/demo/person"),
     "database away": at("away", "/login"),
     "no such page": at("hub", "/nothing/" + "long" * 40),
     "no such page of the Explorer": at("demo", "/explorer/nothing"),

@@ -116,13 +116,14 @@ class EditPages:
 
     def _rendered(self, asked: Mapping[str, str], form: str, message: str, status: int) -> tuple[str, int]:
         text, shown = asked.get("person", "").strip(), None
-        found = self._search(asked.get("search", ""))
+        search = asked.get("search", "").strip()
+        found = [] if text and not search else self._search(search)
         try:
             shown = self._sheet(text, asked.get("role", "")) if text else None
         except RollbookError as error:
             message, status = str(error), status_of(error)
         page = self._desk.templates.get_template("demo/person.html").render(
-            form=form, sheet=shown, found=found, search=asked.get("search", ""), message=message, field=FIELD
+            form=form, sheet=shown, found=found, search=search, message=message, field=FIELD
         )
         return page, status
 
@@ -130,9 +131,9 @@ class EditPages:
         return person_edits.sheet(self._desk.database, self._folder, text, role)
 
     def _search(self, text: str) -> list[people_lookup.Person]:
-        """People of the first district by name, email or SIS id; none for a blank search."""
+        """People of the first district by name, email or SIS id; the first ones for a blank search."""
         access = self._days.access()
-        if not text.strip() or access is None:
+        if access is None:
             return []
         with self._desk.database.read() as connection:
             whole = people_lookup.whole(connection, access.district)
