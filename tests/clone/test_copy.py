@@ -29,6 +29,7 @@ from rollbook.store.records.reading import Reading
 from rollbook.sync import How
 from tests.clone.conftest import Copy
 from tests.clone.stub import DISTRICT, TOKEN, Stub, id_of
+from tests.store.stored import texts
 
 STRANGE = (
     '{"zebra":[1.50,1e3,{"deep":null}], "id":"ID","name":{"first":"Zo\\u00eb","last":null},"email":null,'
@@ -61,10 +62,8 @@ def bodies(
     district = districts.find(database, DISTRICT)
     view = sync.view_of(database, district, spec or Spec(), settings or Settings())
     with database.read() as connection:
-        rows = connection.rows(
-            "SELECT kind, id, body FROM records WHERE view = ? AND form = 0", (view.number,)
-        )
-    return {(kind, id_): body for kind, id_, body in rows}
+        rows = texts(connection, view.number)
+    return {(kind, id_): body for kind, id_, body, _ in rows}
 
 
 def access(database: Database) -> Access:

@@ -43,6 +43,7 @@ from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import event_feed
 from rollbook.sync import How
 from tests.journeys.sis import EDITS, Json, Name, Sis, beginning, export, keep_somebody, predicted
+from tests.store.stored import texts, texts_then
 
 DAY = 86_400
 # Far from the machine's clock, so that nothing depends on it.
@@ -357,9 +358,7 @@ class History:
 
     def read(self, view: View) -> State:
         with self.database.read() as connection:
-            found = connection.rows(
-                "SELECT kind, id, body, roles FROM records WHERE view = ? AND form = 0", (view.number,)
-            )
+            found = texts(connection, view.number)
         for kind, _, body, roles in found:
             if kind == "users":
                 assert roles == sum(ROLE[role].bit for role in orjson.loads(body)["roles"])
@@ -367,12 +366,8 @@ class History:
 
     def read_past(self, view: View, number: int) -> State:
         with self.database.read() as connection:
-            found = connection.rows(
-                "SELECT kind, id, body FROM records WHERE view = ? AND form = 0 AND since <= ?"
-                " UNION ALL SELECT kind, id, body FROM versions WHERE view = ? AND form = 0 AND since <= ? AND until > ?",
-                (view.number, number, view.number, number, number),
-            )
-        past = [((kind, id_), body) for kind, id_, body in found if kind in KIND]
+            found = texts_then(connection, view.number, number)
+        past = [((kind, id_), body) for kind, id_, body, _ in found if kind in KIND]
         assert len(past) == len(dict(past))
         return dict(past)
 
@@ -394,11 +389,9 @@ class History:
                 for school in record.get("roles", {}).get(role, {}).get("schools", ()):
                     expected.setdefault((f"schools.{source}", school), set()).add(id_)
         with self.database.read() as connection:
-            rows = connection.rows(
-                "SELECT kind, id, body FROM records WHERE view = ? AND kind LIKE '%.%'", (view.number,)
-            )
+            rows = texts(connection, view.number)
         kinds = {kind for kind, _ in expected}
-        found = {(kind, id_): body for kind, id_, body in rows if kind in kinds}
+        found = {(kind, id_): body for kind, id_, body, _ in rows if kind in kinds}
         assert {place: "".join(sorted(ids)) for place, ids in expected.items()} == found
 
     def new_events(self, view: View) -> list[Json]:

@@ -35,6 +35,7 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import commits, event_feed
 from rollbook.sync import How, Sync
+from tests.store.stored import texts
 
 Files = dict[str, str]
 Json = dict[str, Any]
@@ -109,10 +110,8 @@ class Office:
     def state(self) -> dict[tuple[str, str], str]:
         """Every record of the view except the district's own, as bytes."""
         with self.database.read() as connection:
-            rows = connection.rows(
-                "SELECT kind, id, body FROM records WHERE view = ? AND form = 0", (self.access.view,)
-            )
-        return {(kind, id_): body for kind, id_, body in rows if kind != "districts"}
+            rows = texts(connection, self.access.view)
+        return {(kind, id_): body for kind, id_, body, _ in rows if kind != "districts"}
 
     def shown(self) -> Json:
         """The district's own record, as the API shows it."""

@@ -66,7 +66,13 @@ def enter(
     if connected:
         number, view = connected
         access = Access(
-            whole.district, whole.district_id, view, number, application.client_id, application.scopes
+            whole.district,
+            whole.district_id,
+            view,
+            number,
+            application.client_id,
+            application.scopes,
+            base=whole.view if view != whole.view else 0,
         )
         # The person enters in a role that the application may see; other roles are not even named.
         shown = [role for role in roles if role in _roles_shown(connection, access, person.id)]

@@ -60,8 +60,9 @@ class Access:
     """A resolved token.
 
     `district` is the store's number of the district, `district_id` its id on the wire. `view` is the number
-    of the view that the token reads. The store keeps each view as its own records, so a read cannot reach
-    beyond it. `connection` is the number of the application in this district. `holder` is `district` or
+    of the view that the token reads. Only its own rows say which records exist, so a read cannot reach beyond
+    it. `base` is the number of the view whose bodies these rows may refer to; 0: they all have bodies of their
+    own. `connection` is the number of the application in this district. `holder` is `district` or
     `user`.
 
     `view_mark` is a random mark of the view, because a restored database may give the view's number again.
@@ -94,6 +95,7 @@ class Access:
     events_after: str | None = None
     view_mark: str = ""
     head: SnapshotName = NO_SNAPSHOT
+    base: int = 0
     # Key of the rate limit: each token has its own window. It has ids of the wire, because SQLite gives the number
     # of an ended connection again.
     bucket: str = field(init=False, compare=False, repr=False)

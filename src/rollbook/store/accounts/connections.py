@@ -185,7 +185,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     """The access of a bearer token; None if it is unknown. Only a demo knows the published test tokens."""
     found = connection.remembered_row(
         "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark,"
-        " d.head, s.mark"
+        f" {views.base_of('v')}, d.head, s.mark"
         " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " JOIN views v ON v.number = c.view LEFT JOIN syncs s ON s.district = d.number AND s.sync = d.head"
         " WHERE c.token_hash = ? AND (c.is_demo = 0 OR ? = 1)",
@@ -193,9 +193,21 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     )
     if found is None:
         return None
-    district, district_id, view, number, client_id, scopes, tier, edited, since, events_after, mark, *head = (
-        found
-    )
+    (
+        district,
+        district_id,
+        view,
+        number,
+        client_id,
+        scopes,
+        tier,
+        edited,
+        since,
+        events_after,
+        mark,
+        base,
+        *head,
+    ) = found
     return Access(
         district,
         district_id,
@@ -210,6 +222,7 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
         events_after=events_after,
         view_mark=mark,
         head=SnapshotName(head[0], head[1] or ""),
+        base=base,
     )
 
 

@@ -318,6 +318,7 @@ def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: s
         authorized_by=authorized_by,
         bucket_key=bucket_key,
         shown_since=edited or 0,
+        base=first_view if not is_taught and view != first_view else 0,
         connected_since=since or 0,
     )
 

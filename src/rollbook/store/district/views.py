@@ -1,7 +1,8 @@
-"""Views: a connection's own copy of the records that it may see.
+"""Views: which records a connection may see, and how they look there.
 
-A read needs only the view's number. So it costs the same whatever the view hides, and cannot reach records
-outside the view. Connections that see the same share one view.
+Only the view's own rows say which records exist in it, so a read cannot reach records outside the view. A row
+holds its record's body, or refers to the body in the district's whole view (`store.records.shared_bodies`).
+Connections that see the same share one view.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class View:
     """A view of one district; `number` is the store's own.
 
     `freezes`: the view freezes if a run would change too much of it. `frozen` has the reasons if it is frozen
-    now. `is_whole`: the one view of its district that shows everything except sensitive fields.
+    now. `is_whole`: the one view of its district that shows everything except sensitive fields. `base` is that
+    view's number in all other views of the district.
     """
 
     number: int
@@ -60,6 +62,7 @@ class View:
     freezes: bool = False
     frozen: tuple[str, ...] = ()
     is_whole: bool = False
+    base: int = 0
 
 
 def begin(connection: Connection, district: int) -> View:
@@ -84,11 +87,11 @@ def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, boo
     asked = (district, _as_text(spec))
     found = connection.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
     if found:
-        return View(found[0], spec), False
+        return by_number(connection, found[0]), False
     made = connection.row(
         "INSERT INTO views (district, spec, mark) VALUES (?, ?, ?) RETURNING number", (*asked, new_mark())
     )
-    return View(made[0] if made else 0, spec), True
+    return by_number(connection, made[0] if made else 0), True
 
 
 def list_all(connection: Connection, district: int) -> list[View]:
@@ -111,7 +114,7 @@ def by_application(database: Database, district: int) -> dict[str, View]:
     """What each connected application sees of a district (by number), by the application's name."""
     with database.read() as connection:
         rows = connection.rows(
-            "SELECT a.name, v.number, v.spec, v.freezes, v.frozen, v.is_whole FROM connections c"
+            f"SELECT a.name, {_columns('v')} FROM connections c"
             " JOIN applications a ON a.number = c.application JOIN views v ON v.number = c.view"
             " WHERE c.district = ? ORDER BY a.name",
             (district,),
@@ -136,7 +139,7 @@ def own(connection: Connection, district: int, owner: int) -> View:
         "INSERT INTO views (district, owner, spec, mark) VALUES (?, ?, ?, ?) RETURNING number",
         (district, owner, _as_text(NOTHING), new_mark()),
     )
-    return View(made[0] if made else 0, NOTHING)
+    return by_number(connection, made[0] if made else 0)
 
 
 def edit(connection: Connection, view: View, run: int) -> None:
@@ -182,25 +185,42 @@ def drop_unseen(connection: Connection, district: int) -> None:
 
 
 def copy(connection: Connection, source: int, target: int) -> None:
-    """Fill a view with the records, versions and events of another one (both by number)."""
-    for table, columns in (
-        ("records", "form, kind, id, since, roles, body"),
-        ("versions", "form, kind, id, since, until, roles, body"),
+    """Fill a view with the records, versions and events of another one (both by number).
+
+    Rows of a copy of the whole view refer to its bodies. Only the district's own record has a body in each view.
+    """
+    refers = "form = 0 AND kind <> 'districts'" if by_number(connection, source).is_whole else "false"
+    body = f"CASE WHEN {refers} THEN '' ELSE body END"
+    spans = f"CASE WHEN {refers} THEN CAST(octet_length(body) AS TEXT) || 's' ELSE spans END"
+    for table, columns, *bodies in (
+        ("records", "form, kind, id, since, roles", body, spans),
+        ("versions", "form, kind, id, since, until, roles", body, spans),
         ("events", "id, kind, verb, schools, body, later_body"),
     ):
+        names, values = (
+            ", ".join((columns, *more)) for more in (("body", "spans") if bodies else (), bodies)
+        )
         connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
         connection.run(
-            (
-                f"INSERT INTO {table} (view, {columns}) SELECT CAST(? AS BIGINT), {columns} "
-                f"FROM {table} WHERE view = ?"
-            ),
+            f"INSERT INTO {table} (view, {names}) SELECT CAST(? AS BIGINT), {values} FROM {table} WHERE view = ?",
             (target, source),
         )
 
 
-_COLUMNS = "number, spec, freezes, frozen, is_whole"
+def base_of(view: str) -> str:
+    """SQL for the number of the view to whose bodies the rows of a view refer, by the table's name; 0: to none."""
+    whole_ = f"SELECT number FROM views base WHERE base.district = {view}.district AND base.is_whole = 1"
+    return f"CASE {view}.is_whole WHEN 0 THEN coalesce(({whole_}), 0) ELSE 0 END"
+
+
+def _columns(view: str) -> str:
+    names = ("number", "spec", "freezes", "frozen", "is_whole")
+    return f"{', '.join(f'{view}.{name}' for name in names)}, {base_of(view)}"
+
+
+_COLUMNS = _columns("views")
 
 
 def _view(row: Sequence[Any]) -> View:
-    number, spec, freezes, frozen, is_whole = row
-    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)), bool(is_whole))
+    number, spec, freezes, frozen, is_whole, base = row
+    return View(number, _from_text(spec), bool(freezes), tuple(json.loads(frozen)), bool(is_whole), base)

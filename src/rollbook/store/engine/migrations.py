@@ -14,6 +14,7 @@ from rollbook.store.engine import (
     record_columns,
     scrubbing,
     search_tables,
+    shared_texts,
     texts_to_columns,
 )
 from rollbook.store.engine.database import Connection, Database
@@ -364,6 +365,13 @@ def whole_views(connection: Connection) -> None:
         run(connection, sql)
 
 
+def shared_bodies(connection: Connection) -> None:
+    """Records of views that refer to the bodies of the whole view; until now each view had a copy."""
+    for sql in record_columns.SPANS:
+        run(connection, sql)
+    shared_texts.share(connection)
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     first_tables,
     identity_tables,
@@ -388,4 +396,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     operator_tables.operators,
     search_tables.search_index,
     operator_tables.changed_records,
+    shared_bodies,
 )

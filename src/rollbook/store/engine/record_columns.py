@@ -42,6 +42,13 @@ EVENTS: Final = (
     """UPDATE events SET verb = substr(CASE body WHEN '' THEN later_body ELSE body END, 43 + length(kind), 7)""",
 )
 
+SPANS: Final = (
+    # How a record's text is cut from the body of the same record in the whole view, followed by its own body. NULL:
+    # its own body is its text.
+    "ALTER TABLE records ADD COLUMN spans {text}",
+    "ALTER TABLE versions ADD COLUMN spans {text}",
+)
+
 VIEWS: Final = (
     # The one view of its district that shows everything except sensitive fields.
     "ALTER TABLE views ADD COLUMN is_whole {number} NOT NULL DEFAULT 0",

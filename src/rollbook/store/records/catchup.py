@@ -27,6 +27,7 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import event_feed
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Page
 from rollbook.store.records.reading import Reading
+from rollbook.store.records.shared_bodies import current, superseded
 
 # How many records all remembered differences of a server may have; each takes 28 bytes.
 REMEMBERED_RECORDS_MAX = 4_000_000
@@ -283,17 +284,11 @@ def _event(
     """
     place, kind, id_, replaced_by = record
     view = difference.view
-    before = connection.row(
-        "SELECT body FROM versions WHERE view = ? AND form = 0 AND kind = ? AND until = ? AND id = ?",
-        (view.number, kind, replaced_by, id_),
-    )
-    after = connection.row(
-        "SELECT body, since FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?",
-        (view.number, kind, id_),
-    )
-    was, now = before[0] if before else None, after[0] if after else None
+    before = superseded(connection, view, (0, kind, id_), "= ?", (replaced_by,))
+    after = current(connection, view, 0, kind, id_)
+    was, now = before.body if before else None, after.body if after else None
     if form := difference.dialect.forms.get(kind):
-        if after and after[1] <= difference.snapshot:
+        if after and after.since <= difference.snapshot:
             was = now  # only the version's own form of it differs
         key = (view.number, form, kind, id_)
         was = was and (_own_then(connection, key, difference.snapshot) or was)

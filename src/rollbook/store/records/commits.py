@@ -9,8 +9,10 @@ commit leaves nothing behind. A held sync keeps its snapshot, and changes only t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,9 @@ from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database, Row
-from rollbook.store.records import event_feed, record_search
+from rollbook.store.records import body_references, event_feed, record_search
 from rollbook.store.records.retention import Keep, drop_snapshots, prune
+from rollbook.store.records.shared_bodies import current
 
 RECORDS = "view, form, kind, id, since, roles, body"
 INCOMING = "view, form, rank, kind, id, roles, body"
@@ -177,13 +180,15 @@ def commit(
         _keep_files(connection, district, number, files or {})
         published = [view for view in before.views if event_feed.is_published(connection, view)]
         is_first = before.sync == 0 and not published
-        _take_in(connection, changes, number if is_first else None)
+        _take_in(
+            connection, changes, [view.number for view in before.views if view.is_whole and is_first], number
+        )
         _keep_findable(connection, district, before.views, number, is_first=is_first)
         _take_in_district(connection, changed, before.views)
         for view in published:
             # Each view has its own ids: gaps would reveal changes that the view does not show.
             event_feed.publish(connection, view, ids, number)
-        _move_in(connection, number)
+        _move_in(connection, before.views, number)
         connection.run(
             (
                 "INSERT INTO syncs (district, sync, cause, state, created, report, last_event, "
@@ -224,7 +229,7 @@ def present(database: Database, district: District) -> Snapshot:
 
 def label(connection: Connection, view: int, kind: str, id_: str) -> str:
     """The name of a record in a view (by number); blank if the view does not show it."""
-    body = present_body(connection, view, kind, id_)
+    body = present_body(connection, views.by_number(connection, view), kind, id_)
     return label_of(json.loads(body)) if body else ""
 
 
@@ -242,7 +247,8 @@ def fill_view(
     name, with the view's rows. Errors: Busy if the district was changed after the snapshot was read.
     """
     hold_on(connection, district, snapshot)
-    connection.insert("records", RECORDS, _first_records(records, snapshot.sync))
+    _take_in(connection, records, (), snapshot.sync)
+    _move_in(connection, [view], snapshot.sync)
     districts.insert_record(connection, districts.reread(connection, district), view, snapshot.sync)
     replace_digests(connection, district, snapshot.sync, digests)
 
@@ -299,7 +305,7 @@ def _take_in_district(connection: Connection, district: District, seen: Iterable
     """
     body = districts.body(connection, district, ("records", "incoming"))
     # A list, read before anything is written: PostgreSQL answers nothing else while rows are copied into it.
-    before = {view.number: present_body(connection, view.number, "districts", district.id) for view in seen}
+    before = {view.number: present_body(connection, view, "districts", district.id) for view in seen}
     rows = [
         (view, 0, _DISTRICT_RANK, "districts", district.id, None, body)
         for view, was in before.items()
@@ -310,12 +316,10 @@ def _take_in_district(connection: Connection, district: District, seen: Iterable
     connection.insert("incoming", INCOMING, rows)
 
 
-def present_body(connection: Connection, view: int, kind: str, id_: str) -> str | None:
-    """The current record of a view (by number), as JSON."""
-    found = connection.row(
-        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?", (view, kind, id_)
-    )
-    return found[0] if found else None
+def present_body(connection: Connection, view: View, kind: str, id_: str) -> str | None:
+    """The current record of a view, as JSON."""
+    found = current(connection, view, 0, kind, id_)
+    return found.body if found else None
 
 
 def _keep_findable(
@@ -326,8 +330,8 @@ def _keep_findable(
     record_search.note(connection, district.number, whole, number, is_first=is_first)
 
 
-def _take_in(connection: Connection, changes: Iterable[Row], first: int | None) -> None:
-    """Create `incoming` with the changes. Those of a run that is the `first` become records at once.
+def _take_in(connection: Connection, changes: Iterable[Row], straight: Collection[int], number: int) -> None:
+    """Create `incoming` with the changes. Those of the views `straight` become records at once.
 
     The rank of a list is -1, because a list publishes nothing. So is that of a later form: its record
     publishes it.
@@ -336,29 +340,37 @@ def _take_in(connection: Connection, changes: Iterable[Row], first: int | None) 
         "CREATE TEMPORARY TABLE incoming (view BIGINT, form BIGINT, rank BIGINT, kind TEXT, id TEXT, "
         "roles BIGINT, body TEXT)"
     )
-    if first is None:
-        connection.insert("incoming", INCOMING, changes)
-    else:
-        connection.insert("records", RECORDS, _first_records(changes, first))
+    for view, rows in groupby(changes, key=itemgetter(0)):
+        if view in straight:
+            connection.insert("records", RECORDS, _first_records(rows, number))
+        else:
+            connection.insert("incoming", INCOMING, rows)
     connection.run("CREATE INDEX incoming_by_rank ON incoming (view, rank, id)")
 
 
-def _move_in(connection: Connection, number: int) -> None:
-    """Move the versions that `incoming` supersedes to `versions`, and put the new ones in."""
+def _move_in(connection: Connection, seen: Sequence[View], number: int) -> None:
+    """Move the versions of these views that `incoming` supersedes to `versions`, and put the new ones in."""
+    body_references.begin(connection)
+    for view in seen:
+        body_references.mend(connection, view)
+    for view in seen:
+        body_references.refer_to_base(connection, view, number)
     touched = "FROM records WHERE (view, form, kind, id) IN (SELECT view, form, kind, id FROM incoming)"
     connection.run(
-        "INSERT INTO versions (view, form, kind, id, since, until, roles, body)"
-        f" SELECT view, form, kind, id, since, CAST(? AS BIGINT), roles, body {touched}",
+        "INSERT INTO versions (view, form, kind, id, since, until, roles, body, spans)"
+        f" SELECT view, form, kind, id, since, CAST(? AS BIGINT), roles, body, spans {touched}",
         (number,),
     )
     connection.run(f"DELETE {touched}")
     connection.run(
         f"INSERT INTO records ({RECORDS})"
-        " SELECT view, form, kind, id, CAST(? AS BIGINT), roles, body FROM incoming WHERE body IS NOT NULL"
-        " ORDER BY view, form, kind, id",
+        " SELECT view, form, kind, id, CAST(? AS BIGINT), roles, body FROM incoming"
+        f" WHERE body IS NOT NULL AND {body_references.others(seen)} ORDER BY view, form, kind, id",
         (number,),
     )
-    connection.run("DROP TABLE incoming")
+    body_references.put_in(connection)
+    for table in ("incoming", "referring"):
+        connection.run(f"DROP TABLE {table}")
 
 
 def _settle_held(connection: Connection, district: District, state: str) -> None:

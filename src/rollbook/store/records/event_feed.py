@@ -22,13 +22,19 @@ from rollbook.store.district import views
 from rollbook.store.district.districts import IdBatch
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records.joined_rows import EMPTY, Page, elements
+from rollbook.store.engine.text_spans import text_of
+from rollbook.store.records.joined_rows import EMPTY, Page, whole_elements
 from rollbook.store.records.reading import Reading
 
 BATCH_ROWS = 2_000
 # The form of records that `later_body` shows.
 LATER = 1
 _LATER_KINDS = sorted({kind for kind, form in versions.FORMS.values() if form == LATER})
+# The body to which a view's row `r` may refer; it binds the number of the view's base.
+_BASE = (
+    " LEFT JOIN records base ON base.view = ? AND base.form = r.form AND base.kind = r.kind AND base.id = r.id"
+    " AND r.spans IS NOT NULL"
+)
 # A kind, and four bodies: before and after, and both in a later version's own form.
 _Bodies = tuple[str, str | None, str | None, str | None, str | None]
 COLUMNS = "view, id, kind, verb, schools, body, later_body"
@@ -114,7 +120,7 @@ def page(reading: Reading, query: Query, floor: str) -> Page:
     inner = f"SELECT id, {body} AS body FROM events WHERE {where} ORDER BY id{order} LIMIT ?"
     if order:
         inner = f"SELECT * FROM ({inner}) AS ordered ORDER BY id"
-    found = elements(reading, "events", inner, (*values, query.limit))
+    found = whole_elements(reading, "events", inner, (*values, query.limit))
     if found is None:
         return EMPTY
     pieces, first, last, size = found
@@ -194,19 +200,19 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
     last = (-1, "")
     while True:
         found = connection.rows(
-            "SELECT i.rank, i.id, i.kind, r.body, i.body, was.body, CASE WHEN own.id IS NULL THEN was.body ELSE own.body END"
-            " FROM incoming i"
-            " LEFT JOIN records r ON r.view = i.view AND r.form = 0 AND r.kind = i.kind AND r.id = i.id"
+            "SELECT i.rank, i.id, i.kind, base.body, r.body, r.spans, i.body, was.body,"
+            " CASE WHEN own.id IS NULL THEN was.body ELSE own.body END FROM incoming i"
+            f" LEFT JOIN records r ON r.view = i.view AND r.form = 0 AND r.kind = i.kind AND r.id = i.id{_BASE}"
             " LEFT JOIN records was ON was.view = i.view AND was.form = ? AND was.kind = i.kind AND was.id = i.id"
             " LEFT JOIN incoming own"
             " ON own.view = i.view AND own.rank = -1 AND own.form = ? AND own.kind = i.kind AND own.id = i.id"
             " WHERE i.view = ? AND i.rank >= 0 AND (i.rank > ? OR (i.rank = ? AND i.id > ?)) ORDER BY i.rank, i.id LIMIT ?",
-            (LATER, LATER, view.number, last[0], last[0], last[1], BATCH_ROWS),
+            (view.base, LATER, LATER, view.number, last[0], last[0], last[1], BATCH_ROWS),
         )
-        for rank, id_, kind, *bodies in found:
+        for rank, id_, kind, base, body, spans, *bodies in found:
             last = (rank, id_)
-            before, after, was, now = bodies
-            yield kind, before, after, was, now
+            after, was, now = bodies
+            yield kind, text_of(base, body, spans) if body is not None else None, after, was, now
         if len(found) < BATCH_ROWS:
             break
     for kind in _LATER_KINDS:
@@ -218,19 +224,18 @@ def _of_form_alone(connection: Connection, view: View, kind: str) -> Iterator[_B
     last = ""
     while True:
         found = connection.rows(
-            "SELECT own.id, r.body, r.body, was.body, own.body FROM incoming own"
-            " JOIN records r ON r.view = own.view AND r.form = 0 AND r.kind = own.kind AND r.id = own.id"
+            "SELECT own.id, base.body, r.body, r.spans, was.body, own.body FROM incoming own"
+            f" JOIN records r ON r.view = own.view AND r.form = 0 AND r.kind = own.kind AND r.id = own.id{_BASE}"
             " LEFT JOIN records was"
             " ON was.view = own.view AND was.form = own.form AND was.kind = own.kind AND was.id = own.id"
             " WHERE own.view = ? AND own.rank = -1 AND own.form = ? AND own.kind = ? AND own.id > ? AND NOT EXISTS"
             " (SELECT 1 FROM incoming i WHERE i.view = own.view AND i.rank >= 0 AND i.kind = own.kind AND i.id = own.id)"
             " ORDER BY own.id LIMIT ?",
-            (view.number, LATER, kind, last, BATCH_ROWS),
+            (view.base, view.number, LATER, kind, last, BATCH_ROWS),
         )
-        for id_, *bodies in found:
-            last = id_
-            before, after, was, now = bodies
-            yield kind, before, after, was, now
+        for id_, base, body, spans, was, now in found:
+            last, text = id_, text_of(base, body, spans)
+            yield kind, text, text, was, now
         if len(found) < BATCH_ROWS:
             return
 

@@ -85,7 +85,7 @@ def _due(database: Database, district: District) -> dict[str, object] | None:
     with database.read() as connection:
         wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
         body = districts.body(connection, wanted)
-        seen = [view.number for view in views.list_all(connection, district.number)]
+        seen = views.list_all(connection, district.number)
         is_true = all(
             commits.present_body(connection, view, "districts", district.id) == body for view in seen
         )

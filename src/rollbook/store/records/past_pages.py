@@ -11,6 +11,7 @@ from rollbook.contract.clever.query import Query
 from rollbook.store.records.index_ranges import Direction, conditions
 from rollbook.store.records.joined_rows import EMPTY, Join, Joined, Page, in_form
 from rollbook.store.records.reading import Moment, Reading
+from rollbook.store.records.shared_bodies import columns, current, superseded
 
 _SPARE_ROWS = 16
 
@@ -55,28 +56,25 @@ def page(reading: Reading, kind: str, query: Query, direction: Direction, join: 
 
 def body(reading: Reading, kind: str, id_: str) -> str | None:
     """The stored first form of a record or list at the reading's moment; None if it did not exist."""
-    moment, key = reading.moment, (reading.access.view, kind, id_)
-    found = reading.transaction.row(
-        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ? AND since <= ?",
-        (*key, moment.run),
+    moment, of = reading.moment, (reading.transaction, reading.access)
+    found = current(*of, 0, kind, id_, written_by=moment.run) or superseded(
+        *of, (0, kind, id_), f"{_later(moment)} AND since <= ?", (moment.run,)
     )
-    if found is None:
-        where = f"{_superseded(moment)} AND view = ? AND form = 0 AND kind = ? AND id = ?"
-        found = reading.transaction.row(f"SELECT body FROM versions WHERE {where}", (moment.run, *key))
-    return str(found[0]) if found else None
+    return found.body if found else None
 
 
-def rows(moment: Moment, where: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
-    """SQL for the rows (id, body) of a condition at a moment, and its values."""
-    current = f"SELECT id, body FROM records WHERE {where} AND since <= ?"
-    replaced = f"SELECT id, body FROM versions WHERE {_superseded(moment)} AND {where}"
-    union = f"SELECT * FROM ({current} UNION ALL {replaced}) AS pinned"
+def rows(reading: Reading, where: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+    """SQL for the rows of a condition at the reading's moment, as `columns` names them, and its values."""
+    moment = reading.moment
+    present = f"SELECT {columns(reading)} FROM records WHERE {where} AND since <= ?"
+    replaced = f"SELECT {columns(reading, 'versions')} FROM versions WHERE until {_later(moment)} AND since <= ? AND {where}"
+    union = f"SELECT * FROM ({present} UNION ALL {replaced}) AS pinned"
     return union, [*values, moment.run, moment.run, *values]
 
 
-def _superseded(moment: Moment) -> str:
-    """SQL for the versions in force at the moment that were replaced since; it binds the moment's run."""
-    return f"until IN ({', '.join(str(run) for run in moment.later)}) AND since <= ?"
+def _later(moment: Moment) -> str:
+    """SQL for being one of the runs that followed the moment."""
+    return f"IN ({', '.join(str(run) for run in moment.later)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,8 @@ def _step(
     selects, values = [], []
     for source in _with_rows(reading, sources, at, until, end):
         selects.append(
-            f"SELECT id, body FROM {source.table} WHERE {source.where}{at.where}{until} AND {source.fits}"
+            f"SELECT {columns(reading, source.table)} FROM {source.table}"
+            f" WHERE {source.where}{at.where}{until} AND {source.fits}"
         )
         values += [reading.access.view, *at.values, *([end] if end else [])]
     union = f"{' UNION ALL '.join(selects)} ORDER BY id{at.order} LIMIT ?"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollbook.contract.clever.versions import VERSIONS
+from rollbook.store.district import views
 from rollbook.store.engine.database import Connection
+from rollbook.store.records.shared_bodies import current
 
 # How many past versions a timeline shows.
 VERSIONS_MAX = 100
@@ -25,20 +27,17 @@ class Version:
 
 def present(connection: Connection, view: int, id_: str) -> dict[str, Any] | None:
     """A person's record in a view (by number), with the fields that only later versions of the API show."""
-    found: dict[str, Any] | None = None
+    found, of = None, views.by_number(connection, view)
     for form in range(len(VERSIONS)):
-        row = connection.row(
-            "SELECT body FROM records WHERE view = ? AND form = ? AND kind = 'users' AND id = ?",
-            (view, form, id_),
-        )
-        if row:
-            record = json.loads(row[0])
+        stored = current(connection, of, form, "users", id_)
+        if stored:
+            record: dict[str, Any] = json.loads(stored.body)
             found = _joined(found, record) if found else record
     return found
 
 
 def versions(connection: Connection, district: int, view: int, id_: str) -> list[Version]:
-    """The versions of a person's record in a view of a district (both by number), newest first."""
+    """The versions of a person's record in a district's whole view (both by number), newest first."""
     now = connection.rows(
         "SELECT since, body FROM records WHERE view = ? AND form = 0 AND kind = 'users' AND id = ?",
         (view, id_),

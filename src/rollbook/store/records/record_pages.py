@@ -16,8 +16,7 @@ from rollbook.store.records import past_pages
 from rollbook.store.records.index_ranges import Direction, conditions, in_order
 from rollbook.store.records.joined_rows import EMPTY, Page, elements, ends, in_form
 from rollbook.store.records.reading import Reading
-
-_ONE = "SELECT id, body, roles FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?"
+from rollbook.store.records.shared_bodies import columns, current
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,12 @@ def get(reading: Reading, kind: str, id_: str) -> Record:
 
     Errors: NotFound if it does not exist or the caller may not see it.
     """
-    view = reading.access.view
-    found = reading.transaction.row(_ONE, (view, 0, kind, id_))
+    found = current(reading.transaction, reading.access, 0, kind, id_)
     if found is None:
         raise NotFound("Resource not found")
     form = reading.dialect.forms.get(kind)
-    own = form and reading.transaction.row(_ONE, (view, form, kind, id_))
-    return Record(found[0], own[1] if own else found[1], found[2] or 0)
+    own = current(reading.transaction, reading.access, form, kind, id_) if form else None
+    return Record(found.id, (own or found).body, found.roles or 0)
 
 
 def count(reading: Reading, kind: str, role: str | None) -> int:
@@ -75,7 +73,7 @@ def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) 
             return Page((), None, last_row[0], False)
     # A server is asked for one row more, instead of asking it again whether more follow.
     looks_ahead = reading.transaction.engine == "postgresql" and not (query.before or ends_only)
-    inner, values = in_order("id, body", ranges, reading.access, direction, query.limit + looks_ahead)
+    inner, values = in_order(columns(reading), ranges, reading.access, direction, query.limit + looks_ahead)
     inner = in_form(reading, kind, inner)
     found = (
         elements(reading, kind, inner, values, query.limit)

@@ -18,6 +18,7 @@ from rollbook.store.records import past_pages, record_pages
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Join, Joined, Page, elements, ends, in_form
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.record_pages import Record
+from rollbook.store.records.shared_bodies import columns, current
 
 
 def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
@@ -81,12 +82,8 @@ def _hop(reading: Reading, hop: Hop, ids: Iterable[str], unpack: Window) -> set[
 def _bodies(reading: Reading, kind: str, ids: Iterable[str]) -> list[str]:
     if reading.is_past:
         return [body for id_ in ids if (body := past_pages.body(reading, kind, id_)) is not None]
-    statement, view = (
-        "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?",
-        reading.access.view,
-    )
-    rows = (reading.transaction.row(statement, (view, kind, id_)) for id_ in ids)
-    return [row[0] for row in rows if row]
+    found = (current(reading.transaction, reading.access, 0, kind, id_) for id_ in ids)
+    return [stored.body for stored in found if stored]
 
 
 def _ids_at(value: Any, path: Sequence[str]) -> list[str]:
@@ -171,7 +168,7 @@ def _join_ids(reading: Reading, join: Join, kind: str, ids: Sequence[str]) -> Jo
     among, value = _among(reading.transaction, ids)
     where, values = f"view = ? AND form = 0 AND kind = ? AND id {among}", [reading.access.view, kind, value]
     if reading.is_past:
-        inner, values = past_pages.rows(reading.moment, where, values)
+        inner, values = past_pages.rows(reading, where, values)
     else:
-        inner = f"SELECT id, body FROM records WHERE {where}"
+        inner = f"SELECT {columns(reading)} FROM records WHERE {where}"
     return join(reading, kind, in_form(reading, kind, f"{inner} ORDER BY id"), values)
