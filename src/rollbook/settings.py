@@ -110,6 +110,11 @@ class Settings:
     head_bytes_max: int = row(32 * 1024, "Size of a request's path and headers.", least=1024)
     headers_max: int = row(100, "Headers of a request.", least=10)
     body_bytes_max: int = row(1024 * 1024, "Size of a request's body.", least=1024)
+    upload_bytes_max: int = row(
+        2 * 1024 * 1024 * 1024, "Size of an upload in the console, all files together.", least=1024
+    )
+    upload_seconds: int = row(1800, "How long an upload in the console may take.", least=1)
+    upload_folder: str = row("", "Folder for uploads of the console; empty: beside the database.")
     head_seconds: int = row(
         10, "How long a client may take for a request's path and headers, from the connection on.", least=1
     )

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from rollbook.demo import published
 from rollbook.demo.serving import Demo
 from rollbook.errors import MachineTrouble
-from rollbook.operations import team
+from rollbook.operations import job_control, team
 from rollbook.store.accounts import applications, credentials
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
@@ -303,6 +303,22 @@ def console_invited(page: Page, sites: Sites) -> None:
     expect(page.get_by_text("Send this link to")).to_be_visible()
 
 
+def console_uploaded(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/upload")
+    page.get_by_label("CSV files, or one zip file").set_input_files(
+        sorted((sites.folder / "held less").glob("*.csv"))
+    )
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("button", name="Check and plan").click()
+    expect(page.get_by_role("heading", name="A sync would be held")).to_be_visible()
+
+
+def console_job(page: Page, sites: Sites) -> None:
+    files = sites.folder / "held less"
+    number = job_control.queue_sync(sites.world.database, sites.world.district.id, files)
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/jobs/{number}")
+
+
 def console_not_let_in(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.hub}/console/sign-in")
     for label in ("Name", "Password", "Code of your phone"):
@@ -407,6 +423,9 @@ STATES: dict[str, Prepare] = {
     "console, to explain": at("crowd", "/console/d/SLUG/explain"),
     "console, found": at("crowd", "/console/search?q=a"),
     "console, nothing found": at("crowd", "/console/search?q=nobody"),
+    "console, upload": at("crowd", "/console/d/SLUG/upload"),
+    "console, uploaded": console_uploaded,
+    "console, a job": console_job,
     "console, limits and rules": at("crowd", "/console/d/SLUG/limits"),
     "console, schedule": at("crowd", "/console/d/SLUG/schedule"),
     "console, sign-in of a district": at("crowd", "/console/d/SLUG/sign-in"),

@@ -24,6 +24,7 @@ from rollbook.operations import (
     share_edits,
     sign_in_setup,
     team,
+    uploads,
 )
 from rollbook.store.accounts import applications, audit
 from rollbook.store.district import choices, districts, thresholds
@@ -81,6 +82,9 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     run_decisions.resume: Act("pause ended", "change settings", _pause),
     scheduling.change: Act("schedule set", "change settings", _schedule),
     scheduling.remove: Act("schedule dropped", "change settings", _schedule),
+    uploads.plan: Act("upload checked", "change the roster"),
+    uploads.queue: Act("upload queued", "change the roster"),
+    uploads.sync: Act("upload synced", "change the roster"),
     job_control.queue_sync: Act("sync queued", "change the roster"),
     people_access.mint_token: Act("user token minted", "change applications", says=("application",)),
     people_access.sign_out: Act("person signed out", "help people", says=("user",)),

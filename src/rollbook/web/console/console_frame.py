@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +26,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from rollbook.auth.cookies import Jar
 from rollbook.domain.actors import OPERATOR, Actor
 from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, MachineTrouble, RollbookError, Unknown
-from rollbook.operations import acting, console_entry
+from rollbook.operations import acting, console_entry, uploads
 from rollbook.roster.problems_csv import plain
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
@@ -34,7 +36,8 @@ from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times
 from rollbook.web.http import kept_parts
 from rollbook.web.http.safety_headers import safety
-from rollbook.web.http.visits import Desk, Visit, visit_of
+from rollbook.web.http.uploaded_files import take
+from rollbook.web.http.visits import Desk, Visit, chunks, visit_of
 
 HTML, JSON, CSV = "html", "json", "csv"
 # How many districts the bar offers; the overview finds the others.
@@ -116,7 +119,7 @@ class Page:
     `path` may hold `{slug}`, the district's name in addresses. `needs` is a permission of `domain.actors`.
     `show` answers GET and `send` POST. An entry without `{slug}` stands on every page, the others only on
     those of a district. `is_open`: also people who are not signed in may ask. `is_costly`: `send` computes for
-    long, so few may run at once.
+    long, so few may run at once. `takes_files`: `send` gets the files of an upload.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Page:
     group: str = ""
     is_open: bool = False
     is_costly: bool = False
+    takes_files: bool = False
 
 
 # The groups of the sidebar, in order. Entries of the first one have no heading.
@@ -157,9 +161,14 @@ class Console:
         """A page's function as an endpoint."""
 
         async def endpoint(request: Request) -> Response:
-            visit = await visit_of(request)
+            takes_files = page.takes_files and request.method == "POST"
+            visit = await visit_of(request, reads_body=not takes_files)
             limiter = self.few if page.is_costly and visit.method == "POST" else self.threads
-            response = await to_thread.run_sync(self._answer, page, handler, visit, form, limiter=limiter)
+            response = await self._take(page, visit, request) if takes_files else None
+            if response is None:
+                response = await to_thread.run_sync(self._answer, page, handler, visit, form, limiter=limiter)
+            if visit.files and response.status_code >= 400:
+                await to_thread.run_sync(partial(shutil.rmtree, visit.files, ignore_errors=True))
             for cookie in visit.put:
                 response.headers.append("set-cookie", cookie.header())
             response.headers["cache-control"] = "no-store"
@@ -182,6 +191,33 @@ class Console:
             raise
         except RollbookError as error:
             return self._refused(page, ask, error)
+
+    async def _take(self, page: Page, visit: Visit, request: Request) -> Response | None:
+        """Keep the files of an upload, if the person may send any; else the answer that refuses them."""
+        settings = self.desk.settings
+        asked = await to_thread.run_sync(self._may_send, page, visit)
+        if isinstance(asked, Response):
+            return asked
+        folder = await to_thread.run_sync(uploads.new, settings, asked.district)
+        try:
+            content_type = request.headers.get("content-type", "")
+            visit.form = await take(chunks(request), content_type, folder, settings.upload_bytes_max)
+        except RollbookError as error:
+            return await to_thread.run_sync(self._refused, page, asked, error)
+        visit.files = folder
+        return None
+
+    def _may_send(self, page: Page, visit: Visit) -> Ask | Response:
+        """The request, with the district that files are for, before anything of its body is read."""
+        actor = self._actor(visit)
+        if actor is None:
+            return self._must_sign_in(visit, HTML)
+        ask = Ask(visit, actor)
+        try:
+            self._check_role(page, ask)
+        except RollbookError as error:
+            return self._refused(page, ask, error)
+        return ask
 
     def _actor(self, visit: Visit) -> Actor | None:
         """Who asks. A demo's console is open: its visitor may do everything."""

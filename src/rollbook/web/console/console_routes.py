@@ -16,6 +16,7 @@ from rollbook.web.console import (
     sharing_pages,
     team_pages,
     trail_pages,
+    upload_pages,
 )
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
 from rollbook.web.http.visits import Desk
@@ -25,6 +26,7 @@ PAGES: tuple[Page, ...] = (
     *overview_pages.PAGES,
     *home_pages.PAGES,
     *run_pages.PAGES,
+    *upload_pages.PAGES,
     *people_pages.PAGES,
     *sharing_pages.PAGES,
     *settings_pages.PAGES,

@@ -40,6 +40,7 @@ class Waits(Enum):
 
     HEAD = "for a request"
     BODY = "for a body"
+    FILES = "for files"
     IDLE = "for another request"
     ANSWER = "for an answer"
     READER = "for an answer to be read"
@@ -70,6 +71,7 @@ class Connections:
         self._limits = {
             Waits.HEAD: settings.head_seconds,
             Waits.BODY: settings.body_seconds,
+            Waits.FILES: settings.upload_seconds,
             Waits.IDLE: settings.idle_seconds,
             Waits.READER: settings.unread_seconds,
             Waits.END: END_SECONDS,

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from rollbook.web.http.answer_writer import AnswerWriter
 from rollbook.web.http.answers import NOSNIFF
 from rollbook.web.http.open_connections import Connections, Waits, network
+from rollbook.web.http.uploaded_files import body_bytes_max, is_upload
 
 # The end of a head, and of the body of a chunked message with its trailers.
 END = b"\r\n\r\n"
@@ -258,7 +259,7 @@ class Protocol(HttpToolsProtocol):
         self._body_bytes += len(body)
         if self._body_left is not None:
             self._body_left -= len(body)
-        elif self._body_bytes > self._bounds.body_bytes_max:
+        elif self._body_bytes > body_bytes_max(self._bounds, self.url):
             raise self._too_large()
         super().on_body(body)
 
@@ -295,7 +296,7 @@ class Protocol(HttpToolsProtocol):
         if self._is_refused:
             return Waits.END
         if self._is_in_body:
-            return Waits.BODY
+            return Waits.FILES if is_upload(self.url) else Waits.BODY
         if self._is_answering():
             return Waits.ANSWER
         return Waits.HEAD if self.cycle is None or self._head_bytes else Waits.IDLE
@@ -349,7 +350,7 @@ class Protocol(HttpToolsProtocol):
             raise self._refused(
                 HTTPStatus.NOT_IMPLEMENTED, "The only transfer-encoding of a request is chunked."
             )
-        if length > self._bounds.body_bytes_max:
+        if length > body_bytes_max(self._bounds, self.url):
             raise self._too_large()
         self._body_left = None if coding is not None else length
         self._body_bytes = self._chunk_left = self._chunks = 0
@@ -357,7 +358,8 @@ class Protocol(HttpToolsProtocol):
 
     def _too_large(self) -> ValueError:
         return self._refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body has at most {self._bounds.body_bytes_max} bytes."
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"A body has at most {body_bytes_max(self._bounds, self.url)} bytes.",
         )
 
     def _refused(self, status: HTTPStatus, sentence: str) -> ValueError:

@@ -7,10 +7,11 @@ for the database runs in a thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -53,7 +54,8 @@ WRITES_MAX = 10
 class Visit:
     """One request to sign-in. `form_cookie` is the cookie that the answer's forms will be checked against.
 
-    `session` is set once it was looked up. `note` is a word for the request log.
+    `session` is set once it was looked up. `note` is a word for the request log. `files` is the folder with the
+    files of an upload.
     """
 
     method: str
@@ -67,6 +69,7 @@ class Visit:
     session: Session | None = None
     put: list[Cookie] = field(default_factory=list)
     note: str = ""
+    files: Path | None = None
 
     def asked(self, name: str) -> str:
         """A parameter of the query, or of the form if there is one."""
@@ -316,9 +319,15 @@ def onward(ask: str, slug: str) -> str:
     return way_back(ask) if ask else f"/in/{slug}"
 
 
-async def visit_of(request: Request) -> Visit:
-    """A request as the pages for people read it."""
-    body = (await limited_body(request)).decode("utf-8", "replace") if request.method == "POST" else ""
+def chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body of a request as it comes, without a bound: its reader has one."""
+    return request.stream()
+
+
+async def visit_of(request: Request, *, reads_body: bool = True) -> Visit:
+    """A request as the pages for people read it; without its body if another function reads that."""
+    is_form = reads_body and request.method == "POST"
+    body = (await limited_body(request)).decode("utf-8", "replace") if is_form else ""
     # PostgreSQL accepts no NUL. It is replaced, never removed: without it, the value could equal another,
     # known one.
     form = {name: value.replace("\0", NUL_SHOWN) for name, value in parse_qsl(body)}
