@@ -57,6 +57,7 @@ AT_START = {
         "anyio",
         "apsw",
         "click",
+        "greenlet",  # reads in the loop; 1.7 ms
         "httptools",
         "isal",
         "orjson",

@@ -81,6 +81,9 @@ class Fragile:
             yield FragileConnection(connection, self)
             self.step()
 
+    def alone(self, sql: str, values: Values = ()) -> list[Row]:
+        return self._database.alone(sql, values)
+
     def without_waiting(self) -> AbstractContextManager[None]:
         return self._database.without_waiting()
 
@@ -112,6 +115,9 @@ class FragileConnection:
 
     def remembered_row(self, sql: str, values: Values) -> Row | None:
         return self._connection.remembered_row(sql, values)
+
+    def gives(self, sql: str, values: Values, row: Row) -> bool:
+        return self._connection.gives(sql, values, row)
 
     def texts(self, sql: str, values: Values = ()) -> list[bytes]:
         return self._connection.texts(sql, values)

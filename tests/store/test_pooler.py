@@ -24,6 +24,7 @@ from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
 from tests import world
 from tests.journeys.hub import Hub
+from tests.machine import lacks
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") or ""
 PATIENCE_SECONDS = 30
@@ -47,8 +48,7 @@ def pooled_address(request: pytest.FixtureRequest, module_database_address: str)
     """The address of PgBouncer over an empty database."""
     del request
     if not PROGRAM:
-        reason = "this test needs PgBouncer: apt-get install pgbouncer"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        lacks("no pgbouncer on this machine: apt install pgbouncer")
     asked = parse_qs(urlsplit(module_database_address).query)
     [folder], [options] = asked["host"], asked["options"]
     schema = unquote(options).partition("search_path=")[2].split()[0]

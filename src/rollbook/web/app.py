@@ -16,6 +16,7 @@ from rollbook.contract.clever import versions
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer as sealer_of
+from rollbook.store.engine.shared_counts import SharedCounts
 from rollbook.web.data.api import DataApi, Receive, Scope, Send
 from rollbook.web.data.data_request import ME
 from rollbook.web.data.pinned_pulls import Pins
@@ -68,8 +69,11 @@ class App:
         self._database, self._settings, self._away = database, settings, Away()
         self._tokens = Tokens(in_demo=extend is not None)
         self._names = ServerNames(settings, in_demo=self._tokens.in_demo)
-        self.rate_limit = RateLimit(limits, settings.rate_limit, settings.rate_window_seconds)
-        self._pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"))
+        counts_of_all = None if database.is_local else SharedCounts(database)
+        self.rate_limit = RateLimit(
+            limits, settings.rate_limit, settings.rate_window_seconds, counts=counts_of_all
+        )
+        self._pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"), counts=counts_of_all)
         self.data = self._data_api(settings, self.rate_limit)
         self._sealer = sealer_of(database, settings).hold()
         self._extension = extend(database, settings) if extend else None

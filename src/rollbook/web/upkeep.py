@@ -10,6 +10,7 @@ from rollbook.roster import workfolder
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import logins
 from rollbook.store.engine.database import Database, open_database
+from rollbook.store.engine.shared_counts import SharedCounts
 from rollbook.store.records import record_search, request_log
 from rollbook.store.records.own_record import keep_true
 
@@ -43,5 +44,7 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
             request_log.prune(database, settings)
             with database.write(is_durable=False) as connection:
                 logins.sweep(connection)
+            if not database.is_local:
+                SharedCounts(database).sweep()
     except RollbookError as error:
         logging.getLogger(__name__).warning("upkeep: %s", error)

@@ -32,6 +32,9 @@ class Connection(Protocol):
         A read in a loop may go on with the row that an earlier read found; if the row has changed, it begins again.
         """
 
+    def gives(self, sql: str, values: Values, row: Row) -> bool:
+        """Whether a statement gives this one row, as it most likely does: a read in a loop supposes it."""
+
     def texts(self, sql: str, values: Values = ()) -> list[bytes]:
         """The first column of all rows, which is text, as UTF-8."""
 
@@ -63,6 +66,12 @@ class Database(Protocol):
 
         `is_durable=False`: a power cut may lose the last moments, but never half a transaction. For data that
         a new sign-in restores.
+        """
+
+    def alone(self, sql: str, values: Values = ()) -> list[Row]:
+        """The rows of one statement that is a transaction by itself; it may write, and sees all that was committed.
+
+        A power cut may lose what it wrote. Only a database that several machines use has it.
         """
 
     def without_waiting(self) -> AbstractContextManager[None]:

@@ -25,6 +25,21 @@ _COMMIT: Statement = (b"COMMIT", ())
 _OUTDATED = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
 
 
+def alone(pool: Pool, sql: str, values: Values) -> list[Row]:
+    """The rows of one statement that is a transaction by itself; it is repeated if the server was restarted."""
+    while True:
+        taken = pool.take()
+        session = taken or wait(pool.wait())
+        try:
+            [result] = loop_sessions.checked(wait(session.send([(numbered(sql), values)])))
+            return loop_sessions.rows(result)
+        except Lost:
+            if taken is None:
+                raise
+        finally:
+            pool.put(session)
+
+
 class LoopRead:
     """A Connection that only reads. It is its own context manager."""
 
@@ -58,11 +73,17 @@ class LoopRead:
     def remembered_row(self, sql: str, values: Values) -> Row | None:
         known = self._pool.memory.get((sql, values))
         if known is not None and self._work.may_suppose and not self._first:
-            self._supposed.append(((_numbered(sql), values), known))
+            self._supposed.append(((numbered(sql), values), known))
             return known
         if (found := self.row(sql, values)) is not None:
             self._pool.remember((sql, values), found)
         return found
+
+    def gives(self, sql: str, values: Values, row: Row) -> bool:
+        if self._work.may_suppose and not self._first:
+            self._supposed.append(((numbered(sql), values), row))
+            return True
+        return self.row(sql, values) == row
 
     def texts(self, sql: str, values: Values = ()) -> list[bytes]:
         return loop_sessions.texts(self._one(sql, values))
@@ -83,7 +104,7 @@ class LoopRead:
             raise Again
         is_first = not self._first
         self._first = self._first or sql
-        statements: list[Statement] = [(_numbered(sql), values)]
+        statements: list[Statement] = [(numbered(sql), values)]
         if is_first and self._work.may_repeat and sql not in self._pool.continued:
             self._is_over = True
             statements.append(_COMMIT)
@@ -136,7 +157,7 @@ def _returned(pool: Pool, session: Session, ended: Any) -> None:
 
 
 @lru_cache(maxsize=2048)
-def _numbered(sql: str) -> bytes:
+def numbered(sql: str) -> bytes:
     """The statement in PostgreSQL's form: `$1`, `$2` and so on for each `?`."""
     first, *rest = sql.split("?")
     return (first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))).encode()

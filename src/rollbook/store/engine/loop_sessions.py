@@ -256,8 +256,10 @@ class Pool:
     One attempt to connect is under way at a time, as long as reads wait for a session.
     """
 
-    def __init__(self, address: str, loop: asyncio.AbstractEventLoop) -> None:
-        self._address, self._loop = address, loop
+    def __init__(
+        self, address: str, loop: asyncio.AbstractEventLoop, sessions_max: int = SESSIONS_MAX
+    ) -> None:
+        self._address, self._loop, self._sessions_max = address, loop, sessions_max
         self._idle: list[Session] = []
         self._all: set[Session] = set()
         self._waiting: deque[asyncio.Future[Session]] = deque()
@@ -331,12 +333,12 @@ class Pool:
         self._all.discard(session)
 
     def _grow(self) -> None:
-        if self._connecting is None and self._waiting and len(self._all) < SESSIONS_MAX:
+        if self._connecting is None and self._waiting and len(self._all) < self._sessions_max:
             self._connecting = self._loop.create_task(self._connect())
 
     async def _connect(self) -> None:
         try:
-            while self._waiting and len(self._all) < SESSIONS_MAX:
+            while self._waiting and len(self._all) < self._sessions_max:
                 try:
                     session = await connect(self._address)
                 except psycopg.Error as error:

@@ -1,7 +1,4 @@
-"""The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release.
-
-`schema_words` has the words in which the two databases differ.
-"""
+"""The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from rollbook.store.engine import (
     texts_to_columns,
 )
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.engine.schema_words import REQUEST_BATCHES, run
+from rollbook.store.engine.schema_words import REQUEST_BATCHES, run, shared_counts
 
 
 def migrate(database: Database) -> None:
@@ -397,4 +394,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     search_tables.search_index,
     operator_tables.changed_records,
     shared_bodies,
+    shared_counts,
 )

@@ -16,7 +16,7 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
-from rollbook.store.engine import in_loop
+from rollbook.store.engine import in_loop, loop_reads
 from rollbook.store.engine.database import Row, Values
 from rollbook.store.engine.loop_reads import LoopRead
 from rollbook.store.engine.loop_sessions import Pool
@@ -25,6 +25,8 @@ CONNECT_SECONDS = 10
 # How long a request waits while the server is away, and how many requests wait; others fail at once.
 WAIT_SECONDS = 3.0
 WAITING_MAX = 24
+# How many single statements run at once.
+ALONE_MAX = 2
 # How long a request waits for requests before it, while the server is there.
 BUSY_SECONDS = 60.0
 # The pool retries as soon as a request comes, not minutes after the server is back.
@@ -56,6 +58,9 @@ class PostgreSQLConnection:
 
     def row(self, sql: str, values: Values = ()) -> Row | None:
         return self.raw.execute(_marks(sql), _without_nul(values)).fetchone()
+
+    def gives(self, sql: str, values: Values, row: Row) -> bool:
+        return self.row(sql, values) == row
 
     def remembered_row(self, sql: str, values: Values) -> Row | None:
         return self.row(sql, values)
@@ -110,7 +115,18 @@ class PostgreSQL:
         self._failed_before = 0
         self._pool.open()
         self._address = address
-        self._loop_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        # For reads, and for single statements: a read that waits for one holds a session already.
+        self._loop_pools: dict[asyncio.AbstractEventLoop, tuple[Pool, Pool]] = {}
+        self._alone = ConnectionPool(
+            address,
+            kwargs={"autocommit": True, "prepare_threshold": None},
+            min_size=0,
+            max_size=ALONE_MAX,
+            open=False,
+            timeout=WAIT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
+        )
+        self._alone.open()
 
     def _configure(self, raw: psycopg.Connection[Row]) -> None:
         with raw.transaction():
@@ -161,20 +177,30 @@ class PostgreSQL:
     def read(self) -> Iterator[PostgreSQLConnection | LoopRead]:
         with _telling():
             if work := in_loop.current():
-                with LoopRead(self._loop_pool(work.loop), work) as reading:
+                with LoopRead(self._pools_of(work.loop)[0], work) as reading:
                     yield reading
             else:
                 with self._transaction() as raw:
                     yield PostgreSQLConnection(raw)
 
-    def _loop_pool(self, loop: asyncio.AbstractEventLoop) -> Pool:
-        """The pool of an event loop. A server has one loop; tests have several, one after another."""
+    def _pools_of(self, loop: asyncio.AbstractEventLoop) -> tuple[Pool, Pool]:
+        """The pools of an event loop. A server has one loop; tests have several, one after another."""
         found = self._loop_pools.get(loop)
         if found is None:
             for other in [other for other in self._loop_pools if other.is_closed()]:
-                self._loop_pools.pop(other).close()
-            found = self._loop_pools[loop] = Pool(self._address, loop)
+                for pool in self._loop_pools.pop(other):
+                    pool.close()
+            found = Pool(self._address, loop), Pool(self._address, loop, ALONE_MAX)
+            self._loop_pools[loop] = found
         return found
+
+    def alone(self, sql: str, values: Values = ()) -> list[Row]:
+        with _telling():
+            if work := in_loop.current():
+                return loop_reads.alone(self._pools_of(work.loop)[1], sql, values)
+            with self._alone.connection() as raw:
+                found = raw.execute(_marks(sql), _without_nul(values))
+                return found.fetchall() if found.description else []
 
     @contextmanager
     def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
@@ -190,7 +216,8 @@ class PostgreSQL:
         """Nothing to do: the server does this by itself."""
 
     def figures(self) -> dict[str, float]:
-        found, pools = self._pool.get_stats(), [*self._loop_pools.values()]
+        found = self._pool.get_stats()
+        pools = [pool for pools in self._loop_pools.values() for pool in pools]
         return {
             "pool_size": found.get("pool_size", 0) + sum(pool.size for pool in pools),
             "pool_waiting": found.get("requests_waiting", 0) + sum(pool.waiting for pool in pools),
@@ -198,11 +225,13 @@ class PostgreSQL:
 
     def close(self) -> None:
         self._pool.close()
-        for loop, pool in self._loop_pools.items():
-            if loop.is_running():
-                loop.call_soon_threadsafe(pool.close)
-            else:
-                pool.close()
+        self._alone.close()
+        for loop, pools in self._loop_pools.items():
+            for pool in pools:
+                if loop.is_running():
+                    loop.call_soon_threadsafe(pool.close)
+                else:
+                    pool.close()
         self._loop_pools.clear()
 
 

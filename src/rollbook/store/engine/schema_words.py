@@ -36,3 +36,18 @@ REQUEST_BATCHES = """CREATE {unlogged}TABLE IF NOT EXISTS request_batches (
 def run(connection: Connection, sql: str) -> None:
     """Run a statement of the schema in the words of the connection's database."""
     connection.run(sql.format(**WORDS[connection.engine]))
+
+
+def shared_counts(connection: Connection) -> None:
+    """A step of the schema: what several machines count together; on one machine, a file counts.
+
+    `key` is the hash of what is counted, `number` the count, `expires` a Unix second. `before` is the count before
+    the last change, so that a change can tell how much it added.
+    """
+    if connection.engine == "postgresql":
+        run(
+            connection,
+            """CREATE {unlogged}TABLE shared_counts (
+                 key {text} PRIMARY KEY, expires {number} NOT NULL, number {number} NOT NULL,
+                 before {number} NOT NULL)""",
+        )

@@ -42,6 +42,9 @@ class SQLiteConnection:
     def remembered_row(self, sql: str, values: Values) -> Row | None:
         return self.row(sql, values)
 
+    def gives(self, sql: str, values: Values, row: Row) -> bool:
+        return self.row(sql, values) == row
+
     def texts(self, sql: str, values: Values = ()) -> list[bytes]:
         return [row[0].encode() for row in self.raw.execute(sql, tuple(values))]
 
@@ -204,6 +207,9 @@ class SQLite:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    def alone(self, sql: str, values: Values = ()) -> list[Row]:
+        raise TypeError(f"only one machine uses this database: {sql}, {len(values)}")
 
     def without_waiting(self) -> _Unwaiting:
         return _Unwaiting(self._own)

@@ -208,7 +208,7 @@ class DataApi:
     def _shown(self, reading: Reading, call: Call, query: Query) -> SnapshotName:
         """The snapshot that a page of a list shows: the last run's, or that of the pull that the page
         continues."""
-        head, pinned = reading.access.head, self._pins.snapshot(reading.access, call.path, query)
+        head, pinned = reading.access.head, self._pins.snapshot(reading, call.path, query)
         if pinned is None or pinned.run >= head.run:
             return head
         # A restored database may have given the number to another run.

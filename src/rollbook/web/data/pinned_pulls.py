@@ -2,7 +2,8 @@
 
 Each page notes its snapshot under the cursors that lead on from it, for an hour. A page that is requested
 with such a cursor shows that snapshot; a first page shows the present. Clients see nothing of this. All
-workers share the notes, which outlive the server. If two pulls of one token are at the same id of the same
+workers share the notes, which outlive the server; over PostgreSQL all machines share them, and a page is answered when
+its notes are written. If two pulls of one token are at the same id of the same
 list, they cannot be distinguished: the later one counts.
 """
 
@@ -15,7 +16,10 @@ from pathlib import Path
 from rollbook.contract.clever.query import Cursor, Query
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
+from rollbook.store.engine import shared_counts
 from rollbook.store.engine.shared_counters import SharedTable
+from rollbook.store.engine.shared_counts import SharedCounts
+from rollbook.store.records.reading import Reading
 
 PIN_SECONDS = 3600
 # A note that stays valid for this long is not written again: many clients request the same pages.
@@ -28,22 +32,32 @@ _MARK_BITS = 32
 class Pins:
     """The snapshot of each pull."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, counts: SharedCounts | None = None
+    ) -> None:
         self._table = SharedTable(path, SLOTS)
         self._clock = clock
+        self._counts = counts
 
     def note(
         self, access: Access, path: str, query: Query, cursors: Iterable[Cursor], snapshot: SnapshotName
     ) -> None:
         """Note that the pages of a list at these cursors continue with a snapshot."""
         now, number, pages = self._clock(), _number(snapshot), _pages(access, path, query)
-        for cursor in cursors:
-            key = _key(pages, cursor)
-            until, noted = self._table.read(key)
-            if noted != number or until < now + FRESH_SECONDS:
-                self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
+        keys = [_key(pages, cursor) for cursor in cursors]
+        # A page of an earlier snapshot always counts as the later one, wherever another pull has passed meanwhile.
+        if not self._counts or snapshot == access.head:
+            keys = [key for key in keys if self._is_due(key, now, number)]
+        if keys and self._counts:
+            self._counts.note(dict.fromkeys(keys, number), int(now) + PIN_SECONDS)
+        for key in keys:
+            self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
 
-    def snapshot(self, access: Access, path: str, query: Query) -> SnapshotName | None:
+    def _is_due(self, key: str, now: float, number: int) -> bool:
+        until, noted = self._table.read(key)
+        return noted != number or until < now + FRESH_SECONDS
+
+    def snapshot(self, reading: Reading, path: str, query: Query) -> SnapshotName | None:
         """The snapshot with which a page continues.
 
         None for a first page, and for a cursor that is unknown or too old. A pull that began before its share
@@ -51,8 +65,18 @@ class Pins:
         """
         if (cursor := query.cursor) is None:
             return None
-        until, number = self._table.read(_key(_pages(access, path, query), cursor))
-        if until <= self._clock():
+        access, now = reading.access, self._clock()
+        key = _key(_pages(access, path, query), cursor)
+        until, number = self._table.read(key)
+        if self._counts:
+            # Another machine may have noted a later page of the same list, and its note counts.
+            head, moment = _number(access.head), int(now)
+            is_pinned_here = until > now and number != head
+            if not is_pinned_here and shared_counts.is_noted_at_most(reading.transaction, key, moment, head):
+                return None
+            if (noted := shared_counts.noted(reading.transaction, key, moment)) is not None:
+                until, number = now + 1, noted
+        if until <= now:
             return None
         mark = number & (1 << _MARK_BITS) - 1
         found = SnapshotName(number >> _MARK_BITS, f"{mark:08x}" if mark else "")
