@@ -247,7 +247,8 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     brace, as in a cloned district. Records are read in ranges of ids, so memory does not grow with the
     roster.
     """
-    window = _window("''" if is_whole else _ending())
+    ending = "''" if is_whole else _ending()
+    windows = {has_form: _window(ending, has_form=has_form) for has_form in (False, True)}
     counted = connection.execute(
         "SELECT view, kind, count(*) FROM changes GROUP BY view, kind ORDER BY view, kind"
     ).fetchall()
@@ -256,7 +257,7 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
         changed = f"(FROM changes WHERE view = {view} AND kind = '{kind}')"
         for low, high in parts.ranges(connection, changed, "id", RECORD_BYTES, count):
             found = connection.execute(
-                window,
+                windows[form > 0],
                 {"view": view, "kind": kind, "of": of, "form": form, "low": low, "high": high},
             )
             while batch := found.fetchmany(BATCH_ROWS):
@@ -280,14 +281,16 @@ def _ending() -> str:
 _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
 
 
-def _window(ending: str) -> str:
+def _window(ending: str, *, has_form: bool) -> str:
+    # A version's own form of a record was created when the record was.
+    created = f"""
+        LEFT JOIN (SELECT id, created FROM digests WHERE {_WITHIN.replace("$kind", "$of")}) USING (id)
+    """
     return f"""
         SELECT $view, $form, rank, $of, id, changed.roles, core || {ending}
         FROM (FROM changes WHERE {_WITHIN}) changed
         LEFT JOIN (SELECT id, core FROM after WHERE {_WITHIN}) USING (id)
-        LEFT JOIN (SELECT id, modified FROM digests WHERE {_WITHIN}) USING (id)
-        -- A version's own form of a record was created when the record was.
-        LEFT JOIN (SELECT id, created FROM digests WHERE view = $view AND kind = $of AND id >= $low
-                   AND ($high IS NULL OR id < $high)) USING (id)
+        LEFT JOIN (SELECT id, modified{"" if has_form else ", created"} FROM digests WHERE {_WITHIN}) USING (id)
+        {created if has_form else ""}
         ORDER BY id
     """

@@ -74,10 +74,11 @@ _HOUSEHOLD_MAX: Final = 4
 
 
 def _crowded(column: str) -> str:
-    """SQL for the hash of each value that occurs in more rows than a household has people."""
+    """SQL for the hash of each value that occurs in more rows than a household has people, with several
+    names."""
     return f"""
         SELECT hash({column}) AS hashed FROM contact_rows WHERE {column} <> '' GROUP BY hashed
-        HAVING count(*) > {_HOUSEHOLD_MAX}
+        HAVING count(*) > {_HOUSEHOLD_MAX} AND min(hash(contact_name)) <> max(hash(contact_name))
     """
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
@@ -27,10 +28,7 @@ ROW_BYTES_MAX: Final = 1024 * 1024
 _UTF16_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ODD_BLANKS: Final = tuple(blank.encode() for blank in BLANKS if blank not in SPACES + "\r\n")
 _WIDE_SPACES: Final = tuple(blank.encode() for blank in SPACES if blank != " ")
-# Each byte as what it means for the ends of cells: a space, an end, or neither.
-_PARTS: Final = bytes(
-    ord("s") if byte == 32 else ord("e") if byte in b',"\n' else ord("-") for byte in range(256)
-)
+_OUTER_SPACE: Final = re.compile(rb' (?:[,"\n]|(?<=[,"\n] ))')
 # The end mark of old programs behind the last row, and how far before the end of the file to look for it.
 _END_MARK: Final = b"\x1a"
 _END_BYTES: Final = 4096
@@ -120,23 +118,28 @@ class _LineLengths:
 
 
 class _Search:
-    """Whether one of some short pieces of text (at most 3 bytes) occurs."""
+    """Which kinds of short pieces of text (at most 3 bytes each) occur, in one pass for all kinds."""
 
-    def __init__(self, *pieces: bytes) -> None:
-        self.found = False
-        self._plain = [piece for piece in pieces if piece.isascii()]
-        self._foreign = [piece for piece in pieces if not piece.isascii()]
+    def __init__(self, **kinds: tuple[bytes, ...]) -> None:
+        self.found: set[str] = set()
+        self._plain = {kind: [each for each in pieces if each.isascii()] for kind, pieces in kinds.items()}
+        self._foreign = {
+            kind: [each for each in pieces if not each.isascii()] for kind, pieces in kinds.items()
+        }
         self._before = b""
 
     def feed(self, block: bytes) -> None:
-        if not self.found:
-            joined = self._before + block  # a piece may begin in the block before
-            # Most bytes are ASCII: without them, little text is left to search for each of many letters.
-            foreign = joined.translate(None, _ASCII) if self._foreign and not joined.isascii() else b""
-            self.found = any(piece in joined for piece in self._plain) or any(
-                piece in foreign for piece in self._foreign
-            )
-            self._before = block[-2:]
+        joined = self._before + block  # a piece may begin in the block before
+        # Most bytes are ASCII: without them, little text is left to search for each of many letters.
+        foreign = b"" if joined.isascii() else joined.translate(None, _ASCII)
+        for kind, plain in self._plain.items():
+            if kind not in self.found and (
+                # A single byte is searched for much faster than two.
+                any(piece[:1] in joined and piece in joined for piece in plain)
+                or (foreign and any(piece in foreign for piece in self._foreign[kind]))
+            ):
+                self.found.add(kind)
+        self._before = block[-2:]
 
 
 class _OuterSpaces:
@@ -152,10 +155,8 @@ class _OuterSpaces:
 
     def feed(self, block: bytes) -> None:
         joined = self._last + block
-        if not self._found and b" " in joined:
-            # Two searches in a copy cost less than six in the block, and less than trimming every cell.
-            parts = joined.translate(_PARTS)
-            self._found = b"es" in parts or b"se" in parts
+        # Spaces are few, so that looking around each costs less than searching for pairs of bytes.
+        self._found = self._found or bool(_OUTER_SPACE.search(joined))
         self._last = joined[-1:]
 
 
@@ -248,8 +249,8 @@ def scan(name: str, path: Path) -> Layout:
         _Tail(),
         _Encoding(),
     )
-    outer_spaces, wide_spaces = _OuterSpaces(), _Search(*_WIDE_SPACES)
-    odd_blanks, formulas = _Search(*_ODD_BLANKS), _Search(b'="')
+    outer_spaces = _OuterSpaces()
+    search = _Search(wide_spaces=_WIDE_SPACES, odd_blanks=_ODD_BLANKS, formulas=(b'="',))
     is_foreign = False
     for raw in _blocks(path):
         if not tail.has_text and raw.startswith(_UTF16_BOMS):
@@ -259,7 +260,7 @@ def scan(name: str, path: Path) -> Layout:
             raise Unusable(NulByte(name, row=_row_at(rows, line_ends, raw[:nul])))
         is_foreign = is_foreign or encoding.is_foreign(raw)
         block = line_ends.unify(raw)
-        for part in (rows, lengths, tail, outer_spaces, wide_spaces, odd_blanks, formulas):
+        for part in (rows, lengths, tail, outer_spaces, search):
             part.feed(block)
     if not tail.has_text:
         raise Unusable(EmptyFile(name))
@@ -278,9 +279,9 @@ def scan(name: str, path: Path) -> Layout:
         has_breaks_in_quotes=rows.has_breaks_in_quotes,
         has_long_lines=lengths.has_long_lines,
         ends_in_quotes=rows.is_inside,
-        has_outer_spaces=outer_spaces.found or wide_spaces.found,
-        has_odd_blanks=odd_blanks.found or rows.has_breaks_in_quotes,
-        has_formulas=formulas.found,
+        has_outer_spaces=outer_spaces.found or "wide_spaces" in search.found,
+        has_odd_blanks="odd_blanks" in search.found or rows.has_breaks_in_quotes,
+        has_formulas="formulas" in search.found,
     )
 
 
