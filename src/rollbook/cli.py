@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sync": ("sync:sync", "Bring a DISTRICT (name or id) up to date with the SIS files."),
     "status": ("status:status", "Show how all districts stand."),
     "approve": ("history:approve", "Apply the held sync of a DISTRICT (name or id)."),
+    "ids": ("ids:ids", "List records of a held sync that come back under other SIS ids."),
     "discard": ("history:discard", "Discard the held sync of a DISTRICT (name or id)."),
     "undo": ("history:undo", "Undo the last committed sync of a DISTRICT (name or id)."),
     "history": ("history:show_history", "List the last runs on a DISTRICT (name or id)."),

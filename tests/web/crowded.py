@@ -49,12 +49,17 @@ def opened(folder: Path) -> Iterator[sso.World]:
 
 
 def held(world: sso.World, folder: Path) -> str:
-    """Another district with long names, whose second run is held; the path of that run in the console."""
+    """Another district with long names, whose second run is held: a student comes back under another SIS id.
+
+    Returns the path of that run in the console."""
     made = districts.create(world.database, f"{LONG} {HEBREW} {ARABIC} held")
     files = roster_world.write(folder / "held", FILES)
     run_decisions.sync_files(world.database, world.settings, made.id, files, How())
     students = FILES["students.csv"].splitlines(keepends=True)
-    less = roster_world.write(folder / "held less", {**FILES, "students.csv": "".join(students[:-1])})
+    less = roster_world.write(
+        folder / "held less",
+        {**FILES, "students.csv": "".join((*students[:-1], students[-1].replace("dot,", "new-dot,", 1)))},
+    )
     run = run_decisions.sync_files(world.database, world.settings, made.id, less, How())
     assert run.state == "held"
     return f"/console/d/{districts.slug(made)}/runs/{run.number}"

@@ -281,6 +281,11 @@ def console_explained(page: Page, sites: Sites) -> None:
     expect(page.get_by_label("The chain")).to_be_visible()
 
 
+def console_changed_ids(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}{sites.held.rpartition('/runs/')[0]}/ids")
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+
+
 def console_connection(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
     page.locator("tbody a").first.click()
@@ -416,6 +421,8 @@ STATES: dict[str, Prepare] = {
     "console, applications": at("crowd", "/console/d/SLUG/applications"),
     "console, a connection": console_connection,
     "console, a share's preview": console_preview,
+    "console, changed ids": at("crowd", "/console/d/SLUG/ids"),
+    "console, changed ids of a held run": console_changed_ids,
     "console, people": at("crowd", "/console/d/SLUG/people"),
     "console, nobody like that": at("crowd", "/console/d/SLUG/people?text=nobody"),
     "console, a person": console_person,

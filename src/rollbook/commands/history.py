@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
 import click
 
@@ -11,7 +12,7 @@ from rollbook.commands.options import database_option, json_option, read_setting
 from rollbook.domain import snapshot_names
 from rollbook.domain.guard import NAMED_PERCENT
 from rollbook.errors import BadSetting
-from rollbook.operations import district_setup, run_decisions
+from rollbook.operations import district_setup, keeping_ids, run_decisions
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import catchup, commits
@@ -30,13 +31,23 @@ confirm_option = click.option(
 @click.command()
 @click.argument("district")
 @confirm_option
+@click.option(
+    "--keep-ids",
+    "pairs_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="Records with these old and new SIS ids keep their ids; `rollbook ids` writes the file.",
+)
 @database_option
 @json_option
-def approve(district: str, confirm: str | None, database: str | None, as_json: bool) -> None:
+def approve(
+    district: str, confirm: str | None, pairs_file: Path | None, database: str | None, as_json: bool
+) -> None:
     """Apply the held sync of a DISTRICT (name or id)."""
     settings = read_settings(database=database)
+    pairs = keeping_ids.read(pairs_file) if pairs_file else []
     with opened(settings) as store:
-        done = run_decisions.approve(store, settings, district, name=confirm)
+        done = keeping_ids.keep(store, settings, district, pairs, name=confirm)
     report.show(done, as_json=as_json)
 
 

@@ -27,7 +27,8 @@ from rollbook.store.district.districts import District
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import sealer
-from rollbook.store.records import commits, person_history, request_log
+from rollbook.store.records import commits, person_history, request_log, sis_aliases
+from rollbook.store.records.commits import Snapshot
 from rollbook.store.records.request_log import RequestLog
 from rollbook.sync.workplace import engine_in, workplace
 
@@ -97,7 +98,7 @@ def explain(
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         wanted = (*neighbourhood.FILES, row_problems.TABLE)
         last = commits.snapshot(database, owner, folder, wanted)
-        id_, gone = _only(owner, person, neighbourhood.find(engine, last.files, person) if last.sync else {})
+        id_, gone = _only(owner, person, _named(database, owner, engine, last, person))
         if id_ and not gone:
             neighbourhood.lay_out(engine, last.files, id_)
         found = Person(
@@ -115,6 +116,22 @@ def explain(
             *_inside(engine, found, place),
         ]
     return _concluded(database, settings, found, place, [link for link in chain if link], field or "")
+
+
+def _named(
+    database: Database, owner: District, engine: DuckDBPyConnection, last: Snapshot, given: str
+) -> dict[str, str | None]:
+    """The people whom the text names; by a former SIS id, if nobody has it now."""
+    if not last.sync:
+        return {}
+    found = neighbourhood.find(engine, last.files, given)
+    if any(gone is None for gone in found.values()):
+        return found
+    with database.read() as connection:
+        former = sis_aliases.find(connection, owner.number, given)
+    for id_ in former:
+        found = neighbourhood.find(engine, last.files, id_) or found
+    return found
 
 
 def _only(owner: District, given: str, found: Mapping[str, str | None]) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from rollbook.store.accounts import connections
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
-from rollbook.store.records import commits, record_search
+from rollbook.store.records import commits, record_search, sis_aliases
 
 LIMIT = 20
 # How many candidates are read, of which the best ones are shown.
@@ -50,6 +50,7 @@ def find(database: Database, district: str, text: str, limit: int = LIMIT) -> li
         view = views.whole(connection, owner.number).number
         for kind, singular in SINGULAR.items():
             ids = record_search.search(connection, owner.number, kind, text, CANDIDATES_MAX)
+            ids += sis_aliases.find(connection, owner.number, text.strip())
             if _ID.fullmatch(text.strip()):
                 ids.append(text.strip().lower())
             records = record_search.records(connection, view, kind, ids)

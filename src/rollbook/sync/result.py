@@ -11,6 +11,7 @@ from rollbook.errors import SourceRejected
 from rollbook.roster import findings
 from rollbook.roster.findings import STOPS_MAX, Group, problems_as_json
 from rollbook.roster.problems import Problem
+from rollbook.roster.views.id_pairs import Pair
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.engine.database import Connection
 from rollbook.store.records.commits import Snapshot
@@ -95,7 +96,8 @@ class How:
 
     If a sync deletes nearly everything of a kind, an approval beforehand counts only if `name` repeats the
     district's name. `note` writes the caller's own note about the run in the same transaction. It gets the
-    numbers of the district and the run. `is_again`: all work is done even if nothing changed.
+    numbers of the district and the run. `is_again`: all work is done even if nothing changed. `pairs`: records
+    that keep their ids under another SIS id.
     """
 
     is_plan: bool = False
@@ -104,6 +106,7 @@ class How:
     moment: float | None = None
     note: Callable[[Connection, int, int], None] | None = None
     is_again: bool = False
+    pairs: tuple[Pair, ...] = ()
 
     def noted(self, district: District, before: Snapshot) -> Callable[[Connection], None]:
         """The caller's note for the run after the snapshot, to be written in its transaction."""

@@ -124,5 +124,7 @@ def _again(
         home = wanted.files if cause == "undo" else {}
         moment = compare(engine, database, district, before, settings, how, home)
         notes = {name: file for name, file in wanted.files.items() if name == row_problems.TABLE}
+        if how.pairs:
+            about = {**(about or {}), "keeps_ids": len(how.pairs)}
         work = Work(database, district, settings, folder, engine, before, moment, notes=notes)
         return conclude(work, cause, how, about=about)

@@ -14,7 +14,7 @@ from rollbook.domain.guard import Counts, Reason
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
 from rollbook.roster.intake.clever import sign_in_columns
-from rollbook.roster.views import diff, identities, merging, projection
+from rollbook.roster.views import diff, id_pairs, identities, merging, projection
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.accounts import credentials as logins
@@ -22,7 +22,7 @@ from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Connection, Database
-from rollbook.store.records import commits, retention, run_changes
+from rollbook.store.records import commits, retention, run_changes, sis_aliases
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
 from rollbook.sync.result import How, Sync
@@ -73,6 +73,8 @@ def compare(
     if not clone_roster.is_in(engine):
         prefix = PLANNED_IDS if how.is_plan else districts.reserve(database, moment).prefix
         identities.load(engine, before.files, home)
+        if how.pairs:
+            id_pairs.apply(engine, how.pairs)
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
         identities.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
@@ -199,6 +201,8 @@ def _write(
 
     def mark(connection: Connection) -> None:
         note(connection)
+        if how.pairs:
+            sis_aliases.note(connection, work.district.number, id_pairs.kept(work.engine))
         for view in work.before.views:
             if view.number in frozen:
                 views.freeze(connection, view, frozen[view.number], work.before.head + 1)

@@ -395,4 +395,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     operator_tables.changed_records,
     shared_bodies,
     shared_counts,
+    search_tables.sis_aliases,
 )

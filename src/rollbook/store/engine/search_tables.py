@@ -50,6 +50,17 @@ def search_index(connection: Connection) -> None:
     connection.run("INSERT INTO search_behind (district, run) SELECT number, head FROM districts")
 
 
+def sis_aliases(connection: Connection) -> None:
+    """Former SIS ids, with the ids of the records that kept theirs."""
+    run(
+        connection,
+        """CREATE TABLE sis_aliases (
+             district {number} NOT NULL, source {text} NOT NULL, sis_id {text} NOT NULL, id {text} NOT NULL,
+             PRIMARY KEY (district, source, sis_id)){clustered}""",
+    )
+    run(connection, "CREATE INDEX sis_aliases_by_sis_id ON sis_aliases (district, sis_id)")
+
+
 def named(record: dict[str, Any]) -> Iterator[str]:
     """The texts of a record by which it is found."""
     name = record.get("name")

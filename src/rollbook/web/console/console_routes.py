@@ -9,6 +9,7 @@ from starlette.routing import Route, Router
 from rollbook.web.console import (
     entry_pages,
     home_pages,
+    ids_pages,
     overview_pages,
     people_pages,
     run_pages,
@@ -28,6 +29,7 @@ PAGES: tuple[Page, ...] = (
     *run_pages.PAGES,
     *upload_pages.PAGES,
     *people_pages.PAGES,
+    *ids_pages.PAGES,
     *sharing_pages.PAGES,
     *settings_pages.PAGES,
     *team_pages.PAGES,
