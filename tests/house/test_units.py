@@ -28,7 +28,7 @@ def test_a_unit_is_right(unit: Path, tmp_path: Path) -> None:
     assert (verified.returncode, told) == (0, []), verified.stderr
 
 
-def test_both_units_shut_in_what_they_start_alike() -> None:
+def test_all_units_shut_in_what_they_start_alike() -> None:
     def hardening(unit: Path) -> list[str]:
         return [
             line
@@ -36,6 +36,7 @@ def test_both_units_shut_in_what_they_start_alike() -> None:
             if line.startswith(("Protect", "Restrict", "System"))
         ]
 
-    first, second = (hardening(unit) for unit in UNITS)
-    assert first == second
+    first, *others = (hardening(unit) for unit in UNITS)
+    assert len(others) == 2
+    assert all(other == first for other in others)
     assert len(first) > 10

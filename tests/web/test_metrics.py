@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from rollbook.operations import job_control
 from rollbook.store.engine import migrations
 from rollbook.store.work import job_queue
 from rollbook.web.http.request_counts import RequestCounts, added, name_of
+from tests import world
 from tests.journeys import program
 from tests.journeys.hub import Hub
 from tests.journeys.program import Server
@@ -101,6 +103,20 @@ def test_figures_are_shown_in_the_networks_of_the_operator_only(small_hub: Hub) 
         assert (forwarded.status_code, "ROLLBOOK_METRICS_NETWORKS" in forwarded.text) == (403, True), name
 
 
+@pytest.mark.needs("promtool", package="prometheus")
+def test_prometheus_finds_nothing_wrong_with_the_figures(small_hub: Hub) -> None:
+    small_hub.sync(world.FILES)
+    job_control.queue_pruning(small_hub.database)
+    client = small_hub.client()
+    client.get("/v3.0/users")
+    text = client.get("/metrics").text
+    assert "rollbook_district_state" in text
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
 def test_a_server_is_ready_when_its_database_has_the_whole_schema(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +133,7 @@ def test_a_server_is_ready_when_its_database_has_the_whole_schema(
             "jobs_waiting": 0,
             "oldest_wait_seconds": 0,
             "is_draining": False,
+            "backup_trouble": "",
             "troubles": [],
         },
     )
