@@ -53,6 +53,12 @@ class Settings:
     database: str = row(
         "rollbook.db", "Where everything is kept: a file path, or a postgresql:// URL.", secret=True
     )
+    read_database: str = row(
+        "",
+        "A streaming replica of the PostgreSQL database, as a postgresql:// URL; pages are read from it as long as it is not"
+        " behind. Empty: none.",
+        secret=True,
+    )
     host: str = row(
         "127.0.0.1", "Address the server listens on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6."
     )

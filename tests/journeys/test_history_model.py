@@ -81,6 +81,9 @@ class Fragile:
             yield FragileConnection(connection, self)
             self.step()
 
+    def read_from(self, address: str) -> None:
+        self._database.read_from(address)
+
     def alone(self, sql: str, values: Values = ()) -> list[Row]:
         return self._database.alone(sql, values)
 

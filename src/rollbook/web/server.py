@@ -220,8 +220,11 @@ def create_app(extend: Extend | None = None) -> App:
 def _application(extend: Extend | None) -> App:
     settings = setting_rows.read(os.environ)
     json_logs.set_up(settings)
+    database = open_database(settings.database, may_make=False)
+    if settings.read_database:
+        database.read_from(settings.read_database)
     return App(
-        open_database(settings.database, may_make=False),
+        database,
         settings,
         limits=Path(os.environ[LIMITS]),
         pulls=Path(os.environ[PULLS]),

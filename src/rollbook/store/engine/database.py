@@ -68,6 +68,9 @@ class Database(Protocol):
         a new sign-in restores.
         """
 
+    def read_from(self, address: str) -> None:
+        """Let reads of requests go to a replica of the database. Errors: BadSetting if it can have none."""
+
     def alone(self, sql: str, values: Values = ()) -> list[Row]:
         """The rows of one statement that is a transaction by itself; it may write, and sees all that was committed.
 

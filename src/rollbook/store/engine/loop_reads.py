@@ -8,10 +8,12 @@ another statement follows after all, the read begins again, and later reads with
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import psycopg
 from psycopg import errors, pq
 
 from rollbook.store.engine import loop_sessions
@@ -45,12 +47,15 @@ class LoopRead:
 
     engine = "postgresql"
 
-    def __init__(self, pool: Pool, work: Work) -> None:
-        self._pool, self._work = pool, work
+    def __init__(self, pool: Pool, work: Work, replicas: Pool | None = None) -> None:
+        self._pool, self._work, self._replicas = pool, work, replicas
+        # Where the session goes back to.
+        self._home = pool
         self._session: Session | None = None
         self._first = ""
         self._is_over = False
-        self._supposed: list[tuple[Statement, Row]] = []
+        # Statements with their rows, and whether a replica can tell them, too.
+        self._supposed: list[tuple[Statement, Row, bool]] = []
 
     def __enter__(self) -> LoopRead:
         return self
@@ -73,7 +78,7 @@ class LoopRead:
     def remembered_row(self, sql: str, values: Values) -> Row | None:
         known = self._pool.memory.get((sql, values))
         if known is not None and self._work.may_suppose and not self._first:
-            self._supposed.append(((numbered(sql), values), known))
+            self._supposed.append(((numbered(sql), values), known, True))
             return known
         if (found := self.row(sql, values)) is not None:
             self._pool.remember((sql, values), found)
@@ -81,7 +86,7 @@ class LoopRead:
 
     def gives(self, sql: str, values: Values, row: Row) -> bool:
         if self._work.may_suppose and not self._first:
-            self._supposed.append(((numbered(sql), values), row))
+            self._supposed.append(((numbered(sql), values), row, False))
             return True
         return self.row(sql, values) == row
 
@@ -113,8 +118,11 @@ class LoopRead:
     def _exchange(self, statements: Sequence[Statement]) -> Sequence[pq.abc.PGresult]:
         """The results of statements, once what the read supposes has proved true."""
         supposed, self._supposed = self._supposed, []
-        before = [statement for statement, _ in supposed]
+        before = [statement for statement, *_ in supposed]
         session, is_reused = self._session, False
+        replicas = self._replicas if session is None and supposed and statements else None
+        if replicas and (replica := replicas.spare()):
+            return self._from_replica(replica, replicas, statements, supposed)
         if session is None:
             # A single statement sees one moment by itself.
             before = [_BEGIN, *before] if statements or len(before) > 1 else before
@@ -133,10 +141,42 @@ class LoopRead:
                 raise Again from None
             raise
         at = len(before) - len(supposed)
-        for result, (_, row) in zip(found[at:], supposed, strict=False):
-            if loop_sessions.rows(result) != [row]:
-                raise Again
+        _prove(found[at : len(before)], [row for _, row, _ in supposed])
         return found[len(before) :]
+
+    def _from_replica(
+        self,
+        replica: Session,
+        home: Pool,
+        statements: Sequence[Statement],
+        supposed: Sequence[tuple[Statement, Row, bool]],
+    ) -> Sequence[pq.abc.PGresult]:
+        """The results of statements on a replica.
+
+        The primary tells meanwhile whether all that the read supposes is true now: a token is revoked there first.
+        The replica must tell the same in the snapshot of the read, with the district's last run: then it is not
+        behind. If either differs, or the replica fails, the read begins again on the primary.
+        """
+        self._session, self._home = replica, home
+        primary = self._pool.take() or wait(self._pool.wait())
+        known = [(statement, row) for statement, row, is_replicated in supposed if is_replicated]
+        try:
+            asked = primary.send([statement for statement, *_ in supposed])
+            answered = replica.send([_BEGIN, *(statement for statement, _ in known), *statements])
+            wait(asyncio.wait([asked, answered]))
+            told = loop_sessions.checked(asked.result())
+        except Lost:
+            raise Again from None
+        finally:
+            self._pool.put(primary)
+        _prove(told, [row for _, row, _ in supposed])
+        try:
+            found = loop_sessions.checked(answered.result())
+            _prove(found[1 : 1 + len(known)], [row for _, row in known])
+        except (psycopg.Error, Again):
+            home.rest()
+            raise Again from None
+        return found[1 + len(known) :]
 
     def _leave(self) -> None:
         """Give the session back; if its transaction is open, as soon as that has ended."""
@@ -145,9 +185,15 @@ class LoopRead:
             return
         if session.is_within:
             ending = session.send([_COMMIT])
-            ending.add_done_callback(lambda ended: _returned(self._pool, session, ended))
+            ending.add_done_callback(lambda ended: _returned(self._home, session, ended))
         else:
-            self._pool.put(session)
+            self._home.put(session)
+
+
+def _prove(results: Sequence[pq.abc.PGresult], rows: Sequence[Row]) -> None:
+    """Errors: Again, if a result is another row than the read supposed."""
+    if any(loop_sessions.rows(result) != [row] for result, row in zip(results, rows, strict=True)):
+        raise Again
 
 
 def _returned(pool: Pool, session: Session, ended: Any) -> None:

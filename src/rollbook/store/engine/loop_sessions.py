@@ -29,6 +29,8 @@ WAITING_MAX = 24
 # How long a read waits for reads before it, while the server is there.
 BUSY_SECONDS = 60.0
 RECONNECT_SECONDS = 1.0
+# How long a replica that was behind or away gets no reads.
+REST_SECONDS = 0.1
 # How many statements a session keeps prepared; others, whose text varies, are parsed each time.
 PREPARED_MAX = 256
 REMEMBERED_MAX = 10_000
@@ -268,6 +270,7 @@ class Pool:
         self.memory: dict[tuple[str, Values], Row] = {}
         # First statements of reads that had more.
         self.continued: set[str] = set()
+        self._rests_until = 0.0
         # Why the last attempt failed, if the server is away.
         self._trouble: psycopg.Error | None = None
 
@@ -295,6 +298,29 @@ class Pool:
                 return session
             self._drop(session)
         return None
+
+    def spare(self) -> Session | None:
+        """An idle session, for a read that can do without it. If there is none, one is opened for later reads."""
+        if time.monotonic() < self._rests_until:
+            return None
+        found = self.take()
+        if found is None and self._connecting is None and len(self._all) < self._sessions_max:
+            self._connecting = self._loop.create_task(self._open_one())
+        return found
+
+    def rest(self, seconds: float = REST_SECONDS) -> None:
+        """Give out no spare session for a moment."""
+        self._rests_until = time.monotonic() + seconds
+
+    async def _open_one(self) -> None:
+        try:
+            session = await connect(self._address)
+            self._all.add(session)
+            self.put(session)
+        except psycopg.Error:
+            self.rest(RECONNECT_SECONDS)
+        finally:
+            self._connecting = None
 
     async def wait(self) -> Session:
         """A session, as soon as one is free. Errors: psycopg.Error if the server is away, Busy."""

@@ -115,8 +115,9 @@ class PostgreSQL:
         self._failed_before = 0
         self._pool.open()
         self._address = address
-        # For reads, and for single statements: a read that waits for one holds a session already.
-        self._loop_pools: dict[asyncio.AbstractEventLoop, tuple[Pool, Pool]] = {}
+        # For reads, for single statements (a read that waits for one holds a session already), and for a replica.
+        self._loop_pools: dict[asyncio.AbstractEventLoop, tuple[Pool, ...]] = {}
+        self._replica = ""
         self._alone = ConnectionPool(
             address,
             kwargs={"autocommit": True, "prepare_threshold": None},
@@ -177,13 +178,21 @@ class PostgreSQL:
     def read(self) -> Iterator[PostgreSQLConnection | LoopRead]:
         with _telling():
             if work := in_loop.current():
-                with LoopRead(self._pools_of(work.loop)[0], work) as reading:
+                with self._loop_read(work) as reading:
                     yield reading
             else:
                 with self._transaction() as raw:
                     yield PostgreSQLConnection(raw)
 
-    def _pools_of(self, loop: asyncio.AbstractEventLoop) -> tuple[Pool, Pool]:
+    def read_from(self, address: str) -> None:
+        """Let reads in a loop go to a streaming replica, as long as it is not behind."""
+        self._replica = address
+
+    def _loop_read(self, work: in_loop.Work) -> LoopRead:
+        reads, _, *replicas = self._pools_of(work.loop)
+        return LoopRead(reads, work, replicas[0] if replicas else None)
+
+    def _pools_of(self, loop: asyncio.AbstractEventLoop) -> tuple[Pool, ...]:
         """The pools of an event loop. A server has one loop; tests have several, one after another."""
         found = self._loop_pools.get(loop)
         if found is None:
@@ -191,6 +200,8 @@ class PostgreSQL:
                 for pool in self._loop_pools.pop(other):
                     pool.close()
             found = Pool(self._address, loop), Pool(self._address, loop, ALONE_MAX)
+            if self._replica:
+                found = (*found, Pool(self._replica, loop))
             self._loop_pools[loop] = found
         return found
 

@@ -208,6 +208,13 @@ class SQLite:
                     self._writer.execute("ROLLBACK")
                 raise
 
+    def read_from(self, address: str) -> None:
+        del address
+        raise BadSetting(
+            "read_database: only PostgreSQL has replicas; expected ROLLBOOK_DATABASE to be a postgresql:// URL, or no"
+            " ROLLBOOK_READ_DATABASE"
+        )
+
     def alone(self, sql: str, values: Values = ()) -> list[Row]:
         raise TypeError(f"only one machine uses this database: {sql}, {len(values)}")
 
