@@ -419,3 +419,23 @@ def test_masks_of_a_role_are_those_one_person_can_hold() -> None:
     assert masks_with("contact") == (16,)
     assert masks_with("teacher") == (2, 6, 10, 14)
     assert masks_with("staff") == (4, 6, 12, 14)
+
+
+def test_a_query_goes_on_from_its_cursor_and_from_either_end_without_one() -> None:
+    id_ = "5" * 24
+    assert Query(after=id_).cursor == ("starting_after", id_)
+    assert Query(before=id_).cursor == ("ending_before", id_)
+    assert (Query().cursor, Query(before=LAST).cursor) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (f"{SINCE_SNAPSHOT}=yesterday", "expected what x-rollbook-snapshot said"),
+        ("school=North", "school: expected an id"),
+    ],
+)
+def test_a_snapshot_or_school_that_is_none_is_refused(asked: str, told: str) -> None:
+    (endpoint,) = (row for row in EVENTS if row.path == "/events")
+    with pytest.raises(BadParameter, match=told):
+        parse(endpoint, asked)

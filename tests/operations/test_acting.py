@@ -11,9 +11,18 @@ import pytest
 
 from rollbook.domain.actors import PERMISSIONS, ROLES, Actor
 from rollbook.errors import Forbidden, Refused, RollbookError, Unknown
-from rollbook.operations import acting, backing_up, district_setup, run_decisions
+from rollbook.operations import (
+    acting,
+    backing_up,
+    connecting,
+    district_setup,
+    registering,
+    run_decisions,
+    share_edits,
+)
 from rollbook.operations.acting import ACTS, do
 from rollbook.store.accounts import audit
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
@@ -137,3 +146,14 @@ def test_a_district_person_without_a_district_may_do_nothing(hub: Hub) -> None:
 def test_a_database_without_the_district_says_the_same(database: Database) -> None:
     with pytest.raises(Unknown, match="no district has the name or id 'Home'"):
         acting.check(Actor("Op", "operator"), "see runs", database, HOME)
+
+
+def test_a_preview_leaves_no_row(hub: Hub) -> None:
+    registering.register(hub.database, NewApplication("Previewed"))
+    connecting.connect(hub.database, hub.settings, "Previewed", HOME)
+    edit = share_edits.ShareEdit(shared="nothing")
+    operator = person(hub, "operator")
+    told = do(operator, share_edits.share, hub.database, hub.settings, "Previewed", HOME, edit, is_plan=True)
+    assert told.run.state == "planned"
+    with hub.database.read() as connection:
+        assert audit.latest(connection, 1)[0].action == "connected"

@@ -291,6 +291,12 @@ def test_a_district_is_cloned_from_a_running_server(synced: Hub, name: str, tmp_
         assert [owner.name for owner in districts.list_all(database)] == ["Copy"]
 
 
+def test_an_application_gets_a_new_secret_beside_its_old_one(synced: Hub, name: str) -> None:
+    registering.register(synced.database, NewApplication(name, secret="first secret"))
+    reader, secret = registering.rotate_secret(synced.database, name, overlap_seconds=60)
+    assert (reader.name, secret != "first secret") == (name, True)
+
+
 def test_a_new_signing_key_is_made(synced: Hub) -> None:
     first = sign_in_setup.rotate_key(synced.database, synced.settings, overlap_seconds=60)
     assert first != sign_in_setup.rotate_key(synced.database, synced.settings, overlap_seconds=0)
