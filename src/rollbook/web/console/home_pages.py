@@ -9,28 +9,19 @@ from rollbook.operations import districts_overview, scheduling
 from rollbook.operations.districts_overview import NIGHTS, Line
 from rollbook.store.accounts import connections
 from rollbook.store.district import districts
-from rollbook.store.records import roster_overview, runs_overview
+from rollbook.store.records import commits, runs_overview
 from rollbook.sync import standing
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 from rollbook.web.console.sparklines import spark
 
-# The counts of the page: the title, and whether it is a kind or a role.
-COUNTS = (
-    ("Students", "student"),
-    ("Teachers", "teacher"),
-    ("Staff", "staff"),
-    ("Contacts", "contact"),
-    ("Schools", "schools"),
-    ("Sections", "sections"),
-)
+# The counts of the page. People count once, with their first role.
+COUNTS = ("students", "teachers", "staff", "contacts", "schools", "sections")
 
 
 def home(console: Console, ask: Ask) -> Shown:
     """A district as it stands now."""
     database, district = console.database, ask.district
     line = districts_overview.line(database, district)
-    records = roster_overview.count_records(database, district)
-    roles = roster_overview.count_roles(database, district)
     has_runs = ask.actor.may("see runs", district.number)
     schedule = scheduling.read(database, district.name)
     with database.read() as connection:
@@ -45,7 +36,7 @@ def home(console: Console, ask: Ask) -> Shown:
             "why": line.why,
             "last_files": line.last_files,
             "run": line.run,
-            "counts": {title: (roles | records).get(name, 0) for title, name in COUNTS},
+            "counts": _counts(console, ask),
             "nights": nights,
             "spark": spark(nights, asks=line.asks),
             "schedule": _schedule(schedule),
@@ -56,6 +47,17 @@ def home(console: Console, ask: Ask) -> Shown:
         },
         leave_out=("spark", "act"),
     )
+
+
+def _counts(console: Console, ask: Ask) -> dict[str, int]:
+    """The records of each kind after the last run, from its report: to count them anew takes too long."""
+    last = ask.district.snapshot
+    kinds = (commits.run(console.database, ask.district, last).report.get("kinds") or {}) if last else {}
+    told = {name: kinds.get(name, {}) for name in COUNTS}
+    return {
+        name.capitalize(): each.get("existing", 0) + each.get("created", 0) - each.get("deleted", 0)
+        for name, each in told.items()
+    }
 
 
 def _schedule(schedule: Schedule | None) -> dict[str, Any] | None:
@@ -76,6 +78,8 @@ def _act(line: Line, ask: Ask) -> tuple[str, str] | None:
         return (
             "Review the run" if line.state == "held" else "See what is wrong"
         ), f"{ask.place}/runs/{line.run}"
+    if line.state == "empty" and not ask.district.given and ask.actor.may("change the roster", line.number):
+        return "Upload the first files", f"{ask.place}/upload"
     return None
 
 

@@ -358,7 +358,7 @@ def address_of(request: Request) -> str:
 async def limited_body(request: Request, bytes_max: int = FORM_BYTES_MAX) -> bytes:
     """The body, up to a maximum size; the rest is not read. Blank for a larger one."""
     body = b""
-    async for chunk in request.stream():
+    async for chunk in chunks(request):
         body += chunk
         if len(body) > bytes_max:
             return b""
