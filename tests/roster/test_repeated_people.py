@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.roster.test_one_person import CONTACTS
-from tests.roster.world import TEACHERS, outcome
+from tests.roster.world import TEACHERS, Outcome, outcome
 
 MARKS = "Student_number,DOB,Gender,Student_email"
 ONE, TWO = "one person", "two people"
@@ -40,6 +40,21 @@ TABLE: dict[tuple[str, str], tuple[str, str, str, str, str]] = {
 }
 
 
+NAMES = [*TABLE]
+
+
+def child(number: int, names: tuple[str, str], marks: tuple[str, str]) -> str:
+    """Two rows of one id, each with a contact; nothing else in them is another child's."""
+    marks = (marks[0].replace("77", f"7{number:03}"), marks[1].replace("77", f"7{number:03}"))
+    people = zip(
+        names,
+        marks,
+        (f"Mum Ant,Primary,31255501{number:02}", f"Ida Bee,Primary,31255502{number:02}"),
+        strict=True,
+    )
+    return "".join(f"ash,s{number},{name},{mark},{contact}\n" for name, mark, contact in people)
+
+
 def children(names: tuple[str, str], marks: tuple[str, str], headers: str = MARKS) -> dict[str, str]:
     """Two rows of `s1`, each with a contact."""
     people = zip(names, marks, ("Mum Ant,Primary,2025550101", "Ida Bee,Primary,2025550102"), strict=True)
@@ -61,12 +76,36 @@ def told(folder: Path, changes: dict[str, str]) -> str:
     return TWO if is_two else ONE
 
 
+@pytest.fixture(scope="module")
+def of_all_names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """By kind of marks: one district, in which each pair of names has an id of its own."""
+    header = f"School_id,Student_id,First_name,Last_name,{MARKS},Contact_name,Contact_type,Contact_phone\n"
+    return {
+        marked: outcome(
+            tmp_path_factory.mktemp("names") / "files",
+            {
+                "students.csv": header
+                + "".join(child(number, names, marks) for number, names in enumerate(NAMES))
+            },
+        )
+        for marked, marks in MARKED.items()
+    }
+
+
 @pytest.mark.parametrize("names", TABLE, ids=" - ".join)
 def test_names_and_marks_tell_whether_two_rows_of_an_id_are_one_child(
-    names: tuple[str, str], tmp_path: Path
+    names: tuple[str, str], of_all_names: dict[str, Outcome]
 ) -> None:
-    found = [told(tmp_path / marked, children(names, marks)) for marked, marks in MARKED.items()]
-    assert dict(zip(MARKED, TABLE[names], strict=True)) == dict(zip(MARKED, found, strict=True))
+    number = NAMES.index(names)
+    found = {}
+    for marked, world in of_all_names.items():
+        is_two = ("students.csv", 3 + 2 * number, "shared-id") in world.found
+        # A rejected row takes its contact with it.
+        phones = {contact["phone"][-4:] for contact in world.tables["contacts"]}
+        assert {f"01{number:02}", f"02{number:02}"} - phones == ({f"02{number:02}"} if is_two else set())
+        found[marked] = TWO if is_two else ONE
+    assert dict(zip(MARKED, TABLE[names], strict=True)) == found
+    assert all(len(world.tables["students"]) == len(NAMES) for world in of_all_names.values())
 
 
 # Values that two rows share and that identify nobody.
