@@ -28,6 +28,7 @@ USERS, USERS_GZIP, USERS_UNCHANGED = "/users?limit=100", "/users?limit=100, gzip
 FIRST, LAST = "/users, first page", "/users, last page"
 FIRST_STUDENTS, LAST_STUDENTS = "/users?role=student, first page", "/users?role=student, last page"
 SINGLE, LARGE = "/users/{id}", "/users?limit=10000, records"
+SECTION_USERS, SCHOOL_STUDENTS = "/sections/{id}/users", "/schools/{id}/users?role=student&limit=100"
 SQLITE, POSTGRESQL, KEPT, NGINX, BARE = "SQLite", "PostgreSQL", "kept", "nginx", "bare"
 
 Rates = dict[
@@ -76,6 +77,7 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
         print(f"\n{len(drawn[SQLITE].users):,} users in {len(drawn[SQLITE].students)} schools,")
         print(f"{repeats} repeats of {seconds:.0f} seconds for each row, medians.")
         _show_reads(running[SQLITE], [row for name, row in jobs if name == SQLITE], rates)
+        _show_beside_sqlite(rates)
         _show_beside_bare(rates)
         _show_beside_nginx(rates)
         _show_last_pages(rates)
@@ -119,8 +121,8 @@ def _rows(drawn: Sample, server: Server) -> list[Row]:
         Row(FIRST_STUDENTS, [Ask(students)]),
         Row(LAST_STUDENTS, [Ask(f"{students}&ending_before=last")]),
         Row(SINGLE, drawn.single_users(), Target("at least", 8_000)),
-        Row("/sections/{id}/users", drawn.section_users(), Target("at least", 2_000)),
-        Row("/schools/{id}/users?role=student&limit=100", drawn.school_students(), Target("at least", 2_000)),
+        Row(SECTION_USERS, drawn.section_users(), Target("at least", 2_000)),
+        Row(SCHOOL_STUDENTS, drawn.school_students(), Target("at least", 2_000)),
     ]
 
 
@@ -160,6 +162,20 @@ def _show_reads(server: Server, rows: Iterable[Row], rates: Rates) -> None:
                 *tables.verdict(_median(rates[SQLITE, row.name]), row.target),
             )
             for row in rows
+        ),
+    )
+
+
+def _show_beside_sqlite(rates: Rates) -> None:
+    requests = (USERS, FIRST, LAST, SINGLE, SECTION_USERS, SCHOOL_STUDENTS)
+    tables.show(
+        "What an answer from PostgreSQL costs a worker, one from SQLite being 1",
+        ("request", "times SQLite's CPU", "target", "is"),
+        (
+            (request, number(times), *tables.verdict(times, target if request == USERS else None))
+            for target in [Target("at most", 2.0)]
+            for request in requests
+            for times in [_median_ratio(rates[SQLITE, request], rates[POSTGRESQL, request])]
         ),
     )
 
