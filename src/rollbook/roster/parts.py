@@ -27,11 +27,17 @@ ALL: Final[Range] = ("", None)
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
     """Let queries use `within(id)`. Outside of a part it is true for every id."""
-    connection.execute(
-        "CREATE MACRO within(id) AS id >= getvariable('low') AND (getvariable('high') IS "
-        "NULL OR id < getvariable('high'))"
-    )
+    narrow(connection, None)
     _set(connection, ALL)
+
+
+def narrow(connection: duckdb.DuckDBPyConnection, ids: str | None) -> None:
+    """Let `within` be true only for the ids of a query; None: for all again."""
+    among = f" AND one IN ({ids})" if ids else ""
+    connection.execute(
+        "CREATE OR REPLACE MACRO within(one) AS one >= getvariable('low')"
+        f" AND (getvariable('high') IS NULL OR one < getvariable('high')){among}"
+    )
 
 
 def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:

@@ -85,7 +85,7 @@ def mark_of(
         "settings": _open_settings(settings),
         "keys": list(keys),
         "views": [_view(view) for view in before.views],
-        "program": [rollbook.__version__, duckdb.__version__, _code()],
+        "program": program(),
     }
     return Mark(hashlib.sha256(json.dumps(decides).encode()).hexdigest(), found, before)
 
@@ -150,6 +150,11 @@ def _view(view: View) -> list[object]:
 
 def _sorted(value: object) -> object:
     return sorted(value) if isinstance(value, set | frozenset) else str(value)
+
+
+def program() -> list[str]:
+    """What names the program that a result comes from."""
+    return [rollbook.__version__, duckdb.__version__, _code()]
 
 
 @cache

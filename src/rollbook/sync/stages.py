@@ -3,6 +3,7 @@ plans."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from rollbook.domain.guard import Counts, Reason
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
 from rollbook.roster.intake.clever import sign_in_columns
-from rollbook.roster.views import diff, id_pairs, identities, merging, projection
+from rollbook.roster.views import diff, id_pairs, identities, merging, projection, view_candidates
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.accounts import credentials as logins
@@ -25,6 +26,7 @@ from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import commits, retention, run_changes, sis_aliases
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
+from rollbook.sync import repeats
 from rollbook.sync.result import How, Sync
 
 DAY_SECONDS = 86_400
@@ -34,7 +36,9 @@ PLANNED_IDS = "f" * 16
 GUARDED = ("files", "undo")
 # The files of the last snapshot that a sync compares with. The other files are for making views.
 KEPT = ("identity", "digests")
-COMPARED = (*KEPT, *merging.TABLES)
+# A small file that names the program that made a snapshot.
+PROGRAM = "program"
+COMPARED = (*KEPT, PROGRAM, *merging.TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,29 @@ def compare(
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
         identities.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
-    build(engine, district, before.views)
-    diff.between(engine, [view.number for view in before.views], timestamp(moment))
+    derived = [] if home else _derived(engine, before)
+    full = [view for view in before.views if view not in derived]
+    build(engine, district, full)
+    diff.compare(engine, [view.number for view in full], timestamp(moment))
+    for view in derived:
+        projection.build(engine, view.number, district.id, view.spec, view.base)
+    if derived:
+        diff.compare(engine, [view.number for view in derived], timestamp(moment), are_chosen=True)
+    diff.keep(engine, f"view NOT IN ({', '.join(str(view.number) for view in before.views)})")
     return moment
+
+
+def _derived(engine: DuckDBPyConnection, before: Snapshot) -> list[View]:
+    """The views of which only records can differ that the whole view's difference leads to.
+
+    A frozen view still has to show what it held back, and another program may make other records.
+    """
+    made_by = before.files.get(PROGRAM)
+    if made_by is None or json.loads(made_by.read_bytes()) != repeats.program() or clone_roster.is_in(engine):
+        return []
+    return [
+        view for view in before.views if view.base and not view.frozen and view_candidates.follows(view.spec)
+    ]
 
 
 def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
@@ -177,6 +201,8 @@ def _write(
         "problems": [],
         "needs_name": any(reason.needs_name for reason in done.reasons),
     }
+    kept[PROGRAM] = work.folder / PROGRAM
+    kept[PROGRAM].write_text(json.dumps(repeats.program()))
     note = _noted(work, how, done.view, is_cloned=is_cloned)
     if state == "held":
         # Every application reads this notice, and may have no right to see the kinds that the report counts.

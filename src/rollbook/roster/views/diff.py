@@ -92,6 +92,8 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path 
     # Where ids are given, `identities.assign` has made it.
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS merged_users (id VARCHAR)")
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
+    # What `view_candidates` chose: the only records of a view that can differ.
+    connection.execute("CREATE TEMP TABLE candidates (view BIGINT, id VARCHAR)")
 
 
 def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -> None:
@@ -112,18 +114,28 @@ def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None
 
 
 def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str) -> None:
+    """Compare `after` with what the given views held; other views stay as they are."""
+    compare(connection, views, now)
+    keep(connection, f"view NOT IN ({_listed(views)})")
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection, views: Collection[int], now: str, *, are_chosen: bool = False
+) -> None:
     """Compare `after` with what the given views held. Fills `digests`, and `changes` with a row for each
-    record that differs.
+    record that differs. `are_chosen`: `after` has only the views' candidates; all else stays as it is.
 
     verb is created, updated or deleted. rank is the place in the order of publishing, -1 for lists. `now` is
     the time of the change, as the API writes it. A record that enters a view keeps its dates from another
     view.
     """
-    listed = ", ".join(str(view) for view in views)
+    listed = _listed(views)
     connection.execute(
-        """
+        f"""
         INSERT INTO digests
-        WITH today AS (FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after))
+        WITH today AS (
+            FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after WHERE view IN ({listed}))
+        )
         SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, $now) AS created,
                CASE WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
         FROM today LEFT JOIN digests_before before USING (view, kind, id)
@@ -136,15 +148,28 @@ def between(connection: duckdb.DuckDBPyConnection, views: Collection[int], now: 
         SELECT view, {_rank()} AS rank, kind, id, verb, roles FROM (
             SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END AS verb, today.roles
             FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
-            WHERE before.digest IS DISTINCT FROM today.digest
+            WHERE before.digest IS DISTINCT FROM today.digest AND view IN ({listed})
             UNION ALL
-            SELECT view, kind, id, 'deleted', roles FROM digests_before ANTI JOIN digests USING (view, kind, id)
+            SELECT view, kind, id, 'deleted', roles FROM digests_before before
+            {"SEMI JOIN candidates USING (view, id)" if are_chosen else ""} ANTI JOIN digests USING (view, kind, id)
             WHERE view IN ({listed})
         )
         """
     )
     connection.execute(_KEEP_DATES)
-    connection.execute(f"INSERT INTO digests FROM digests_before WHERE view NOT IN ({listed})")
+    if are_chosen:
+        connection.execute(
+            f"INSERT INTO digests FROM digests_before ANTI JOIN candidates USING (view, id) WHERE view IN ({listed})"
+        )
+
+
+def keep(connection: duckdb.DuckDBPyConnection, which: str) -> None:
+    """Let the digests from before that meet a condition stay as they are."""
+    connection.execute(f"INSERT INTO digests FROM digests_before WHERE {which}")
+
+
+def _listed(views: Collection[int]) -> str:
+    return ", ".join(str(view) for view in views) or "NULL"
 
 
 def leaving(connection: duckdb.DuckDBPyConnection, view: int) -> set[str]:

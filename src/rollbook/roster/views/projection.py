@@ -18,7 +18,7 @@ from rollbook.contract.clever.versions import VERSIONS
 from rollbook.domain import shares
 from rollbook.domain.kinds import ROLE
 from rollbook.roster import parts
-from rollbook.roster.views import merging, narrowing, related_ids
+from rollbook.roster.views import merging, narrowing, related_ids, view_candidates
 from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
@@ -97,10 +97,17 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
     _resolve_references(connection)
 
 
-def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown) -> None:
+def build(
+    connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown, base: int | None = None
+) -> None:
     """Add a view's records and lists to `after`: shared records, of the kinds and with the fields that the
-    view shows."""
+    view shows.
+
+    `base`: add only what can differ from the last snapshot's view, by the changes of this one.
+    """
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
+    if base is not None:
+        view_candidates.choose(connection, view, base)
     values = {"district": f"'\"{district_id}\"'"}
     for select in (_schools(values, shown), _terms(values), _courses(values), _resources(values)):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
@@ -118,6 +125,8 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, district_id: str, sh
             _add_form(connection, view, f"users@{version.number}", select)
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
+    if base is not None:
+        view_candidates.done(connection, view)
 
 
 def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, select: str) -> None:
