@@ -16,6 +16,7 @@ from bench import (
     history,
     hostile,
     many_districts,
+    many_shares,
     pages,
     reading,
     request_log,
@@ -39,6 +40,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "sharing": lambda options: sharing.measure(
         options.seconds, options.repeats, _sizes(options) or sharing.STUDENTS
     ),
+    "shares": lambda options: many_shares.measure(options.students or many_shares.STUDENTS, options.repeats),
     "sso": lambda options: sso.measure(options.seconds, options.repeats, options.students or sso.STUDENTS),
     "demo": lambda options: demo.measure(options.repeats, options.students or demo.STUDENTS),
     "client": lambda options: reading.measure(options.repeats, options.students or reading.STUDENTS),
@@ -58,7 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m bench", description="Measure Rollbook; see docs/benchmarks.md."
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all but the last two"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"of {', '.join(PARTS)}; default: all but shares and the last two",
     )
     parser.add_argument(
         "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"
