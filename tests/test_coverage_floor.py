@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 from typing import Any
 
 import pytest
-from tools.coverage_floor import rows, table
+from tools.coverage_floor import FLOORS, GATE, ROOT, rows, table
 
 
 def file(covered: int, total: int, lines: tuple[int, ...] = (), branches: Any = ()) -> dict[str, Any]:
@@ -53,3 +54,10 @@ def test_a_package_is_its_folder_and_no_other_of_a_similar_name() -> None:
 
 def test_a_package_without_files_has_nothing_to_reach() -> None:
     assert [row.is_reached for row in rows({}, {"jobs": 100})] == [True]
+
+
+def test_the_gate_measures_the_packages_whose_every_branch_must_run() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "tools" / "coverage_gate.ini")
+    measured = {name.removeprefix("rollbook.") for name in config["run"]["source_pkgs"].split()}
+    assert measured == {*GATE} == {name for name, floor in FLOORS.items() if floor == 100}
