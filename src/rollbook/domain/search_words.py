@@ -45,7 +45,8 @@ def fold(text: str) -> str:
     """The text without letter case, accents and marks of writing."""
     if text.isascii():
         return text.lower()
-    letters = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    # Taken apart, a sign may be capital letters: № is No.
+    letters = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS)).lower()
     return "".join(letter for letter in letters if unicodedata.category(letter) not in ("Mn", "Me", "Cf"))
 
 
