@@ -35,7 +35,7 @@ STEP = {room: step for step, rooms in enumerate(LADDER) for room in rooms}
 NAMED = re.compile(rf"rollbook\.({'|'.join(STEP)})(\.\w+)*(:\w+)?")
 # The ladders inside packages with rooms.
 INNER = {
-    "store": (("engine",), ("district",), ("records", "accounts", "work", "operators")),
+    "store": (("engine",), ("district",), ("records", "accounts", "work"), ("operators",)),
     "web": (
         ("http",),
         ("data", "oauth", "signin", "docs", "log", "upkeep", "console"),
