@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import (
+    backups,
     demo,
     history,
     hostile,
@@ -20,6 +21,7 @@ from bench import (
     pages,
     reading,
     request_log,
+    sftp_uploads,
     sharing,
     sso,
     syncs,
@@ -47,6 +49,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "hostile": lambda options: hostile.measure(
         options.seconds, options.students or hostile.STUDENTS, options.connections
     ),
+    "backup": lambda options: backups.measure(options.seconds, options.students or backups.STUDENTS),
+    "uploads": lambda options: sftp_uploads.measure(
+        options.megabytes, min(options.districts or sftp_uploads.DISTRICTS, sftp_uploads.DISTRICTS)
+    ),
     "night": lambda options: many_districts.measure(
         options.students or many_districts.STUDENTS, options.districts or many_districts.DISTRICTS
     ),
@@ -63,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; default: all but shares and the last two",
+        help=f"of {', '.join(PARTS)}; default: all but shares and the last four",
     )
     parser.add_argument(
         "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"
@@ -75,7 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--students", type=int, help="another size of the districts, from 50; default: each part's own"
     )
     parser.add_argument("--connections", type=int, default=hostile.CONNECTIONS, help="of a hostile client")
-    parser.add_argument("--districts", type=int, help="of a night; default: 300")
+    parser.add_argument("--districts", type=int, help="of a night or of uploads; default: 300 and 50")
+    parser.add_argument(
+        "--megabytes", type=int, default=sftp_uploads.LARGE_MB, help="of the large file of uploads"
+    )
     options = parser.parse_args(arguments)
     parts = options.parts or DEFAULT
     if unknown := [part for part in parts if part not in PARTS]:

@@ -46,11 +46,11 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
         rollbook_prints("application", "set", APPLICATION, "--events", "--database", ready.database)
         server = stack.enter_context(servers.serving(ready, {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}))
         drawn = sample.draw(_load(server))
-        quiet = _latencies(server, drawn, lambda: time.sleep(seconds * 2))
+        quiet = latencies(server, drawn, lambda: time.sleep(seconds * 2))
         rates: Rates = {}
         _pages(server, drawn, PLAIN, seconds, repeats, rates)
         _begin(server)
-        busy = _latencies(server, drawn, lambda: _sync(ready.database, changed))
+        busy = latencies(server, drawn, lambda: _sync(ready.database, changed))
         _pages(server, drawn, PINNED, seconds, repeats, rates)
         _sync(ready.database, year_on)
         _pages(server, drawn, ROLLED, seconds, repeats, rates)
@@ -60,7 +60,7 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
         "each row, medians; SQLite."
     )
     _show_pages(rates)
-    _show_latencies(quiet, busy)
+    show_latencies(quiet, "while a sync runs and commits", busy, Target("at most", 2))
 
 
 def _year_on(before: Path, after: Path) -> None:
@@ -127,7 +127,7 @@ def _show_pages(rates: Rates) -> None:
 # Reading while a sync commits ------------------------------------------------------------------------
 
 
-def _latencies(server: Server, drawn: Sample, until: Callable[[], None]) -> list[float]:
+def latencies(server: Server, drawn: Sample, until: Callable[[], None]) -> list[float]:
     """Milliseconds of each answer of one reader, who continues until something is done."""
     taken: list[float] = []
     done = threading.Event()
@@ -151,10 +151,10 @@ def _latencies(server: Server, drawn: Sample, until: Callable[[], None]) -> list
     return taken
 
 
-def _show_latencies(quiet: Sequence[float], busy: Sequence[float]) -> None:
-    target = Target("at most", 2)
+def show_latencies(quiet: Sequence[float], meanwhile: str, busy: Sequence[float], target: Target) -> None:
+    """Print how long a reader waits when all is quiet, and while something else goes on."""
     rows = []
-    for name, taken in (("quiet", quiet), ("while a sync runs and commits", busy)):
+    for name, taken in (("quiet", quiet), (meanwhile, busy)):
         times = _p99(taken) / _p99(quiet)
         verdict = ("", "") if taken is quiet else tables.verdict(times, target)
         rows.append(

@@ -42,6 +42,8 @@ STUDENTS, KEEP_DAYS = 60, 3
 KINDS = (School, Section, User)
 WAIT_SECONDS = 900
 WORDS_MAX = 400
+# Until every process has read the clock again.
+CLOCK_SECONDS = 1.2
 # What a district does in a night.
 NEW, SAME, NONE, HALF, BROKEN = "new", "same", "none", "half", "broken"
 DEEDS = (NEW, NEW, SAME, NEW, BROKEN, NEW, NONE, NEW, HALF, NEW)
@@ -169,6 +171,7 @@ def set_up(folder: Path, count: int) -> Soak:
 def night(soak: Soak, number: int, midnight: datetime, accident: str) -> None:
     """Uploads at two o'clock, an accident while they are synced, and the checks of the morning."""
     soak.clock.go_to(midnight + timedelta(hours=2))
+    time.sleep(CLOCK_SECONDS)
     for each in soak.districts:
         each.deed = NEW if number == 0 else DEEDS[(each.seed + 3 * number) % len(DEEDS)]
         _upload(soak, each, number)
@@ -177,7 +180,7 @@ def night(soak: Soak, number: int, midnight: datetime, accident: str) -> None:
         _accident(soak, accident)
         _until(lambda: _is_over(soak, database))
     soak.clock.go_to(midnight + timedelta(hours=6))
-    time.sleep(1.2)  # until every process has read the clock again
+    time.sleep(CLOCK_SECONDS)
     told = {each["district"]: each for each in json.loads(soak.prints("night", "--json"))["districts"]}
     for each in soak.districts:
         _check_words(soak, each, number, told[each.name], is_school_day=midnight.weekday() < 5)

@@ -27,10 +27,19 @@ TABLES = {
     "demo": ["rollbook demo"],
     "client": ["What reading costs a program with the client"],
     "hostile": ["A normal client beside hostile ones"],
+    "backup": ["A backup and its restore", "Answers to one reader"],
+    "uploads": ["Uploads by SFTP"],
     "night": ["A night of many districts"],
     "sync-million": ["Syncing"],
 }
-SMALLEST = ("--students=60", "--seconds=0.2", "--repeats=1", "--connections=20", "--districts=2")
+SMALLEST = (
+    "--students=60",
+    "--seconds=0.2",
+    "--repeats=1",
+    "--connections=20",
+    "--districts=2",
+    "--megabytes=1",
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +48,7 @@ SMALLEST = ("--students=60", "--seconds=0.2", "--repeats=1", "--connections=20",
         ("pages", "log", "sync"),
         ("history", "sharing", "shares"),
         ("sso", "demo", "client"),
-        ("hostile", "night", "sync-million"),
+        ("hostile", "backup", "uploads", "night", "sync-million"),
     ],
 )
 def test_parts_run_one_after_the_other_and_print_their_tables(
