@@ -31,7 +31,7 @@ def test_a_person_who_turns_back_at_their_service_is_not_signed_in() -> None:
         )
 
 
-@pytest.mark.parametrize("stored", [passwords.strong("another digest"), "no hash"])
+@pytest.mark.parametrize("stored", [passwords.strong("another digest"), "no hash"], ids=["another", "none"])
 def test_a_password_whose_stored_hash_is_of_another_digest_fits_nobody(stored: str) -> None:
     known = Credential("5f", "student", "emmy", "", "", None)
     fresh = replace(known, verifier=passwords.verifier(KEYS, known, "open sesame"))
