@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollbook.contract.clever.tiers import TIER
-from rollbook.domain.kinds import label
-from rollbook.errors import Unknown
+from rollbook.domain.kinds import ROLE, label
+from rollbook.errors import BadSetting, Unknown
 from rollbook.operations import searching
 from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.audit import Entry
@@ -69,8 +69,10 @@ def people(
 ) -> tuple[list[Row], str]:
     """One page of the people who meet all filters, and where the next page begins; blank filters do not count.
 
-    `only`: `changed this week`, or `in no section`. Errors: Unknown.
+    `only`: `changed this week`, or `in no section`. Errors: Unknown; BadSetting for a role that nobody can have.
     """
+    if role and role not in ROLE:
+        raise BadSetting(f"role: expected one of {', '.join(ROLE)}; got {role[:20]!r}")
     owner = districts.find(database, district)
     record_search.catch_up(database, owner.number)
     since, newer = _last_week(database, owner) if only == CHANGED else (None, "")

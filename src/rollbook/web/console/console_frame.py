@@ -42,6 +42,8 @@ from rollbook.web.http.visits import Desk, Visit, chunks, visit_of
 HTML, JSON, CSV = "html", "json", "csv"
 # How many districts the bar offers; the overview finds the others.
 OFFERED = 12
+# How many digits of a number in a query or a form count: more than any page needs.
+DIGITS_MAX = 18
 # How long a sentence waits for the page that a form leads to.
 SAID_SECONDS = 60
 # How many threads the console may use: it shares the machine with the API.
@@ -106,7 +108,10 @@ class Ask:
     def number(self, name: str, *, least: int = 0, most: int = 1_000_000) -> int:
         """A whole number of the query within bounds; the smallest one if there is none."""
         text = self.asked(name)
-        return min(max(int(text), least), most) if text.isascii() and text.isdigit() else least
+        if not (text.isascii() and text.isdigit()):
+            return least
+        # Python refuses to read a number of thousands of digits.
+        return min(max(int(text[:DIGITS_MAX]), least), most)
 
 
 Handler = Callable[["Console", Ask], "Shown | Response"]
