@@ -10,6 +10,7 @@ import pytest
 
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.web.console import console_frame, people_pages
 from tests.journeys.hub import Hub
 from tests.web.test_console_settings import STRANGER, at, signed_in
 from tests.world import FILES
@@ -43,3 +44,31 @@ def test_an_unknown_role_is_said(client: httpx.Client, town: tuple[Hub, Hub]) ->
     refused = client.get(at(town[0], "people.json?role=pilot"))
     assert refused.status_code == 400
     assert refused.json()["error"].startswith("role: expected one of student, teacher")
+
+
+def test_a_district_behind_all_others_is_searched_and_offered(
+    client: httpx.Client, town: tuple[Hub, Hub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people_pages, "DISTRICTS_MAX", 1)
+    monkeypatch.setattr(console_frame, "OFFERED", 1)
+    assert [hit["name"] for hit in client.get("/console/search.json?q=turing").json()["hits"]] == [
+        "Alan Turing"
+    ]
+    assert at(town[0], "").rstrip("/") in client.get("/console/account").text
+
+
+def test_a_help_desk_finds_people_and_no_runs(town: tuple[Hub, Hub], client: httpx.Client) -> None:
+    def hits(one: httpx.Client, text: str) -> set[str]:
+        return {hit["kind"] for hit in one.get(f"/console/search.json?q={text}").json()["hits"]}
+
+    with signed_in(town[0], "help desk", town[0].district.number) as desk:
+        assert hits(desk, "run+1") == set()
+        assert "person" in hits(desk, "turing")
+    assert hits(client, "run+1") == {"run"}
+
+
+def test_a_developer_is_told_no_district(town: tuple[Hub, Hub]) -> None:
+    with signed_in(town[0], "developer") as developer:
+        for path in ("/console/account", "/console", at(town[1], "people")):
+            page = developer.get(path).text
+            assert not [hub.district.name for hub in town if hub.district.name in page]

@@ -30,7 +30,7 @@ from rollbook.operations import acting, console_entry, uploads
 from rollbook.roster.problems_csv import plain
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Database
+from rollbook.store.engine.database import Connection, Database
 from rollbook.store.operators import operator_accounts
 from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times
@@ -314,15 +314,14 @@ class Console:
             now = districts.now(connection) if self.desk.in_demo else time.time()
             offered = [
                 {"name": each.name, "address": f"/console/d/{districts.slug(each)}"}
-                for each in districts.first(connection, OFFERED)
-                if ask.actor.district in (None, each.number)
+                for each in _offered(connection, ask.actor)
             ]
         return {
             "actor": ask.actor,
             "page": page.name,
             "here": ask.visit.path,
             "said": self._last_said(ask.visit),
-            "offered": offered if ask.actor.role else [],
+            "offered": offered,
             "in_district": {"name": ask.district.name, "address": ask.place} if ask.found else None,
             "sidebar": self._sidebar(ask),
             "ago": console_times.ago(now),
@@ -371,6 +370,15 @@ class Console:
         back = ask.visit.path if ask.visit.method == "POST" and page.show else "/console"
         content = {"message": text[:1].upper() + text[1:], "back": back, "status": status}
         return self._page(page, ask, Shown("stopped.html", content, status))
+
+
+def _offered(connection: Connection, actor: Actor) -> list[District]:
+    """The districts that the bar offers to a person: their own one, or the first of all."""
+    if not actor.may_somewhere("see districts"):
+        return []
+    if actor.district is not None:
+        return [districts.by_number(connection, actor.district)]
+    return districts.first(connection, OFFERED)
 
 
 def _json(told: object) -> bytes:

@@ -22,6 +22,8 @@ GRADES = tuple(filter(None, next(field.enum for field in SHAPES["Student"] if fi
 HEADS = ("id", "name", "roles", "schools")
 DISTRICTS_MAX = 50
 HITS_OF_EACH = 5
+# What a person needs to find a hit of a kind, beside people, schools and sections.
+NEEDS = {"run": "see runs"}
 
 
 def people(console: Console, ask: Ask) -> Shown:
@@ -100,15 +102,16 @@ def explain(console: Console, ask: Ask) -> Shown:
 
 def search(console: Console, ask: Ask) -> Shown:
     """Hits in all districts that the person sees."""
-    text = ask.asked("q")
+    text, actor = ask.asked("q"), ask.actor
+    seen = [one for one in districts.list_all(console.database) if actor.may("see people", one.number)]
     found = []
-    for owner in districts.list_all(console.database)[:DISTRICTS_MAX] if text else ():
-        if ask.actor.may("see people", owner.number):
-            hits = searching.find(console.database, owner.id, text, HITS_OF_EACH)
-            place = f"/console/d/{districts.slug(owner)}"
-            found += [
-                {**hit.as_json(), "district": owner.name, "address": _address(place, hit)} for hit in hits
-            ]
+    for owner in seen[:DISTRICTS_MAX] if text else ():
+        place = f"/console/d/{districts.slug(owner)}"
+        found += [
+            {**hit.as_json(), "district": owner.name, "address": _address(place, hit)}
+            for hit in searching.find(console.database, owner.id, text, HITS_OF_EACH)
+            if actor.may(NEEDS.get(hit.kind, "see people"), owner.number)
+        ]
     return Shown("found.html", {"text": text, "hits": found})
 
 
