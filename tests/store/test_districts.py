@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from rollbook.errors import Conflict, Unknown
+from rollbook.store.accounts import applications
+from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database
 
@@ -34,6 +36,20 @@ def test_two_districts_cannot_have_one_name(database: Database) -> None:
         districts.create(database, "Springfield ")
     with pytest.raises(Conflict, match="needs a name"):
         districts.create(database, "  ")
+
+
+def test_no_name_is_the_id_of_another_district_or_application(database: Database) -> None:
+    made = districts.create(database, "Springfield")
+    with pytest.raises(Conflict, match="exists already"):
+        districts.create(database, made.id)
+    districts.create(database, "0" * 24)
+    with pytest.raises(Conflict, match="exists already"):
+        districts.create(database, "A copy", given=f'{{"id": "{"0" * 24}"}}')
+    trusted, _ = applications.create(database, NewApplication("Reading Room"))
+    with pytest.raises(Conflict, match="exists already"):
+        applications.create(database, NewApplication(trusted.client_id))
+    with pytest.raises(Conflict, match="exists already"):
+        applications.create(database, NewApplication("Another", client_id=trusted.name))
 
 
 def test_an_unknown_district_is_told_with_those_there_are(database: Database) -> None:

@@ -108,8 +108,10 @@ def create(database: Database, wanted: NewApplication) -> tuple[Application, str
     name, client_id = wanted.name, wanted.client_id or secrets.token_hex(10)
     secret = wanted.secret or secrets.token_hex(20)
     with database.write() as connection:
+        # `find` takes a name or a client id, so neither may be one of another application in any place.
         if not name.strip() or connection.row(
-            "SELECT 1 FROM applications WHERE name = ? OR client_id = ?", (name, client_id)
+            "SELECT 1 FROM applications WHERE name IN (?, ?) OR client_id IN (?, ?)",
+            (name, client_id, name, client_id),
         ):
             raise Conflict(
                 f"an application named {name!r} exists already"

@@ -166,10 +166,11 @@ def create(database: Database, name: str, *, given: str | None = None) -> Distri
     if not name:
         raise Conflict("a district needs a name")
     with database.write() as connection:
-        if connection.row("SELECT 1 FROM districts WHERE name = ?", (name,)):
+        # `find` takes a name or an id, so neither may be one of another district in any place.
+        if connection.row("SELECT 1 FROM districts WHERE name = ? OR id = ?", (name, name)):
             raise Conflict(f"a district named {name!r} exists already")
         id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(connection).id(0)
-        if connection.row("SELECT 1 FROM districts WHERE id = ?", (id_,)):
+        if connection.row("SELECT 1 FROM districts WHERE id = ? OR name = ?", (id_, id_)):
             raise Conflict(f"a district with the id {id_} exists already")
         blank = District(0, id_, name, timestamp(now(connection)), given=given)
         connection.run(
