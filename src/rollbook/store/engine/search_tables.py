@@ -62,17 +62,26 @@ def sis_aliases(connection: Connection) -> None:
 
 
 def named(record: dict[str, Any]) -> Iterator[str]:
-    """The texts of a record by which it is found."""
+    """The texts of a record by which it is found.
+
+    A copied record may have another shape than ours; what is no text or no object is left out.
+    """
     name = record.get("name")
-    if isinstance(name, dict):
-        yield from (name.get(part, "") for part in ("first", "middle", "last"))
-        yield record.get("email", "")
-        for role in record.get("roles", {}).values():
-            yield from (str(role.get(field) or "") for field in _OF_ROLES)
-            yield (role.get("credentials") or {}).get("district_username", "")
+    if not isinstance(name, dict):
+        yield from _texts({"name": name, **record}, ("name", "sis_id", "school_number", "section_number"))
         return
-    yield str(name or "")
-    yield from (str(record.get(field) or "") for field in ("sis_id", "school_number", "section_number"))
+    yield from _texts(name, ("first", "middle", "last"))
+    yield from _texts(record, ("email",))
+    roles = record.get("roles")
+    for role in roles.values() if isinstance(roles, dict) else ():
+        yield from _texts(role, _OF_ROLES)
+        yield from _texts(role.get("credentials") if isinstance(role, dict) else None, ("district_username",))
+
+
+def _texts(held: object, fields: Iterable[str]) -> Iterator[str]:
+    """The fields of an object that are texts."""
+    if isinstance(held, dict):
+        yield from (value for field in fields if isinstance(value := held.get(field), str))
 
 
 def texts(district: int, kind: str, rows: Iterable[Row]) -> Iterator[Row]:
