@@ -37,7 +37,7 @@ from rollbook.store.engine.opening import opened
 @database_option
 @json_option
 def ids(district: str, least: str, file: Path | None, database: str | None, as_json: bool) -> None:
-    """List people and sections of the held run of a DISTRICT (name or id) that come back under other SIS ids."""
+    """List records of a held sync that come back under other SIS ids: people and sections of DISTRICT."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = keeping_ids.find(store, settings, district)
