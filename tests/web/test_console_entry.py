@@ -217,6 +217,19 @@ def test_the_team_is_kept_by_command_and_by_page_alike(small_database: Database,
     assert team.members(database) == []
 
 
+def test_the_first_link_ends_once_an_operator_came_by_another_way(small_hub: Hub) -> None:
+    hub = small_hub
+    first = secret_of(team.first_link(hub.database, hub.settings))
+    with door(hub) as at:
+        assert (
+            at.begin(secret_of(team.invite(hub.database, hub.settings, "Ana", "operator"))).status_code == 303
+        )
+        late = at.begin(first, "Eve")
+        assert late.status_code == 409
+        assert "There is an operator already" in late.text
+    assert [member.name for member in team.members(hub.database)] == ["Ana"]
+
+
 def test_the_last_operator_stays(small_hub: Hub) -> None:
     with door(small_hub) as at:
         at.begin(secret_of(team.first_link(small_hub.database, small_hub.settings)), "Ana")

@@ -20,6 +20,7 @@ from rollbook.store.operators.operator_accounts import ConsoleSession, Link
 PASSWORD_MIN = 12
 MISFIT = "The name, the password or the code is wrong. A code works once: wait for the next one."
 WAIT = "Too many attempts. Try again in a quarter of an hour."
+TAKEN = "There is an operator already, who can invite you: this link was for the first one."
 SPENT = "This link was used already, or has ended. Ask for a new one: `rollbook operator reset NAME`."
 
 
@@ -70,6 +71,9 @@ def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: 
         if not operator_accounts.spend_link(connection, link):
             raise Refused(SPENT)
         if not link.name:
+            # The link stands in a log, and an operator may have come by another way meanwhile.
+            if operator_accounts.count_ready(connection, link.role):
+                raise Refused(TAKEN)
             if operator_accounts.find(connection, name):
                 raise Conflict(f"A person of the console is named {name} already. Choose another name.")
             operator_accounts.add(connection, Link("", name, link.role, link.district))
