@@ -345,7 +345,11 @@ def test_a_held_sync_is_approved_or_discarded_and_the_last_one_undone(hub: Hub, 
     assert run_decisions.sync_files(*args, less, How()).state == "held"
     assert run_decisions.approve(*args, name="Springfield").state == "committed"
     assert students_now() == 2
-    assert run_decisions.undo(*args, How(is_approved=True)).state == "committed"
+    # A page that was opened before undoes no newer run.
+    last = districts.find(hub.database, "Springfield").snapshot
+    with pytest.raises(Conflict, match=f"run {held.number} is not the last one"):
+        run_decisions.undo(*args, How(is_approved=True), run=held.number)
+    assert run_decisions.undo(*args, How(is_approved=True), run=last).state == "committed"
     assert students_now() == 3
 
 

@@ -79,7 +79,7 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     run_decisions.approve: Act("held sync approved", "change the roster", says=("run",)),
     keeping_ids.keep: Act("held sync approved with kept ids", "change the roster", says=("run",)),
     run_decisions.discard: Act("held sync discarded", "change the roster", says=("run",)),
-    run_decisions.undo: Act("sync undone", "change the roster"),
+    run_decisions.undo: Act("sync undone", "change the roster", says=("run",)),
     run_decisions.pause: Act("pause set", "change settings", _pause),
     run_decisions.resume: Act("pause ended", "change settings", _pause),
     scheduling.change: Act("schedule set", "change settings", _schedule),

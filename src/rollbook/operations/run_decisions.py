@@ -63,12 +63,13 @@ def discard(database: Database, district: str, run: int | None = None) -> int:
     return sync.discard(database, districts.find(database, district), run)
 
 
-def undo(database: Database, settings: Settings, district: str, how: How) -> Sync:
-    """Undo the last committed sync of a district (name or id), as a new snapshot.
+def undo(database: Database, settings: Settings, district: str, how: How, *, run: int | None = None) -> Sync:
+    """Undo the last committed sync of a district (name or id), as a new snapshot; with `run`, only the sync of
+    that number.
 
-    Errors: Refused if there is none, Busy if another run was faster.
+    Errors: Refused if there is none, Busy if another run was faster, Conflict if `run` is not the last one.
     """
-    return sync.undo(database, districts.find(database, district), settings, how)
+    return sync.undo(database, districts.find(database, district), settings, how, run)
 
 
 def pause(database: Database, district: str, first: date, last: date | None) -> None:

@@ -62,24 +62,35 @@ def discard(database: Database, district: District, number: int | None = None) -
 def _held(database: Database, district: District, number: int | None) -> Run:
     """The held sync, which must have the number, if there is one."""
     found = commits.runs(database, district, ("held",), 1)
-    if number is None or (found and found[0].number == number):
+    if found and number in (None, found[0].number):
+        return found[0]
+    if number is None:
         return commits.held(database, district)
     past = commits.run(database, district, number)
     other = f"; run {found[0].number} is held now" if found else ""
     raise Conflict(f"run {number} does not wait any more: it was {past.state}{other}")
 
 
-def undo(database: Database, district: District, settings: Settings, how: How | None = None) -> Sync:
-    """Undo the last committed sync, as a new snapshot. An undo after an undo restores what the first one took
-    back.
+def undo(
+    database: Database,
+    district: District,
+    settings: Settings,
+    how: How | None = None,
+    number: int | None = None,
+) -> Sync:
+    """Undo the last committed sync, as a new snapshot; with a number, only the sync of that number. An undo
+    after an undo restores what the first one took back.
 
     An undo that looks wrong is held, by the rules for syncs, and nothing is kept of it; `how` must approve
-    it. Errors: Refused if there is no sync to undo, Busy if another run was faster.
+    it. Errors: Refused if there is no sync to undo, Busy if another run was faster, Conflict if the sync of
+    the number is not the last one.
     """
     with database.read() as connection:
         kept = retention.kept_snapshots(connection, district)
     if not kept:
         raise Refused(f"{district.name!r} has no committed sync to take back")
+    if number not in (None, kept[0]):
+        raise Conflict(f"run {number} is not the last one any more; only the last run can be undone")
     taken, wanted = kept[0], kept[1] if len(kept) > 1 else 0
     about = {
         "takes_back": _named(commits.run(database, district, taken)),

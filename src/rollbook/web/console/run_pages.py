@@ -241,12 +241,8 @@ def decide(console: Console, ask: Ask) -> Response:
         )
         return _done(console, ask, done, f"Run {run.number} was approved")
     if act == "undo":
-        if district.snapshot != run.number:
-            raise BadSetting(
-                f"Run {run.number} is not the last one any more. Only the last run can be undone."
-            )
         how = How(is_approved=ask.asked("sure") == "yes", name=name)
-        done = acting.do(ask.actor, run_decisions.undo, database, settings, district.id, how)
+        done = acting.do(ask.actor, run_decisions.undo, database, settings, district.id, how, run=run.number)
         if done.state == "held":
             reasons = "; ".join(str(reason) for reason in done.reasons)
             raise BadSetting(f"Nothing was undone: {reasons}. If that is right, tick “Undo it in any case”.")
