@@ -217,6 +217,16 @@ def test_the_team_is_kept_by_command_and_by_page_alike(small_database: Database,
     assert team.members(database) == []
 
 
+def test_what_another_page_sealed_is_no_first_step(small_hub: Hub) -> None:
+    with door(small_hub) as at:
+        at.begin(secret_of(team.first_link(small_hub.database, small_hub.settings)), "Ana")
+        sealed = at.client.cookies["rollbook-console-said"]
+        for kept in (sealed, "é", f"{sealed}x"):
+            answered = at.post(team.WELCOME, at.client.get(team.WELCOME).text, kept=kept, code="000000")
+            assert answered.status_code == 400
+            assert "Begin again with your link" in answered.text
+
+
 def test_the_first_link_ends_once_an_operator_came_by_another_way(small_hub: Hub) -> None:
     hub = small_hub
     first = secret_of(team.first_link(hub.database, hub.settings))

@@ -113,7 +113,7 @@ def _finish(console: Console, ask: Ask) -> Shown | Response:
     sealer, given = console.desk.sealer, ask.visit.form
     try:
         kept = orjson.loads(sealer.open(given["kept"], seconds=STEP_SECONDS))
-    except RollbookError:
+    except (RollbookError, orjson.JSONDecodeError):  # other pages seal sentences
         return _welcome(ask, "This took too long. Begin again with your link.", 400)
     typed = Typed(kept["name"], kept["password"], given.get("code", ""), ask.visit.address)
     try:
