@@ -83,6 +83,14 @@ def test_people_are_found_by_name_id_and_email(synced: Hub) -> None:
     assert {one.id for one in searching.find(synced.database, synced.district.id, hit.id.upper())} == {hit.id}
 
 
+def test_a_name_that_begins_so_stands_before_an_email_that_does(hub: Hub) -> None:
+    row = "Turing,Alan,Mathison,10,06/23/2010,M,,N,"
+    edit = ("students.csv", row, row + "emma@north.example")
+    hub.sync(world.write(hub.folder / "files", files(edit)))
+    hits = searching.find(hub.database, hub.district.id, "emm")
+    assert [hit.name.split()[0] for hit in hits if hit.kind == "person"] == ["Emmy", "Alan"]
+
+
 def test_schools_sections_applications_and_runs_are_found(synced: Hub) -> None:
     synced.connect(name="Reading Room")
     assert found(synced, "north hi", "school") == {"North High"}

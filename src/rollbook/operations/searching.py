@@ -76,11 +76,15 @@ def _hit(kind: str, record: dict[str, Any]) -> Hit:
 
 
 def _best(hits: list[Hit], text: str, limit: int) -> list[Hit]:
-    """The hits whose names have the typed words whole, then the others; each by name."""
+    """First the hits whose names have most of the typed words, then most of their beginnings; each by name."""
     typed = set(search_words.words([text]))
-    return sorted(
-        hits, key=lambda hit: (-len(typed & set(search_words.words([hit.name]))), search_words.fold(hit.name))
-    )[:limit]
+
+    def rank(hit: Hit) -> tuple[int, int, str]:
+        words = set(search_words.words([hit.name]))
+        begun = sum(any(word.startswith(each) for word in words) for each in typed)
+        return -len(typed & words), -begun, search_words.fold(hit.name)
+
+    return sorted(hits, key=rank)[:limit]
 
 
 def _applications(database: Database, owner: District, text: str) -> list[Hit]:
