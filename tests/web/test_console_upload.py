@@ -17,6 +17,7 @@ from rollbook.settings import Settings
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.web.http import uploaded_files
 from rollbook.web.http.uploaded_files import body_bytes_max
 from tests.journeys.hub import Hub
 from tests.web.test_console import form_of
@@ -142,6 +143,23 @@ def test_an_upload_that_was_cut_off_leaves_nothing(client: httpx.Client, hub: Hu
     assert "The upload was cut off before its end" in refused.text
     assert client.post(path, content=b"nonsense", headers=kind).status_code == 400
     assert client.post(path, data={"form": form}).status_code == 400
+    assert lying(hub) == []
+
+
+def test_a_form_of_too_many_fields_leaves_nothing(client: httpx.Client, hub: Hub) -> None:
+    refused = send(client, hub, FILES, **{f"field {number}": "x" for number in range(60)})
+    assert refused.status_code == 400
+    assert "expected at most 40" in refused.text
+    assert lying(hub) == []
+
+
+def test_an_upload_leaves_some_of_the_disk_free(
+    client: httpx.Client, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploaded_files, "FREE_BYTES_MIN", 2**62)
+    refused = send(client, hub, FILES)
+    assert refused.status_code == 503
+    assert "The disk of the server is nearly full" in refused.text
     assert lying(hub) == []
 
 

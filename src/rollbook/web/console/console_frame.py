@@ -53,6 +53,7 @@ STATUS: tuple[tuple[type[RollbookError], int], ...] = (
     (Forbidden, 403),
     (Unknown, 404),
     (Busy, 503),
+    (MachineTrouble, 503),
     (Conflict, 409),
     (BadSetting, 400),
 )

@@ -16,12 +16,14 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from rollbook.errors import BadSetting
+from rollbook.errors import BadSetting, MachineTrouble
 from rollbook.settings import Settings
 
 # The pages that take files; all other bodies are short.
 PATH = re.compile(rb"/console/d/[^/?]+/upload")
-FILES_MAX, FIELD_BYTES_MAX = 40, 4096
+FILES_MAX, FIELDS_MAX, FIELD_BYTES_MAX = 40, 20, 4096
+# How much of the disk stays free: the database may be on it.
+FREE_BYTES_MIN = 512 * 1024**2
 _NAME = re.compile(r"[\w][\w .()-]{0,99}\.(csv|txt|zip)", re.IGNORECASE | re.ASCII)
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 
@@ -42,7 +44,7 @@ async def take(
     """Write a form's files into a new folder; returns its other fields.
 
     Errors: BadSetting for a file that cannot be used, a form that was cut off or is too large, or no file at
-    all. Nothing is left of it then.
+    all; MachineTrouble if the disk is nearly full. Nothing is left of it then.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data" or b"boundary" not in options:
@@ -86,6 +88,7 @@ class _Receiver:
         self._field: str | None = None
         self._file: IO[bytes] | None = None
         self._value = b""
+        self._parts = 0
         self.fields: dict[str, str] = {}
         self.names: list[str] = []
         self.is_complete = False
@@ -108,6 +111,9 @@ class _Receiver:
             self._file = None
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > FILES_MAX + FIELDS_MAX:
+            raise BadSetting(f"files: expected at most {FILES_MAX}; put them into a zip file")
         self._disposition, self._field, self._value = b"", None, b""
 
     def _grow(self, which: int, data: bytes) -> None:
@@ -132,6 +138,11 @@ class _Receiver:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._file:
+            disk = os.fstatvfs(self._file.fileno())
+            if disk.f_bavail * disk.f_frsize < FREE_BYTES_MIN:
+                raise MachineTrouble(
+                    "The disk of the server is nearly full. Nothing was kept; tell the people who run it."
+                )
             self._file.write(data[start:end])
         elif self._field is not None and len(self._value) < FIELD_BYTES_MAX:
             self._value += data[start:end]
