@@ -14,7 +14,7 @@ from rollbook.operations import share_edits, share_previews
 from rollbook.operations.share_edits import ShareEdit
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import NewApplication
-from rollbook.store.district import districts
+from rollbook.store.district import districts, views
 from rollbook.web.app import App
 from tests import world
 from tests.journeys.hub import Hub
@@ -102,6 +102,20 @@ def test_fields_are_withheld_and_opened_one_by_one(desk: Desk) -> None:
     refused = desk.press("share", kind="rules", rules="{")
     assert refused.status_code == 400
     assert "expected everything, nothing, or JSON" in refused.text
+
+
+def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
+    desk.press("connect", kind="everything")
+    hub, reader = desk.hub, "Reading Room"
+    edit = ShareEdit('{"schools": ["S", "North High"]}', ("student.disability",), ("student.disability",))
+    share_edits.share(hub.database, hub.settings, reader, hub.district.id, edit)
+    page = desk.client.get(desk.page).text
+    ticked = dict.fromkeys(re.findall(r'<input type="checkbox" name="([^"]+)" checked>', page), "on")
+    desk.press("share", kind="schools", **ticked)
+    spec = views.by_application(hub.database, hub.district.number)[reader].spec
+    assert (spec.withheld, spec.sensitive) == (("student.disability",), ("student.disability",))
+    assert spec.share is not None
+    assert len(spec.share.schools) == 2
 
 
 def test_a_new_token_ends_the_old_one_and_the_end_asks_for_the_name(desk: Desk) -> None:

@@ -17,8 +17,9 @@ from rollbook.settings import base_url
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import views
+from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
-from rollbook.store.records import roster_overview
+from rollbook.store.records import people_lookup, roster_overview
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 
 HEADS = ("application", "client id", "share", "people", "frozen")
@@ -156,7 +157,7 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         "district": {"name": owner.name, "id": owner.id},
         "form_of_share": dict(ask.visit.form)
         if asks_again
-        else _as_form(spec, freezes=bool(view and view.freezes)),
+        else _as_form(spec, _school_ids(console, owner), freezes=bool(view and view.freezes)),
         "fields": _fields(reader),
         "schools": people_browsing.schools(database, owner.id),
         "kinds": KINDS,
@@ -181,7 +182,13 @@ def in_words(spec: Spec) -> str:
     return f"{count} rule{'' if count == 1 else 's'}" if count else "nothing"
 
 
-def _as_form(spec: Spec, *, freezes: bool) -> dict[str, str]:
+def _school_ids(console: Console, owner: District) -> Mapping[str, str]:
+    """The ids of the district's schools, by all that a share may call them."""
+    with console.database.read() as connection:
+        return people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
+
+
+def _as_form(spec: Spec, ids: Mapping[str, str], *, freezes: bool) -> dict[str, str]:
     """A share as the form's fields."""
     share = spec.share
     kind = (
@@ -202,7 +209,7 @@ def _as_form(spec: Spec, *, freezes: bool) -> dict[str, str]:
     return {
         "kind": kind,
         "rules": told,
-        **{f"school.{name}": "on" for name in (share.schools if share else ())},
+        **{f"school.{ids.get(name, name)}": "on" for name in (share.schools if share else ())},
         **{f"withhold.{name}": "on" for name in spec.withheld},
         **{f"sensitive.{name}": "on" for name in spec.sensitive},
         **{name: "on" for name, is_on in switches.items() if is_on},
