@@ -55,8 +55,8 @@ class Settings:
     )
     read_database: str = row(
         "",
-        "A streaming replica of the PostgreSQL database, as a postgresql:// URL; pages are read from it as long as it is not"
-        " behind. Empty: none.",
+        "A streaming replica of the PostgreSQL database, as a postgresql:// URL. The Data API reads pages from it while it is"
+        " up to date. Empty: none.",
         secret=True,
     )
     host: str = row(
@@ -66,8 +66,8 @@ class Settings:
     workers: int = row(1, "Server processes.", least=1)
     server_names: str = row(
         "",
-        "Names under which the server answers, besides addresses, localhost and the names of its own addresses, separated"
-        " by commas; *: every name; empty: every name, and for a demo only names that no public DNS can hold.",
+        "Names under which the server answers, separated by commas. IP addresses, localhost and the names of its own"
+        " addresses always work. *: every name. Empty: every name; for a demo, only names that no public DNS has.",
     )
     key_file: str = row(
         "", "File that holds the server's key; empty: beside the database file, or ./rollbook.key."
@@ -117,9 +117,11 @@ class Settings:
     headers_max: int = row(100, "Headers of a request.", least=10)
     body_bytes_max: int = row(1024 * 1024, "Size of a request's body.", least=1024)
     upload_bytes_max: int = row(
-        2 * 1024 * 1024 * 1024, "Size of an upload in the console, all files together.", least=1024
+        2 * 1024 * 1024 * 1024,
+        "Largest size in bytes of an upload in the console, all files together.",
+        least=1024,
     )
-    upload_seconds: int = row(1800, "How long an upload in the console may take.", least=1)
+    upload_seconds: int = row(1800, "Longest time in seconds of an upload in the console.", least=1)
     upload_folder: str = row("", "Folder for uploads of the console; empty: beside the database.")
     head_seconds: int = row(
         10, "How long a client may take for a request's path and headers, from the connection on.", least=1
@@ -152,7 +154,7 @@ class Settings:
     stop_seconds: int = row(10, "How long a stopping server waits for requests in progress.", least=1)
     drain_seconds: int = row(
         0,
-        "How long a server answers requests after SIGTERM, while /ready answers 503 and a balancer takes it out.",
+        "Seconds for which a server still answers after SIGTERM. /ready answers 503, so a balancer takes the server out.",
         least=0,
     )
     wrong_token: str = row(

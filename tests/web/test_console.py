@@ -66,7 +66,7 @@ def test_the_overview_filters_and_orders(demo: httpx.Client, hub: Hub) -> None:
     assert names("state=running") == [hub.district.name]
     assert names("order=students") == [hub.district.name, "=Empty Unified"]
     assert names("name=nowhere") == []
-    assert "No district is like that" in demo.get("/console?name=nowhere").text
+    assert "No district fits these filters" in demo.get("/console?name=nowhere").text
 
 
 def test_a_district_is_made_by_its_form_and_leads_to_its_home(demo: httpx.Client) -> None:

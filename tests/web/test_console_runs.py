@@ -157,7 +157,7 @@ def test_deleting_nearly_everything_asks_for_the_name(visitor: httpx.Client, hub
         },
     )
     page = visitor.get(place(hub, run)).text
-    assert "Type the district&#39;s name" in page or "Type the district's name" in page
+    assert "type the district&#39;s name" in page or "type the district's name" in page
     form = form_of(page)
     refused = visitor.post(place(hub, run), data={"form": form, "act": "approve", "name": "Wrong"})
     assert refused.status_code == 400

@@ -326,7 +326,7 @@ def console_job(page: Page, sites: Sites) -> None:
 
 def console_not_let_in(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.hub}/console/sign-in")
-    for label in ("Name", "Password", "Code of your phone"):
+    for label in ("Name", "Password", "Code from your phone"):
         page.get_by_label(label).fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -337,8 +337,8 @@ def console_codes(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.hub}/console/welcome#{secret}")
     page.get_by_label("Name").fill(crowded.LONG)
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Add it to your phone")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Add the console to your phone")).to_be_visible()
 
 
 STATES: dict[str, Prepare] = {

@@ -53,7 +53,7 @@ def test_people_are_listed_by_each_filter(demo: httpx.Client, place: str) -> Non
     assert names(demo, f"{people}?only=changed+this+week&role=teacher") == ["Ada Lovelace", "Grace Hopper"]
     south = next(one["id"] for one in _schools(demo, place) if one["name"] == "South Elementary")
     assert names(demo, f"{people}?school={south}&role=student") == ["Emmy Noether", "Katherine Johnson"]
-    assert "Nobody is like that" in demo.get(f"{place}/people?text=nobody").text
+    assert "Nobody fits these filters" in demo.get(f"{place}/people?text=nobody").text
     assert "Emmy Noether" in demo.get(f"{place}/people.csv?text=noe").text
 
 

@@ -19,13 +19,15 @@ from rollbook.store.engine.opening import opened
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), help="The folder for the backups.")
-@click.option("--at", metavar="HH:MM", help="When a worker makes one each day; default 06:00.")
+@click.option("--at", metavar="HH:MM", help="Time of day at which a worker makes one; default 06:00.")
 @click.option("--zone", help="Time zone, such as America/Chicago; default UTC.")
 @click.option(
-    "--keep", type=click.IntRange(1, 1000), help="How many are kept; a worker deletes older ones. Default 7."
+    "--keep",
+    type=click.IntRange(1, 1000),
+    help="Number of backups to keep; a worker deletes older ones. Default 7.",
 )
 @click.option("--now", is_flag=True, help="Queue a backup now.")
-@click.option("--remove", is_flag=True, help="Make no more; those that exist stay.")
+@click.option("--remove", is_flag=True, help="End the daily backups; those that exist stay.")
 @database_option
 @json_option
 def backups(
@@ -33,7 +35,7 @@ def backups(
 ) -> None:
     """Show or set the backups that a worker makes each day.
 
-    The key is not in them: keep a copy of it in another place.
+    They lack the server's key: keep a copy of it in another place.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if folder:

@@ -32,8 +32,8 @@ def explain(
 ) -> None:
     """Say why an APPLICATION (name or client id) sees or does not see a PERSON of a DISTRICT (name or id).
 
-    PERSON is an id, SIS id, username, number or email. The lines go from the file to the last read: `+` is
-    fulfilled, `x` breaks the chain, `!` is a remark.
+    PERSON is an id, SIS id, username, number or email. The lines go from the file to the last read: `+` holds,
+    `x` breaks the chain, `!` is a remark.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -50,4 +50,4 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"{SIGNS[link.state]} {link.text}"
         yield from (f"    {detail}" for detail in link.details)
         if link.state == "no":
-            yield f"    who must act: {link.who}: {link.mend}"
+            yield f"    {link.who} must act: {link.mend}"

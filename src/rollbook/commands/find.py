@@ -20,15 +20,15 @@ LIMIT_MAX = 200
     type=click.IntRange(1, LIMIT_MAX),
     default=searching.LIMIT,
     show_default=True,
-    help="How many hits of each kind.",
+    help="Number of hits of each kind.",
 )
 @database_option
 @json_option
 def find(district: str, text: str, limit: int, database: str | None, as_json: bool) -> None:
     """Find people, schools, sections, applications and runs of a DISTRICT (name or id) by TEXT.
 
-    TEXT is an id, or the beginnings of words: of names, SIS ids, numbers, usernames and emails. Letter case
-    and accents do not count.
+    TEXT is an id, or the beginnings of names, SIS ids, numbers, usernames or emails. Letter case and accents do
+    not count.
     """
     with opened(read_settings(database=database)) as store:
         found = searching.find(store, district, text, limit)

@@ -25,14 +25,14 @@ from rollbook.store.engine.opening import opened
     type=click.Choice(STRENGTHS),
     default="doubtful",
     show_default=True,
-    help="Only pairs that are at least so strong.",
+    help="List only pairs of this strength or a greater one.",
 )
 @click.option(
     "--csv",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.csv",
-    help="Write the pairs into a file for `rollbook approve --keep-ids`, after you have looked through it.",
+    help="Write the pairs into this file. Check it, then give it to `rollbook approve --keep-ids`.",
 )
 @database_option
 @json_option

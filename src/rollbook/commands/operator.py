@@ -18,18 +18,23 @@ def operator() -> None:
 @operator.command()
 @click.argument("name")
 @click.option(
-    "--role", type=click.Choice(ROLES), default=OPERATOR, show_default=True, help="What they may do."
+    "--role",
+    type=click.Choice(ROLES),
+    default=OPERATOR,
+    show_default=True,
+    help="The person's role, which decides what they may do.",
 )
 @click.option(
-    "--district", help="The only district that they see, by name or id; for the roles district and help desk."
+    "--district",
+    help="The only district that they see, by name or id. Only for the roles district and help desk.",
 )
 @database_option
 def add(name: str, role: str, district: str | None, database: str | None) -> None:
-    """Add a person called NAME, and print the link with which they set their password. It works once, for a week."""
+    """Add a person called NAME, and print a link for their password. It works once, within a week."""
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store:
         link = team.invite(store, settings, name, role, district)
-    click.echo(f"{name} sets a password at this link; send it to nobody else:\n  {link}")
+    click.echo(f"{name} sets a password at this link. Send it to nobody else:\n  {link}")
 
 
 @operator.command("list")
@@ -51,11 +56,11 @@ def list_all(database: str | None, as_json: bool) -> None:
 @click.argument("name")
 @database_option
 def reset(name: str, database: str | None) -> None:
-    """Take the password and the codes of NAME away, end their sessions, and print a new link."""
+    """End the password, the codes and the sessions of NAME, and print a new link."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         link = team.reset(store, settings, name)
-    click.echo(f"{name} sets a new password at this link; send it to nobody else:\n  {link}")
+    click.echo(f"{name} sets a new password at this link. Send it to nobody else:\n  {link}")
 
 
 @operator.command()

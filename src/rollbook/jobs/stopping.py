@@ -11,5 +11,5 @@ STOP: Final = signal.SIGHUP
 
 
 def is_by_worker(end: BaseException) -> bool:
-    """Whether the worker stopped the process, or a person did. If another program did, the job may be the reason."""
+    """Whether the worker or a person stopped the process. If another program did, the job may be the reason."""
     return not isinstance(end, SystemExit) or end.code in (0, None, 128 + STOP)

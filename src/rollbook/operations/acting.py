@@ -1,6 +1,6 @@
 """Acts of the console: each checks the role of the person who acts, and leaves a row in the audit trail.
 
-`do` calls a function of `operations` for a person. A function that is no row of `ACTS` is refused, so a new
+`do` calls a function of `operations` for a person. It refuses a function without a row in `ACTS`, so a new
 act must first say who may do it.
 """
 
@@ -193,7 +193,7 @@ def _note(
 
 
 def _application(database: Database, said: Mapping[str, Any]) -> int | None:
-    """The number of the application that an act named; None if it is gone now, or if there was none."""
+    """The number of the application that an act named; None if it named none, or if the application is gone."""
     try:
         return applications.find(database, said["application"]).number if "application" in said else None
     except Unknown:

@@ -20,8 +20,8 @@ from rollbook.store.operators.operator_accounts import ConsoleSession, Link
 PASSWORD_MIN = 12
 MISFIT = "The name, the password or the code is wrong. A code works once: wait for the next one."
 WAIT = "Too many attempts. Try again in a quarter of an hour."
-TAKEN = "There is an operator already, who can invite you: this link was for the first one."
-SPENT = "This link was used already, or has ended. Ask for a new one: `rollbook operator reset NAME`."
+TAKEN = "There is an operator already, who can invite you. This link was only for the first one."
+SPENT = "This link was used already, or has ended. An operator can make a new one: `rollbook operator reset NAME`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def look_up(database: Database, secret: str) -> Link:
 
 
 def check_choice(link: Link, name: str, password: str) -> str:
-    """The name that a person gets, who chose a name and a password. Errors: BadSetting."""
+    """Check the name and password that a person chose, and return the name. Errors: BadSetting."""
     name = link.name or " ".join(name.split())
     if not name or len(name) > NAME_MAX:
         raise BadSetting(f"Name: expected 1 to {NAME_MAX} characters.")
@@ -54,7 +54,7 @@ def check_choice(link: Link, name: str, password: str) -> str:
 
 
 def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: str) -> None:
-    """Give the person of a link their password and their one-time codes; `codes` is the secret of these.
+    """Give the person of a link their password and their one-time codes, whose secret is `codes`.
 
     The typed code shows that their phone has the secret. Errors: Refused if the link was used, BadSetting for
     a wrong code, Conflict if the name is taken.
@@ -64,7 +64,7 @@ def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: 
     step = one_time_codes.step_of(codes, typed.code, time.time())
     if step is None:
         raise BadSetting(
-            "Code: it does not fit. Check the clock of your phone, and type the code that it shows now."
+            "Code: it is wrong. Check the clock of your phone, and type the code that it shows now."
         )
     strong = passwords.strong(_digest(sealer, typed.password))
     with database.write() as connection:

@@ -19,7 +19,7 @@ from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import NewJob
 
 BACKUP: Final = "backup"
-# After so many seconds, a backup that was due and was not made needs attention.
+# A backup that is this many seconds late needs attention.
 LATE_SECONDS: Final = 6 * 3600
 _FACT = "daily backups"
 # The names of backups that a worker made; only these are deleted.
@@ -52,7 +52,7 @@ def read(connection: Connection) -> Daily | None:
 
 
 def change(database: Database, **given: object) -> Daily:
-    """Set when and where backups are made; what is not given stays. Errors: BadSetting."""
+    """Set when and where backups are made; values that are not given stay. Errors: BadSetting."""
     with database.write() as connection:
         daily = replace(read(connection) or Daily(""), **given, since=job_queue.now(connection))  # type: ignore[arg-type]
         if not daily.folder:
@@ -67,7 +67,7 @@ def change(database: Database, **given: object) -> Daily:
 
 
 def remove(database: Database) -> None:
-    """Make no more daily backups; those that exist stay. Errors: Unknown if none are set."""
+    """End the daily backups; those that exist stay. Errors: Unknown if none are set."""
     with database.write() as connection:
         if read(connection) is None:
             raise Unknown(_NOT_SET)
@@ -105,8 +105,8 @@ def _add(connection: Connection, daily: Daily | None) -> int:
 
 
 def make(database: Database, created: int) -> tuple[Kept, int]:
-    """Make the backup of a job that was created then (Unix milliseconds), and delete those that are kept no longer;
-    returns the backup, and how many there are.
+    """Make the backup of a job that was created then (Unix milliseconds), and delete backups beyond the number to
+    keep. Returns the backup, and how many there are.
 
     Another attempt of the same job writes the same file. Errors: Unknown, and MachineTrouble if the folder or the
     disk refuses.

@@ -20,7 +20,7 @@ from rollbook.store.work.schedules import Scheduled
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 
-# The states in the order in which they need a person; the last three need nobody.
+# The states, the most urgent first; the last three need nobody.
 STATES = ("held", "failed", "late", "frozen", "empty", "paused", "running")
 ASKING = STATES[:4]
 NIGHTS = 30
@@ -134,7 +134,7 @@ def _why(each: Standing, state: str) -> str:
     if state == "late":
         return "No files came last night."
     if state == "frozen":
-        return f"What {', '.join(glance.frozen)} sees is frozen, because a run would have changed too much of it."
+        return f"The view of {', '.join(glance.frozen)} is frozen, because a run would have changed too much of it."
     if state == "empty":
         return "Nothing was uploaded yet."
     if state == "paused":

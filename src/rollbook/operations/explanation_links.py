@@ -1,4 +1,4 @@
-"""The links of an explanation, one function for each: what is so, whether it breaks the chain, who must act."""
+"""The links of an explanation, one function for each: what it found, whether it breaks the chain, who must act."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Link:
 class Person:
     """A person as they were asked for, and as the last committed run has them.
 
-    `gone`: since when no row has their id. `id` is blank if nobody has what was given.
+    `gone`: since when no row has their id. `id` is blank if no person fits `given`.
     """
 
     given: str
@@ -117,18 +117,18 @@ def in_files(person: Person, place: Place, held: int | None) -> Link:
     if person.roles:
         rows = " and ".join(f"{FILES[role.source]} row {role.row}" for role in person.roles)
         return Link(name, "yes", f"in {rows} of run {run}, {place.last.created}")
-    since = f"; the last one that had them was before {person.gone}" if person.gone else ""
-    text = f"no row that went in with run {run} ({place.last.created}) has {person.given!r}{since}"
+    since = f"; their last row was in a run before {person.gone}" if person.gone else ""
+    text = f"no accepted row of run {run} ({place.last.created}) has {person.given!r}{since}"
     if held:
         mend = f"look at run {held}, then `rollbook approve {shlex.quote(place.owner.name)}`"
-        return Link(name, "no", f"{text}. Run {held}, which is held, has them", OPERATOR, mend)
+        return Link(name, "no", f"{text}. The held run {held} has them", OPERATOR, mend)
     return Link(
         name, "no", text, DISTRICT, "send a row of them with the next files, or correct their id in the SIS"
     )
 
 
 def of_rows(person: Person, problems: Sequence[Problem]) -> Link | None:
-    """Whether the person's rows went in."""
+    """Whether the run accepted the person's rows."""
     told = tuple(dict.fromkeys(str(problem) for problem in problems))
     rejected = [problem for problem in problems if problem.left_out == "row"]
     if rejected and not person.roles:
@@ -137,8 +137,8 @@ def of_rows(person: Person, problems: Sequence[Problem]) -> Link | None:
     if not person.roles:
         return None
     if told:
-        return Link("row", "note", "the row went in, with remarks", DISTRICT, problems[0].mend, told)
-    return Link("row", "yes", "the row went in without a remark")
+        return Link("row", "note", "the row was accepted, with problems", DISTRICT, problems[0].mend, told)
+    return Link("row", "yes", "the row was accepted without a problem")
 
 
 def in_roster(person: Person) -> Link:
@@ -193,7 +193,9 @@ def of_scopes(person: Person, place: Place) -> Link:
     opened = [role.source for role in person.roles if is_open(role.source, place)]
     if opened:
         return Link(
-            "scopes", "yes", f"may read {' and '.join(source.replace('_', ' ') for source in opened)}"
+            "scopes",
+            "yes",
+            f"its scopes let it read {' and '.join(source.replace('_', ' ') for source in opened)}",
         )
     missing = dict.fromkeys(scope for role in person.roles for scope in scopes_of(role.source))
     lacking = [scope for scope in missing if not place.view or scope not in place.view.spec.scopes]
@@ -220,7 +222,7 @@ def of_share(
         text = (
             "the district shares everybody"
             if is_shared
-            else "the district shares everybody, but no role that it may read"
+            else "the district shares everybody, but its scopes open none of their roles"
         )
         return Link("share", state, text, who, mend)
     if share.schools:
@@ -282,13 +284,13 @@ def of_roles(person: Person, place: Place, record: Mapping[str, Any]) -> list[Li
     hidden = [role for role in person.roles if role_of(role.source) not in record["roles"]]
     seen = " and ".join(role.replace("_", " ") for role in record["roles"])
     if not hidden:
-        return [Link("role", "yes", f"as {seen}")]
+        return [Link("role", "yes", f"it sees them as {seen}")]
     reasons = {True: "not shared", False: "its scopes do not open it"}
     why = ", ".join(
         f"{role_of(role.source).replace('_', ' ')} ({reasons[is_open(role.source, place)]})"
         for role in hidden
     )
-    return [Link("role", "note", f"as {seen}, but not as {why}")]
+    return [Link("role", "note", f"it sees them as {seen}, but not as {why}")]
 
 
 def named_field(person: Person, field: str) -> str:
@@ -319,7 +321,9 @@ def of_field(place: Place, record: Mapping[str, Any], field: str) -> tuple[bool,
         value = [record[name]] if record[name] != "" else []
     if value:
         blank = all(one in ("", [], {}) for one in value)
-        return True, Link("field", "yes", f"{field} is shown{', and blank in their row' if blank else ''}")
+        return True, Link(
+            "field", "yes", f"it sees {field}{', which is blank in their row' if blank else ''}"
+        )
     return False, next(
         (found for one in roles if (found := _hidden(place, one, name))),
         Link("field", "no", f"{field} is blank or not in their row", DISTRICT, "send it with the next files"),
@@ -353,8 +357,6 @@ def _hidden(place: Place, role: str, name: str) -> Link | None:
 def last_read(at: int | None) -> Link:
     """When the application last read people."""
     if at is None:
-        return Link("read", "note", "no read of people by it stands in the request log")
+        return Link("read", "note", "the request log has no read of people by it")
     moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Link(
-        "read", "note", f"it last read people at {moment}; before that, it cannot know of later changes"
-    )
+    return Link("read", "note", f"it last read people at {moment}; it cannot know of later changes")

@@ -64,7 +64,7 @@ def keep(
 
 
 def read(path: Path) -> list[Pair]:
-    """The pairs of a CSV file with the columns source, old and new; further columns do not count.
+    """The pairs of a CSV file with the columns source, old and new; other columns are ignored.
 
     Errors: BadSetting that names the row.
     """

@@ -16,7 +16,7 @@ from rollbook.store.records.commits import Run
 from rollbook.store.records.run_changes import Filter
 
 PEOPLE = ("students", "teachers", "staff", "contacts")
-# Above so many percent, a guess is worth a sentence.
+# A guess is shown from this percentage of the deletions on; for a file that is cut off, of all records.
 MUCH, MOST = 30, 60
 
 

@@ -17,7 +17,7 @@ from rollbook.store.engine.database import Database
 from rollbook.store.records import commits, record_search, sis_aliases
 
 LIMIT = 20
-# How many candidates are read, of which the best ones are shown.
+# How many candidates are read; the best of them are shown.
 CANDIDATES_MAX = 200
 SINGULAR = {"users": "person", "schools": "school", "sections": "section"}
 _ID = re.compile("[0-9a-fA-F]{24}")
@@ -38,8 +38,9 @@ class Hit:
 
 
 def find(database: Database, district: str, text: str, limit: int = LIMIT) -> list[Hit]:
-    """The best hits of each kind in a district (name or id): records that have, for each word of the text, a
-    word that begins with it, or that id.
+    """The best hits of each kind in a district (name or id).
+
+    A record is a hit if each word of the text begins one of its words, or if the text is its id.
 
     Errors: Unknown for the district.
     """
@@ -76,7 +77,7 @@ def _hit(kind: str, record: dict[str, Any]) -> Hit:
 
 
 def _best(hits: list[Hit], text: str, limit: int) -> list[Hit]:
-    """First the hits whose names have most of the typed words, then most of their beginnings; each by name."""
+    """Sort by how many typed words a name has in full, then by how many it begins, then by name."""
     typed = set(search_words.words([text]))
 
     def rank(hit: Hit) -> tuple[int, int, str]:

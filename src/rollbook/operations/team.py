@@ -32,7 +32,7 @@ class Member:
 def invite(database: Database, settings: Settings, name: str, role: str, district: str | None = None) -> str:
     """Make an account, and return the link with which its person sets a password; it works once, for a week.
 
-    The role `district` needs a district (name or id), a help desk may have one, other roles have none.
+    The role `district` needs a district (name or id). A help desk may have one. Other roles have none.
     Errors: BadSetting, Conflict if the name is taken, Unknown.
     """
     wanted = Link("", _name(name), _role(role, district), _number(database, district))
@@ -70,7 +70,7 @@ def remove(database: Database, name: str, district: str | None = None) -> None:
         account = _member(connection, name, number)
         is_last = account.is_ready and operator_accounts.count_ready(connection, OPERATOR) == 1
         if account.role == OPERATOR and is_last:
-            raise Refused(f"{name!r} is the last operator; invite another one first")
+            raise Refused(f"{name!r} is the last operator; invite another operator first")
         operator_accounts.remove(connection, account)
 
 

@@ -18,7 +18,7 @@ from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 from rollbook.sync import How, Sync, failed
 
-# Files of uploads are deleted after so many days, when the next upload comes.
+# A district's next upload deletes its uploads that are older than this.
 KEEP_DAYS = 14
 NAME = re.compile(r"[0-9a-f]{16}")
 DAY_SECONDS = 86_400
@@ -40,7 +40,7 @@ def folder(settings: Settings) -> Path:
 
 
 def new(settings: Settings, owner: District) -> Path:
-    """A folder for the next upload of a district, which does not exist yet. Old uploads are deleted."""
+    """The path for the next upload of a district, not made yet. Deletes the district's old uploads."""
     own = folder(settings) / owner.id
     oldest = time.time() - KEEP_DAYS * DAY_SECONDS
     for each in own.iterdir() if own.is_dir() else ():

@@ -1,6 +1,6 @@
-"""The site, loaded when it is first needed, or soon after the start: its modules are most of what a server loads.
+"""The site, loaded at its first request or soon after the start. Its modules are most of what a server loads.
 
-A start that waits for them keeps the API from answering for half a second of CPU time.
+Without this, the API's first answer would wait half a second of CPU time for them.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Parts:
 
 
 class Site:
-    """The application. A client that hangs up while its request is read is no failure."""
+    """The application. If a client hangs up while its request is read, nothing failed."""
 
     def __init__(self, parts: Parts) -> None:
         self._pages = _pages(parts)

@@ -79,7 +79,7 @@ def find(
 
 
 def _matched(connection: duckdb.DuckDBPyConnection, marks: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The records that only each other agree in all marks, taken out of both tables."""
+    """The pairs of records that agree in all marks with each other only; both leave their tables."""
     same = ", ".join(marks)
     filled = " AND ".join(f"coalesce({mark}, '') <> ''" for mark in marks)
     grouped = f"SELECT {same}, min(key) AS key FROM {{}} WHERE {filled} GROUP BY {same} HAVING count(*) = 1"
@@ -112,7 +112,7 @@ def apply(connection: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
         FROM given_pairs g JOIN identity_before i ON i.source = g.source AND i.key = g.old
         """
     )
-    # A new SIS id that somebody had long ago is theirs no more.
+    # A new SIS id no longer belongs to the record that had it long ago.
     connection.execute(
         "DELETE FROM identity_before WHERE (source, key) IN (SELECT (source, new) FROM kept_pairs)"
     )

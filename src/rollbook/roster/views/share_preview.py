@@ -1,5 +1,5 @@
-"""Whom a share would let in and leave out, counted before anything is made: only `narrowing` runs, for the
-share of today and for the new one."""
+"""Count which records a new share would let in and leave out. Only `narrowing` runs, for the share of today and
+for the new one."""
 
 from __future__ import annotations
 

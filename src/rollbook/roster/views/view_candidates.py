@@ -1,9 +1,9 @@
 """Which records of a view can differ from the last snapshot's, found from the difference of the whole view.
 
-A record of a view follows from the whole view's record and from which records the view shows. So only these can differ:
-records and lists that differ in the whole view, records that enter or leave this view or a role in it, and those that
-stand beside them. All others are neither made nor compared. A view that shows more than the whole view, or hides whole
-kinds, is made in full (`follows`).
+A view's record depends only on the whole view's record and on which records the view shows. So only three groups
+can differ: records and lists that differ in the whole view, records that enter or leave this view or a role in it,
+and the neighbours of both. No other record is made or compared. A view that shows more than the whole view, or hides
+whole kinds, is made in full (`follows`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def follows(shown: Shown) -> bool:
 
 
 def choose(connection: duckdb.DuckDBPyConnection, view: int, base: int) -> None:
-    """Let queries with `within(id)` see only the view's candidates, whose `shared` `narrowing` has just made.
+    """Let queries with `within(id)` see only the view's candidates. Call it after `narrowing` has made `shared`.
 
     `changes` has the difference of the base. `candidates` remembers what was chosen.
     """

@@ -1,4 +1,4 @@
-"""Reads in the event loop: code that waits for a server's answer gives the loop back, and goes on later.
+"""Reads in the event loop: while a read waits for the database server, the loop runs other work.
 
 A read is written once, as a plain function. On SQLite it runs as it is. On PostgreSQL it runs in a greenlet: a
 transaction that has to wait switches to the loop, which waits and switches back. So no thread is needed, and no
@@ -17,7 +17,7 @@ from greenlet import getcurrent, greenlet
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
-# A read begins again if a guess was wrong, then if its server went away since the last read; then it fails.
+# How often a read may begin: only the first attempt supposes rows, and the last one may not begin again.
 ATTEMPTS = 3
 
 
@@ -39,9 +39,9 @@ class Work:
 
 
 async def run(work: Callable[[Unpack[Given]], Result], *given: *Given) -> Result:
-    """The result of `work`, which may wait for the database by `wait`, and for nothing else.
+    """The result of `work`, which may wait only for the database, and only by `wait`.
 
-    It may be called several times, so it must do nothing that counts twice.
+    `work` may run several times, so it must have no side effect.
     """
     loop = asyncio.get_running_loop()
     for attempt in range(1, ATTEMPTS):
@@ -60,7 +60,7 @@ async def _done(work: Callable[..., Result], given: tuple[Any, ...], noted: Work
     while not running.dead:
         try:
             found = await awaited
-        except BaseException as error:  # the work must end what it has begun
+        except BaseException as error:  # the work must close what it opened
             awaited = running.throw(error)
         else:
             awaited = running.switch(found)

@@ -1,9 +1,9 @@
 """One read of PostgreSQL in an event loop: a transaction that sees one moment, in few round trips.
 
-Its beginning goes to the server with its first statement. So does what the read supposes: rows that an earlier
-read found (`remembered_row`), such as a token's access. If the server finds other rows now, the read begins
-again without supposing anything. Most reads have one statement, so the transaction's end goes along, too. If
-another statement follows after all, the read begins again, and later reads with that statement expect more.
+The transaction's BEGIN goes to the server with the first statement. So do the rows that the read supposes: an
+earlier read found them (`remembered_row`), such as a token's access. If the server finds other rows now, the read
+begins again without supposing anything. Most reads have one statement, so COMMIT goes with it. If a second
+statement follows, the read begins again, and later reads with that first statement leave COMMIT out.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LoopRead:
         self._session: Session | None = None
         self._first = ""
         self._is_over = False
-        # Statements with their rows, and whether a replica can tell them, too.
+        # Statements with their rows, and whether a replica can confirm them.
         self._supposed: list[tuple[Statement, Row, bool]] = []
 
     def __enter__(self) -> LoopRead:
@@ -63,7 +63,7 @@ class LoopRead:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             if self._supposed and (error is None or isinstance(error, Exception)):
-                # The read found all it needs in what it supposed.
+                # The supposed rows were all that the read needed.
                 self._exchange([])
         finally:
             self._leave()
@@ -153,9 +153,9 @@ class LoopRead:
     ) -> Sequence[pq.abc.PGresult]:
         """The results of statements on a replica.
 
-        The primary tells meanwhile whether all that the read supposes is true now: a token is revoked there first.
-        The replica must tell the same in the snapshot of the read, with the district's last run: then it is not
-        behind. If either differs, or the replica fails, the read begins again on the primary.
+        Meanwhile the primary checks all that the read supposes, because tokens are revoked there first. The replica
+        must find the same rows, and the district's last run, in the read's snapshot: then it is not behind. If
+        either differs, or the replica fails, the read begins again on the primary.
         """
         self._session, self._home = replica, home
         primary = self._pool.take() or wait(self._pool.wait())

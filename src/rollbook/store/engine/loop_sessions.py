@@ -268,7 +268,7 @@ class Pool:
         self._connecting: asyncio.Task[None] | None = None
         # Rows that reads found, by their statements; reads suppose that they are still the same.
         self.memory: dict[tuple[str, Values], Row] = {}
-        # First statements of reads that had more.
+        # First statements of reads that had more than one statement.
         self.continued: set[str] = set()
         self._rests_until = 0.0
         # Why the last attempt failed, if the server is away.
@@ -300,7 +300,7 @@ class Pool:
         return None
 
     def spare(self) -> Session | None:
-        """An idle session, for a read that can do without it. If there is none, one is opened for later reads."""
+        """An idle session, or None. If there is none, one is opened for later reads."""
         if time.monotonic() < self._rests_until:
             return None
         found = self.take()

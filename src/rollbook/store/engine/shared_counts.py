@@ -1,7 +1,7 @@
 """Counts that all machines on one PostgreSQL share: the requests of each token, and the snapshot of each pull.
 
-Each change is one statement, which all machines see when it ends. The table may be lost when the server crashes:
-windows then begin anew, and pulls go on with what their own machine noted.
+Each change is one statement, and all machines see it when it ends. If the database server crashes, the table may
+be lost. Then windows begin again, and each machine continues pulls by its own notes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rollbook.store.engine.database import Connection, Database
 _NOW = "CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT)"
 _LEFT = "greatest(? - c.number, 0)"
 _IS_OPEN = f"(c.expires > {_NOW} AND c.expires <= excluded.expires)"
-# A part of what is left, so that the last requests of a window are taken one by one, by all machines.
+# A block is at most this part of the rest, so all machines take the last requests of a window one by one.
 PART = 16
 _TAKE = (
     f"INSERT INTO shared_counts AS c (key, expires, number, before) VALUES (?, {_NOW} + ?, 1, 0)"
@@ -37,7 +37,7 @@ _NOTED = "SELECT number FROM shared_counts WHERE key = ? AND expires > ?"
 
 
 class Block(NamedTuple):
-    """Requests that one machine may admit: how many, of how many that were given away in the window so far, and the
+    """Requests that one machine may admit: how many, the total given to all machines in this window so far, and the
     Unix second at which the window ends."""
 
     end: int
@@ -79,7 +79,7 @@ class SharedCounts:
 
 
 def is_noted_at_most(connection: Connection, key: str, now: int, number: int) -> bool:
-    """Whether nothing but this number is noted for a key, as is most likely."""
+    """Whether only this number is noted for a key, as is most likely."""
     return connection.gives(_OTHER, (_hash(f"pull {key}"), now, number), (0,))
 
 

@@ -1,7 +1,7 @@
-"""A commit's rows that refer to bodies of the whole view (`shared_bodies`): made, and kept true as rows move.
+"""Each commit makes the references to bodies of the whole view (`shared_bodies`), and keeps them right.
 
-What comes in to a view may refer to the base's new row. A row that stays while its base changes is written anew, with
-the same text. A row that goes refers to what its base was until then, whether or not the base changes.
+The base is the whole view's row of the same record. A new row of a view may refer to the base's new row. A row that
+stays while its base changes is written again, with the same text. A superseded row refers to its base of that time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rollbook.store.engine.text_spans import refer, text_of
 
 BATCH_ROWS = 2_000
 ROWS = "view, form, kind, id, since, roles, body, spans"
-# Only the first form refers, and not the district's own record, which stands in each view.
+# Only rows of the first form refer. The district's own record never does: each view has its own.
 _MAY_REFER = "{0}.form = 0 AND {0}.kind <> 'districts'"
 _SAME = "{0}.view = {1} AND {0}.form = {2}.form AND {0}.kind = {2}.kind AND {0}.id = {2}.id"
 
@@ -64,7 +64,7 @@ def others(seen: Iterable[View]) -> str:
 
 
 def refer_to_base(connection: Connection, view: View, run: int) -> None:
-    """Put what `incoming` brings to a view in a run into `referring`: each row refers to its base, or has a body."""
+    """Put a view's new rows from `incoming` into `referring`: each refers to its base, or has a body."""
     if not view.base:
         return
     _each(

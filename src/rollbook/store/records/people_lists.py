@@ -1,6 +1,6 @@
 """Lists of a district's people, page by page: by role, school, grade, recent change, or without a section.
 
-A page reads a bounded number of records. If few of them fit, the next page goes on where this one ended.
+A page reads a bounded number of records. So a page may be short; the next page begins where this one ended.
 """
 
 from __future__ import annotations

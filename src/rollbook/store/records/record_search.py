@@ -1,6 +1,6 @@
-"""Search a district's people, schools and sections by the beginnings of words; each commit keeps it true.
+"""Search a district's people, schools and sections by the beginnings of words. Each small commit updates the index.
 
-After a commit that changed much, `catch_up` does so: an operator who searches, and the server each minute.
+A large commit leaves the index behind. `catch_up` updates it at the next search, or within a minute by the server.
 
 The search sees the whole district: only operators may use it.
 """
@@ -22,7 +22,7 @@ BATCH_ROWS = 5_000
 
 
 def search(connection: Connection, district: int, kind: str, text: str, limit: int) -> list[str]:
-    """The ids of records of a kind that have, for each word of the text, a word that begins with it."""
+    """The ids of records of a kind for which each word of the text begins one of the record's words."""
     typed = search_words.words([text])
     if not typed:
         return []

@@ -1,9 +1,9 @@
 """Bodies that views share: a view's row has a body, or refers to the body of the same record in the whole view.
 
-A row with `spans` refers: its text is cut, by these spans, from the whole view's body and the row's own, which is
-mostly empty (`store.engine.text_spans`). A current row refers to the current row of the whole view, a superseded row to
-the one that was in force until then. `body_references` keeps this true. The rows of the view alone decide which records
-exist: a body to which none of them refers is never reached.
+A row with `spans` refers. The spans cut its text from the whole view's body and the row's own body, which is mostly
+empty (`store.engine.text_spans`). A current row refers to the current row of the whole view. A superseded row refers to
+the row that was in force until then. `body_references` keeps these references right. Only the rows of the view decide
+which records exist, so a read never reaches a body without a reference.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _ONE = (
     " WHERE r.view = ? AND r.form = ? AND r.kind = ? AND r.id = ?"
 )
 _WHOLE = "SELECT id, NULL, body, NULL, roles, since FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?"
-# What was in force of a view until a run, by (view, form, kind, id, run) and again (view, run).
+# The record of a view that was in force until a run, by (view, form, kind, id, run) and again (view, run).
 _UNTIL = (
     "SELECT body FROM versions WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since < ? AND until IN"
     " (SELECT sync FROM syncs JOIN views ON views.district = syncs.district WHERE views.number = ? AND sync >= ?)"

@@ -42,9 +42,9 @@ from rollbook.web.http.visits import Desk, Visit, chunks, visit_of
 HTML, JSON, CSV = "html", "json", "csv"
 # How many districts the bar offers; the overview finds the others.
 OFFERED = 12
-# How many digits of a number in a query or a form count: more than any page needs.
+# How many digits are read of a number in a query or a form; no page needs more.
 DIGITS_MAX = 18
-# How long a sentence waits for the page that a form leads to.
+# How long a sentence waits for the page that shows it after a form.
 SAID_SECONDS = 60
 # How many threads the console may use: it shares the machine with the API.
 THREADS = 8
@@ -124,7 +124,7 @@ class Page:
 
     `path` may hold `{slug}`, the district's name in addresses. `needs` is a permission of `domain.actors`.
     `show` answers GET and `send` POST. An entry without `{slug}` stands on every page, the others only on
-    those of a district. `is_open`: also people who are not signed in may ask. `is_costly`: `send` computes for
+    those of a district. `is_open`: people who are not signed in may ask, too. `is_costly`: `send` computes for
     long, so few may run at once. `takes_files`: `send` gets the files of an upload.
     """
 

@@ -24,7 +24,7 @@ _TEXTS = ("folder", "rule", "marker", "at", "late_after", "zone")
 
 
 def limits(console: Console, ask: Ask) -> Shown:
-    """Above which share of changes a sync is held, and how files are read."""
+    """The page of the limits that hold a sync, and of the rules for reading files."""
     found = thresholds.read(console.database, ask.district)
     rules, defaults = choices.read(console.database, ask.district).switches(), Rules().switches()
     return Shown(

@@ -1,10 +1,10 @@
 """A pull never tears: the pages of a list that a client reads one after another show one state.
 
 Each page notes its snapshot under the cursors that lead on from it, for an hour. A page that is requested
-with such a cursor shows that snapshot; a first page shows the present. Clients see nothing of this. All
-workers share the notes, which outlive the server; over PostgreSQL all machines share them, and a page is answered when
-its notes are written. If two pulls of one token are at the same id of the same
-list, they cannot be distinguished: the later one counts.
+with such a cursor shows that snapshot; a first page shows the present. Clients see nothing of this. All workers
+share the notes, which survive a restart. On PostgreSQL all machines share them, and a page is answered only after
+its notes are written. If two pulls of one token are at the same id of the same list, they cannot be
+distinguished: the later one counts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A server that drains: after SIGTERM, `/ready` answers 503 for some seconds, and all other requests are answered.
 
-So a balancer that asks `/ready` sends it no more requests before it closes its port. A second signal ends the
+So a balancer that asks `/ready` stops sending requests before the server closes its port. A second signal ends the
 server at once.
 """
 
@@ -19,7 +19,7 @@ _MARK = "draining"
 
 
 def is_draining(folder: Path | None) -> bool:
-    """Whether the server drains whose processes share this folder."""
+    """Whether the server whose processes share this folder is draining."""
     return folder is not None and (folder / _MARK).exists()
 
 

@@ -54,10 +54,10 @@ class Allowance(NamedTuple):
 class RateLimit:
     """Counts requests. With `limit` 0 it counts nothing and allows everything.
 
-    `counts` are shared with other machines: this machine then takes requests of a token's window in blocks, and its
-    workers share them. The first block is one request, and each next one twice the last, but at most a part of what
-    is left (`shared_counts.PART`). So all machines together never admit more than the limit. What another machine
-    has taken and not used when the limit is reached is refused: at most as much as that machine has admitted.
+    With `counts`, other machines share the limit. This machine then takes requests of a token's window in blocks,
+    which its workers share. The first block is one request. Each next one is twice the last, but at most a part of
+    the rest (`shared_counts.PART`). So all machines together never admit more than the limit. They may refuse
+    requests that another machine has taken and not used: at most as many as that machine has admitted.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RateLimit:
         self._counts = counts
 
     def admit(self, bucket: str) -> tuple[tuple[bytes, bytes], ...]:
-        """Count one request; the headers tell what is left. Errors: TooManyRequests, with the same headers."""
+        """Count one request; the headers say how many are left. Errors: TooManyRequests, with the same headers."""
         allowance = self.take(bucket)
         return allowance.admitted() if allowance else ()
 

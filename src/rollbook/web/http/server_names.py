@@ -1,7 +1,7 @@
-"""Under which names a server answers: a page of a foreign name, led to this machine, gets nothing (DNS rebinding).
+"""Under which names a server answers, so that a foreign page in a browser reads nothing of it (DNS rebinding).
 
-Such a page stands in a browser on this machine or in its network. Its name is in the public DNS and belongs to an
-attacker, who lets it lead here. The browser then takes this server for the page's own and hands its answers over.
+The attacker owns a name in the public DNS. A browser near this server opens a page of that name. Then the attacker
+points the name at this server, so the browser takes this server for the page's own and gives the page its answers.
 """
 
 from __future__ import annotations

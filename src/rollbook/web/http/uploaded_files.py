@@ -1,6 +1,6 @@
-"""Files that a browser sends: written as they come, into a new folder, within bounds.
+"""Files that a browser sends: written as they arrive, into a new folder, within bounds.
 
-A name is only ever the last part of what the browser says, so no file leaves its folder.
+A file keeps only the last part of the name that the browser sends, so no file leaves its folder.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def take(
     """Write a form's files into a new folder; returns its other fields.
 
     Errors: BadSetting for a file that cannot be used, a form that was cut off or is too large, or no file at
-    all; MachineTrouble if the disk is nearly full. Nothing is left of it then.
+    all; MachineTrouble if the disk is nearly full. Then no file of it stays.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data" or b"boundary" not in options:
@@ -79,7 +79,7 @@ async def take(
 
 
 class _Receiver:
-    """What comes of a form's parts: files in the folder, and short fields."""
+    """The results of reading a form's parts: files in the folder, and short fields."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
