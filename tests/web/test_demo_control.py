@@ -527,7 +527,9 @@ def test_the_report_card_shows_what_the_log_has(workers: tuple[App, App]) -> Non
     page = ask(one, "GET", "/demo/rehearsal", headers={"Accept": "text/html"})
     shown = " ".join(page.text.split())
     assert page.status_code == 200
-    assert 'Never paged with a user token</th> <td role="cell"><span class="chip ask">✗ failed</span>' in shown
+    assert (
+        'Never paged with a user token</th> <td role="cell"><span class="chip ask">✗ failed</span>' in shown
+    )
     assert 'Exchanged each code once</th> <td role="cell"><span class="chip soft">✓ passed</span>' in shown
     assert 'Took users.deleted</th> <td role="cell"><span class="chip soft">○ not seen</span>' in shown
     assert code not in page.text
