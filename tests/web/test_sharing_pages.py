@@ -104,6 +104,20 @@ def test_fields_are_withheld_and_opened_one_by_one(desk: Desk) -> None:
     assert "expected everything, nothing, or JSON" in refused.text
 
 
+def test_an_edit_of_a_share_that_another_person_changed_meanwhile_is_refused(desk: Desk) -> None:
+    desk.press("connect", kind="everything")
+    page = desk.client.get(desk.page).text
+    [seen] = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    desk.press("share", kind="everything", **{"withhold.student.dob": "on"})
+    # A preview keeps what the form was filled in for.
+    assert f'name="seen" value="{seen}"' in desk.press("preview", kind="everything", seen=seen).text
+    refused = desk.press("share", kind="everything", seen=seen)
+    assert refused.status_code == 409
+    assert "Another person has changed this share" in refused.text
+    found = views.by_application(desk.hub.database, desk.hub.district.number)["Reading Room"]
+    assert found.spec.withheld == ("student.dob",)
+
+
 def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
     desk.press("connect", kind="everything")
     hub, reader = desk.hub, "Reading Room"
@@ -111,7 +125,7 @@ def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
     share_edits.share(hub.database, hub.settings, reader, hub.district.id, edit)
     page = desk.client.get(desk.page).text
     ticked = dict.fromkeys(re.findall(r'<input type="checkbox" name="([^"]+)" checked>', page), "on")
-    desk.press("share", kind="schools", **ticked)
+    assert desk.press("share", kind="schools", yes="on", **ticked).status_code == 303
     spec = views.by_application(hub.database, hub.district.number)[reader].spec
     assert (spec.withheld, spec.sensitive) == (("student.disability",), ("student.disability",))
     assert spec.share is not None
