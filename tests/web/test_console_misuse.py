@@ -12,6 +12,7 @@ from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.web.console import console_frame, people_pages
 from tests.journeys.hub import Hub
+from tests.web.test_console import form_of
 from tests.web.test_console_settings import STRANGER, at, signed_in
 from tests.world import FILES
 
@@ -72,3 +73,21 @@ def test_a_developer_is_told_no_district(town: tuple[Hub, Hub]) -> None:
         for path in ("/console/account", "/console", at(town[1], "people")):
             page = developer.get(path).text
             assert not [hub.district.name for hub in town if hub.district.name in page]
+
+
+def test_a_folder_is_shown_to_operators_only_and_a_wrong_one_is_said(
+    client: httpx.Client, town: tuple[Hub, Hub]
+) -> None:
+    hub, _ = town
+    page = at(hub, "schedule")
+    given = {"act": "schedule", "zone": "UTC", "quiet_minutes": "5", "keep_days": "5", "rule": "quiet"}
+    with signed_in(hub, "operator") as operator:
+        given["form"] = form_of(operator.get(page).text)
+        refused = operator.post(page, data={**given, "folder": "9" * 5000})
+        assert refused.status_code == 400
+        assert "is not there" in refused.text
+        folder = str(hub.folder)
+        assert operator.post(page, data={**given, "folder": folder}).status_code == 303
+        assert operator.get(f"{page}.json").json()["schedule"]["folder"] == folder
+    for path in (page, f"{page}.json", at(hub, "audit.json"), at(hub, "audit.csv")):
+        assert folder not in client.get(path).text

@@ -68,7 +68,8 @@ def _pause(_: Database, owner: District) -> object:
 
 def _schedule(database: Database, owner: District) -> object:
     found = scheduling.read(database, owner.name)
-    return found and {"at": found.at, "rule": found.rule, "folder": found.folder}
+    # Not the folder: a district reads its trail, and a path of the server's machine is not for it.
+    return found and {"at": found.at, "rule": found.rule, "has_folder": bool(found.folder)}
 
 
 ACTS: Final[Mapping[Callable[..., Any], Act]] = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 from rollbook.domain.school_days import Schedule
 from rollbook.errors import BadSetting, Unknown
@@ -40,9 +40,9 @@ def change(database: Database, district: str, edit: Callable[[Schedule], Schedul
     with database.write() as connection:
         found = schedules.find(connection, owner.number)
         wanted = edit(found.schedule if found else Schedule()).checked()
-        if wanted.folder and not Path(wanted.folder).is_dir():
+        if wanted.folder and not os.path.isdir(wanted.folder):  # False also for a name that no system takes
             raise BadSetting(
-                f"folder: {wanted.folder} is not there; expected the folder that the files are uploaded to"
+                f"folder: {wanted.folder[:200]} is not there; expected the folder that the files are uploaded to"
             )
         taken = [each.name for each in schedules.every(connection) if each.schedule.folder == wanted.folder]
         if wanted.folder and [name for name in taken if name != owner.name]:

@@ -86,7 +86,9 @@ def schedule(console: Console, ask: Ask) -> Shown:
     """When files come and are late, and pauses."""
     found, district = scheduling.read(console.database, ask.district.id), ask.district
     now = found or Schedule()
-    told: dict[str, Any] = {name: getattr(now, name) for name in _TEXTS}
+    may_name_folder = _may_name_folder(console, ask)
+    shown = [name for name in _TEXTS if may_name_folder or name != "folder"]
+    told: dict[str, Any] = {name: getattr(now, name) for name in shown}
     told |= {
         "days": list(now.days),
         "quiet_minutes": now.quiet_minutes,
@@ -103,7 +105,7 @@ def schedule(console: Console, ask: Ask) -> Shown:
             "all_days": DAYS,
             "pause": pause,
             "place": ask.place,
-            "may_name_folder": _may_name_folder(console, ask),
+            "may_name_folder": may_name_folder,
         },
         leave_out=("rules", "all_days", "may_name_folder"),
     )
