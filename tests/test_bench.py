@@ -14,6 +14,7 @@ from bench.__main__ import PARTS, main
 TABLES = {
     "pages": [
         "Answers per CPU-second of the server, from the store",
+        "What an answer from PostgreSQL costs a worker",
         "What an answer costs beside a bare ASGI answer",
         "/users?limit=100 beside nginx",
         "What the last page",

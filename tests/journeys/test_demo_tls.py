@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Error, expect, sync_playwright
 
-from rollbook.demo import demo_folder, local_authority, original_names
+from rollbook.contract.clever.versions import HOSTS
+from rollbook.demo import demo_folder, local_authority
 from tests import machine
 from tests.journeys import program, trusting
 from tests.web import chromium
@@ -57,7 +58,7 @@ def test_addresses_are_those_of_the_original_names(told: dict[str, Any]) -> None
 
 
 @pytest.mark.needs("curl", package="curl")
-@pytest.mark.parametrize("host", original_names.HOSTS)
+@pytest.mark.parametrize("host", HOSTS)
 def test_curl_trusts_it_by_the_authority_alone(told: dict[str, Any], host: str) -> None:
     port = port_of(told)
     line = ["curl", "-sS", "--resolve", f"{host}:{port}:127.0.0.1", "-H", "Authorization: Bearer TEST_TOKEN"]

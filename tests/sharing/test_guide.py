@@ -42,6 +42,7 @@ NOT_RUN = {
         'rollbook connect "Reading Room" "Springfield Unified"',
         'rollbook clone https://api.example.org --name "Springfield (copy)"',
     ],
+    "console.md": ["rollbook demo"],
     "demo.md": [
         "rollbook demo",
         "rollbook demo --redirect-uri http://localhost:3000/callback",

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
+from rollbook.contract.clever.versions import HOSTS
 from rollbook.demo import access_sheet, demo_folder, original_names, published, saves, serving, turns
 from rollbook.demo.access_sheet import Handout
 from rollbook.demo.original_names import Files
@@ -206,7 +207,7 @@ def _show_tls(settings: Settings, files: Files) -> None:
     """How clients come to reach the demo under the original names, and to trust it."""
     line = original_names.hosts_line(settings.host)
     api, ca = settings.api_base, files.authority.absolute()
-    resolve = f"{original_names.HOSTS[1]}:{settings.port}:{line.split()[0]}"
+    resolve = f"{HOSTS[1]}:{settings.port}:{line.split()[0]}"
     click.echo(f"""
 Served over TLS. Add this line to /etc/hosts, so that the names lead here, and remove it afterwards:
 

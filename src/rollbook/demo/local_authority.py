@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from rollbook.contract.clever.versions import HOSTS
 from rollbook.demo.demo_folder import AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, TLS
-from rollbook.demo.original_names import HOSTS, Files
+from rollbook.demo.original_names import Files
 
 DAYS = 365
 # A certificate that expires sooner is replaced.

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-HOSTS = ("clever.com", "api.clever.com")
+from rollbook.contract.clever.versions import HOSTS
+
 PORT = 443
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 import orjson
 
-from rollbook.demo.original_names import HOSTS
+from rollbook.contract.clever.versions import HOSTS
 from rollbook.errors import Refused
 
 AGENT = "rollbook-rehearse"

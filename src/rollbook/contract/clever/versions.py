@@ -36,6 +36,8 @@ FORMS = {
 # Only people of these roles have a form of their own: no other role differs.
 FORM_ROLES = sum(role.bit for role in ROLES if role.name == "student")
 DOCUMENT = "/openapi.json"
+# The host names under which clients know the API: of sign-in, and of the data.
+HOSTS = ("clever.com", "api.clever.com")
 # How many characters of a path an answer repeats.
 SHOWN_MAX = 200
 

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollbook.contract.clever.versions import HOSTS
 from rollbook.errors import ForeignName
 from rollbook.settings import Settings
 from rollbook.web.http.answers import Answer, failure
@@ -28,9 +29,9 @@ _REMEMBERED_MAX = 1_000
 class ServerNames:
     """The names of one server, from its settings.
 
-    A demo, whose tokens are public, answers under addresses, its own names, names without a dot (containers have
-    such), and reserved ones. Other servers answer under every name unless `server_names` lists some: their tokens
-    and cookies are secret, and a foreign page has neither.
+    A demo, whose tokens are public, answers under addresses, its own names, the API's original ones, names without
+    a dot (containers have such), and reserved ones. Other servers answer under every name unless `server_names`
+    lists some: their tokens and cookies are secret, and a foreign page has neither.
     """
 
     def __init__(self, settings: Settings, *, in_demo: bool) -> None:
@@ -58,7 +59,7 @@ class ServerNames:
             return False
         if name in self._names or name == "localhost" or _is_address(name):
             return True
-        return self._in_demo and ("." not in name or name.endswith(RESERVED))
+        return self._in_demo and (name in HOSTS or "." not in name or name.endswith(RESERVED))
 
 
 def _is_address(name: str) -> bool:
