@@ -174,7 +174,7 @@ def meanings(reading: str) -> str:
 def depend_on_day(connection: DuckDBPyConnection) -> bool:
     """Whether a date of birth may have a year of two digits, whose century depends on the day."""
     ((count,),) = connection.execute(
-        f"SELECT count(*) FROM {meanings('birth_date')} WHERE value <> '' AND NOT regexp_matches(value, '[0-9]{4}')"
+        f"SELECT count(*) FROM {meanings('birth_date')} WHERE value <> '' AND NOT regexp_matches(value, '[0-9]{{4}}')"
     ).fetchall()
     return bool(count)
 
