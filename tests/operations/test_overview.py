@@ -63,7 +63,7 @@ def test_a_district_with_a_frozen_view_says_whose(small_synced_hub: Hub) -> None
     assert share_edits.share(
         hub.database, hub.settings, "Reader", "Springfield", ShareEdit(shared="nothing")
     ).is_held
-    assert (line(hub).state, line(hub).why.partition(" is frozen")[0]) == ("frozen", "What Reader sees")
+    assert (line(hub).state, line(hub).why.partition(" is frozen")[0]) == ("frozen", "The view of Reader")
 
 
 def test_now_is_the_last_night_in_a_demo(small_database: Database) -> None:
