@@ -325,7 +325,9 @@ class Console:
             "offered": offered,
             "in_district": {"name": ask.district.name, "address": ask.place} if ask.found else None,
             "sidebar": self._sidebar(ask),
+            # Runs bear the calendar of the roster, which a demo moves; acts and jobs bear the real time.
             "ago": console_times.ago(now),
+            "done_ago": console_times.ago(time.time()),
         }
 
     def _sidebar(self, ask: Ask) -> list[tuple[str, list[tuple[str, str, str]]]]:
