@@ -21,6 +21,7 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.opening import opened
 from rollbook.web import server
 from rollbook.web.app import App
+from rollbook.web.http import listening
 from tests import world
 from tests.commands.terminal import DISTRICT, Outcome, Terminal
 
@@ -77,7 +78,7 @@ def refused(outcome: Outcome) -> str:
 def test_a_command_that_goes_on_says_that_the_database_is_not_there(
     bare: Terminal, database_address: str, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(server, "check_port", lambda _settings: None)
+    monkeypatch.setattr(listening, "check_port", lambda _settings: None)
     if arguments[0] == "serve":
         arguments = ("serve",)
     said = refused(bare.run(*arguments))

@@ -219,6 +219,12 @@ def test_a_server_that_only_serves_does_not_load_the_engine_of_syncs_nor_another
     assert subprocess.run(loaded, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("heavy", ["rollbook.web.app", "rollbook.web.server", "uvicorn", "starlette"])
+def test_a_demo_loads_its_server_only_while_its_districts_are_made(heavy: str) -> None:
+    loaded = [sys.executable, "-c", f"import sys, rollbook.commands.demo; sys.exit({heavy!r} in sys.modules)"]
+    assert subprocess.run(loaded, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("heavy", ["rollbook.store", "rollbook.web", "cryptography", "rich"])
 def test_a_check_of_files_without_a_terminal_loads_no_store_and_nothing_that_draws(heavy: str) -> None:
     loaded = [

@@ -13,6 +13,7 @@ import pytest
 from rollbook.errors import BadSetting
 from rollbook.settings import Settings
 from rollbook.web import server
+from rollbook.web.http import listening
 from tests.web.wire import PATIENCE_SECONDS
 
 # No machine has this address: it is reserved for examples (RFC 3849).
@@ -45,7 +46,7 @@ def without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_the_machine_does_not_have_is_passed_over(
     monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]
 ) -> None:
-    opened = server._listen(named(monkeypatch, *addresses))
+    opened = listening.listen(named(monkeypatch, *addresses))
     assert [one.getsockname()[0] for one in opened] == ["127.0.0.1"]
     for one in opened:
         one.close()
@@ -53,19 +54,19 @@ def test_an_address_that_the_machine_does_not_have_is_passed_over(
 
 def test_without_ipv6_all_addresses_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     without_ipv6(monkeypatch)
-    [opened] = server._listen(Settings(host="::", port=0))
+    [opened] = listening.listen(Settings(host="::", port=0))
     with closing(opened):
         assert opened.getsockname()[0] == "0.0.0.0"
 
 
 def test_a_host_of_which_the_machine_has_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadSetting, match=f"^port 0 on {ELSEWHERE} cannot be used: "):
-        server._listen(named(monkeypatch, ELSEWHERE))
+        listening.listen(named(monkeypatch, ELSEWHERE))
     without_ipv6(monkeypatch)
     with pytest.raises(
         BadSetting, match=f"^port 0 on {ELSEWHERE} cannot be used: Address family not supported by protocol; "
     ):
-        server._listen(named(monkeypatch, ELSEWHERE))
+        listening.listen(named(monkeypatch, ELSEWHERE))
 
 
 def test_a_port_that_is_taken_on_one_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,12 +74,12 @@ def test_a_port_that_is_taken_on_one_address_is_refused(monkeypatch: pytest.Monk
         port = taken.getsockname()[1]
         named(monkeypatch, "127.0.0.1", "127.0.0.2")
         with pytest.raises(BadSetting, match=f"^port {port} on 127.0.0.2 cannot be used: "):
-            server._listen(Settings(host="host.example", port=port))
+            listening.listen(Settings(host="host.example", port=port))
 
 
 def test_a_server_is_ready_once_one_of_its_addresses_answers() -> None:
     ready = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        settings = Settings(host="::", port=listening.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as answering:
+        settings = Settings(host="::", port=answering.getsockname()[1])
         threading.Thread(target=server._wait_until_ready, args=(settings, ready.set), daemon=True).start()
         assert ready.wait(PATIENCE_SECONDS)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
+import signal
 import sys
 from contextlib import AbstractContextManager
 from importlib import import_module
+from multiprocessing.context import ForkProcess, SpawnProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
 from rollbook.contract.clever.versions import HOSTS
-from rollbook.demo import access_sheet, demo_folder, original_names, published, saves, serving, turns
-from rollbook.demo.access_sheet import Handout
+from rollbook.demo import demo_folder, original_names, published, saves, turns
 from rollbook.demo.original_names import Files
 from rollbook.demo.saves import Save
-from rollbook.demo.serving import Demo
 from rollbook.errors import BadSetting, Refused
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications, connections
@@ -25,14 +25,19 @@ from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
 from rollbook.synthetic.stories import STORIES
-from rollbook.web import server
+from rollbook.web.http import listening
 from rollbook.web.http.demo_lines import curl_lines
+
+if TYPE_CHECKING:  # the server is loaded while the districts are made
+    from rollbook.demo.access_sheet import Handout
 
 DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
 STUDENTS, SEED = 1000, 1
 # The values of --advance.
 TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a held sync"
+# Loaded while a new demo's districts are made.
+SERVER = "rollbook.demo.serving"
 # What `--redirect-uri` calls the page of a demo that shows what an application is sent.
 OWN_PAGE = "demo"
 
@@ -109,7 +114,7 @@ def demo(
     if is_new:
         turns.check_not_served(folder)
         if not asked:
-            server.check_port(settings)
+            listening.check_port(settings)
         demo_folder.clear(folder)
         chosen = STUDENTS if students is None else students
         click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
@@ -118,10 +123,10 @@ def demo(
         _check_size(database, students, seed)
         if not (is_new or asked):
             turns.check_not_served(folder)
-            server.check_port(settings)
+            listening.check_port(settings)
         if redirect_uris:
             _register(database, settings, registered)
-        shown = access_sheet.read(database, settings, base_url(settings))
+        shown = import_module("rollbook.demo.access_sheet").read(database, settings, base_url(settings))
     if advance is not None:
         # Loaded only here: the engine's memory is nothing that the server should spend.
         import_module("rollbook.demo.advance").tell(folder, advance, settings, as_json=as_json)
@@ -135,8 +140,8 @@ def demo(
 
 
 def _serving(folder: Path, settings: Settings) -> AbstractContextManager[None]:
-    listening = original_names.reached_at(settings.host, settings.port)
-    return turns.serving(folder, base_url(settings), listening)
+    reached = original_names.reached_at(settings.host, settings.port)
+    return turns.serving(folder, base_url(settings), reached)
 
 
 def _certified(folder: Path) -> Files:
@@ -182,7 +187,8 @@ def _register(database: Database, settings: Settings, redirect_uris: tuple[str, 
 
 
 def _serve(settings: Settings, shown: Handout, files: Files | None, *, as_json: bool) -> None:
-    facts = Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT)
+    serving = import_module(SERVER)
+    facts = serving.Demo(published.DISTRICT_TOKEN, published.BASIC, DISTRICT)
     tls = (files.certificate, files.key) if files else None
     if as_json:
         told = shown.as_json() | ({"tls": _tls_as_json(settings, files)} if files else {})
@@ -249,18 +255,22 @@ All of this is published: keep real data out of a demo. Stop with Ctrl+C.""")
 
 
 def _prepare(folder: Path, students: int, seed: int, base: str) -> None:
-    """Make the districts in a process of its own: its memory is free again before the server starts."""
-    command = [
-        sys.executable,
-        "-m",
-        "rollbook.demo.build",
-        str(folder),
-        DISTRICT,
-        str(students),
-        str(seed),
-        base,
-    ]
-    outcome = subprocess.run(command, check=False)  # noqa: S603 - our own program, with checked arguments
-    if outcome.returncode:
-        sys.exit(outcome.returncode)
+    """Make the districts in a process of its own: its memory is free again before the server starts.
+
+    Where a fork is safe, the process begins with all that this one has loaded.
+    """
+    begin = ForkProcess if sys.platform == "linux" else SpawnProcess
+    making = begin(target=_make, args=(folder, DISTRICT, students, seed, base))
+    making.start()
+    import_module(SERVER)
+    making.join()
+    if making.exitcode:
+        sys.exit(making.exitcode if making.exitcode > 0 else 128 - making.exitcode)
     (folder / demo_folder.READY).touch()
+
+
+def _make(*given: object) -> None:
+    try:
+        import_module("rollbook.demo.build").make(*given)
+    except KeyboardInterrupt:  # a terminal interrupts both processes, and the other one says so
+        sys.exit(128 + signal.SIGINT)

@@ -9,6 +9,7 @@ from rollbook.operations import team
 from rollbook.settings import listening_address
 from rollbook.store.engine.opening import opened
 from rollbook.web import server
+from rollbook.web.http import listening
 
 
 @click.command()
@@ -22,7 +23,7 @@ def serve(
 ) -> None:
     """Serve the API, and do the jobs of the queue. Published test tokens do not work here; see `rollbook demo` for those."""
     settings = read_settings(host=host, port=port, workers=workers, database=database)
-    server.check_port(settings)
+    listening.check_port(settings)
     with opened(settings) as store:
         warn_of_readers(settings)
         link = team.first_link(store, settings)

@@ -49,6 +49,15 @@ SECOND_STUDENTS = 150
 CANDIDATES = 50
 
 
+def make(folder: Path, district_name: str, students: int, seed: int, base: str) -> None:
+    """Make the demo, as the whole work of a process."""
+    try:
+        prepare(folder, district_name, students, seed, base)
+    except RollbookError as error:
+        click.echo(f"rollbook: {error}", err=True)
+        sys.exit(1)
+
+
 def prepare(folder: Path, district_name: str, students: int, seed: int, base: str) -> None:
     """Make the demo in a folder: SIS files, two synced districts, and an application of each tier. `base` is
     its address."""
@@ -165,11 +174,3 @@ def _holder(connection: Connection, whole: Access, role: str) -> Person | None:
     only one."""
     found = people_lookup.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
     return min(found, key=lambda person: len(person.roles), default=None)
-
-
-if __name__ == "__main__":
-    try:
-        prepare(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
-    except RollbookError as error:
-        click.echo(f"rollbook: {error}", err=True)
-        sys.exit(1)

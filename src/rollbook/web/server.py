@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import signal
@@ -24,12 +23,13 @@ import uvicorn
 
 from rollbook import json_logs
 from rollbook import settings as setting_rows
-from rollbook.errors import BadSetting, RollbookError
+from rollbook.errors import RollbookError
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.shared_counters import lasting_file, new_file
 from rollbook.web import upkeep
 from rollbook.web.app import App, Extend
+from rollbook.web.http import listening
 from rollbook.web.http.draining import Drain, DrainingServer, DrainingWorkers
 from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
@@ -39,71 +39,10 @@ LIMITS = PREFIX + "LIMITS_FILE"
 PULLS = PREFIX + "PULLS_FILE"
 COUNTS = PREFIX + "COUNTS_FOLDER"
 PLAIN = "rollbook.web.server:create_app"
-ANY_IPV4, ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - it is the operator who asks for them
-# A machine or container may list addresses of a family that it lacks: `localhost` is often ::1, too.
-MISSING = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 # How often to check whether the server accepts requests yet.
 READY_SECONDS = 0.02
 # How long a worker that cannot begin waits before it ends, so that the next one does not try at once.
 RESTART_SECONDS = 1
-
-
-def check_port(settings: Settings) -> None:
-    """Check that the server can listen on the address. Errors: BadSetting."""
-    for listening in _listen(settings):
-        listening.close()
-
-
-def _listen(settings: Settings) -> list[socket.socket]:
-    """A socket for each address of the host that the machine has.
-
-    Errors: BadSetting if there is none, or if one is in use.
-    """
-    opened: list[socket.socket] = []
-    addresses = _addresses(settings.host)
-    for number, (family, host) in enumerate(addresses, 1):
-        try:
-            opened.append(_bound(family, host, settings.port))
-        except OSError as error:
-            if error.errno in MISSING and (opened or number < len(addresses)):
-                continue
-            for other in opened:
-                other.close()
-            reason = error.strerror or str(error)
-            raise BadSetting(
-                f"port {settings.port} on {host} cannot be used: {reason}; choose another one with --port"
-            ) from None
-    return opened
-
-
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    """A socket at an address. Errors: OSError."""
-    bound = socket.socket(family)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # otherwise IPv4 clients would have addresses of another form here
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((host, port))
-        bound.set_inheritable(True)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
-    """The addresses to listen on, each with its family."""
-    if host == ANY_IPV6:
-        return [(socket.AF_INET6, host), (socket.AF_INET, ANY_IPV4)]
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        found = []
-    if not host or not found:
-        raise BadSetting(
-            f"host: expected an address of this machine such as 127.0.0.1, ::1, 0.0.0.0 or ::, got {host!r}"
-        )
-    return list(dict.fromkeys((family, str(place[0])) for family, _, _, _, place in found))
 
 
 def run(
@@ -155,7 +94,7 @@ def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None, drai
 
     Like `uvicorn.run`, which supports only one address.
     """
-    sockets = _listen(settings)
+    sockets = listening.listen(settings)
     options = uvicorn_options(settings)
     if tls:
         options |= {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
@@ -188,7 +127,7 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 def _wait_until_ready(settings: Settings, then: Callable[[], None]) -> None:
-    while not any(_answers(host, settings.port) for _, host in _addresses(settings.host)):
+    while not any(_answers(host, settings.port) for _, host in listening.addresses_of(settings.host)):
         time.sleep(READY_SECONDS)
     then()
 
