@@ -139,7 +139,10 @@ def test_events_that_are_lost_are_made_good_by_the_difference_to_the_snapshot(
 
 def test_a_copy_holds_the_kinds_that_were_asked_for(demo: Server, copies: Copies) -> None:
     assert copies.users.count(School) == 0
-    assert copies.ask(demo.base, TOKEN, "update", copies.users).how == "events"
+    update = copies.ask(demo.base, TOKEN, "update", copies.users)
+    events = copies.ask(demo.base, TOKEN, "events")
+    assert update.how == "events"
+    assert 0 < update.count == sum(event.kind == "users" for event in events) < len(events)
     assert [*copies.users.all(User)] == pulled(demo)["users"]
     assert copies.ask(demo.base, TOKEN, "update", copies.users, [User, School]).how == "pull"
     assert copies.users.count(School) > 0
@@ -178,6 +181,15 @@ def test_a_copy_whose_events_and_snapshot_are_lost_is_read_anew(demo: Server, as
         moved(copy, **lost)
         assert ask(demo.base, TOKEN, "update", copy).how == "pull"
         assert whole(copy) == pulled(demo)
+
+
+@pytest.mark.usefixtures("copies_before")
+def test_a_feed_with_events_of_other_kinds_alone_is_in_use(demo: Server, ask: Asking) -> None:
+    copy = MemoryCopy()
+    ask(demo.base, TOKEN, "update", copy, [School])
+    moved(copy, last_event="", snapshot="1-00000000")
+    update = ask(demo.base, TOKEN, "update", copy)
+    assert (update.how, update.count) == ("events", 0)
 
 
 def test_a_copy_of_another_district_is_refused(demo: Server, ask: Asking, copy: LocalCopy) -> None:

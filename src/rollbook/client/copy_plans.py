@@ -106,9 +106,10 @@ def update(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] | 
     after = State(state.last_event, talk.snapshot, begun, state.kinds, districts)
     if not (yield from _is_kept(talk, state, begun)):
         return (yield from _difference(talk, copy, after)) or (yield from pull(talk, copy, whole))
-    found = yield from _read(talk, {"starting_after": state.last_event or None})
-    if not found and not state.last_event and _has_moved(state, after):
-        # A feed without any event may be switched off: nothing in it says so.
+    found = yield from _read(talk, state.kinds, {"starting_after": state.last_event or None})
+    is_silent = not found and not state.last_event and _has_moved(state, after)
+    # A feed without any event may be switched off: nothing in it says so.
+    if is_silent and not (yield from newest_event(talk)):
         return (yield from pull(talk, copy, whole))
     yield Work(partial(_apply, copy, found, after))
     return Update("events", len(found))
@@ -121,7 +122,7 @@ def _difference(talk: Conversation, copy: LocalCopy, after: State) -> Plan[Updat
         return None
     last = yield from newest_event(talk)
     try:
-        found = yield from _read(talk, {"since_snapshot": state.snapshot})
+        found = yield from _read(talk, state.kinds, {"since_snapshot": state.snapshot})
     except (NotFound, BadRequest):
         return None
     if not found and not last and _has_moved(state, after):
@@ -142,13 +143,15 @@ def _is_kept(talk: Conversation, state: State, now: float) -> Plan[bool]:
     return True
 
 
-def _read(talk: Conversation, query: dict[str, str | None]) -> Plan[list[_Change]]:
+def _read(talk: Conversation, kinds: tuple[str, ...], query: dict[str, str | None]) -> Plan[list[_Change]]:
+    """The events of these kinds; the others, which may be most of them, are not sent."""
     events: list[_Change] = []
+    chosen = None if len(kinds) == len(KINDS) else kinds
 
     def kept(found: _ChangeList, _: str | None) -> Work:
         return Work(partial(events.extend, [element.data for element in found.data]))
 
-    yield from walk(talk, "/events", query, _ChangeList, kept)
+    yield from walk(talk, "/events", {**query, "record_type": chosen}, _ChangeList, kept)
     return events
 
 
