@@ -9,10 +9,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,3 +133,21 @@ def test_a_sync_that_is_ended_says_so_by_its_exit_code_and_can_be_run_again(tmp_
     assert (process.returncode, "Traceback" in errors, left(work)) == (128 + signal.SIGTERM, False, [])
     schools.write_text(small)
     program.done("sync", "D", "files", folder=tmp_path, temporary=work)
+
+
+def test_a_folder_that_another_run_removes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs begin at once: one removes what looks abandoned while the other one has just made its folder."""
+    real, made = tempfile.mkdtemp, list[str]()
+
+    def make(**given: Any) -> str:
+        made.append(real(**given))
+        if len(made) == 1:
+            assert workfolder.remove_dead(tmp_path) == 1
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    with workplace(setting_rows.read({}, temporary=str(tmp_path))) as folder:
+        assert str(folder) == made[1]
+        assert left(tmp_path) == [folder.name]

@@ -25,11 +25,14 @@ def made(parent: Path) -> Iterator[Path]:
     """A new folder of this process in `parent`, removed at the end. Errors: OSError if it cannot be made."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        lock = os.open(folder, _FOLDER)
+        try:
+            lock = os.open(folder, _FOLDER)
+        except FileNotFoundError:  # another run has removed it as abandoned before it was opened
+            continue
         # a file system without locks: no process can lock the folder to remove it, either
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # another run may have removed it as abandoned before it was locked
+        if folder.exists():  # the same, before it was locked
             break
         os.close(lock)
     try:
