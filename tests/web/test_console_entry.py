@@ -12,9 +12,9 @@ import httpx
 import pyotp
 import pytest
 
-from rollbook.auth import one_time_codes
+from rollbook.auth import one_time_codes, throttle
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
-from rollbook.operations import team
+from rollbook.operations import console_entry, team
 from rollbook.store.accounts import audit
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database
@@ -71,10 +71,10 @@ def _now() -> float:
 
 
 @contextmanager
-def door(hub: Hub, **settings: int) -> Iterator[Door]:
+def door(hub: Hub, address: str = "192.0.2.9", codes: str = "") -> Iterator[Door]:
     app = App(hub.database, hub.settings, limits=hub.folder / "limits")
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "192.0.2.9"), base_url=HOME) as client:
-        yield Door(client)
+    with closing(app.rate_limit), httpx.Client(transport=Direct(app, address), base_url=HOME) as client:
+        yield Door(client, codes)
 
 
 def secret_of(link: str | None) -> str:
@@ -131,6 +131,36 @@ def test_a_wrong_name_password_or_code_gets_the_same_words_and_is_slowed(hub: Hu
             last = at.sign_in("Ana", "not the password")
         assert last.status_code == 429
         assert at.sign_in("Ana").status_code == 429
+
+
+def test_codes_guessed_from_many_addresses_with_the_right_password_are_limited(small_hub: Hub) -> None:
+    hub = small_hub
+    with door(hub) as at:
+        at.begin(secret_of(team.first_link(hub.database, hub.settings)), "Ana")
+        assert at.sign_in("Ana").status_code == 303
+    # An outsider without the password counts for nothing, however often they try.
+    for number in range(throttle.CODES_MAX + 1):
+        with door(hub, f"198.51.100.{number}", at.codes) as outside:
+            outside.sign_in("Ana", "not the password")
+    with door(hub, "198.51.100.50", at.codes) as new:
+        assert new.sign_in("Ana", later=1).status_code == 303
+    wrong = []
+    for number in range(throttle.CODES_MAX):
+        with door(hub, f"203.0.113.{number}", at.codes) as guessing:
+            wrong.append(guessing.sign_in("Ana", later=5))
+    with hub.database.read() as connection:
+        told = audit.latest(connection, 1)[0]
+    assert (told.action, told.detail["by"]) == ("console code refused", "Ana")
+    with hub.database.write() as connection:
+        connection.run("UPDATE operators SET last_code = 0")
+    # From a new address even a right code is refused now, in the same words: they reveal no right password.
+    with door(hub, "203.0.113.50", at.codes) as new:
+        refused = new.sign_in("Ana", later=1)
+        assert {each.status_code for each in (*wrong, refused)} == {401}
+        assert console_entry.MISFIT in refused.text
+    # Where Ana signed in before, she gets in as ever.
+    with door(hub, codes=at.codes) as at:
+        assert at.sign_in("Ana", later=1).status_code == 303
 
 
 def test_a_code_works_once(hub: Hub) -> None:

@@ -5,7 +5,9 @@ address alone. A whole school may share one address, so past that limit attempts
 take turns, spread evenly over the limit's window. An account that has signed in from there before needs no
 turn.
 
-No failure counts for an account alone: guesses from elsewhere never keep a student from signing in.
+No failure counts for an account alone: guesses from elsewhere never keep a student from signing in. In the
+console, wrong one-time codes count for the account too, but only after its right password, and only at addresses
+where it never signed in: an outsider without the password locks nobody out.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from rollbook.store.engine.database import Connection
 FAMILIAR_SECONDS = 30 * 86_400
 # The smallest IPv6 network of a customer: a customer with one address has all of it (RFC 6177).
 IPV6_BITS = 64
+
+# How many wrong one-time codes a day an account of the console takes from addresses where nobody has signed in to it.
+CODES_MAX = 10
+CODES_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,17 @@ def of(settings: Settings, place: str, username: str, address: str) -> Limit:
     return Limit(f"address {network}", *most, account, settings.login_failures)
 
 
-def of_address(settings: Settings, address: str) -> Limit:
+def of_address(settings: Settings, address: str, secrets: str = "badges") -> Limit:
     """The limit of an attempt with a secret too long to guess, such as a badge: a whole school may share the
     address."""
-    return Limit(f"badges {_network(address)}", settings.login_failures_address, settings.login_wait_seconds)
+    return Limit(
+        f"{secrets} {_network(address)}", settings.login_failures_address, settings.login_wait_seconds
+    )
+
+
+def of_codes(account: int) -> Limit:
+    """The limit of wrong one-time codes after the right password, at all new addresses together."""
+    return Limit(f"codes {account}", CODES_MAX, CODES_SECONDS)
 
 
 def is_shut(connection: Connection, limit: Limit) -> bool:

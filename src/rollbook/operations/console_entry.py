@@ -87,16 +87,20 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed
     limit = throttle.of(settings, "console", typed.name, typed.address)
     with database.read() as connection:
         is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
-        is_familiar = is_slowed and throttle.is_familiar(connection, limit)
+        is_familiar = throttle.is_familiar(connection, limit)
         account = operator_accounts.find(connection, typed.name)
+        codes = throttle.of_codes(account.number if account else 0)
+        takes_codes = is_familiar or not throttle.is_shut(connection, codes)
     if is_shut or (is_slowed and not is_familiar and not _takes_turn(database, limit)):
         raise Refused(WAIT)
     # Each attempt costs one Argon2id, with any name: the time reveals no names.
     digest = _digest(sealer, typed.password[: passwords.PASSWORD_MAX])
+    knows_password = passwords.fits(account.password if account else "", digest)
     step = None
-    if passwords.fits(account.password if account else "", digest) and account:
-        codes = sealer.open(account.codes_sealed)
-        step = one_time_codes.step_of(codes, typed.code, time.time(), after=account.last_code)
+    # Nor do the words of a refusal reveal that a password is right, so no code is looked at and the words are the same.
+    if knows_password and account and takes_codes:
+        secret = sealer.open(account.codes_sealed)
+        step = one_time_codes.step_of(secret, typed.code, time.time(), after=account.last_code)
     with database.write() as connection:
         now = operator_accounts.find(connection, typed.name)
         # The comparison takes time, and a reset may have changed the password meanwhile.
@@ -113,7 +117,12 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed
                 connection, account, absolute_seconds=settings.session_seconds
             )
         throttle.count(connection, limit)
-        audit.record(connection, "console sign-in failed", address=typed.address)
+        if knows_password and account and not is_familiar:
+            throttle.count(connection, codes)
+            # A program that guesses codes has the password: an operator should see whose.
+            audit.record(connection, "console code refused", address=typed.address, by=account.name)
+        else:
+            audit.record(connection, "console sign-in failed", address=typed.address)
     raise Refused(MISFIT)
 
 
