@@ -84,6 +84,7 @@ RUNS: tuple[tuple[str, ...], ...] = (
     ("operator", "add", STEERING),
     ("operator", "list"),
     ("operator", "list", "--json"),
+    ("operator", "passkeys", STEERING),
     ("operator", "reset", STEERING),
     ("operator", "remove", STEERING),
     ("backups", "--folder", f"kept{STEERING}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -64,10 +65,10 @@ def opened() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """A server on a port of its own; gives its address."""
+def served(app: Any, at: socket.socket | None = None) -> Iterator[str]:
+    """A server on a port of its own, or at an opened one; gives its address."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, args=([at] if at else None,))
     thread.start()
     while not server.started:
         assert thread.is_alive(), "the server did not start"

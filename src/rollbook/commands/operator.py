@@ -6,8 +6,12 @@ import click
 
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.domain.actors import OPERATOR, ROLES
-from rollbook.operations import team
+from rollbook.operations import passkey_entry, team
+from rollbook.store.district.districts import timestamp
 from rollbook.store.engine.opening import opened
+
+# Who acts in the audit trail, for an act by command.
+COMMAND = "a command"
 
 
 @click.group()
@@ -56,7 +60,7 @@ def list_all(database: str | None, as_json: bool) -> None:
 @click.argument("name")
 @database_option
 def reset(name: str, database: str | None) -> None:
-    """End the password, the codes and the sessions of NAME, and print a new link."""
+    """End the password, the codes, the passkeys and the sessions of NAME, and print a new link."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         link = team.reset(store, settings, name)
@@ -71,3 +75,23 @@ def remove(name: str, database: str | None) -> None:
     with opened(read_settings(database=database)) as store:
         team.remove(store, name)
     click.echo(f"{name} is no longer in the console")
+
+
+@operator.command("passkeys")
+@click.argument("name")
+@click.option("--remove", "passkey", help="Remove the passkey of this name.")
+@database_option
+@json_option
+def list_passkeys(name: str, passkey: str | None, database: str | None, as_json: bool) -> None:
+    """List the passkeys of NAME, or remove one. People add their own in the console."""
+    with opened(read_settings(database=database)) as store:
+        if passkey is not None:
+            passkey_entry.remove(store, name, passkey, by=COMMAND)
+        found = passkey_entry.list_of(store, name)
+    if as_json:
+        show_json([{"name": each.name, "created": each.created, "used": each.used} for each in found])
+        return
+    for each in found:
+        click.echo(f"{timestamp(each.used)[:10] if each.used else 'not used yet':12}  {each.name}")
+    if not found:
+        click.echo(f"{name} has no passkey")

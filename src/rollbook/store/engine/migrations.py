@@ -396,4 +396,5 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     shared_bodies,
     shared_counts,
     search_tables.sis_aliases,
+    operator_tables.passkeys,
 )

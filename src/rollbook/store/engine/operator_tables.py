@@ -38,6 +38,18 @@ _CHANGED: Final = (
          school {text} NOT NULL, grade {text} NOT NULL, PRIMARY KEY (district, sync, verb, kind, id)){clustered}""",
 )
 
+_PASSKEYS: Final = (
+    # A passkey. id, public_key: base64url, as the browser gave them. uses: the counter of its last answer, 0 if it
+    # counts nothing. used: the last sign-in, 0 before the first.
+    """CREATE TABLE operator_passkeys (
+         id {text} PRIMARY KEY, operator {number} NOT NULL REFERENCES operators (number), name {text} NOT NULL,
+         public_key {text} NOT NULL, uses {number} NOT NULL, created {number} NOT NULL, used {number} NOT NULL,
+         UNIQUE (operator, name)){clustered}""",
+    # The challenges that browsers answered, until they are too old anyway: each is good once.
+    "CREATE TABLE spent_challenges (hash {text} PRIMARY KEY, expires {number} NOT NULL){clustered}",
+    "CREATE INDEX spent_challenges_by_end ON spent_challenges (expires)",
+)
+
 
 def operators(connection: Connection) -> None:
     """The people of the console."""
@@ -48,4 +60,10 @@ def operators(connection: Connection) -> None:
 def changed_records(connection: Connection) -> None:
     """What each run changed, record by record; until now a report had a few examples."""
     for sql in _CHANGED:
+        run(connection, sql)
+
+
+def passkeys(connection: Connection) -> None:
+    """Passkeys of the console's people; until now they had only a password and one-time codes."""
+    for sql in _PASSKEYS:
         run(connection, sql)

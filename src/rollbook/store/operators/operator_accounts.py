@@ -70,6 +70,11 @@ def find(connection: Connection, name: str) -> Operator | None:
     return Operator(*found) if found else None
 
 
+def by_number(connection: Connection, number: int) -> Operator | None:
+    found = connection.row(f"SELECT {_COLUMNS} FROM operators o WHERE o.number = ?", (number,))
+    return Operator(*found) if found else None
+
+
 def get(connection: Connection, name: str) -> Operator:
     """The account of a name. Errors: Unknown."""
     found = find(connection, name)
@@ -104,8 +109,9 @@ def spend_code(connection: Connection, account: Operator, step: int) -> bool:
 
 
 def disarm(connection: Connection, account: Operator) -> None:
-    """Take the password and the codes from an account, and end its sessions and links."""
+    """Take the password, the codes and the passkeys from an account, and end its sessions and links."""
     end_sessions(connection, account)
+    connection.run("DELETE FROM operator_passkeys WHERE operator = ?", (account.number,))
     connection.run("DELETE FROM operator_links WHERE name = ?", (account.name,))
     connection.run(
         "UPDATE operators SET password = '', codes_sealed = '' WHERE number = ?", (account.number,)

@@ -299,15 +299,19 @@ class Console:
         return self._page(page, ask, shown)
 
     def _page(self, page: Page, ask: Ask, shown: Shown) -> Response:
-        visit = ask.visit
+        form = self.jar.form_token(self.form_cookie(ask.visit))
+        body = self.desk.templates.get_template(f"console/{shown.template}").render(
+            form=form, **self._frame(page, ask), **shown.content
+        )
+        return HTMLResponse(body, shown.status, safety("'self'"))
+
+    def form_cookie(self, visit: Visit) -> str:
+        """The cookie that this browser's forms are checked against; a new one if it has none."""
         if not visit.form_cookie:
             cookie = self.jar.new_form()
             visit.form_cookie = cookie.value
             visit.put.append(cookie)
-        body = self.desk.templates.get_template(f"console/{shown.template}").render(
-            form=self.jar.form_token(visit.form_cookie), **self._frame(page, ask), **shown.content
-        )
-        return HTMLResponse(body, shown.status, safety("'self'"))
+        return visit.form_cookie
 
     def _frame(self, page: Page, ask: Ask) -> dict[str, object]:
         """What the frame shows around each page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import orjson
 import segno
@@ -11,9 +12,10 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from rollbook.auth import one_time_codes
-from rollbook.errors import BadSetting, Refused, RollbookError
-from rollbook.operations import console_entry, team
+from rollbook.errors import BadSetting, Busy, Forbidden, Refused, RollbookError
+from rollbook.operations import console_entry, passkey_entry, team
 from rollbook.operations.console_entry import PASSWORD_MIN, Typed
+from rollbook.operations.passkey_entry import Browser, Wanted
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 
 # How long a person may take between the two steps of a link.
@@ -26,12 +28,24 @@ def sign_in_page(console: Console, ask: Ask) -> Shown | Response:
     """The form to sign in. A person who is signed in goes on at once."""
     if ask.actor.role:
         return console.redirect(_onward(ask))
-    return _sign_in(ask, "", 200)
+    return _sign_in(console, ask, "", 200)
 
 
-def _sign_in(ask: Ask, message: str, status: int) -> Shown:
-    content = {"message": message, "name": ask.visit.form.get("name", ""), "next": _onward(ask)}
+def _sign_in(console: Console, ask: Ask, message: str, status: int) -> Shown:
+    desk = console.desk
+    asked = passkey_entry.asked_to_sign_in(desk.settings, desk.sealer, _browser(console, ask))
+    content = {
+        "message": message,
+        "name": ask.visit.form.get("name", ""),
+        "next": _onward(ask),
+        "passkey": asked,
+    }
     return Shown("sign_in.html", content, status)
+
+
+def _browser(console: Console, ask: Ask) -> Browser:
+    """The browser, by the cookie that its forms are checked against."""
+    return Browser(console.form_cookie(ask.visit), ask.visit.address)
 
 
 def sign_in(console: Console, ask: Ask) -> Shown | Response:
@@ -42,11 +56,33 @@ def sign_in(console: Console, ask: Ask) -> Shown | Response:
     )
     try:
         secret = console_entry.sign_in(console.database, desk.settings, desk.sealer, typed)
-    except BadSetting:
+    except (BadSetting, Busy):
         raise
     except Refused as error:
-        return _sign_in(ask, str(error), 429 if str(error) == console_entry.WAIT else 401)
-    ask.visit.put.append(console.jar.put(console.jar.session, secret, desk.settings.session_seconds))
+        return _sign_in(console, ask, str(error), _status(error))
+    return _entered(console, ask, secret)
+
+
+def sign_in_by_passkey(console: Console, ask: Ask) -> Shown | Response:
+    """Sign in with a passkey, whose answer a script has put into the form."""
+    desk, answer = console.desk, ask.visit.form.get("answer", "")
+    browser = _browser(console, ask)
+    try:
+        secret = passkey_entry.sign_in(console.database, desk.settings, desk.sealer, browser, answer)
+    except Busy:
+        raise
+    except Refused as error:
+        return _sign_in(console, ask, str(error), _status(error))
+    return _entered(console, ask, secret)
+
+
+def _status(error: Refused) -> int:
+    return 429 if str(error) == console_entry.WAIT else 401
+
+
+def _entered(console: Console, ask: Ask, secret: str) -> Response:
+    seconds = console.desk.settings.session_seconds
+    ask.visit.put.append(console.jar.put(console.jar.session, secret, seconds))
     return console.redirect(_onward(ask))
 
 
@@ -125,9 +161,48 @@ def _finish(console: Console, ask: Ask) -> Shown | Response:
     return console.said(ask, f"{kept['name']} may sign in now, with the next code.", "/console/sign-in")
 
 
-def account(_: Console, ask: Ask) -> Shown:
-    """Who is signed in."""
-    return Shown("account.html", {"name": ask.actor.name, "role": ask.actor.role})
+def account(console: Console, ask: Ask) -> Shown:
+    """Who is signed in, and their passkeys. A demo's visitor has no account, so they have none."""
+    return _account(console, ask, "", 200)
+
+
+def _account(console: Console, ask: Ask, message: str, status: int) -> Shown:
+    desk, actor = console.desk, ask.actor
+    content: dict[str, Any] = {"name": actor.name, "role": actor.role, "message": message, "passkeys": []}
+    if actor.number:
+        browser = _browser(console, ask)
+        content |= {
+            "passkeys": [
+                {"name": each.name, "created": each.created, "used": each.used}
+                for each in passkey_entry.list_of(console.database, actor.name)
+            ],
+            "passkey": passkey_entry.asked_to_add(
+                console.database, desk.settings, desk.sealer, actor, browser
+            ),
+            "nowhere": passkey_entry.NOWHERE.format(base=desk.base),
+            "typed": ask.visit.form.get("name", ""),
+        }
+    return Shown("account.html", content, status, leave_out=("message", "nowhere", "typed"))
+
+
+def change_account(console: Console, ask: Ask) -> Shown | Response:
+    """Add a passkey to the person's own account, or remove one."""
+    desk, actor, given = console.desk, ask.actor, ask.visit.form
+    if not actor.number:
+        raise Forbidden("A demo's visitor has no account.")
+    name = given.get("name", "")
+    if given.get("act") == "remove":
+        passkey_entry.remove(console.database, actor.name, name, address=actor.address)
+        return console.said(ask, f"The passkey {name} is removed.", "/console/account")
+    wanted = Wanted(name, given.get("code", ""), given.get("answer", ""))
+    browser = _browser(console, ask)
+    try:
+        passkey_entry.add(console.database, desk.settings, desk.sealer, actor, browser, wanted)
+    except Busy:
+        raise
+    except Refused as error:
+        return _account(console, ask, str(error), 400)
+    return console.said(ask, f"The passkey {name} is added. You can sign in with it.", "/console/account")
 
 
 def sign_out(console: Console, ask: Ask) -> Response:
@@ -140,7 +215,8 @@ def sign_out(console: Console, ask: Ask) -> Response:
 
 PAGES = (
     Page("sign-in", "/console/sign-in", "sign in", sign_in_page, sign_in, is_open=True, is_costly=True),
+    Page("sign-in-by-passkey", "/console/sign-in/passkey", "sign in", send=sign_in_by_passkey, is_open=True),
     Page("welcome", team.WELCOME, "sign in", welcome_page, welcome, is_open=True, is_costly=True),
-    Page("account", "/console/account", "sign in", account),
+    Page("account", "/console/account", "sign in", account, change_account),
     Page("sign-out", "/console/sign-out", "sign in", send=sign_out),
 )

@@ -1,0 +1,237 @@
+"""Passkeys of the console: a person adds, names and removes them, and signs in with one.
+
+A passkey opens the console alone: the person's device has asked for their finger, face or PIN.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rollbook.auth import one_time_codes, passkeys, throttle
+from rollbook.auth.passkeys import Asker, NewPasskey, Site
+from rollbook.domain.actors import Actor
+from rollbook.errors import BadSetting, Conflict, Refused, Unknown
+from rollbook.operations.console_entry import WAIT
+from rollbook.settings import Settings, base_url
+from rollbook.store.accounts import audit
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.keys import Sealer, digest
+from rollbook.store.operators import operator_accounts, operator_passkeys
+from rollbook.store.operators.operator_accounts import Operator
+from rollbook.store.operators.operator_passkeys import Passkey
+
+NAME_MAX = 60
+PASSKEYS_MAX = 20
+GONE = "This passkey opens nothing here: it was removed, or its account was. Sign in with your password and a code."
+COPIED = (
+    "This passkey was refused: its counter went back, so a copy of it may exist. Sign in with your password and a"
+    " code, remove the passkey, and tell an operator."
+)
+NOWHERE = (
+    "Passkeys need an address with https and a name, or localhost. This server's address is {base}; an operator sets it"
+    " with ROLLBOOK_PUBLIC_URL."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """The browser that asks: a secret of it that a challenge is bound to, and the address that it comes from."""
+
+    secret: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A passkey to add: its name, the person's one-time code, and the browser's answer."""
+
+    name: str
+    code: str
+    answer: str
+
+
+# What a browser is asked ---------------------------------------------------------------------------
+
+
+def asked_to_sign_in(settings: Settings, sealer: Sealer, browser: Browser) -> dict[str, Any] | None:
+    """What the browser is asked at a sign-in; None if passkeys are not possible at the server's address."""
+    place = passkeys.site(base_url(settings))
+    if place is None:
+        return None
+    return passkeys.wanted_to_sign_in(_asker(place, sealer, "sign in", browser), time.time())
+
+
+def asked_to_add(
+    database: Database, settings: Settings, sealer: Sealer, actor: Actor, browser: Browser
+) -> dict[str, Any] | None:
+    """What the browser is asked to add a passkey; None if passkeys are not possible at the server's address."""
+    place = passkeys.site(base_url(settings))
+    if place is None:
+        return None
+    with database.read() as connection:
+        account = operator_accounts.get(connection, actor.name)
+        known = [each.id for each in operator_passkeys.list_of(connection, account)]
+    asker = _asker(place, sealer, _adding(account), browser)
+    person = passkeys.Person(_handle(sealer, account), account.name)
+    return passkeys.wanted_to_add(asker, person, known, time.time())
+
+
+# Acts ----------------------------------------------------------------------------------------------
+
+
+def add(
+    database: Database, settings: Settings, sealer: Sealer, actor: Actor, browser: Browser, wanted: Wanted
+) -> None:
+    """Add a passkey to the person's own account. Their code shows that not only an open browser was found.
+
+    Errors: BadSetting for a wrong name or code, Conflict for a name in use, Refused.
+    """
+    name = " ".join(wanted.name.split())
+    if not name or len(name) > NAME_MAX:
+        raise BadSetting(f"Name: expected 1 to {NAME_MAX} characters, such as “My laptop”.")
+    with database.read() as connection:
+        account = operator_accounts.get(connection, actor.name)
+    asker = _asker(_site(settings), sealer, _adding(account), browser)
+    made = passkeys.added(asker, wanted.answer, time.time())
+    _spend_code(database, sealer, account, wanted.code)
+    with database.write() as connection:
+        _keep(connection, account, name, made)
+        audit.record(connection, "passkey added", address=actor.address, by=account.name, passkey=name)
+
+
+def _keep(connection: Connection, account: Operator, name: str, made: NewPasskey) -> None:
+    known = operator_passkeys.list_of(connection, account)
+    if len(known) >= PASSKEYS_MAX:
+        raise Refused(f"An account has at most {PASSKEYS_MAX} passkeys. Remove one first.")
+    if name in (each.name for each in known):
+        raise Conflict(f"You have a passkey named {name!r} already. Choose another name.")
+    _spend(connection, made.challenge)
+    if not operator_passkeys.add(
+        connection, Passkey(made.id, account.number, name, made.public_key, made.uses, 0, 0)
+    ):
+        raise Conflict("This passkey was added already.")
+
+
+def _spend_code(database: Database, sealer: Sealer, account: Operator, code: str) -> None:
+    """Spend a one-time code. A wrong one counts as at a sign-in, and stays counted. Errors: BadSetting, Refused."""
+    limit = throttle.of_codes(account.number)
+    step = one_time_codes.step_of(
+        sealer.open(account.codes_sealed), code, time.time(), after=account.last_code
+    )
+    with database.write() as connection:
+        is_shut = throttle.is_shut(connection, limit)
+        if not is_shut and step is not None and operator_accounts.spend_code(connection, account, step):
+            return
+        throttle.count(connection, limit)
+    if is_shut:
+        raise Refused(
+            "Too many wrong codes today. Add the passkey tomorrow, or ask an operator for a new link."
+        )
+    raise BadSetting("Code: it is wrong, or was used before. Wait for the next code, and type that one.")
+
+
+def sign_in(database: Database, settings: Settings, sealer: Sealer, browser: Browser, answer: str) -> str:
+    """Sign a person in with a passkey; returns the secret of their session. Errors: Refused."""
+    asker, limit = (
+        _asker(_site(settings), sealer, "sign in", browser),
+        throttle.of_address(settings, browser.address, "passkeys"),
+    )
+    said = passkeys.claim(answer)
+    with database.read() as connection:
+        is_shut, found = throttle.is_shut(connection, limit), operator_passkeys.find(connection, said.id)
+    if is_shut:
+        raise Refused(WAIT)
+    refusal = GONE
+    if found and hmac.compare_digest(_handle(sealer, found[1]), said.handle):
+        try:
+            uses = passkeys.uses_of(asker, answer, found[0].public_key, time.time())
+        except Refused as error:
+            refusal = str(error)
+        else:
+            entered = _enter(database, settings, browser, found, said.challenge, uses)
+            if entered:
+                return entered
+            refusal = COPIED
+    with database.write() as connection:
+        throttle.count(connection, limit)
+        by: dict[str, Any] = (
+            {"by": found[1].name, "passkey": found[0].name} if refusal == COPIED and found else {}
+        )
+        audit.record(connection, "console sign-in failed", address=browser.address, **by)
+    raise Refused(refusal)
+
+
+def _enter(
+    database: Database,
+    settings: Settings,
+    browser: Browser,
+    found: tuple[Passkey, Operator],
+    challenge: bytes,
+    uses: int,
+) -> str:
+    """Open a session; blank if the counter of the passkey went back. Errors: Refused for a spent challenge."""
+    passkey, account = found
+    with database.write() as connection:
+        _spend(connection, challenge)
+        # An operator may have removed the account or its passkeys meanwhile.
+        if operator_passkeys.find(connection, passkey.id) is None:
+            raise Refused(GONE)
+        if not operator_passkeys.use(connection, passkey, uses):
+            return ""
+        audit.record(
+            connection,
+            "signed in to the console",
+            address=browser.address,
+            by=account.name,
+            passkey=passkey.name,
+        )
+        return operator_accounts.open_session(connection, account, absolute_seconds=settings.session_seconds)
+
+
+def list_of(database: Database, name: str) -> list[Passkey]:
+    """The passkeys of a person of the console. Errors: Unknown."""
+    with database.read() as connection:
+        return operator_passkeys.list_of(connection, operator_accounts.get(connection, name))
+
+
+def remove(database: Database, name: str, passkey: str, *, by: str = "", address: str = "") -> None:
+    """Remove a passkey, by its name, from the account of a person. Errors: Unknown."""
+    with database.write() as connection:
+        account = operator_accounts.get(connection, name)
+        if not operator_passkeys.remove(connection, account, passkey):
+            raise Unknown(f"passkey: {name!r} has no passkey named {passkey!r}")
+        audit.record(connection, "passkey removed", address=address, by=by or name, of=name, passkey=passkey)
+
+
+# Parts ---------------------------------------------------------------------------------------------
+
+
+def _site(settings: Settings) -> Site:
+    place = passkeys.site(base_url(settings))
+    if place is None:
+        raise Refused(NOWHERE.format(base=base_url(settings)))
+    return place
+
+
+def _asker(place: Site, sealer: Sealer, purpose: str, browser: Browser) -> Asker:
+    return Asker(place, sealer.derive("console challenges"), f"{purpose}\n{browser.secret}")
+
+
+def _adding(account: Operator) -> str:
+    return f"add a passkey to {account.number}"
+
+
+def _handle(sealer: Sealer, account: Operator) -> bytes:
+    """The account as authenticators keep it: it says nothing of the person (WebAuthn, 14.6.1)."""
+    told = f"{account.number} {account.created}".encode()
+    return hmac.digest(sealer.derive("console passkeys"), told, "sha256")
+
+
+def _spend(connection: Connection, challenge: bytes) -> None:
+    if not operator_passkeys.spend(
+        connection, digest(challenge.hex()), seconds=2 * passkeys.CHALLENGE_SECONDS
+    ):
+        raise Refused(passkeys.LATE)
