@@ -131,6 +131,19 @@ def test_a_file_becomes_a_page_without_its_raw_html(tmp_path: Path) -> None:
     assert "Secret" not in secret.text + above.text
 
 
+def test_each_cell_of_a_broad_table_names_its_column_for_a_phone(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text(
+        "# Page\n\n| a | b&w | |\n|-|-|-|\n| x | y | z |\n\n| a | b |\n|-|-|\n| x | y |\n"
+    )
+    html = get("/docs/page", folder=tmp_path)[0].text
+    assert (
+        re.sub(r"\s*\n", "", html).count('<th scope="row">x</th><td data-label="b&amp;w">y</td><td>z</td>')
+        == 1
+    )
+    assert html.count('class="register blocks"') == html.count('class="register slim"') == 1
+
+
 def test_the_example_programs_are_pages_that_the_guides_lead_to(served: dict[str, httpx.Response]) -> None:
     programs = [path for path in (ROOT / "examples").rglob("*") if path.suffix in (".py", ".mjs")]
     listed = attributes(served["/docs/examples"].text, "href")

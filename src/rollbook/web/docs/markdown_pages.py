@@ -72,7 +72,7 @@ class _Page:
     labels: Counter[str] = field(default_factory=Counter)
     open_links: list[str] = field(default_factory=list)
     is_first_cell: bool = False
-    has_head: bool = True
+    heads: list[str] = field(default_factory=list)
     is_broad: bool = False
     lead: str = ""
 
@@ -207,35 +207,44 @@ def _table_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
     label = escape(page.label("Table"))
     columns = _columns(tokens, at)
     page.is_broad |= columns >= _BROAD_COLUMNS_MIN
-    narrow = " slim" if columns <= 2 else ""
-    table = f'<table class="register{narrow}">\n'
+    table = f'<table class="register {"slim" if columns <= 2 else "blocks"}">\n'
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}'
 
 
 def _thead_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
     end = next(place for place in range(at, len(tokens)) if tokens[place].type == "thead_close")
-    page.has_head = any(token.content for token in tokens[at:end])
-    return "<thead>" if page.has_head else "<thead hidden>"
+    page.heads = [_text(token) for token in tokens[at:end] if token.type == "inline"]
+    return "<thead>" if any(page.heads) else "<thead hidden>"
 
 
 def _th_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
-    return '<th scope="col">' if tokens[at + 1].content or not page.has_head else "<td>"
+    return '<th scope="col">' if tokens[at + 1].content or not any(page.heads) else "<td>"
 
 
 def _th_close(tokens: Sequence[Token], at: int, page: _Page) -> str:
-    return "</th>" if tokens[at - 1].content or not page.has_head else "</td>"
+    return "</th>" if tokens[at - 1].content or not any(page.heads) else "</td>"
 
 
 def _td_open(tokens: Sequence[Token], at: int, page: _Page) -> str:
-    """The first cell of a row is its header. A field's name links to the Explorer."""
+    """The first cell of a row is its header, and the others name their column's.
+
+    A field's name links to the Explorer.
+    """
     if tokens[at - 1].type != "tr_open" or not tokens[at + 1].content:
-        return "<td>"
+        head = page.heads[_column(tokens, at)]
+        return f'<td data-label="{escape(head)}">' if head else "<td>"
     meta = tokens[at].meta
     anchor = f' id="{escape(meta["anchor"])}"' if "anchor" in meta else ""
     page.is_first_cell = True
     page.open_links.append(_explorer_of_row(meta, tokens[at + 1]))
     link = f'<a href="{escape(page.open_links[-1])}">' if page.open_links[-1] else ""
     return f'<th scope="row"{anchor}>{link}'
+
+
+def _column(tokens: Sequence[Token], at: int) -> int:
+    """The number of a cell's column, from 0."""
+    row = next(place for place in range(at, -1, -1) if tokens[place].type == "tr_open")
+    return sum(token.type == "td_open" for token in tokens[row:at])
 
 
 def _td_close(_tokens: Sequence[Token], _at: int, page: _Page) -> str:
