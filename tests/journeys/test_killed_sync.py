@@ -1,7 +1,7 @@
 """A killed sync leaves the whole old roster or the whole new one; on both databases.
 
 Real processes are killed by SIGKILL: at times spread over the whole run, and at steps spread over all writes,
-also in the middle of a statement's rows.
+also in the middle of a statement's rows. `test_broken_sync` breaks the commit alone, at every step.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def test_a_killed_sync_leaves_the_old_roster_or_the_new_one(story: Story) -> Non
     story.finish()
     seconds, steps = story.finish()
     sizes = story.sizes()
-    for step in (1, steps // 4, steps // 2, steps * 3 // 4, steps):
+    for step in (1, steps // 2, steps):
         # No step is after the commit: a sync killed at any of them has changed nothing, and left nothing
         # behind.
         assert not story.attempt(last_step=step)
