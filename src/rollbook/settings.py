@@ -59,6 +59,12 @@ class Settings:
         " up to date. Empty: none.",
         secret=True,
     )
+    partitions: int = row(
+        0,
+        "Partitions of the large tables by a hash of the view, for PostgreSQL; the next program that opens the database"
+        " makes them. 0: the tables stay as they are.",
+        least=0,
+    )
     host: str = row(
         "127.0.0.1", "Address the server listens on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6."
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rollbook.settings import Settings, masked
-from rollbook.store.engine import keys
+from rollbook.store.engine import keys, partitions
 from rollbook.store.engine.database import Database, not_begun, open_database
 from rollbook.store.engine.migrations import is_begun, migrate
 
@@ -22,6 +22,7 @@ def opened(settings: Settings, *, may_begin: bool = False) -> Iterator[Database]
         if not (may_begin or is_begun(database)):
             raise not_begun(str(masked(settings)["database"]), "holds nothing of Rollbook")
         migrate(database)
+        partitions.settle(database, settings.partitions)
         keys.settle(database, settings)
         yield database
     finally:
