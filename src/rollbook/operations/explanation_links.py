@@ -102,6 +102,11 @@ def role_of(source: str) -> str:
     return SOURCE_ROLES[source].name
 
 
+def minute(moment: str | None) -> str:
+    """The minute of an ISO moment in UTC, for people: `2026-08-17 06:00 UTC`."""
+    return f"{(moment or '')[:16].replace('T', ' ')} UTC"
+
+
 # From the file to the roster -------------------------------------------------------------------------
 
 
@@ -113,12 +118,12 @@ def in_files(person: Person, place: Place, held: int | None) -> Link:
             name, "no", f"no files of {place.owner.name} were synced yet", DISTRICT, "upload the first files"
         )
     if person.roles and place.is_copy:
-        return Link(name, "yes", f"in the copy of run {run}, {place.last.created}")
+        return Link(name, "yes", f"in the copy of run {run}, {minute(place.last.created)}")
     if person.roles:
         rows = " and ".join(f"{FILES[role.source]} row {role.row}" for role in person.roles)
-        return Link(name, "yes", f"in {rows} of run {run}, {place.last.created}")
-    since = f"; their last row was in a run before {person.gone}" if person.gone else ""
-    text = f"no accepted row of run {run} ({place.last.created}) has {person.given!r}{since}"
+        return Link(name, "yes", f"in {rows} of run {run}, {minute(place.last.created)}")
+    since = f"; their last row was in a run before {minute(person.gone)}" if person.gone else ""
+    text = f"no accepted row of run {run} ({minute(place.last.created)}) has {person.given!r}{since}"
     if held:
         mend = f"look at run {held}, then `rollbook approve {shlex.quote(place.owner.name)}`"
         return Link(name, "no", f"{text}. The held run {held} has them", OPERATOR, mend)
