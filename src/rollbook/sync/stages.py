@@ -15,7 +15,8 @@ from rollbook.domain.guard import Counts, Reason
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
 from rollbook.roster.intake.clever import sign_in_columns
-from rollbook.roster.views import diff, id_pairs, identities, merging, projection, view_candidates
+from rollbook.roster.views import diff, id_pairs, identities, projection, roster_changes, view_candidates
+from rollbook.roster.views.view_candidates import IN_ROSTER
 from rollbook.settings import Settings
 from rollbook.store.accounts import connections
 from rollbook.store.accounts import credentials as logins
@@ -38,7 +39,7 @@ GUARDED = ("files", "undo")
 KEPT = ("identity", "digests")
 # A small file that names the program that made a snapshot.
 PROGRAM = "program"
-COMPARED = (*KEPT, PROGRAM, *merging.TABLES)
+COMPARED = (*KEPT, PROGRAM, *projection.tables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +83,40 @@ def compare(
         forget_before = timestamp(moment - settings.identity_days * DAY_SECONDS)
         identities.assign(engine, prefix=prefix, now=timestamp(moment), forget_before=forget_before)
     diff.load(engine, before.files.get("digests"), home.get("digests"))
-    derived = [] if home else _derived(engine, before)
-    full = [view for view in before.views if view not in derived]
+    chosen = {} if home else _chosen(engine, before)
+    full = [view for view in before.views if view.number not in chosen]
     build(engine, district, full)
     diff.compare(engine, [view.number for view in full], timestamp(moment))
-    for view in derived:
-        projection.build(engine, view.number, district.id, view.spec, view.base)
-    if derived:
-        diff.compare(engine, [view.number for view in derived], timestamp(moment), are_chosen=True)
+    # Views that follow the roster come first: other views follow the difference of one of these.
+    for is_derived in (False, True):
+        numbers = [number for number, changed in chosen.items() if (changed != IN_ROSTER) == is_derived]
+        for view in before.views:
+            if view.number in numbers:
+                projection.build(engine, view.number, district.id, view.spec, chosen[view.number])
+        if numbers:
+            diff.compare(engine, numbers, timestamp(moment), are_chosen=True)
     diff.keep(engine, f"view NOT IN ({', '.join(str(view.number) for view in before.views)})")
     return moment
 
 
-def _derived(engine: DuckDBPyConnection, before: Snapshot) -> list[View]:
-    """The views of which only records can differ that the whole view's difference leads to.
+def _chosen(engine: DuckDBPyConnection, before: Snapshot) -> dict[int, str]:
+    """The views (by number) of which only some records are made, each with SQL for the ids that they are found from.
 
     A frozen view still has to show what it held back, and another program may make other records.
     """
     made_by = before.files.get(PROGRAM)
     if made_by is None or json.loads(made_by.read_bytes()) != repeats.program() or clone_roster.is_in(engine):
-        return []
-    return [
-        view for view in before.views if view.base and not view.frozen and view_candidates.follows(view.spec)
-    ]
+        return {}
+    views = [view for view in before.views if not view.frozen]
+    derived = {
+        view.number: view_candidates.in_view(view.base)
+        for view in views
+        if view.base and view_candidates.follows(view.spec)
+    }
+    if not roster_changes.find(engine, before.files):
+        return derived
+    followed = (view.number for view in views if view_candidates.is_followed(view.spec))
+    return {number: derived.get(number, IN_ROSTER) for number in followed}
 
 
 def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:

@@ -98,16 +98,21 @@ def begin(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection, view: int, district_id: str, shown: Shown, base: int | None = None
+    connection: duckdb.DuckDBPyConnection,
+    view: int,
+    district_id: str,
+    shown: Shown,
+    changed: str | None = None,
 ) -> None:
     """Add a view's records and lists to `after`: shared records, of the kinds and with the fields that the
     view shows.
 
-    `base`: add only what can differ from the last snapshot's view, by the changes of this one.
+    `changed`: add only what can differ from the last snapshot's view, by the ids of this query
+    (`view_candidates`).
     """
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
-    if base is not None:
-        view_candidates.choose(connection, view, base)
+    if changed:
+        view_candidates.choose(connection, view, changed, picks=shown.share is not None)
     values = {"district": f"'\"{district_id}\"'"}
     for select in (_schools(values, shown), _terms(values), _courses(values), _resources(values)):
         connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
@@ -125,7 +130,7 @@ def build(
             _add_form(connection, view, f"users@{version.number}", select)
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
-    if base is not None:
+    if changed:
         view_candidates.done(connection, view)
 
 

@@ -1,9 +1,10 @@
-"""Which records of a view can differ from the last snapshot's, found from the difference of the whole view.
+"""Which records of a view can differ from the last snapshot's, found from changed rows of the roster
+(`roster_changes`), or from the difference of the whole view.
 
-A view's record depends only on the whole view's record and on which records the view shows. So only three groups
-can differ: records and lists that differ in the whole view, records that enter or leave this view or a role in it,
-and the neighbours of both. No other record is made or compared. A view that shows more than the whole view, or hides
-whole kinds, is made in full (`follows`).
+A view's record depends only on the roster's rows and on which records the view shows. So only three groups can
+differ: records with a change in the roster, records that enter or leave this view or a role in it, and the
+neighbours of both. No other record is made or compared. A view that picks records and hides whole kinds is made in
+full (`is_followed`). A view that shows no more than the whole view (`follows`) follows the whole view's difference.
 """
 
 from __future__ import annotations
@@ -39,17 +40,44 @@ _EDGES = {
 _PLACES = ("school", "course", "term")
 
 
+# The ids of the records with a change in the roster.
+IN_ROSTER = "SELECT id FROM touched"
+
+
+def in_view(view: int) -> str:
+    """The ids of the records and lists that differ in a view."""
+    return f"SELECT DISTINCT id FROM changes WHERE view = {view}"
+
+
+def is_followed(shown: Shown) -> bool:
+    """Whether `choose` finds the candidates of a view."""
+    return shown.share is None or _is_open(shown)
+
+
 def follows(shown: Shown) -> bool:
     """Whether everything that a view shows stands in the whole view, too, and all its kinds are shown."""
-    is_open = all(scope in shown.scopes for scope in KINDS_OF_SCOPES)
-    return is_open and set(SENSITIVE_FIELDS) <= set(shown.hidden)
+    return _is_open(shown) and set(SENSITIVE_FIELDS) <= set(shown.hidden)
 
 
-def choose(connection: duckdb.DuckDBPyConnection, view: int, base: int) -> None:
+def _is_open(shown: Shown) -> bool:
+    return all(scope in shown.scopes for scope in KINDS_OF_SCOPES)
+
+
+def choose(connection: duckdb.DuckDBPyConnection, view: int, changed: str, *, picks: bool) -> None:
     """Let queries with `within(id)` see only the view's candidates. Call it after `narrowing` has made `shared`.
 
-    `changes` has the difference of the base. `candidates` remembers what was chosen.
+    `changed` is a query for the ids that changed (`IN_ROSTER`, `in_view`). `picks`: the view picks records by a share,
+    so others can enter and leave it. `candidates` remembers what was chosen.
     """
+    if not picks and changed == IN_ROSTER:
+        connection.execute(f"INSERT INTO candidates SELECT {view}, id FROM ({changed})")
+    else:
+        connection.execute(_with_neighbours(view, changed))
+    parts.narrow(connection, f"SELECT id FROM candidates WHERE view = {view}")
+
+
+def _with_neighbours(view: int, changed: str) -> str:
+    """SQL that adds the candidates of a view that other records can enter or leave."""
     near = [
         f"SELECT {one} FROM all_{edge} JOIN moved ON moved.id = {other}"
         for edge, ends in _EDGES.items()
@@ -59,10 +87,9 @@ def choose(connection: duckdb.DuckDBPyConnection, view: int, base: int) -> None:
     near += [f"SELECT p.id FROM all_section_places p JOIN moved ON moved.id = p.{place}" for place in _PLACES]
     # A section that moves changes the lists of its places, even if the whole view's lists stay the same.
     near += [f"SELECT p.{place} FROM all_section_places p JOIN changed USING (id)" for place in _PLACES]
-    connection.execute(
-        f"""
+    return f"""
         INSERT INTO candidates
-        WITH changed AS (SELECT DISTINCT id FROM changes WHERE view = {base}),
+        WITH changed AS ({changed}),
         today AS (SELECT id, bit_or(CASE source {_BITS} ELSE 0 END) AS roles FROM shared GROUP BY id),
         before AS (
             SELECT id, coalesce(roles, 0) AS roles FROM digests_before
@@ -75,8 +102,6 @@ def choose(connection: duckdb.DuckDBPyConnection, view: int, base: int) -> None:
             SELECT id FROM changed UNION ALL SELECT id FROM moved UNION ALL {" UNION ALL ".join(near)}
         ) WHERE id IS NOT NULL
         """
-    )
-    parts.narrow(connection, f"SELECT id FROM candidates WHERE view = {view}")
 
 
 def done(connection: duckdb.DuckDBPyConnection, view: int) -> None:
