@@ -6,8 +6,6 @@ content is the answer at the page's address plus `.json`, and its rows at the ad
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import shutil
 import time
@@ -18,8 +16,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -27,13 +24,13 @@ from rollbook.auth.cookies import Jar
 from rollbook.domain.actors import OPERATOR, Actor
 from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, MachineTrouble, RollbookError, Unknown
 from rollbook.operations import acting, console_entry, uploads
-from rollbook.roster.problems_csv import plain
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.operators import operator_accounts
 from rollbook.store.operators.operator_accounts import ConsoleSession
-from rollbook.web.console import console_times
+from rollbook.web.console import console_times, page_files
+from rollbook.web.console.thread_pools import Pool
 from rollbook.web.http import kept_parts
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.uploaded_files import take
@@ -46,8 +43,8 @@ OFFERED = 12
 DIGITS_MAX = 18
 # How long a sentence waits for the page that shows it after a form.
 SAID_SECONDS = 60
-# How many threads the console may use: it shares the machine with the API.
-THREADS = 8
+# How many threads the console may use, and how many requests wait for those that compute for long.
+THREADS, COSTLY, ENTERING, WAITING_MAX = 8, 2, 2, 16
 VISITOR = "Visitor of the demo"
 STATUS: tuple[tuple[type[RollbookError], int], ...] = (
     (Forbidden, 403),
@@ -150,8 +147,9 @@ class Console:
 
     desk: Desk
     pages: tuple[Page, ...]
-    threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
-    few: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    threads: Pool = field(default_factory=lambda: Pool(THREADS))
+    few: Pool = field(default_factory=lambda: Pool(COSTLY, WAITING_MAX))
+    entering: Pool = field(default_factory=lambda: Pool(ENTERING, WAITING_MAX))
 
     @property
     def database(self) -> Database:
@@ -169,10 +167,9 @@ class Console:
         async def endpoint(request: Request) -> Response:
             takes_files = page.takes_files and request.method == "POST"
             visit = await visit_of(request, reads_body=not takes_files)
-            limiter = self.few if page.is_costly and visit.method == "POST" else self.threads
             response = await self._take(page, visit, request) if takes_files else None
             if response is None:
-                response = await to_thread.run_sync(self._answer, page, handler, visit, form, limiter=limiter)
+                response = await self._pool(page, visit).run(self._answer, page, handler, visit, form)
             if visit.files and response.status_code >= 400:
                 await to_thread.run_sync(partial(shutil.rmtree, visit.files, ignore_errors=True))
             for cookie in visit.put:
@@ -181,6 +178,11 @@ class Console:
             return response
 
         return endpoint
+
+    def _pool(self, page: Page, visit: Visit) -> Pool:
+        if not page.is_costly or visit.method != "POST":
+            return self.threads
+        return self.entering if page.is_open else self.few
 
     def _answer(self, page: Page, handler: Handler, visit: Visit, form: str) -> Response:
         actor = self._actor(visit)
@@ -290,12 +292,12 @@ class Console:
     def _shown(self, page: Page, ask: Ask, shown: Shown) -> Response:
         if ask.form == JSON:
             told = {name: value for name, value in shown.content.items() if name not in shown.leave_out}
-            return Response(_json(told), shown.status, safety(), "application/json")
+            return Response(page_files.as_json(told), shown.status, safety(), "application/json")
         if ask.form == CSV:
             if shown.rows is None:
                 raise Unknown("This page has no table for a CSV file.")
             headers = {**safety(), "Content-Disposition": f'attachment; filename="{page.name}.csv"'}
-            return Response(_csv(shown.rows), shown.status, headers, "text/csv; charset=utf-8")
+            return Response(page_files.as_csv(shown.rows), shown.status, headers, "text/csv; charset=utf-8")
         return self._page(page, ask, shown)
 
     def _page(self, page: Page, ask: Ask, shown: Shown) -> Response:
@@ -372,7 +374,7 @@ class Console:
                 "%s %s: %s", ask.visit.method, kept_parts.path(ask.visit.path), error
             )
         if ask.form != HTML:
-            return Response(_json({"error": str(error)}), status, safety(), "application/json")
+            return Response(page_files.as_json({"error": str(error)}), status, safety(), "application/json")
         text = str(error)
         back = ask.visit.path if ask.visit.method == "POST" and page.show else "/console"
         content = {"message": text[:1].upper() + text[1:], "back": back, "status": status}
@@ -386,15 +388,3 @@ def _offered(connection: Connection, actor: Actor) -> list[District]:
     if actor.district is not None:
         return [districts.by_number(connection, actor.district)]
     return districts.first(connection, OFFERED)
-
-
-def _json(told: object) -> bytes:
-    return orjson.dumps(told, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    for row in rows:
-        writer.writerow([plain(cell) if isinstance(cell, str) else cell for cell in row])
-    return file.getvalue()
