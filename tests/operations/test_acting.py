@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rollbook.domain.actors import PERMISSIONS, ROLES, Actor
-from rollbook.errors import Forbidden, Refused, RollbookError, Unknown
+from rollbook.errors import Busy, Conflict, Forbidden, Refused, RollbookError, Unknown
 from rollbook.operations import (
     acting,
     backing_up,
@@ -19,11 +20,12 @@ from rollbook.operations import (
     registering,
     run_decisions,
     share_edits,
+    team,
 )
 from rollbook.operations.acting import ACTS, do
-from rollbook.store.accounts import audit
+from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.applications import NewApplication
-from rollbook.store.district import districts
+from rollbook.store.district import districts, thresholds, views
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
 from tests.journeys.hub import Hub
@@ -122,6 +124,108 @@ def test_an_act_that_failed_leaves_no_row(hub: Hub) -> None:
     with pytest.raises(Unknown):
         do(person(hub, "operator"), run_decisions.discard, hub.database, HOME)
     assert rows() == before
+
+
+@pytest.mark.parametrize("act", ["limits", "share", "invitation"])
+def test_an_act_whose_row_cannot_be_written_changes_nothing(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    operator, pair = person(hub, "operator"), (f"Reader for {act}", HOME)
+    registering.register(hub.database, NewApplication(pair[0]))
+    connecting.connect(hub.database, hub.settings, *pair)
+
+    def state() -> tuple[object, ...]:
+        owner = districts.find(hub.database, HOME)
+        return (
+            thresholds.read(hub.database, owner),
+            views.by_application(hub.database, owner.number)[pair[0]].spec,
+            [each.name for each in team.members(hub.database)],
+        )
+
+    edit = share_edits.ShareEdit(shared="nothing")
+    acts: dict[str, Callable[[], object]] = {
+        "limits": lambda: do(operator, district_setup.set_limits, hub.database, HOME, "students", deleted=3),
+        "share": lambda: do(operator, share_edits.share, hub.database, hub.settings, *pair, edit),
+        "invitation": lambda: do(operator, team.invite, hub.database, hub.settings, "Ira", "operator"),
+    }
+    before = state()
+    monkeypatch.setattr(audit, "record", _fail)
+    with pytest.raises(ZeroDivisionError):
+        acts[act]()
+    assert state() == before
+
+
+def _fail(*_: object, **__: object) -> int:
+    raise ZeroDivisionError
+
+
+def test_an_act_of_several_transactions_that_stops_says_so(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator, pair = person(hub, "operator"), ("Half changed", HOME)
+    registering.register(hub.database, NewApplication(pair[0]))
+    connecting.connect(hub.database, hub.settings, *pair)
+
+    def busy(*_: object, **__: object) -> None:
+        raise Busy("another program writes")
+
+    monkeypatch.setattr(applications, "change", busy)
+    with pytest.raises(Busy):
+        do(operator, registering.change, hub.database, hub.settings, pair[0], scopes=("read:students",))
+    with hub.database.read() as connection:
+        row = next(one for one in audit.latest(connection) if one.action == "application changed")
+    assert (row.application, row.detail) == (pair[0], {"by": "Ana of operator", "is_complete": False})
+
+
+def test_an_act_that_is_tried_again_after_a_conflict_has_one_row(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [Busy("conflict")]
+    real = audit.record
+
+    def record(*given: Any, **more: Any) -> int:
+        number = real(*given, **more)
+        if refusals:
+            raise refusals.pop()
+        return number
+
+    def limits_twice(database: Database, district: str) -> None:
+        for _ in range(2):
+            with suppress(Busy):
+                district_setup.set_limits(database, district, "terms", deleted=4)
+
+    monkeypatch.setattr(audit, "record", record)
+    monkeypatch.setattr(acting, "ACTS", {limits_twice: acting.Act("tried again", "change settings")})
+    do(person(hub, "operator"), limits_twice, hub.database, HOME)
+    with hub.database.read() as connection:
+        assert [one.action for one in audit.latest(connection, 5)].count("tried again") == 1
+
+
+def test_a_share_that_changes_while_an_edit_is_made_is_not_overwritten(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = ("Edited twice", HOME)
+    registering.register(hub.database, NewApplication(pair[0]))
+    connecting.connect(hub.database, hub.settings, *pair)
+    number = districts.find(hub.database, HOME).number
+    mark = views.share_mark(views.by_application(hub.database, number)[pair[0]])
+    real, other = share_edits.check_schools, share_edits.ShareEdit(withheld=("student.dob",))
+
+    def late(*given: Any) -> None:
+        monkeypatch.setattr(share_edits, "check_schools", real)
+        share_edits.share(hub.database, hub.settings, *pair, other)
+
+    monkeypatch.setattr(share_edits, "check_schools", late)
+    mine = share_edits.ShareEdit(shared="nothing", seen_as=mark)
+    with pytest.raises(Conflict, match="Another person has changed this share"):
+        do(person(hub, "operator"), share_edits.share, hub.database, hub.settings, *pair, mine)
+    spec = views.by_application(hub.database, number)[pair[0]].spec
+    assert (spec.share, spec.withheld) == (None, ("student.dob",))
+    with hub.database.read() as connection:
+        assert "share set" not in {
+            one.action for one in audit.latest(connection) if one.application == pair[0]
+        }
+    again = share_edits.ShareEdit(shared="nothing")
+    with pytest.raises(Conflict):
+        connecting.connect_new(hub.database, hub.settings, *pair, again)
 
 
 def test_a_function_that_is_no_act_is_refused(hub: Hub, tmp_path: Path) -> None:

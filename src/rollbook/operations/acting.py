@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar
 
 from rollbook.domain.actors import Actor
-from rollbook.errors import Forbidden, Unknown
+from rollbook.errors import Forbidden, RollbookError, Unknown
 from rollbook.operations import (
     connecting,
     district_setup,
@@ -27,10 +27,11 @@ from rollbook.operations import (
     team,
     uploads,
 )
+from rollbook.operations.noted_database import NotedDatabase
 from rollbook.store.accounts import applications, audit
 from rollbook.store.district import choices, districts, thresholds
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Database
+from rollbook.store.engine.database import Connection, Database
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -96,6 +97,7 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     sign_in_setup.set_provider: Act("sign-in service set", "change settings"),
     sign_in_setup.remove_provider: Act("sign-in service removed", "change settings"),
     connecting.connect: Act("application connected", "change sharing", says=("application",)),
+    connecting.connect_new: Act("application connected", "change sharing", says=("application",)),
     connecting.disconnect: Act("application disconnected", "change sharing", says=("application",)),
     share_edits.share: Act("share set", "change sharing", says=("application",)),
     share_edits.revert: Act("share reverted", "change sharing", says=("application", "line")),
@@ -126,11 +128,73 @@ def do(actor: Actor, act: Callable[Given, Result], *args: Given.args, **kwargs: 
     owner = check(actor, row.needs, database, str(named)) if named is not None else None
     if owner is None:
         check_all(actor, row.needs)
-    before = _state(database, row, owner)
-    done = act(*args, **kwargs)
-    if not given.get("is_plan") and not getattr(given.get("how"), "is_plan", False):
-        _note(database, actor, row, owner, {name: given[name] for name in row.says if name in given}, before)
+    if given.get("is_plan") or getattr(given.get("how"), "is_plan", False):
+        return act(*args, **kwargs)
+    said = {name: given[name] for name in row.says if name in given}
+    trail = ActRow(actor, row, owner, said, _application(database, said))
+    noted = NotedDatabase(database, trail)
+    # `bind` has named the arguments, so the database can be replaced wherever it stands.
+    bound = inspect.signature(act).bind(*args, **kwargs)
+    bound.arguments["database"] = noted
+    try:
+        done = act(*bound.args, **bound.kwargs)
+    except RollbookError:
+        if noted.has_row:
+            trail.stop(database)
+        raise
+    if not noted.has_row:
+        # The act has changed nothing in the database, so its row has no transaction to stand in.
+        with noted.write():
+            pass
     return done
+
+
+@dataclass(slots=True)
+class ActRow:
+    """The row of an act in the audit trail: who did it, and what it changed. `number` is that of the written row."""
+
+    actor: Actor
+    act: Act
+    owner: District | None
+    said: Mapping[str, Any]
+    application: int | None
+    before: object = None
+    number: int = 0
+
+    def begin(self, inside: Database) -> None:
+        # A transaction that was refused may be tried again: its row is gone.
+        self.number, self.before = 0, self._state(inside)
+
+    def note(self, connection: Connection, inside: Database) -> None:
+        changed: dict[str, Any] = {}
+        if self.act.state is not None:
+            changed = {"before": self.before, "after": self._state(inside)}
+        if self.number:
+            audit.add_detail(connection, self.number, **changed)
+            return
+        told = {name: value for name, value in self.said.items() if name != "application"}
+        if self.application is None and "application" in self.said:
+            told["named"] = self.said["application"]
+        self.number = audit.record(
+            connection,
+            self.act.name,
+            district=self.owner.number if self.owner else None,
+            application=self.application,
+            address=self.actor.address,
+            by=self.actor.name,
+            **told,
+            **changed,
+        )
+
+    def stop(self, database: Database) -> None:
+        """Note that an act of several transactions ended before the last one."""
+        with database.write() as connection:
+            audit.add_detail(connection, self.number, is_complete=False)
+
+    def _state(self, inside: Database) -> object:
+        if self.act.state is None or self.owner is None:
+            return None
+        return self.act.state(inside, districts.find(inside, self.owner.id))
 
 
 def check(actor: Actor, permission: str, database: Database, district: str) -> District:
@@ -160,41 +224,8 @@ def _refusal(actor: Actor, permission: str) -> Forbidden:
     return Forbidden(f"Your role is {actor.role}. It has no permission to {permission}.")
 
 
-def _state(database: Database, row: Act, owner: District | None) -> object:
-    if row.state is None or owner is None:
-        return None
-    return row.state(database, districts.find(database, owner.id))
-
-
-def _note(
-    database: Database,
-    actor: Actor,
-    row: Act,
-    owner: District | None,
-    said: Mapping[str, Any],
-    before: object,
-) -> None:
-    after = _state(database, row, owner)
-    changed: dict[str, Any] = {} if row.state is None else {"before": before, "after": after}
-    told = {name: value for name, value in said.items() if name != "application"}
-    number = _application(database, said)
-    if number is None and "application" in said:
-        told["named"] = said["application"]
-    with database.write() as connection:
-        audit.record(
-            connection,
-            row.name,
-            district=owner.number if owner else None,
-            application=number,
-            address=actor.address,
-            by=actor.name,
-            **told,
-            **changed,
-        )
-
-
 def _application(database: Database, said: Mapping[str, Any]) -> int | None:
-    """The number of the application that an act named; None if it named none, or if the application is gone."""
+    """The number of the application that an act named; None if it named none that is known."""
     try:
         return applications.find(database, said["application"]).number if "application" in said else None
     except Unknown:

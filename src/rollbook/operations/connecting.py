@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from rollbook import sync
 from rollbook.domain import shares as share_rules
-from rollbook.operations.share_edits import check_schools, read_share
+from rollbook.operations import share_edits
+from rollbook.operations.share_edits import ShareEdit, check_schools, read_share
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
@@ -64,6 +65,24 @@ def connect(
         now = sync.seen(database, owner, reader).spec
         spec = now if shared is None else replace(now, share=wanted)
         sync.share(database, owner, reader, spec, settings, freezes=freezes)
+    if reader.has_events:
+        event_feed.switch(database, reader.number, on=True)
+    return Connected(reader, owner, token)
+
+
+def connect_new(
+    database: Database, settings: Settings, application: str, district: str, edit: ShareEdit
+) -> Connected:
+    """Let an application read a district for the first time, with a share.
+
+    Errors: those of `share_edits.share`; Conflict if it is connected already: nothing changes then.
+    """
+    reader, owner = applications.find(database, application), districts.find(database, district)
+    # All that can be wrong with the share is said before anything is written.
+    share_edits.edited(database, reader, owner, reader.asks, edit)
+    view = sync.view_of(database, owner, replace(reader.asks, share=share_rules.Share()), settings)
+    token = connections.connect(database, sealer(database, settings), reader, owner, view, is_first=True)
+    share_edits.share(database, settings, reader.client_id, owner.id, replace(edit, seen_as=""))
     if reader.has_events:
         event_feed.switch(database, reader.number, on=True)
     return Connected(reader, owner, token)

@@ -32,7 +32,7 @@ class ShareEdit:
 
     `shared`: everything, nothing, or JSON as `domain.shares.parse` reads it. `withheld`, `sensitive`: the
     whole new lists of field names. `freezes`: whether the view stays unchanged if a run would change too much
-    of it.
+    of it. `seen_as`: the mark of the share that the operator saw (`views.share_mark`); blank: any share.
     """
 
     shared: str | None = None
@@ -40,6 +40,7 @@ class ShareEdit:
     sensitive: tuple[str, ...] | None = None
     keeps_ids: bool | None = None
     freezes: bool | None = None
+    seen_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def share(
 
     `is_plan`: only report what would change. Errors: Unknown, also for a school that the district does not
     have; BadSetting for an unreadable share or an unknown field; Refused for a withheld field that the
-    application requires.
+    application requires; Conflict if the share is not the one that the operator saw.
     """
     reader, owner = applications.find(database, application), districts.find(database, district)
     now = sync.seen(database, owner, reader).spec
@@ -166,7 +167,8 @@ def _edit(
     reader, owner = pair
     spec = _with_fields(database, pair, wanted, edit)
     how = How(is_plan=is_plan)
-    return Edited(reader, sync.share(database, owner, reader, spec, settings, how, freezes=edit.freezes))
+    run = sync.share(database, owner, reader, spec, settings, how, freezes=edit.freezes, seen_as=edit.seen_as)
+    return Edited(reader, run)
 
 
 def _with_fields(

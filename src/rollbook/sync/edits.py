@@ -32,7 +32,8 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
     """
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = commits.snapshot(database, district, folder)
-        with database.write() as connection:
+        # The connection that will use the view makes it durable.
+        with database.write(is_durable=False) as connection:
             view, is_new = views.ensure(connection, district.number, spec)
             if is_new and last.sync:
                 _lay_out(engine, last)
@@ -62,6 +63,7 @@ def share(
     how: How | None = None,
     *,
     freezes: bool | None = None,
+    seen_as: str = "",
 ) -> Sync:
     """Change at once what an application sees: records that enter its view are created, those that leave it
     are deleted.
@@ -73,7 +75,9 @@ def share(
     unless `how.is_approved`. An edit that only changes records never freezes: withholding a field changes all
     of them.
 
-    Errors: Unknown if the application is not connected.
+    `seen_as`: the mark of the share that the edit was made for (`views.share_mark`); blank: any share.
+
+    Errors: Unknown if the application is not connected, Conflict if its share has another mark by now.
     """
     how = how or How()
     number, shown = connections.connection_of(database, application, district)
@@ -82,7 +86,8 @@ def share(
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = commits.snapshot(database, district, folder)
         if not last.sync:
-            return _share_nothing_yet(database, district, application, number, edited, last, how)
+            pair = (application, district)
+            return _share_nothing_yet(database, pair, number, edited, last, how, seen_as)
         _lay_out(engine, last)
         if shown != view.number:
             diff.take_over(engine, shown, view.number)
@@ -106,6 +111,7 @@ def share(
         leaving, losing = diff.leaving(engine, view.number), diff.losing(engine, view.number)
 
         def move(connection: Connection) -> None:
+            views.check_mark(connection, number, seen_as)
             if shown != view.number:
                 views.copy(connection, shown, view.number)
                 connections.see(connection, number, view)
@@ -189,24 +195,27 @@ def _own_view(database: Database, district: District, number: int, how: How) -> 
     if how.is_plan:
         with database.read() as connection:
             return views.find_own(connection, district.number, number) or View(0, views.NOTHING)
-    with database.write() as connection:
+    # It only prepares the edit, whose own transaction makes it durable.
+    with database.write(is_durable=False) as connection:
         return views.own(connection, district.number, number)
 
 
 def _share_nothing_yet(
     database: Database,
-    district: District,
-    application: Application,
+    pair: tuple[Application, District],
     number: int,
     edited: View,
     last: Snapshot,
     how: How,
+    seen_as: str,
 ) -> Sync:
     """Set what an application will see of a district that has not been synced yet."""
+    application, district = pair
     done = Sync(district, None, "planned", timestamp(), edited.number, {edited.number: {}})
     if how.is_plan:
         return done
     with database.write() as connection:
+        views.check_mark(connection, number, seen_as)
         commits.hold_on(connection, district, last)
         views.copy(connection, views.whole(connection, district.number).number, edited.number)
         views.edit(connection, edited, last.head)

@@ -38,15 +38,22 @@ def record(
     user_id: str = "",
     address: str = "",
     **detail: object,
-) -> None:
-    """Write one row, in the transaction of the act: both are stored, or neither."""
-    connection.run(
-        (
-            "INSERT INTO audit (created, action, district, application, user_id, address, "
-            "detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        ),
+) -> int:
+    """Write one row, in the transaction of the act: both are stored, or neither. Returns the row's number."""
+    made = connection.row(
+        "INSERT INTO audit (created, action, district, application, user_id, address, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (timestamp(), action, district, application, user_id, address, orjson.dumps(detail).decode()),
     )
+    return made[0] if made else 0
+
+
+def add_detail(connection: Connection, number: int, **detail: object) -> None:
+    """Say more in a row, while its act goes on."""
+    found = connection.row("SELECT detail FROM audit WHERE number = ?", (number,)) if detail else None
+    if found:
+        told = orjson.dumps({**orjson.loads(found[0]), **detail}).decode()
+        connection.run("UPDATE audit SET detail = ? WHERE number = ?", (told, number))
 
 
 _LIKE = "lower({}) LIKE ? ESCAPE '!'"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rollbook.contract.clever.tiers import TIER
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
-from rollbook.errors import Unknown
+from rollbook.errors import Conflict, Unknown
 from rollbook.store.accounts import audit, ended_tokens, share_history
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.share_history import PastShare
@@ -41,16 +41,19 @@ def connect(
     *,
     token: str | None = None,
     is_demo: bool = False,
+    is_first: bool = False,
 ) -> str:
     """Connect an application to a district with a view; returns the district token.
 
-    An existing connection keeps its token.
+    An existing connection keeps its token. Errors: Conflict if there is one, and it should be the first.
     """
     with database.write() as connection:
         found = connection.row(
             "SELECT token_sealed FROM connections WHERE application = ? AND district = ?",
             (application.number, district.number),
         )
+        if found and is_first:
+            raise Conflict(views.CHANGED)
         if found:
             audit.record(
                 connection, "district token shown", district=district.number, application=application.number

@@ -144,12 +144,13 @@ def reserve(database: Database, moment: float | None = None) -> IdBatch:
     """Reserve a batch of ids in a transaction of its own, because a long one would delay other districts'
     syncs.
 
-    If two reserve at the same instant, PostgreSQL refuses one, which tries again; SQLite lets it wait.
+    If two reserve at the same instant, PostgreSQL refuses one, which tries again; SQLite lets it wait. The transaction
+    that uses the ids makes this one durable, too.
     """
     tries = 1 if database.is_local else RESERVE_TRIES
     while True:
         try:
-            with database.write() as connection:
+            with database.write(is_durable=False) as connection:
                 return reserve_ids(connection, moment)
         except Busy:
             tries -= 1

@@ -7,6 +7,7 @@ Connections that see the same share one view.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ from rollbook.contract.clever.view_spec import Shown
 from rollbook.domain import shares
 from rollbook.domain.shares import Share
 from rollbook.domain.snapshot_names import new_mark
-from rollbook.errors import BadSetting, Unknown
+from rollbook.errors import BadSetting, Conflict, Unknown
 from rollbook.store.engine.database import Connection, Database
 
 Spec = Shown
 NOTHING = Spec(share=Share())
+CHANGED = (
+    "Another person has changed this share since you opened its page. Nothing was changed; look at it again."
+)
 
 
 def _as_text(spec: Spec) -> str:
@@ -120,6 +124,24 @@ def by_application(database: Database, district: int) -> dict[str, View]:
             (district,),
         )
     return {name: _view(row) for name, *row in rows}
+
+
+def share_mark(view: View | None) -> str:
+    """A mark of a share, which another share does not have; of None: not connected."""
+    told = repr((view.spec, view.freezes)) if view else "not connected"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def check_mark(connection: Connection, owner: int, mark: str) -> None:
+    """Check the mark of the share of a connection (by number); any is right if `mark` is blank. Errors: Conflict."""
+    if not mark:
+        return
+    found = connection.row(
+        f"SELECT {_columns('v')} FROM connections c JOIN views v ON v.number = c.view WHERE c.number = ?",
+        (owner,),
+    )
+    if mark != share_mark(_view(found) if found else None):
+        raise Conflict(CHANGED)
 
 
 def find_own(connection: Connection, district: int, owner: int) -> View | None:

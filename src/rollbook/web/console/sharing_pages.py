@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from rollbook.contract.clever import versions, view_spec
 from rollbook.domain import shares as share_rules
-from rollbook.errors import BadSetting, Conflict
+from rollbook.errors import BadSetting
 from rollbook.operations import acting, connecting, people_browsing, share_edits, share_previews
 from rollbook.operations.share_edits import ShareEdit
 from rollbook.settings import base_url
@@ -19,7 +19,7 @@ from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import views
 from rollbook.store.district.districts import District
-from rollbook.store.district.views import Spec, View
+from rollbook.store.district.views import Spec
 from rollbook.store.records import people_lookup, roster_overview
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 
@@ -83,14 +83,12 @@ def change(console: Console, ask: Ask) -> Shown | Response:
             console, ask, {"preview": share_previews.preview(database, settings, *pair, _edit(ask))}
         )
     if act in ("share", "connect"):
-        edit = _edit(ask)
-        _check_seen(console, ask, reader)
+        edit = replace(_edit(ask), seen_as=ask.asked("seen"))
         found = share_previews.preview(database, settings, *pair, edit)
         if found.needs_yes and not ask.asked("yes"):
             return _connection(console, ask, {"preview": found, "asks_yes": True})
         if act == "connect":
-            made = acting.do(ask.actor, connecting.connect, database, settings, *pair, shared="nothing")
-            acting.do(ask.actor, share_edits.share, database, settings, *pair, edit)
+            made = acting.do(ask.actor, connecting.connect_new, database, settings, *pair, edit)
             return _connection(console, ask, {"token": made.token})
         done = acting.do(ask.actor, share_edits.share, database, settings, *pair, edit)
         word = "was frozen, so nothing was applied" if done.is_held else "is in force"
@@ -111,21 +109,6 @@ def change(console: Console, ask: Ask) -> Shown | Response:
         acting.do(ask.actor, connecting.disconnect, database, *pair)
         return console.said(ask, f"{reader.name} reads nothing of it any more.", f"{ask.place}/applications")
     raise BadSetting("This button is unknown. Reload the page.")
-
-
-def _check_seen(console: Console, ask: Ask, reader: Application) -> None:
-    """Errors: Conflict if the share is another one than the form was filled in for."""
-    view = views.by_application(console.database, ask.district.number).get(reader.name)
-    if ask.asked("seen") not in ("", _mark(view)):
-        raise Conflict(
-            "Another person has changed this share since you opened its page. Nothing was changed; look at it again."
-        )
-
-
-def _mark(view: View | None) -> str:
-    """A mark of the share that is in force, which another share does not have."""
-    told = repr((view.spec, view.freezes)) if view else "not connected"
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _reader(console: Console, ask: Ask) -> Application:
@@ -172,7 +155,7 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         else [],
         "api": f"{base_url(console.desk.settings)}/{versions.DEFAULT}",
         "district": {"name": owner.name, "id": owner.id},
-        "seen": ask.asked("seen") if asks_again else _mark(view),
+        "seen": ask.asked("seen") if asks_again else views.share_mark(view),
         "form_of_share": dict(ask.visit.form)
         if asks_again
         else _as_form(spec, _school_ids(console, owner), freezes=bool(view and view.freezes)),
