@@ -1,8 +1,9 @@
 """A soak: nights of many districts by a clock of its own, with uploads, restarts and kills.
 
 `python -m bench.soak --districts 30 --nights 10` runs `rollbook serve` under libfaketime, so that every process
-and the database see the same invented night. Each morning it checks each district: its roster by the files, its
-events by a copy that follows them, and what `rollbook night` says. It ends with exit code 1 if anything is wrong.
+and the database see the same invented night. Half of the districts upload by SFTP (`bench.soak_uploads`). Each
+morning it checks each district: its roster by the files, its events by a copy that follows them, and what `rollbook
+night` says. It ends with exit code 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from pathlib import Path
 
 from bench import tables
 from bench.processes import ROLLBOOK, family, free_port, proportional_bytes, wait_for
+from bench.soak_clock import CLOCK_SECONDS, Clock, library
+from bench.soak_uploads import Uploads
 from rollbook import settings as setting_rows
 from rollbook.client import Client, MemoryCopy, School, Section, User
 from rollbook.operations import connecting, district_setup, registering, scheduling
@@ -37,53 +40,15 @@ from rollbook.store.engine.opening import opened
 from rollbook.store.work import job_queue
 from rollbook.synthetic import writer
 
-LIBRARIES = ("x86_64-linux-gnu", "aarch64-linux-gnu")
 STUDENTS, KEEP_DAYS = 60, 3
 KINDS = (School, Section, User)
 WAIT_SECONDS = 900
 WORDS_MAX = 400
-# Until every process has read the clock again.
-CLOCK_SECONDS = 1.2
 # What a district does in a night.
 NEW, SAME, NONE, HALF, BROKEN = "new", "same", "none", "half", "broken"
 DEEDS = (NEW, NEW, SAME, NEW, BROKEN, NEW, NONE, NEW, HALF, NEW)
 KILL_JOB, RESTART, KILL_ALL = "a job is killed", "the server restarts", "the server is killed"
 MB = 1_000_000
-
-
-def library() -> Path | None:
-    """The library that gives programs another clock; None if it is not installed (`apt install faketime`)."""
-    places = (Path("/usr/lib", name, "faketime", "libfaketimeMT.so.1") for name in LIBRARIES)
-    return next((place for place in places if place.exists()), None)
-
-
-class Clock:
-    """The clock of all started programs: so many seconds after the real one."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file, self.offset = folder / "clock", 0
-        # By that library, Python's own sleep fails while other waits go on.
-        (folder / "sitecustomize.py").write_text(
-            "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds)\n"
-        )
-        self.environment = {
-            "LD_PRELOAD": str(library()),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-            "PYTHONPATH": f"{folder}:{os.environ.get('PYTHONPATH', '')}",
-        }
-        self.go_to(datetime.now(UTC))
-
-    def go_to(self, moment: datetime) -> None:
-        self.offset = int(moment.timestamp() - time.time())
-        part = self._file.with_name("clock.part")
-        part.write_text(f"+{self.offset}\n")
-        part.replace(self._file)
-
-    def now(self) -> float:
-        return time.time() + self.offset
 
 
 @dataclass
@@ -93,6 +58,9 @@ class District:
     name: str
     seed: int
     drop: Path
+    # By SFTP, under this account; blank: the files are copied into the drop folder.
+    account: str = ""
+    rule: str = "marker"
     token: str = ""
     day: int | None = None
     uploads: int = 0
@@ -110,6 +78,7 @@ class Soak:
     districts: list[District]
     chance: random.Random
     port: int
+    uploads: Uploads
     server: subprocess.Popen[bytes] | None = None
     wrong: list[str] = field(default_factory=list)
 
@@ -122,9 +91,11 @@ class Soak:
         command = (ROLLBOOK, "serve", "--port", str(self.port))
         self.server = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL)
         wait_for(self.port, self.server.pid)
+        self.uploads.start(self.environment)
 
     def end(self, number: signal.Signals) -> None:
-        """End the server by a signal; with SIGKILL also its jobs."""
+        """End the servers by a signal; with SIGKILL also the jobs."""
+        self.uploads.end(number)
         if self.server is None:
             return
         for pid in family(self.server.pid) if number == signal.SIGKILL else [self.server.pid]:
@@ -151,7 +122,7 @@ def set_up(folder: Path, count: int) -> Soak:
     settings = setting_rows.read(
         {}, **own, job_processes=2, history_days=KEEP_DAYS, event_days=KEEP_DAYS, rate_limit=0
     )
-    districts = [District(f"District {number}", number, folder / f"drop-{number}") for number in range(count)]
+    districts, uploads = [_district(folder, number) for number in range(count)], Uploads.made(folder / "sftp")
     with opened(settings, may_begin=True) as database:
         settle(database, settings)
         registering.register(database, NewApplication("Reader"))
@@ -159,10 +130,23 @@ def set_up(folder: Path, count: int) -> Soak:
         for each in districts:
             each.drop.mkdir()
             district_setup.create(database, each.name)
-            given = {"folder": str(each.drop), "late_after": "05:00", "keep_days": KEEP_DAYS}
+            given = {
+                "folder": str(each.drop),
+                "rule": each.rule,
+                "late_after": "05:00",
+                "keep_days": KEEP_DAYS,
+            }
             scheduling.change(database, each.name, lambda now, given=given: replace(now, **given))  # type: ignore[misc]
+            if each.account:
+                uploads.open_account(database, each.name, each.account)
             each.token = connecting.connect(database, settings, "Reader", each.name).token
-    return Soak(folder, Clock(folder), settings, districts, random.Random(1), free_port())
+    return Soak(folder, Clock(folder), settings, districts, random.Random(1), free_port(), uploads)
+
+
+def _district(folder: Path, number: int) -> District:
+    """Every second district uploads by SFTP, and every fourth one has no marker: its session ends its upload."""
+    account, rule = f"d{number}" if number % 2 else "", "closed" if number % 4 == 1 else "marker"
+    return District(f"District {number}", number, folder / f"drop-{number}", account, rule)
 
 
 # A night --------------------------------------------------------------------------------------------------
@@ -174,7 +158,10 @@ def night(soak: Soak, number: int, midnight: datetime, accident: str) -> None:
     time.sleep(CLOCK_SECONDS)
     for each in soak.districts:
         each.deed = NEW if number == 0 else DEEDS[(each.seed + 3 * number) % len(DEEDS)]
-        _upload(soak, each, number)
+    senders = [each for each in soak.districts if each.account and each.deed == NEW]
+    cut = senders[:1] if accident in (RESTART, KILL_ALL) else []
+    for each in soak.districts:
+        _upload(soak, each, number, is_cut=each in cut)
     with _database(soak) as database:
         _until(lambda: _running(database) > 0)
         _accident(soak, accident)
@@ -187,23 +174,41 @@ def night(soak: Soak, number: int, midnight: datetime, accident: str) -> None:
         _check_roster(soak, each, number)
 
 
-def _upload(soak: Soak, each: District, number: int) -> None:
+def _upload(soak: Soak, each: District, number: int, *, is_cut: bool) -> None:
+    """What the district does in a night. `is_cut`: the SFTP server is killed during its first attempt."""
     if each.deed == NONE:
         return
     files = soak.folder / "files"
     shutil.rmtree(files, ignore_errors=True)
     day = each.day if each.deed == SAME and each.day is not None else number
     writer.write(files, students=STUDENTS, seed=each.seed, day=day)
+    if each.deed == BROKEN:
+        (files / "students.csv").write_text("not,the,header\n")
+    if each.deed != HALF:
+        (files / "complete").touch()
+        each.uploads += 1
+    (_put if each.account else _copied)(soak, each, files, is_cut)
+    if each.deed in (NEW, SAME):
+        each.day = day
+
+
+def _copied(soak: Soak, each: District, files: Path, _: bool) -> None:
     for path in files.glob("*.csv"):
         shutil.copyfile(path, each.drop / path.name)
         os.utime(each.drop / path.name, (soak.clock.now(),) * 2)
-    if each.deed == BROKEN:
-        (each.drop / "students.csv").write_text("not,the,header\n")
     if each.deed != HALF:
         (each.drop / "complete").touch()
-        each.uploads += 1
-    if each.deed in (NEW, SAME):
-        each.day = day
+
+
+def _put(soak: Soak, each: District, files: Path, is_cut: bool) -> None:
+    if is_cut and each.deed == NEW:
+        soak.uploads.cut(each.account, files, each.drop, by_server=True)
+        soak.uploads.start(soak.environment)
+    if each.rule == "closed" and each.deed == HALF:
+        soak.uploads.cut(each.account, files, each.drop, by_server=False)
+    else:
+        is_marked = each.rule == "marker" and each.deed != HALF
+        soak.uploads.put(each.account, files, *["complete"] * is_marked)
 
 
 def _accident(soak: Soak, accident: str) -> None:
