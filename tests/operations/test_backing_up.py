@@ -302,6 +302,18 @@ def test_a_database_of_an_earlier_version_is_not_copied(
         backing_up.copy_database(str(tmp_path / "rollbook.db"), str(tmp_path / "copy.db"))
 
 
+def test_a_database_of_a_later_version_is_neither_saved_nor_copied(
+    small_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This version would leave out what it does not know."""
+    monkeypatch.setattr(migrations, "STEPS", migrations.STEPS[:-1])
+    with pytest.raises(Refused, match="make the backup with the version that upgraded it"):
+        backing_up.backup(small_database, tmp_path / "backup.db")
+    with pytest.raises(Refused, match="copy it with the version that upgraded it"):
+        backing_up.copy_database(str(tmp_path / "rollbook.db"), str(tmp_path / "copy.db"))
+    assert not [*tmp_path.glob("backup.db*"), *tmp_path.glob("copy.db*")]
+
+
 def test_a_backup_of_a_database_without_secrets_needs_no_key(
     small_database: Database, tmp_path: Path
 ) -> None:

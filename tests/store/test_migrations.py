@@ -12,7 +12,7 @@ import pytest
 from rollbook.errors import BadSetting
 from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Connection, Database, open_database
-from rollbook.store.engine.migrations import STEPS, migrate
+from rollbook.store.engine.migrations import ADDING, STEPS, migrate
 
 
 @pytest.fixture
@@ -61,15 +61,37 @@ def test_a_step_that_fails_leaves_nothing_behind_and_can_be_taken_again(
     assert steps(empty) == [*expected(), (len(STEPS) + 1, "mended")]
 
 
-def test_a_database_of_a_later_version_is_refused(empty: Database) -> None:
-    migrate(empty)
-    with empty.write() as connection:
-        connection.run("INSERT INTO migrations (step, name) VALUES (?, 'later')", (len(STEPS) + 1,))
+def later(connection: Connection) -> None:
+    connection.run("CREATE TABLE later (x TEXT)")
+
+
+def test_a_database_that_a_later_version_changed_is_refused(empty: Database) -> None:
+    with pytest.MonkeyPatch.context() as tomorrow:
+        tomorrow.setattr(migrations, "STEPS", (*STEPS, later))
+        migrate(empty)
     with pytest.raises(
         BadSetting,
         match=rf"later version of Rollbook \(schema {len(STEPS) + 1}; this one knows {len(STEPS)}\)",
     ):
         migrate(empty)
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "by a version without marks"])
+def test_a_database_to_which_a_later_version_only_added_is_used(empty: Database, is_marked: bool) -> None:
+    migrate(empty)
+    if not is_marked:
+        with empty.write() as connection:
+            connection.run("DELETE FROM facts")
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as tomorrow:
+            tomorrow.setattr(migrations, "STEPS", (*STEPS, later))
+            tomorrow.setattr(migrations, "ADDING", ADDING | {later})
+            migrate(empty)
+        migrate(empty)
+    with empty.read() as connection:
+        found = migrations.schema(connection)
+    assert (found.last, found.known) == (len(STEPS) + 1, len(STEPS))
+    assert found.needed <= len(STEPS)
 
 
 def test_programs_that_begin_at_once_wait_for_one_another(database_address: str) -> None:

@@ -14,7 +14,6 @@ from rollbook.store.engine.backup_files import Manifest
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import is_begun, migrate
-from rollbook.store.work import measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,17 @@ class Kept:
 
 
 def backup(database: Database, path: Path) -> Kept:
-    """Write a backup of the whole database into a file. Errors: MachineTrouble if the disk refuses."""
+    """Write a backup of the whole database into a file.
+
+    Errors: MachineTrouble if the disk refuses, Refused if a later version upgraded the database.
+    """
+    with database.read() as connection:
+        last, known, _ = migrations.schema(connection)
+    if last != known:
+        raise Refused(
+            f"the database has schema {last}, and this version knows {known}; make the backup with the version that"
+            " upgraded it"
+        )
     manifest = backup_files.write(database, path, table_copies.tables(), int(time.time()))
     return Kept(path, path.stat().st_size, manifest)
 
@@ -100,10 +109,15 @@ def copy_database(source: str, target: str) -> dict[str, int]:
         if not is_begun(old):
             raise BadSetting("from: the database holds nothing of Rollbook")
         with old.read() as connection:
-            schema, known = measures.schema(connection)
-        if schema != known:
+            last, known, _ = migrations.schema(connection)
+        if last > known:
             raise Refused(
-                f"from: the database has schema {schema}, and this version has {known}; run `rollbook status` once to upgrade it"
+                f"from: the database has schema {last}, and this version knows {known}; copy it with the version that"
+                " upgraded it"
+            )
+        if last < known:
+            raise Refused(
+                f"from: the database has schema {last}, and this version has {known}; run `rollbook status` once to upgrade it"
             )
         with closing(open_database(target)) as new:
             _prepare(new, replaces=False)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from rollbook.errors import RollbookError
 from rollbook.operations import daily_backups
+from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Database
 from rollbook.store.work import measures
 
@@ -20,6 +21,7 @@ class Readiness:
     database: str
     schema: int = 0
     schema_known: int = 0
+    schema_needed: int = 0
     jobs_waiting: int = 0
     oldest_wait_seconds: int = 0
     is_draining: bool = False
@@ -32,8 +34,8 @@ class Readiness:
 
     @property
     def has_data(self) -> bool:
-        """Whether the database can be read. A running server can still read a database of a later version."""
-        return self.database == "ok" and self.schema >= self.schema_known
+        """Whether the database can be used: its schema is whole, and no later version changed what this one reads."""
+        return self.database == "ok" and self.schema_needed <= self.schema_known <= self.schema
 
     @property
     def troubles(self) -> list[str]:
@@ -44,6 +46,11 @@ class Readiness:
         if self.schema < self.schema_known:
             found.append(
                 f"the database has schema {self.schema}, and this version needs {self.schema_known}: restart the server"
+            )
+        if self.schema_needed > self.schema_known:
+            found.append(
+                f"a later version of Rollbook changed the database (schema {self.schema}; this one knows"
+                f" {self.schema_known}): restart the server with that version"
             )
         if self.oldest_wait_seconds > WAIT_SECONDS_MAX:
             found.append(
@@ -60,11 +67,11 @@ def look(database: Database) -> Readiness:
     """The current readiness. An unreachable database is a state, not an error."""
     try:
         with database.read() as connection:
-            schema, known = measures.schema(connection)
-            if schema < known:
-                return Readiness("ok", schema, known)
+            schema = migrations.schema(connection)
+            if not schema.needed <= schema.known <= schema.last:
+                return Readiness("ok", *schema)
             waiting, seconds = measures.waiting(connection)
             backup = daily_backups.trouble(connection)
     except RollbookError:
         return Readiness("away")
-    return Readiness("ok", schema, known, waiting, int(seconds), backup_trouble=backup)
+    return Readiness("ok", *schema, waiting, int(seconds), backup_trouble=backup)

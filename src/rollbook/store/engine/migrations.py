@@ -1,8 +1,14 @@
-"""The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release."""
+"""The schema, as ordered steps: each runs once, in one transaction, and is never edited after a release.
+
+Most steps change what is there. A program that does not know such a step cannot use the database. The steps in
+`ADDING` only add something: programs of the version before go on beside them, and can be installed again.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from rollbook.errors import BadSetting, Busy
 from rollbook.store.engine import (
@@ -11,24 +17,50 @@ from rollbook.store.engine import (
     record_columns,
     scrubbing,
     search_tables,
+    server_values,
     shared_texts,
     texts_to_columns,
 )
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, run, shared_counts
 
+# The value of the whole server that says how many steps a program must know.
+NEEDED: Final = "schema_needed"
+# How long a step waits for tables that other transactions use, and how often it tries. While it waits for a table of
+# PostgreSQL, all later readers of the table wait behind it.
+LOCK_SECONDS, LOCK_TRIES = 1, 20
+
+
+class Schema(NamedTuple):
+    """The last step that a database has, the last one that this program knows, and the last one that a program must
+    know to use the database."""
+
+    last: int
+    known: int
+    needed: int
+
+
+def schema(connection: Connection) -> Schema:
+    """How far the schema of a database is."""
+    found = connection.row("SELECT max(step) FROM migrations")
+    last = int(found[0] or 0) if found else 0
+    return Schema(last, len(STEPS), int(server_values.read(connection, NEEDED) or last) if last else 0)
+
 
 def migrate(database: Database) -> None:
     """Bring the schema up to date, also if several programs start at once.
 
-    Errors: BadSetting for a database of a later version.
+    Errors: BadSetting for a database of a later version, unless its later steps only added something.
     """
     done = _steps_done(database)
     if done and max(done) > len(STEPS):
-        raise BadSetting(
-            f"database: it was written by a later version of Rollbook (schema {max(done)}; "
-            f"this one knows {len(STEPS)})"
-        )
+        with database.read() as connection:
+            needed = schema(connection).needed
+        if needed > len(STEPS):
+            raise BadSetting(
+                f"database: it was written by a later version of Rollbook (schema {max(done)}; "
+                f"this one knows {len(STEPS)})"
+            )
     for step, function in enumerate(STEPS, start=1):
         if step not in done:
             _take(database, step, function)
@@ -63,14 +95,34 @@ def _steps_done(database: Database) -> set[int]:
 
 
 def _take(database: Database, step: int, function: Callable[[Connection], None]) -> None:
+    tries = 1 if database.is_local else LOCK_TRIES
+    while True:
+        try:
+            return _try(database, step, function)
+        except Busy:
+            tries -= 1
+            if not tries:
+                raise
+        time.sleep(LOCK_SECONDS)
+
+
+def _try(database: Database, step: int, function: Callable[[Connection], None]) -> None:
+    """Take a step, unless another program has. Errors: Busy if another transaction uses its tables."""
     with database.write() as connection:
         if connection.engine == "postgresql":
             # Lock first, so that the reads below see what the program before us wrote. SQLite has one writer
             # anyway.
             connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
+            connection.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         if connection.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
             function(connection)
             connection.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
+            if function not in ADDING:
+                server_values.write(connection, NEEDED, str(step))
+            elif (
+                server_values.read(connection, NEEDED) is None
+            ):  # a version without this value took the last step
+                server_values.write(connection, NEEDED, str(step - 1))
 
 
 def first_tables(connection: Connection) -> None:
@@ -398,3 +450,7 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     search_tables.sis_aliases,
     operator_tables.passkeys,
 )
+# A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
+# step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes
+# with it (ON DELETE CASCADE), since the old program deletes rows.
+ADDING: frozenset[Callable[[Connection], None]] = frozenset((search_tables.sis_aliases,))

@@ -38,6 +38,7 @@ _CONFLICTS = (
     errors.UniqueViolation,
     errors.DuplicateObject,
     errors.DuplicateTable,
+    errors.LockNotAvailable,
 )
 
 

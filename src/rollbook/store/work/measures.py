@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Connection
 from rollbook.store.work import job_queue
 
@@ -34,12 +33,6 @@ class JobFigures:
     state: str
     ended: int
     seconds: float
-
-
-def schema(connection: Connection) -> tuple[int, int]:
-    """The last step of the schema that the database has, and the last one that this program knows."""
-    found = connection.row("SELECT max(step) FROM migrations")
-    return (int(found[0] or 0) if found else 0), len(migrations.STEPS)
 
 
 def waiting(connection: Connection) -> tuple[int, float]:
