@@ -21,6 +21,6 @@
   if (document.getAnimations().length) found.push("something moves");
   if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than ${innerWidth}`);
   // On a phone the rows of these tables are blocks, so that no column hides behind the edge.
-  if (innerWidth < 720) say("scrolls sideways", all(".scroll:has(> .blocks)").filter((e) => e.scrollWidth > e.clientWidth));
+  if (innerWidth < 720) say("scrolls sideways", all(".scroll:has(> :is(.blocks, .slim))").filter((e) => e.scrollWidth > e.clientWidth));
   return found;
 }

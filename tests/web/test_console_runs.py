@@ -74,6 +74,8 @@ def test_a_held_run_lists_every_record_with_name_school_and_grade(
     assert f"Run {held} is held" in page.text
     assert "1 of 3 students (33 %) would be deleted" in page.text
     told = visitor.get(f"{place(hub, held)}.json").json()
+    assert "1 of 3 students (33 %) would be deleted; the limit is 10 %" in told["run"]["reasons"]
+    assert told["run"]["why"] == "; ".join(told["run"]["reasons"])
     [gone] = told["records"]
     assert (gone["verb"], gone["kind"], gone["name"]) == ("deleted", "students", "Alan Turing")
     assert (gone["school_name"], gone["grade"], gone["sis_id"]) == ("North High", "10", "alan")

@@ -65,6 +65,7 @@ def _brief(run: Run) -> dict[str, Any]:
         "counts": districts_overview.counts(report),
         "problems": sum((report.get("problems_by_severity") or {}).values()),
         "why": report.get("message") or "; ".join(report.get("held_because") or ()),
+        "reasons": list(report.get("held_because") or ()),
     }
 
 
