@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from cryptography.fernet import Fernet
 
 from rollbook import sync
 from rollbook.auth.tokens import Tokens, basic, bearer
@@ -20,7 +21,7 @@ from rollbook.errors import BadSetting, Unauthorized
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.engine.database import Connection, Database, open_database
-from rollbook.store.engine.keys import Sealer
+from rollbook.store.engine.keys import BOUND, Sealer
 from tests.journeys.hub import Hub
 
 
@@ -167,28 +168,50 @@ def test_neither_tokens_nor_secrets_can_be_read_in_the_tables(hub: Hub) -> None:
 
 def test_the_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    sealed = Sealer(path).seal("token")
+    sealed = Sealer(path).seal("token", "a test")
     assert path.stat().st_mode & 0o777 == 0o600
     key = path.read_bytes()
-    assert Sealer(path).open(sealed) == "token"
-    assert Sealer(path).seal("token") != sealed
+    assert Sealer(path).open(sealed, "a test") == "token"
+    assert Sealer(path).seal("token", "a test") != sealed
     assert path.read_bytes() == key
     assert b"token" not in sealed.encode()
 
 
+def test_what_is_sealed_for_one_place_opens_in_no_other(tmp_path: Path) -> None:
+    own = Sealer(tmp_path / "key")
+    sealed = own.seal("token", "district token of 1 in 1")
+    assert own.open(sealed, "district token of 1 in 1") == "token"
+    for other in ("district token of 1 in 2", "said in the console"):
+        with pytest.raises(BadSetting):
+            own.open(sealed, other)
+        with pytest.raises(BadSetting):
+            own.open(sealed.removeprefix(BOUND), other)
+
+
+def test_a_stored_value_of_an_earlier_version_is_read_and_one_in_a_cookie_is_not(tmp_path: Path) -> None:
+    own = Sealer(tmp_path / "key")
+    own.hold().seal("token", "a test")
+    old = Fernet((tmp_path / "key").read_bytes()).encrypt(b"token").decode()
+    assert own.open(old, "a test") == "token"
+    with pytest.raises(BadSetting):
+        own.open(old, "a test", seconds=60)
+    with pytest.raises(BadSetting):
+        own.open(BOUND + old, "a test")
+
+
 def test_another_key_does_not_open_a_sealed_token(tmp_path: Path) -> None:
-    sealed = Sealer(tmp_path / "key").seal("token")
-    Sealer(tmp_path / "other").seal("x")
+    sealed = Sealer(tmp_path / "key").seal("token", "a test")
+    Sealer(tmp_path / "other").seal("x", "a test")
     with pytest.raises(
         BadSetting, match=r"key_file: .*other is not the key with which the stored tokens were sealed"
     ):
-        Sealer(tmp_path / "other").open(sealed)
+        Sealer(tmp_path / "other").open(sealed, "a test")
 
 
 def test_a_lost_key_is_said_and_not_replaced(tmp_path: Path) -> None:
-    sealed = Sealer(tmp_path / "key").seal("token")
+    sealed = Sealer(tmp_path / "key").seal("token", "a test")
     with pytest.raises(BadSetting, match=r"key_file: .*lost is not there"):
-        Sealer(tmp_path / "lost").open(sealed)
+        Sealer(tmp_path / "lost").open(sealed, "a test")
     assert not (tmp_path / "lost").exists()
 
 
@@ -197,7 +220,7 @@ def test_a_file_that_holds_no_key_is_said_and_left_alone(tmp_path: Path, content
     path = tmp_path / "key"
     path.write_bytes(content)
     with pytest.raises(BadSetting, match=r"key_file: .*key holds no key"):
-        Sealer(path).seal("token")
+        Sealer(path).seal("token", "a test")
     assert path.read_bytes() == content
 
 
@@ -205,7 +228,7 @@ def test_a_folder_or_an_unwritable_place_is_no_key_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file" / "key", tmp_path / "none" / "key"):
         with pytest.raises(BadSetting, match=r"^key_file: "):
-            Sealer(path).seal("token")
+            Sealer(path).seal("token", "a test")
 
 
 class Counting:

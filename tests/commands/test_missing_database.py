@@ -219,9 +219,9 @@ def test_a_server_holds_its_key_from_its_start(terminal: Terminal, monkeypatch: 
     monkeypatch.setattr("rollbook.web.app.sealer_of", noted)
     with closing(open_database(settings.database)) as database:
         app = App(database, settings, limits=terminal.folder / "limits")
-        kept = Sealer(key).seal("token")
+        kept = Sealer(key).seal("token", "a test")
         key.unlink()
-        assert [one.open(kept) for one in held] == ["token"]
+        assert [one.open(kept, "a test") for one in held] == ["token"]
         assert not key.exists()
         # A process that starts later makes none, either; tokens are known by their hash and stay valid.
         other = App(database, settings, limits=terminal.folder / "limits")

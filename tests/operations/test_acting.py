@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rollbook.domain.actors import PERMISSIONS, ROLES, Actor
-from rollbook.errors import Busy, Conflict, Forbidden, Refused, RollbookError, Unknown
+from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, Refused, RollbookError, Unknown
 from rollbook.operations import (
     acting,
     backing_up,
@@ -23,6 +23,7 @@ from rollbook.operations import (
     team,
 )
 from rollbook.operations.acting import ACTS, do
+from rollbook.operations.noted_database import NotedDatabase
 from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds, views
@@ -261,3 +262,24 @@ def test_a_preview_leaves_no_row(hub: Hub) -> None:
     assert told.run.state == "planned"
     with hub.database.read() as connection:
         assert audit.latest(connection, 1)[0].action == "connected"
+
+
+def test_the_database_of_an_act_is_the_database_in_all_else(hub: Hub) -> None:
+    with closing(open_database(hub.settings.database)) as database:
+        noted = NotedDatabase(database)
+        assert noted.is_local == database.is_local
+        assert noted.figures().keys() == database.figures().keys()
+        noted.settle()
+        with noted.write() as connection:
+            connection.run("DELETE FROM failures")
+        assert not noted.has_row
+        if database.is_local:
+            with noted.without_waiting(), noted.read() as connection:
+                assert connection.row("SELECT 1") == (1,)
+            with pytest.raises(BadSetting):
+                noted.read_from("postgresql://nowhere.example/none")
+            with pytest.raises(TypeError):
+                noted.alone("SELECT 1")
+        else:
+            assert noted.alone("SELECT 1") == [(1,)]
+        noted.close()

@@ -16,6 +16,8 @@ from rollbook.store.engine.keys import Sealer
 
 ID_TOKEN_SECONDS = 3600
 KEY_BITS = 2048
+# What a private key is sealed for, before its id.
+PURPOSE = "signing key"
 # Another program may rotate the key: this one uses the keys that it knows for so many seconds.
 _REMEMBERED_SECONDS = 1
 
@@ -163,7 +165,7 @@ class Signer:
 
     def _remember(self, stored: SigningKey) -> None:
         if self._key is None or stored.id != self._key[0]:
-            pem = self._sealer.open(stored.private_sealed)
+            pem = self._sealer.open(stored.private_sealed, f"{PURPOSE} {stored.id}")
             self._key = stored.id, RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": stored.id})
         self._read = time.monotonic()
 
@@ -182,4 +184,5 @@ def rotate(database: Database, sealer: Sealer, *, overlap_seconds: int) -> str:
 def _new(sealer: Sealer) -> SigningKey:
     key = RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"}, auto_kid=True)
     public = {name: str(value) for name, value in key.as_dict(private=False).items()}
-    return SigningKey(public["kid"], sealer.seal(key.as_pem(private=True).decode()), public)
+    pem = key.as_pem(private=True).decode()
+    return SigningKey(public["kid"], sealer.seal(pem, f"{PURPOSE} {public['kid']}"), public)

@@ -77,8 +77,13 @@ def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: 
             if operator_accounts.find(connection, name):
                 raise Conflict(f"A person of the console is named {name} already. Choose another name.")
             operator_accounts.add(connection, Link("", name, link.role, link.district))
-        operator_accounts.equip(connection, name, strong, sealer.seal(codes), step)
+        operator_accounts.equip(connection, name, strong, sealer.seal(codes, codes_of(name)), step)
         audit.record(connection, "console account begun", address=typed.address, by=name, role=link.role)
+
+
+def codes_of(name: str) -> str:
+    """The purpose for which the secret of a person's codes is sealed."""
+    return f"one-time codes of {name}"
 
 
 def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed) -> str:
@@ -99,7 +104,7 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed
     step = None
     # Nor do the words of a refusal reveal that a password is right, so no code is looked at and the words are the same.
     if knows_password and account and takes_codes:
-        secret = sealer.open(account.codes_sealed)
+        secret = sealer.open(account.codes_sealed, codes_of(account.name))
         step = one_time_codes.step_of(secret, typed.code, time.time(), after=account.last_code)
     with database.write() as connection:
         now = operator_accounts.find(connection, typed.name)

@@ -14,7 +14,7 @@ from rollbook.auth import one_time_codes, passkeys, throttle
 from rollbook.auth.passkeys import Asker, NewPasskey, Site
 from rollbook.domain.actors import Actor
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
-from rollbook.operations.console_entry import WAIT
+from rollbook.operations.console_entry import WAIT, codes_of
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import audit
 from rollbook.store.engine.database import Connection, Database
@@ -118,9 +118,8 @@ def _keep(connection: Connection, account: Operator, name: str, made: NewPasskey
 def _spend_code(database: Database, sealer: Sealer, account: Operator, code: str) -> None:
     """Spend a one-time code. A wrong one counts as at a sign-in, and stays counted. Errors: BadSetting, Refused."""
     limit = throttle.of_codes(account.number)
-    step = one_time_codes.step_of(
-        sealer.open(account.codes_sealed), code, time.time(), after=account.last_code
-    )
+    secret = sealer.open(account.codes_sealed, codes_of(account.name))
+    step = one_time_codes.step_of(secret, code, time.time(), after=account.last_code)
     with database.write() as connection:
         is_shut = throttle.is_shut(connection, limit)
         if not is_shut and step is not None and operator_accounts.spend_code(connection, account, step):

@@ -58,7 +58,7 @@ def connect(
             audit.record(
                 connection, "district token shown", district=district.number, application=application.number
             )
-            return sealer.open(found[0])
+            return sealer.open(found[0], _token_of(application.number, district.number))
         token, moment = token or secrets.token_hex(20), timestamp(now(connection))
         made = connection.row(
             "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
@@ -69,7 +69,7 @@ def connect(
                 district.number,
                 view.number,
                 digest(token),
-                sealer.seal(token),
+                sealer.seal(token, _token_of(application.number, district.number)),
                 moment,
                 int(is_demo),
                 district.number,
@@ -86,6 +86,11 @@ def connect(
     return token
 
 
+def _token_of(application: int, district: int) -> str:
+    """The purpose for which the token of a connection is sealed."""
+    return f"district token of {application} in {district}"
+
+
 def renew_token(database: Database, sealer: Sealer, application: Application, district: District) -> str:
     """Give a connection a new district token and return it; the old one ends at once.
 
@@ -93,11 +98,12 @@ def renew_token(database: Database, sealer: Sealer, application: Application, di
     """
     number, _ = connection_of(database, application, district)
     token = secrets.token_hex(20)
+    sealed = sealer.seal(token, _token_of(application.number, district.number))
     with database.write() as connection:
         ended_tokens.note(connection, "connections", "renewed", int(time.time()), "number = ?", (number,))
         connection.run(
             "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
-            (digest(token), sealer.seal(token), number),
+            (digest(token), sealed, number),
         )
         audit.record(
             connection, "district token renewed", district=district.number, application=application.number
@@ -234,14 +240,14 @@ def list_tokens(
 ) -> list[Token]:
     """The district tokens of an application, for all districts or one, oldest first."""
     found = connection.rows(
-        "SELECT c.id, c.created, d.id, c.token_sealed, a.scopes FROM connections c"
+        "SELECT c.id, c.created, d.id, d.number, c.token_sealed, a.scopes FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " WHERE c.application = ? AND (c.is_demo = 0 OR ? = 1) ORDER BY c.id",
         (application, int(in_demo)),
     )
     return [
-        Token(id_, created, owner, sealer.open(sealed), tuple(scopes.split()))
-        for id_, created, owner, sealed, scopes in found
+        Token(id_, created, owner, sealer.open(sealed, _token_of(application, number)), tuple(scopes.split()))
+        for id_, created, owner, number, sealed, scopes in found
         if district_id in (None, owner)
     ]
 

@@ -207,6 +207,11 @@ class NewProvider:
     domain: str = ""
 
 
+def secret_of(district: int) -> str:
+    """The purpose for which the secret of a district's service is sealed."""
+    return f"secret of the service of district {district}"
+
+
 def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: NewProvider) -> None:
     """Set the district's service.
 
@@ -226,7 +231,7 @@ def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: 
             wanted.name,
             issuer,
             wanted.client_id,
-            sealer.seal(wanted.secret),
+            sealer.seal(wanted.secret, secret_of(district)),
             timestamp(),
             int(wanted.trusts_email),
             wanted.domain.lower(),

@@ -24,6 +24,8 @@ from rollbook.store.engine.database import Database
 if TYPE_CHECKING:  # loaded with the first secret: a start need not wait for it
     from cryptography.fernet import Fernet
 
+# The beginning of a value that is sealed for one purpose.
+BOUND = "p1."
 # The length of a key, in bytes.
 KEY_BYTES = 32
 # The fact that holds the mark of the database's key, and the tables whose rows need the key.
@@ -48,22 +50,25 @@ class Sealer:
         self._path = path
         self._known = known
         self._bytes: bytes | None = None
-        self._fernet: Fernet | None = None
 
-    def seal(self, secret: str) -> str:
-        return self._key().encrypt(secret.encode()).decode()
+    def seal(self, secret: str, purpose: str) -> str:
+        """Seal a secret for one place, which `purpose` names: sealed for another place, it cannot be opened there."""
+        return BOUND + self._key(purpose).encrypt(secret.encode()).decode()
 
-    def open(self, sealed: str, *, seconds: int | None = None) -> str:
-        """Open a sealed secret, sealed at most `seconds` ago.
+    def open(self, sealed: str, purpose: str, *, seconds: int | None = None) -> str:
+        """Open a secret that was sealed for this purpose; at most `seconds` ago, if given.
 
-        Errors: BadSetting if it was sealed with another key.
+        Stored values of earlier versions have no purpose, and are still read. Errors: BadSetting if it was sealed with
+        another key or for another purpose.
         """
+        is_bound = sealed.startswith(BOUND)
         if self._bytes is None and not self.is_there:
             # A new key would open nothing, and would be in the way when the old key is put back.
             raise _missing(self._path)
-        key = self._key()
+        # A value that lives for minutes comes from this version, or the person begins again.
+        key = self._key(purpose if is_bound or seconds is not None else None)
         try:
-            return key.decrypt(sealed.encode(), ttl=seconds).decode()
+            return key.decrypt(sealed.removeprefix(BOUND).encode(), ttl=seconds).decode()
         except import_module("cryptography.fernet").InvalidToken:
             raise BadSetting(
                 f"key_file: {self._path} is not the key with which the stored tokens were sealed"
@@ -91,10 +96,12 @@ class Sealer:
                 self._raw()
         return self
 
-    def _key(self) -> Fernet:
-        if self._fernet is None:
-            self._fernet = import_module("cryptography.fernet").Fernet(self._raw())
-        return self._fernet
+    def _key(self, purpose: str | None) -> Fernet:
+        """The key of a purpose; of None: that of earlier versions."""
+        raw = self._raw()
+        key = raw if purpose is None else urlsafe_b64encode(_derived(raw, f"sealed {purpose}"))
+        made: Fernet = import_module("cryptography.fernet").Fernet(key)
+        return made
 
     def _raw(self) -> bytes:
         if self._bytes is None:

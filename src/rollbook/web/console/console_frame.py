@@ -42,7 +42,7 @@ OFFERED = 12
 # How many digits are read of a number in a query or a form; no page needs more.
 DIGITS_MAX = 18
 # How long a sentence waits for the page that shows it after a form.
-SAID_SECONDS = 60
+SAID_SECONDS, SAID = 60, "said in the console"
 # How many threads the console may use, and how many requests wait for those that compute for long.
 THREADS, COSTLY, ENTERING, WAITING_MAX = 8, 2, 2, 16
 VISITOR = "Visitor of the demo"
@@ -285,7 +285,7 @@ class Console:
 
     def said(self, ask: Ask, sentence: str, address: str) -> Response:
         """Lead to a page that shows the sentence once, at its top."""
-        sealed = self.desk.sealer.seal(sentence)
+        sealed = self.desk.sealer.seal(sentence, SAID)
         ask.visit.put.append(self.jar.put(self.jar.said, sealed, SAID_SECONDS))
         return self.redirect(address)
 
@@ -362,7 +362,7 @@ class Console:
             return ""
         visit.put.append(self.jar.drop(self.jar.said))
         try:
-            return self.desk.sealer.open(sealed, seconds=SAID_SECONDS)
+            return self.desk.sealer.open(sealed, SAID, seconds=SAID_SECONDS)
         except RollbookError:
             return ""
 

@@ -19,7 +19,7 @@ from rollbook.operations.passkey_entry import Browser, Wanted
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 
 # How long a person may take between the two steps of a link.
-STEP_SECONDS = 1800
+STEP_SECONDS, STEP = 1800, "first step of a link"
 # Where a sign-in may lead: a page of the console, and nothing else (no open redirect).
 _ONWARD = re.compile(r"/console(/[A-Za-z0-9._~/-]*)?")
 
@@ -140,7 +140,7 @@ def _codes(console: Console, kept: dict[str, str], message: str, status: int) ->
         "name": kept["name"],
         "codes": kept["codes"],
         "drawing": Markup(drawn.getvalue().decode()),  # noqa: S704 - made here, of modules only
-        "kept": console.desk.sealer.seal(orjson.dumps(kept).decode()),
+        "kept": console.desk.sealer.seal(orjson.dumps(kept).decode(), STEP),
     }
     return Shown("codes.html", content, status)
 
@@ -148,8 +148,8 @@ def _codes(console: Console, kept: dict[str, str], message: str, status: int) ->
 def _finish(console: Console, ask: Ask) -> Shown | Response:
     sealer, given = console.desk.sealer, ask.visit.form
     try:
-        kept = orjson.loads(sealer.open(given["kept"], seconds=STEP_SECONDS))
-    except (RollbookError, orjson.JSONDecodeError):  # other pages seal sentences
+        kept = orjson.loads(sealer.open(given["kept"], STEP, seconds=STEP_SECONDS))
+    except RollbookError:
         return _welcome(ask, "This took too long. Begin again with your link.", 400)
     typed = Typed(kept["name"], kept["password"], given.get("code", ""), ask.visit.address)
     try:

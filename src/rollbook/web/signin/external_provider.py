@@ -20,6 +20,7 @@ from rollbook.web.http.visits import Desk, Visit
 from rollbook.web.signin.login import open_session
 
 CALLBACK = "/oauth/callback"
+PENDING = "a sign-in with the district's own service"
 # Threads that may wait for services. Each service takes at most `PLACES` of them, so slow services block no
 # others.
 WAITING_MAX = 256
@@ -46,7 +47,8 @@ def leave(desk: Desk, visit: Visit) -> Response:
             "This district has no sign-in service of its own.", "you; sign in another way", 404
         )
     address, pending = service.begin(desk.services, provider, desk.base + CALLBACK, visit.asked("ask"))
-    visit.put.append(desk.jar.put(desk.jar.provider, desk.sealer.seal(pending.as_text()), PENDING_SECONDS))
+    sealed = desk.sealer.seal(pending.as_text(), PENDING)
+    visit.put.append(desk.jar.put(desk.jar.provider, sealed, PENDING_SECONDS))
     return desk.redirect(address)
 
 
@@ -59,7 +61,7 @@ def come_back(desk: Desk, visit: Visit) -> Response:
         provider = credentials.provider(connection, pending.district)
     if provider is None:
         raise _expired()
-    secret = desk.sealer.open(provider.secret_sealed)
+    secret = desk.sealer.open(provider.secret_sealed, credentials.secret_of(provider.district))
     try:
         email = service.finish(
             desk.services, provider, secret, pending, desk.base + CALLBACK, dict(visit.query)
@@ -93,9 +95,8 @@ def _note_failure(desk: Desk, visit: Visit, district: District, why: str) -> Non
 def _pending(desk: Desk, visit: Visit) -> Pending:
     """The sign-in that this browser began in the last ten minutes: a link alone can sign nobody in."""
     try:
-        return Pending.read(
-            desk.sealer.open(visit.cookies.get(desk.jar.provider, ""), seconds=PENDING_SECONDS)
-        )
+        sealed = visit.cookies.get(desk.jar.provider, "")
+        return Pending.read(desk.sealer.open(sealed, PENDING, seconds=PENDING_SECONDS))
     except (BadSetting, json.JSONDecodeError, TypeError):
         raise _expired() from None
 
