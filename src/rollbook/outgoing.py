@@ -62,7 +62,7 @@ class Caller:
         proxy = _proxy(address)
         self._check = check if proxy else None
         self._line = _Line(None if proxy else check)
-        context = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        context = trusted()
         if proxy:
             parts = urlsplit(proxy)
             credentials = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
@@ -237,6 +237,11 @@ def _proxy(address: str) -> str | None:
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
     is_known = proxy.startswith(("http://", "https://"))
     return proxy if is_known and not proxy_bypass(parts.hostname or "") else None
+
+
+def trusted() -> ssl.SSLContext:
+    """The certificate authorities that we trust, as the environment names them now."""
+    return _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @lru_cache(maxsize=1)

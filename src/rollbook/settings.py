@@ -40,10 +40,12 @@ def row(
     secret: bool = False,
     is_address: bool = False,
     is_networks: bool = False,
+    is_password: bool = False,
 ) -> Any:
     """One setting: its default, its help text, and the values that it accepts."""
     taken = {"least": least, "choices": choices, "is_address": is_address, "is_networks": is_networks}
-    return field(default=default, metadata={"help": text, "secret": secret, **taken})
+    masks = {"secret": secret, "is_password": is_password}
+    return field(default=default, metadata={"help": text, **masks, **taken})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,23 @@ class Settings:
         "Memory that a sync's engine may use before it spills to disk; the process takes up to 500 MB more.",
     )
     job_processes: int = row(1, "Jobs that one worker runs at a time, each in a process of its own.", least=1)
+    mail_host: str = row("", "Mail server (SMTP) that sends mail to people of the console; empty: no mail.")
+    mail_port: int = row(
+        587, "Port of the mail server: usually 587 for starttls, 465 for tls, 25 for none.", least=1
+    )
+    mail_tls: str = row(
+        "starttls",
+        "How the connection to the mail server is encrypted; none only for a server of this machine or this network.",
+        choices=("starttls", "tls", "none"),
+    )
+    mail_user: str = row("", "User of the mail server; empty: it needs none.")
+    mail_password: str = row("", "Password of that user.", is_password=True)
+    mail_sender: str = row("", "Address from which mail is sent, such as rollbook@example.org.")
+    webhook_networks: str = row(
+        "any",
+        "Where webhooks may be. any: everywhere; public: at no private or local address.",
+        choices=("any", "public"),
+    )
     temporary: str = row("", "Folder for a sync's temporary files; empty: the system's.")
 
 
@@ -279,17 +298,16 @@ def _whole(given: object) -> int:
 
 
 def masked(settings: Settings) -> dict[str, object]:
-    """The settings as names and values, with passwords in database addresses masked."""
-    return {
-        entry.name: _mask(getattr(settings, entry.name), entry.metadata["secret"])
-        for entry in fields(Settings)
-    }
+    """The settings as names and values, with passwords masked, also those in database addresses."""
+    return {entry.name: _mask(getattr(settings, entry.name), entry.metadata) for entry in fields(Settings)}
 
 
-def _mask(value: object, is_secret: bool) -> object:
+def _mask(value: object, metadata: Mapping[str, Any]) -> object:
     text = str(value)
+    if metadata["is_password"]:
+        return "***" if text else ""
     head, at, tail = text.rpartition("@")
-    if not (is_secret and at and "://" in head):
+    if not (metadata["secret"] and at and "://" in head):
         return value
     scheme, _, credentials = head.partition("://")
     return f"{scheme}://{credentials.partition(':')[0]}:***@{tail}"

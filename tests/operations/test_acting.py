@@ -41,6 +41,8 @@ MAY = {
     "change sharing": {"operator", "district"},
     "change applications": {"operator", "developer"},
     "change the team": {"operator", "district"},
+    "choose mail": {"operator", "district"},
+    "change webhooks": {"operator"},
 }
 
 

@@ -7,7 +7,7 @@ from rollbook.contract.clever.query import Query
 from rollbook.contract.clever.versions import VERSIONS
 from rollbook.domain.access import Access
 from rollbook.store.district import districts, views
-from rollbook.store.engine import migrations
+from rollbook.store.engine import record_columns
 from rollbook.store.engine.database import Database, Row
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import record_pages
@@ -33,7 +33,7 @@ VERSIONS_BEFORE: list[Row] = [
 
 
 def test_an_upgrade_keeps_every_record_and_version_in_its_form(database_address: str) -> None:
-    with opened_before(database_address, migrations.record_forms) as old:
+    with opened_before(database_address, record_columns.record_forms) as old:
         with old.write() as connection:
             connection.insert("records", "view, kind, id, since, roles, body", RECORDS)
             connection.insert("versions", "view, kind, id, since, until, roles, body", VERSIONS_BEFORE)
@@ -77,7 +77,7 @@ def test_an_upgrade_keeps_every_record_and_version_in_its_form(database_address:
 
 def test_an_upgrade_reads_out_of_each_event_what_it_tells(database_address: str) -> None:
     types = ["users.created", "sections.updated", "districts.deleted"]
-    with opened_before(database_address, migrations.event_verbs) as old:
+    with opened_before(database_address, record_columns.event_verbs) as old:
         with old.write() as connection:
             for number, type_ in enumerate(types):
                 body = f'{{"id":"{IDS[number]}","type":"{type_}","created":""}}'
@@ -94,7 +94,7 @@ def test_an_upgrade_reads_out_of_each_event_what_it_tells(database_address: str)
 
 
 def test_an_upgrade_marks_the_first_view_of_each_district_as_the_whole(database_address: str) -> None:
-    with opened_before(database_address, migrations.whole_views) as old:
+    with opened_before(database_address, record_columns.whole_views) as old:
         first, second = begun_before(old, "Ash"), begun_before(old, "Birch")
         with old.write() as connection:
             for district, spec in ((first, "'{}'"), (second, "'{ }'"), (first, "'{  }'")):

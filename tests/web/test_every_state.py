@@ -21,12 +21,13 @@ from starlette.routing import Route
 from rollbook.demo import published
 from rollbook.demo.serving import Demo
 from rollbook.errors import MachineTrouble
-from rollbook.operations import job_control, team
+from rollbook.operations import job_control, subscribing, team
 from rollbook.store.accounts import applications, credentials
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.store.operators import operator_accounts
 from rollbook.store.records import people_lookup
 from rollbook.web.app import App
 from rollbook.web.http import not_found
@@ -332,6 +333,35 @@ def console_not_let_in(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def console_mail(page: Page, sites: Sites) -> None:
+    """The page of a district's person who gets mail, some of which was not sent."""
+    world, name = sites.world, f"Dee {crowded.LONG}"[:100]
+    with world.database.write() as connection:
+        if operator_accounts.find(connection, name) is None:
+            operator_accounts.add(
+                connection, operator_accounts.Link("", name, "district", world.district.number)
+            )
+            operator_accounts.equip(connection, name, "a hash", "", 0)
+        account = operator_accounts.get(connection, name)
+        secret = operator_accounts.open_session(connection, account, absolute_seconds=3600)
+    if subscribing.chosen(world.database, name) is None:
+        address = f"{'dee.' * 15}park@{'long.' * 20}example.org"
+        subscribing.choose(world.database, name, address, subscribing.Choice())
+        subscribing.send_test(world.database, world.settings, name)
+    page.context.add_cookies([{"name": "rollbook-console-session", "value": secret, "url": sites.hub}])
+    page.goto(f"{sites.hub}/console/mail")
+    expect(page.get_by_role("button", name="Send me a test")).to_be_visible()
+
+
+def console_webhook(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/webhooks")
+    page.get_by_label("Address").fill(
+        f"http://127.0.0.1:9/{'long' * 30}/{page.viewport_size}{id(page)}".replace(" ", "")
+    )
+    page.get_by_role("button", name="Add the webhook").click()
+    expect(page.get_by_text("It is shown only now.")).to_be_visible()
+
+
 def console_codes(page: Page, sites: Sites) -> None:
     secret = (team.first_link(sites.world.database, sites.world.settings) or "").partition("#")[2]
     page.goto(f"{sites.hub}/console/welcome#{secret}")
@@ -439,6 +469,10 @@ STATES: dict[str, Prepare] = {
     "console, trail": at("crowd", "/console/audit", unfold=True),
     "console, trail of a district": at("crowd", "/console/d/SLUG/audit?what=nothing"),
     "console, server": at("crowd", "/console/server"),
+    "console, mail": at("crowd", "/console/mail"),
+    "console, own mail": console_mail,
+    "console, no webhook": at("quiet", "/console/webhooks"),
+    "console, a webhook": console_webhook,
     "console, team": at("crowd", "/console/team"),
     "console, team of a district": at("crowd", "/console/d/SLUG/team"),
     "console, invited": console_invited,

@@ -24,6 +24,8 @@ PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {
     "change the team": (OPERATOR, DISTRICT),
     "see the audit trail": (OPERATOR, DISTRICT),
     "see the server": (OPERATOR,),
+    "choose mail": (OPERATOR, DISTRICT),
+    "change webhooks": (OPERATOR,),
     "see applications": (OPERATOR, DEVELOPER),
     "change applications": (OPERATOR, DEVELOPER),
     "see requests": (OPERATOR, DEVELOPER),

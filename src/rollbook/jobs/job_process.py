@@ -1,5 +1,5 @@
 """A process that does jobs, one after another, until no job is due: `python -m rollbook.jobs.job_process
-WORKER`.
+WORKER`, with `outgoing` after it for the jobs that wait for other servers.
 
 The engine of syncs gives its memory back only when its process ends. So a worker starts such processes and
 stays small.
@@ -24,7 +24,7 @@ from rollbook.store.work import job_queue
 JOBS_MAX = 50
 
 
-def main(worker: str) -> int:
+def main(worker: str, *, outgoing: bool) -> int:
     """Do jobs until none is due, or until the worker that started this process has ended."""
     # A worker that was started by `nohup` passes on that this signal is ignored.
     signal.signal(STOP, signal.SIG_DFL)
@@ -34,7 +34,8 @@ def main(worker: str) -> int:
     try:
         with opened(settings) as database:
             for _ in range(JOBS_MAX):
-                job = job_queue.lease(database, worker) if os.getppid() == parent else None
+                is_wanted = os.getppid() == parent
+                job = job_queue.lease(database, worker, outgoing=outgoing) if is_wanted else None
                 if job is None:
                     break
                 perform(database, settings, job)
@@ -45,4 +46,4 @@ def main(worker: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], outgoing=job_queue.OUTGOING in sys.argv[2:]))

@@ -19,7 +19,14 @@ from typing import Final, Self
 
 from rollbook.errors import Busy, LeaseLost, MachineTrouble, RollbookError, SourceRejected
 from rollbook.jobs.stopping import is_by_worker
-from rollbook.operations import daily_backups, drop_folders, job_control, run_decisions
+from rollbook.operations import (
+    daily_backups,
+    delivering,
+    drop_folders,
+    happenings,
+    job_control,
+    run_decisions,
+)
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.work import job_queue
@@ -180,8 +187,16 @@ def _backup(task: Task) -> None:
     _end(task.database, task.job, "done", told)
 
 
+def _deliver(task: Task) -> None:
+    task.tell("sending mail and calling webhooks")
+    happenings.collect(task.database)
+    count = delivering.deliver(task.database, task.settings)
+    _end(task.database, task.job, "done", ", ".join(f"{number:,} {state}" for state, number in count.items()))
+
+
 KINDS: Final[Mapping[str, Callable[[Task], None]]] = {
     job_control.SYNC: _sync,
     job_control.PRUNE: _prune,
     daily_backups.BACKUP: _backup,
+    happenings.DELIVER: _deliver,
 }

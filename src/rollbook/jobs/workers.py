@@ -17,7 +17,7 @@ from uuid import uuid4
 from rollbook import settings as setting_rows
 from rollbook.errors import MachineTrouble, RollbookError
 from rollbook.jobs.stopping import STOP
-from rollbook.operations import daily_backups, drop_folders, job_control
+from rollbook.operations import daily_backups, drop_folders, happenings, job_control
 from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
@@ -35,11 +35,15 @@ class _Started:
 
     name: str
     process: subprocess.Popen[bytes]
+    is_outgoing: bool
 
 
 class Worker:
     """Starts processes while jobs are due, up to a maximum, and gives back the jobs of processes that
-    died."""
+    died.
+
+    One more process does the jobs that wait for other servers: a mail server that hangs delays no sync.
+    """
 
     def __init__(self, database: Database, settings: Settings, processes: int) -> None:
         self._database, self._processes = database, processes
@@ -64,14 +68,15 @@ class Worker:
             self._reap()
             self._watch()
             with self._database.read() as connection:
-                is_due = job_queue.is_due(connection)
+                due = {kind: job_queue.is_due(connection, outgoing=kind) for kind in (False, True)}
         except RollbookError as error:
             _log.warning("the worker cannot look for jobs: %s", error)
             time.sleep(LOOK_SECONDS)
             return False
-        if is_due and len(self._started) < self._processes:
-            self._start()
-        return is_due
+        for kind, most in ((False, self._processes), (True, 1)):
+            if due[kind] and sum(each.is_outgoing is kind for each in self._started) < most:
+                self._start(is_outgoing=kind)
+        return any(due.values())
 
     def _watch(self) -> None:
         """Look at the drop folders from time to time, and queue what is due each day. Trouble stops nothing else."""
@@ -82,19 +87,21 @@ class Worker:
             job_control.queue_daily_pruning(self._database)
             daily_backups.queue_due(self._database)
             drop_folders.watch(self._database)
+            happenings.queue_due(self._database)
         except MachineTrouble as trouble:
             if str(trouble) != self._told:
                 _log.warning("%s", trouble)
             self._told = str(trouble)
 
-    def _start(self) -> None:
+    def _start(self, *, is_outgoing: bool) -> None:
         name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         command = [sys.executable, "-m", "rollbook.jobs.job_process", name]
+        command += [job_queue.OUTGOING] if is_outgoing else []
         # In its own session, Ctrl+C at the terminal reaches only this process, which then ends the other one.
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, env=self._environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
-        self._started.append(_Started(name, process))
+        self._started.append(_Started(name, process, is_outgoing))
 
     def _reap(self, *, died: bool = True) -> None:
         for started in [each for each in self._started if each.process.poll() is not None]:

@@ -10,6 +10,7 @@ from rollbook.settings import Settings
 from rollbook.store.accounts import logins
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Connection, Database
+from rollbook.store.operators import deliveries
 from rollbook.store.records import request_log, retention
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import Job, NewJob
@@ -89,4 +90,5 @@ def prune(database: Database, settings: Settings) -> dict[str, int]:
 
 
 def _forget_jobs(connection: Connection) -> int:
+    deliveries.forget(connection, JOB_DAYS)
     return job_queue.forget(connection, JOB_DAYS)

@@ -8,6 +8,7 @@ from rollbook.errors import RollbookError
 from rollbook.operations import daily_backups
 from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Database
+from rollbook.store.operators import deliveries
 from rollbook.store.work import measures
 
 # After so many seconds, a due job needs attention: no worker runs, or too few.
@@ -26,6 +27,7 @@ class Readiness:
     oldest_wait_seconds: int = 0
     is_draining: bool = False
     backup_trouble: str = ""
+    delivery_trouble: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -57,7 +59,7 @@ class Readiness:
                 f"{self.jobs_waiting} jobs wait for a worker, the oldest for {self.oldest_wait_seconds // 60} minutes;"
                 " start one with `rollbook work`"
             )
-        return [*found, self.backup_trouble] if self.backup_trouble else found
+        return [*found, *filter(None, (self.backup_trouble, self.delivery_trouble))]
 
     def as_json(self) -> dict[str, object]:
         return {"is_ready": self.is_ready, **asdict(self), "troubles": self.troubles}
@@ -71,7 +73,7 @@ def look(database: Database) -> Readiness:
             if not schema.needed <= schema.known <= schema.last:
                 return Readiness("ok", *schema)
             waiting, seconds = measures.waiting(connection)
-            backup = daily_backups.trouble(connection)
+            backup, delivery = daily_backups.trouble(connection), deliveries.trouble(connection)
     except RollbookError:
         return Readiness("away")
-    return Readiness("ok", *schema, waiting, int(seconds), backup_trouble=backup)
+    return Readiness("ok", *schema, waiting, int(seconds), backup_trouble=backup, delivery_trouble=delivery)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from rollbook.domain.school_days import Schedule
 from rollbook.errors import BadSetting, Unknown
@@ -63,10 +64,55 @@ def remove(database: Database, district: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What to do next: for the command line, and for a mail, whose link leads to `page` of the district in the
+    console. Both texts may name the district and the number of unfinished files."""
+
+    command: str
+    mail: str
+    page: str = ""
+
+
+STEPS: Final[Mapping[str, Step]] = {
+    "held": Step(
+        'Are the files right? `rollbook history "{name}"` shows the sync; then approve or discard it.',
+        "Are the files right? Look at the sync; then approve or discard it.",
+        "/runs",
+    ),
+    "failed": Step(
+        'Tell the district what is wrong with its files: `rollbook history "{name}"` shows it.',
+        "The files could not be used. Look at what is wrong with them, and upload them again.",
+        "/runs",
+    ),
+    "job": Step(
+        'A job failed: `rollbook jobs --district "{name}" --state failed` says why.',
+        "A job failed. Look at the last jobs.",
+        "/upload",
+    ),
+    "unfinished": Step(
+        "An upload was not finished: {unfinished} files lie in the drop folder. Ask the district to upload again.",
+        "An upload was not finished: {unfinished} files lie in the drop folder. Upload all files again.",
+    ),
+    "late": Step("Ask the district why no files came.", "No files came. Find out why, and upload them."),
+    "empty": Step(
+        'Nothing was synced yet: `rollbook sync "{name}" FOLDER`.',
+        "Nothing was synced yet. Upload the first files.",
+        "/upload",
+    ),
+    "frozen": Step(
+        'An application\'s view is frozen: `rollbook shares "{name}"` shows it.',
+        "An application sees a frozen view. Look at what changed, then thaw it.",
+        "/applications",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Night:
     """What happened to a district since yesterday evening, and the next step; blank if nothing is to do.
 
-    `since` is in Unix seconds, `zone` the district's time zone. `unfinished` are files in the drop
+    `number` is the store's number of the district, `zone` its time zone. `since` is in Unix seconds.
+    `unfinished` are files in the drop
     folder that are not a complete upload yet.
     """
 
@@ -79,8 +125,23 @@ class Night:
     unfinished: int = 0
     is_late: bool = False
     troubles: list[str] = field(default_factory=list)
-    next_step: str = ""
+    step: Step | None = None
     zone: str = "UTC"
+    number: int = 0
+
+    @property
+    def next_step(self) -> str:
+        """The next step, for the command line; blank if nothing is to do."""
+        return self.told(self.step.command) if self.step else ""
+
+    @property
+    def mailed_step(self) -> str:
+        """The next step, for a mail."""
+        return self.told(self.step.mail) if self.step else ""
+
+    def told(self, text: str) -> str:
+        """A text of a step for this district."""
+        return text.replace("{unfinished}", str(self.unfinished)).replace("{name}", self.name)
 
 
 def nights(database: Database, now: float | None = None) -> list[Night]:
@@ -94,7 +155,7 @@ def nights(database: Database, now: float | None = None) -> list[Night]:
         _night(database, each, known.get(each.district.number), last.get(each.district.number), moment)
         for each in found
     ]
-    return sorted(told, key=lambda night: (not night.next_step, night.name))
+    return sorted(told, key=lambda night: (not night.step, night.name))
 
 
 def late(database: Database) -> dict[str, str]:
@@ -136,8 +197,9 @@ def _night(
         is_late,
         standing.troubles(each),
         zone=own.zone,
+        number=number,
     )
-    return replace(night, next_step=next(_steps(night), ""))
+    return replace(night, step=next(_steps(night), None))
 
 
 def _seconds(run: Run) -> float:
@@ -152,20 +214,17 @@ def _jobs(connection: Connection, district: int, since: float) -> list[Job]:
     ]
 
 
-def _steps(night: Night) -> Iterator[str]:
+def _steps(night: Night) -> Iterator[Step]:
     """The next steps of an operator, most urgent first."""
-    name = night.name
-    if night.state == "held":
-        yield f'Are the files right? `rollbook history "{name}"` shows the sync; then approve or discard it.'
-    if night.state == "failed":
-        yield f'Tell the district what is wrong with its files: `rollbook history "{name}"` shows it.'
+    if night.state in ("held", "failed"):
+        yield STEPS[night.state]
     if any(job.state == "failed" for job in night.jobs):
-        yield f'A job failed: `rollbook jobs --district "{name}" --state failed` says why.'
+        yield STEPS["job"]
     if night.unfinished:
-        yield f"An upload was not finished: {night.unfinished} files lie in the drop folder. Ask the district to upload again."
+        yield STEPS["unfinished"]
     if night.is_late:
-        yield "Ask the district why no files came."
+        yield STEPS["late"]
     if night.state == "empty":
-        yield f'Nothing was synced yet: `rollbook sync "{name}" FOLDER`.'
+        yield STEPS["empty"]
     if any("frozen" in trouble for trouble in night.troubles):
-        yield f'An application\'s view is frozen: `rollbook shares "{name}"` shows it.'
+        yield STEPS["frozen"]

@@ -30,7 +30,7 @@ BOUND = "p1."
 KEY_BYTES = 32
 # The fact that holds the mark of the database's key, and the tables whose rows need the key.
 MARK = "key_mark"
-NEED_KEY = ("connections", "providers", "signing_keys", "credentials", "operators")
+NEED_KEY = ("connections", "providers", "signing_keys", "credentials", "operators", "subscriptions")
 
 
 def digest(secret: str) -> str:

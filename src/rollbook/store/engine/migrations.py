@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from rollbook.errors import BadSetting, Busy
 from rollbook.store.engine import (
+    delivery_tables,
     job_tables,
     operator_tables,
     record_columns,
@@ -396,24 +397,6 @@ def nights(connection: Connection) -> None:
         run(connection, sql)
 
 
-def record_forms(connection: Connection) -> None:
-    """The form of a record in its key; until now the name of the kind told of it."""
-    for sql in record_columns.FORMS:
-        run(connection, sql)
-
-
-def event_verbs(connection: Connection) -> None:
-    """What an event tells of its record; until now only the event's JSON told it."""
-    for sql in record_columns.EVENTS:
-        run(connection, sql)
-
-
-def whole_views(connection: Connection) -> None:
-    """Which view is the whole district; until now it was the one with the lowest number."""
-    for sql in record_columns.VIEWS:
-        run(connection, sql)
-
-
 def shared_bodies(connection: Connection) -> None:
     """Records of views that refer to the bodies of the whole view; until now each view had a copy."""
     for sql in record_columns.SPANS:
@@ -439,9 +422,9 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     run_columns,
     events_of_versions,
     nights,
-    record_forms,
-    event_verbs,
-    whole_views,
+    record_columns.record_forms,
+    record_columns.event_verbs,
+    record_columns.whole_views,
     operator_tables.operators,
     search_tables.search_index,
     operator_tables.changed_records,
@@ -449,8 +432,11 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     shared_counts,
     search_tables.sis_aliases,
     operator_tables.passkeys,
+    delivery_tables.deliveries,
 )
 # A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
 # step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes
 # with it (ON DELETE CASCADE), since the old program deletes rows.
-ADDING: frozenset[Callable[[Connection], None]] = frozenset((search_tables.sis_aliases,))
+ADDING: frozenset[Callable[[Connection], None]] = frozenset(
+    (search_tables.sis_aliases, delivery_tables.deliveries)
+)

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from rollbook.store.engine.database import Connection
+from rollbook.store.engine.schema_words import run
+
 _KEY: Final = (
     "view {number} NOT NULL, form {number} NOT NULL DEFAULT 0, kind {text} NOT NULL, id {text} NOT NULL"
 )
@@ -55,3 +58,21 @@ VIEWS: Final = (
     "UPDATE views SET is_whole = 1 WHERE number IN (SELECT min(number) FROM views GROUP BY district)",
     "CREATE UNIQUE INDEX views_whole ON views (district) WHERE is_whole = 1",
 )
+
+
+def record_forms(connection: Connection) -> None:
+    """The form of a record in its key; until now the name of the kind told of it."""
+    for sql in FORMS:
+        run(connection, sql)
+
+
+def event_verbs(connection: Connection) -> None:
+    """What an event tells of its record; until now only the event's JSON told it."""
+    for sql in EVENTS:
+        run(connection, sql)
+
+
+def whole_views(connection: Connection) -> None:
+    """Which view is the whole district; until now it was the one with the lowest number."""
+    for sql in VIEWS:
+        run(connection, sql)

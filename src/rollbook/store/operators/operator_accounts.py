@@ -119,7 +119,11 @@ def disarm(connection: Connection, account: Operator) -> None:
 
 
 def remove(connection: Connection, account: Operator) -> None:
+    """Remove an account, with the mail that it has not got yet: a later account may have the same number."""
     disarm(connection, account)
+    mail = "SELECT number FROM subscriptions WHERE operator = ?"
+    connection.run(f"DELETE FROM deliveries WHERE subscription IN ({mail})", (account.number,))
+    connection.run("DELETE FROM subscriptions WHERE operator = ?", (account.number,))
     connection.run("DELETE FROM operators WHERE number = ?", (account.number,))
 
 

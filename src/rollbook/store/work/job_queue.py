@@ -28,6 +28,8 @@ NOW: Final = {
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 _LEASE_TRIES = 20
+# The lane of jobs that wait for other servers. They run in a process of their own, so that they delay no sync.
+OUTGOING: Final = "outgoing"
 _COLUMNS = (
     "j.number, j.kind, j.lane, j.subject, j.state, j.stage, j.message, j.attempts, j.fence, j.worker, j.created, j.due,"
     " j.begun, j.ended, j.wants_end, j.sync, d.id, d.name, s.state, s.report"
@@ -112,18 +114,18 @@ def add(connection: Connection, job: NewJob) -> int:
 # Leases ----------------------------------------------------------------------------------------------------
 
 
-def is_due(connection: Connection) -> bool:
-    """Whether a worker would find a due job now."""
-    return _next(connection, now(connection), locks=False) is not None
+def is_due(connection: Connection, *, outgoing: bool | None = None) -> bool:
+    """Whether a worker would find a due job now. `outgoing`: only in that lane, or only in the others."""
+    return _next(connection, now(connection), outgoing, locks=False) is not None
 
 
-def lease(database: Database, worker: str) -> Job | None:
-    """Lease the next due job; None if no job is due."""
+def lease(database: Database, worker: str, *, outgoing: bool | None = None) -> Job | None:
+    """Lease the next due job; None if no job is due. `outgoing`: only in that lane, or only in the others."""
     for _ in range(_LEASE_TRIES):
         try:
             with database.write() as connection:
                 moment = now(connection)
-                found = _next(connection, moment, locks=True)
+                found = _next(connection, moment, outgoing, locks=True)
                 if found is None:
                     return None
                 number, attempts = found
@@ -141,20 +143,22 @@ def lease(database: Database, worker: str) -> Job | None:
     return None
 
 
-def _next(connection: Connection, moment: int, *, locks: bool) -> tuple[int, int] | None:
+def _next(
+    connection: Connection, moment: int, outgoing: bool | None, *, locks: bool
+) -> tuple[int, int] | None:
     """The number and attempts of the next due job: one whose worker is gone, or the oldest waiting one of a
     lane without a running job.
 
     A job that waits for another attempt holds the newer ones of its lane back: after them, it would bring
     older files back.
     """
+    lane = "" if outgoing is None else f"j.lane {'=' if outgoing else '<>'} '{OUTGOING}' AND "
     # A lease or a wait that ends impossibly late was written before the clock was set back.
     found = connection.row(
-        "SELECT j.number, j.attempts FROM jobs j"
-        " WHERE (j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
+        f"SELECT j.number, j.attempts FROM jobs j WHERE {lane}((j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
         " OR (j.state = 'waiting' AND (j.due <= ? OR j.due > ?)"
         " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.lane = j.lane AND r.state = 'running')"
-        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.lane = j.lane AND o.state = 'waiting' AND o.number < j.number))"
+        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.lane = j.lane AND o.state = 'waiting' AND o.number < j.number)))"
         " ORDER BY j.due, j.number LIMIT 1"
         + (" FOR UPDATE OF j SKIP LOCKED" if locks and connection.engine == "postgresql" else ""),
         (moment, moment + LEASE_SECONDS * 1000, moment, moment + RETRY_SECONDS_MAX * 1000),

@@ -10,6 +10,7 @@ from rollbook.web.console import (
     entry_pages,
     home_pages,
     ids_pages,
+    mail_pages,
     overview_pages,
     people_pages,
     run_pages,
@@ -33,6 +34,7 @@ PAGES: tuple[Page, ...] = (
     *sharing_pages.PAGES,
     *settings_pages.PAGES,
     *team_pages.PAGES,
+    *mail_pages.PAGES,
     *trail_pages.PAGES,
     *entry_pages.PAGES,
 )
