@@ -19,8 +19,14 @@ from bench.material import Ready
 from bench.processes import ROLLBOOK, cpu_seconds, family, free_port, started, wait_for
 
 BACKENDS = "rollbook-bench"
-# One worker. The rate limit is counted but never reached, because counting is part of each request.
-SETTINGS = {"ROLLBOOK_WORKERS": "1", "ROLLBOOK_RATE_LIMIT": "1000000000"}
+# One worker. The rate limit is counted but never reached, because counting is part of each request. All servers of one
+# database give the same address: otherwise each would write its own port into the district's record, as a new run, and
+# all pages and ETags would change once a minute.
+SETTINGS = {
+    "ROLLBOOK_WORKERS": "1",
+    "ROLLBOOK_RATE_LIMIT": "1000000000",
+    "ROLLBOOK_PUBLIC_URL": "http://127.0.0.1",
+}
 # As Debian ships it, without the access log.
 NGINX = """
 user {user}; daemon off; pid {folder}/pid; error_log {folder}/errors; worker_processes 1; events {{}}
