@@ -67,6 +67,27 @@ def test_a_read_sees_one_moment(database: Database) -> None:
     assert facts(database) == {"test a": "2"}
 
 
+def test_a_read_of_a_file_begins_with_its_version_and_costs_no_other_statement(tmp_path: Path) -> None:
+    with closing(sqlite.open_sqlite(str(tmp_path / "a.db"))) as database:
+        with database.write() as connection:
+            connection.run("CREATE TABLE facts (name, value)")
+        asked: list[str] = []
+
+        def note(_: object, sql: str, __: object) -> bool:
+            asked.append(sql)
+            return True
+
+        database.reader().raw.exec_trace = note
+        with database.read() as connection:
+            before = connection.version()
+            with database.write() as other:
+                put(other, "a", "1")
+            assert (connection.version(), connection.rows("SELECT 1 FROM facts")) == (before, [])
+        with database.read() as connection:
+            assert connection.version() != before
+        assert asked == ["PRAGMA data_version", "SELECT 1 FROM facts", "PRAGMA data_version"]
+
+
 def test_another_handle_sees_what_was_committed(database: Database, database_address: str) -> None:
     with closing(open_database(database_address)) as other:
         with database.write() as connection:

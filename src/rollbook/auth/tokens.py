@@ -38,15 +38,15 @@ class Tokens(threading.local):
         if version != self._version or version is None or len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
             self._version = version
-        token = bearer(authorization)  # a header may spell one token in many ways
-        access = self._remembered.get(token)
+        access = self._remembered.get(authorization)
         if access is None:
+            token = bearer(authorization)
             resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else connections.resolve
             access = resolve(connection, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")
             if access.holder == "district":  # a user token expires, and no commit reports that
-                self._remembered[token] = access
+                self._remembered[authorization] = access
         return access
 
 

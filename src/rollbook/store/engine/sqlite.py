@@ -32,6 +32,16 @@ class SQLiteConnection:
 
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw = raw
+        self._version: int | None = None
+
+    def begin(self) -> apsw.Cursor:
+        """Begin a read: it sees one moment of the file for as long as its first statement is open.
+
+        This statement gives the version, too, so a read costs two statements less than with BEGIN and COMMIT.
+        """
+        first = self.raw.execute("PRAGMA data_version")
+        self._version = int(first.fetchone()[0])  # type: ignore[index]
+        return first
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         return self.raw.execute(sql, tuple(values)).fetchall()
@@ -56,8 +66,7 @@ class SQLiteConnection:
         self.raw.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
 
     def version(self) -> int | None:
-        [(number,)] = self.raw.execute("PRAGMA data_version")
-        return int(number)
+        return self._version
 
 
 @contextmanager
@@ -269,7 +278,7 @@ class _Reading:
     A class, because each request has one and a generator would cost more.
     """
 
-    __slots__ = ("_database", "_raw")
+    __slots__ = ("_database", "_first")
 
     def __init__(self, database: SQLite) -> None:
         self._database = database
@@ -277,15 +286,14 @@ class _Reading:
     def __enter__(self) -> SQLiteConnection:
         try:
             connection = self._database.reader()
-            self._raw = connection.raw
-            self._raw.execute("BEGIN")
+            self._first = connection.begin()
         except apsw.Error as error:
             raise self._database.told(error) from error
         return connection
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            self._raw.execute("COMMIT")
+            self._first.close()
         except apsw.Error as at_end:
             raise self._database.told(at_end) from at_end
         if isinstance(error, apsw.Error):

@@ -6,7 +6,7 @@ SQLite joins them itself. PostgreSQL returns the rows, which is faster there. Bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,6 @@ ID_LENGTH = 24
 Pieces = tuple[bytes, ...]
 # List elements in pieces, the first and the last id, and the number of elements.
 Joined = tuple[Pieces, str, str, int]
-# Joins the rows (id, body) of a SELECT in the order of ids, where the reading's view refers to another one's bodies
-# also with their spans; None if there are no rows.
-Join = Callable[[Reading, str, str, Sequence[Any]], Joined | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,8 @@ EMPTY = Page((), None, None, False)
 def elements(
     reading: Reading, kind: str, inner: str, values: Sequence[Any], most: int | None = None
 ) -> Joined | None:
-    """The rows as elements of a list, each with its address in the reading's dialect.
+    """The rows (id, body) of a SELECT in the order of ids, as elements of a list, each with its address in the reading's
+    dialect; None if there are no rows. If the reading's view refers to another one's bodies, the rows have spans, too.
 
     `most`: join no more of the rows than this; the number tells how many there are.
     """
@@ -115,12 +113,6 @@ def _cut(reading: Reading, kind: str, inner: str, values: Sequence[Any], most: i
         first = rows[0][-ID_LENGTH:].decode()
     middle = text_spans.cut(joined, f"{cuts}{last_}")
     return (before.encode(), middle, after.encode()), first, middle[-ID_LENGTH:].decode(), size
-
-
-def ends(reading: Reading, _: str, inner: str, values: Sequence[Any]) -> Joined | None:
-    """The end ids of the rows, without their elements."""
-    found = reading.transaction.row(f"SELECT min(id), max(id), count(*) FROM ({inner}) AS listed", values)
-    return ((), *found) if found and found[2] else None
 
 
 def in_form(reading: Reading, kind: str, inner: str) -> str:

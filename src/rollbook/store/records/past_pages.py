@@ -9,14 +9,14 @@ from typing import Any
 
 from rollbook.contract.clever.query import Query
 from rollbook.store.records.index_ranges import Direction, conditions
-from rollbook.store.records.joined_rows import EMPTY, Join, Joined, Page, in_form
+from rollbook.store.records.joined_rows import EMPTY, Joined, Page, elements, in_form
 from rollbook.store.records.reading import Moment, Reading
 from rollbook.store.records.shared_bodies import columns, current, superseded
 
 _SPARE_ROWS = 16
 
 
-def page(reading: Reading, kind: str, query: Query, direction: Direction, join: Join) -> Page:
+def page(reading: Reading, kind: str, query: Query, direction: Direction) -> Page:
     """A page of a kind at the reading's moment, merged from current records and from the versions that later
     runs replaced.
 
@@ -29,7 +29,7 @@ def page(reading: Reading, kind: str, query: Query, direction: Direction, join: 
     while missing:
         end = _end_of_step(reading, sources, at, missing + _SPARE_ROWS)
         inner, values = _step(reading, sources, at, end, missing)
-        found = join(reading, kind, in_form(reading, kind, inner), values)
+        found = elements(reading, kind, in_form(reading, kind, inner), values)
         if found:
             parts.append(found)
             missing -= found[3]

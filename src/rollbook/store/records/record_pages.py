@@ -14,7 +14,7 @@ from rollbook.domain.kinds import masks_with
 from rollbook.errors import NotFound
 from rollbook.store.records import past_pages
 from rollbook.store.records.index_ranges import Direction, conditions, in_order
-from rollbook.store.records.joined_rows import EMPTY, Page, elements, ends, in_form
+from rollbook.store.records.joined_rows import EMPTY, Page, elements, in_form
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.shared_bodies import columns, current
 
@@ -52,11 +52,11 @@ def count(reading: Reading, kind: str, role: str | None) -> int:
     return int(found[0]) if found else 0
 
 
-def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) -> Page:
-    """One page of all records of a kind, or of all users of a role. `ends_only`: only its end ids."""
-    direction, join = Direction.of(query), ends if ends_only else elements
+def page(reading: Reading, kind: str, query: Query) -> Page:
+    """One page of all records of a kind, or of all users of a role."""
+    direction = Direction.of(query)
     if reading.is_past:
-        return past_pages.page(reading, kind, query, direction, join)
+        return past_pages.page(reading, kind, query, direction)
     ranges, has_more = conditions(kind, query.role), False
     if direction.order:
         # A page backwards is read in two steps: find its first id, then read forwards from there.
@@ -66,26 +66,17 @@ def page(reading: Reading, kind: str, query: Query, *, ends_only: bool = False) 
             direction.forwards(found_ends[0][0] if found_ends else None),
             len(found_ends) > 1,
         )
-    if ends_only and not direction.values:
-        # The link after a first page needs only its last id, which is counted off in the index.
-        ids, values = in_order("id", ranges, reading.access, direction, query.limit)
-        if last_row := reading.transaction.row(f"{ids} OFFSET ?", (*values, query.limit - 1)):
-            return Page((), None, last_row[0], False)
     # A server is asked for one row more, instead of asking it again whether more follow.
-    looks_ahead = reading.transaction.engine == "postgresql" and not (query.before or ends_only)
+    looks_ahead = reading.transaction.engine == "postgresql" and not query.before
     inner, values = in_order(columns(reading), ranges, reading.access, direction, query.limit + looks_ahead)
     inner = in_form(reading, kind, inner)
-    found = (
-        elements(reading, kind, inner, values, query.limit)
-        if looks_ahead
-        else join(reading, kind, inner, values)
-    )
+    found = elements(reading, kind, inner, values, query.limit)
     if found is None:
         return EMPTY
     pieces, first, last, size = found
     if looks_ahead:
         has_more = size > query.limit
-    elif not query.before and size == query.limit and not ends_only:
+    elif not query.before and size == query.limit:
         has_more = _has_beyond(reading, ranges, last)
     return Page(pieces, first, last, has_more)
 

@@ -15,7 +15,7 @@ from rollbook.contract.clever.query import LAST, Query
 from rollbook.errors import NotFound
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import past_pages, record_pages
-from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Join, Joined, Page, elements, ends, in_form
+from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Joined, Page, elements, in_form
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.record_pages import Record
 from rollbook.store.records.shared_bodies import columns, current
@@ -29,26 +29,23 @@ def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
     return record_pages.get(reading, endpoint.returns, targets[0])
 
 
-def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query, *, ends_only: bool = False) -> Page:
-    """One page of a to-many path.
-
-    `ends_only`: only its end ids. Errors: NotFound if the record in the path is missing.
-    """
+def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query) -> Page:
+    """One page of a to-many path. Errors: NotFound if the record in the path is missing."""
     if not _bodies(reading, endpoint.source, [id_]):
         raise NotFound("Resource not found")
-    window, join = _window(query), ends if ends_only else elements
+    window = _window(query)
     ids: set[str] = set()
     for route in endpoint.routes:
         if query.role in (None, route.role) and route.primary in (None, query.primary):
             ids.update(_walk(reading, route, id_, window))
     chosen, has_more = _slice(sorted(ids), query)
-    found = _join_ids(reading, join, endpoint.returns, chosen)
+    found = _join_ids(reading, endpoint.returns, chosen)
     is_short = (found[3] if found else 0) < len(chosen)
     if (is_short or has_more) and any(isinstance(route.hops[-1], Ids) for route in endpoint.routes):
         # A record may have ids that the caller does not see (a share that keeps them), so only existing
         # records count.
         chosen, has_more = _slice(_existing(reading, endpoint.returns, sorted(ids)), query)
-        found = _join_ids(reading, join, endpoint.returns, chosen)
+        found = _join_ids(reading, endpoint.returns, chosen)
     return Page(*found[:3], has_more) if found else EMPTY
 
 
@@ -162,7 +159,7 @@ def _among(transaction: Connection, ids: Sequence[str]) -> tuple[str, Any]:
     return "= ANY(?)", list(ids)
 
 
-def _join_ids(reading: Reading, join: Join, kind: str, ids: Sequence[str]) -> Joined | None:
+def _join_ids(reading: Reading, kind: str, ids: Sequence[str]) -> Joined | None:
     if not ids:
         return None
     among, value = _among(reading.transaction, ids)
@@ -171,4 +168,4 @@ def _join_ids(reading: Reading, join: Join, kind: str, ids: Sequence[str]) -> Jo
         inner, values = past_pages.rows(reading, where, values)
     else:
         inner = f"SELECT {columns(reading)} FROM records WHERE {where}"
-    return join(reading, kind, in_form(reading, kind, f"{inner} ORDER BY id"), values)
+    return elements(reading, kind, in_form(reading, kind, f"{inner} ORDER BY id"), values)

@@ -8,37 +8,33 @@ from rollbook.store.records import catchup, event_feed, record_pages, related_li
 from rollbook.store.records.joined_rows import Page
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.record_pages import Record
-from rollbook.web.data.answer_cache import Cursors
 from rollbook.web.data.data_request import Call
 
 
-def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, Cursors]:
-    """An answer's body, and the cursors of its links."""
+def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, str]:
+    """An answer's body, and the first and last id of a page that has records, as one text."""
     endpoint, prefix = call.endpoint, call.version.prefix
     if endpoint.shape == "get":
         record = record_pages.get(reading, endpoint.source, call.id)
-        return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles)), ()
+        return _record(record, queries.record_links(prefix, endpoint.source, record.id, record.roles)), ""
     if endpoint.shape == "one":
         record = related_lists.one(reading, endpoint, call.id)
         # A to-one path answers with the target, and links to the target's own path, as recorded.
-        return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]"), ()
+        return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]"), ""
     if query.count:
         total = record_pages.count(reading, endpoint.source, query.role)
         return (
             f'{{"count":{total},"links":[{queries.link("self", f"{call.path}?{call.query}")}]}}'.encode(),
-            (),
+            "",
         )
-    page = _page(reading, call, query)
+    if endpoint.shape == "list":
+        page = record_pages.page(reading, endpoint.source, query)
+    else:
+        page = related_lists.related(reading, endpoint, call.id, query)
     links = queries.page_links(call.path, call.query, query, page.first, page.last, page.has_more)
     # Clients of both documented forms find their key if there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
-    return _list(page, links, also), queries.cursors(query, page.first, page.last)
-
-
-def cursors(reading: Reading, call: Call, query: Query) -> Cursors:
-    """The cursors of a page's links, without the page."""
-    page = _page(reading, call, query, ends_only=True)
-    return queries.cursors(query, page.first, page.last)
+    return _list(page, links, also), f"{page.first}{page.last}" if page.first else ""
 
 
 def events(reading: Reading, call: Call, query: Query, floor: str, differences: catchup.Differences) -> bytes:
@@ -55,13 +51,6 @@ def events(reading: Reading, call: Call, query: Query, floor: str, differences: 
         # Without parameters the list's own link ends with a stray `?`, as recorded.
         links = links.replace(f'"{call.path}"', f'"{call.path}?"', 1)
     return _list(page, links)
-
-
-def _page(reading: Reading, call: Call, query: Query, *, ends_only: bool = False) -> Page:
-    """A page of a list or of a to-many path."""
-    if call.endpoint.shape == "list":
-        return record_pages.page(reading, call.endpoint.source, query, ends_only=ends_only)
-    return related_lists.related(reading, call.endpoint, call.id, query, ends_only=ends_only)
 
 
 def _list(page: Page, links: str, also: bytes = b"") -> bytes:

@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from isal import igzip
 
-from rollbook.contract.clever.query import Cursor
 from rollbook.web.http.answers import Header
 
 VARY: Header = (b"vary", b"accept-encoding")
 GZIP_LEVEL = 1
 GZIP_FROM_BYTES = 1024
 KEPT_ANSWER_BYTES_MAX = 512 * 1024
-# The memory of a kept answer besides its body; most answers are short.
+# The memory of a kept answer besides its body and its key; most answers are short.
 ENTRY_BYTES = 512
 
-Cursors = tuple[Cursor, ...]
 
+class Ready(NamedTuple):
+    """An answer kept ready. `ends` are the first and last id of a page, or blank."""
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An answer kept ready, with the cursors of its links.
-
-    It has only the cursors, without `body`, if the answer is large or its client already holds it.
-    """
-
-    body: bytes | None
     headers: tuple[Header, ...]
-    cursors: Cursors
-
-    @property
-    def size(self) -> int:
-        return len(self.body or b"") + ENTRY_BYTES
+    body: bytes
+    ends: str
 
 
 class Kept:
@@ -58,20 +47,21 @@ class Kept:
                 self._answers.move_to_end((key, takes_gzip))
             return found
 
-    def put(self, key: str, body: bytes | None, takes_gzip: bool, cursors: Cursors = ()) -> Ready:
-        """Encode an answer as the client accepts it, and keep it; of a large answer, keep only the
-        cursors."""
-        made = Ready(None, (), cursors) if body is None else Ready(*encode(body, takes_gzip), cursors)
-        if self._bytes_max >= ENTRY_BYTES:
-            is_small = made.size <= min(KEPT_ANSWER_BYTES_MAX, self._bytes_max)
-            kept = made if is_small else Ready(None, made.headers, cursors)
-            with self._changing:
-                replaced = self._answers.pop((key, takes_gzip), None)
-                self._answers[key, takes_gzip] = kept
-                self._bytes += kept.size - (replaced.size if replaced else 0)
-                while self._bytes > self._bytes_max:
-                    self._bytes -= self._answers.popitem(last=False)[1].size
-        return made
+    def put(self, key: str, takes_gzip: bool, made: Ready) -> None:
+        """Keep an answer, unless it is large."""
+        if (size := _size(key, made)) > min(KEPT_ANSWER_BYTES_MAX, self._bytes_max):
+            return
+        with self._changing:
+            replaced = self._answers.pop((key, takes_gzip), None)
+            self._answers[key, takes_gzip] = made
+            self._bytes += size - (_size(key, replaced) if replaced else 0)
+            while self._bytes > self._bytes_max:
+                (oldest, _), dropped = self._answers.popitem(last=False)
+                self._bytes -= _size(oldest, dropped)
+
+
+def _size(key: str, ready: Ready) -> int:
+    return len(key) + len(ready.body) + ENTRY_BYTES
 
 
 def encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:

@@ -7,7 +7,6 @@ kept ready under it.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,7 +18,6 @@ from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever import query as queries
 from rollbook.contract.clever import role_records, versions
 from rollbook.contract.clever.query import Query
-from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
 from rollbook.errors import (
     ApiError,
@@ -30,15 +28,16 @@ from rollbook.errors import (
     UnknownVersion,
 )
 from rollbook.settings import Settings
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database
 from rollbook.store.records import catchup, event_feed
+from rollbook.store.records.joined_rows import ID_LENGTH
 from rollbook.store.records.reading import Moment, Reading, snapshot_of
-from rollbook.web.data import answer_bodies, answer_cache, restricted_tokens
-from rollbook.web.data.answer_cache import VARY, Cursors, Kept
+from rollbook.web.data import answer_bodies, answer_cache, etags, restricted_tokens
+from rollbook.web.data.answer_cache import VARY, Kept, Ready
 from rollbook.web.data.data_request import ME, Call, Request, call_of
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http import inline_or_thread, kept_parts
-from rollbook.web.http.answers import JSON, Answer, Header, every_answer, failure
+from rollbook.web.http.answers import JSON, Answer, Header, failure, send_answer
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.rate_limit import Allowance, RateLimit
 
@@ -84,11 +83,12 @@ class DataApi:
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         request = Request.of(scope)
         try:
-            if (call := call_of(request)) and call.reads_long:
+            call = call_of(request)
+            if call and call.reads_long:
                 # A long read: one at a time, in its own thread, so that no other request waits for it.
-                answer = await to_thread.run_sync(self.answer, request, limiter=self._catching_up)
+                answer = await to_thread.run_sync(self._answer, request, call, {}, limiter=self._catching_up)
             else:
-                answer = await inline_or_thread.read(self._database, self.answer, request, {})
+                answer = await inline_or_thread.read(self._database, self._answer, request, call, {})
         except MachineTrouble as trouble:
             answer = self._away.answer(trouble, request.method, request.path)
         except Exception:
@@ -98,25 +98,22 @@ class DataApi:
             answer = failure(
                 ApiError("Internal error"), request.method, request.path, self._settings.wrong_token
             )
-        headers = [*every_answer(), *answer.headers]
-        if answer.status not in (204, 304):
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+        await send_answer(answer, scope, send)
 
-    def answer(self, request: Request, counted: dict[str, Allowance | None] | None = None) -> Answer:
-        """Answer one request; every deliberate error becomes its answer.
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; every deliberate error becomes its answer."""
+        return self._answer(request, call_of(request), {})
 
-        `counted` notes that the rate limit has counted it, if this is called again for the same request.
-        """
+    def _answer(self, request: Request, call: Call | None, counted: dict[str, Allowance | None]) -> Answer:
+        """The answer to a call. `counted` notes that the rate limit has counted it, if this is called again for the
+        same request."""
         if request.method == "OPTIONS":
             return Answer(204, (), b"")
         limited: tuple[Header, ...] = ()
         try:
-            call = call_of(request)
             with self._database.read() as transaction:
-                access = self._resolve(transaction, request, is_path_known=call is not None)
-                limited = self._admit(access.bucket, {} if counted is None else counted)
+                access = self._tokens.resolve(transaction, request.authorization)
+                limited = self._admit(access.bucket, counted)
                 if call is None:
                     raise _no_endpoint(request.path)
                 if not call.is_id_valid:
@@ -130,6 +127,9 @@ class DataApi:
                     finish = self._read(reading, call, request)
             answer = finish()  # outside the transaction, which others may wait for
         except ApiError as error:
+            if call is None and isinstance(error, Unauthorized):
+                # An unknown path is answered as such to everyone; with a valid token it counts as a request.
+                error = _no_endpoint(request.path)
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
         return Answer(answer.status, (*limited, *answer.headers), answer.body)
 
@@ -139,18 +139,6 @@ class DataApi:
             counted[bucket] = self._rate_limit.take(bucket)
         allowance = counted[bucket]
         return allowance.admitted() if allowance else ()
-
-    def _resolve(self, transaction: Connection, request: Request, *, is_path_known: bool) -> Access:
-        """The caller's access.
-
-        An unknown path is answered as such to everyone; with a valid token it counts as a request.
-        """
-        try:
-            return self._tokens.resolve(transaction, request.authorization)
-        except Unauthorized:
-            if is_path_known:
-                raise
-            raise _no_endpoint(request.path) from None
 
     def _events_floor(self) -> str:
         """The id below which events are too old.
@@ -176,34 +164,35 @@ class DataApi:
         query, access, head = call.parsed(), reading.access, reading.access.head
         is_pull = call.endpoint.has_paging and not query.count
         snapshot = self._shown(reading, call, query) if is_pull else head
-        shown = str(snapshot)
-        named = f"{access.district_id} {shown} {access.view} {access.view_mark} {call.path}?{call.query}"
-        key = hashlib.blake2b(named.encode("utf-8", "surrogateescape"), digest_size=15).hexdigest()
-        etag = (b"etag", b'W/"%s"' % key.encode())
-        is_known = _matches(request.if_none_match, etag[1])
-        unchanged = Answer(304, (etag, VARY), b"")
-        if is_known and not is_pull:
-            return lambda: unchanged
-        kept = self._kept.get(key, request.takes_gzip)
-        body: bytes | None = None
-        cursors: Cursors = ()
-        if is_new := kept is None or (kept.body is None and not is_known):
-            moment = Moment.after(snapshot.run, head.run)
-            reading = Reading(reading.transaction, access, reading.dialect, moment)
-            if is_known:  # the client holds the page: only its cursors are noted
-                cursors = answer_bodies.cursors(reading, call, query)
-            else:
-                body, cursors = answer_bodies.body(reading, call, query)
+        named = f"{access.district_id} {snapshot} {access.view} {access.view_mark} {call.path}?{call.query}"
+        ends = etags.held(request.if_none_match, named) if request.if_none_match else None
+        ready = self._kept.get(named, request.takes_gzip) if ends is None else None
+        body = b""
+        if is_new := ends is None and ready is None:
+            if snapshot != head:
+                reading = reading._replace(moment=Moment.after(snapshot.run, head.run))
+            body, ends = answer_bodies.body(reading, call, query)
 
         def finish() -> Answer:
-            ready = self._kept.put(key, body, request.takes_gzip, cursors) if kept is None or is_new else kept
+            answer = ready or Ready((), b"", ends or "")
+            if is_new:
+                answer = self._made(named, body, answer.ends, snapshot, request.takes_gzip)
             if is_pull:  # only pages of an existing list are noted
-                self._pins.note(access, call.path, query, ready.cursors, snapshot)
-            if is_known:
-                return unchanged
-            return Answer(200, (JSON, etag, (SNAPSHOT, shown.encode()), *ready.headers), ready.body or b"")
+                first, last = answer.ends[:ID_LENGTH], answer.ends[ID_LENGTH:]
+                self._pins.note(access, call.path, query, queries.cursors(query, first, last), snapshot)
+            if not answer.headers:
+                return Answer(304, ((b"etag", etags.etag(named, answer.ends)), VARY), b"")
+            return Answer(200, answer.headers, answer.body)
 
         return finish
+
+    def _made(self, named: str, body: bytes, ends: str, snapshot: SnapshotName, takes_gzip: bool) -> Ready:
+        """A new answer, encoded as its client accepts it; it is kept."""
+        body, encoding = answer_cache.encode(body, takes_gzip)
+        etag = (b"etag", etags.etag(named, ends))
+        made = Ready((JSON, etag, (SNAPSHOT, str(snapshot).encode()), *encoding), body, ends)
+        self._kept.put(named, takes_gzip, made)
+        return made
 
     def _shown(self, reading: Reading, call: Call, query: Query) -> SnapshotName:
         """The snapshot that a page of a list shows: the last run's, or that of the pull that the page
@@ -232,16 +221,3 @@ def _narrowed(reading: Reading, call: Call) -> Finish:
 def _no_endpoint(path: str) -> ApiError:
     is_of_ours = path == ME or versions.is_spoken(path)
     return NoSuchEndpoint(path) if is_of_ours else UnknownVersion(versions.refusal(path))
-
-
-def _matches(if_none_match: str, etag: bytes) -> bool:
-    """Weak comparison (RFC 9110, 13.1.2).
-
-    `*` is not supported: it asks whether anything exists, which needs a read.
-    """
-    if not if_none_match:
-        return False
-    if if_none_match == (own := etag.decode()):
-        return True
-    opaque = own.removeprefix("W/")
-    return any(candidate.strip().removeprefix("W/") == opaque for candidate in if_none_match.split(","))

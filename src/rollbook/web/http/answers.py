@@ -73,7 +73,9 @@ async def send_answer(
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
     """Send an answer as an ASGI application does, with the headers of every API answer."""
-    headers = [*every_answer(), *answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    headers = [*_EVERY, (b"x-request-id", _request_id()), *answer.headers]
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
 

@@ -36,6 +36,9 @@ async def read(database: Database, work: Callable[[Unpack[Given]], Result], *giv
     If the database is a server, the work stays in the loop, and other requests go on while it waits. It may be
     called again from its beginning.
     """
-    if database.is_local:
-        return await done(database, work, *given)
-    return await in_loop.run(work, *given)
+    if not database.is_local:
+        return await in_loop.run(work, *given)
+    try:
+        return work(*given)
+    except Busy:
+        return await to_thread.run_sync(work, *given)

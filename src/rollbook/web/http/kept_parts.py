@@ -148,7 +148,7 @@ _PRODUCT = re.compile(
 _BODIES = re.compile(
     "application/(?:json|x-www-form-urlencoded|x-www-form-url-encoded)|multipart/form-data|text/plain"
 )
-_ETAG = re.compile(r'(?:W/)?"[0-9a-f]{30}"')
+_ETAG = re.compile(r'(?:W/)?"[0-9a-f]{30}(?:[0-9a-f]{48})?"')
 _answered = itemgetter(*(name.encode() for name in ANSWERED))
 _BLANK = dict.fromkeys((name.encode() for name in ANSWERED), b"")
 
