@@ -1,6 +1,6 @@
 """A district that makes only what changed, beside a twin that always makes everything: both keep the same.
 
-Each example is a list of nights: edits of the SIS, and an act of the office. The twins get the same files, moments and
+A night is some edits of the SIS, and an act of the office; a seed draws them. The twins get the same files, moments and
 ids. After each night all tables of records, events, runs and snapshots are compared, also after holds, undos, edits of
 a share, changed rules, crashes and runs of another program.
 """
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
 import duckdb
 import psycopg
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from rollbook import settings as setting_rows
 from rollbook import sync
@@ -247,7 +246,6 @@ class Twins:
 Act = Callable[[Twins, int], None]
 ACTS: tuple[Act, ...] = (
     Twins.sync,
-    Twins.sync,
     Twins.by_other_rules,
     Twins.hold,
     Twins.hold,
@@ -257,17 +255,28 @@ ACTS: tuple[Act, ...] = (
     Twins.crash,
     Twins.by_another_program,
 )
-NUMBERS = st.integers(0, 999)
-EDIT = st.tuples(st.integers(0, len(EDITS) - 1), NUMBERS, NUMBERS, NUMBERS)
-Nights = list[tuple[Act, int, list[Numbers]]]
+Night = tuple[Act, int, list[Numbers]]
 
 
-def nights(size: int) -> st.SearchStrategy[Nights]:
-    night = st.tuples(st.sampled_from(ACTS), NUMBERS, st.lists(EDIT, min_size=1, max_size=5))
-    return st.lists(night, min_size=size, max_size=size)
+def nights(acts: Iterable[Act], seed: int) -> list[Night]:
+    """Each act once, in random order, after a few random edits."""
+    random = Random(seed)
+    drawn = random.sample([*acts], len([*acts]))
+
+    def numbers() -> Numbers:
+        return (
+            random.randrange(1000),
+            random.randrange(1000),
+            random.randrange(1000),
+            random.randrange(1000),
+        )
+
+    return [
+        (act, random.randrange(1000), [numbers() for _ in range(random.randrange(1, 6))]) for act in drawn
+    ]
 
 
-def live(databases: list[Database], folder: Path, lived: Nights) -> None:
+def live(databases: list[Database], folder: Path, lived: list[Night]) -> None:
     twins = Twins(databases, folder)
     twins.sync(0)
     for act, number, edits in lived:
@@ -275,34 +284,33 @@ def live(databases: list[Database], folder: Path, lived: Nights) -> None:
         act(twins, number)
     twins.edit([(2, 1, 1, 1)])
     twins.sync(1)
-    assert twins.followed
+    # The first twin took the short way each time it could.
+    assert twins.followed >= len(lived) / 2
 
 
-# To shrink an example takes minutes.
-@settings(max_examples=2, phases=[Phase.generate])
-@given(nights(5))
-def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(lived: Nights) -> None:
-    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(tmp_path: Path) -> None:
+    with ExitStack() as opened:
         databases = [
-            opened.enter_context(closing(open_database(f"{name}/{twin}.db"))) for twin in ("one", "other")
+            opened.enter_context(closing(open_database(str(tmp_path / f"{twin}.db"))))
+            for twin in ("one", "other")
         ]
-        live(databases, Path(name), lived)
+        live(databases, tmp_path, nights(ACTS, seed=2))
 
 
-@settings(max_examples=1, phases=[Phase.generate])
-@given(nights(2))
-def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(postgresql_address: str, lived: Nights) -> None:
+def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(
+    postgresql_address: str, tmp_path: Path
+) -> None:
     names = [f"test_{uuid4().hex[:16]}" for _ in range(2)]
     with psycopg.connect(postgresql_address, autocommit=True) as connection:
         for name in names:
             connection.execute(f"CREATE SCHEMA {name}".encode())
-        with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        with ExitStack() as opened:
             databases = [
                 opened.enter_context(
                     closing(open_database(f"{postgresql_address}&options=-csearch_path%3D{name}"))
                 )
                 for name in names
             ]
-            live(databases, Path(folder), lived)
+            live(databases, tmp_path, nights((Twins.hold, Twins.new_ids, Twins.share), seed=2))
         for name in names:
             connection.execute(f"DROP SCHEMA {name} CASCADE".encode())

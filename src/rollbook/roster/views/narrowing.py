@@ -51,6 +51,7 @@ def narrow(
     for statement in _everything() if share is None else _picked(share):
         connection.execute(f"INSERT INTO shared {statement}")
     hidden = [source for scope, source in ROLES_OF_SCOPES.items() if scope not in scopes]
+    shows_all = share is None and not hidden
     if hidden:
         connection.execute("DELETE FROM shared WHERE list_contains(?, source)", [hidden])
     if share is not None:
@@ -62,9 +63,15 @@ def narrow(
     )
     for source in SOURCES:
         is_in = f"SELECT id FROM shared WHERE source = '{source}'"
+        # Where everybody is shared, only contacts without a student are left out.
+        is_all = shows_all and source != "contacts"
         connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE id IN ({is_in})"
+            f"CREATE OR REPLACE TEMP VIEW {source}_id AS FROM all_{source}_id WHERE {is_all} OR id IN ({is_in})"
         )
+    if shows_all:
+        for edge in (*_EDGES, *_EDGES_TO_SCHOOLS):
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW {edge} AS FROM all_{edge}")
+        return
     left_in = kept_ids(scopes) if keeps_ids else ()
     for edge, ends in _EDGES.items():
         kept = " AND ".join(
@@ -206,6 +213,7 @@ _EDGES: dict[str, dict[str, str]] = {
     "section_places": {"id": "sections"},
     "resource_courses": {"resource": "resources", "course": "courses"},
 }
+_EDGES_TO_SCHOOLS = ("user_schools", "home_schools")
 _PEOPLE_IDS = ("students", "teachers")
 
 
@@ -215,7 +223,7 @@ def _narrow_schools_of_people(connection: duckdb.DuckDBPyConnection) -> None:
         "user IN (SELECT id FROM shared WHERE source = CASE role WHEN 'staff' THEN 'staff' "
         "ELSE role || 's' END)"
     )
-    for edge in ("user_schools", "home_schools"):
+    for edge in _EDGES_TO_SCHOOLS:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {edge} AS FROM all_{edge} WHERE {schools} AND {person}"
         )

@@ -31,10 +31,10 @@ def add(connection: duckdb.DuckDBPyConnection, view: int) -> None:
         for _ in parts.each(connection, f"all_{stored.edge}", stored.owner):
             connection.execute(
                 f"""
-                INSERT INTO after SELECT {view}, '{name}', owner, NULL, string_agg(id, '' ORDER BY id) FROM (
-                    SELECT DISTINCT {stored.owner} AS owner, {stored.id} AS id FROM {stored.edge}
-                    WHERE {stored.condition} AND within({stored.owner}) AND {stored.id} IS NOT NULL
-                ) GROUP BY owner
+                INSERT INTO after
+                SELECT {view}, '{name}', {stored.owner}, NULL, array_to_string(list_sort(list(DISTINCT {stored.id})), '')
+                FROM {stored.edge}
+                WHERE {stored.condition} AND within({stored.owner}) AND {stored.id} IS NOT NULL GROUP BY {stored.owner}
                 """
             )
 
