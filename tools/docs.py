@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from rollbook.cli import rollbook
-from rollbook.contract.clever import openapi, versions
+from rollbook.contract.clever import openapi, openapi_schemas, versions
 from rollbook.contract.clever.column_values import VALUE, Values
 from rollbook.contract.clever.columns import FILES, Column, File, columns_of
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
@@ -123,7 +123,7 @@ def records() -> str:
     )
 
 
-_SHAPE = {kind.name: kind.shape for kind in openapi.SERVED}
+_SHAPE = {kind.name: kind.shape for kind in openapi_schemas.SERVED}
 
 
 # --- endpoints.md
@@ -132,7 +132,7 @@ _SHAPE = {kind.name: kind.shape for kind in openapi.SERVED}
 def endpoints() -> str:
     """Every path with its parameters and answer, then the meaning of each parameter, and the errors."""
     described: Any = openapi.document(version=VERSION)["components"]
-    groups = (_group(kind) for kind in openapi.SERVED)
+    groups = (_group(kind) for kind in openapi_schemas.SERVED)
     parameters = (
         (_code(name), _bounds(row["schema"]), row["description"])
         for name, row in described["parameters"].items()
@@ -204,7 +204,7 @@ def _sign_in_parameters(tag: str) -> Iterator[str]:
 
 
 def _answer(row: Endpoint) -> str:
-    shape = next(kind.shape for kind in openapi.SERVED if kind.name == row.returns)
+    shape = next(kind.shape for kind in openapi_schemas.SERVED if kind.name == row.returns)
     if row in EVENTS:
         return f"page of {shape}s" if row.shape == "list" else shape
     return f"page of {_link(shape)}" if row.shape in ("list", "many") else _link(shape)
@@ -234,13 +234,13 @@ def _link(shape: str) -> str:
 
 def fields() -> str:
     """Every field of every shape that this version serves."""
-    shapes = [shape for shape in SHAPES if openapi.fields_of(shape, VERSION)]
+    shapes = [shape for shape in SHAPES if openapi_schemas.fields_of(shape, VERSION)]
     return _page(
         "Fields of the records",
         '**Guaranteed**: always has a value. **Nullable**: may be `""`, or left out; not `null`, save in what was cloned from a '
         "server that says `null`. **Validated**: its form is checked before it is served. A field that needs a scope is left out "
         "for a token without it. *From* names the CSV columns that are copied into the field; a field without one is derived.",
-        *(_shape(shape, openapi.fields_of(shape, VERSION)) for shape in shapes),
+        *(_shape(shape, openapi_schemas.fields_of(shape, VERSION)) for shape in shapes),
         *_later_versions(),
         "The shapes from here on are those of Identity and OAuth.",
         *(_shape(shape, fields) for shape, fields in SIGN_IN_SHAPES.items()),
@@ -258,7 +258,7 @@ def _later_versions() -> Iterable[str]:
                 row.help,
             )
             for shape in SHAPES
-            for row in openapi.fields_of(shape, version.number)
+            for row in openapi_schemas.fields_of(shape, version.number)
             if row.differs_in(version.number)
         )
         yield (
@@ -278,7 +278,7 @@ def _shape(shape: str, served: tuple[Field, ...]) -> str:
         (
             _code(row.name),
             _type(row),
-            ", ".join(openapi.marks(row)),
+            ", ".join(openapi_schemas.marks(row)),
             _code(row.scope or ""),
             _from(shape, row),
             row.help,
@@ -421,7 +421,7 @@ def _targets() -> dict[tuple[str, str], list[str]]:
     """The fields that each column is copied into, as `Shape.field`."""
     found: dict[tuple[str, str], list[str]] = {}
     for shape in SHAPES:
-        for field in openapi.fields_of(shape, VERSION):
+        for field in openapi_schemas.fields_of(shape, VERSION):
             for column in columns_of_field(shape, field):
                 found.setdefault((column.file, column.header), []).append(
                     f"[{shape}](fields.md#{shape.lower()}).{field.name}"

@@ -18,7 +18,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
 from rollbook.contract.clever.fields import SHAPES, Field, Promise
-from rollbook.contract.clever.openapi import address, document, fields_of, is_certain, marks
+from rollbook.contract.clever.openapi import address, document
+from rollbook.contract.clever.openapi_schemas import fields_of, is_certain, marks
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS, SIGN_IN_SHAPES
 from rollbook.domain.access import SCOPES
 from tests.contract import facts

@@ -16,11 +16,6 @@ ROWS = {
     "rollbook.contract.clever.fields",
     "rollbook.roster.problems",
 }
-# Files that hold two things, and are to be split.
-STILL_LONG = {
-    "rollbook.contract.clever.openapi",
-    "rollbook.roster.views.projection",
-}
 # A migration is a list of statements that is never edited after a release.
 LISTS = {
     "rollbook.store.engine.migrations.first_tables",
@@ -39,12 +34,7 @@ def _functions(source: Source) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def test_no_file_is_long() -> None:
     lengths = {source.module: len(source.path.read_text("utf-8").splitlines()) for source in SOURCES}
-    assert {
-        name: lines for name, lines in lengths.items() if lines > LINES_MAX and name not in ROWS | STILL_LONG
-    } == {}
-    assert {name for name in ROWS | STILL_LONG if lengths[name] <= LINES_MAX} == set(), (
-        "no exception any more"
-    )
+    assert {name for name, lines in lengths.items() if lines > LINES_MAX} == ROWS
 
 
 def test_no_function_is_long() -> None:

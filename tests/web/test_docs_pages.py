@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
 from rollbook.contract.clever.fields import SHAPES
-from rollbook.contract.clever.openapi import SERVED, fields_of
+from rollbook.contract.clever.openapi_schemas import SERVED, fields_of
 from rollbook.contract.clever.record_links import FIELD_LINKS
 from rollbook.domain.kinds import KINDS
 from rollbook.web.docs import doc_pages, doc_sources, explorer_links

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi, openapi_schemas
 from rollbook.contract.clever.event_rows import TYPES
 from rollbook.contract.clever.field_sources import columns_of_field
 from rollbook.contract.clever.fields import SHAPES
@@ -276,15 +276,15 @@ def test_a_whole_sign_in_is_one_button(demo: httpx.Client) -> None:
 # --- records
 
 
-@pytest.mark.parametrize("kind", openapi.SERVED, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", openapi_schemas.SERVED, ids=lambda kind: kind.name)
 def test_a_record_page_shows_every_field_with_its_marks(demo: httpx.Client, kind: Any) -> None:
     page = demo.get(f"/explorer/records/{kind.name}")
     assert page.status_code == 200
     shown = words(page)
-    for field in openapi.fields_of(kind.shape, "3.0") if kind.shape in SHAPES else ():
+    for field in openapi_schemas.fields_of(kind.shape, "3.0") if kind.shape in SHAPES else ():
         row = page.text.partition(f"<code>{field.name}</code></th>")[2].partition("</tr>")[0]
         assert row, field.name
-        assert all(mark in row for mark in openapi.marks(field)), field.name
+        assert all(mark in row for mark in openapi_schemas.marks(field)), field.name
         assert all(column.header in row for column in columns_of_field(kind.shape, field)), field.name
     for event in TYPES:
         assert (event in shown) == (kind.name in (event.partition(".")[0], "events")), event

@@ -1,39 +1,27 @@
 """The OpenAPI 3.1 document of the API, made from the rows of paths, parameters and fields.
 
-A client that is generated from it can read everything on the wire. Fields that the server never sends are
-left out, keys are required only where a value is guaranteed, and nothing is null. A record that was cloned
-from another server keeps that server's form.
+A client that is generated from it can read everything on the wire. `openapi_schemas` has the shapes of records
+and answers. A record that was cloned from another server keeps that server's form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, LINKS, USER_LINKS, Endpoint
-from rollbook.contract.clever.event_rows import TYPES
-from rollbook.contract.clever.fields import SHAPES, Field, Promise
+from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS, Endpoint
+from rollbook.contract.clever.openapi_schemas import SERVED, SERVED_BY_NAME, Schema, object_of, ref, schemas
 from rollbook.contract.clever.query import LIMIT_DEFAULT, LIMIT_MAX
 from rollbook.contract.clever.sign_in_rows import (
     SIGN_IN_OPERATIONS,
-    SIGN_IN_SHAPES,
     TAGS,
     Parameter,
     SignInOperation,
 )
 from rollbook.domain.access import SCOPES
-from rollbook.domain.kinds import KIND, KINDS, Kind
-
-Schema = dict[str, object]
+from rollbook.domain.kinds import KIND, Kind
 
 _ID_PATTERN = "^[0-9a-fA-F]{24}$"
 _BEFORE_PATTERN = "^([0-9a-fA-F]{24}|last)$"
-_FORMATS = {"datetime": "date-time", "date-time": "date-time", "date": "date"}
-_MARKS = (
-    (Promise.GUARANTEED, "guaranteed"),
-    (Promise.NULLABLE, "nullable"),
-    (Promise.VALIDATED, "validated"),
-)
 _SECURITY: list[Schema] = [{"bearer": []}, {"oauth": []}]
 _DESCRIPTION = """\
 The roster of a district: its schools, terms, courses, sections, users and resources, read with a bearer token.
@@ -43,14 +31,6 @@ not `null`, save in a district that was cloned from a server that says `null`. *
 served. A field that needs a scope is left out of every record for a token without that scope.
 
 Lists are pages in ascending order of ids. Follow the `next` link until there is none. An unknown parameter is ignored."""
-
-
-# The kinds of record, and events: events are served like records.
-SERVED: tuple[Kind, ...] = (
-    *KINDS,
-    Kind("events", "Event", "A published change of a record; for applications that have them on."),
-)
-_SERVED = {kind.name: kind for kind in SERVED}
 
 
 def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object]:
@@ -75,199 +55,13 @@ def document(*, server_url: str = "/", version: str = "3.0") -> dict[str, object
         ],
         "paths": _paths(version),
         "components": {
-            "schemas": _schemas(version),
+            "schemas": schemas(version),
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
             "responses": _RESPONSES,
             "securitySchemes": _security_schemes(server_url.rstrip("/")),
         },
     }
-
-
-def fields_of(shape: str, version: str) -> tuple[Field, ...]:
-    """The fields of a shape in this version of the API, with its words; empty if only a later version has the
-    shape."""
-    return tuple(
-        replace(field, enum=field.words(version))
-        for field in SHAPES[shape]
-        if field.is_on_wire and field.is_in(version)
-    )
-
-
-def is_certain(field: Field) -> bool:
-    """Whether every record has the field, with a value: it is guaranteed and not nullable."""
-    return Promise.GUARANTEED in field.promise and Promise.NULLABLE not in field.promise
-
-
-def marks(field: Field) -> tuple[str, ...]:
-    """The promises about a field: some of guaranteed, nullable, validated."""
-    return tuple(word for promise, word in _MARKS if promise in field.promise)
-
-
-def _ref(section: str, name: str) -> Schema:
-    return {"$ref": f"#/components/{section}/{name}"}
-
-
-def _object(required: Iterable[str], properties: dict[str, Schema], description: str = "") -> Schema:
-    named = {"description": description} if description else {}
-    keys = list(required)
-    return {"type": "object", **named, **({"required": keys} if keys else {}), "properties": properties}
-
-
-# --- the shapes of records
-
-
-def _schemas(version: str) -> Schema:
-    # The title repeats the name: viewers show it for one of several shapes, in place of a number.
-    named = sorted(
-        [*_shapes(version), *_EVENT_SCHEMAS.items(), *_answers(), *_ERRORS.items(), *_sign_in_shapes()]
-    )
-    return {name: {"title": name, **schema} for name, schema in named}
-
-
-def _shapes(version: str) -> Iterable[tuple[str, Schema]]:
-    kinds = {kind.shape: kind.help for kind in KINDS}
-    for shape in SHAPES:
-        if fields := fields_of(shape, version):
-            required = (field.name for field in fields if is_certain(field))
-            yield (
-                shape,
-                _object(required, {field.name: _field(field) for field in fields}, kinds.get(shape, "")),
-            )
-
-
-def _sign_in_shapes() -> Iterable[tuple[str, Schema]]:
-    for shape, fields in SIGN_IN_SHAPES.items():
-        required = (field.name for field in fields if is_certain(field))
-        yield shape, _object(required, {field.name: _field(field) for field in fields})
-
-
-def _field(field: Field) -> Schema:
-    flags = {f"x-{word}": promise in field.promise for promise, word in _MARKS}
-    scope = {"x-scope": field.scope} if field.scope else {}
-    return {**_type(field), "description": _describe(field), **flags, **scope}
-
-
-def _describe(field: Field) -> str:
-    needs = f"Needs the scope `{field.scope}`." if field.scope else ""
-    return " ".join(
-        part for part in (*(f"{mark.title()}." for mark in marks(field)), needs, field.help) if part
-    )
-
-
-def _type(field: Field) -> Schema:
-    if field.type == "array":
-        return {"type": "array", "items": _ref("schemas", field.of) if field.of else _text(field)}
-    if field.type == "object":
-        # A map without a shape is `ext`: the district chooses the keys, and every value is text.
-        return (
-            _ref("schemas", field.of)
-            if field.of
-            else {"type": "object", "additionalProperties": {"type": "string"}}
-        )
-    return {"type": "boolean"} if field.type == "boolean" else _text(field)
-
-
-def _text(field: Field) -> Schema:
-    """A string. Only a string that is never blank has a format, because "" would break the format."""
-    if field.enum:
-        return {"type": "string", "enum": list(field.enum)}
-    if is_certain(field) and field.type == "string":
-        return (
-            {"type": "string", "format": _FORMATS[field.format]}
-            if field.format
-            else {"type": "string", "minLength": 1}
-        )
-    return {"type": "string", "pattern": f"^({field.pattern})?$"} if field.pattern else {"type": "string"}
-
-
-def _map(description: str) -> Schema:
-    return {"type": "object", "additionalProperties": True, "description": description}
-
-
-_EVENT_SCHEMAS: dict[str, Schema] = {
-    "Event": _object(
-        ("id", "type", "created", "data"),
-        {
-            "id": {
-                "type": "string",
-                "minLength": 1,
-                "description": "Id of the event, not of the record; events rise by it.",
-            },
-            "type": {
-                "type": "string",
-                "enum": list(TYPES),
-                "description": "Kind of record and what became of it.",
-            },
-            "created": {
-                "type": "string",
-                "format": "date-time",
-                "description": "The second in which it was published, UTC.",
-            },
-            "data": _ref("schemas", "EventData"),
-        },
-        _SERVED["events"].help,
-    ),
-    "EventData": _object(
-        ("object",),
-        {
-            "object": _map("The record as it was at that moment; of a deleted one, the last known."),
-            "previous_attributes": _map(
-                "On updated only: old values of what changed, nested as in the record."
-            ),
-        },
-        "The record that an event is about.",
-    ),
-}
-
-
-# --- what the paths answer
-
-
-def _answers() -> Iterable[tuple[str, Schema]]:
-    for kind in SERVED:
-        record = _ref("schemas", kind.shape)
-        entry = _object(
-            ("data", "uri"), {"data": record, "uri": _URI}, "One record in a list, and where it is by itself."
-        )
-        page: dict[str, Schema] = {
-            "data": {"type": "array", "items": _ref("schemas", f"{kind.shape}Entry")},
-            "links": _LINKS,
-        }
-        if kind.name == "resources":
-            page["resources"] = _EMPTY_RESOURCES
-        yield f"{kind.shape}Entry", entry
-        yield (
-            f"{kind.shape}Response",
-            _object(("data", "links"), {"data": record, "links": _LINKS}, "One record."),
-        )
-        yield (
-            f"{kind.shape}sResponse",
-            _object(("data", "links"), page, "One page, in ascending order of ids."),
-        )
-    yield (
-        "CountResponse",
-        _object(("count", "links"), {"count": _COUNT, "links": _LINKS}, "How many there are."),
-    )
-    yield "Link", _object(("rel", "uri"), {"rel": {"type": "string", "enum": _rels()}, "uri": _URI})
-
-
-def _rels() -> list[str]:
-    of_records = (rel for tails in LINKS.values() for rel in tails)
-    return list(
-        dict.fromkeys(("self", "prev", "next", "canonical", *of_records, *(rel for rel, _ in USER_LINKS)))
-    )
-
-
-_URI: Schema = {"type": "string", "description": "Path and query, relative to the server."}
-_LINKS: Schema = {"type": "array", "items": _ref("schemas", "Link"), "description": "`self` comes first."}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_EMPTY_RESOURCES: Schema = {
-    "type": "array",
-    "items": {"type": "object"},
-    "maxItems": 0,
-    "description": "On an empty page only, and empty there: some clients look for this key.",
-}
 
 
 # --- the operations
@@ -295,28 +89,28 @@ def _tag(kind: Kind) -> str:
 def _operation(row: Endpoint) -> Schema:
     return {
         "operationId": row.operation,
-        "tags": [_tag(_SERVED[row.source])],
+        "tags": [_tag(SERVED_BY_NAME[row.source])],
         "summary": _summary(row),
         "parameters": [
-            *([_ref("parameters", "id")] if row.shape != "list" else []),
+            *([ref("parameters", "id")] if row.shape != "list" else []),
             *(_parameter(row, name) for name in row.parameters),
         ],
         "responses": {
             "200": _success(row),
-            **{status: _ref("responses", name) for status, name in _failures(row)},
+            **{status: ref("responses", name) for status, name in _failures(row)},
         },
     }
 
 
 def _summary(row: Endpoint) -> str:
-    owner, tail = _SERVED[row.source].singular, row.tail.removeprefix("my")
+    owner, tail = SERVED_BY_NAME[row.source].singular, row.tail.removeprefix("my")
     words = {"list": f"List {row.source}", "get": f"Get one {owner}", "one": f"Get the {tail} of a {owner}"}
     return words.get(row.shape, f"List the {tail} of a {owner}")
 
 
 def _parameter(row: Endpoint, name: str) -> Schema:
     if name != "role":
-        return _ref("parameters", name)
+        return ref("parameters", name)
     described = "Only users who have this role; they are shown with all their roles."
     return {
         "name": name,
@@ -327,15 +121,15 @@ def _parameter(row: Endpoint, name: str) -> Schema:
 
 
 def _success(row: Endpoint) -> Schema:
-    shape = _SERVED[row.returns].shape
+    shape = SERVED_BY_NAME[row.returns].shape
     if row.shape in ("get", "one"):
-        return _answer("The record.", _ref("schemas", f"{shape}Response"))
-    page = _ref("schemas", f"{shape}sResponse")
+        return _answer("The record.", ref("schemas", f"{shape}Response"))
+    page = ref("schemas", f"{shape}sResponse")
     if not row.has_count:
         return _answer("A page.", page)
     # There is one schema, so a typed client reads a page without asking which of two forms it got.
     described = "A page. A request with `count=true` is answered with a `CountResponse` instead (`x-count`)."
-    return {**_answer(described, page), "x-count": {"schema": _ref("schemas", "CountResponse")}}
+    return {**_answer(described, page), "x-count": {"schema": ref("schemas", "CountResponse")}}
 
 
 def _failures(row: Endpoint) -> Iterable[tuple[str, str]]:
@@ -423,56 +217,37 @@ _HEADERS: dict[str, Schema] = {
     },
 }
 _LIMIT_HEADERS: dict[str, Schema] = {
-    f"X-RateLimit-{name.removeprefix('RateLimit')}": _ref("headers", name) for name in _HEADERS
+    f"X-RateLimit-{name.removeprefix('RateLimit')}": ref("headers", name) for name in _HEADERS
 }
 
 
-# --- what goes wrong
-
-
-def _error(description: str, **more: Schema) -> Schema:
-    text: Schema = {"type": "string"}
-    return _object(("message", "error", *more), {"message": text, "error": text, **more}, description)
-
-
-_ERRORS: dict[str, Schema] = {
-    "BadRequest": _error("A parameter has a value that cannot be used; the message names it."),
-    "Unauthorized": _error(
-        "There is no token, or it is not known.",
-        code={"type": "integer", "const": 101},
-        data={"type": "object"},
-    ),
-    "NotFound": _error("There is no such record, or it is not shared: the two look the same."),
-    "TooLarge": _error(f"`limit` is above {LIMIT_MAX}."),
-    "InternalError": _error("The server failed; try again later."),
-}
 _HTML: Schema = {"text/html": {"schema": {"type": "string"}}}
 _RESPONSES: dict[str, Schema] = {
-    "BadRequest": _answer("A parameter has a value that cannot be used.", _ref("schemas", "BadRequest")),
+    "BadRequest": _answer("A parameter has a value that cannot be used.", ref("schemas", "BadRequest")),
     "Unauthorized": _answer(
-        "No token, or one that is not known.", _ref("schemas", "Unauthorized"), has_limits=False
+        "No token, or one that is not known.", ref("schemas", "Unauthorized"), has_limits=False
     ),
     "NotFound": {
         "description": (
             "No such record, or not shared, as JSON; the wrong kind of token for the path, as HTML."
         ),
         "headers": _LIMIT_HEADERS,
-        "content": {"application/json": {"schema": _ref("schemas", "NotFound")}, **_HTML},
+        "content": {"application/json": {"schema": ref("schemas", "NotFound")}, **_HTML},
     },
     "NoSuchEndpoint": {
         "description": "The wrong kind of token for the path.",
         "headers": _LIMIT_HEADERS,
         "content": _HTML,
     },
-    "TooLarge": _answer("`limit` is too large.", _ref("schemas", "TooLarge")),
+    "TooLarge": _answer("`limit` is too large.", ref("schemas", "TooLarge")),
     "TooManyRequests": {
         "description": "The token has used up its requests of this minute. No body.",
         "headers": _LIMIT_HEADERS,
     },
-    "InternalError": _answer("The server failed.", _ref("schemas", "InternalError"), has_limits=False),
+    "InternalError": _answer("The server failed.", ref("schemas", "InternalError"), has_limits=False),
     "OAuthRefused": _answer(
         "The application or the code is refused, or the server is busy.",
-        _ref("schemas", "OAuthError"),
+        ref("schemas", "OAuthError"),
         has_limits=False,
     ),
     "SignInStopped": {
@@ -533,14 +308,14 @@ def _sign_in_operation(row: SignInOperation) -> Schema:
         **({"requestBody": _form(form)} if form else {}),
         "responses": {
             **_good(row),
-            **{status: _ref("responses", name) for status, name in row.failures},
+            **{status: ref("responses", name) for status, name in row.failures},
         },
     }
 
 
 def _good(row: SignInOperation) -> Schema:
     if row.answer:
-        return {"200": _answer("The answer.", _ref("schemas", row.answer), has_limits=row.is_limited)}
+        return {"200": _answer("The answer.", ref("schemas", row.answer), has_limits=row.is_limited)}
     return {
         "200": {"description": "A page for the person.", "content": _HTML},
         "302": {"description": "To the redirect address with `code` or `error`, or to the login page."},
@@ -552,7 +327,7 @@ def _form(parameters: list[Parameter]) -> Schema:
     properties = {
         parameter.name: {**_values(parameter), "description": parameter.help} for parameter in parameters
     }
-    schema = _object(required, properties)
+    schema = object_of(required, properties)
     return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from rollbook.contract.clever import versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
 from rollbook.contract.clever.fields import SHAPES
-from rollbook.contract.clever.openapi import fields_of
+from rollbook.contract.clever.openapi_schemas import fields_of
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 from rollbook.domain.kinds import KINDS
 from rollbook.web.http.explorer_address import address

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from rollbook.contract.clever.openapi import SERVED
+from rollbook.contract.clever.openapi_schemas import SERVED
 from rollbook.contract.clever.record_links import FIELD_LINKS, FieldLink, by_path_alone
 
 NAME = "records.svg"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from rollbook.contract.clever import openapi, versions
+from rollbook.contract.clever import openapi, openapi_schemas, versions
 from rollbook.contract.clever.endpoints import ENDPOINTS, Endpoint, Ids, Listed
 from rollbook.contract.clever.sign_in_rows import TAGS
 from rollbook.contract.clever.tiers import LOGIN_ROLES
@@ -169,7 +169,7 @@ def _operation(
         path=path,
         takes=next((name for name in ("bearer", "client") if name in schemes), ""),
         shape=record,
-        kind=next((kind.name for kind in openapi.SERVED if kind.shape == record), ""),
+        kind=next((kind.name for kind in openapi_schemas.SERVED if kind.shape == record), ""),
         parameters=parameters,
         owner=row.source if row and row.shape != "list" else "events" if "{id}" in path else "",
         owner_roles=_owner_roles(row) if row else (),
@@ -185,7 +185,7 @@ def _schema_of(response: Any) -> str:
 def _record_of(answer: str) -> str:
     """The shape of the record in an answer: `User` for `UsersResponse` and `UserResponse`; else the answer's
     own."""
-    for kind in openapi.SERVED:
+    for kind in openapi_schemas.SERVED:
         if answer in (f"{kind.shape}Response", f"{kind.shape}sResponse"):
             return kind.shape
     return answer

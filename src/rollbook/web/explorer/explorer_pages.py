@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi_schemas
 from rollbook.contract.clever.event_rows import VERBS
 from rollbook.web.explorer import answer_hints, answer_view, credential_choice, field_marks, samples
 from rollbook.web.explorer.answer_view import View
@@ -148,7 +148,9 @@ class Explorer:
 
     async def record(self, request: Request) -> Response:
         """A kind of record: its fields, the operations that return it, and its events."""
-        kind = next((each for each in openapi.SERVED if each.name == request.path_params["kind"]), None)
+        kind = next(
+            (each for each in openapi_schemas.SERVED if each.name == request.path_params["kind"]), None
+        )
         if kind is None:
             raise HTTPException(404)
         version, trouble = version_of(request.query_params.get(VERSION, ""))
@@ -202,7 +204,7 @@ class Explorer:
             "code_marks": _code_marks,
             "size": _size,
             "groups": list(self.catalogs[chosen.version].groups()),
-            "kinds": openapi.SERVED,
+            "kinds": openapi_schemas.SERVED,
             "offer": chosen.offer,
             "kept": chosen.kept,
             "place": chosen.kept(address),

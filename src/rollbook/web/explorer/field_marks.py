@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from rollbook.contract.clever import openapi
+from rollbook.contract.clever import openapi_schemas
 from rollbook.contract.clever.column_values import VALUE
 from rollbook.contract.clever.event_rows import TYPES
 from rollbook.contract.clever.field_sources import columns_of_field
@@ -83,7 +83,11 @@ def _collect(name: str, version: str, found: dict[str, Shape]) -> None:
 
 
 def _fields(name: str, version: str) -> tuple[Field, ...]:
-    return openapi.fields_of(name, version) if name in SHAPES else {**SIGN_IN_SHAPES, **EVENT}.get(name, ())
+    return (
+        openapi_schemas.fields_of(name, version)
+        if name in SHAPES
+        else {**SIGN_IN_SHAPES, **EVENT}.get(name, ())
+    )
 
 
 def _row(shape: str, field: Field) -> Row:
@@ -97,7 +101,7 @@ def _row(shape: str, field: Field) -> Row:
         name=field.name,
         type=_type(field),
         of=field.of or "",
-        marks=(*openapi.marks(field), *(("normalised",) if rules else ())),
+        marks=(*openapi_schemas.marks(field), *(("normalised",) if rules else ())),
         values=tuple(value or '""' for value in field.enum),
         rule="; ".join(dict.fromkeys(rule.expected for rule in rules)),
         examples=tuple(words.items())[:EXAMPLES_MAX],
