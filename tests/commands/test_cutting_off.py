@@ -4,6 +4,7 @@ line."""
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -22,13 +23,22 @@ from tests import world
 from tests.journeys.hub import Client
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a synced district D and two applications that read it."""
-    monkeypatch.chdir(tmp_path)
-    world.write(tmp_path / "files")
-    for line in ("district create D", "sync D files", "application create A", "application create B"):
-        said(*line.split())
+    folder = tmp_path_factory.mktemp("prepared")
+    world.write(folder / "files")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        for line in ("district create D", "sync D files", "application create A", "application create B"):
+            said(*line.split())
+    return folder
+
+
+@pytest.fixture
+def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that folder, in which a test works."""
+    monkeypatch.chdir(shutil.copytree(prepared, tmp_path, dirs_exist_ok=True))
     return tmp_path
 
 
