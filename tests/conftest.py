@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,12 +16,13 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests import machine, sso
+from tests import demos, machine, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
-from tests.journeys.prepared import PreparedHubs, with_small_world
+from tests.journeys.prepared import PreparedHubs, on_each_database, with_small_world
 from tests.postgres import server_address
+from tests.templates import Template
 
 # A slow machine is not a failure. Examples are the same in every run, so that a failure can be reproduced.
 settings.register_profile(
@@ -32,6 +36,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         machine.need(*marker.args, **marker.kwargs)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Save what was measured: xdist kills a test process that takes 10 seconds to end, as on a busy machine."""
+    if (measuring := sys.modules.get("coverage")) and (measured := measuring.Coverage.current()):
+        measured.save()
+
+
 @pytest.fixture(scope="session")
 def postgresql_address() -> str:
     """A real PostgreSQL for this test run, from a PyPI package, without root."""
@@ -39,8 +50,8 @@ def postgresql_address() -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database; every test that asks for one runs on both."""
+def bare_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without a table; every test that asks for one runs on both."""
     if request.param == "sqlite":
         yield str(tmp_path / "rollbook.db")
         return
@@ -48,9 +59,36 @@ def database_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
         yield address
 
 
+@pytest.fixture(scope="session")
+def empty_databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Template]]:
+    """An empty database with the current schema of each kind, made once; tests begin with a copy."""
+    with ExitStack() as stack:
+
+        @cache
+        def made(dialect: str) -> Template:
+            server = request.getfixturevalue("postgresql_address") if dialect == "postgresql" else ""
+            template = Template(tmp_path_factory.mktemp("empty"), server)
+            with closing(open_database(stack.enter_context(template.filling()))) as opened:
+                migrate(opened)
+            return template
+
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_address(
+    request: pytest.FixtureRequest, empty_databases: Callable[[str], Template], tmp_path: Path
+) -> Iterator[str]:
+    """The address of an empty database with the current schema; every test that asks for one runs on both."""
+    with empty_databases(request.param).copy(tmp_path) as address:
+        yield address
+
+
 @contextmanager
 def _postgresql_database(server: str) -> Iterator[str]:
-    # A schema works like a database, and takes a tenth of the time to make.
+    # A schema works like a database; one without tables takes a tenth of the time to make.
     name = f"test_{uuid4().hex[:16]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}".encode())
@@ -64,10 +102,8 @@ def _postgresql_database(server: str) -> Iterator[str]:
 @pytest.fixture
 def database(database_address: str) -> Iterator[Database]:
     """An empty database with the current schema."""
-    opened = open_database(database_address)
-    migrate(opened)
-    yield opened
-    opened.close()
+    with closing(open_database(database_address)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -90,11 +126,8 @@ def prepared_hubs(
         yield hubs
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def synced_hub(request: pytest.FixtureRequest, prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
-    """A server that was synced once, with the small world; on each database."""
-    with prepared_hubs.copy(request.param, with_small_world, tmp_path) as hub:
-        yield hub
+# A server that was synced once, with the small world; on each database.
+synced_hub = on_each_database(with_small_world)
 
 
 @pytest.fixture
@@ -105,10 +138,9 @@ def small_synced_hub(prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hu
 
 
 @pytest.fixture
-def small_database(tmp_path: Path) -> Iterator[Database]:
+def small_database(empty_databases: Callable[[str], Template], tmp_path: Path) -> Iterator[Database]:
     """An empty SQLite database, for tests of SQLite alone."""
-    with closing(open_database(str(tmp_path / "rollbook.db"))) as opened:
-        migrate(opened)
+    with empty_databases("sqlite").copy(tmp_path) as address, closing(open_database(address)) as opened:
         yield opened
 
 
@@ -150,6 +182,12 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def made_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo on its first day, made once. Tests copy its folder, and leave this one as it is."""
+    return demos.make(tmp_path_factory.mktemp("made") / "demo")
+
+
+@pytest.fixture(scope="session")
 def token(town: Hub) -> str:
     """The district token with which an application reads the town."""
     return town.connect(name="Reader")
@@ -179,16 +217,34 @@ def roster(town: Hub, reader: Client) -> Roster:
     return read_roster(reader, town.folder / "files" / "resources.csv")
 
 
+@pytest.fixture(scope="session")
+def made_sso_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], tuple[Template, sso.World]]]:
+    """The world in which people sign in, made once on each database, and what copies of it are made of."""
+    with ExitStack() as stack:
+
+        @cache
+        def made(dialect: str) -> tuple[Template, sso.World]:
+            server = request.getfixturevalue("postgresql_address") if dialect == "postgresql" else ""
+            folder = tmp_path_factory.mktemp("sso")
+            template = Template(tmp_path_factory.mktemp("sso_template"), server)
+            address = stack.enter_context(template.filling())
+            with closing(open_database(address)) as opened:
+                migrate(opened)
+                return template, sso.build(opened, address, folder)
+
+        yield made
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def sso_world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    made_sso_world: Callable[[str], tuple[Template, sso.World]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[sso.World]:
-    """The world in which people sign in, one for each test module and database."""
-    folder = tmp_path_factory.mktemp("sso")
-    with ExitStack() as stack:
-        address = str(folder / "rollbook.db")
-        if request.param == "postgresql":
-            address = stack.enter_context(_postgresql_database(request.getfixturevalue("postgresql_address")))
-        opened = stack.enter_context(closing(open_database(address)))
-        migrate(opened)
-        yield sso.build(opened, address, folder)
+    """The world in which people sign in: a copy for each test module, on each database."""
+    template, made = made_sso_world(request.param)
+    folder = shutil.copytree(made.folder, tmp_path_factory.mktemp("sso"), dirs_exist_ok=True)
+    with template.copy(folder) as address, closing(open_database(address)) as opened:
+        yield made.copied(opened, address, folder)

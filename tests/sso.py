@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,13 @@ class World:
     door: Club
     shelf: Club
     ids: Mapping[str, str] = field(default_factory=dict)
+
+    def copied(self, database: Database, address: str, folder: Path) -> World:
+        """The same world in a copy of its database and folder."""
+        settings = replace(self.settings, database=address, key_file=str(folder / "key"))
+        return replace(
+            self, database=database, settings=settings, sealer=Sealer(key_path(settings)), folder=folder
+        )
 
     def app(self, *, is_demo: bool = True, **settings: Any) -> App:
         demo = Demo("TEST_TOKEN", "", self.district.name) if is_demo else None

@@ -40,7 +40,8 @@ class Template:
             yield str(shutil.copy(str(self._file), folder / "rollbook.db"))
             return
         name = f"copy_{uuid4().hex[:16]}"
-        self._tell(f"CREATE DATABASE {name} TEMPLATE {self._name}")
+        # A copy of files costs two thirds of one by way of the log.
+        self._tell(f"CREATE DATABASE {name} TEMPLATE {self._name} STRATEGY FILE_COPY")
         try:
             yield self._address(name)
         finally:

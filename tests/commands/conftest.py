@@ -1,5 +1,4 @@
-"""A demo on its first day, made once and copied for each test; and a terminal, in which commands are
-typed."""
+"""A demo of a test's own, and a terminal, in which commands are typed."""
 
 from __future__ import annotations
 
@@ -7,19 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import demos
 from tests.commands.terminal import DISTRICT, Terminal
 from tests.demos import Demo
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demos.make(tmp_path_factory.mktemp("made") / "demo")
-
-
 @pytest.fixture
-def demo(made: Path, tmp_path: Path) -> Demo:
-    return Demo.copied(made, tmp_path / "demo")
+def demo(made_demo: Path, tmp_path: Path) -> Demo:
+    """A copy of a demo on its first day."""
+    return Demo.copied(made_demo, tmp_path / "demo")
 
 
 @pytest.fixture

@@ -349,9 +349,9 @@ def cut_before(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
 
 
 def test_a_break_between_files_and_commit_leaves_the_day_before(
-    demo: Demo, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: Demo, made_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed = Demo.copied(made, tmp_path / "undisturbed")
+    undisturbed = Demo.copied(made_demo, tmp_path / "undisturbed")
     first = demo.roster()
     with monkeypatch.context() as broken:
         cut_before(broken, 1)

@@ -67,10 +67,10 @@ def test_a_demo_in_a_real_servers_folder_is_refused(hub: Path, options: tuple[st
 
 @pytest.mark.parametrize("marks", [(READY,), (MARKER,), (READY, MARKER)])
 def test_a_marker_in_a_real_servers_folder_opens_nothing(
-    hub: Path, made: Path, marks: tuple[str, ...]
+    hub: Path, made_demo: Path, marks: tuple[str, ...]
 ) -> None:
     for name in marks:
-        shutil.copy(made / name, hub / name)
+        shutil.copy(made_demo / name, hub / name)
     before = entries(hub)
     for options in ((), ("--fresh",), ("--advance", "1")):
         outcome = program.run(

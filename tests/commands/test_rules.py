@@ -123,11 +123,9 @@ def test_a_clone_has_no_rules_to_set(database: Database) -> None:
     assert choices.read(database, cloned).own() == {}
 
 
-def test_a_database_of_before_has_the_defaults(
-    database_address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_of_before_has_the_defaults(bare_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = STEPS[: [step.__name__ for step in STEPS].index("district_rules")]
-    with closing(open_database(database_address)) as old:
+    with closing(open_database(bare_address)) as old:
         monkeypatch.setattr(migrations, "STEPS", before)
         migrate(old)
         with old.write() as connection:

@@ -6,6 +6,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
@@ -19,6 +22,17 @@ Prepare = Callable[[Hub], None]
 def with_small_world(hub: Hub) -> None:
     """Sync the small world."""
     hub.first = hub.sync(world.FILES)
+
+
+def on_each_database(prepare: Prepare) -> Any:
+    """A fixture: a copy of the hub that this function prepared; each test runs on both databases."""
+
+    @pytest.fixture(params=["sqlite", "postgresql"])
+    def copied(request: pytest.FixtureRequest, prepared_hubs: PreparedHubs, tmp_path: Path) -> Iterator[Hub]:
+        with prepared_hubs.copy(request.param, prepare, tmp_path) as hub:
+            yield hub
+
+    return copied
 
 
 class PreparedHubs:

@@ -19,6 +19,7 @@ from rollbook.sync import How
 from rollbook.web.app import App
 from tests import world
 from tests.journeys.hub import Client, Hub
+from tests.journeys.prepared import on_each_database, with_small_world
 from tests.sso import Direct
 from tests.web.test_console import HOME, form_of
 
@@ -49,9 +50,11 @@ def state(client: Client) -> dict[str, Any]:
     }
 
 
+hub = on_each_database(with_small_world)
+
+
 @pytest.fixture
 def client(hub: Hub) -> Client:
-    hub.sync(world.FILES)
     return hub.client(hub.connect(name="Reader"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests.sharing.desk import CopyDesk, Desk
+from tests.sharing.desk import CopyDesk, Desk, Reader
 from tests.templates import Template
 
 
@@ -56,16 +56,18 @@ class Filled:
     template: Template
     folder: Path
     desk: Desk
+    reader: Reader | None
+
+
+Fill = Callable[[str, str, bool], Filled]
 
 
 @pytest.fixture(scope="session")
-def filled(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str, str], Filled]]:
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fill]:
     with ExitStack() as stack:
 
         @cache
-        def made(origin: str, dialect: str) -> Filled:
+        def made(origin: str, dialect: str, is_read: bool) -> Filled:
             folder = tmp_path_factory.mktemp("desk")
             server = request.getfixturevalue("postgresql_address") if dialect == "postgresql" else ""
             template = Template(folder, server)
@@ -75,15 +77,20 @@ def filled(
                 migrate(database)
                 desk = _new_desk(open_while_filled, origin, database, folder)
                 desk.sync()
-            return Filled(template, folder, desk)
+                reader = desk.connect() if is_read else None
+                if reader:
+                    reader.listen()
+            return Filled(template, folder, desk, reader)
 
         yield made
 
 
 @pytest.fixture
-def desk(origin: str, dialect: str, filled: Callable[[str, str], Filled], tmp_path: Path) -> Iterator[Desk]:
-    """A desk of the small world, synced once."""
-    made = filled(origin, dialect)
+def desk(
+    request: pytest.FixtureRequest, origin: str, dialect: str, filled: Fill, tmp_path: Path
+) -> Iterator[Desk]:
+    """A desk of the small world, synced once; an application is connected if the test asks for `reader`."""
+    made = filled(origin, dialect, "reader" in request.fixturenames)
     if (made.folder / "key").exists():  # a copy's desk has none before its first connection
         shutil.copy(made.folder / "key", tmp_path)
     with ExitStack() as stack:
@@ -96,3 +103,11 @@ def desk(origin: str, dialect: str, filled: Callable[[str, str], Filled], tmp_pa
         source = stack.enter_context(closing(open_database(str(folder / "rollbook.db"))))
         first = stack.enter_context(closing(Desk(source, folder, made.desk.origin)))
         yield stack.enter_context(closing(CopyDesk(database, tmp_path, first, made.desk)))
+
+
+@pytest.fixture
+def reader(origin: str, dialect: str, filled: Fill, desk: Desk) -> Reader:
+    """An application that reads the desk's whole roster and its events."""
+    made = filled(origin, dialect, True).reader
+    assert made
+    return replace(made, desk=desk)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from rollbook.domain.access import SECURE_SYNC
 from rollbook.store.records.own_record import change_record, keep_true
 from tests import world
@@ -14,13 +12,6 @@ from tests.sharing.desk import CopyDesk, Desk, Json, Reader, of_a_clone, of_file
 
 TEACHERS = {"rules": [{"kind": "teacher", "where": []}]}
 STUDENTS = {"rules": [{"kind": "student", "where": []}]}
-
-
-@pytest.fixture
-def reader(desk: Desk) -> Reader:
-    made = desk.connect()
-    made.listen()
-    return made
 
 
 def record(reader: Reader) -> Json:

@@ -85,13 +85,6 @@ def labels(reader: Reader) -> dict[str, set[str]]:
     }
 
 
-@pytest.fixture
-def reader(desk: Desk) -> Reader:
-    made = desk.connect()
-    made.listen()
-    return made
-
-
 def test_a_narrowed_share_deletes_at_once_what_leaves_children_first(reader: Reader) -> None:
     before = state(reader)
     done = reader.share(SOUTH)

@@ -17,12 +17,6 @@ from tests.sharing.desk import Desk, Json, Reader, ids_in, of_a_clone, of_files
 from tests.sharing.test_edits import labels
 
 
-@pytest.fixture
-def reader(desk: Desk) -> Reader:
-    desk.sync()
-    return desk.connect()
-
-
 def rule(kind: str, *where: list[str], along: tuple[str, ...] = ()) -> Json:
     return {"kind": kind, "where": list(where), "with": list(along)}
 
@@ -249,7 +243,6 @@ def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(
 
 
 def test_contacts_go_with_their_students_when_a_scope_closes_these(desk: Desk) -> None:
-    desk.sync()
     scopes = [scope for scope in SECURE_SYNC if scope != "read:students"]
     assert labels(desk.connect("Without students", scopes))["users"] == {"t-ada", "t-grace"}
 

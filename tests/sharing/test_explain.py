@@ -72,11 +72,6 @@ def reason(found: Explanation) -> tuple[str, str, str]:
     return found.stop.name, found.stop.who, found.stop.text
 
 
-@pytest.fixture
-def reader(desk: Desk) -> Reader:
-    return desk.connect()
-
-
 @of_files
 def test_each_link_names_what_is_wrong_and_who_must_act(desk: Desk, reader: Reader) -> None:
     assert asked(desk, "emmy").sentence == "Reader sees Emmy Noether"

@@ -27,13 +27,6 @@ DAY = timedelta(days=1)
 pytestmark = of_files
 
 
-@pytest.fixture
-def reader(desk: Desk) -> Reader:
-    made = desk.connect()
-    made.listen()
-    return made
-
-
 def record(reader: Reader) -> Json:
     shown: Json = reader.pull("/v3.0/districts")[0]
     return shown

@@ -16,8 +16,8 @@ from rollbook.store.engine.migrations import ADDING, STEPS, migrate
 
 
 @pytest.fixture
-def empty(database_address: str) -> Iterator[Database]:
-    with closing(open_database(database_address)) as opened:
+def empty(bare_address: str) -> Iterator[Database]:
+    with closing(open_database(bare_address)) as opened:
         yield opened
 
 
@@ -94,12 +94,12 @@ def test_a_database_to_which_a_later_version_only_added_is_used(empty: Database,
     assert found.needed <= len(STEPS)
 
 
-def test_programs_that_begin_at_once_wait_for_one_another(database_address: str) -> None:
+def test_programs_that_begin_at_once_wait_for_one_another(bare_address: str) -> None:
     failures: list[BaseException] = []
     begun = threading.Barrier(4)
 
     def begin() -> None:
-        with closing(open_database(database_address)) as own:
+        with closing(open_database(bare_address)) as own:
             begun.wait(timeout=60)
             try:
                 migrate(own)
@@ -115,10 +115,8 @@ def test_programs_that_begin_at_once_wait_for_one_another(database_address: str)
     assert failures == []
 
 
-def test_a_program_that_begins_does_not_wait_for_one_that_writes(
-    empty: Database, database_address: str
-) -> None:
+def test_a_program_that_begins_does_not_wait_for_one_that_writes(empty: Database, bare_address: str) -> None:
     migrate(empty)
-    with closing(open_database(database_address)) as other, empty.write() as connection:
+    with closing(open_database(bare_address)) as other, empty.write() as connection:
         connection.run("INSERT INTO facts (name, value) VALUES ('test', '1')")
         migrate(other)

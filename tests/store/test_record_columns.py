@@ -32,8 +32,8 @@ VERSIONS_BEFORE: list[Row] = [
 ]
 
 
-def test_an_upgrade_keeps_every_record_and_version_in_its_form(database_address: str) -> None:
-    with opened_before(database_address, record_columns.record_forms) as old:
+def test_an_upgrade_keeps_every_record_and_version_in_its_form(bare_address: str) -> None:
+    with opened_before(bare_address, record_columns.record_forms) as old:
         with old.write() as connection:
             connection.insert("records", "view, kind, id, since, roles, body", RECORDS)
             connection.insert("versions", "view, kind, id, since, until, roles, body", VERSIONS_BEFORE)
@@ -75,9 +75,9 @@ def test_an_upgrade_keeps_every_record_and_version_in_its_form(database_address:
             assert [page.count(b'"Ben"') for page in shown] == [1, 1, 1]
 
 
-def test_an_upgrade_reads_out_of_each_event_what_it_tells(database_address: str) -> None:
+def test_an_upgrade_reads_out_of_each_event_what_it_tells(bare_address: str) -> None:
     types = ["users.created", "sections.updated", "districts.deleted"]
-    with opened_before(database_address, record_columns.event_verbs) as old:
+    with opened_before(bare_address, record_columns.event_verbs) as old:
         with old.write() as connection:
             for number, type_ in enumerate(types):
                 body = f'{{"id":"{IDS[number]}","type":"{type_}","created":""}}'
@@ -93,8 +93,8 @@ def test_an_upgrade_reads_out_of_each_event_what_it_tells(database_address: str)
                 ]
 
 
-def test_an_upgrade_marks_the_first_view_of_each_district_as_the_whole(database_address: str) -> None:
-    with opened_before(database_address, record_columns.whole_views) as old:
+def test_an_upgrade_marks_the_first_view_of_each_district_as_the_whole(bare_address: str) -> None:
+    with opened_before(bare_address, record_columns.whole_views) as old:
         first, second = begun_before(old, "Ash"), begun_before(old, "Birch")
         with old.write() as connection:
             for district, spec in ((first, "'{}'"), (second, "'{ }'"), (first, "'{  }'")):

@@ -33,16 +33,14 @@ def noted(state: State, person: Person | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("person", [PERSON, None])
-def test_an_upgrade_takes_notes_and_marks_out_of_the_texts(
-    database_address: str, person: Person | None
-) -> None:
+def test_an_upgrade_takes_notes_and_marks_out_of_the_texts(bare_address: str, person: Person | None) -> None:
     reports: list[dict[str, Any]] = [
         {"kinds": {}, "note": noted(STATE, None), "is_short": True},
         {"kinds": {}, "note": noted(STATE, person)},
         {"kinds": {}, "note": None, "samples": [{"label": '"is_short": true'}]},
         {"discards": 3},
     ]
-    with opened_before(database_address, migrations.run_columns) as old:
+    with opened_before(bare_address, migrations.run_columns) as old:
         with old.write() as connection:
             connection.run(
                 "INSERT INTO districts (number, id, name, created, state, error) VALUES (1, 'd', 'Ash', '', '', '')"

@@ -29,9 +29,9 @@ HELD = "Held for approval: 4,711 of 9,000 students (52 %) would be deleted; the 
 
 
 @pytest.fixture
-def old(database_address: str) -> Iterator[Database]:
+def old(bare_address: str) -> Iterator[Database]:
     """A database as it was before the step."""
-    with opened_before(database_address, migrations.scrubbed_texts) as opened:
+    with opened_before(bare_address, migrations.scrubbed_texts) as opened:
         yield opened
 
 

@@ -65,8 +65,8 @@ def test_a_connection_that_ends_takes_its_history_along(database: Database, tmp_
 
 
 @pytest.fixture
-def old(database_address: str) -> Iterator[Database]:
-    with opened_before(database_address, migrations.share_history) as opened:
+def old(bare_address: str) -> Iterator[Database]:
+    with opened_before(bare_address, migrations.share_history) as opened:
         yield opened
 
 

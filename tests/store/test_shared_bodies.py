@@ -77,12 +77,12 @@ def test_a_base_that_does_not_fit_is_an_error_and_no_answer(database: Database, 
         record_pages.page(Reading(connection, world.seen[1].access), "users", Query())
 
 
-def test_an_upgrade_lets_views_refer_and_keeps_every_text(database_address: str) -> None:
+def test_an_upgrade_lets_views_refer_and_keeps_every_text(bare_address: str) -> None:
     person = '{"id":"%s","roles":{"student":{"dob":"%s","grade":"4"}},"last_modified":"2026"}'
     whole_text = {number: person % (id_(number), "1/2/2010") for number in (1, 2)}
     cut_text = {number: text.replace('"dob":"1/2/2010",', "") for number, text in whole_text.items()}
     bodies = [(1, 1, whole_text[1]), (1, 2, whole_text[2]), (2, 1, whole_text[1]), (2, 2, cut_text[2])]
-    with opened_before(database_address, migrations.shared_bodies) as old:
+    with opened_before(bare_address, migrations.shared_bodies) as old:
         district = begun_before(old, "Ash")
         with old.write() as connection:
             connection.run("UPDATE views SET is_whole = 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from tests.web.chromium import opened, served
 
 
 @pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_folder(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo that tests only read, or write to as its visitors do."""
-    return demos.make(tmp_path_factory.mktemp("explorer") / "demo")
+    return Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("explorer") / "demo"))
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from rollbook.web.app import App
 from rollbook.web.console.console_times import since
 from rollbook.web.console.sparklines import spark
 from tests.journeys.hub import Hub
+from tests.journeys.prepared import on_each_database, with_small_world
 from tests.sso import Direct
-from tests.world import FILES
 
 HOME = "http://testserver"
 
@@ -30,11 +30,17 @@ def form_of(page: str) -> str:
     return found[1]
 
 
+def with_an_empty_district(hub: Hub) -> None:
+    with_small_world(hub)
+    districts.create(hub.database, "=Empty Unified")
+
+
+hub = on_each_database(with_an_empty_district)
+
+
 @pytest.fixture
 def demo(hub: Hub) -> Iterator[httpx.Client]:
     """A visitor of a demo's console: a synced district, and an empty one."""
-    hub.sync(FILES)
-    districts.create(hub.database, "=Empty Unified")
     app = App(
         hub.database,
         hub.settings,
@@ -108,8 +114,8 @@ def test_home_shows_the_roster_and_an_unknown_district_is_said(demo: httpx.Clien
     assert demo.get("/console/nothing").status_code == 404
 
 
-def test_a_usual_server_lets_nobody_in_without_signing_in(hub: Hub) -> None:
-    hub.sync(FILES)
+def test_a_usual_server_lets_nobody_in_without_signing_in(synced_hub: Hub) -> None:
+    hub = synced_hub
     app = App(hub.database, hub.settings, limits=hub.folder / "limits")
     slug = districts.slug(hub.district)
     with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:

@@ -23,7 +23,6 @@ from rollbook.web.app import App
 from tests.journeys.hub import Hub
 from tests.sso import Direct
 from tests.web.test_console import HOME, form_of
-from tests.world import FILES
 
 PASSWORD = "correct horse battery"
 
@@ -84,8 +83,8 @@ def secret_of(link: str | None) -> str:
     return secret
 
 
-def test_the_first_link_makes_an_operator_who_then_signs_in(hub: Hub) -> None:
-    hub.sync(FILES)
+def test_the_first_link_makes_an_operator_who_then_signs_in(synced_hub: Hub) -> None:
+    hub = synced_hub
     link = secret_of(team.first_link(hub.database, hub.settings))
     with door(hub) as at:
         begun = at.begin(link, "Ana Ruiz")
@@ -206,8 +205,8 @@ def test_a_short_password_and_a_wrong_code_are_said(small_hub: Hub) -> None:
         assert "Name: expected 1 to 100 characters" in nameless.text
 
 
-def test_a_district_person_sees_one_district_and_invites_into_it(hub: Hub) -> None:
-    hub.sync(FILES)
+def test_a_district_person_sees_one_district_and_invites_into_it(synced_hub: Hub) -> None:
+    hub = synced_hub
     other = districts.create(hub.database, "Other Unified")
     own = districts.slug(hub.district)
     link = secret_of(team.invite(hub.database, hub.settings, "Dee", "district", hub.district.name))

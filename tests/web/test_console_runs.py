@@ -21,6 +21,7 @@ from rollbook.sync import How
 from rollbook.web.app import App
 from tests import world
 from tests.journeys.hub import Hub
+from tests.journeys.prepared import on_each_database
 from tests.sso import Direct
 from tests.web.test_console import HOME, form_of
 from tests.world import FILES
@@ -31,6 +32,7 @@ CUT = {
         line for line in FILES["students.csv"].splitlines(keepends=True) if "Turing" not in line
     ),
 }
+HELD = 2
 
 
 def sync(hub: Hub, files: Mapping[str, str]) -> int:
@@ -42,12 +44,20 @@ def sync(hub: Hub, files: Mapping[str, str]) -> int:
     return done.number
 
 
-@pytest.fixture
-def held(hub: Hub) -> int:
-    """A run that waits, because a student is missing from its files."""
+def with_a_held_run(hub: Hub) -> None:
+    """A student is missing from the files of the second run, so that it waits."""
     hub.connect(name="Reader")
     hub.sync(FILES)
-    return sync(hub, CUT)
+    assert sync(hub, CUT) == HELD
+
+
+hub = on_each_database(with_a_held_run)
+
+
+@pytest.fixture
+def held(hub: Hub) -> int:
+    """The run that waits."""
+    return HELD
 
 
 @pytest.fixture
@@ -146,7 +156,6 @@ def test_a_run_that_was_replaced_is_not_approved(visitor: httpx.Client, hub: Hub
 
 
 def test_deleting_nearly_everything_asks_for_the_name(visitor: httpx.Client, hub: Hub) -> None:
-    hub.sync(FILES)
     header = FILES["students.csv"].splitlines(keepends=True)[0]
     nobody = "X" + FILES["students.csv"].splitlines(keepends=True)[1][1:].replace("emmy", "eve")
     nobody = nobody.replace("X,", "N,", 1)
@@ -192,8 +201,8 @@ def test_runs_are_listed_and_an_unknown_one_is_said(visitor: httpx.Client, hub: 
     assert visitor.get(f"{runs}/x").status_code == 400
 
 
-def test_a_committed_run_keeps_its_changes_and_forgets_them_with_its_time(hub: Hub) -> None:
-    hub.sync(FILES)
+def test_a_committed_run_keeps_its_changes_and_forgets_them_with_its_time(synced_hub: Hub) -> None:
+    hub = synced_hub
     hub.sync(CUT)
     district = districts.find(hub.database, hub.district.id)
     with hub.database.read() as connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = demos.make(tmp_path_factory.mktemp("made") / "demo")
+def site(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("pressed") / "demo"))
     with demos.app_of(folder, logs=True) as app, served(app) as address:
         yield address
 

@@ -29,14 +29,9 @@ CLIENT = published.APPLICATION
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demos.make(tmp_path_factory.mktemp("made") / "demo")
-
-
-@pytest.fixture(scope="module")
-def folder(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo that several tests change; none relies on its day."""
-    return Path(shutil.copytree(made, tmp_path_factory.mktemp("changed") / "demo"))
+    return Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("changed") / "demo"))
 
 
 @pytest.fixture
@@ -217,8 +212,8 @@ def test_a_name_that_cannot_be_used_is_refused(workers: tuple[App, App], path: s
     assert (answer.status_code, answer.json()["message"].startswith("name: expected")) == (400, True)
 
 
-def test_a_save_of_another_demo_or_version_is_refused(made: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(made, tmp_path / "demo"))
+def test_a_save_of_another_demo_or_version_is_refused(made_demo: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made_demo, tmp_path / "demo"))
     settings = demos.settings_of(folder)
     saves.save(folder, "mine", settings)
     about = folder / SAVES / "mine" / ABOUT
@@ -233,16 +228,16 @@ def test_a_save_of_another_demo_or_version_is_refused(made: Path, tmp_path: Path
             saves.restore(folder, "mine", settings)
 
 
-def test_a_save_is_not_removed_while_a_demo_is_restored_from_it(made: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(made, tmp_path / "demo")
+def test_a_save_is_not_removed_while_a_demo_is_restored_from_it(made_demo: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(made_demo, tmp_path / "demo")
     saves.save(folder, "mine", demos.settings_of(folder))
     with turns.alone(folder), pytest.raises(Busy):
         saves.delete(folder, "mine")
     saves.delete(folder, "mine")
 
 
-def test_a_fresh_demo_takes_its_saves_with_it_and_nothing_else(made: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(made, tmp_path / "demo"))
+def test_a_fresh_demo_takes_its_saves_with_it_and_nothing_else(made_demo: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made_demo, tmp_path / "demo"))
     saves.save(folder, "mine", demos.settings_of(folder))
     note = folder / SAVES / "mine" / "note.txt"
     note.write_text("of somebody")
@@ -253,9 +248,9 @@ def test_a_fresh_demo_takes_its_saves_with_it_and_nothing_else(made: Path, tmp_p
     assert [*folder.iterdir()] == []
 
 
-def test_files_that_workers_map_are_changed_in_place(made: Path, tmp_path: Path) -> None:
+def test_files_that_workers_map_are_changed_in_place(made_demo: Path, tmp_path: Path) -> None:
     """A table that another process has mapped must stay the same file, and must not shrink."""
-    folder = Path(shutil.copytree(made, tmp_path / "demo"))
+    folder = Path(shutil.copytree(made_demo, tmp_path / "demo"))
     settings = demos.settings_of(folder)
     saves.save(folder, "empty", settings)
     (folder / PULLS).write_bytes(b"x" * 100_000)

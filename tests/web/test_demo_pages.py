@@ -35,14 +35,9 @@ PATHS = [("GET", "/demo"), ("POST", "/demo/advance"), ("POST", "/demo/faults")]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demos.make(tmp_path_factory.mktemp("made") / "demo")
-
-
-@pytest.fixture(scope="module")
-def folder(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo that several tests move on, one after the other; none relies on its day."""
-    return Path(shutil.copytree(made, tmp_path_factory.mktemp("moved") / "demo"))
+    return Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("moved") / "demo"))
 
 
 @pytest.fixture
@@ -113,8 +108,8 @@ def test_the_console_of_a_demo_tells_by_the_real_time_how_long_ago_an_act_was(ma
 # State and moves -----------------------------------------------------------------------------------
 
 
-def test_the_state_says_where_the_demo_stands_and_what_may_happen(made: Path) -> None:
-    with demos.app_of(made) as app:
+def test_the_state_says_where_the_demo_stands_and_what_may_happen(made_demo: Path, tmp_path: Path) -> None:
+    with demos.app_of(Path(shutil.copytree(made_demo, tmp_path / "demo"))) as app:
         state = ask(app, "GET", "/demo", headers=BEARER).json()
     assert (state["day"], state["date"], state["seed"], state["students"]) == (
         0,

@@ -16,15 +16,22 @@ from rollbook.store.district import districts
 from rollbook.web.app import App
 from tests import world
 from tests.journeys.hub import Hub
+from tests.journeys.prepared import on_each_database, with_small_world
 from tests.sso import Direct
 from tests.web.test_console import HOME, form_of
+
+
+def with_a_reader(hub: Hub) -> None:
+    with_small_world(hub)
+    hub.connect(name="Reading Room")
+
+
+hub = on_each_database(with_a_reader)
 
 
 @pytest.fixture
 def demo(hub: Hub) -> Iterator[httpx.Client]:
     """A visitor of a demo's console: a synced district that one application reads."""
-    hub.sync(world.FILES)
-    hub.connect(name="Reading Room")
     app = App(
         hub.database,
         hub.settings,
@@ -133,7 +140,6 @@ def test_the_search_leads_to_people_schools_and_runs(demo: httpx.Client, place: 
 
 
 def test_a_person_of_one_district_finds_nothing_of_another(hub: Hub) -> None:
-    hub.sync(world.FILES)
     other = hub.beside("Oak Valley")
     for role in (DISTRICT, HELP_DESK):
         actor = Actor("Ruiz", role, other.district.number)

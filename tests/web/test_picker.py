@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -21,8 +22,8 @@ Shown = dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return demos.make(tmp_path_factory.mktemp("made") / "demo")
+def folder(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(made_demo, tmp_path_factory.mktemp("picked") / "demo"))
 
 
 @pytest.fixture(scope="module")

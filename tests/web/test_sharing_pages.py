@@ -16,7 +16,6 @@ from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, views
 from rollbook.web.app import App
-from tests import world
 from tests.journeys.hub import Hub
 from tests.sso import Direct
 from tests.web.test_console import HOME, form_of
@@ -45,8 +44,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Desk]:
-    hub.sync(world.FILES)
+def desk(synced_hub: Hub) -> Iterator[Desk]:
+    hub = synced_hub
     app = App(
         hub.database,
         hub.settings,
