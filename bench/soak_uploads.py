@@ -16,8 +16,8 @@ from rollbook.operations import sftp_setup
 from rollbook.store.engine.database import Database
 
 WAIT_SECONDS = 120
-# So slow (kbit a second) that an upload can be cut off in its middle.
-SLOW = 40
+# A file so large, and so slow (kbit a second), that its upload can be cut off in its middle.
+LARGE_BYTES, SLOW = 2_000_000, 800
 
 
 @dataclass
@@ -59,7 +59,10 @@ class Uploads:
 
     def cut(self, account: str, files: Path, drop: Path, *, by_server: bool) -> None:
         """Begin a slow upload, and kill the server or the client in its middle."""
-        client = self._client(account, f"put {files}/students.csv", kbits=SLOW)
+        large = self.folder / "students.csv"
+        text = (files / "students.csv").read_bytes()
+        large.write_bytes(text * (LARGE_BYTES // len(text) + 1))
+        client = self._client(account, f"put {large}", kbits=SLOW)
         end = time.monotonic() + WAIT_SECONDS
         while not _is_begun(drop / "students.csv"):
             if client.poll() is not None or time.monotonic() > end:
