@@ -44,7 +44,7 @@ class Limit:
 
 def of(settings: Settings, place: str, username: str, address: str) -> Limit:
     """The limit of an attempt at a place (a district's id)."""
-    network = _network(address)
+    network = network_of(address)
     account = f"account {place} {username.strip().lower()} {network}"
     most = (settings.login_failures_address, settings.login_wait_seconds)
     return Limit(f"address {network}", *most, account, settings.login_failures)
@@ -54,7 +54,7 @@ def of_address(settings: Settings, address: str, secrets: str = "badges") -> Lim
     """The limit of an attempt with a secret too long to guess, such as a badge: a whole school may share the
     address."""
     return Limit(
-        f"{secrets} {_network(address)}", settings.login_failures_address, settings.login_wait_seconds
+        f"{secrets} {network_of(address)}", settings.login_failures_address, settings.login_wait_seconds
     )
 
 
@@ -99,7 +99,7 @@ def succeed(connection: Connection, limit: Limit) -> None:
     attempts.remember(connection, limit.account, seconds=FAMILIAR_SECONDS)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address, or the network of an IPv6 address, because a client can use a new one for each attempt."""
     if not address:
         return address

@@ -25,6 +25,8 @@ from rollbook.store.work import job_queue, schedules
 from rollbook.store.work.schedules import Scheduled
 
 WHOLE = ".whole"
+# The most files that a drop folder takes by SFTP.
+FILES_MAX = 1_000
 _LOCK = ".lock"
 _REQUIRED = frozenset(file.name for file in FILES if file.required)
 
@@ -32,14 +34,17 @@ _REQUIRED = frozenset(file.name for file in FILES if file.required)
 @dataclass(frozen=True, slots=True)
 class Upload:
     """The content of a drop folder: the names of its files, their size, and the seconds since the last
-    change."""
+    change. `open_names` are files that the SFTP server has not received to their end."""
 
     names: tuple[str, ...]
     bytes: int
     quiet_seconds: float
+    open_names: tuple[str, ...] = ()
 
     def is_complete(self, schedule: Schedule, now: float, fired: str) -> bool:
-        """Whether the upload is complete by the district's rule."""
+        """Whether the upload is complete by the district's rule. An open file is never part of a complete one."""
+        if self.open_names:
+            return False
         if schedule.rule in ("marker", "closed"):
             return schedule.marker in self.names
         is_quiet = bool(self.names) and self.quiet_seconds >= schedule.quiet_minutes * 60
@@ -78,18 +83,25 @@ def lying(schedule: Schedule) -> Upload | None:
     try:
         with os.scandir(schedule.folder) as entries:
             # Links are not followed, and subfolders are not read: only uploaded files count.
-            files = [
-                each
-                for each in entries
-                if each.is_file(follow_symlinks=False) and not each.name.startswith(".")
-            ]
+            every = [each for each in entries if each.is_file(follow_symlinks=False)]
+            files = [each for each in every if not each.name.startswith(".")]
             stats = [each.stat(follow_symlinks=False) for each in files]
     except OSError:
         return None
     changed = max((each.st_mtime for each in stats), default=0.0)
+    hidden = {each.name for each in every}
+    names = sorted(each.name for each in files)
     return Upload(
-        tuple(sorted(each.name for each in files)), sum(each.st_size for each in stats), time.time() - changed
+        tuple(names),
+        sum(each.st_size for each in stats),
+        time.time() - changed,
+        tuple(name for name in names if open_mark(name) in hidden),
     )
+
+
+def open_mark(name: str) -> str:
+    """The hidden file beside a file that is being uploaded. It stays if the upload is cut off."""
+    return f".{name}.open"
 
 
 def taken_folder(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Final
 from rollbook.domain.school_days import Schedule
 from rollbook.errors import BadSetting, Unknown
 from rollbook.operations import drop_folders
+from rollbook.operations.drop_folders import Upload
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Connection, Database
 from rollbook.store.records import commits
@@ -22,6 +23,8 @@ from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 
 RUNS_MAX = 50
+# How many files a sentence names.
+NAMES_MAX = 3
 # Runs that changed, or were meant to change, a roster; the others change a district's own record.
 MAKING = ("files", "clone", "approval", "undo")
 UNFINISHED_SECONDS = 3600
@@ -66,7 +69,7 @@ def remove(database: Database, district: str) -> None:
 @dataclass(frozen=True, slots=True)
 class Step:
     """What to do next: for the command line, and for a mail, whose link leads to `page` of the district in the
-    console. Both texts may name the district and the number of unfinished files."""
+    console. Both texts may name the district, the number of unfinished files, and those that were cut off."""
 
     command: str
     mail: str
@@ -88,6 +91,10 @@ STEPS: Final[Mapping[str, Step]] = {
         'A job failed: `rollbook jobs --district "{name}" --state failed` says why.',
         "A job failed. Look at the last jobs.",
         "/upload",
+    ),
+    "cut": Step(
+        "An upload was cut off: {cut} did not come to its end. Ask the district to upload again.",
+        "An upload was cut off: {cut} did not come to its end. Upload all files again.",
     ),
     "unfinished": Step(
         "An upload was not finished: {unfinished} files lie in the drop folder. Ask the district to upload again.",
@@ -112,8 +119,8 @@ class Night:
     """What happened to a district since yesterday evening, and the next step; blank if nothing is to do.
 
     `number` is the store's number of the district, `zone` its time zone. `since` is in Unix seconds.
-    `unfinished` are files in the drop
-    folder that are not a complete upload yet.
+    `unfinished` are files in the drop folder that are not a complete upload yet; of those, `open_names`
+    did not come to their end.
     """
 
     name: str
@@ -123,6 +130,7 @@ class Night:
     runs: list[Run] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     unfinished: int = 0
+    open_names: tuple[str, ...] = ()
     is_late: bool = False
     troubles: list[str] = field(default_factory=list)
     step: Step | None = None
@@ -141,7 +149,10 @@ class Night:
 
     def told(self, text: str) -> str:
         """A text of a step for this district."""
-        return text.replace("{unfinished}", str(self.unfinished)).replace("{name}", self.name)
+        # A file's name is what the district's program sent, and may be no text.
+        names = (os.fsencode(name).decode("utf-8", "replace") for name in self.open_names[:NAMES_MAX])
+        found = text.replace("{unfinished}", str(self.unfinished)).replace("{name}", self.name)
+        return found.replace("{cut}", ", ".join(names))
 
 
 def nights(database: Database, now: float | None = None) -> list[Night]:
@@ -182,7 +193,7 @@ def _night(
         if run.cause in MAKING and _seconds(run) >= since
     ]
     lies = drop_folders.lying(own) if own.folder else None
-    unfinished = len(lies.names) if lies and lies.quiet_seconds > UNFINISHED_SECONDS else 0
+    left = lies if lies and lies.quiet_seconds > UNFINISHED_SECONDS else Upload((), 0, 0.0)
     synced = datetime.fromisoformat(each.district.last_sync).timestamp() if each.district.last_sync else None
     came_last = max((moment for moment in (last, synced) if moment is not None), default=None)
     is_late = bool(schedule) and each.state != "paused" and own.is_late(now, came_last)
@@ -193,7 +204,8 @@ def _night(
         came,
         runs,
         jobs,
-        unfinished,
+        len(left.names),
+        left.open_names,
         is_late,
         standing.troubles(each),
         zone=own.zone,
@@ -220,6 +232,8 @@ def _steps(night: Night) -> Iterator[Step]:
         yield STEPS[night.state]
     if any(job.state == "failed" for job in night.jobs):
         yield STEPS["job"]
+    if night.open_names:
+        yield STEPS["cut"]
     if night.unfinished:
         yield STEPS["unfinished"]
     if night.is_late:
