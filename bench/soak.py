@@ -113,6 +113,7 @@ class Soak:
     def check(self, what: str, expected: object, found: object) -> None:
         if expected != found:
             self.wrong.append(f"{what}: expected {expected}, got {found}"[:WORDS_MAX])
+            print(self.wrong[-1], flush=True)
 
 
 def set_up(folder: Path, count: int) -> Soak:
@@ -384,8 +385,6 @@ def main(arguments: list[str] | None = None) -> int:
     if library() is None:
         sys.exit("The soak gives all programs another clock: apt install faketime.")
     wrong = run(options.districts, options.nights)
-    for sentence in wrong:
-        print(sentence)
     print("nothing was wrong" if not wrong else f"{len(wrong)} things were wrong")
     return 1 if wrong else 0
 

@@ -18,8 +18,8 @@ ROWS = {
 }
 # A migration is a list of statements that is never edited after a release.
 LISTS = {
-    "rollbook.store.engine.migrations.first_tables",
-    "rollbook.store.engine.migrations.identity_tables",
+    "rollbook.store.engine.first_steps.first_tables",
+    "rollbook.store.engine.first_steps.identity_tables",
     "rollbook.sync.edits.share",
 }
 
