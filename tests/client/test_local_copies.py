@@ -190,6 +190,8 @@ def test_a_feed_with_events_of_other_kinds_alone_is_in_use(demo: Server, ask: As
     moved(copy, last_event="", snapshot="1-00000000")
     update = ask(demo.base, TOKEN, "update", copy)
     assert (update.how, update.count) == ("events", 0)
+    assert copy.state
+    assert copy.state.last_event == ask(demo.base, TOKEN, "newest_event")
 
 
 def test_a_copy_of_another_district_is_refused(demo: Server, ask: Asking, copy: LocalCopy) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from rollbook.client.client_errors import BadArgument, BadRequest, NotFound
 from rollbook.client.conversation import Conversation, Link, Plan, RawElement, RawList, Work
 from rollbook.client.local_copies import Change, Draft, LocalCopy, State
-from rollbook.client.reading_plans import newest_event, walk
+from rollbook.client.reading_plans import Query, newest_event, walk
 from rollbook.client.record_types import KINDS, Record
 
 # Events are kept for 30 days. A copy without any event that was not updated for 25 days is read again.
@@ -106,11 +106,16 @@ def update(talk: Conversation, copy: LocalCopy, kinds: Iterable[type[Record]] | 
     after = State(state.last_event, talk.snapshot, begun, state.kinds, districts)
     if not (yield from _is_kept(talk, state, begun)):
         return (yield from _difference(talk, copy, after)) or (yield from pull(talk, copy, whole))
-    found = yield from _read(talk, state.kinds, {"starting_after": state.last_event or None})
-    is_silent = not found and not state.last_event and _has_moved(state, after)
-    # A feed without any event may be switched off: nothing in it says so.
-    if is_silent and not (yield from newest_event(talk)):
-        return (yield from pull(talk, copy, whole))
+    since: Query = {"starting_after": state.last_event or None}
+    found = yield from _read(talk, state.kinds, since)
+    if not found and _has_moved(state, after):
+        # The copy steps over events of other kinds: else its last one would expire. A feed without any event may be
+        # switched off: nothing in it says so.
+        newest = yield from newest_event(talk)
+        if not newest:
+            return (yield from pull(talk, copy, whole))
+        found = yield from _read(talk, state.kinds, since)
+        after = msgspec.structs.replace(after, last_event=newest)
     yield Work(partial(_apply, copy, found, after))
     return Update("events", len(found))
 
@@ -143,7 +148,7 @@ def _is_kept(talk: Conversation, state: State, now: float) -> Plan[bool]:
     return True
 
 
-def _read(talk: Conversation, kinds: tuple[str, ...], query: dict[str, str | None]) -> Plan[list[_Change]]:
+def _read(talk: Conversation, kinds: tuple[str, ...], query: Query) -> Plan[list[_Change]]:
     """The events of these kinds; the others, which may be most of them, are not sent."""
     events: list[_Change] = []
     chosen = None if len(kinds) == len(KINDS) else kinds
