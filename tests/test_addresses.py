@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rollbook import settings, urls
 from rollbook.errors import BadSetting
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import application_checks
 
 WEB = (
     "https://a.example",
@@ -41,7 +41,7 @@ def test_all_else_is_none(address: str) -> None:
     assert urls.parts(address) is None
     assert urls.parts("ftp://a.example") is None
     with pytest.raises(BadSetting, match="redirect uri"):
-        applications.check_redirects((address,))
+        application_checks.check_redirects((address,))
     if address:
         with pytest.raises(BadSetting, match="public_url: expected an address"):
             settings.read({}, public_url=address)
@@ -50,7 +50,7 @@ def test_all_else_is_none(address: str) -> None:
 @given(st.text() | st.builds("".join, st.tuples(st.sampled_from(("https://", "http://", "app:")), st.text())))
 def test_whatever_is_typed_is_refused_or_can_stand_in_a_header(address: str) -> None:
     try:
-        applications.check_redirects((address,))
+        application_checks.check_redirects((address,))
     except BadSetting:
         return
     assert address.isascii()
@@ -75,14 +75,14 @@ def test_only_what_nobody_reads_on_the_way_is_safe(address: str, is_safe: bool) 
 
 @pytest.mark.parametrize("address", ["app:/back", "com.example.app://back", "https://a.example/b"])
 def test_a_live_application_returns_to_https_or_to_a_program(address: str) -> None:
-    applications.check_redirects((address,), is_live=True)
+    application_checks.check_redirects((address,), is_live=True)
 
 
 @pytest.mark.parametrize("address", ["http://a.example/b", "http://localhost:3000/b", "HTTP://localhost/b"])
 def test_a_live_application_returns_to_no_plain_http(address: str) -> None:
-    applications.check_redirects((address,))
+    application_checks.check_redirects((address,))
     with pytest.raises(BadSetting, match="needs https"):
-        applications.check_redirects((address,), is_live=True)
+        application_checks.check_redirects((address,), is_live=True)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_a_live_application_returns_to_no_plain_http(address: str) -> None:
 )
 def test_what_runs_in_the_browser_or_has_a_fragment_is_no_way_back(address: str) -> None:
     with pytest.raises(BadSetting, match="redirect uri"):
-        applications.check_redirects((address,))
+        application_checks.check_redirects((address,))

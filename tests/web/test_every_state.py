@@ -302,6 +302,21 @@ def console_preview(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="What it would see")).to_be_visible()
 
 
+def console_application(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/applications")
+    page.locator("tbody a").first.click()
+    for fold in page.locator("main summary").all():
+        fold.click()
+    page.get_by_label("Redirect addresses, one on each line").fill("http://long.example/ myapp:go")
+    expect(page.get_by_text("codes travel unencrypted")).to_be_visible()
+
+
+def console_new_secret(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/applications/{sites.stranger.client_id}")
+    page.get_by_role("button", name="New secret").click()
+    expect(page.get_by_text("You see it only now")).to_be_visible()
+
+
 def console_invited(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/team")
     page.get_by_label("Name", exact=True).fill(f"Ana {crowded.LONG} {page.viewport_size} {id(page)}"[:100])
@@ -476,6 +491,11 @@ STATES: dict[str, Prepare] = {
     "console, team": at("crowd", "/console/team"),
     "console, team of a district": at("crowd", "/console/d/SLUG/team"),
     "console, invited": console_invited,
+    "console, applications of the server": at("crowd", "/console/applications"),
+    "console, applications, none": at("quiet", "/console/applications"),
+    "console, an application": console_application,
+    "console, an application's new secret": console_new_secret,
+    "console, settings checked": at("crowd", "/console/application-check?redirect_uris=http:x"),
     "console, account": at("crowd", "/console/account"),
     "console, sign in": at("hub", "/console"),
     "console, not let in": console_not_let_in,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 import orjson
@@ -12,7 +13,8 @@ from rollbook.contract.clever.tiers import TIER
 from rollbook.errors import BadSetting
 from rollbook.operations import registering
 from rollbook.store.accounts import applications
-from rollbook.store.accounts.applications import REFUSED, Application, Change, NewApplication
+from rollbook.store.accounts.application_checks import REFUSED
+from rollbook.store.accounts.applications import Application, Change, NewApplication
 from rollbook.store.engine.opening import opened
 
 
@@ -46,6 +48,12 @@ _fields_asked = click.option(
     help="A field it asks for, as required:student.grade or optional:student.dob, or does not want, as refused:section.ext; may"
     " be repeated. Of a role that has none listed, it asks for all; `all` lists none.",
 )
+_why = click.option(
+    "--why",
+    "why",
+    multiple=True,
+    help="What it needs a scope or field for, as student.dob='to wish a happy birthday'; districts read it. May be repeated.",
+)
 _oidc = click.option(
     "--oidc/--no-oidc",
     "has_oidc",
@@ -70,7 +78,9 @@ _oidc = click.option(
 @_scopes
 @_user_types
 @_fields_asked
+@_why
 @_oidc
+@click.option("--owner", help="The developer whose it is: a person of the console, by name.")
 @database_option
 @json_option
 def create(
@@ -83,6 +93,7 @@ def create(
     has_oidc: bool | None,
     database: str | None,
     as_json: bool,
+    **more: Any,
 ) -> None:
     """Register an application called NAME; its client secret is printed only this once."""
     with opened(read_settings(database=database), may_begin=True) as store:
@@ -94,8 +105,9 @@ def create(
             user_types=_words(user_types),
             has_oidc=has_oidc is True,
             fields=_fields(fields),
+            why=_reasons(more["why"]),
         )
-        made, secret = registering.register(store, wanted)
+        made, secret = registering.register(store, wanted, owner=more["owner"])
     _print_secret(made, secret, as_json=as_json)
 
 
@@ -110,6 +122,7 @@ def create(
     "--live/--development", "is_live", default=None, help="A live application needs https addresses."
 )
 @_fields_asked
+@_why
 @database_option
 @json_option
 def change(
@@ -123,6 +136,7 @@ def change(
     fields: tuple[str, ...],
     database: str | None,
     as_json: bool,
+    **more: Any,
 ) -> None:
     """Change an APPLICATION (name or client id): each given option replaces the old value; the others stay.
 
@@ -138,6 +152,7 @@ def change(
             has_events=has_events,
             is_live=is_live,
             fields=_fields(fields) if fields else None,
+            why=_reasons(more["why"]) or None,
         )
         changed = registering.change(store, settings, application, **given)
     _print(changed, as_json=as_json)
@@ -198,6 +213,35 @@ def rotate_secret(application: str, overlap_hours: int, database: str | None, as
     with opened(read_settings(database=database)) as store:
         found, secret = registering.rotate_secret(store, application, overlap_seconds=overlap_hours * 3600)
     _print_secret(found, secret, as_json=as_json)
+
+
+@application.command()
+@click.argument("application")
+@click.option("--add", "added", help="Make this person of the console, a developer, an owner.")
+@click.option("--remove", "removed", help="End the ownership of this person.")
+@database_option
+@json_option
+def owners(
+    application: str, added: str | None, removed: str | None, database: str | None, as_json: bool
+) -> None:
+    """List the owners of an APPLICATION (name or client id): the developers who see it in the console."""
+    with opened(read_settings(database=database)) as store:
+        if added is not None:
+            registering.give(store, application, added)
+        if removed is not None:
+            registering.take(store, application, removed)
+        found = registering.owners(store, application)
+    if as_json:
+        show_json(found)
+        return
+    click.echo("\n".join(found) or "no owner: only operators see it in the console")
+
+
+def _reasons(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [reason.partition("=") for reason in given]
+    if wrong := [name for name, is_pair, text in pairs if not (is_pair and text)]:
+        raise BadSetting(f"why: expected NAME=REASON, got {wrong[0]!r}")
+    return {name: text.strip() for name, _, text in pairs}
 
 
 def _words(text: str) -> tuple[str, ...]:

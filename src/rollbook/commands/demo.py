@@ -20,7 +20,7 @@ from rollbook.demo.original_names import Files
 from rollbook.demo.saves import Save
 from rollbook.errors import BadSetting, Refused
 from rollbook.settings import Settings, base_url
-from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts import application_checks, applications, connections
 from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
@@ -106,7 +106,7 @@ def demo(
     )
     # The demo's own page is an address of each of its applications anyway, so none is left to register.
     registered = tuple(uri for uri in redirect_uris if uri != OWN_PAGE)
-    applications.check_redirects(registered)
+    application_checks.check_redirects(registered)
     asked = [target for target in (advance, save_as, restore) if target is not None]
     if len(asked) > 1:
         raise BadSetting("--advance, --save, --restore: give one of them at a time")

@@ -28,6 +28,7 @@ PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {
     "change webhooks": (OPERATOR,),
     "see applications": (OPERATOR, DEVELOPER),
     "change applications": (OPERATOR, DEVELOPER),
+    "give applications": (OPERATOR,),
     "see requests": (OPERATOR, DEVELOPER),
 }
 # The roles that see one district. A help desk may serve one district, or all.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, ParamSpec, TypeVar
 
-from rollbook.domain.actors import Actor
+from rollbook.domain.actors import DEVELOPER, Actor
 from rollbook.errors import Forbidden, RollbookError, Unknown
 from rollbook.operations import (
     connecting,
@@ -30,6 +30,7 @@ from rollbook.operations import (
 )
 from rollbook.operations.noted_database import NotedDatabase
 from rollbook.store.accounts import applications, audit
+from rollbook.store.accounts.applications import Application
 from rollbook.store.district import choices, districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Connection, Database
@@ -91,7 +92,7 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     uploads.queue: Act("upload queued", "change the roster"),
     uploads.sync: Act("upload synced", "change the roster"),
     job_control.queue_sync: Act("sync queued", "change the roster"),
-    people_access.mint_token: Act("user token minted", "change applications", says=("application",)),
+    people_access.mint_token: Act("user token minted", "change sharing", says=("application",)),
     people_access.sign_out: Act("person signed out", "help people", says=("user",)),
     sign_in_setup.print_badges: Act("badges printed", "help people"),
     sign_in_setup.revoke_badge: Act("badge revoked", "help people", says=("user",)),
@@ -116,6 +117,8 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     registering.register: Act("application registered", "change applications"),
     registering.change: Act("application changed", "change applications", says=("application",)),
     registering.remove: Act("application removed", "change applications", says=("application",)),
+    registering.give: Act("application given", "give applications", says=("application", "owner")),
+    registering.take: Act("application taken", "give applications", says=("application", "owner")),
     registering.rotate_secret: Act(
         "application's secret renewed", "change applications", says=("application",)
     ),
@@ -136,6 +139,8 @@ def do(actor: Actor, act: Callable[Given, Result], *args: Given.args, **kwargs: 
     owner = check(actor, row.needs, database, str(named)) if named is not None else None
     if owner is None:
         check_all(actor, row.needs)
+    if "application" in given and owner is None:
+        check_application(actor, database, str(given["application"]))
     if given.get("is_plan") or getattr(given.get("how"), "is_plan", False):
         return act(*args, **kwargs)
     said = {name: given[name] for name in row.says if name in given}
@@ -226,6 +231,21 @@ def check_all(actor: Actor, permission: str) -> None:
     """Check that a person has the permission on the whole server. Errors: Forbidden."""
     if not actor.may(permission):
         raise _refusal(actor, permission)
+
+
+def check_application(actor: Actor, database: Database, application: str) -> Application:
+    """The application (name or client id), for a person who may see it: developers see their own ones.
+
+    Errors: Unknown if it does not exist or is another developer's, with the same words.
+    """
+    unseen = Unknown(f"no application has the name or client id {application!r}")
+    try:
+        found = applications.find(database, application)
+    except Unknown:
+        raise unseen from None
+    if actor.role == DEVELOPER and found.client_id not in registering.of_developer(database, actor.number):
+        raise unseen
+    return found
 
 
 def _refusal(actor: Actor, permission: str) -> Forbidden:

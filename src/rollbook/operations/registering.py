@@ -6,20 +6,68 @@ from dataclasses import replace
 from typing import Unpack
 
 from rollbook import sync
+from rollbook.domain.actors import DEVELOPER
+from rollbook.errors import BadSetting, Unknown
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.applications import Application, Change, NewApplication
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Database
+from rollbook.store.engine.database import Connection, Database
+from rollbook.store.operators import application_owners, operator_accounts
 from rollbook.store.records import event_feed
 
 
-def register(database: Database, wanted: NewApplication) -> tuple[Application, str]:
+def register(
+    database: Database, wanted: NewApplication, *, owner: str | None = None
+) -> tuple[Application, str]:
     """Register an application; returns it with its client secret, which is shown only this once.
 
-    Errors: Conflict if the name is in use, BadSetting for a value that cannot be used.
+    `owner` is the developer (a person of the console) whose it is. Errors: Conflict if the name is in use, BadSetting for a
+    value that cannot be used, Unknown for an owner who does not exist.
     """
-    return applications.create(database, wanted)
+    if owner is None:
+        return applications.create(database, wanted)
+
+    def own(connection: Connection, number: int) -> None:
+        application_owners.add(connection, number, operator_accounts.get(connection, owner).number)
+
+    return applications.create(database, wanted, also=own)
+
+
+def give(database: Database, application: str, owner: str) -> None:
+    """Make a person of the console an owner of an application (name or client id).
+
+    Errors: Unknown; BadSetting for a person who is no developer: operators see all applications.
+    """
+    reader = applications.find(database, application)
+    with database.write() as connection:
+        person = operator_accounts.get(connection, owner)
+        if person.role != DEVELOPER:
+            raise BadSetting(f"owner: {owner!r} has the role {person.role}; expected a {DEVELOPER}")
+        application_owners.add(connection, reader.number, person.number)
+
+
+def take(database: Database, application: str, owner: str) -> None:
+    """End a person's ownership of an application (name or client id). Errors: Unknown."""
+    reader = applications.find(database, application)
+    with database.write() as connection:
+        person = operator_accounts.get(connection, owner)
+        if not application_owners.drop(connection, reader.number, person.number):
+            raise Unknown(f"owner: {owner!r} is no owner of {reader.name!r}")
+
+
+def owners(database: Database, application: str) -> list[str]:
+    """The owners of an application (name or client id). Errors: Unknown."""
+    reader = applications.find(database, application)
+    with database.read() as connection:
+        return application_owners.names(connection, reader.number)
+
+
+def of_developer(database: Database, number: int) -> set[str]:
+    """The client ids of the applications of a developer (by number)."""
+    with database.read() as connection:
+        owned = application_owners.owned_by(connection, number)
+    return {one.client_id for one, _ in applications.list_all(database) if one.number in owned}
 
 
 def change(database: Database, settings: Settings, application: str, **given: Unpack[Change]) -> Application:

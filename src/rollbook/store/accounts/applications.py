@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TypedDict, Unpack
 
-from rollbook import urls
-from rollbook.contract.clever import view_spec
 from rollbook.contract.clever.tiers import TIER
-from rollbook.domain.access import SCOPES, SECURE_SYNC, SENSITIVE
-from rollbook.errors import BadSetting, Conflict, Unknown
-from rollbook.store.accounts import audit
+from rollbook.errors import Conflict, Unknown
+from rollbook.store.accounts import application_checks, audit
+from rollbook.store.accounts.application_checks import REFUSED
 from rollbook.store.district.districts import timestamp
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Database, Row
 from rollbook.store.engine.keys import digest
-
-# The key under which an application lists the fields that it does not want.
-REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,8 @@ class Application:
     sign in to it. `has_oidc`: logins come with an id token. `names_issuer`: they return with `iss` (RFC
     9207). One option switches both, because a client without OpenID Connect refuses either; older
     applications keep their values. `fields`: what it asks for, as `{"required": [...], "optional": [...]}`.
-    If it lists no field of a role, it asks for all. `refused` lists the fields that it does not want.
+    If it lists no field of a role, it asks for all. `refused` lists the fields that it does not want. `why`: what it needs
+    a scope or field for, by name.
     """
 
     number: int
@@ -51,6 +46,7 @@ class Application:
     fields: Mapping[str, list[str]]
     names_issuer: bool
     is_demo: bool
+    why: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asks(self) -> Spec:
@@ -66,11 +62,8 @@ class Application:
 
 _COLUMNS = (
     "number, client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, has_events, is_live, fields,"
-    " names_issuer, is_demo"
+    " names_issuer, is_demo, why"
 )
-# Schemes of a redirect address that run in the browser and do not lead to the application.
-_UNSAFE_SCHEMES = ("javascript", "data", "vbscript", "file", "blob", "about")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 # Stands between the name and the client id of a removed application.
 REMOVED = " (removed "
 
@@ -93,18 +86,26 @@ class NewApplication:
     client_id: str = ""
     secret: str = ""
     is_demo: bool = False
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
-def create(database: Database, wanted: NewApplication) -> tuple[Application, str]:
+Note = Callable[[Connection, int], None]
+
+
+def create(
+    database: Database, wanted: NewApplication, *, also: Note | None = None
+) -> tuple[Application, str]:
     """Create an application; returns it with its client secret, which is stored only as a hash.
 
-    Errors: Conflict if the name is in use, BadSetting for a value that cannot be used.
+    `also` gets its number, in the same transaction. Errors: Conflict if the name is in use, BadSetting for a
+    value that cannot be used.
     """
-    _check_tier(wanted.tier)
+    application_checks.check_tier(wanted.tier)
     tier = TIER[wanted.tier]
     scopes, user_types = wanted.scopes or tier.scopes, wanted.user_types or tier.user_types
-    _check(scopes, user_types, wanted.redirect_uris, wanted.tier, is_live=False)
-    _check_fields(wanted.fields)
+    application_checks.check(scopes, user_types, wanted.redirect_uris, wanted.tier, is_live=False)
+    application_checks.check_fields(wanted.fields)
+    application_checks.check_why(wanted.why)
     name, client_id = wanted.name, wanted.client_id or secrets.token_hex(10)
     secret = wanted.secret or secrets.token_hex(20)
     with database.write() as connection:
@@ -120,8 +121,8 @@ def create(database: Database, wanted: NewApplication) -> tuple[Application, str
             )
         made = connection.row(
             "INSERT INTO applications"
-            " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, names_issuer, fields, is_demo)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+            " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, names_issuer, fields, is_demo,"
+            " why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
             (
                 client_id,
                 name,
@@ -134,71 +135,15 @@ def create(database: Database, wanted: NewApplication) -> tuple[Application, str
                 int(wanted.has_oidc),
                 json.dumps(dict(wanted.fields)),
                 int(wanted.is_demo),
+                json.dumps(dict(wanted.why)),
             ),
         )
         number = made[0] if made else 0
         _add_secret(connection, number, secret)
         audit.record(connection, "application created", application=number, tier=wanted.tier)
+        if also:
+            also(connection, number)
     return find(database, client_id), secret
-
-
-def _check_tier(tier: str) -> None:
-    if tier not in TIER:
-        raise BadSetting(f"tier: expected one of {', '.join(TIER)}, got {tier!r}")
-
-
-def _check(
-    scopes: tuple[str, ...],
-    user_types: tuple[str, ...],
-    redirect_uris: tuple[str, ...],
-    tier: str,
-    *,
-    is_live: bool,
-) -> None:
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown:
-        raise BadSetting(f"scopes: {unknown[0]!r} is not a scope; expected some of {', '.join(SCOPES)}")
-    # Only a Secure Sync application reads whole records: it would see the fields that a smaller tier cuts.
-    smaller = [scope for scope in scopes if scope not in (*SECURE_SYNC, *SENSITIVE)]
-    if tier == "secure_sync" and smaller:
-        raise BadSetting(f"scopes: {smaller[0]!r} is of a smaller tier than Secure Sync")
-    others = [name for name in user_types if name not in TIER[tier].user_types]
-    if others:
-        raise BadSetting(
-            f"user types: expected some of {', '.join(TIER[tier].user_types)}, got {others[0]!r}"
-        )
-    check_redirects(redirect_uris, is_live=is_live)
-
-
-def _check_fields(fields: Mapping[str, list[str]]) -> None:
-    for name in (name for listed in fields.values() for name in listed):
-        if name not in view_spec.ASKABLE:
-            raise BadSetting(f"field: expected some of {', '.join(view_spec.ASKABLE)}; got {name!r}")
-    if torn := set(fields.get(REFUSED, ())).intersection(
-        (*fields.get("required", ()), *fields.get("optional", ()))
-    ):
-        raise BadSetting(f"field: {min(torn)} is asked for and refused")
-
-
-def check_redirects(uris: tuple[str, ...], *, is_live: bool = False) -> None:
-    """Check redirect addresses. Errors: BadSetting for an address that logins cannot return to."""
-    for uri in uris:
-        _check_redirect(uri, is_live=is_live)
-
-
-def _check_redirect(uri: str, *, is_live: bool) -> None:
-    """A redirect address is absolute, without a fragment (RFC 6749, 3.1.2), and https if live."""
-    scheme, colon, _ = uri.partition(":")
-    is_web = scheme.lower() in ("http", "https")
-    is_usable = (
-        urls.parts(uri) is not None if is_web else bool(_SCHEME.fullmatch(scheme)) and urls.is_plain(uri)
-    )
-    if not (colon and is_usable) or "#" in uri or scheme.lower() in _UNSAFE_SCHEMES:
-        raise BadSetting(
-            f"redirect uri: expected an absolute address in plain letters and without a fragment, got {uri!r}"
-        )
-    if is_live and scheme.lower() == "http":
-        raise BadSetting(f"redirect uri: a live application needs https, got {uri!r}")
 
 
 class Change(TypedDict, total=False):
@@ -211,6 +156,7 @@ class Change(TypedDict, total=False):
     has_events: bool | None
     is_live: bool | None
     fields: Mapping[str, list[str]] | None
+    why: Mapping[str, str] | None
 
 
 def changed(application: Application, **given: Unpack[Change]) -> Application:
@@ -220,8 +166,11 @@ def changed(application: Application, **given: Unpack[Change]) -> Application:
     if "has_oidc" in kept:
         kept["names_issuer"] = kept["has_oidc"]
     wanted: Application = replace(application, **kept)  # type: ignore[arg-type]
-    _check(wanted.scopes, wanted.user_types, wanted.redirect_uris, wanted.tier, is_live=wanted.is_live)
-    _check_fields(wanted.fields)
+    application_checks.check(
+        wanted.scopes, wanted.user_types, wanted.redirect_uris, wanted.tier, is_live=wanted.is_live
+    )
+    application_checks.check_fields(wanted.fields)
+    application_checks.check_why(wanted.why)
     return replace(wanted, scopes=tuple(sorted(wanted.scopes)))
 
 
@@ -231,7 +180,7 @@ def change(database: Database, application: Application, **given: Unpack[Change]
     with database.write() as connection:
         connection.run(
             "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
-            " names_issuer = ?, fields = ? WHERE number = ?",
+            " names_issuer = ?, fields = ?, why = ? WHERE number = ?",
             (
                 json.dumps(wanted.redirect_uris),
                 " ".join(wanted.scopes),
@@ -241,6 +190,7 @@ def change(database: Database, application: Application, **given: Unpack[Change]
                 int(wanted.is_live),
                 int(wanted.names_issuer),
                 json.dumps(dict(wanted.fields)),
+                json.dumps(dict(wanted.why)),
                 wanted.number,
             ),
         )
@@ -270,6 +220,16 @@ def rotate_secret(database: Database, application: Application, *, overlap_secon
             connection, "secret rotated", application=application.number, overlap_seconds=overlap_seconds
         )
     return secret
+
+
+def secrets_of(connection: Connection, application: Application) -> list[tuple[str, int | None]]:
+    """When each valid secret was made, and when it ends; None: not yet. The newest one first."""
+    rows = connection.rows(
+        "SELECT created, expires FROM application_secrets WHERE application = ? AND (expires IS NULL OR expires > ?)"
+        " ORDER BY created DESC",
+        (application.number, int(time.time())),
+    )
+    return [(created, expires) for created, expires in rows]
 
 
 def _add_secret(connection: Connection, application: int, secret: str) -> None:
@@ -320,9 +280,23 @@ def list_offered(connection: Connection, district: int, *, in_demo: bool) -> lis
 
 
 def _application(row: Row) -> Application:
-    number, client_id, name, uris, scopes, created, tier, types, oidc, events, live, fields, issuer, demo = (
-        row
-    )
+    (
+        number,
+        client_id,
+        name,
+        uris,
+        scopes,
+        created,
+        tier,
+        types,
+        oidc,
+        events,
+        live,
+        fields,
+        issuer,
+        demo,
+        why,
+    ) = row
     return Application(
         number,
         client_id,
@@ -338,6 +312,7 @@ def _application(row: Row) -> Application:
         json.loads(fields),
         bool(issuer),
         bool(demo),
+        json.loads(why),
     )
 
 
@@ -352,7 +327,8 @@ def remove(database: Database, application: Application) -> None:
             raise Conflict(
                 f"{application.name!r} is still in use; `rollbook disconnect` it from its districts first"
             )
-        connection.run("DELETE FROM application_secrets WHERE application = ?", (application.number,))
+        for table in ("application_secrets", "application_owners"):
+            connection.run(f"DELETE FROM {table} WHERE application = ?", (application.number,))
         # The row stays, with a name and an id that nobody uses: the audit trail still names this application
         # and no other.
         connection.run(

@@ -289,6 +289,7 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     search_tables.sis_aliases,
     operator_tables.passkeys,
     delivery_tables.deliveries,
+    operator_tables.application_owners,
 )
 # A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
 # step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes

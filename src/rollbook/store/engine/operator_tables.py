@@ -50,6 +50,16 @@ _PASSKEYS: Final = (
     "CREATE INDEX spent_challenges_by_end ON spent_challenges (expires)",
 )
 
+_OWNERS: Final = (
+    # Who develops an application: developers see and change only their own ones.
+    """CREATE TABLE application_owners (
+         application {number} NOT NULL REFERENCES applications (number),
+         operator {number} NOT NULL REFERENCES operators (number), PRIMARY KEY (application, operator)){clustered}""",
+    "CREATE INDEX application_owners_by_operator ON application_owners (operator)",
+    # What an application needs each scope and field for, in its developer's words, as JSON.
+    "ALTER TABLE applications ADD COLUMN why {text} NOT NULL DEFAULT '{{}}'",
+)
+
 
 def operators(connection: Connection) -> None:
     """The people of the console."""
@@ -66,4 +76,10 @@ def changed_records(connection: Connection) -> None:
 def passkeys(connection: Connection) -> None:
     """Passkeys of the console's people; until now they had only a password and one-time codes."""
     for sql in _PASSKEYS:
+        run(connection, sql)
+
+
+def application_owners(connection: Connection) -> None:
+    """Whose each application is, and why it asks; until now developers shared all applications."""
+    for sql in _OWNERS:
         run(connection, sql)

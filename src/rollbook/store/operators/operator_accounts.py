@@ -124,6 +124,7 @@ def remove(connection: Connection, account: Operator) -> None:
     mail = "SELECT number FROM subscriptions WHERE operator = ?"
     connection.run(f"DELETE FROM deliveries WHERE subscription IN ({mail})", (account.number,))
     connection.run("DELETE FROM subscriptions WHERE operator = ?", (account.number,))
+    connection.run("DELETE FROM application_owners WHERE operator = ?", (account.number,))
     connection.run("DELETE FROM operators WHERE number = ?", (account.number,))
 
 

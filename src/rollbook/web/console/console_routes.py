@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from starlette.routing import Route, Router
 
 from rollbook.web.console import (
+    application_pages,
     entry_pages,
     home_pages,
     ids_pages,
@@ -32,6 +33,7 @@ PAGES: tuple[Page, ...] = (
     *people_pages.PAGES,
     *ids_pages.PAGES,
     *sharing_pages.PAGES,
+    *application_pages.PAGES,
     *settings_pages.PAGES,
     *team_pages.PAGES,
     *mail_pages.PAGES,

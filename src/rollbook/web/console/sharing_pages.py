@@ -142,7 +142,12 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
     spec = view.spec if view else reader.asks
     asks_again = bool(ask.visit.form) and "token" not in more
     content = {
-        "application": {"name": reader.name, "client_id": reader.client_id, "scopes": list(reader.scopes)},
+        "application": {
+            "name": reader.name,
+            "client_id": reader.client_id,
+            "scopes": list(reader.scopes),
+            "why": dict(reader.why),
+        },
         "is_connected": view is not None,
         "frozen": list(view.frozen) if view else [],
         "share": in_words(spec),
@@ -223,6 +228,7 @@ def _fields(reader: Application) -> list[dict[str, object]]:
     return [
         {
             "name": name,
+            "why": reader.why.get(name, ""),
             "need": "required" if name in reader.requires else "optional" if name in asked else "",
             "is_sensitive": name in view_spec.SENSITIVE_FIELDS,
             "may_withhold": name in view_spec.WITHHOLDABLE and name not in reader.requires,
