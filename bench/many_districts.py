@@ -110,6 +110,9 @@ def _worked(database: str) -> int:
 def _states(store: Database, districts: int) -> Counter[str]:
     with store.read() as connection:
         found = job_queue.latest(connection, districts)
+    for job in found:
+        if job.message:  # the database goes with the benchmark
+            print(f"job {job.number} of {job.district}: {job.state}, attempt {job.attempts}: {job.message}")
     return Counter(job.run_state or job.state for job in found if job.kind == "sync")
 
 
