@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from rollbook import settings as setting_rows
 from rollbook.errors import BadSetting, MachineTrouble, Unknown
-from rollbook.operations import drop_folders, scheduling
+from rollbook.jobs.workers import Worker
+from rollbook.operations import drop_folders, job_control, scheduling
 from rollbook.operations.drop_folders import taken_folder, watch
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database
@@ -253,3 +255,39 @@ def test_two_districts_share_no_folder(store: Database, folder: Path, tmp_path: 
         scheduling.change(store, "Shelbyville", lambda now: replace(now, folder=str(folder)))
     with pytest.raises(BadSetting, match="is not there"):
         schedule(store, tmp_path / "nowhere")
+
+
+def test_an_upload_that_comes_while_the_queue_is_full_goes_in_when_there_is_room(
+    store: Database, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    districts.create(store, "Shelbyville")
+    scheduling.change(store, "Shelbyville", lambda now: replace(now, folder=str(other)))
+    schedule(store, folder)
+    upload(folder, marker=True)
+    upload(other, marker=True)
+    with monkeypatch.context() as full:
+        full.setattr(job_queue, "WAITING_MAX", 0)
+        for _ in range(2):
+            with pytest.raises(MachineTrouble) as told:
+                watch(store)
+            assert str(told.value).count("the queue is full") == 2
+    assert len(watch(store)) == 2
+    assert watch(store) == []
+    assert {each.district for each in jobs(store)} == {"Springfield", "Shelbyville"}
+    assert all(taken(job) == set(world.FILES) for job in jobs(store))
+
+
+def test_a_worker_with_a_full_queue_looks_at_everything_and_does_jobs(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    job_control.queue_pruning(store)
+    monkeypatch.setattr(job_queue, "WAITING_MAX", 1)
+    worker = Worker(store, setting_rows.read({}), 0)
+    for _ in range(2):
+        worker._watches_at = 0.0
+        assert worker.look()
+    assert caplog.text.count("the queue is full") == 1

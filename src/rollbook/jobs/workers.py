@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 from uuid import uuid4
 
 from rollbook import settings as setting_rows
-from rollbook.errors import MachineTrouble, RollbookError
+from rollbook.errors import MachineTrouble, Refused, RollbookError
 from rollbook.jobs.stopping import STOP
 from rollbook.operations import daily_backups, drop_folders, happenings, job_control
 from rollbook.settings import PREFIX, Settings
@@ -25,6 +26,14 @@ from rollbook.store.work import job_queue
 LOOK_SECONDS, WATCH_SECONDS = 0.5, 5.0
 # How long a process may take to end after a signal before it is killed.
 END_SECONDS = 8.0
+
+# What a worker looks at from time to time. Each may find the queue full, and none waits for another.
+WATCHED: Final[tuple[Callable[[Database], object], ...]] = (
+    job_control.queue_daily_pruning,
+    daily_backups.queue_due,
+    drop_folders.watch,
+    happenings.queue_due,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -83,15 +92,16 @@ class Worker:
         if time.monotonic() < self._watches_at:
             return
         self._watches_at = time.monotonic() + WATCH_SECONDS
-        try:
-            job_control.queue_daily_pruning(self._database)
-            daily_backups.queue_due(self._database)
-            drop_folders.watch(self._database)
-            happenings.queue_due(self._database)
-        except MachineTrouble as trouble:
-            if str(trouble) != self._told:
-                _log.warning("%s", trouble)
-            self._told = str(trouble)
+        troubles = []
+        for act in WATCHED:
+            try:
+                act(self._database)
+            except (MachineTrouble, Refused) as trouble:
+                troubles.append(str(trouble))
+        told = "; ".join(troubles)
+        if told and told != self._told:
+            _log.warning("%s", told)
+        self._told = told
 
     def _start(self, *, is_outgoing: bool) -> None:
         name = f"{socket.gethostname()}-{uuid4().hex[:8]}"

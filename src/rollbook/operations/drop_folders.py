@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rollbook.contract.clever.columns import FILES
 from rollbook.domain.school_days import Schedule
-from rollbook.errors import MachineTrouble
+from rollbook.errors import Busy, MachineTrouble, Refused
 from rollbook.operations.job_control import sync_job
 from rollbook.store.engine.database import Database
 from rollbook.store.work import job_queue, schedules
@@ -73,6 +73,10 @@ def watch(database: Database) -> list[int]:
             _delete_old(database, each)
         except OSError as error:
             troubles.append(f"{each.name}: {error.filename or each.schedule.folder}: {error.strerror}")
+        except Busy:
+            raise
+        except Refused as full:  # the upload is noted when there is room
+            troubles.append(f"{each.name}: {full}")
     if troubles:
         raise MachineTrouble(f"drop folders: {'; '.join(troubles)}")
     return queued
