@@ -56,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "share": ("sharing:share", "Set what a connected APPLICATION sees of a DISTRICT."),
     "shares": ("sharing:shares", "List the applications that read a DISTRICT (name or id)."),
     "thaw": ("sharing:thaw", "Show an APPLICATION the present state of a DISTRICT again."),
+    "schools": ("places:schools", "List the schools of a DISTRICT, with their counts."),
+    "sections": ("places:sections", "List sections of a DISTRICT, and what they lack."),
     "find": ("find:find", "Find people, schools, sections, applications and runs of a DISTRICT."),
     "explain": ("explain:explain", "Say why an APPLICATION sees or does not see a PERSON."),
     "token": ("identity:token", "Mint a user token for a person."),

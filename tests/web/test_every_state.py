@@ -276,6 +276,26 @@ def console_person(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
 
 
+def console_section(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/sections")
+    page.locator("tbody a").first.click()
+    expect(page.get_by_role("heading", name="Its record")).to_be_visible()
+
+
+def console_charts(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/console")
+    page.locator("tbody a").first.click()
+    page.get_by_role("link", name="Charts").click()
+    for fold in page.locator("main summary").all():
+        fold.click()
+
+
+def console_school(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/schools")
+    page.locator("tbody a").first.click()
+    expect(page.get_by_role("heading", name="What may be missing")).to_be_visible()
+
+
 def console_explained(page: Page, sites: Sites) -> None:
     console_person(page, sites)
     page.get_by_role("link", name="Why?").first.click()
@@ -471,6 +491,13 @@ STATES: dict[str, Prepare] = {
     "console, people": at("crowd", "/console/d/SLUG/people"),
     "console, nobody like that": at("crowd", "/console/d/SLUG/people?text=nobody"),
     "console, a person": console_person,
+    "console, schools": at("crowd", "/console/d/SLUG/schools"),
+    "console, a school": console_school,
+    "console, sections": at("crowd", "/console/d/SLUG/sections"),
+    "console, no section like that": at("crowd", "/console/d/SLUG/sections?text=nobody"),
+    "console, a section": console_section,
+    "console, charts": at("crowd", "/console/d/SLUG/charts", unfold=True),
+    "console, charts of a demo": console_charts,
     "console, explained": console_explained,
     "console, to explain": at("crowd", "/console/d/SLUG/explain"),
     "console, found": at("crowd", "/console/search?q=a"),

@@ -8,12 +8,14 @@ from starlette.routing import Route, Router
 
 from rollbook.web.console import (
     application_pages,
+    chart_pages,
     entry_pages,
     home_pages,
     ids_pages,
     mail_pages,
     overview_pages,
     people_pages,
+    places_pages,
     run_pages,
     settings_pages,
     sharing_pages,
@@ -31,6 +33,8 @@ PAGES: tuple[Page, ...] = (
     *run_pages.PAGES,
     *upload_pages.PAGES,
     *people_pages.PAGES,
+    *places_pages.PAGES,
+    *chart_pages.PAGES,
     *ids_pages.PAGES,
     *sharing_pages.PAGES,
     *application_pages.PAGES,

@@ -116,10 +116,11 @@ def search(console: Console, ask: Ask) -> Shown:
 
 
 def _address(place: str, hit: searching.Hit) -> str:
-    """The page of a hit; of a section or a school, the page that lists its people."""
+    """The page of a hit."""
     paths = {
         "person": f"/people/{hit.id}",
-        "school": f"/people?{urlencode({'school': hit.id})}",
+        "school": f"/schools/{hit.id}",
+        "section": f"/sections/{hit.id}",
         "run": f"/runs/{hit.id}",
     }
     return place + paths.get(hit.kind, "")
