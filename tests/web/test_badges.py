@@ -8,7 +8,7 @@ from html import unescape
 import segno
 
 from rollbook.store.records.people_lookup import Person
-from rollbook.web.signin import badge_sheet
+from rollbook.web.http import badge_sheet
 
 SCHOOLS = {"1": "Ash School", "2": "<Birch> School"}
 BASE = "https://roll.example.org"

@@ -21,20 +21,20 @@ from starlette.routing import Route
 from rollbook.demo import published
 from rollbook.demo.serving import Demo
 from rollbook.errors import MachineTrouble
-from rollbook.operations import job_control, subscribing, team
+from rollbook.operations import job_control, sign_in_setup, subscribing, team
 from rollbook.store.accounts import applications, credentials
 from rollbook.store.accounts.applications import NewApplication
+from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.operators import operator_accounts
 from rollbook.store.records import people_lookup
 from rollbook.web.app import App
-from rollbook.web.http import not_found
+from rollbook.web.http import badge_sheet, not_found
 from rollbook.web.http.database_away import Away
 from rollbook.web.http.static_files import static_files
 from rollbook.web.http.templates import environment
-from rollbook.web.signin import badge_sheet
 from tests import demos, sso
 from tests.sso import BACK, Club, World
 from tests.web import crowded
@@ -322,6 +322,17 @@ def console_preview(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="What it would see")).to_be_visible()
 
 
+def console_service_tested(page: Page, sites: Sites) -> None:
+    """No service answers at this port, and the page says so."""
+    world = sites.world
+    wanted = NewProvider(crowded.LONG, "http://127.0.0.1:9", "client", "secret")
+    sign_in_setup.set_provider(world.database, world.settings, world.district.id, wanted)
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/sign-in")
+    page.get_by_role("button", name="Test the service").click()
+    expect(page.get_by_role("heading", name="The test found something wrong")).to_be_visible()
+    sign_in_setup.remove_provider(world.database, world.district.id)
+
+
 def console_application(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/applications")
     page.locator("tbody a").first.click()
@@ -508,6 +519,8 @@ STATES: dict[str, Prepare] = {
     "console, limits and rules": at("crowd", "/console/d/SLUG/limits"),
     "console, schedule": at("crowd", "/console/d/SLUG/schedule"),
     "console, sign-in of a district": at("crowd", "/console/d/SLUG/sign-in"),
+    "console, sign-in service tested": console_service_tested,
+    "console, badges": at("crowd", "/console/d/SLUG/badges"),
     "console, trail": at("crowd", "/console/audit", unfold=True),
     "console, trail of a district": at("crowd", "/console/d/SLUG/audit?what=nothing"),
     "console, server": at("crowd", "/console/server"),

@@ -16,7 +16,7 @@ from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import people_lookup
-from rollbook.web.signin import badge_sheet
+from rollbook.web.http import badge_sheet
 from tests import sso
 from tests.sso import BACK, Club, World
 from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served

@@ -20,7 +20,7 @@ import orjson
 from rollbook.auth import id_tokens
 from rollbook.auth.id_tokens import NotBelieved
 from rollbook.errors import SignInStopped
-from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Check
+from rollbook.outgoing import FAILURES, AnswerTooLarge, Caller, Check, Reply
 from rollbook.store.accounts.credentials import Provider
 from rollbook.urls import LOCAL_HOSTS, Address, Network, as_reached, is_inner, is_private, is_safe
 
@@ -122,6 +122,25 @@ class Services:
         return self._ask(
             provider, "POST", endpoint(self.metadata(provider), "token_endpoint", provider), body
         )
+
+    def probe(self, provider: Provider, address: str) -> Reply:
+        """One answer of the service, whole, for a test of it. Errors: SignInStopped says why there is none."""
+        caller = Caller(address, check=self._check(provider))
+        try:
+            return caller.ask("GET", address, seconds=ANSWER_SECONDS, bytes_max=ANSWER_BYTES_MAX)
+        except _InnerAddress as error:
+            message = f"{address} is inside this server's network, at {error}"
+        except AnswerTooLarge:
+            message = f"{address} answers with more than {ANSWER_BYTES_MAX:,} bytes"
+        except (*FAILURES, ValueError) as error:
+            is_untrusted = "certificate" in str(error).lower()
+            told = (
+                "has a certificate that this server does not trust" if is_untrusted else "cannot be reached"
+            )
+            message = f"{address} {told}: {str(error)[:200] or type(error).__name__}"
+        finally:
+            caller.close()
+        raise stopped(provider, message)
 
     def _read(self, provider: Provider, name: str, address: str) -> dict[str, Any]:
         known = self._known.get(provider.issuer, {}).get(name)

@@ -12,14 +12,14 @@ import orjson
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.contract.clever.tiers import LOGIN_ROLES
 from rollbook.errors import Refused
-from rollbook.operations import people_access, sign_in_setup
+from rollbook.operations import people_access, service_tests, sign_in_setup
 from rollbook.operations.sign_in_setup import BadgeChoice, BadgeSheet
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
 from rollbook.store.engine.opening import opened
-from rollbook.web.signin import badge_sheet
+from rollbook.web.http import badge_sheet
 
 
 @click.command()
@@ -180,6 +180,24 @@ def set_provider(
         address = sign_in_setup.set_provider(store, settings, district, wanted)
     click.echo(f"register this redirect address with {name}: {address}")
     _warn_of_address(settings)
+
+
+@provider.command("test")
+@click.argument("district")
+@database_option
+@json_option
+def test_provider(district: str, database: str | None, as_json: bool) -> None:
+    """Ask the sign-in service of a DISTRICT what a sign-in asks it, and say what is wrong. Exit code 1 if something is."""
+    settings = read_settings(database=database)
+    with opened(settings) as store:
+        steps = service_tests.try_provider(store, settings, district)
+    if as_json:
+        show_json(steps)
+    else:
+        for step in steps:
+            click.echo(f"{'ok' if step.is_good else 'WRONG':6} {step.name}: {step.says}")
+    if not all(step.is_good for step in steps):
+        raise SystemExit(1)
 
 
 @provider.command()

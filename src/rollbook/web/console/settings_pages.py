@@ -12,10 +12,7 @@ from starlette.responses import Response
 from rollbook.domain.reading_rules import SWITCHES, Rules
 from rollbook.domain.school_days import DAYS, RULES, Schedule, spans
 from rollbook.errors import BadSetting
-from rollbook.operations import acting, district_setup, run_decisions, scheduling, sign_in_setup
-from rollbook.settings import base_url
-from rollbook.store.accounts import credentials
-from rollbook.store.accounts.credentials import NewProvider
+from rollbook.operations import acting, district_setup, run_decisions, scheduling
 from rollbook.store.district import choices, thresholds
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 
@@ -181,45 +178,6 @@ def _resume(console: Console, ask: Ask) -> str:
     return "The pause has ended."
 
 
-def sign_in(console: Console, ask: Ask) -> Shown:
-    """How people of the district sign in: its own service, passwords, badges."""
-    with console.database.read() as connection:
-        found = credentials.provider(connection, ask.district.number)
-        has_passwords = credentials.has_passwords(connection, ask.district.number)
-    service = found and {
-        "name": found.name,
-        "issuer": found.issuer,
-        "client_id": found.client_id,
-        "trusts_email": found.trusts_email,
-        "domain": found.domain,
-    }
-    return Shown(
-        "signing_in.html",
-        {
-            "service": service,
-            "has_passwords": has_passwords,
-            "redirect": f"{base_url(console.desk.settings)}/oauth/callback",
-            "sign_in_page": f"/in/{ask.slug}",
-            "place": ask.place,
-        },
-    )
-
-
-def set_sign_in(console: Console, ask: Ask) -> Response:
-    """Set or remove the district's own service."""
-    database, district = console.database, ask.district
-    if ask.asked("act") == "remove":
-        acting.do(ask.actor, sign_in_setup.remove_provider, database, district.id)
-        return console.said(ask, "The sign-in service is removed.", ask.visit.path)
-    names = ("name", "issuer", "client_id", "secret")
-    given = {name: ask.asked(name) for name in names}
-    if missing := [name for name in names if not given[name]]:
-        raise BadSetting(f"{missing[0]}: expected a value")
-    wanted = NewProvider(**given, trusts_email=ask.asked("trusts_email") == "yes", domain=ask.asked("domain"))
-    acting.do(ask.actor, sign_in_setup.set_provider, database, console.desk.settings, district.id, wanted)
-    return console.said(ask, "The sign-in service is set. Register the address below there.", ask.visit.path)
-
-
 _AT = "/console/d/{slug}"
 PAGES = (
     Page(
@@ -238,15 +196,6 @@ PAGES = (
         schedule,
         set_schedule,
         title="Schedule and pauses",
-        group="Settings",
-    ),
-    Page(
-        "signing-in",
-        f"{_AT}/sign-in",
-        "change settings",
-        sign_in,
-        set_sign_in,
-        title="Sign-in",
         group="Settings",
     ),
 )

@@ -10,6 +10,7 @@ from rollbook.domain.access import Access
 from rollbook.store.engine.database import Connection
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
+from rollbook.web.http.badge_sheet import TITLES
 
 FIRST_OF_EACH = 4
 SHOWN_MAX = 30
@@ -17,12 +18,6 @@ MATCHED_MAX = 2000
 # The first grades of middle and high schools.
 _LEVELS = (6, 9)
 
-TITLES = {
-    "student": "Student",
-    "teacher": "Teacher",
-    "staff": "School staff",
-    "district_admin": "District administrator",
-}
 HEADINGS = {
     "student": "Students",
     "teacher": "Teachers",

@@ -19,9 +19,14 @@ from rollbook.contract.clever.fields import GRADES
 from rollbook.store.records.people_lookup import Person
 from rollbook.web.http.static_files import ROOT
 from rollbook.web.http.templates import environment
-from rollbook.web.signin.people_list import TITLES
 
 _GROUP = 4
+TITLES = {
+    "student": "Student",
+    "teacher": "Teacher",
+    "staff": "School staff",
+    "district_admin": "District administrator",
+}
 
 
 @dataclass(frozen=True, slots=True)
