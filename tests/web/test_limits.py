@@ -271,3 +271,14 @@ def test_bytes_that_look_like_a_key_elsewhere_in_a_slot_are_no_key(tmp_path: Pat
     assert table.change("a", lambda until, number: (1e9, number + 1)) == (1e9, 1)
     assert table.read("a") == (1e9, 1)
     table.close()
+
+
+def test_a_table_of_one_process_locks_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked: list[int] = []
+    monkeypatch.setattr(shared_counters.fcntl, "lockf", lambda _, how, *__: locked.append(how))
+    for is_shared, locks in ((True, 2), (False, 0)):
+        table = SharedTable(tmp_path / "table", SLOTS, is_shared=is_shared)
+        assert table.change("a", lambda _, number: (2e9, number + 1))[1] == 1 + (not is_shared)
+        assert len(locked) == locks
+        table.close()
+        locked.clear()

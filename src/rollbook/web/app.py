@@ -71,7 +71,11 @@ class App:
         self._names = ServerNames(settings, in_demo=self._tokens.in_demo)
         counts_of_all = None if database.is_local else SharedCounts(database)
         self.rate_limit = RateLimit(
-            limits, settings.rate_limit, settings.rate_window_seconds, counts=counts_of_all
+            limits,
+            settings.rate_limit,
+            settings.rate_window_seconds,
+            counts=counts_of_all,
+            is_shared=settings.workers > 1,
         )
         self._pins = Pins(pulls or limits.with_name(f"{limits.name}.pulls"), counts=counts_of_all)
         self.data = self._data_api(settings, self.rate_limit)

@@ -2,7 +2,7 @@
 
 It is a file that each worker maps into memory. Slots are found by hash. If all slots for a key are taken, the
 entry that expires first gives way. So the table never fills up, and loses entries only under pressure. A
-change locks the slots that its key can use.
+change locks the slots that its key can use, unless only one process uses the file.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ PROBES = 8
 SHARED = ".shared"
 _SLOT = struct.Struct("<8sdQ")  # key, the Unix second at which it expires, the number
 _PROBED = struct.Struct("<" + "8sdQ" * PROBES)
-# How many places are cached: a busy server uses the same keys again and again.
-PLACES_MAX = 4_096
+# How many places are cached: a busy server uses the same keys again and again. Dropping one of many costs more than it
+# saves, because its memory is cold.
+PLACES_MAX = 512
 
 Entry = tuple[float, int]
 
 
 class SharedTable:
-    """Keys and their entries: (expires, number). A missing key has (0.0, 0)."""
+    """Keys and their entries: (expires, number). A missing key has (0.0, 0).
 
-    def __init__(self, path: Path, slots: int) -> None:
+    `is_shared`: other processes may use the file, too.
+    """
+
+    def __init__(self, path: Path, slots: int, *, is_shared: bool = True) -> None:
         size = slots * _SLOT.size
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.fstat(self._file).st_size < size:
@@ -43,6 +47,7 @@ class SharedTable:
             os.ftruncate(self._file, size)
         self._table = mmap.mmap(self._file, size)
         self._slots = slots
+        self._lock: Callable[..., object] = fcntl.lockf if is_shared else _lock_nothing
         # File locks belong to the process: they do not keep its own threads apart.
         self._changing = threading.Lock()
 
@@ -52,14 +57,14 @@ class SharedTable:
         digest, first = _place(key, self._slots)
         span = (PROBES * _SLOT.size, first * _SLOT.size)
         with self._changing:
-            fcntl.lockf(self._file, fcntl.LOCK_EX, *span)
+            self._lock(self._file, fcntl.LOCK_EX, *span)
             try:
                 at, until, number = self._find(digest, first)
                 until, number = change(until, number)
                 _SLOT.pack_into(self._table, at, digest, until, number)
                 return until, number
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN, *span)
+                self._lock(self._file, fcntl.LOCK_UN, *span)
 
     def read(self, key: str) -> Entry:
         digest, first = _place(key, self._slots)
@@ -81,6 +86,10 @@ class SharedTable:
     def close(self) -> None:
         self._table.close()
         os.close(self._file)
+
+
+def _lock_nothing(*_: int) -> None:
+    """Instead of a lock of the file, which costs two calls of the system."""
 
 
 @lru_cache(PLACES_MAX)

@@ -67,8 +67,11 @@ class RateLimit:
         window_seconds: int,
         clock: Callable[[], float] = time.time,
         counts: SharedCounts | None = None,
+        *,
+        is_shared: bool = True,
     ) -> None:
-        self._table = SharedTable(path, SLOTS)
+        """`is_shared`: several workers count in the file."""
+        self._table = SharedTable(path, SLOTS, is_shared=is_shared)
         self._limit = limit
         self._window_seconds = window_seconds
         self._clock = clock
@@ -89,11 +92,11 @@ class RateLimit:
         return Allowance(self._limit, max(self._limit - used, -1), int(end))
 
     def _count(self, end: float, used: int) -> tuple[float, int]:
-        # A window that would end later than a new one is older than a change of the clock.
         return (end, used + 1) if self._is_open(end) else (self._clock() + self._window_seconds, 1)
 
     def _is_open(self, end: float) -> bool:
         now = self._clock()
+        # A window that would end later than a new one is older than a change of the clock.
         return now < end <= now + self._window_seconds + CLOCK_SECONDS * bool(self._counts)
 
     def _take_of_block(self, bucket: str, counts: SharedCounts) -> Allowance:
