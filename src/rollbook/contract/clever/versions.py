@@ -55,7 +55,7 @@ _ROLE_KINDS = {
 def of_path(path: str) -> str | None:
     """The version in a path, spoken here or not; None if the path has no version."""
     first = path[1:].partition("/")[0]
-    return first if _VERSION.fullmatch(first) else None
+    return first if first in VERSION or _VERSION.fullmatch(first) else None
 
 
 def is_spoken(path: str) -> bool:

@@ -29,8 +29,9 @@ _RELATED = {
 }
 
 
-# How many calls are remembered, and how long such a call may be: those of a busy server come again and again.
-REMEMBERED_MAX, REMEMBERED_CHARACTERS_MAX = 4_096, 400
+# How many calls are remembered, and how long such a call may be: those of a busy server come again and again. With more,
+# the memory of a call that is dropped is cold, and that costs more than the call.
+REMEMBERED_MAX, REMEMBERED_CHARACTERS_MAX = 512, 400
 
 
 class Request(NamedTuple):

@@ -57,9 +57,8 @@ class AnswerWriter(RequestResponseCycle):
 
     def _head(self, status: int, headers: list[Header]) -> bytes:
         """The status line and the headers. Errors: RuntimeError if a header holds a control character."""
-        lines = [b": ".join(header) for header in headers]
-        block = LINE_END.join(lines)
-        if block.translate(None, IN_HEADERS) != LINE_END * (len(lines) - 1):
+        block = LINE_END.join(map(b": ".join, headers))
+        if block.translate(None, IN_HEADERS) != LINE_END * (len(headers) - 1):
             raise RuntimeError("Invalid HTTP header.")
         return STATUS_LINE[status] + block + LINE_END + self._framing(status, headers) + LINE_END
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import os
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ BEARER = b'Bearer realm="rollbook"'
 # Not a status: the connection ends without an answer, as when a server dies.
 DROPPED = 0
 _EVERY = (*CORS, NO_STORE, NOSNIFF)
+# Seeded by the system in each process. The ids of requests are no secrets.
+_RANDOM = random.Random()  # noqa: S311
 
 
 class Answer(NamedTuple):
@@ -50,7 +52,7 @@ def every_answer() -> list[Header]:
 
 def _request_id() -> bytes:
     """A random UUID (RFC 9562, 5.4): the 4 is its version, and the a its variant."""
-    drawn = os.urandom(16).hex()
+    drawn = f"{_RANDOM.getrandbits(128):032x}"
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}".encode()
 
 
