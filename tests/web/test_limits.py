@@ -3,6 +3,7 @@ HTTP."""
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import sys
 import threading
@@ -275,7 +276,7 @@ def test_bytes_that_look_like_a_key_elsewhere_in_a_slot_are_no_key(tmp_path: Pat
 
 def test_a_table_of_one_process_locks_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     locked: list[int] = []
-    monkeypatch.setattr(shared_counters.fcntl, "lockf", lambda _, how, *__: locked.append(how))
+    monkeypatch.setattr(fcntl, "lockf", lambda _, how, *__: locked.append(how))
     for is_shared, locks in ((True, 2), (False, 0)):
         table = SharedTable(tmp_path / "table", SLOTS, is_shared=is_shared)
         assert table.change("a", lambda _, number: (2e9, number + 1))[1] == 1 + (not is_shared)
