@@ -83,15 +83,18 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
         WITH kept AS (
             SELECT * FROM identity_before WHERE coalesce(gone, $now) >= $forget_before
         ), found AS (
-            SELECT seen.source, seen.key, kept.id, kept.legacy_id, kept.user,
-                   CASE WHEN kept.id IS NULL THEN row_number() OVER (PARTITION BY kept.id IS NULL ORDER BY place, row) END AS new
+            SELECT seen.source, seen.key, place, row, kept.id, kept.legacy_id, kept.user
             FROM seen LEFT JOIN kept USING (source, key)
-        ), size AS (SELECT count(new) AS fresh FROM found)
-        SELECT source, key,
-               coalesce(id, $prefix || printf('%08x', new)) AS id,
-               CASE WHEN source IN ({legacy}) THEN coalesce(legacy_id, $prefix || printf('%08x', new + fresh)) END AS legacy_id,
-               NULL::VARCHAR AS gone, user
-        FROM found, size
+        ), numbered AS (
+            -- On most nights few rows are new, and only these are sorted.
+            SELECT *, row_number() OVER (ORDER BY place, row) AS new FROM found WHERE id IS NULL
+        ), size AS (SELECT count(*) AS fresh FROM numbered)
+        SELECT source, key, id, CASE WHEN source IN ({legacy}) THEN legacy_id END AS legacy_id, NULL::VARCHAR AS gone, user
+        FROM found WHERE id IS NOT NULL
+        UNION ALL
+        SELECT source, key, $prefix || printf('%08x', new),
+               CASE WHEN source IN ({legacy}) THEN $prefix || printf('%08x', new + fresh) END, NULL, user
+        FROM numbered, size
         UNION ALL
         SELECT source, key, id, legacy_id, coalesce(gone, $now), user FROM kept ANTI JOIN seen USING (source, key)
         WHERE source NOT IN ({forgotten})
