@@ -17,6 +17,7 @@ from rollbook.jobs.workers import Worker
 from rollbook.operations import drop_folders, job_control, scheduling
 from rollbook.operations.drop_folders import taken_folder, watch
 from rollbook.store.district import districts
+from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Database
 from rollbook.store.work import job_queue, schedules
 from rollbook.store.work.job_queue import Job
@@ -291,3 +292,15 @@ def test_a_worker_with_a_full_queue_looks_at_everything_and_does_jobs(
         worker._watches_at = 0.0
         assert worker.look()
     assert caplog.text.count("the queue is full") == 1
+
+
+def test_a_worker_leaves_a_database_alone_that_a_later_version_changed(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    monkeypatch.setattr(migrations, "STEPS", migrations.STEPS[:1])
+    worker = Worker(store, setting_rows.read({}), 1)
+    assert [worker.look(), worker.look()] == [False, False]
+    assert caplog.text.count("restart the worker with that version") == 1
+    assert jobs(store) == []

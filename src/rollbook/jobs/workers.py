@@ -20,6 +20,7 @@ from rollbook.errors import MachineTrouble, Refused, RollbookError
 from rollbook.jobs.stopping import STOP
 from rollbook.operations import daily_backups, drop_folders, happenings, job_control
 from rollbook.settings import PREFIX, Settings
+from rollbook.store.engine import migrations
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.work import job_queue
 
@@ -75,6 +76,14 @@ class Worker:
         """Start a process if a job is due; returns whether one is due."""
         try:
             self._reap()
+            with self._database.read() as connection:
+                schema = migrations.schema(connection)
+            if schema.needed > schema.known:
+                self._say(
+                    f"a later version of Rollbook changed the database (schema {schema.last}; this one knows"
+                    f" {schema.known}): restart the worker with that version"
+                )
+                return False
             self._watch()
             with self._database.read() as connection:
                 due = {kind: job_queue.is_due(connection, outgoing=kind) for kind in (False, True)}
@@ -98,10 +107,13 @@ class Worker:
                 act(self._database)
             except (MachineTrouble, Refused) as trouble:
                 troubles.append(str(trouble))
-        told = "; ".join(troubles)
-        if told and told != self._told:
-            _log.warning("%s", told)
-        self._told = told
+        self._say("; ".join(troubles))
+
+    def _say(self, trouble: str) -> None:
+        """Log a trouble once, until there is another one or none."""
+        if trouble and trouble != self._told:
+            _log.warning("%s", trouble)
+        self._told = trouble
 
     def _start(self, *, is_outgoing: bool) -> None:
         name = f"{socket.gethostname()}-{uuid4().hex[:8]}"
