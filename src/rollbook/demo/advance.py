@@ -125,7 +125,7 @@ class _Demo:
     def approve(self) -> Moved:
         """Apply the held sync, at the time of its night."""
         state = self._state()
-        how = How(moment=state.moment, note=partial(demo_state.keep, state))
+        how = How(moment=state.moment, note=partial(demo_state.keep, state, from_day=state.day))
         name = self.district.name
         run_decisions.approve(self.database, self.settings, self.district.id, name=name, how=how)
         return self._last_move()
@@ -153,7 +153,11 @@ class _Demo:
             about = self._person(edited.waiting)
         in_force = (*state.in_force, *new[: len(night.begins)])
         after = replace(state, day=day, date=days.date_of(day).isoformat(), in_force=in_force, person=about)
-        how = How(is_approved=night.is_trusted, moment=after.moment, note=partial(demo_state.keep, after))
+        how = How(
+            is_approved=night.is_trusted,
+            moment=after.moment,
+            note=partial(demo_state.keep, after, from_day=state.day),
+        )
         # Unusable files belong to the story: the stopped run reports them, and the story continues.
         with suppress(SourceRejected):
             settings = self._settings_for(day - first)

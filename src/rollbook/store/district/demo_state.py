@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rollbook.domain.access import Access
-from rollbook.errors import Refused
+from rollbook.errors import Busy, Refused
 from rollbook.store.engine import server_values
 from rollbook.store.engine.database import Connection, Row
 
@@ -95,12 +95,19 @@ def own(connection: Connection, districts: tuple[str, ...]) -> None:
     server_values.write(connection, OWN_DISTRICTS, json.dumps(districts))
 
 
-def keep(state: State, connection: Connection, district: int, run: int) -> None:
-    """Store where the demo stands after a run on a district (both by number)."""
-    person = state.person
+def keep(
+    after: State, connection: Connection, district: int, run: int, *, from_day: int | None = None
+) -> None:
+    """Store where the demo stands after a run on a district (both by number).
+
+    `from_day` is its day when the run began. Errors: Busy if another machine moved it on meanwhile.
+    """
+    if from_day is not None and state(connection, district).day != from_day:
+        raise Busy("the demo was moved by another machine meanwhile; nothing was written, move it again")
+    person = after.person
     values = (
-        *(state.students, state.seed, int(state.first), state.day, state.date, " ".join(state.in_force)),
-        *(state.story, state.unfinished, state.nights),
+        *(after.students, after.seed, int(after.first), after.day, after.date, " ".join(after.in_force)),
+        *(after.story, after.unfinished, after.nights),
         *((person.sis_id, person.name, person.id) if person else (None, None, None)),
     )
     connection.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
