@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import (
     backups,
+    crowds,
     demo,
     history,
     hostile,
@@ -49,6 +50,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "hostile": lambda options: hostile.measure(
         options.seconds, options.students or hostile.STUDENTS, options.connections
     ),
+    "crowd": lambda options: crowds.measure(
+        options.seconds, options.students or crowds.STUDENTS, min(options.connections, crowds.PULLS)
+    ),
     "backup": lambda options: backups.measure(options.seconds, options.students or backups.STUDENTS),
     "uploads": lambda options: sftp_uploads.measure(
         options.megabytes, min(options.districts or sftp_uploads.DISTRICTS, sftp_uploads.DISTRICTS)
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; default: all but shares and the last four",
+        help=f"of {', '.join(PARTS)}; default: all but shares and the last five",
     )
     parser.add_argument(
         "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"

@@ -28,6 +28,7 @@ TABLES = {
     "demo": ["rollbook demo"],
     "client": ["What reading costs a program with the client"],
     "hostile": ["A normal client beside hostile ones"],
+    "crowd": ["A reader of single records beside full pulls"],
     "backup": ["A backup and its restore", "Answers to one reader"],
     "uploads": ["Uploads by SFTP"],
     "night": ["A night of many districts"],
@@ -49,7 +50,7 @@ SMALLEST = (
         ("pages", "log", "sync"),
         ("history", "sharing", "shares"),
         ("sso", "demo", "client"),
-        ("hostile", "backup", "uploads", "night", "sync-million"),
+        ("hostile", "crowd", "backup", "uploads", "night", "sync-million"),
     ],
 )
 def test_parts_run_one_after_the_other_and_print_their_tables(
