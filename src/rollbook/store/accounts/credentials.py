@@ -122,10 +122,11 @@ def strengthen(connection: Connection, district: int, credential: Credential, pa
 def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
     """Make rows of (user_id, role, username, email, verifier) the credentials of a district; equal ones stay
     unchanged."""
-    text = WORDS[connection.engine]["text"]
+    words = WORDS[connection.engine]
+    text = words["text"]
     connection.run(
         f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
-        " PRIMARY KEY (user_id, role))"
+        f" PRIMARY KEY (user_id, role)){words['clustered']}"
     )
     connection.insert("arriving", "user_id, role, username, email, verifier", rows)
     same = (

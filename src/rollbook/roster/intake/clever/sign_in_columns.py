@@ -70,7 +70,7 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
 
 
 def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rows of (person, role, username, email, verifier), after ids were given."""
+    """Rows of (person, role, username, email, verifier), after ids were given; in the order of the table's key."""
     parts = " UNION ALL ".join(
         (
             f"SELECT id, role, username, email, verifier FROM {TABLE} JOIN all_{source}_id "
@@ -78,6 +78,6 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str,
         )
         for role, *_, source, _ in _SOURCES
     )
-    found = connection.execute(parts)
+    found = connection.execute(f"SELECT * FROM ({parts}) ORDER BY id, role")
     while batch := found.fetchmany(_BATCH):
         yield from batch
