@@ -281,5 +281,7 @@ def test_a_table_of_one_process_locks_no_file(tmp_path: Path, monkeypatch: pytes
         table = SharedTable(tmp_path / "table", SLOTS, is_shared=is_shared)
         assert table.change("a", lambda _, number: (2e9, number + 1))[1] == 1 + (not is_shared)
         assert len(locked) == locks
+        table.put(("b", "c"), (3e9, 7))
+        assert (table.read("b"), table.read("c"), len(locked)) == ((3e9, 7), (3e9, 7), 2 * locks)
         table.close()
         locked.clear()

@@ -50,8 +50,8 @@ class Pins:
             keys = [key for key in keys if self._is_due(key, now, number)]
         if keys and self._counts:
             self._counts.note(dict.fromkeys(keys, number), int(now) + PIN_SECONDS)
-        for key in keys:
-            self._table.change(key, lambda _until, _noted: (now + PIN_SECONDS, number))
+        if keys:
+            self._table.put(keys, (now + PIN_SECONDS, number))
 
     def _is_due(self, key: str, now: float, number: int) -> bool:
         until, noted = self._table.read(key)
