@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rollbook.contract.clever.versions import VERSIONS
 from rollbook.contract.clever.view_spec import Shown
 from rollbook.domain import shares
-from rollbook.roster import parts
+from rollbook.roster import parts, sql_text
 from rollbook.roster.views import narrowing, record_json, related_ids, view_candidates
 from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
@@ -64,6 +64,19 @@ def restore(
         # A snapshot of an earlier version lacks columns that rules use today.
         for column in shares.FIELDS[kind].values():
             connection.execute(f'ALTER TABLE roster_{source} ADD COLUMN IF NOT EXISTS "{column}" VARCHAR')
+
+
+def lay_out(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> None:
+    """Show the roster tables of a snapshot where they lie: each query reads only the columns that it needs.
+
+    For work that reads little, and while the files stay; `restore` loads them.
+    """
+    used = {f"roster_{source}": shares.FIELDS[kind].values() for kind, (source, _) in shares.KINDS.items()}
+    for table in tables():
+        read = f"FROM read_parquet({sql_text.text(str(files[table]))})"
+        there = {name for name, *_ in connection.execute(f"DESCRIBE {read}").fetchall()}
+        missing = "".join(f', NULL::VARCHAR AS "{name}"' for name in used.get(table, ()) if name not in there)
+        connection.execute(f"CREATE TEMP VIEW {table} AS SELECT *{missing} {read}")
 
 
 def forget_files(connection: duckdb.DuckDBPyConnection) -> None:

@@ -44,7 +44,7 @@ def load(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> No
         clone_roster.restore(connection, files[clone_roster.TABLE])
         clone_roster.begin(connection)
         return
-    projection.restore(connection, files)
+    projection.lay_out(connection, files)
     identities.restore(connection, files["identity"])
     projection.begin(connection)
 
@@ -65,7 +65,7 @@ def compare(connection: duckdb.DuckDBPyConnection, today: Shown | None, then: Sh
                 f"INSERT INTO {name} SELECT DISTINCT source, id FROM shared WHERE NOT list_contains(?, source)",
                 [closed],
             )
-    return [_count(connection, source) for source in COUNTED]
+    return _counts(connection)
 
 
 def in_no_section(connection: duckdb.DuckDBPyConnection) -> int:
@@ -79,17 +79,38 @@ def in_no_section(connection: duckdb.DuckDBPyConnection) -> int:
     return int(found)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, source: str) -> Count:
-    of = f"SELECT id FROM seen_{{}} WHERE source = '{source}'"
-    entering = f"({of.format('then')} EXCEPT {of.format('today')})"
-    leaving = f"({of.format('today')} EXCEPT {of.format('then')})"
-    numbers = [
-        int(connection.execute(f"SELECT count(DISTINCT id) FROM ({select})").fetchall()[0][0])
-        for select in (f"FROM all_{source}_id", of.format("today"), of.format("then"), entering, leaving)
-    ]
-    roster, today, then, enter, leave = numbers
-    names = [_names(connection, source, select) for select in (entering, leaving)]
-    return Count(source, roster, today, then, enter, leave, *names)
+def _counts(connection: duckdb.DuckDBPyConnection) -> list[Count]:
+    """All counts, in one pass over what is seen today and then."""
+    rosters = " UNION ALL ".join(
+        f"SELECT '{source}', count(DISTINCT id) FROM all_{source}_id" for source in COUNTED
+    )
+    roster = dict(connection.execute(rosters).fetchall())
+    connection.execute(
+        """
+        CREATE TEMP TABLE seen AS SELECT source, id, bool_or(is_then) AS is_then, bool_or(NOT is_then) AS is_today
+        FROM (SELECT *, false AS is_then FROM seen_today UNION ALL SELECT *, true FROM seen_then)
+        WHERE id IS NOT NULL  -- a section without a course or term
+        GROUP BY source, id
+        """
+    )
+    found = connection.execute(
+        """
+        SELECT source, count(*) FILTER (is_today), count(*) FILTER (is_then), count(*) FILTER (NOT is_today),
+            count(*) FILTER (NOT is_then) FROM seen GROUP BY source
+        """
+    ).fetchall()
+    seen = {source: numbers for source, *numbers in found}
+    counts = []
+    for source in COUNTED:
+        today, then, enter, leave = seen.get(source, (0, 0, 0, 0))
+        names = [
+            _names(connection, source, f"(SELECT id FROM seen WHERE source = '{source}' AND NOT {other})")
+            if count
+            else ()
+            for count, other in ((enter, "is_today"), (leave, "is_then"))
+        ]
+        counts.append(Count(source, int(roster[source]), today, then, enter, leave, *names))
+    return counts
 
 
 def _names(connection: duckdb.DuckDBPyConnection, source: str, ids: str) -> tuple[str, ...]:
