@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from rollbook.jobs import sftp_files
-from rollbook.jobs.sftp_files import CHANNELS_MAX, HANDLES_MAX, READ_BYTES_MAX, UNSENT_BYTES_MAX
+from rollbook.jobs.sftp_files import CHANNELS_MAX, HANDLES_MAX, LISTINGS_MAX, READ_BYTES_MAX, UNSENT_BYTES_MAX
 from rollbook.jobs.sftp_logins import LOGINS_ADDRESS_MAX, Door
 from rollbook.operations import drop_folders, scheduling
 from tests import world
@@ -162,6 +162,33 @@ def test_sizes_and_numbers_have_a_maximum(place: Place, monkeypatch: pytest.Monk
     until(lambda: names(place) == {"students.csv"})
 
 
+def test_only_an_open_for_writing_makes_or_empties_a_file(place: Place) -> None:
+    """Otherwise an account would make files without number, and empty one without a mark."""
+
+    async def attack(client: asyncssh.SFTPClient) -> None:
+        with pytest.raises(asyncssh.SFTPNoSuchFile):
+            await client.open("a.csv", asyncssh.FXF_READ | asyncssh.FXF_CREAT)
+        async with client.open("b.csv", "wb") as file:
+            await file.write(b"whole")
+        async with client.open("b.csv", asyncssh.FXF_READ | asyncssh.FXF_TRUNC, encoding=None) as file:
+            assert len(await file.read()) == len(b"whole")
+
+    by_client(place, attack)
+    assert names(place) == {"b.csv"}
+
+
+def test_listings_have_a_maximum_and_a_closed_one_makes_room(place: Place) -> None:
+    async def attack(client: asyncssh.SFTPClient) -> None:
+        handler = client._handler
+        opened = [await handler.opendir(b"/") for _ in range(LISTINGS_MAX)]
+        with pytest.raises(asyncssh.SFTPFailure, match=f"at most {LISTINGS_MAX} open listings"):
+            await handler.opendir(b"/")
+        await handler.close(opened[0])
+        await handler.opendir(b"/")
+
+    by_client(place, attack)
+
+
 def test_a_connection_that_opens_too_many_channels_is_ended(place: Place) -> None:
     async def run() -> None:
         async with connected(place) as line:
@@ -195,6 +222,13 @@ def test_a_client_that_asks_without_taking_waits(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"text")
     with (tmp_path / "a").open("rb") as file:
         assert asyncio.run(folder.read(file, 1, 2)) == b"ex"
+    assert channel.asked == 3
+
+    async def listed() -> list[Any]:
+        return [name.filename async for name in folder._listing(b"/")]
+
+    folder._folder, channel.asked = os.fsencode(tmp_path), 0
+    assert asyncio.run(listed()) == [b"a"]
     assert channel.asked == 3
 
 

@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import asyncssh
 
 from rollbook.jobs.sftp_logins import Login
 from rollbook.operations import drop_folders
 
-# How many channels one connection may have at once, and how many open files a channel.
-CHANNELS_MAX, HANDLES_MAX = 8, 64
+# How many channels one connection may have at once, and how many open files and listings a channel.
+CHANNELS_MAX, HANDLES_MAX, LISTINGS_MAX = 8, 64, 8
 # The most bytes of one read, and how many may wait for a client that asks faster than it takes.
 READ_BYTES_MAX, UNSENT_BYTES_MAX = 256 * 1024, 4 * 1024**2
 UNSENT_SECONDS = 0.05
@@ -44,6 +45,7 @@ class DropFolder(asyncssh.SFTPServer):
         self._folder = os.fsencode(self._schedule.folder)
         # The open files: for those that are being written, device and inode.
         self._handles: dict[Any, tuple[int, int] | None] = {}
+        self._listings: WeakSet[AsyncIterator[asyncssh.SFTPName]] = WeakSet()
         # Files that were written, and those that the client itself has closed.
         self._written: set[bytes] = set()
         self._closed: set[bytes] = set()
@@ -63,17 +65,18 @@ class DropFolder(asyncssh.SFTPServer):
         writes = bool(pflags & asyncssh.FXF_WRITE)
         if len(self._handles) >= HANDLES_MAX:
             raise asyncssh.SFTPFailure(f"expected at most {HANDLES_MAX} open files")
-        flags = os.O_NOFOLLOW | (os.O_RDWR if writes else os.O_RDONLY)
+        if not writes:
+            # To make or empty a file is to write: it needs a mark and room.
+            file = os.fdopen(os.open(local, os.O_NOFOLLOW | os.O_RDONLY), "rb", buffering=0)
+            self._handles[file] = None
+            return file
+        flags = os.O_NOFOLLOW | os.O_RDWR
         for wanted, flag in (
             (asyncssh.FXF_CREAT, os.O_CREAT),
             (asyncssh.FXF_TRUNC, os.O_TRUNC),
             (asyncssh.FXF_EXCL, os.O_EXCL),
         ):
             flags |= flag if pflags & wanted else 0
-        if not writes:
-            file = os.fdopen(os.open(local, flags, 0o600), "rb", buffering=0)
-            self._handles[file] = None
-            return file
         if flags & os.O_CREAT and not os.path.lexists(local):
             self._check_count()
         handle = self._opened_under_mark(local, flags)
@@ -112,10 +115,14 @@ class DropFolder(asyncssh.SFTPServer):
         return os.path.join(self._folder, os.fsencode(drop_folders.open_mark(name)))
 
     async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
-        """A part of a file, once the client has taken what it read before: unsent bytes stay in memory."""
+        """A part of a file, once the client has taken what it read before."""
+        await self._taken()
+        return os.pread(file_obj.fileno(), min(size, READ_BYTES_MAX), offset)
+
+    async def _taken(self) -> None:
+        """Wait until the client has taken what it asked for: unsent bytes stay in memory."""
         while self._channel.get_write_buffer_size() > UNSENT_BYTES_MAX and not self._channel.is_closing():
             await asyncio.sleep(UNSENT_SECONDS)
-        return os.pread(file_obj.fileno(), min(size, READ_BYTES_MAX), offset)
 
     def write(self, file_obj: Any, offset: int, data: bytes) -> int:
         """Write all of the data, or fail: a part of it would leave a gap, of which nobody is told."""
@@ -183,7 +190,16 @@ class DropFolder(asyncssh.SFTPServer):
         if self._schedule.rule == "closed" and left and left <= closed and not self._broken:
             Path(self._schedule.folder, self._schedule.marker).touch()
 
-    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+    def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        if len(self._listings) >= LISTINGS_MAX:
+            raise asyncssh.SFTPFailure(f"expected at most {LISTINGS_MAX} open listings")
+        made = self._listing(path)
+        self._listings.add(made)
+        return made
+
+    async def _listing(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        """The files of the folder. A short request has a long answer, so it waits as a read does."""
+        await self._taken()
         for entry in sorted(os.scandir(self.map_path(path)), key=lambda each: each.name):
             name = os.fsencode(entry.name)
             if entry.is_file(follow_symlinks=False) and not name.startswith(b"."):
