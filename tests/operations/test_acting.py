@@ -40,6 +40,7 @@ MAY = {
     "help people": {"operator", "district", "help desk"},
     "change sharing": {"operator", "district"},
     "change applications": {"operator", "developer"},
+    "widen applications": {"operator"},
     "give applications": {"operator"},
     "change the team": {"operator", "district"},
     "choose mail": {"operator", "district"},

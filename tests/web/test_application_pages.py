@@ -12,7 +12,7 @@ import pytest
 
 from rollbook.domain.actors import Actor
 from rollbook.errors import BadSetting, Unknown
-from rollbook.operations import acting, redirect_advice, registering, team
+from rollbook.operations import acting, connecting, redirect_advice, registering, team
 from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
@@ -110,6 +110,29 @@ def test_settings_and_reasons_are_kept_and_districts_read_them(hub: Hub, develop
     assert refused.status_code == 400
     assert "a live application needs https" in refused.text
     assert developer.post(page, data={"form": form, "act": "nothing"}).status_code == 400
+
+
+def test_a_developer_asks_connected_districts_for_no_more(hub: Hub, developer: httpx.Client) -> None:
+    """More scopes, roles or fields would open records that the district did not agree to."""
+    register(developer, "Creeping")
+    page = page_of(hub, "Creeping")
+    form, more = form_of(developer.get(page).text), "read:student_contacts"
+    agreed = {"form": form, "act": "set", "scope.read:students": "on", "need.student.dob": "optional"}
+    agreed |= {"role.student": "on"}
+    assert developer.post(page, data=agreed | {"role.teacher": "on"}).status_code == 303
+    connecting.connect(hub.database, hub.settings, "Creeping", hub.district.name)
+    for wider in ({f"scope.{more}": "on"}, {"role.staff": "on"}, {"need.student.email": "optional"}):
+        refused = developer.post(page, data=agreed | wider)
+        assert (refused.status_code, "ask an operator" in refused.text) == (400, True)
+    asked = {name: value for name, value in agreed.items() if name not in ("form", "act")}
+    asked |= {"client": page.rpartition("/")[2], f"scope.{more}": "on"}
+    (told,) = developer.get("/console/application-check.json", params=asked).json()["found"]
+    assert f"than they agreed to ({more})" in told
+    assert developer.post(page, data=agreed).status_code == 303
+    with signed_in(hub, "operator") as operator:
+        own = agreed | {"form": form_of(operator.get(page).text), f"scope.{more}": "on"}
+        assert operator.post(page, data=own).status_code == 303
+    assert more in applications.find(hub.database, "Creeping").scopes
 
 
 def test_a_form_is_checked_before_it_is_sent(hub: Hub, developer: httpx.Client) -> None:

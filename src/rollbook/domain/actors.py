@@ -28,6 +28,8 @@ PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {
     "change webhooks": (OPERATOR,),
     "see applications": (OPERATOR, DEVELOPER),
     "change applications": (OPERATOR, DEVELOPER),
+    # An application reads more of connected districts at once, so a developer alone may not decide it.
+    "widen applications": (OPERATOR,),
     "give applications": (OPERATOR,),
     "see requests": (OPERATOR, DEVELOPER),
 }

@@ -7,9 +7,9 @@ from typing import Unpack
 
 from rollbook import sync
 from rollbook.domain.actors import DEVELOPER
-from rollbook.errors import BadSetting, Unknown
+from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications
+from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application, Change, NewApplication
 from rollbook.store.district.views import Spec
 from rollbook.store.engine.database import Connection, Database
@@ -87,6 +87,31 @@ def change(database: Database, settings: Settings, application: str, **given: Un
         event_feed.switch(database, reader.number, on=has_events)
     sync.rescope(database, changed, settings)
     return changed
+
+
+def change_own(
+    database: Database, settings: Settings, application: str, **given: Unpack[Change]
+) -> Application:
+    """`change` by a developer, who decides for no district. Errors: those of `change`; Refused for what districts did
+    not agree to."""
+    reader = applications.find(database, application)
+    if refusal := unagreed(database, reader, applications.changed(reader, **given)):
+        raise Refused(refusal)
+    return change(database, settings, application, **given)
+
+
+def unagreed(database: Database, reader: Application, wanted: Application) -> str:
+    """What a changed application would read and its districts did not agree to when they connected it, as a sentence;
+    blank if nothing is."""
+    more = [scope for scope in wanted.scopes if scope not in reader.scopes]
+    more += [role for role in wanted.user_types if role not in reader.user_types]
+    more += [field for field in reader.asks.unasked if field not in wanted.asks.unasked]
+    if not more or not connections.districts_of(database, reader):
+        return ""
+    return (
+        f"{reader.name} is connected, and would read more of its districts than they agreed to ({', '.join(more)});"
+        " ask an operator to change this"
+    )
 
 
 def remove(database: Database, application: str) -> Application:

@@ -78,7 +78,8 @@ def change(console: Console, ask: Ask) -> Shown | Response:
     reader = _found(console, ask)
     client, here = reader.client_id, f"/console/applications/{reader.client_id}"
     if act == "set":
-        acting.do(ask.actor, registering.change, database, settings, client, **_given(ask))
+        change_it = registering.change if ask.actor.may("widen applications") else registering.change_own
+        acting.do(ask.actor, change_it, database, settings, client, **_given(ask))
         return console.said(ask, f"{reader.name} is changed.", here)
     if act == "secret":
         hours = ask.number("hours", most=OVERLAP_HOURS_MAX)
@@ -113,7 +114,9 @@ def check(console: Console, ask: Ask) -> Shown:
         given = _given(ask)
         given["redirect_uris"] = ()
         try:
-            applications.changed(reader, **given)
+            wanted = applications.changed(reader, **given)
+            if not ask.actor.may("widen applications"):
+                found += filter(None, [registering.unagreed(console.database, reader, wanted)])
         except BadSetting as error:
             found.append(str(error))
     elif name and _is_taken(console, name):
