@@ -219,3 +219,19 @@ def test_pruning_is_queued_once_a_day(database: Database, monkeypatch: pytest.Mo
     assert job_control.queue_daily_pruning(database) is None
     shift(monkeypatch, 2 * 86_500)
     assert job_control.queue_daily_pruning(database) == 2
+
+
+def test_a_job_that_waits_for_another_server_holds_no_sync_back(database: Database) -> None:
+    with database.write() as connection:
+        mail = job_queue.add(connection, NewJob("deliver", job_queue.OUTGOING))
+        sync = job_queue.add(connection, NewJob("sync", "district 1"))
+    sending = job_queue.lease(database, "w", outgoing=True)
+    assert sending
+    assert sending.number == mail
+    with database.read() as connection:
+        assert not job_queue.is_due(connection, outgoing=True)
+        assert job_queue.is_due(connection, outgoing=False)
+    done = job_queue.lease(database, "w", outgoing=False)
+    assert done
+    assert done.number == sync
+    assert job_queue.lease(database, "w", outgoing=False) is None

@@ -26,8 +26,6 @@ from rollbook.store.work import job_queue, schedules
 from rollbook.store.work.job_queue import NewJob
 
 DELIVER: Final = "deliver"
-# How often a worker looks for late districts.
-LATE_SECONDS: Final = 300
 # Older runs are not told any more, such as after a week without a worker.
 OLD_SECONDS: Final = 2 * DAY_SECONDS
 # How many districts a summary lists; it counts the others.
@@ -49,21 +47,25 @@ def _is_due(connection: Connection) -> bool:
 
 
 def _looks(connection: Connection) -> dict[str, Any]:
-    """What would be new: the last run to look at, the last failed job, the time by the clock for late districts, and
-    the last summary due for each subscription."""
+    """What would be new: the last run to look at, the last failed job, the last time at which files were late, and the
+    last summary due for each subscription."""
     now = job_queue.now(connection) / 1000
-    run = runs_to_tell.newest(connection)
     job = job_queue.last_ended(connection, "sync", "failed")
     wanted = [each for each in subscriptions.every(connection) if each.may]
-    looks_late = any(LATE in each.topics for each in wanted) and schedules.may_be_late(connection)
     return {
-        "run": run,
+        "run": runs_to_tell.newest(connection),
         "job": job.number if job else 0,
-        "late": int(now // LATE_SECONDS) if looks_late else 0,
+        "late": _last_late(connection, now) if any(LATE in each.topics for each in wanted) else 0,
         "nights": {
             str(each.number): topics.due(each.at, each.zone, now) for each in wanted if NIGHT in each.topics
         },
     }
+
+
+def _last_late(connection: Connection, now: float) -> float:
+    """The last moment, in Unix seconds, at which files of a district were due; 0 if no schedule says when."""
+    known = (each.schedule for each in schedules.every(connection) if each.schedule.late_after)
+    return max((topics.due(each.late_after, each.zone, now) for each in known), default=0)
 
 
 def _looked(connection: Connection) -> dict[str, Any]:

@@ -77,11 +77,6 @@ def find(connection: Connection, district: int) -> Scheduled | None:
     return next((each for each in every(connection) if each.district == district), None)
 
 
-def may_be_late(connection: Connection) -> bool:
-    """Whether a district's files are expected until a time of the day."""
-    return connection.row("SELECT 1 FROM schedules WHERE late_after <> '' LIMIT 1") is not None
-
-
 def every(connection: Connection) -> list[Scheduled]:
     """All schedules."""
     off: dict[int, list[tuple[date, date]]] = {}
