@@ -222,6 +222,21 @@ def test_to_add_a_passkey_takes_a_name_a_code_and_a_true_answer(at: Door) -> Non
     assert known["id"] == json.loads(device.prove({"challenge": ""}))["id"]
 
 
+def test_a_passkey_that_is_added_while_its_account_is_reset_does_not_stay(
+    at: Door, small_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = passkey_entry._spend_code
+
+    def spend(*given: Any) -> None:
+        plain(*given)
+        team.reset(small_hub.database, small_hub.settings, "Ana")
+
+    monkeypatch.setattr(passkey_entry, "_spend_code", spend)
+    refused = add(at, Authenticator(HERE))
+    assert (refused.status_code, passkey_entry.RESET in unescape(refused.text)) == (400, True)
+    assert passkey_entry.list_of(small_hub.database, "Ana") == []
+
+
 def test_a_server_at_a_number_says_what_passkeys_need(small_hub: Hub, stack: ExitStack) -> None:
     at = door_at(small_hub, stack, "http://127.0.0.1:8400")
     assert "passkey" not in at.client.get("/console/sign-in").text

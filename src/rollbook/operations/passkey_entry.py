@@ -30,6 +30,7 @@ COPIED = (
     "This passkey was refused: its counter went back, so a copy of it may exist. Sign in with your password and a"
     " code, remove the passkey, and tell an operator."
 )
+RESET = "Your account was reset meanwhile. Set a new password with your link, then add the passkey."
 NOWHERE = (
     "Passkeys need an address with https and a name, or localhost. This server's address is {base}; an operator sets it"
     " with ROLLBOOK_PUBLIC_URL."
@@ -103,6 +104,10 @@ def add(
 
 
 def _keep(connection: Connection, account: Operator, name: str, made: NewPasskey) -> None:
+    # A reset takes passkeys away; one that is added at the same time must not stay.
+    now = operator_accounts.by_number(connection, account.number)
+    if now is None or not now.is_ready or now.password != account.password:
+        raise Refused(RESET)
     known = operator_passkeys.list_of(connection, account)
     if len(known) >= PASSKEYS_MAX:
         raise Refused(f"An account has at most {PASSKEYS_MAX} passkeys. Remove one first.")
