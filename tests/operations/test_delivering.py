@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -339,6 +343,53 @@ def test_starttls_with_a_login_checks_the_certificate(
         assert "speaks no TLS there; look at ROLLBOOK_MAIL_TLS" in plain.message
 
 
+@pytest.mark.parametrize("tls", ["none", "starttls"])
+def test_a_server_that_greets_letter_by_letter_holds_no_job(
+    tls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_server, "MAIL_SECONDS", 0.2)
+    told: list[Exception] = []
+
+    def greet() -> None:
+        line, _ = door.accept()
+        with line:
+            try:
+                while True:
+                    line.sendall(b"2")
+                    time.sleep(0.02)
+            except OSError as error:
+                told.append(error)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        slow = {"mail_host": "127.0.0.1", "mail_port": door.getsockname()[1]}
+        settings = Settings(mail_tls=tls, mail_sender="rollbook@example.org", **slow)
+        outcome = mail_server.send(settings, "ana@example.org", LETTER, "1")
+        greeter.join()
+    assert (outcome.state, outcome.is_server, len(told)) == ("waiting", True, 1)
+
+
+def test_a_server_that_takes_nobody_is_told() -> None:
+    def greet() -> None:
+        line, _ = door.accept()
+        with line:
+            line.sendall(b"554 nobody\r\n")
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        threading.Thread(target=greet).start()
+        here = {"mail_host": "127.0.0.1", "mail_port": door.getsockname()[1]}
+        settings = Settings(mail_tls="none", mail_sender="rollbook@example.org", **here)
+        outcome = mail_server.send(settings, "ana@example.org", LETTER, "1")
+    assert (outcome.state, "554" in outcome.message) == ("waiting", True)
+
+
+def test_a_mail_has_seven_bits_for_servers_that_take_no_eight() -> None:
+    settings = Settings(mail_sender="rollbook@example.org")
+    letter = delivery_words.Letter("Peñasco", (delivery_words.Part("Peñasco: held", ("Peñasco",)),))
+    assert mail_server._message(settings, "ana@example.org", letter, "1").as_bytes().isascii()
+
+
 def test_a_server_without_starttls_is_told(box: Mailbox) -> None:
     told = mail_server.send(Settings(**box.settings(mail_tls="starttls")), "ana@example.org", LETTER, "1")
     assert "offers no STARTTLS; look at ROLLBOOK_MAIL_TLS" in told.message
@@ -417,6 +468,18 @@ def test_a_webhook_is_signed_and_called_again_with_the_same_id(
     assert subscribing.remove_webhook(hub.database, number) == receiver.address
     with pytest.raises(Unknown, match="there is no webhook"):
         subscribing.test_webhook(hub.database, hub.settings, number)
+
+
+def test_a_webhook_whose_secret_cannot_be_opened_stops_no_other(hub: Hub, receiver: Receiver) -> None:
+    hub.sync(world.FILES)
+    number, _ = subscribing.add_webhook(hub.database, hub.settings, receiver.address, ALL)
+    subscribing.add_webhook(hub.database, hub.settings, receiver.address, ALL, "Springfield")
+    with hub.database.write() as connection:
+        connection.run("UPDATE subscriptions SET secret_sealed = 'p1.none' WHERE number = ?", (number,))
+    held(hub)
+    tell(hub)
+    assert len(receiver.calls) == 1
+    assert "is not the key with which" in trouble(hub)
 
 
 def test_a_webhook_follows_no_redirect_and_may_be_kept_from_private_addresses(

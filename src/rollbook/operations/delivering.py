@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Final
 
 from rollbook.domain.topics import TEST
+from rollbook.errors import BadSetting
 from rollbook.operations import delivery_words, mail_server, webhook_calls
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
@@ -69,7 +70,10 @@ def _outcome(database: Database, settings: Settings, to: Subscription, delivery:
         return _DROPPED
     if to.channel == MAIL:
         return mail_server.send(settings, to.address, delivery_words.letter(delivery, settings), delivery.id)
-    secret = sealer(database, settings).open(to.secret_sealed, webhook_calls.secret_of(to.address))
+    try:
+        secret = sealer(database, settings).open(to.secret_sealed, webhook_calls.secret_of(to.address))
+    except BadSetting as error:  # the key is lost or another one: other deliveries must go on
+        return Outcome("waiting", str(error), is_server=True)
     return webhook_calls.call(settings, to.address, secret, delivery)
 
 

@@ -89,7 +89,8 @@ def send(settings: Settings, to: str, letter: Letter, id_: str) -> Outcome:
 
 def _message(settings: Settings, to: str, letter: Letter, id_: str) -> EmailMessage:
     """The mail as text and HTML. `EmailMessage` refuses a header with a line end, and `one_line` leaves none."""
-    message = EmailMessage(policy=policy.SMTP)
+    # 7 bits: not every server takes 8 (RFC 6152).
+    message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = settings.mail_sender, to
     message["Subject"] = one_line(letter.subject)
     message["Date"] = format_datetime(datetime.now(UTC))
@@ -104,15 +105,19 @@ def _message(settings: Settings, to: str, letter: Letter, id_: str) -> EmailMess
 @contextmanager
 def _session(settings: Settings) -> Iterator[smtplib.SMTP]:
     """A session with the server, which ends by the deadline: a server that answers letter by letter holds no job."""
-    host, port = settings.mail_host, settings.mail_port
     if settings.mail_tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=STEP_SECONDS, context=outgoing.trusted())
+        server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=STEP_SECONDS, context=outgoing.trusted())
     else:
-        server = smtplib.SMTP(host, port, timeout=STEP_SECONDS)
+        server = smtplib.SMTP(timeout=STEP_SECONDS)
+    # The name in the certificate; `smtplib` sets it only if it connects before the watch could begin.
+    server._host = settings.mail_host  # type: ignore[attr-defined]
     watch = threading.Timer(MAIL_SECONDS, _cut, [server])
     watch.daemon = True
     watch.start()
     try:
+        code, said = server.connect(settings.mail_host, settings.mail_port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
         if settings.mail_tls == "starttls":
             server.starttls(context=outgoing.trusted())
         if settings.mail_user:
