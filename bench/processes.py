@@ -60,7 +60,10 @@ def measured(*command: str) -> Outcome:
 @contextlib.contextmanager
 def started(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[int]:
     """Start a server and yield its process id; at the end it is stopped, as by Ctrl+C."""
-    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL)
+    own = environment or {}
+    # A server that logs JSON lines writes one for each request.
+    errors = subprocess.DEVNULL if own.get("ROLLBOOK_LOG_FORMAT") == "json" else None
+    process = subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.DEVNULL, stderr=errors)
     try:
         yield process.pid
     finally:

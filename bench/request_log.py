@@ -1,10 +1,11 @@
-"""The cost of the request log for a page read: a worker's CPU per answer, with and without the log, in
+"""The cost of the request log and of JSON lines for a page read: a worker's CPU per answer, with and without them, in
 turns."""
 
 from __future__ import annotations
 
 import statistics
 from contextlib import ExitStack
+from itertools import product
 
 from bench import load, material, pages, sample, servers, tables
 from bench.load import Load
@@ -12,9 +13,18 @@ from bench.sample import PAGE
 from bench.servers import Server
 from bench.tables import Target, number
 
+Settings = dict[str, str]
+
 STUDENTS = 2_000
-WITHOUT = {"ROLLBOOK_REQUEST_LOG_ROWS_MAX": "0"}
-TARGET = Target("at most", 3, " %")
+# What is measured: its name, the settings with it and without it, and the target.
+COSTS: tuple[tuple[str, Settings, Settings, Target], ...] = (
+    ("the request log", {}, {"ROLLBOOK_REQUEST_LOG_ROWS_MAX": "0"}, Target("at most", 3, " %")),
+    ("JSON lines", {"ROLLBOOK_LOG_FORMAT": "json"}, {}, Target("at most", 2, " %")),
+)
+PAGES: tuple[tuple[str, Settings], ...] = (
+    ("from SQLite", {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}),
+    ("kept ready", {}),
+)
 # Many short turns: other load on the machine then affects both sides.
 TURNS = 5
 
@@ -24,21 +34,21 @@ def measure(seconds: float, repeats: int, students: int = STUDENTS) -> None:
     with material.place() as name, ExitStack() as stack:
         ready = material.ready(f"{name}/rollbook.db", material.generated(students))
         rows = []
-        for title, settings in (("from SQLite", {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}), ("kept ready", {})):
-            pair = [stack.enter_context(servers.serving(ready, settings | more)) for more in ({}, WITHOUT)]
-            rows.append((title, *_costs(pair, seconds, repeats)))
+        for (what, with_it, without, target), (title, page) in product(COSTS, PAGES):
+            pair = [stack.enter_context(servers.serving(ready, page | more)) for more in (with_it, without)]
+            rows.append((what, title, target, *_costs(pair, seconds, repeats)))
     tables.show(
-        f"What the request log costs a page of {PAGE}: answers per CPU-second of a worker, medians",
-        ("page", "with", "without", "cost", "target", "is"),
+        f"What the request log and JSON lines cost a page of {PAGE}: answers per CPU-second of a worker, medians",
+        ("what", "page", "with", "without", "cost", "target", "is"),
         (
-            (title, number(logged), number(plain), f"{cost:.1f} %", *tables.verdict(cost, TARGET))
-            for title, logged, plain, cost in rows
+            (what, title, number(logged), number(plain), f"{cost:.1f} %", *tables.verdict(cost, target))
+            for what, title, target, logged, plain, cost in rows
         ),
     )
 
 
 def _costs(pair: list[Server], seconds: float, repeats: int) -> tuple[float, float, float]:
-    """Answers per CPU second with and without the log, and the cost of the log in percent, in turns."""
+    """Answers per CPU second of a server with and of one without, and what it costs in percent, in turns."""
     asks = sample.draw(Load(pair[0].port, [], pair[0].headers)).user_pages(PAGE)[: pages.KEPT_ADDRESSES]
     found: list[list[float]] = [[], []]
     for repeat in range(TURNS * repeats):

@@ -19,7 +19,7 @@ TABLES = {
         "/users?limit=100 beside nginx",
         "What the last page",
     ],
-    "log": ["What the request log costs"],
+    "log": ["What the request log and JSON lines cost"],
     "sync": ["Syncing"],
     "history": ["What a page costs", "Answers to one reader"],
     "sharing": ["/users?limit=100 under a share"],
