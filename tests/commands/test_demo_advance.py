@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import date, datetime
@@ -28,6 +27,7 @@ from rollbook.store.engine.database import open_database
 from rollbook.store.records import people_lookup
 from tests import demos
 from tests.demos import Demo
+from tests.journeys import program, starter
 
 DAY_SECONDS = 86_400
 WAIT_SECONDS = 60
@@ -378,13 +378,18 @@ def test_a_story_that_broke_off_is_told_to_its_end(demo: Demo, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.25])
-def test_a_kill_leaves_a_day_from_which_it_goes_on(demo: Demo, pause: float) -> None:
+def test_a_kill_leaves_a_day_from_which_it_goes_on(demo: Demo, tmp_path: Path, pause: float) -> None:
     first = demo.roster()
     students = demo.folder / "files" / "students.csv"
     written = students.stat().st_mtime_ns
-    process = subprocess.Popen(
-        command(demo.folder, "30"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    with open(os.devnull, "w") as nowhere:
+        process = starter.Process(
+            ["demo", "--folder", str(demo.folder), "--advance", "30"],
+            tmp_path,
+            program.environment(),
+            out=nowhere.fileno(),
+            errors=nowhere.fileno(),
+        )
     until(lambda: students.stat().st_mtime_ns != written)
     time.sleep(pause)
     process.send_signal(signal.SIGKILL)
@@ -417,15 +422,8 @@ def until(condition: Callable[[], bool]) -> None:
 # The command ---------------------------------------------------------------------------------------
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "rollbook", "demo", "--folder", str(folder), "--advance", *arguments]
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ROLLBOOK_")}
-    return subprocess.run(
-        command(folder, *arguments), capture_output=True, text=True, check=False, env=environment
-    )
+    return program.run("demo", "--folder", folder, "--advance", *arguments, folder=folder.parent)
 
 
 def test_the_command_makes_a_demo_that_is_not_there_and_moves_it(tmp_path: Path) -> None:

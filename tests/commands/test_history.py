@@ -51,8 +51,8 @@ def test_every_run_says_what_it_did_or_why_it_did_not(terminal: Terminal) -> Non
     ]
 
 
-def test_programs_read_reasons_counts_and_messages(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_programs_read_reasons_counts_and_messages(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.send({**roll(), "students.csv": ""})
     terminal.send(roll(50))
     held, failed, first = terminal.done("history", DISTRICT, "--json").json()
@@ -65,8 +65,8 @@ def test_programs_read_reasons_counts_and_messages(terminal: Terminal) -> None:
     assert held.keys() == failed.keys() == first.keys()
 
 
-def test_one_runs_whole_report_is_what_the_run_printed(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_one_runs_whole_report_is_what_the_run_printed(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     files = roll(50)
     printed = terminal.send({**files, "enrollments.csv": files["enrollments.csv"] + "ash,algebra,nobody\n"})
     told = terminal.done("history", DISTRICT, "2")

@@ -71,8 +71,8 @@ def test_a_first_sync_that_fails_is_no_empty_district(terminal: Terminal) -> Non
     assert state(terminal) == "failed"
 
 
-def test_a_pause_is_well_and_begins_and_ends_by_its_dates(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_a_pause_is_well_and_begins_and_ends_by_its_dates(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     today = date.today()
     terminal.done("pause", DISTRICT, "--from", (today + timedelta(days=5)).isoformat())
     assert state(terminal) == "running"
@@ -89,8 +89,8 @@ def test_a_pause_is_well_and_begins_and_ends_by_its_dates(terminal: Terminal) ->
     assert terminal.done("status", "--json").json()["districts"][0]["pause"] is None
 
 
-def test_a_frozen_application_is_to_be_looked_at(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_a_frozen_application_is_to_be_looked_at(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.done("application", "create", "Reader")
     terminal.done("connect", "Reader", DISTRICT, "--freeze")
     assert terminal.done("status").lines[-1] == "all is well"
@@ -104,8 +104,8 @@ def test_a_frozen_application_is_to_be_looked_at(terminal: Terminal) -> None:
     assert terminal.done("status").lines[-1] == "all is well"
 
 
-def test_a_sync_that_stays_away_is_noticed_when_asked_for(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_a_sync_that_stays_away_is_noticed_when_asked_for(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     assert terminal.done("status", "--max-age", "1").code == 0
     late = terminal.run("status", "--max-age", "0")
     assert late.code == 1
@@ -114,8 +114,8 @@ def test_a_sync_that_stays_away_is_noticed_when_asked_for(terminal: Terminal) ->
     assert terminal.done("status", "--max-age", "0").code == 0
 
 
-def test_programs_read_one_shape_for_every_district(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_programs_read_one_shape_for_every_district(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.send(roll(50))
     terminal.done("district", "create", "Birch")
     outcome = terminal.run("status", "--json")
@@ -145,8 +145,8 @@ def test_a_hub_without_districts_is_well(small_terminal: Terminal) -> None:
 # Districts -------------------------------------------------------------------------------------------------
 
 
-def test_only_syncs_that_were_committed_count(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_only_syncs_that_were_committed_count(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.send({**roll(), "students.csv": ""})
     terminal.send(roll(50))
     terminal.done("discard", DISTRICT)
@@ -209,8 +209,8 @@ def test_a_district_shows_how_it_stands_who_is_in_it_and_where_they_sign_in(
     ]
 
 
-def test_a_district_shows_what_is_to_be_looked_at(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_a_district_shows_what_is_to_be_looked_at(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.send(roll(50))
     terminal.done("pause", DISTRICT, "--from", "2020-01-01")
     lines = rows(terminal.done("district", "show", DISTRICT))

@@ -236,8 +236,8 @@ def test_what_is_held_has_an_exit_code_of_its_own_and_so_has_its_plan(terminal: 
     assert terminal.send(roll(50), "--approve").code == 0
 
 
-def test_what_deletes_nearly_everything_asks_for_the_name_and_says_how(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_what_deletes_nearly_everything_asks_for_the_name_and_says_how(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     assert "--confirm" not in terminal.send(roll(5)).err  # exactly 95 %
     held = terminal.send(roll(4), "--approve")
     assert held.code == 3
@@ -249,8 +249,10 @@ def test_what_deletes_nearly_everything_asks_for_the_name_and_says_how(terminal:
 # Examples --------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_shows_examples_of_the_district_before_what_applications_would_see(terminal: Terminal) -> None:
-    terminal.send(roll())
+def test_a_plan_shows_examples_of_the_district_before_what_applications_would_see(
+    rolled_terminal: Terminal,
+) -> None:
+    terminal = rolled_terminal
     terminal.done("application", "create", "Reader")
     terminal.done("connect", "Reader", DISTRICT)
     outcome = terminal.send(roll(98, first=4), "--plan")

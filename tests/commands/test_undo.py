@@ -19,8 +19,8 @@ def second_line(text: str) -> str:
     return MOMENT.sub("...", text.splitlines()[1])
 
 
-def test_it_says_which_sync_is_taken_back_and_what_another_undo_does(terminal: Terminal) -> None:
-    terminal.send(roll(100))
+def test_it_says_which_sync_is_taken_back_and_what_another_undo_does(rolled_terminal: Terminal) -> None:
+    terminal = rolled_terminal
     terminal.send(roll(95))
     planned = terminal.done("undo", DISTRICT, "--plan")
     assert second_line(planned.out) == (
