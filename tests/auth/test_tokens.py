@@ -116,7 +116,7 @@ def test_a_token_is_remembered_once_however_its_header_is_spelled(small_hub: Hub
     assert None not in [
         resolved(tokens, small_hub.database, f"{' ' * number}{token}") for number in range(50)
     ]
-    assert list(tokens._remembered) == [token]
+    assert list(tokens._remembered) == [f"Bearer {token}"]
 
 
 # --- connections ----------------------------------------------------------------------------------------------------------

@@ -137,6 +137,7 @@ def test_a_server_is_ready_when_its_database_has_the_whole_schema(
             "oldest_wait_seconds": 0,
             "is_draining": False,
             "backup_trouble": "",
+            "delivery_trouble": "",
             "troubles": [],
         },
     )

@@ -45,7 +45,8 @@ class Tokens(threading.local):
             access = resolve(connection, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")
-            if access.holder == "district":  # a user token expires, and no commit reports that
+            # A user token expires, and no commit reports that. Other spellings of the header would fill the memory.
+            if access.holder == "district" and authorization == f"Bearer {token}":
                 self._remembered[authorization] = access
         return access
 
