@@ -22,10 +22,11 @@ demo: $(RUN)
 
 PYTEST := pytest -n auto --dist worksteal
 # The tests that together run every branch of the packages in tools/coverage_gate.ini.
-GATED := tests/contract tests/domain tests/auth tests/operations tests/jobs $(wildcard \
-  tests/commands/test_night.py tests/commands/test_status.py tests/web/test_badges.py tests/web/test_console*.py \
-  tests/web/test_metrics.py tests/web/test_passkeys.py tests/web/test_role_records.py tests/web/test_sign*.py tests/web/test_throttling.py \
-  tests/web/test_versions.py)
+GATED := tests/contract tests/domain tests/auth tests/operations tests/jobs tests/sharing/test_explain.py $(wildcard \
+  tests/commands/test_mail_command.py tests/commands/test_night.py tests/commands/test_status.py tests/web/test_badges.py \
+  tests/web/test_console*.py tests/web/test_mail_pages.py tests/web/test_metrics.py tests/web/test_passkeys.py \
+  tests/web/test_people_pages.py tests/web/test_role_records.py tests/web/test_sharing_pages.py tests/web/test_sign*.py \
+  tests/web/test_throttling.py tests/web/test_versions.py)
 
 test: $(DEV)
 	$(BIN)/python -m $(PYTEST) $(TESTS)
