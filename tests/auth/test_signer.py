@@ -63,3 +63,15 @@ def test_a_database_that_was_put_back_to_before_its_first_key_gets_a_new_one(
         connection.run("DELETE FROM signing_keys")
     second = _kid(signer.sign({"sub": "somebody"}))
     assert (first != second, [key["kid"] for key in signer.certs()]) == (True, [second])
+
+
+def test_a_key_that_is_still_the_newest_is_not_opened_again(
+    small_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollbook.auth.oidc._REMEMBERED_SECONDS", -1)
+    signer = Signer(small_database, Sealer(tmp_path / "key"))
+    signer.sign({})
+    opened = signer._key
+    signer.sign({})
+    assert opened is not None
+    assert signer._key is opened
