@@ -131,6 +131,20 @@ def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
     assert len(spec.share.schools) == 2
 
 
+def test_the_form_begins_with_the_share_of_another_application(desk: Desk) -> None:
+    desk.press("connect", kind="rules", rules=RULE, **{"withhold.student.dob": "on"})
+    other, _ = applications.create(desk.hub.database, NewApplication("Second"))
+    page = f"{desk.place}/{other.client_id}"
+    shown = desk.client.get(page, params={"like": "Reading Room"}).text
+    assert "The form holds the share of" in shown
+    assert re.search(r'name="kind" value="rules" checked', shown)
+    assert re.search(r'name="withhold.student.dob" checked', shown)
+    assert "equals any of" in shown
+    # Nothing is shared yet, and an application that is not connected gives nothing.
+    assert desk.client.get(f"{page}.json").json()["is_connected"] is False
+    assert "The form holds" not in desk.client.get(page, params={"like": "Nobody"}).text
+
+
 def test_a_new_token_ends_the_old_one_and_the_end_asks_for_the_name(desk: Desk) -> None:
     first = re.search(r"Bearer ([0-9a-f]{40})", desk.press("connect", kind="everything").text)
     second = re.search(r"Bearer ([0-9a-f]{40})", desk.press("token").text)

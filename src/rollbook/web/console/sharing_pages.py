@@ -138,8 +138,11 @@ def _edit(ask: Ask) -> ShareEdit:
 def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
     database, owner = console.database, ask.district
     reader = _reader(console, ask)
-    view = views.by_application(database, owner.number).get(reader.name)
+    seen = views.by_application(database, owner.number)
+    view = seen.get(reader.name)
     spec = view.spec if view else reader.asks
+    # The form may begin with the share of another application of the district; nothing is shared until it is sent.
+    like = seen.get(ask.asked("like"), view)
     asks_again = bool(ask.visit.form) and "token" not in more
     content = {
         "application": {
@@ -163,7 +166,11 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         "seen": ask.asked("seen") if asks_again else views.share_mark(view),
         "form_of_share": dict(ask.visit.form)
         if asks_again
-        else _as_form(spec, _school_ids(console, owner), freezes=bool(view and view.freezes)),
+        else _as_form(
+            like.spec if like else spec, _school_ids(console, owner), freezes=bool(like and like.freezes)
+        ),
+        "others": [name for name in seen if name != reader.name],
+        "like": ask.asked("like") if like is not view else "",
         "fields": _fields(reader),
         "schools": people_browsing.schools(database, owner.id),
         "kinds": KINDS,
@@ -173,7 +180,8 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         "token": "",
         **more,
     }
-    hidden = ("form_of_share", "fields", "schools", "kinds", "place", "may_change", "token", "api", "seen")
+    ours = ("form_of_share", "fields", "schools", "kinds", "place", "may_change", "token", "api", "seen")
+    hidden = (*ours, "others", "like")
     return Shown("connection.html", content, leave_out=hidden)
 
 
