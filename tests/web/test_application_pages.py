@@ -179,6 +179,9 @@ def test_a_new_secret_works_beside_the_old_one(hub: Hub, developer: httpx.Client
     form = form_of(developer.get(page).text)
     shown = developer.post(page, data={"form": form, "act": "secret", "hours": "2"}).text
     assert "The old secret works for 2 more hours." in shown
+    for hours in ("", "2h", "-1", "721"):  # none of these may end the old secret at once
+        refused = developer.post(page, data={"form": form, "act": "secret", "hours": hours})
+        assert (refused.status_code, "expected a whole number from 0" in refused.text) == (400, True)
     ends = [each["ends"] for each in developer.get(f"{page}.json").json()["secrets"]]
     assert sorted(end is None for end in ends) == [False, True]
     developer.post(page, data={"form": form, "act": "secret", "hours": "0"})

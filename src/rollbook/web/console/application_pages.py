@@ -18,7 +18,7 @@ from rollbook.settings import base_url
 from rollbook.store.accounts import applications
 from rollbook.store.accounts.application_checks import REFUSED
 from rollbook.store.accounts.applications import Application, Change, NewApplication
-from rollbook.web.console.console_frame import Ask, Console, Page, Shown
+from rollbook.web.console.console_frame import DIGITS_MAX, Ask, Console, Page, Shown
 
 HEADS = ("application", "client id", "tier", "live", "districts")
 NEEDS = ("required", "optional", REFUSED)
@@ -82,7 +82,7 @@ def change(console: Console, ask: Ask) -> Shown | Response:
         acting.do(ask.actor, change_it, database, settings, client, **_given(ask))
         return console.said(ask, f"{reader.name} is changed.", here)
     if act == "secret":
-        hours = ask.number("hours", most=OVERLAP_HOURS_MAX)
+        hours = _hours(ask.asked("hours"))
         _, secret = acting.do(
             ask.actor, registering.rotate_secret, database, client, overlap_seconds=hours * 3600
         )
@@ -141,6 +141,14 @@ def _lines(text: str) -> tuple[str, ...]:
     if len(found) > URIS_MAX:
         raise BadSetting(f"redirect uris: expected at most {URIS_MAX} addresses, got {len(found)}")
     return found
+
+
+def _hours(text: str) -> int:
+    """How long the old secret still works. A typing error must not end it at once, so it counts as no number."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+    if not is_number or int(text) > OVERLAP_HOURS_MAX:
+        raise BadSetting(f"hours: expected a whole number from 0 to {OVERLAP_HOURS_MAX}, got {text[:40]!r}")
+    return int(text)
 
 
 def _given(ask: Ask) -> Change:
