@@ -165,7 +165,8 @@ def replica(machines: Machines) -> Rehearsal:
     settings = {"read_database": address, "drain_seconds": DRAIN_SECONDS}
     port = _balancer(machines, [machines.rollbook(primary, **settings)[1] for _ in range(2)])
     with under_load(port, token, writer) as found:
-        found.notes.append(f"of the rows of pages, {_share_of(address, primary):.0f} % came from the replica")
+        share = _share_of(address, primary)
+        found.notes.append(f"before the lag, {share:.0f} % of the rows of pages came from the replica")
         with found.readers.phase("the replica lags"):
             _tell(address, "SELECT pg_wal_replay_pause()")
             time.sleep(2 * QUIET_SECONDS)
