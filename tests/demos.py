@@ -66,7 +66,7 @@ def app_of(folder: Path, *, is_demo: bool = True, logs: bool = False) -> Iterato
     finally:
         if app.tap:
             app.tap.close()
-        app.rate_limit.close()
+        app.close()
         database.close()
 
 

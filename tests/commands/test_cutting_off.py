@@ -78,7 +78,7 @@ def students(place: Path, token: str) -> list[dict[str, Any]]:
     """The student roles that a token reads; empty if it is unknown."""
     database = open_database(str(place / "rollbook.db"))
     app = App(database, setting_rows.read({}, database=str(place / "rollbook.db")), limits=place / "limits")
-    with closing(database), closing(app.rate_limit), Client(app, token) as client:
+    with closing(database), closing(app), Client(app, token) as client:
         answer = client.get("/v3.0/users?role=student")
         return (
             [one["data"]["roles"]["student"] for one in answer.json()["data"]]

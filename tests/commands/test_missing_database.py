@@ -24,6 +24,7 @@ from rollbook.web.app import App
 from rollbook.web.http import listening
 from tests import world
 from tests.commands.terminal import DISTRICT, Outcome, Terminal
+from tests.journeys import program
 
 # One call for each module of commands.
 GO_ON = (
@@ -52,10 +53,10 @@ WHAT_TO_DO = (
 
 @pytest.fixture
 def bare(
-    database_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bare_address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Terminal:
     """A terminal without a database, or on an empty schema."""
-    return Terminal(database_address, tmp_path, capsys, monkeypatch)
+    return Terminal(bare_address, tmp_path, capsys, monkeypatch)
 
 
 def tables(address: str, folder: Path) -> list[str]:
@@ -76,18 +77,18 @@ def refused(outcome: Outcome) -> str:
 
 @pytest.mark.parametrize("arguments", GO_ON, ids=" ".join)
 def test_a_command_that_goes_on_says_that_the_database_is_not_there(
-    bare: Terminal, database_address: str, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    bare: Terminal, bare_address: str, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(listening, "check_port", lambda _settings: None)
     if arguments[0] == "serve":
         arguments = ("serve",)
     said = refused(bare.run(*arguments))
-    if "://" in database_address:
-        where = setting_rows.masked(setting_rows.read({}, database=database_address))["database"]
+    if "://" in bare_address:
+        where = setting_rows.masked(setting_rows.read({}, database=bare_address))["database"]
         assert said == f"database: {where} holds nothing of Rollbook. {WHAT_TO_DO}"
     else:
-        assert said == f"database: {Path(database_address).absolute()} is not there. {WHAT_TO_DO}"
-    assert tables(database_address, bare.folder) == []
+        assert said == f"database: {Path(bare_address).absolute()} is not there. {WHAT_TO_DO}"
+    assert tables(bare_address, bare.folder) == []
 
 
 @pytest.mark.parametrize("arguments", BEGIN, ids=" ".join)
@@ -159,7 +160,7 @@ def test_a_missing_key_is_named_and_not_made_anew(terminal: Terminal) -> None:
         ("status",),
         ("connect", "Reader", DISTRICT),
         ("sync", DISTRICT, terminal.folder / "files"),
-        ("serve",),
+        ("serve", "--port", str(program.free_port())),
     ):
         assert refused(terminal.run(*arguments)) == (
             f"key_file: {key} is not there; the database was used with one. Put the key back from its copy; if it is lost for"
@@ -228,5 +229,5 @@ def test_a_server_holds_its_key_from_its_start(terminal: Terminal, monkeypatch: 
         with pytest.raises(BadSetting, match="is not there"):
             held[1].derive("sessions")
         assert not key.exists()
-        other.rate_limit.close()
-        app.rate_limit.close()
+        other.close()
+        app.close()

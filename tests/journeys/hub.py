@@ -102,7 +102,7 @@ class Hub:
             limits=self.folder / "limits",
             extend=demo.extend if demo else None,
         )
-        self._open.callback(app.rate_limit.close)
+        self._open.callback(app.close)
         return app
 
     def close(self) -> None:

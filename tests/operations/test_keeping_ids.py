@@ -141,7 +141,7 @@ def test_the_pairs_are_reviewed_and_kept_on_a_page(hub: Hub, client: Client) -> 
         limits=hub.folder / "demo.limits",
         extend=Demo("TEST_TOKEN", "", hub.district.name).extend,
     )
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as visitor:
+    with closing(app), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as visitor:
         page = f"/console/d/{districts.slug(hub.district)}/ids"
         shown = visitor.get(page).text
         assert shown.count(" checked>") >= 3

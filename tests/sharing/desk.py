@@ -154,7 +154,7 @@ class Desk:
         )
 
     def close(self) -> None:
-        self.app.rate_limit.close()
+        self.app.close()
 
 
 class CopyDesk(Desk):

@@ -47,7 +47,7 @@ def demo(hub: Hub) -> Iterator[httpx.Client]:
         limits=hub.folder / "demo.limits",
         extend=Demo("TEST_TOKEN", "", hub.district.name).extend,
     )
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
         yield client
 
 
@@ -118,7 +118,7 @@ def test_a_usual_server_lets_nobody_in_without_signing_in(synced_hub: Hub) -> No
     hub = synced_hub
     app = App(hub.database, hub.settings, limits=hub.folder / "limits")
     slug = districts.slug(hub.district)
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
         for path in ("/console", f"/console/d/{slug}", "/console/new-district"):
             sent = client.get(path)
             assert sent.status_code == 303

@@ -72,7 +72,7 @@ def _now() -> float:
 @contextmanager
 def door(hub: Hub, address: str = "192.0.2.9", codes: str = "") -> Iterator[Door]:
     app = App(hub.database, hub.settings, limits=hub.folder / "limits")
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, address), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, address), base_url=HOME) as client:
         yield Door(client, codes)
 
 

@@ -63,7 +63,7 @@ def test_a_flood_is_refused_and_stops_nothing_else(
     connection = f"/console/d/{districts.slug(small_hub.district)}/applications/{reader.client_id}"
     demo = Demo("TEST_TOKEN", "", small_hub.district.name)
     app = App(small_hub.database, small_hub.settings, limits=small_hub.folder / "limits", extend=demo.extend)
-    with closing(app.rate_limit):
+    with closing(app):
         if what == "sign-ins":
             monkeypatch.setattr(console_entry, "sign_in", wait)
             refused, acted = anyio.run(flood, app, "/console/sign-in", connection)

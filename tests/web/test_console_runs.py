@@ -68,7 +68,7 @@ def visitor(hub: Hub) -> Iterator[httpx.Client]:
         limits=hub.folder / "demo.limits",
         extend=Demo("TEST_TOKEN", "", hub.district.name).extend,
     )
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
         yield client
 
 

@@ -54,7 +54,7 @@ def signed_in(hub: Hub, role: str, district: int | None = None) -> Iterator[http
         account = operator_accounts.get(connection, name)
         secret = operator_accounts.open_session(connection, account, absolute_seconds=3600)
     app = App(hub.database, hub.settings, limits=hub.folder / f"{role}.limits")
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "192.0.2.1"), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, "192.0.2.1"), base_url=HOME) as client:
         client.cookies.set(COOKIE, secret)
         yield client
 

@@ -37,7 +37,7 @@ def page(chromium: Browser, hub: Hub) -> Iterator[Page]:
     """A window without JavaScript at the overview of a demo, whose console is open."""
     demo = Demo("TEST_TOKEN", "", hub.district.name)
     app = App(hub.database, hub.settings, limits=hub.folder / "limits", extend=demo.extend)
-    with closing(app.rate_limit), served(app) as address:
+    with closing(app), served(app) as address:
         context = chromium.new_context(java_script_enabled=False)
         opened = context.new_page()
         opened.goto(f"{address}/console")

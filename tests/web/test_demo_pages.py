@@ -96,9 +96,9 @@ def test_another_site_is_not_allowed_to_ask(app: App) -> None:
     assert ask(app, "OPTIONS", "/demo/advance", headers=asked).status_code == 404
 
 
-def test_the_console_of_a_demo_tells_by_the_real_time_how_long_ago_an_act_was(made: Path) -> None:
+def test_the_console_of_a_demo_tells_by_the_real_time_how_long_ago_an_act_was(made_demo: Path) -> None:
     # The calendar of the roster begins on 17 August 2026, whenever the demo is made.
-    with demos.app_of(made) as app:
+    with demos.app_of(made_demo) as app:
         page = ask(app, "GET", "/console/audit", headers=HTML).text
     told = re.findall(r"<time [^>]*>([^<]*)</time>", page)
     assert told

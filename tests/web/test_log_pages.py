@@ -103,7 +103,7 @@ def test_a_real_server_has_no_page_of_the_log(town: Hub, tmp_path: Path) -> None
     with served(app) as address:
         for path in ("/log", "/log/live", "/log/rows", "/log/1.0"):
             assert httpx.get(address + path).status_code == 404
-    app.rate_limit.close()
+    app.close()
 
 
 @pytest.mark.parametrize("width", [360, 1440])

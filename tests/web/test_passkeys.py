@@ -34,7 +34,7 @@ def door_at(hub: Hub, stack: ExitStack, base: str = HERE, **settings: Any) -> Do
     """A browser at a server whose public address is `base`."""
     asked = replace(hub.settings, public_url=base, **settings)
     app = App(hub.database, asked, limits=hub.folder / "limits")
-    stack.enter_context(closing(app.rate_limit))
+    stack.enter_context(closing(app))
     return Door(stack.enter_context(httpx.Client(transport=Direct(app, "192.0.2.9"), base_url=base)))
 
 
@@ -280,7 +280,7 @@ def served_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, 
         opened = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         base = f"http://localhost:{opened.getsockname()[1]}"
         app = App(database, replace(hub.settings, public_url=base), limits=folder / "limits")
-        stack.enter_context(closing(app.rate_limit))
+        stack.enter_context(closing(app))
         stack.enter_context(served(app, opened))
         yield hub, base
 

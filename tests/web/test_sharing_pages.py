@@ -52,7 +52,7 @@ def desk(synced_hub: Hub) -> Iterator[Desk]:
         limits=hub.folder / "demo.limits",
         extend=Demo("TEST_TOKEN", "", hub.district.name).extend,
     )
-    with closing(app.rate_limit), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
+    with closing(app), httpx.Client(transport=Direct(app, "127.0.0.1"), base_url=HOME) as client:
         yield Desk(client, hub)
 
 

@@ -17,7 +17,7 @@ from rollbook.store.records.school_lists import LACKS
 @database_option
 @json_option
 def schools(district: str, database: str | None, as_json: bool) -> None:
-    """List the schools of a DISTRICT (name or id), with how many students, teachers and sections each has."""
+    """List the schools of a DISTRICT (name or id) with their counts of students, teachers and sections."""
     with opened(read_settings(database=database)) as store:
         found = places_browsing.schools(store, district)
     if as_json:
@@ -41,7 +41,7 @@ def schools(district: str, database: str | None, as_json: bool) -> None:
 def sections(
     district: str, text: str, school: str, lacks: str | None, after: str, database: str | None, as_json: bool
 ) -> None:
-    """List sections of a DISTRICT (name or id): 50 at a time, with their teachers and students counted."""
+    """List sections of a DISTRICT (name or id) and what they lack, 50 at a time."""
     with opened(read_settings(database=database)) as store:
         found, onward = places_browsing.sections(
             store, district, text=text, school=school, lacks=lacks or "", after=after

@@ -142,6 +142,11 @@ class App:
             self.tap.close()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def close(self) -> None:
+        """Let go of the files in which requests are counted. The log ends with the lifespan."""
+        self.rate_limit.close()
+        self._pins.close()
+
     def _gauges(self) -> dict[str, float]:
         """What this worker holds now."""
         pages, page_bytes = self.data.kept
