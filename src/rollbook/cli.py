@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("rehearse:rehearse", "Play scenes for an APPLICATION of a running demo."),
     "serve": ("serve:serve", "Serve the API."),
     "operator": ("operator:operator", "Add, list, reset and remove the people of the console."),
-    "mail": ("mail:mail", "Choose who gets mail about what, and see what was sent."),
+    "mail": ("mail:mail", "Choose who gets mail about which topics, and see what was sent."),
     "webhook": ("webhook:webhook", "Call other programs when something happens."),
     "work": ("work:work", "Do the jobs of the queue."),
     "jobs": ("jobs:jobs", "List the newest jobs."),

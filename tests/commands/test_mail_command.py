@@ -39,7 +39,7 @@ def test_a_worker_tells_a_held_sync_that_a_command_made(
     )
     number = listed[0]["number"]
     assert terminal.done("mail", "again", str(number)).lines == [f"a worker sends delivery {number} again"]
-    assert terminal.done("webhook", "remove", "2").lines == ["http://127.0.0.1:9/ is called no more"]
+    assert terminal.done("webhook", "remove", "2").lines == ["Rollbook no longer calls http://127.0.0.1:9/"]
     assert terminal.run("status").code == 1
 
 

@@ -60,7 +60,7 @@ def test_a_developer_registers_an_application_and_sees_its_secret_once(
     assert secret[1] not in developer.get(page).text
     told = developer.get(f"{page}.json").json()
     assert told["redirect_uris"] == ["https://reader.example/back", "myapp:go"]
-    assert told["hints"] == ["myapp:go: opens an app on the person's device, not a page"]
+    assert told["hints"] == ["myapp:go: opens a program on the person's device, not a page"]
     assert told["owners"] == [DEVELOPER]
     assert "Waiting for districts" in developer.get(page).text
     with hub.database.read() as connection:
@@ -163,7 +163,7 @@ def test_a_form_is_checked_before_it_is_sent(hub: Hub, developer: httpx.Client) 
         ("https://a.example", "leads to the front page"),
         ("http://localhost:3000/back", "works only on the machine"),
         ("http://a.example/back", "codes travel unencrypted"),
-        ("https://a.example/*", "* stands for itself"),
+        ("https://a.example/*", "* is no wildcard"),
         ("javascript:alert(1)", "redirect uri: expected an absolute address"),
     ],
 )

@@ -113,7 +113,7 @@ def test_an_operator_adds_tests_and_removes_a_webhook(hub: Hub) -> None:
         assert (hook["address"], hook["topics"]) == (receiver.address, ["held"])
         assert "The test was sent." in press(client, HOOKS, "test", number=str(hook["number"])).text
         assert receiver.calls[0][0]["webhook-signature"].startswith("v1,")
-        assert "is called no more" in press(client, HOOKS, "remove", number=str(hook["number"])).text
+        assert "Rollbook no longer calls" in press(client, HOOKS, "remove", number=str(hook["number"])).text
         assert "No webhook yet" in client.get(HOOKS).text
         assert press(client, HOOKS, "remove", number="x").status_code == 400
 

@@ -183,7 +183,7 @@ def test_a_removed_passkey_opens_nothing(at: Door, device: Authenticator, small_
         team.remove(hub.database, "Ana")
     refused = sign_in(at, device.prove(options(at, "/console/sign-in")))
     assert refused.status_code == 401
-    assert "This passkey opens nothing here" in refused.text
+    assert "This passkey is not valid here" in refused.text
 
 
 UNREADABLE = (
@@ -207,7 +207,7 @@ def test_an_unreadable_answer_is_said(at: Door, device: Authenticator) -> None:
 
 def test_a_handle_of_another_person_is_refused(at: Door, device: Authenticator) -> None:
     device.handle = bytes(32)
-    assert "opens nothing here" in sign_in(at, device.prove(options(at, "/console/sign-in"))).text
+    assert "is not valid here" in sign_in(at, device.prove(options(at, "/console/sign-in"))).text
 
 
 def test_to_add_a_passkey_takes_a_name_a_code_and_a_true_answer(at: Door) -> None:
@@ -345,6 +345,6 @@ def test_a_passkey_is_added_used_and_removed_in_a_browser(
         expect(page.get_by_text("The passkey My laptop is removed.")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Sign in with a passkey").click()
-        expect(page.get_by_role("alert")).to_contain_text("This passkey opens nothing here")
+        expect(page.get_by_role("alert")).to_contain_text("This passkey is not valid here")
         assert complaints == []
         phone.client.close()

@@ -52,7 +52,7 @@ _why = click.option(
     "--why",
     "why",
     multiple=True,
-    help="What it needs a scope or field for, as student.dob='to wish a happy birthday'; districts read it. May be repeated.",
+    help="Why it needs a scope or field, such as student.dob='to wish a happy birthday'; districts read this. May be repeated.",
 )
 _oidc = click.option(
     "--oidc/--no-oidc",
@@ -80,7 +80,7 @@ _oidc = click.option(
 @_fields_asked
 @_why
 @_oidc
-@click.option("--owner", help="The developer whose it is: a person of the console, by name.")
+@click.option("--owner", help="The developer who owns it: a person of the console, by name.")
 @database_option
 @json_option
 def create(
@@ -217,7 +217,7 @@ def rotate_secret(application: str, overlap_hours: int, database: str | None, as
 
 @application.command()
 @click.argument("application")
-@click.option("--add", "added", help="Make this person of the console, a developer, an owner.")
+@click.option("--add", "added", help="Make this developer, a person of the console, an owner.")
 @click.option("--remove", "removed", help="End the ownership of this person.")
 @database_option
 @json_option

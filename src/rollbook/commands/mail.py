@@ -17,7 +17,7 @@ topics_option = click.option(
     "--topics",
     default=" ".join(TOPICS),
     show_default=True,
-    help=f"What is told, separated by blanks: {'; '.join(f'{name}: {text}' for name, text in TOPICS.items())}.",
+    help=f"The topics, separated by blanks: {'; '.join(f'{name}: {text}' for name, text in TOPICS.items())}.",
 )
 at_option = click.option("--at", default=AT, show_default=True, help="When the summary of the night is sent.")
 zone_option = click.option("--zone", default="UTC", show_default=True, help="The time zone of that time.")
@@ -25,7 +25,7 @@ zone_option = click.option("--zone", default="UTC", show_default=True, help="The
 
 @click.group()
 def mail() -> None:
-    """Choose who gets mail about what, and see what was sent."""
+    """Choose who gets mail about which topics, and see what was sent."""
 
 
 @mail.command()
@@ -38,7 +38,7 @@ def mail() -> None:
 def choose(name: str, address: str, topics: str, at: str, zone: str, database: str | None) -> None:
     """Send mail to NAME, a person of the console, at ADDRESS.
 
-    Only what happens from now on is told.
+    Mail tells only what happens from now on.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
@@ -52,7 +52,7 @@ def choose(name: str, address: str, topics: str, at: str, zone: str, database: s
 @click.argument("name")
 @database_option
 def stop(name: str, database: str | None) -> None:
-    """Send NAME no mail any more."""
+    """Stop mail to NAME."""
     with opened(read_settings(database=database)) as store:
         subscribing.choose(store, name, "", Choice(()))
     click.echo(f"{name} gets no mail")
@@ -110,7 +110,7 @@ def tell(sent: Delivery) -> int:
 @database_option
 @json_option
 def outbox(last: int, database: str | None, as_json: bool) -> None:
-    """List what was sent or waits, to people and webhooks, newest first."""
+    """List mail and webhook calls that were sent or wait, newest first."""
     with opened(read_settings(database=database)) as store:
         found = subscribing.outbox(store, last)
     if as_json:

@@ -32,10 +32,12 @@ def schools(district: str, database: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("district")
-@click.option("--text", default="", help="Only those with words that begin so, in name or SIS id.")
-@click.option("--school", default="", help="Only those of this school, by its id.")
-@click.option("--only", "lacks", type=click.Choice(tuple(LACKS)), help="Only those that lack this.")
-@click.option("--after", default="", help="Go on after this section's id.")
+@click.option(
+    "--text", default="", help="Only sections with words that begin with this text, in name or SIS id."
+)
+@click.option("--school", default="", help="Only sections of the school with this id.")
+@click.option("--only", "lacks", type=click.Choice(tuple(LACKS)), help="Only sections that lack this.")
+@click.option("--after", default="", help="Begin after the section with this id.")
 @database_option
 @json_option
 def sections(
@@ -55,4 +57,4 @@ def sections(
             f"{each.sis_id:12}  {each.name:40}  {each.school:30}  {each.teachers} teachers, {each.students} students{missing}"
         )
     if onward:
-        click.echo(f"go on with --after {onward}")
+        click.echo(f"next page: --after {onward}")

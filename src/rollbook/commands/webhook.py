@@ -25,7 +25,7 @@ def webhook() -> None:
 @zone_option
 @database_option
 def add(address: str, district: str | None, topics: str, at: str, zone: str, database: str | None) -> None:
-    """Call ADDRESS from now on. Prints the secret with which the receiver verifies signatures, only this once."""
+    """Call ADDRESS from now on. Prints, only once, the secret with which the receiver verifies signatures."""
     settings = read_settings(database=database)
     with opened(settings) as store:
         choice = Choice(tuple(topics.split()), at, zone)
@@ -40,10 +40,10 @@ def add(address: str, district: str | None, topics: str, at: str, zone: str, dat
 @zone_option
 @database_option
 def change(number: int, topics: str, at: str, zone: str, database: str | None) -> None:
-    """Change what webhook NUMBER is told."""
+    """Change the topics of webhook NUMBER."""
     with opened(read_settings(database=database)) as store:
         chosen = subscribing.change_webhook(store, number, Choice(tuple(topics.split()), at, zone))
-    click.echo(f"webhook {number} is told: {' '.join(chosen.topics)}")
+    click.echo(f"webhook {number} gets: {' '.join(chosen.topics)}")
 
 
 @webhook.command("list")
@@ -70,7 +70,7 @@ def test(context: click.Context, number: int, database: str | None) -> None:
 @click.argument("number", type=int)
 @database_option
 def remove(number: int, database: str | None) -> None:
-    """Call webhook NUMBER no more."""
+    """Stop calling webhook NUMBER."""
     with opened(read_settings(database=database)) as store:
         address = subscribing.remove_webhook(store, number)
-    click.echo(f"{address} is called no more")
+    click.echo(f"Rollbook no longer calls {address}")

@@ -125,7 +125,7 @@ class DropFolder(asyncssh.SFTPServer):
             await asyncio.sleep(UNSENT_SECONDS)
 
     def write(self, file_obj: Any, offset: int, data: bytes) -> int:
-        """Write all of the data, or fail: a part of it would leave a gap, of which nobody is told."""
+        """Write all of the data, or fail: a part would leave a gap that no error reports."""
         try:
             _check_size(offset + len(data))
             disk = os.fstatvfs(file_obj.fileno())
@@ -237,6 +237,6 @@ def _path(file_obj: Any) -> bytes:
 
 
 def _check_size(size: int) -> None:
-    """Errors: SFTPFailure. A size costs nothing to name, and a sync would read all of it."""
+    """Errors: SFTPFailure. A client can name any size, and a sync would read all of it."""
     if size > FILE_BYTES_MAX:
         raise asyncssh.SFTPFailure(f"a file has at most {FILE_BYTES_MAX:,} bytes")

@@ -95,7 +95,7 @@ def _message(settings: Settings, to: str, letter: Letter, id_: str) -> EmailMess
     message["Subject"] = one_line(letter.subject)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{id_}@{settings.mail_sender.rpartition('@')[2]}>"
-    # No answer of an absent person, please (RFC 3834).
+    # Asks for no automatic answer (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
@@ -109,7 +109,7 @@ def _session(settings: Settings) -> Iterator[smtplib.SMTP]:
         server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=STEP_SECONDS, context=outgoing.trusted())
     else:
         server = smtplib.SMTP(timeout=STEP_SECONDS)
-    # The name in the certificate; `smtplib` sets it only if it connects before the watch could begin.
+    # The name that the certificate must have. `smtplib` sets it only in its constructor, if that connects.
     server._host = settings.mail_host  # type: ignore[attr-defined]
     watch = threading.Timer(MAIL_SECONDS, _cut, [server])
     watch.daemon = True

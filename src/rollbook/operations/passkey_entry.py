@@ -25,7 +25,7 @@ from rollbook.store.operators.operator_passkeys import Passkey
 
 NAME_MAX = 60
 PASSKEYS_MAX = 20
-GONE = "This passkey opens nothing here: it was removed, or its account was. Sign in with your password and a code."
+GONE = "This passkey is not valid here: a person removed it or its account. Sign in with your password and a code."
 COPIED = (
     "This passkey was refused: its counter went back, so a copy of it may exist. Sign in with your password and a"
     " code, remove the passkey, and tell an operator."
@@ -86,7 +86,7 @@ def asked_to_add(
 def add(
     database: Database, settings: Settings, sealer: Sealer, actor: Actor, browser: Browser, wanted: Wanted
 ) -> None:
-    """Add a passkey to the person's own account. Their code shows that not only an open browser was found.
+    """Add a passkey to the person's own account. The code proves that they hold their phone, too.
 
     Errors: BadSetting for a wrong name or code, Conflict for a name in use, Refused.
     """

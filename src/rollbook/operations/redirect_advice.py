@@ -19,15 +19,15 @@ def of(uri: str, *, is_live: bool) -> list[str]:
     is_here = host in ("localhost", "127.0.0.1", "::1")
     found = []
     if parts.scheme not in ("http", "https"):
-        found.append(f"{uri}: opens an app on the person's device, not a page")
+        found.append(f"{uri}: opens a program on the person's device, not a page")
     elif is_here:
         found.append(f"{uri}: works only on the machine whose browser signs in")
     elif parts.scheme == "http":
         found.append(f"{uri}: codes travel unencrypted; a live application needs https")
     if parts.scheme in ("http", "https") and parts.path in ("", "/"):
         found.append(
-            f"{uri}: leads to the front page; logins return to exactly this address, with or without the last /"
+            f"{uri}: leads to the front page; logins return to exactly this address, so a / at its end counts"
         )
     if "*" in uri:
-        found.append(f"{uri}: * stands for itself; register each address")
+        found.append(f"{uri}: * is no wildcard; register each address")
     return found

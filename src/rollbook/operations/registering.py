@@ -22,7 +22,7 @@ def register(
 ) -> tuple[Application, str]:
     """Register an application; returns it with its client secret, which is shown only this once.
 
-    `owner` is the developer (a person of the console) whose it is. Errors: Conflict if the name is in use, BadSetting for a
+    `owner` is the developer (a person of the console) who owns it. Errors: Conflict if the name is in use, BadSetting for a
     value that cannot be used, Unknown for an owner who does not exist.
     """
     if owner is None:

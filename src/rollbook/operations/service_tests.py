@@ -71,7 +71,7 @@ def _steps(asking: Services, provider: Provider, base: str) -> Iterator[Step]:
     named = str(described.get("issuer", "")).rstrip("/")
     is_same = named == provider.issuer
     yield Step(
-        "description", is_same, "read" if is_same else f"It names the issuer {named!r}: set that one here."
+        "description", is_same, "The server read it." if is_same else f"It names the issuer {named!r}: set that one here."
     )
     yield _clock(reply)
     try:
@@ -79,7 +79,7 @@ def _steps(asking: Services, provider: Provider, base: str) -> Iterator[Step]:
     except SignInStopped as error:
         yield Step("addresses", False, f"{error} The service must name one.")
         return
-    yield Step("addresses", True, "all three are there, and safe")
+    yield Step("addresses", True, "The service names all three, and they are safe.")
     yield from _offers(described)
     yield _keys(asking, provider, addresses["jwks_uri"])
     yield _sign_in(asking, provider, addresses["authorization_endpoint"], f"{base}/oauth/callback")
@@ -103,11 +103,11 @@ def _clock(reply: Reply) -> Step:
     try:
         apart = time.time() - parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
     except ValueError:
-        return Step("clock", True, "it tells no time")
+        return Step("clock", True, "The service sends no time.")
     is_good = abs(apart) <= CLOCK_SECONDS
     word = "ahead of" if apart > 0 else "behind"
     says = (
-        "as ours"
+        "The clocks agree."
         if is_good
         else f"Ours is {abs(apart):.0f} seconds {word} its clock: set this machine's time."
     )
@@ -120,7 +120,7 @@ def _offers(described: Mapping[str, Any]) -> Iterator[Step]:
         if isinstance(offered, list) and not set(needed) & {str(each) for each in offered}:
             yield Step("offers", False, f"{name} lacks {' or '.join(needed)}: switch it on at the service.")
             return
-    yield Step("offers", True, "code, email and a known signature")
+    yield Step("offers", True, "The service offers code, email and a known signature.")
 
 
 def _keys(asking: Services, provider: Provider, address: str) -> Step:
@@ -130,7 +130,7 @@ def _keys(asking: Services, provider: Provider, address: str) -> Step:
         return Step("keys", False, str(error))
     listed = found.get("keys")
     count = sum(isinstance(key, dict) and key.get("kty") in ("RSA", "EC") for key in listed or ())
-    return Step("keys", bool(count), f"{count} to verify its word" if count else f"{address} lists no key.")
+    return Step("keys", bool(count), f"{count} keys verify signatures." if count else f"{address} lists no key.")
 
 
 def _sign_in(asking: Services, provider: Provider, address: str, redirect_uri: str) -> Step:
@@ -148,6 +148,6 @@ def _sign_in(asking: Services, provider: Provider, address: str, redirect_uri: s
     except SignInStopped as error:
         return Step("sign-in", False, str(error))
     if reply.status < 400:
-        return Step("sign-in", True, "begins; the client secret is tested by the first person who signs in")
+        return Step("sign-in", True, "It begins. The first person who signs in tests the client secret.")
     says = f"It refuses to begin ({reply.status}). Check the client id, and register {redirect_uri} there."
     return Step("sign-in", False, says)

@@ -146,7 +146,7 @@ def add_webhook(
 
 
 def change_webhook(database: Database, number: int, choice: Choice) -> Choice:
-    """Change what a webhook is told. Errors: Unknown, BadSetting."""
+    """Change the topics of a webhook. Errors: Unknown, BadSetting."""
     wanted = _some(choice)
     with database.write() as connection:
         found = subscriptions.webhook(connection, number)
@@ -155,7 +155,7 @@ def change_webhook(database: Database, number: int, choice: Choice) -> Choice:
 
 
 def remove_webhook(database: Database, number: int) -> str:
-    """Call a webhook no more; returns its address. Errors: Unknown."""
+    """Remove a webhook; returns its address. Errors: Unknown."""
     with database.write() as connection:
         found = subscriptions.webhook(connection, number)
         subscriptions.remove(connection, found)

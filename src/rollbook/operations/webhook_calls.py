@@ -1,7 +1,7 @@
 """Calls of webhooks: signed as Standard Webhooks describes it, within a deadline, and never redirected.
 
-The signature is an HMAC-SHA-256 of the id, the moment and the body. A receiver that checks the moment cannot be fed an
-old call, and one that remembers ids does nothing twice.
+The signature is an HMAC-SHA-256 of the id, the moment and the body. A receiver that checks the moment rejects old calls.
+A receiver that remembers ids acts once for each.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from rollbook.roster.views.identities import SOURCES
 if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
 
-# With more of the records than this, the whole work costs less.
+# If a larger share of the records is touched, it costs less to make all of them.
 SHARE_MAX: Final = 0.4
 # The links in the roster tables: for each column with a key, SQL for the source of the key.
 _OF_ROLE: Final = "CASE role WHEN 'staff' THEN 'staff' ELSE role || 's' END"
@@ -99,7 +99,7 @@ def _compare_rows(
 
 
 def _compare_ids(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
-    """Touch the rows that now are another user, or another role. Other sources keep the ids of a row."""
+    """Touch the rows that now belong to another user or role. Rows of other sources keep their ids."""
     listed = ", ".join(f"'{source}'" for source in merging.SOURCES)
     connection.execute(
         f"""

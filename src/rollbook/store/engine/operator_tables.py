@@ -51,7 +51,7 @@ _PASSKEYS: Final = (
 )
 
 _OWNERS: Final = (
-    # Who develops an application: developers see and change only their own ones.
+    # The owners of an application: developers see and change only their own applications.
     """CREATE TABLE application_owners (
          application {number} NOT NULL REFERENCES applications (number),
          operator {number} NOT NULL REFERENCES operators (number), PRIMARY KEY (application, operator)){clustered}""",
@@ -80,6 +80,6 @@ def passkeys(connection: Connection) -> None:
 
 
 def application_owners(connection: Connection) -> None:
-    """Whose each application is, and why it asks; until now developers shared all applications."""
+    """The owners of each application, and why it asks; until now developers shared all applications."""
     for sql in _OWNERS:
         run(connection, sql)

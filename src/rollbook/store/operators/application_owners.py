@@ -1,4 +1,4 @@
-"""Whose an application is: the developers who see and change it."""
+"""The owners of an application: the developers who see and change it."""
 
 from __future__ import annotations
 

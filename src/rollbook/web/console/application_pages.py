@@ -1,4 +1,4 @@
-"""The applications of developers: register one, set what it asks for and why, renew its secret, see who reads by it."""
+"""The applications of developers: register one, set what it asks for and why, renew its secret, and see its districts."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def change(console: Console, ask: Ask) -> Shown | Response:
 
 
 def check(console: Console, ask: Ask) -> Shown:
-    """What the settings of a form would meet, before it is sent; a script asks while a person types."""
+    """What the server says about the settings of a form. A script asks while a person types."""
     uris, is_live = _lines(ask.asked("redirect_uris")), ask.asked("is_live") == "on"
     name, client = ask.asked("name"), ask.asked("client")
     found = [hint for uri in uris for hint in redirect_advice.of(uri, is_live=is_live)]

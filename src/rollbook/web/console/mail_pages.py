@@ -18,7 +18,7 @@ from rollbook.web.console.console_frame import DIGITS_MAX, Ask, Console, Page, S
 SENT = 20
 SENT_HEADS = ("number", "when", "topic", "to", "state", "attempts", "message")
 HOOK_HEADS = ("number", "address", "district", "topics", "last state", "last message")
-# What people of a district read instead of a reason: it may name servers of the operator.
+# People of a district read this instead of the reason, which may name servers of the operator.
 REASON = "The operators of this server see the reason."
 
 
@@ -168,7 +168,7 @@ def change_webhooks(console: Console, ask: Ask) -> Shown | Response:
         return console.said(ask, "The webhook was changed.", "/console/webhooks")
     if act == "remove":
         address = acting.do(actor, subscribing.remove_webhook, database, _number(ask))
-        return console.said(ask, f"{address} is called no more.", "/console/webhooks")
+        return console.said(ask, f"Rollbook no longer calls {address}.", "/console/webhooks")
     raise BadSetting("act: expected add, change, test or remove")
 
 

@@ -1,4 +1,4 @@
-// Shows what the settings of a form with `data-check` would meet, while a person types. The server checks them again.
+// While a person types, shows what the server says about the settings of a form with `data-check`. The server checks them again.
 for (const form of document.querySelectorAll("form[data-check]")) {
   const shown = form.querySelector("[role=status]");
   let wait = 0;

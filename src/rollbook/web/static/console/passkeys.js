@@ -24,7 +24,7 @@ function answer(made) {
 
 const SENTENCES = {
   InvalidStateError: "This device has a passkey for your account already.",
-  NotAllowedError: "No passkey was used: it was stopped, or took too long. Try again.",
+  NotAllowedError: "No passkey was used: you stopped your browser's question, or took too long. Try again.",
   SecurityError: "Passkeys work only at the server's own address. Open the console there.",
 };
 
