@@ -71,7 +71,9 @@ def _steps(asking: Services, provider: Provider, base: str) -> Iterator[Step]:
     named = str(described.get("issuer", "")).rstrip("/")
     is_same = named == provider.issuer
     yield Step(
-        "description", is_same, "The server read it." if is_same else f"It names the issuer {named!r}: set that one here."
+        "description",
+        is_same,
+        "The server read it." if is_same else f"It names the issuer {named!r}: set that one here.",
     )
     yield _clock(reply)
     try:
@@ -130,7 +132,9 @@ def _keys(asking: Services, provider: Provider, address: str) -> Step:
         return Step("keys", False, str(error))
     listed = found.get("keys")
     count = sum(isinstance(key, dict) and key.get("kty") in ("RSA", "EC") for key in listed or ())
-    return Step("keys", bool(count), f"{count} keys verify signatures." if count else f"{address} lists no key.")
+    return Step(
+        "keys", bool(count), f"Keys that verify signatures: {count}." if count else f"{address} lists no key."
+    )
 
 
 def _sign_in(asking: Services, provider: Provider, address: str, redirect_uri: str) -> Step:
