@@ -79,6 +79,8 @@ def test_a_district_person_chooses_tests_and_ends_their_mail(hub: Hub, box: Mail
 
 def test_an_operator_sends_a_test_and_sees_all(hub: Hub, box: Mailbox) -> None:
     ready(hub, "operator")
+    with signed_in(hub, "operator") as client:
+        assert "No mail server is set; set ROLLBOOK_MAIL_HOST and" in client.get(PLACE).text
     hub.settings = type(hub.settings)(**{**_known(hub), **box.settings()})
     with signed_in(hub, "operator") as client:
         given = {"address": "ola@example.org", "topic night": "on", "at": "07:00", "zone": "UTC"}
