@@ -45,6 +45,15 @@ def test_the_same_files_again_end_without_work_and_say_since_when(synced_hub: Hu
     assert commits.run(synced_hub.database, synced_hub.district, 3).state == "committed"
 
 
+def test_an_undo_takes_back_the_sync_before_one_without_work(synced_hub: Hub) -> None:
+    taken = synced_hub.sync({**world.FILES, "staff.csv": ""}).number
+    assert is_without_work(synced_hub.sync({**world.FILES, "staff.csv": ""}))
+    how = How(is_approved=True, name=synced_hub.district.name)
+    undone = sync.undo(synced_hub.database, synced_hub.district, synced_hub.settings, how)
+    assert isinstance(told := undone.about["takes_back"], dict)
+    assert told["sync"] == taken
+
+
 def test_a_sync_that_is_asked_for_does_all_the_work(synced_hub: Hub) -> None:
     assert not is_without_work(synced_hub.sync(world.FILES, is_again=True))
     assert is_without_work(synced_hub.sync(world.FILES))

@@ -223,8 +223,11 @@ class History:
             ]
 
     def commit(self) -> None:
+        snapshot = self.district.snapshot
         assert self.run(is_approved=True, name=NAME) == "committed"
-        self.now_in_force(self.sent)
+        # A sync that found the same files did no work: an undo takes back the one before.
+        if self.district.snapshot != snapshot:
+            self.now_in_force(self.sent)
 
     def now_in_force(self, sis: Sis) -> None:
         self.in_force_before, self.in_force = self.in_force, copy.deepcopy(sis)
