@@ -108,7 +108,7 @@ def _recorded(database: Any, also: Callable[[Connection], None]) -> list[tuple[s
 
 
 def with_events(hub: Hub) -> None:
-    """Sync the small world, and publish it to two applications, one of which sees no birthdays."""
+    """Sync the small world for two applications. One of them sees no birthdays."""
     hub.first = hub.sync(world.FILES)
     for number, withheld in enumerate(((), ("student.dob",))):
         made, _ = applications.create(hub.database, NewApplication(f"Events {number}"))

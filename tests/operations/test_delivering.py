@@ -58,7 +58,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def box(mailbox: Mailbox) -> Mailbox:
-    """The mail server, as if it were new."""
+    """The mail server, without the mails and answers of the test before."""
     mailbox.mails.clear()
     mailbox.refuses, mailbox.at_data = lambda _: None, lambda: "250 taken"
     return mailbox

@@ -35,7 +35,7 @@ class School:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of a list. `lacks` names what it has not."""
+    """One section of a list. `lacks` names what is missing, such as a term."""
 
     id: str
     name: str
