@@ -108,8 +108,8 @@ def _worked(database: str) -> int:
 
 
 def _states(store: Database, districts: int) -> Counter[str]:
-    with store.read() as connection:
-        found = job_queue.latest(connection, districts)
+    with store.read() as transaction:
+        found = job_queue.latest(transaction, districts)
     for job in found:
         if job.message:  # the database goes with the benchmark
             print(f"job {job.number} of {job.district}: {job.state}, attempt {job.attempts}: {job.message}")

@@ -232,9 +232,9 @@ def _database(soak: Soak) -> contextlib.AbstractContextManager[Database]:
 
 
 def _running(database: Database) -> int:
-    with database.read() as connection:
+    with database.read() as transaction:
         return sum(
-            number for (_, state), number in job_queue.counts(connection).items() if state == "running"
+            number for (_, state), number in job_queue.counts(transaction).items() if state == "running"
         )
 
 
@@ -242,9 +242,9 @@ def _is_over(soak: Soak, database: Database) -> bool:
     """Whether every complete upload was taken, and every job has ended."""
     if any((each.drop / "complete").exists() for each in soak.districts):
         return False
-    with database.read() as connection:
-        states = {state for (_, state), number in job_queue.counts(connection).items() if number}
-        came = connection.row("SELECT count(*) FROM arrivals")
+    with database.read() as transaction:
+        states = {state for (_, state), number in job_queue.counts(transaction).items() if number}
+        came = transaction.row("SELECT count(*) FROM arrivals")
     return not states & {"waiting", "running"} and bool(
         came and came[0] == sum(each.uploads for each in soak.districts)
     )

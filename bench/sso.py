@@ -79,21 +79,21 @@ def _prepare(database: Database, repeat: int) -> Prepared:
     applications.change(database, application, redirect_uris=(BACK,), has_oidc=True)
     secret = applications.rotate_secret(database, application, overlap_seconds=0)
     district = districts.find(database, material.DISTRICT)
-    with database.write() as connection:
+    with database.write() as transaction:
         students = people_lookup.everybody(
-            connection, people_lookup.whole(connection, district.number), role="student", school=""
+            transaction, people_lookup.whole(transaction, district.number), role="student", school=""
         )
         grants = [
             Grant(application.number, district.number, student.id, "student", "district", BACK, logins.now())
             for student in students
         ]
         codes = [
-            logins.issue_code(connection, grants[number % len(grants)], seconds=3_600)
+            logins.issue_code(transaction, grants[number % len(grants)], seconds=3_600)
             for number in range(CODES_PER_STUDENT * len(grants))
         ]
         person = students[repeat]
         cookie = logins.open_session(
-            connection, district.number, person.id, "student", "bench", absolute_seconds=3_600
+            transaction, district.number, person.id, "student", "bench", absolute_seconds=3_600
         )
     return Prepared(application.client_id, secret, codes, cookie)
 

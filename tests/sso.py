@@ -255,9 +255,9 @@ def build(
 
 def _ids(database: Database, district: District) -> dict[str, str]:
     found = {}
-    with database.read() as connection:
-        access = people_lookup.whole(connection, district.number)
+    with database.read() as transaction:
+        access = people_lookup.whole(transaction, district.number)
         for key in ("amy", "ben", "cem", "dot", "lund", "okoye", "s2"):
-            found[key] = people_lookup.find(connection, access, key).id
-        found["gil"] = people_lookup.find(connection, access, "gil@example.org").id
+            found[key] = people_lookup.find(transaction, access, key).id
+        found["gil"] = people_lookup.find(transaction, access, "gil@example.org").id
     return found

@@ -343,8 +343,8 @@ def test_the_id_of_a_role_stays_through_all_of_this(small_hub: Hub) -> None:
 
 def superseded(hub: Hub) -> list[tuple[str, str, int, int]]:
     """Kind, name, since and until of each kept version, of records only."""
-    with hub.database.read() as connection:
-        found = connection.rows(
+    with hub.database.read() as transaction:
+        found = transaction.rows(
             "SELECT kind, body, since, until FROM versions WHERE kind NOT LIKE '%.%' ORDER "
             "BY kind, until, body"
         )

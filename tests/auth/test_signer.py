@@ -59,8 +59,8 @@ def test_a_database_that_was_put_back_to_before_its_first_key_gets_a_new_one(
     signer = Signer(small_database, Sealer(tmp_path / "key"))
     signer.ensure_key()
     first = _kid(signer.sign({"sub": "somebody"}))
-    with small_database.write() as connection:
-        connection.run("DELETE FROM signing_keys")
+    with small_database.write() as transaction:
+        transaction.run("DELETE FROM signing_keys")
     second = _kid(signer.sign({"sub": "somebody"}))
     assert (first != second, [key["kid"] for key in signer.certs()]) == (True, [second])
 

@@ -20,7 +20,7 @@ from rollbook.domain.access import SECURE_SYNC
 from rollbook.errors import BadSetting, Unauthorized
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.keys import BOUND, Sealer
 from tests.journeys.hub import Hub
 
@@ -74,16 +74,16 @@ def test_the_published_pair_is_a_good_basic_header() -> None:
 def resolved(tokens: Tokens, database: Database, token: str) -> str | None:
     """The client id of a token; None if it is unknown."""
     try:
-        with database.read() as connection:
-            return tokens.resolve(connection, f"Bearer {token}").client_id
+        with database.read() as transaction:
+            return tokens.resolve(transaction, f"Bearer {token}").client_id
     except Unauthorized:
         return None
 
 
 def test_a_token_resolves_to_what_its_application_may_see(hub: Hub) -> None:
     token = hub.connect("read:ell_status", name="Reader")
-    with hub.database.read() as connection:
-        access = Tokens(in_demo=False).resolve(connection, f"Bearer {token}")
+    with hub.database.read() as transaction:
+        access = Tokens(in_demo=False).resolve(transaction, f"Bearer {token}")
     assert (access.district_id, access.holder) == (hub.district.id, "district")
     assert access.client_id == applications.find(hub.database, "Reader").client_id
     assert access.scopes == tuple(sorted((*SECURE_SYNC, "read:ell_status")))
@@ -155,9 +155,9 @@ def test_neither_tokens_nor_secrets_can_be_read_in_the_database(small_hub: Hub) 
 def test_neither_tokens_nor_secrets_can_be_read_in_the_tables(hub: Hub) -> None:
     application, secret = applications.create(hub.database, NewApplication("Reader"))
     token = hub.reconnect(application)
-    with hub.database.read() as connection:
+    with hub.database.read() as transaction:
         tables = ("applications", "application_secrets", "connections", "audit")
-        stored = json.dumps([connection.rows(f"SELECT * FROM {table}") for table in tables])
+        stored = json.dumps([transaction.rows(f"SELECT * FROM {table}") for table in tables])
     assert application.client_id in stored
     assert secret not in stored
     assert token not in stored
@@ -234,8 +234,8 @@ def test_a_folder_or_an_unwritable_place_is_no_key_file(tmp_path: Path) -> None:
 class Counting:
     """A connection that counts the commits of others from a number of its own, as SQLite's do."""
 
-    def __init__(self, connection: Connection, version: int) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, version: int) -> None:
+        self._connection = transaction
         self._version = version
 
     def version(self) -> int:
@@ -249,9 +249,9 @@ def test_each_thread_forgets_by_its_own_reader(small_hub: Hub) -> None:
     token, tokens = small_hub.connect(name="Reader"), Tokens(in_demo=False)
 
     def is_known() -> bool:
-        with small_hub.database.read() as connection:
+        with small_hub.database.read() as transaction:
             try:
-                tokens.resolve(cast("Connection", Counting(connection, 4)), f"Bearer {token}")
+                tokens.resolve(cast("Transaction", Counting(transaction, 4)), f"Bearer {token}")
             except Unauthorized:
                 return False
         return True

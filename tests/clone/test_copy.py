@@ -61,8 +61,8 @@ def bodies(
     """Every record and list of a view, the first one by default."""
     district = districts.find(database, DISTRICT)
     view = sync.view_of(database, district, spec or Spec(), settings or Settings())
-    with database.read() as connection:
-        rows = texts(connection, view.number)
+    with database.read() as transaction:
+        rows = texts(transaction, view.number)
     return {(kind, id_): body for kind, id_, body, _ in rows}
 
 
@@ -76,14 +76,14 @@ def related(database: Database, path: str, id_: str) -> list[str]:
     """The ids in the answer of a related path."""
     (endpoint,) = [endpoint for endpoint in ENDPOINTS if endpoint.path == path]
     caller = access(database)
-    with database.read() as connection:
-        page = related_lists.related(Reading(connection, caller), endpoint, id_, Query())
+    with database.read() as transaction:
+        page = related_lists.related(Reading(transaction, caller), endpoint, id_, Query())
     return [element["data"]["id"] for element in json.loads(b"[%b]" % page.elements)]
 
 
 def feed(database: Database) -> list[dict[str, Any]]:
-    with database.read() as connection:
-        return [json.loads(body) for (body,) in connection.rows("SELECT body FROM events ORDER BY id")]
+    with database.read() as transaction:
+        return [json.loads(body) for (body,) in transaction.rows("SELECT body FROM events ORDER BY id")]
 
 
 def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def with_events(database: Database, settings: Settings, tmp_path: Path) -> None:
 
 def versions(database: Database) -> tuple[list[Any], list[Any]]:
     """When each record was written, and which were superseded."""
-    with database.read() as connection:
-        current = connection.rows("SELECT view, kind, id, since FROM records ORDER BY view, kind, id")
-        old = connection.rows(
+    with database.read() as transaction:
+        current = transaction.rows("SELECT view, kind, id, since FROM records ORDER BY view, kind, id")
+        old = transaction.rows(
             "SELECT view, kind, id, since, until FROM versions ORDER BY view, kind, id, until"
         )
     return current, old

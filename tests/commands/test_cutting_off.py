@@ -197,9 +197,9 @@ def test_whoever_is_disconnected_reads_nothing_and_leaves_nothing_behind(place: 
     assert "is not connected" in refused("disconnect", "A", "D")
     assert len(students(place, other)) == 3
     database = open_database(str(place / "rollbook.db"))
-    with database.read() as connection:
-        kept = [view.number for view in views.list_all(connection, 1)]
-        held = {number for (number,) in connection.rows("SELECT DISTINCT view FROM records")}
+    with database.read() as transaction:
+        kept = [view.number for view in views.list_all(transaction, 1)]
+        held = {number for (number,) in transaction.rows("SELECT DISTINCT view FROM records")}
     database.close()
     assert set(kept) == held
     # Syncs continue, and the next connection gets its own view again.
@@ -240,8 +240,8 @@ def test_badges_are_written_before_older_ones_end(place: Path) -> None:
 
     def stored() -> list[Any]:
         database = open_database(str(place / "rollbook.db"))
-        with database.read() as connection:
-            found = connection.rows("SELECT user_id, hash FROM badges ORDER BY hash")
+        with database.read() as transaction:
+            found = transaction.rows("SELECT user_id, hash FROM badges ORDER BY hash")
         database.close()
         return found
 

@@ -39,8 +39,8 @@ def seconds(moment: str) -> float:
 
 def state_of(demo: Demo) -> State:
     database = open_database(str(demo.folder / "rollbook.db"))
-    with database.read() as connection:
-        found = demo_state.state(connection, 1)
+    with database.read() as transaction:
+        found = demo_state.state(transaction, 1)
     database.close()
     return found
 
@@ -71,18 +71,18 @@ def test_user_tokens_are_of_people_of_one_role_though_some_people_have_two(demo:
 
 def test_a_user_token_goes_to_somebody_of_more_roles_rather_than_to_nobody(demo: Demo) -> None:
     database = open_database(str(demo.folder / "rollbook.db"))
-    with database.read() as connection:
-        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+    with database.read() as transaction:
+        access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         staff = people_lookup.everybody(
-            connection, people_lookup.whole(connection, 1), role="staff", school=""
+            transaction, people_lookup.whole(transaction, 1), role="staff", school=""
         )
     several = [person.id for person in staff if len(person.roles) > 1]
     assert access
     assert several
-    with database.write() as connection:
+    with database.write() as transaction:
         for person in staff:
             if person.id not in several:
-                connection.run("DELETE FROM records WHERE id = ?", (person.id,))
+                transaction.run("DELETE FROM records WHERE id = ?", (person.id,))
     build.renew_user_tokens(database, access, districts.list_all(database)[0])
     database.close()
     assert demo.get("/v3.0/me", "ilc_DEMO_SCHOOL_ADMIN_TOKEN")["data"]["id"] in several

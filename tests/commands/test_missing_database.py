@@ -175,8 +175,8 @@ def test_a_database_of_an_earlier_version_is_asked_whether_it_needs_its_key(
     terminal: Terminal, database_address: str
 ) -> None:
     connected(terminal)
-    with closing(open_database(database_address)) as database, database.write() as connection:
-        connection.run("DELETE FROM facts WHERE name = ?", (keys.MARK,))
+    with closing(open_database(database_address)) as database, database.write() as transaction:
+        transaction.run("DELETE FROM facts WHERE name = ?", (keys.MARK,))
     (terminal.folder / "key").rename(terminal.folder / "copy")
     assert "the database was used with one" in refused(terminal.run("status"))
     assert not (terminal.folder / "key").exists()

@@ -20,11 +20,11 @@ def place(tmp_path: Path) -> Path:
     """A database with Ana, who has two passkeys, one of them used."""
     path = tmp_path / "rollbook.db"
     CliRunner().invoke(rollbook, ["operator", "add", "Ana", "--database", str(path)])
-    with closing(open_database(str(path))) as database, database.write() as connection:
-        ana = operator_accounts.get(connection, "Ana")
+    with closing(open_database(str(path))) as database, database.write() as transaction:
+        ana = operator_accounts.get(transaction, "Ana")
         for name in ("laptop", "phone"):
-            operator_passkeys.add(connection, Passkey(name, ana.number, name, "key", 0, 0, 0))
-        connection.run("UPDATE operator_passkeys SET used = 1764500000 WHERE name = 'phone'")
+            operator_passkeys.add(transaction, Passkey(name, ana.number, name, "key", 0, 0, 0))
+        transaction.run("UPDATE operator_passkeys SET used = 1764500000 WHERE name = 'phone'")
     return path
 
 
@@ -34,8 +34,8 @@ def told(place: Path, *words: str) -> str:
 
 
 def last(database: Database) -> audit.Entry:
-    with database.read() as connection:
-        return audit.latest(connection, 1)[0]
+    with database.read() as transaction:
+        return audit.latest(transaction, 1)[0]
 
 
 def test_passkeys_are_listed_and_removed(place: Path) -> None:

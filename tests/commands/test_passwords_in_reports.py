@@ -42,8 +42,8 @@ def told(terminal: Terminal, files: Mapping[str, str]) -> tuple[Outcome, str]:
     for command in asked:
         outcome = terminal.run(*command)
         texts += [outcome.out, outcome.err]
-    with closing(open_database(os.environ["ROLLBOOK_DATABASE"])) as database, database.read() as connection:
-        texts += [report for (report,) in connection.rows("SELECT report FROM syncs")]
+    with closing(open_database(os.environ["ROLLBOOK_DATABASE"])) as database, database.read() as transaction:
+        texts += [report for (report,) in transaction.rows("SELECT report FROM syncs")]
     return synced, "\n".join(texts)
 
 

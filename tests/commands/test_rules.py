@@ -128,8 +128,8 @@ def test_a_database_of_before_has_the_defaults(bare_address: str, monkeypatch: p
     with closing(open_database(bare_address)) as old:
         monkeypatch.setattr(migrations, "STEPS", before)
         migrate(old)
-        with old.write() as connection:
-            connection.run(
+        with old.write() as transaction:
+            transaction.run(
                 "INSERT INTO districts (id, name, created, state, error) VALUES "
                 "('5f0000000000000000000001', 'Old', '', '', '')"
             )

@@ -49,13 +49,13 @@ _DEPTH_MAX = 4
 
 
 def test_every_large_table_is_keyed_by_view_or_district(small_database: Database) -> None:
-    with small_database.read() as connection:
+    with small_database.read() as transaction:
         first = {
-            table: connection.row(f"SELECT name FROM pragma_table_info('{table}') WHERE pk = 1")
+            table: transaction.row(f"SELECT name FROM pragma_table_info('{table}') WHERE pk = 1")
             for table in LARGE
         }
         indexes = {
-            table: connection.row(f"SELECT name FROM pragma_index_info('{index}') WHERE seqno = 0")
+            table: transaction.row(f"SELECT name FROM pragma_index_info('{index}') WHERE seqno = 0")
             for table, index in NUMBERED.items()
         }
     assert {**first, **indexes} == {table: (column,) for table, column in LARGE.items()}

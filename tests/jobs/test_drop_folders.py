@@ -49,8 +49,8 @@ def upload(folder: Path, *, marker: bool = False, age: float = 0) -> None:
 
 
 def jobs(database: Database) -> list[Job]:
-    with database.read() as connection:
-        return job_queue.latest(connection, 10)
+    with database.read() as transaction:
+        return job_queue.latest(transaction, 10)
 
 
 def taken(job: Job) -> set[str]:
@@ -59,8 +59,8 @@ def taken(job: Job) -> set[str]:
 
 def end_jobs(database: Database) -> None:
     while job := job_queue.lease(database, "w"):
-        with database.write() as connection:
-            job_queue.finish(connection, job, "done")
+        with database.write() as transaction:
+            job_queue.finish(transaction, job, "done")
 
 
 def test_an_upload_with_a_marker_is_taken_once(database: Database, folder: Path) -> None:
@@ -73,8 +73,8 @@ def test_an_upload_with_a_marker_is_taken_once(database: Database, folder: Path)
     assert (watch(database), [*folder.iterdir()]) == ([], [])
     (job,) = jobs(database)
     assert taken(job) == set(world.FILES)
-    with database.read() as connection:
-        (arrival,) = schedules.came(connection, 1, 0)
+    with database.read() as transaction:
+        (arrival,) = schedules.came(transaction, 1, 0)
     assert (arrival.files, arrival.bytes, arrival.job) == (
         len(world.FILES),
         sum(len(text.encode()) for text in world.FILES.values()),
@@ -232,8 +232,8 @@ def test_old_files_are_deleted_and_that_is_noted(
     end_jobs(store)
     watch(store)
     assert not place.exists()
-    with store.read() as connection:
-        assert [each.deleted is not None for each in schedules.came(connection, 1, 0)] == [True]
+    with store.read() as transaction:
+        assert [each.deleted is not None for each in schedules.came(transaction, 1, 0)] == [True]
     assert taken_folder(folder).is_dir()
 
 

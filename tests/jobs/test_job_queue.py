@@ -20,9 +20,10 @@ PLAIN = dict(job_queue.NOW)
 
 
 def add(database: Database, *lanes: str, subject: str = "") -> list[int]:
-    with database.write() as connection:
+    with database.write() as transaction:
         return [
-            job_queue.add(connection, NewJob("sync", lane, subject or str(n))) for n, lane in enumerate(lanes)
+            job_queue.add(transaction, NewJob("sync", lane, subject or str(n)))
+            for n, lane in enumerate(lanes)
         ]
 
 
@@ -33,19 +34,19 @@ def leased(database: Database, worker: str = "w") -> Job:
 
 
 def state(database: Database, number: int) -> str:
-    with database.read() as connection:
-        return job_queue.get(connection, number).state
+    with database.read() as transaction:
+        return job_queue.get(transaction, number).state
 
 
 def end(database: Database, job: Job, name: str = "done") -> None:
-    with database.write() as connection:
-        job_queue.finish(connection, job, name)
+    with database.write() as transaction:
+        job_queue.finish(transaction, job, name)
 
 
 def write_and_end(database: Database, job: Job) -> None:
-    with database.write() as connection:
-        connection.run("INSERT INTO facts (name, value) VALUES ('written', 'by the old worker')")
-        job_queue.finish(connection, job, "done")
+    with database.write() as transaction:
+        transaction.run("INSERT INTO facts (name, value) VALUES ('written', 'by the old worker')")
+        job_queue.finish(transaction, job, "done")
 
 
 def shift(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
@@ -100,8 +101,8 @@ def test_a_lease_that_ran_out_is_given_anew_and_the_old_worker_writes_nothing(
         write_and_end(database, old)
     with pytest.raises(LeaseLost):
         job_queue.renew(database, old, "stage")
-    with database.read() as connection:
-        assert connection.row("SELECT 1 FROM facts WHERE name = 'written'") is None
+    with database.read() as transaction:
+        assert transaction.row("SELECT 1 FROM facts WHERE name = 'written'") is None
     assert job_queue.renew(database, new, "stage") is False
     end(database, new)
     assert state(database, number) == "done"
@@ -126,8 +127,8 @@ def test_a_job_is_tried_again_later_and_fails_after_the_last_attempt(
         shift(monkeypatch, attempt * 1000)
         job_queue.try_again(database, leased(database), "the disk is full")
         assert job_queue.lease(database, "w") is None
-    with database.read() as connection:
-        job = job_queue.get(connection, number)
+    with database.read() as transaction:
+        job = job_queue.get(transaction, number)
     assert (job.state, job.message) == ("failed", f"the disk is full ({ATTEMPTS_MAX} attempts)")
 
 
@@ -204,9 +205,9 @@ def test_old_jobs_are_forgotten(database: Database, monkeypatch: pytest.MonkeyPa
     add(database, "a", "b")
     end(database, leased(database))
     shift(monkeypatch, 3 * 86_400)
-    with database.write() as connection:
-        assert (job_queue.forget(connection, 4), job_queue.forget(connection, 2)) == (0, 1)
-        assert job_queue.counts(connection) == {("sync", "waiting"): 1}
+    with database.write() as transaction:
+        assert (job_queue.forget(transaction, 4), job_queue.forget(transaction, 2)) == (0, 1)
+        assert job_queue.counts(transaction) == {("sync", "waiting"): 1}
 
 
 def test_pruning_is_queued_once_a_day(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,15 +223,15 @@ def test_pruning_is_queued_once_a_day(database: Database, monkeypatch: pytest.Mo
 
 
 def test_a_job_that_waits_for_another_server_holds_no_sync_back(database: Database) -> None:
-    with database.write() as connection:
-        mail = job_queue.add(connection, NewJob("deliver", job_queue.OUTGOING))
-        sync = job_queue.add(connection, NewJob("sync", "district 1"))
+    with database.write() as transaction:
+        mail = job_queue.add(transaction, NewJob("deliver", job_queue.OUTGOING))
+        sync = job_queue.add(transaction, NewJob("sync", "district 1"))
     sending = job_queue.lease(database, "w", outgoing=True)
     assert sending
     assert sending.number == mail
-    with database.read() as connection:
-        assert not job_queue.is_due(connection, outgoing=True)
-        assert job_queue.is_due(connection, outgoing=False)
+    with database.read() as transaction:
+        assert not job_queue.is_due(transaction, outgoing=True)
+        assert job_queue.is_due(transaction, outgoing=False)
     done = job_queue.lease(database, "w", outgoing=False)
     assert done
     assert done.number == sync

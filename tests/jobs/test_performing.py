@@ -39,8 +39,8 @@ def leased(hub: Hub) -> Job:
 
 def done(hub: Hub, job: Job) -> Job:
     perform(hub.database, hub.settings, job)
-    with hub.database.read() as connection:
-        return job_queue.get(connection, job.number)
+    with hub.database.read() as transaction:
+        return job_queue.get(transaction, job.number)
 
 
 def test_a_sync_ends_its_job_with_its_number_and_counts(hub: Hub) -> None:
@@ -152,8 +152,8 @@ def test_a_running_job_is_stopped(
     job = queued(small_hub)
     with pytest.raises(SystemExit):
         perform(small_hub.database, small_hub.settings, job)
-    with small_hub.database.read() as connection:
-        assert job_queue.get(connection, job.number).state == state
+    with small_hub.database.read() as transaction:
+        assert job_queue.get(transaction, job.number).state == state
 
 
 @pytest.mark.usefixtures("_signals")
@@ -170,8 +170,8 @@ def test_a_job_that_another_program_stops_each_time_fails_with_a_sentence(
     with pytest.raises(SystemExit):
         perform(small_hub.database, small_hub.settings, job)
     again = job_queue.lease(small_hub.database, "w")
-    with small_hub.database.read() as connection:
-        job = job_queue.get(connection, job.number)
+    with small_hub.database.read() as transaction:
+        job = job_queue.get(transaction, job.number)
     if is_worker:
         assert (again, job.state, job.attempts) == (job, "running", 1)
     else:

@@ -28,8 +28,8 @@ def until(found: Callable[[], bool]) -> None:
 
 
 def job(hub: Hub, number: int) -> Job:
-    with hub.database.read() as connection:
-        return job_queue.get(connection, number)
+    with hub.database.read() as transaction:
+        return job_queue.get(transaction, number)
 
 
 def test_the_job_of_a_killed_process_begins_anew_and_is_done_once(hub: Hub) -> None:

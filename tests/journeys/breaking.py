@@ -29,9 +29,9 @@ import psycopg
 
 from rollbook.errors import RollbookError
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Row, Values, open_database
-from rollbook.store.engine.postgresql import PostgreSQLConnection
-from rollbook.store.engine.sqlite import SQLiteConnection
+from rollbook.store.engine.database import Row, Transaction, Values, open_database
+from rollbook.store.engine.postgresql import PostgreSQLTransaction
+from rollbook.store.engine.sqlite import SQLiteTransaction
 from rollbook.store.records import commits
 from rollbook.store.records.commits import Outcome, Snapshot
 
@@ -64,9 +64,9 @@ class Night:
     def commit_in(self, database: Any) -> None:
         commits.commit(database, self.district, self.before, self.outcome, also=self._note, **self.more)
 
-    def _note(self, connection: Connection) -> None:
+    def _note(self, transaction: Transaction) -> None:
         for name, values in self.also:
-            getattr(connection, name)(*values)
+            getattr(transaction, name)(*values)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ KILLS = (("killed at a statement", STATEMENTS, 1), ("killed at a write", WRITES,
 
 def _count_statements() -> None:
     """Let each statement that writes take a step, and each COMMIT to a server."""
-    for kind in (SQLiteConnection, PostgreSQLConnection):
+    for kind in (SQLiteTransaction, PostgreSQLTransaction):
         for method in ("run", "row", "rows", "insert"):
             setattr(kind, method, _counted(getattr(kind, method)))
     name = "commit"

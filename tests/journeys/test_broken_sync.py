@@ -24,10 +24,10 @@ from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Row, Values
+from rollbook.store.engine.database import Row, Transaction, Values
 from rollbook.store.engine.keys import Sealer
-from rollbook.store.engine.postgresql import PostgreSQLConnection
-from rollbook.store.engine.sqlite import SQLiteConnection
+from rollbook.store.engine.postgresql import PostgreSQLTransaction
+from rollbook.store.engine.sqlite import SQLiteTransaction
 from rollbook.store.records import commits, event_feed
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from tests import world
@@ -82,11 +82,11 @@ def capture(hub: Hub, files: Mapping[str, str]) -> Night:
     return taken[0]
 
 
-def _recorded(database: Any, also: Callable[[Connection], None]) -> list[tuple[str, tuple[Any, ...]]]:
+def _recorded(database: Any, also: Callable[[Transaction], None]) -> list[tuple[str, tuple[Any, ...]]]:
     """What a function writes, in a transaction that is undone."""
     calls: list[tuple[str, tuple[Any, ...]]] = []
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (SQLiteConnection, PostgreSQLConnection):
+        for kind in (SQLiteTransaction, PostgreSQLTransaction):
 
             def run(self: Any, sql: str, values: Values = (), plain: Any = kind.run) -> None:
                 calls.append(("run", (sql, tuple(values))))
@@ -101,8 +101,8 @@ def _recorded(database: Any, also: Callable[[Connection], None]) -> list[tuple[s
 
             patch.setattr(kind, "run", run)
             patch.setattr(kind, "insert", insert)
-        with suppress(_Captured), database.write() as connection:
-            also(connection)
+        with suppress(_Captured), database.write() as transaction:
+            also(transaction)
             raise _Captured
     return calls
 

@@ -21,8 +21,8 @@ def test_a_sign_in_waits_for_a_writer_and_keeps_nobody_waiting(
     bearer = {"authorization": f"Bearer {person.token(reader, 'amy')}"}
     code = answer(person.ask(reader))["code"]
     with closing(open_database(sso_world.settings.database)) as other, ThreadPoolExecutor() as pool:
-        with other.write() as connection:
-            connection.run("INSERT INTO facts (name, value) VALUES ('test', 'being written')")
+        with other.write() as transaction:
+            transaction.run("INSERT INTO facts (name, value) VALUES ('test', 'being written')")
             exchanging = pool.submit(person.exchange, reader, code)
             asking = pool.submit(person.ask, reader)
             time.sleep(SETTLED_SECONDS)  # both requests have reached the point where they wait

@@ -76,9 +76,9 @@ class Twin:
         migrate(database)
         self.database, self.is_whole, self.engine = database, is_whole, duckdb.connect()
         self.settings = setting_rows.read({}, database="unused", key_file=str(folder / "key"))
-        with database.write() as connection:
+        with database.write() as transaction:
             for fact in (("id_seed", "twins"), ("id_second", str(START))):
-                connection.run("INSERT INTO facts (name, value) VALUES (?, ?)", fact)
+                transaction.run("INSERT INTO facts (name, value) VALUES (?, ?)", fact)
         self.first = districts.create(database, NAME)
         for kind in GUARDED:
             thresholds.write(database, self.first, kind, Threshold(updated=1, deleted=0))
@@ -95,13 +95,13 @@ class Twin:
 
     def kept(self) -> dict[str, list[tuple[Any, ...]]]:
         """The rows of all tables, and those inside the files of the last snapshot."""
-        with self.database.read() as connection:
+        with self.database.read() as transaction:
             found = {
-                table: sorted(connection.rows(f"SELECT {columns} FROM {table}"), key=repr)
+                table: sorted(transaction.rows(f"SELECT {columns} FROM {table}"), key=repr)
                 for table, columns in KEPT.items()
             }
             last = "SELECT name, data FROM snapshots WHERE sync = (SELECT max(sync) FROM snapshots)"
-            files = connection.rows(last)
+            files = transaction.rows(last)
         return found | {f"file {name}": self._rows(bytes(data)) for name, data in files}
 
     def _rows(self, data: bytes) -> list[tuple[Any, ...]]:
@@ -236,8 +236,8 @@ class Twins:
         def step(twin: Twin) -> None:
             sql = ("DELETE FROM snapshots", "UPDATE snapshots SET data = CAST('[]' AS %s)")[number % 2]
             type_ = "BLOB" if twin.database.is_local else "BYTEA"
-            with twin.database.write() as connection:
-                connection.run(f"{sql.replace('%s', type_)} WHERE name = 'program'")
+            with twin.database.write() as transaction:
+                transaction.run(f"{sql.replace('%s', type_)} WHERE name = 'program'")
 
         self.act(step)
         self.sync(number)

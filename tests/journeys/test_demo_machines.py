@@ -43,10 +43,10 @@ def machines(database_address: str, tmp_path: Path) -> list[Machine]:
 
 def days(machine: Machine) -> list[int]:
     """The day after each run of the demo's district, oldest first."""
-    with closing(open_database(machine[1].database)) as database, database.read() as connection:
-        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+    with closing(open_database(machine[1].database)) as database, database.read() as transaction:
+        access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         assert access
-        told = demo_state.moves(connection, access, 99)
+        told = demo_state.moves(transaction, access, 99)
     return [run.after.day for run in reversed(told) if run.after]
 
 

@@ -37,7 +37,7 @@ from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Database, Row, Values, open_database
+from rollbook.store.engine.database import Database, Row, Transaction, Values, open_database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import event_feed
@@ -72,13 +72,13 @@ class Fragile:
         self._database = database
         self.left = statements
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def read(self) -> AbstractContextManager[Transaction]:
         return self._database.read()
 
     @contextmanager
-    def write(self, *, is_durable: bool = True) -> Iterator[Connection]:
-        with self._database.write(is_durable=is_durable) as connection:
-            yield FragileConnection(connection, self)
+    def write(self, *, is_durable: bool = True) -> Iterator[Transaction]:
+        with self._database.write(is_durable=is_durable) as transaction:
+            yield FragileTransaction(transaction, self)
             self.step()
 
     def read_from(self, address: str) -> None:
@@ -105,10 +105,10 @@ class Fragile:
             raise Broken
 
 
-class FragileConnection:
-    def __init__(self, connection: Connection, owner: Fragile) -> None:
-        self.engine = connection.engine
-        self._connection, self._owner = connection, owner
+class FragileTransaction:
+    def __init__(self, transaction: Transaction, owner: Fragile) -> None:
+        self.engine = transaction.engine
+        self._connection, self._owner = transaction, owner
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         return self._connection.rows(sql, values)
@@ -327,8 +327,8 @@ class History:
 
     def everything(self) -> list[list[Row]]:
         tables = ("districts", "syncs", "views", "records", "versions", "events", "snapshots", "credentials")
-        with self.database.read() as connection:
-            return [sorted(connection.rows(f"SELECT * FROM {table}"), key=repr) for table in tables]
+        with self.database.read() as transaction:
+            return [sorted(transaction.rows(f"SELECT * FROM {table}"), key=repr) for table in tables]
 
     def names(self) -> dict[Name, str]:
         """The id of every record except users with several roles, whose id may change."""
@@ -342,8 +342,8 @@ class History:
             view.state = self.read(view)
         befores = [dict(view.state) for view in self.views]
         step()
-        with self.database.read() as connection:
-            head = districts.reread(connection, self.first).head
+        with self.database.read() as transaction:
+            head = districts.reread(transaction, self.first).head
         for view, before in zip(self.views, befores, strict=True):
             view.state = self.read(view)
             check_events(before, view.state, self.new_events(view))
@@ -369,16 +369,16 @@ class History:
         self.ids = {name: id_ for name, id_ in {**self.ids, **there}.items() if name not in gone}
 
     def read(self, view: View) -> State:
-        with self.database.read() as connection:
-            found = texts(connection, view.number)
+        with self.database.read() as transaction:
+            found = texts(transaction, view.number)
         for kind, _, body, roles in found:
             if kind == "users":
                 assert roles == sum(ROLE[role].bit for role in orjson.loads(body)["roles"])
         return {(kind, id_): body for kind, id_, body, _ in found if kind in KIND}
 
     def read_past(self, view: View, number: int) -> State:
-        with self.database.read() as connection:
-            found = texts_then(connection, view.number, number)
+        with self.database.read() as transaction:
+            found = texts_then(transaction, view.number, number)
         past = [((kind, id_), body) for kind, id_, body, _ in found if kind in KIND]
         assert len(past) == len(dict(past))
         return dict(past)
@@ -400,19 +400,19 @@ class History:
             for role, source in (("student", "students"), ("teacher", "teachers"), ("staff", "staff")):
                 for school in record.get("roles", {}).get(role, {}).get("schools", ()):
                     expected.setdefault((f"schools.{source}", school), set()).add(id_)
-        with self.database.read() as connection:
-            rows = texts(connection, view.number)
+        with self.database.read() as transaction:
+            rows = texts(transaction, view.number)
         kinds = {kind for kind, _ in expected}
         found = {(kind, id_): body for kind, id_, body, _ in rows if kind in kinds}
         assert {place: "".join(sorted(ids)) for place, ids in expected.items()} == found
 
     def new_events(self, view: View) -> list[Json]:
-        with self.database.read() as connection:
-            rows = connection.rows(
+        with self.database.read() as transaction:
+            rows = transaction.rows(
                 "SELECT id, body FROM events WHERE view = ? AND id > ? ORDER BY id",
                 (view.number, view.last_event),
             )
-            total = connection.row(
+            total = transaction.row(
                 "SELECT count(*) FROM events WHERE view = ? AND id <= ?", (view.number, view.last_event)
             )
         assert total == (view.seen,)

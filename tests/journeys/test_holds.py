@@ -81,8 +81,8 @@ class Office:
         if not districts.list_all(self.database):
             self._connect(districts.create(self.database, "Ash District"))
         self.first: District = districts.list_all(self.database)[0]
-        with self.database.read() as connection:
-            access = connections.resolve(connection, TOKEN, in_demo=False)
+        with self.database.read() as transaction:
+            access = connections.resolve(transaction, TOKEN, in_demo=False)
         assert access is not None
         self.access: Access = access
 
@@ -109,37 +109,37 @@ class Office:
 
     def state(self) -> dict[tuple[str, str], str]:
         """Every record of the view except the district's own, as bytes."""
-        with self.database.read() as connection:
-            rows = texts(connection, self.access.view)
+        with self.database.read() as transaction:
+            rows = texts(transaction, self.access.view)
         return {(kind, id_): body for kind, id_, body, _ in rows if kind != "districts"}
 
     def shown(self) -> Json:
         """The district's own record, as the API shows it."""
-        with self.database.read() as connection:
-            found = connection.row(
+        with self.database.read() as transaction:
+            found = transaction.row(
                 "SELECT body FROM records WHERE view = ? AND kind = 'districts'", (self.access.view,)
             )
         assert found is not None
         return dict(orjson.loads(found[0]))
 
     def events(self) -> list[Json]:
-        with self.database.read() as connection:
-            rows = connection.rows("SELECT body FROM events WHERE view = ? ORDER BY id", (self.access.view,))
+        with self.database.read() as transaction:
+            rows = transaction.rows("SELECT body FROM events WHERE view = ? ORDER BY id", (self.access.view,))
         return [orjson.loads(body) for (body,) in rows]
 
     def everything(self) -> str:
         """A hash of the whole database, table by table."""
         found = hashlib.sha256()
-        with self.database.read() as connection:
+        with self.database.read() as transaction:
             tables = [
                 name
-                for (name,) in connection.rows(
+                for (name,) in transaction.rows(
                     "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
                 )
             ]
             for table in tables:
                 found.update(
-                    f"{table} {sorted(map(repr, connection.rows(f'SELECT * FROM {table}')))}".encode()
+                    f"{table} {sorted(map(repr, transaction.rows(f'SELECT * FROM {table}')))}".encode()
                 )
         return found.hexdigest()
 

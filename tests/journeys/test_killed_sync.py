@@ -24,8 +24,8 @@ from tests.journeys.hub import Client, Hub
 DYING = """
 import os, signal, sys
 from itertools import count
-from rollbook.store.engine.postgresql import PostgreSQLConnection
-from rollbook.store.engine.sqlite import SQLiteConnection
+from rollbook.store.engine.postgresql import PostgreSQLTransaction
+from rollbook.store.engine.sqlite import SQLiteTransaction
 
 steps, last = count(1), int(os.environ["LAST_STEP"])
 
@@ -39,7 +39,7 @@ def counted(rows):
             step()
         yield row
 
-for kind in (SQLiteConnection, PostgreSQLConnection):
+for kind in (SQLiteTransaction, PostgreSQLTransaction):
     def run(self, sql, values=(), plain=kind.run):
         step()
         plain(self, sql, values)
@@ -78,8 +78,8 @@ class Story:
     def sizes(self) -> dict[str, int]:
         """How many rows each table has that a sync writes."""
         tables = ("records", "versions", "syncs", "snapshots", "events", "views", "districts")
-        with self.hub.database.read() as connection:
-            found = {table: connection.row(f"SELECT count(*) FROM {table}") for table in tables}
+        with self.hub.database.read() as transaction:
+            found = {table: transaction.row(f"SELECT count(*) FROM {table}") for table in tables}
         return {table: row[0] for table, row in found.items() if row}
 
     def _told(self, lists: Lists) -> dict[str, list[str]]:

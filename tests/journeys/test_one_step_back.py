@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from rollbook.store.engine import migrations
-from rollbook.store.engine.database import Connection, open_database
+from rollbook.store.engine.database import Transaction, open_database
 from rollbook.store.engine.migrations import ADDING, LOCK_SECONDS, LOCK_TRIES, STEPS, migrate
 from tests import world
 from tests.conftest import _postgresql_database
@@ -19,10 +19,10 @@ from tests.journeys import program
 from tests.journeys.test_server import prepare
 
 
-def of_tomorrow(connection: Connection) -> None:
+def of_tomorrow(transaction: Transaction) -> None:
     """A step that this version does not know."""
-    connection.run("CREATE TABLE of_tomorrow (name TEXT PRIMARY KEY)")
-    connection.run("ALTER TABLE districts ADD COLUMN of_tomorrow TEXT NOT NULL DEFAULT ''")
+    transaction.run("CREATE TABLE of_tomorrow (name TEXT PRIMARY KEY)")
+    transaction.run("ALTER TABLE districts ADD COLUMN of_tomorrow TEXT NOT NULL DEFAULT ''")
 
 
 def upgrade(address: str, *, adds: bool) -> None:
@@ -92,8 +92,8 @@ def test_a_step_that_waits_for_a_long_transaction_lets_others_read(postgresql_ad
     ):
         migrate(database)
         upgrading = threading.Thread(target=upgrade, args=(address,), kwargs={"adds": True})
-        with database.read() as connection:
-            connection.rows("SELECT number FROM districts")
+        with database.read() as transaction:
+            transaction.rows("SELECT number FROM districts")
             upgrading.start()
             for _ in range(LOCK_TRIES // 4):
                 time.sleep(LOCK_SECONDS / 2)
@@ -101,8 +101,8 @@ def test_a_step_that_waits_for_a_long_transaction_lets_others_read(postgresql_ad
                     other.rows("SELECT number FROM districts")
             assert upgrading.is_alive()
         upgrading.join(program.TIMEOUT_SECONDS)
-        with database.read() as connection:
-            assert migrations.schema(connection).last == len(STEPS) + 1
+        with database.read() as transaction:
+            assert migrations.schema(transaction).last == len(STEPS) + 1
 
 
 def people(server: program.Server, token: str) -> str:

@@ -100,8 +100,8 @@ def until_done(place: Place, count: int) -> list[str]:
     end = time.monotonic() + program.TIMEOUT_SECONDS
     with opened(setting_rows.read({}, database=place.database)) as database:
         while time.monotonic() < end:
-            with database.read() as connection:
-                jobs = [job for job in job_queue.latest(connection, 10) if job.kind == "sync"]
+            with database.read() as transaction:
+                jobs = [job for job in job_queue.latest(transaction, 10) if job.kind == "sync"]
             if [job.state for job in jobs] == ["done"] * count:
                 return [job.run_state for job in reversed(jobs)]
             time.sleep(0.05)

@@ -110,8 +110,8 @@ def test_an_act_finds_nothing_of_another_district(hub: Hub, act: object) -> None
 def test_the_trail_names_the_person_and_shows_before_and_after(hub: Hub) -> None:
     actor = person(hub, "district", of=HOME)
     do(actor, district_setup.set_limits, hub.database, HOME, "students", deleted=7)
-    with hub.database.read() as connection:
-        row = audit.latest(connection, 1)[0]
+    with hub.database.read() as transaction:
+        row = audit.latest(transaction, 1)[0]
     assert (row.action, row.district, row.address) == ("limits set", HOME, "192.0.2.7")
     assert row.detail["by"] == "Ana of district"
     before, after = row.detail["before"], row.detail["after"]
@@ -122,8 +122,8 @@ def test_the_trail_names_the_person_and_shows_before_and_after(hub: Hub) -> None
 
 def test_an_act_that_failed_leaves_no_row(hub: Hub) -> None:
     def rows() -> int:
-        with hub.database.read() as connection:
-            return len(audit.latest(connection, 1000))
+        with hub.database.read() as transaction:
+            return len(audit.latest(transaction, 1000))
 
     before = rows()
     with pytest.raises(Unknown):
@@ -175,8 +175,8 @@ def test_an_act_of_several_transactions_that_stops_says_so(hub: Hub, monkeypatch
     monkeypatch.setattr(applications, "change", busy)
     with pytest.raises(Busy):
         do(operator, registering.change, hub.database, hub.settings, pair[0], scopes=("read:students",))
-    with hub.database.read() as connection:
-        row = next(one for one in audit.latest(connection) if one.action == "application changed")
+    with hub.database.read() as transaction:
+        row = next(one for one in audit.latest(transaction) if one.action == "application changed")
     assert (row.application, row.detail) == (pair[0], {"by": "Ana of operator", "is_complete": False})
 
 
@@ -200,8 +200,8 @@ def test_an_act_that_is_tried_again_after_a_conflict_has_one_row(
     monkeypatch.setattr(audit, "record", record)
     monkeypatch.setattr(acting, "ACTS", {limits_twice: acting.Act("tried again", "change settings")})
     do(person(hub, "operator"), limits_twice, hub.database, HOME)
-    with hub.database.read() as connection:
-        assert [one.action for one in audit.latest(connection, 5)].count("tried again") == 1
+    with hub.database.read() as transaction:
+        assert [one.action for one in audit.latest(transaction, 5)].count("tried again") == 1
 
 
 def test_a_share_that_changes_while_an_edit_is_made_is_not_overwritten(
@@ -224,9 +224,9 @@ def test_a_share_that_changes_while_an_edit_is_made_is_not_overwritten(
         do(person(hub, "operator"), share_edits.share, hub.database, hub.settings, *pair, mine)
     spec = views.by_application(hub.database, number)[pair[0]].spec
     assert (spec.share, spec.withheld) == (None, ("student.dob",))
-    with hub.database.read() as connection:
+    with hub.database.read() as transaction:
         assert "share set" not in {
-            one.action for one in audit.latest(connection) if one.application == pair[0]
+            one.action for one in audit.latest(transaction) if one.application == pair[0]
         }
     again = share_edits.ShareEdit(shared="nothing")
     with pytest.raises(Conflict):
@@ -264,8 +264,8 @@ def test_a_preview_leaves_no_row(hub: Hub) -> None:
     operator = person(hub, "operator")
     told = do(operator, share_edits.share, hub.database, hub.settings, "Previewed", HOME, edit, is_plan=True)
     assert told.run.state == "planned"
-    with hub.database.read() as connection:
-        assert audit.latest(connection, 1)[0].action == "connected"
+    with hub.database.read() as transaction:
+        assert audit.latest(transaction, 1)[0].action == "connected"
 
 
 def test_the_database_of_an_act_is_the_database_in_all_else(hub: Hub) -> None:
@@ -274,12 +274,12 @@ def test_the_database_of_an_act_is_the_database_in_all_else(hub: Hub) -> None:
         assert noted.is_local == database.is_local
         assert noted.figures().keys() == database.figures().keys()
         noted.settle()
-        with noted.write() as connection:
-            connection.run("DELETE FROM failures")
+        with noted.write() as transaction:
+            transaction.run("DELETE FROM failures")
         assert not noted.has_row
         if database.is_local:
-            with noted.without_waiting(), noted.read() as connection:
-                assert connection.row("SELECT 1") == (1,)
+            with noted.without_waiting(), noted.read() as transaction:
+                assert transaction.row("SELECT 1") == (1,)
             with pytest.raises(BadSetting):
                 noted.read_from("postgresql://nowhere.example/none")
             with pytest.raises(TypeError):

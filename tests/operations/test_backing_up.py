@@ -17,7 +17,7 @@ from rollbook.errors import BadSetting, Conflict, MachineTrouble, Refused
 from rollbook.operations import backing_up, job_control
 from rollbook.settings import Settings, key_path
 from rollbook.store.engine import backup_files, migrations, table_copies
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.keys import settle
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.engine.table_copies import Contents, Table, contents, tables
@@ -55,13 +55,13 @@ def saved(used: Hub, tmp_path: Path) -> Path:
 
 
 def held(database: Database) -> dict[str, Contents]:
-    with database.read() as connection:
-        return contents(connection, tables())
+    with database.read() as transaction:
+        return contents(transaction, tables())
 
 
 def first_names(hub: Hub, database: Database) -> list[str]:
-    with database.read() as connection:
-        found = connection.rows(
+    with database.read() as transaction:
+        found = transaction.rows(
             "SELECT body FROM records WHERE kind = 'users' AND form = 0 AND view = 1 ORDER BY id"
         )
     return [str(body) for (body,) in found]
@@ -86,8 +86,8 @@ def test_a_backup_is_restored_as_it_was_and_goes_on(used: Hub, saved: Path) -> N
         again = Hub.__new__(Hub)
         again.__dict__.update({**used.__dict__, "database": database})
         assert again.sync(world.FILES).number == 3
-        with database.write() as connection:
-            connection.run(
+        with database.write() as transaction:
+            transaction.run(
                 "INSERT INTO audit (created, action, user_id, address, detail) VALUES ('', '', '', '', '')"
             )
     assert not list(Path(saved.parent).glob("*.part*"))
@@ -121,10 +121,10 @@ def test_a_backup_is_of_one_moment_while_others_write(used: Hub, tmp_path: Path)
         number = 0
         while not ended.is_set():
             number += 1
-            with used.database.write() as connection:
+            with used.database.write() as transaction:
                 for name in ("one", "two"):
-                    connection.run("DELETE FROM facts WHERE name = ?", (name,))
-                    connection.insert("facts", "name, value", [(name, str(number))])
+                    transaction.run("DELETE FROM facts WHERE name = ?", (name,))
+                    transaction.insert("facts", "name, value", [(name, str(number))])
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -210,7 +210,7 @@ def test_a_backup_that_fails_leaves_the_one_before(
 ) -> None:
     before = small_saved.read_bytes()
 
-    def full(_: Connection, __: Path) -> None:
+    def full(_: Transaction, __: Path) -> None:
         raise apsw.FullError("database or disk is full")
 
     monkeypatch.setattr(backup_files, "_clone", full)
@@ -272,7 +272,7 @@ def test_a_database_is_copied_into_another_one_and_gives_new_numbers(
 def test_a_copy_that_differs_is_not_kept(small: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = table_copies.copy
 
-    def lossy(source: Connection, target: Connection, every: list[Table]) -> dict[str, Contents]:
+    def lossy(source: Transaction, target: Transaction, every: list[Table]) -> dict[str, Contents]:
         found = plain(source, target, every)
         target.run("DELETE FROM records WHERE id = (SELECT max(id) FROM records)")
         return found
@@ -280,8 +280,8 @@ def test_a_copy_that_differs_is_not_kept(small: Hub, tmp_path: Path, monkeypatch
     monkeypatch.setattr(table_copies, "copy", lossy)
     with pytest.raises(Refused, match="nothing was copied: records has"):
         backing_up.copy_database(small.settings.database, str(tmp_path / "copy.db"))
-    with closing(open_database(str(tmp_path / "copy.db"))) as database, database.read() as connection:
-        assert table_copies.is_empty(connection)
+    with closing(open_database(str(tmp_path / "copy.db"))) as database, database.read() as transaction:
+        assert table_copies.is_empty(transaction)
 
 
 def test_a_copy_needs_a_source_and_another_target(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def done(hub: Hub) -> Job:
     job = job_queue.lease(hub.database, "w")
     assert job
     perform(hub.database, hub.settings, job)
-    with hub.database.read() as connection:
-        return job_queue.get(connection, job.number)
+    with hub.database.read() as transaction:
+        return job_queue.get(transaction, job.number)
 
 
 def test_a_worker_makes_backups_and_keeps_the_newest(hub: Hub, folder: Path, clock: Clock) -> None:

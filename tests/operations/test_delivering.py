@@ -96,8 +96,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def person(hub: Hub, name: str, role: str = "operator", district: str | None = None) -> str:
     """A person of the console who can sign in, and gets all mail."""
     team.invite(hub.database, hub.settings, name, role, district)
-    with hub.database.write() as connection:
-        operator_accounts.equip(connection, name, "a hash", "", 0)
+    with hub.database.write() as transaction:
+        operator_accounts.equip(transaction, name, "a hash", "", 0)
     address = f"{name.lower()}@example.org"
     subscribing.choose(hub.database, name, address, ALL)
     return address
@@ -159,12 +159,12 @@ def test_files_that_cannot_be_used_and_a_failed_job_are_told_without_their_messa
     person(hub, "Ola")
     with pytest.raises(SourceRejected):
         hub.sync({**world.FILES, "schools.csv": ""})
-    with hub.database.write() as connection:
-        job_queue.add(connection, sync_job(hub.district.number, hub.folder))
+    with hub.database.write() as transaction:
+        job_queue.add(transaction, sync_job(hub.district.number, hub.folder))
     job = job_queue.lease(hub.database, "w")
     assert job
-    with hub.database.write() as connection:
-        job_queue.finish(connection, job, "failed", message="/srv/secret/folder is not there")
+    with hub.database.write() as transaction:
+        job_queue.finish(transaction, job, "failed", message="/srv/secret/folder is not there")
     mails = tell(hub, box)
     assert [mail["Subject"] for mail in mails] == [
         "Springfield: sync 1 failed",
@@ -197,8 +197,8 @@ def test_a_person_who_was_removed_or_reset_gets_nothing_and_a_later_one_not_thei
     team.reset(hub.database, hub.settings, "Rex")
     person(hub, "Yan")
     assert [mail["To"] for mail in tell(hub, box)] == ["ola@example.org"]
-    with hub.database.read() as connection:
-        states = {one.subscription: one.state for one in deliveries.latest(connection, 10)}
+    with hub.database.read() as transaction:
+        states = {one.subscription: one.state for one in deliveries.latest(transaction, 10)}
     assert sorted(states.values()) == ["dropped", "sent"]
 
 
@@ -255,9 +255,9 @@ def test_an_unreachable_server_is_tried_again_and_told_to_operators(
     tell(hub, **box.settings(mail_port=1))
     assert "mail server localhost:1 cannot be reached" in trouble(hub)
     assert "look at ROLLBOOK_MAIL_HOST and ROLLBOOK_MAIL_PORT" in trouble(hub)
-    with hub.database.read() as connection:
+    with hub.database.read() as transaction:
         # The second mail did not wait for the same server.
-        assert sorted(one.attempts for one in deliveries.latest(connection, 10)) == [0, 1]
+        assert sorted(one.attempts for one in deliveries.latest(transaction, 10)) == [0, 1]
     assert tell(hub, box) == []
     clock.ahead = 31
     assert len(tell(hub, box)) == 2
@@ -280,8 +280,8 @@ def test_what_a_server_refuses_for_good_fails_and_is_sent_again_by_hand(hub: Hub
     tell(hub, box)
     assert "refused the address ola@example.org: 550" in trouble(hub)
     box.refuses = lambda _: None
-    with hub.database.read() as connection:
-        (failed,) = deliveries.latest(connection, 1)
+    with hub.database.read() as transaction:
+        (failed,) = deliveries.latest(transaction, 1)
     assert (failed.state, tell(hub, box)) == ("failed", [])
     subscribing.send_again(hub.database, failed.number)
     assert len(tell(hub, box)) == 1
@@ -294,10 +294,10 @@ def test_a_process_that_died_while_it_sent_sends_no_mail_twice(hub: Hub, box: Ma
     person(hub, "Ola")
     held(hub)
     happenings.collect(hub.database)
-    with hub.database.write() as connection:
-        (one,) = deliveries.due(connection, 10)
-        assert deliveries.claim(connection, one)
-        assert not deliveries.claim(connection, one)
+    with hub.database.write() as transaction:
+        (one,) = deliveries.due(transaction, 10)
+        assert deliveries.claim(transaction, one)
+        assert not deliveries.claim(transaction, one)
     assert tell(hub, box) == []
     clock.ahead = deliveries.SENDING_SECONDS + 1
     assert tell(hub, box) == []
@@ -404,8 +404,8 @@ def test_no_name_of_a_district_becomes_a_header_or_markup(hub: Hub, box: Mailbox
     hub.sync(world.FILES)
     person(hub, "Ola")
     name = "Evil\r\nBcc: all@example.org\r\n\r\n<script>x</script>"
-    with hub.database.write() as connection:
-        connection.run("UPDATE districts SET name = ?", (name,))
+    with hub.database.write() as transaction:
+        transaction.run("UPDATE districts SET name = ?", (name,))
     held(replace_district(hub))
     (mail,) = tell(hub, box)
     assert mail["Bcc"] is None
@@ -474,8 +474,8 @@ def test_a_webhook_whose_secret_cannot_be_opened_stops_no_other(hub: Hub, receiv
     hub.sync(world.FILES)
     number, _ = subscribing.add_webhook(hub.database, hub.settings, receiver.address, ALL)
     subscribing.add_webhook(hub.database, hub.settings, receiver.address, ALL, "Springfield")
-    with hub.database.write() as connection:
-        connection.run("UPDATE subscriptions SET secret_sealed = 'p1.none' WHERE number = ?", (number,))
+    with hub.database.write() as transaction:
+        transaction.run("UPDATE subscriptions SET secret_sealed = 'p1.none' WHERE number = ?", (number,))
     held(hub)
     tell(hub)
     assert len(receiver.calls) == 1
@@ -534,6 +534,6 @@ def test_old_deliveries_are_dropped_with_old_jobs(small_hub: Hub, clock: Clock) 
     happenings.collect(small_hub.database)
     clock.ahead = 86_400 * (job_control.JOB_DAYS + 1)
     job_control.prune(small_hub.database, small_hub.settings)
-    with small_hub.database.read() as connection:
-        assert deliveries.latest(connection, 10) == []
-        assert subscriptions.are_there(connection)
+    with small_hub.database.read() as transaction:
+        assert deliveries.latest(transaction, 10) == []
+        assert subscriptions.are_there(transaction)

@@ -66,23 +66,23 @@ def test_a_teacher_whose_session_has_ended_allows_nothing(small: Hub) -> None:
     shelf = applications.find(small.database, "Late shelf")
     ended = session_of(small, "t-ada")
     teacher_permission.allow(small.database, shelf.number, ended, address="192.0.2.1")
-    with small.database.read() as connection:
-        assert enter(connection, shelf, ended).outcome == "ask"
-        assert "application allowed by teacher" not in {one.action for one in audit.latest(connection)}
+    with small.database.read() as transaction:
+        assert enter(transaction, shelf, ended).outcome == "ask"
+        assert "application allowed by teacher" not in {one.action for one in audit.latest(transaction)}
 
 
 def test_a_person_who_has_left_the_roster_enters_nothing(small: Hub) -> None:
     registering.register(small.database, NewApplication("Any"))
     gone = replace(session_of(small, "emmy"), user_id="f" * 24)
     reader = applications.find(small.database, "Any")
-    with small.database.read() as connection:
-        assert enter(connection, reader, gone).outcome == "unshared"
+    with small.database.read() as transaction:
+        assert enter(transaction, reader, gone).outcome == "unshared"
 
 
 def session_of(hub: Hub, person: str) -> Session:
     """A session that no browser holds."""
-    with hub.database.read() as connection:
-        found = people_lookup.find(connection, people_lookup.whole(connection, hub.district.number), person)
+    with hub.database.read() as transaction:
+        found = people_lookup.find(transaction, people_lookup.whole(transaction, hub.district.number), person)
     return Session(
         "0" * 64, hub.district.number, found.id, found.roles[0], "password", logins.now(), logins.now()
     )

@@ -42,10 +42,10 @@ def test_files_that_cannot_be_used_are_told_to_the_district(small_hub: Hub) -> N
 
 
 def test_a_job_that_failed_is_looked_up_before_anything_else(small_hub: Hub, tmp_path: Path) -> None:
-    with small_hub.database.write() as connection:
-        job_queue.add(connection, sync_job(small_hub.district.number, tmp_path))
+    with small_hub.database.write() as transaction:
+        job_queue.add(transaction, sync_job(small_hub.district.number, tmp_path))
     job = job_queue.lease(small_hub.database, "worker")
     assert job
-    with small_hub.database.write() as connection:
-        job_queue.finish(connection, job, "failed")
+    with small_hub.database.write() as transaction:
+        job_queue.finish(transaction, job, "failed")
     assert step(small_hub).startswith('A job failed: `rollbook jobs --district "Springfield" --state failed`')

@@ -73,8 +73,8 @@ def students(hub: Hub, token: str) -> list[str]:
 
 
 def actions(hub: Hub, name: str) -> list[str]:
-    with hub.database.read() as connection:
-        return [one.action for one in reversed(audit.latest(connection)) if one.application == name]
+    with hub.database.read() as transaction:
+        return [one.action for one in reversed(audit.latest(transaction)) if one.application == name]
 
 
 def own_record(hub: Hub, token: str) -> dict[str, Any]:
@@ -215,8 +215,8 @@ def test_badges_that_could_not_be_printed_leave_those_before(synced: Hub, name: 
 
     with pytest.raises(Refused, match="no paper"):
         sign_in_setup.print_badges(*args, BadgeChoice(), fail)
-    with synced.database.read() as connection:
-        assert all(credentials.badge_holder(connection, code) for _, code in sheet.badges)
+    with synced.database.read() as transaction:
+        assert all(credentials.badge_holder(transaction, code) for _, code in sheet.badges)
     for user in ("emmy", "alan"):
         assert sign_in_setup.revoke_badge(synced.database, "Springfield", user)[1]
     assert not sign_in_setup.revoke_badge(synced.database, "Springfield", "emmy")[1]

@@ -67,8 +67,8 @@ def test_a_district_with_a_frozen_view_says_whose(small_synced_hub: Hub) -> None
 
 
 def test_now_is_the_last_night_in_a_demo(small_database: Database) -> None:
-    with small_database.write() as connection:
-        connection.insert("facts", "name, value", [("id_seed", "1"), ("id_second", "1790000000")])
+    with small_database.write() as transaction:
+        transaction.insert("facts", "name, value", [("id_seed", "1"), ("id_second", "1790000000")])
     clock = time.time()
     assert districts_overview.now(small_database, in_demo=True) == 1_790_000_000
     assert districts_overview.now(small_database, in_demo=False) >= clock

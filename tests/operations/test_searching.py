@@ -118,10 +118,10 @@ def test_each_commit_keeps_the_index_as_a_plain_scan_sees_the_roster(
     ):
         hub.sync(world.write(hub.folder / "files", files(*edits)))
         record_search.catch_up(hub.database)
-        with hub.database.read() as connection:
-            view = views.whole(connection, hub.district.number).number
+        with hub.database.read() as transaction:
+            view = views.whole(transaction, hub.district.number).number
             for kind in search_tables.KINDS:
-                rows = connection.rows(
+                rows = transaction.rows(
                     "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = ?", (view, kind)
                 )
                 known = {id_: search_words.words(search_tables.named(json.loads(body))) for id_, body in rows}
@@ -135,5 +135,5 @@ def test_each_commit_keeps_the_index_as_a_plain_scan_sees_the_roster(
                         for id_, words in known.items()
                         if all(any(word.startswith(one) for word in words) for one in typed)
                     }
-                    got = record_search.search(connection, hub.district.number, kind, " ".join(typed), 500)
+                    got = record_search.search(transaction, hub.district.number, kind, " ".join(typed), 500)
                     assert set(got) == wanted, typed

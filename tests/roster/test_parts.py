@@ -144,5 +144,5 @@ def _kept(folder: Path, nights: tuple[Path, ...]) -> dict[str, list[Row]]:
                     moment=FIRST_NIGHT + (night + 1) * sync.DAY_SECONDS,
                 )
                 sync.run(database, hub.district, files, hub.settings, how=how)
-        with database.read() as connection:
-            return {table: sorted(connection.rows(f"SELECT * FROM {table}"), key=repr) for table in KEPT}
+        with database.read() as transaction:
+            return {table: sorted(transaction.rows(f"SELECT * FROM {table}"), key=repr) for table in KEPT}

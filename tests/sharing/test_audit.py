@@ -26,8 +26,8 @@ def test_connecting_and_editing_a_share_are_in_the_trail(database: Database, tmp
     spec = Spec(share=shares.parse({"schools": ["0001"]}), withheld=("student.dob",))
     sync.share(database, district, application, spec, settings, How(is_plan=True))
     sync.share(database, district, application, spec, settings)
-    with database.read() as connection:
-        trail = [entry for entry in reversed(audit.latest(connection)) if entry.district == district.name]
+    with database.read() as transaction:
+        trail = [entry for entry in reversed(audit.latest(transaction)) if entry.district == district.name]
     assert [entry.action for entry in trail] == ["connected", "share changed"]
     assert {entry.application for entry in trail} == {"Reader"}
     assert trail[1].detail == {

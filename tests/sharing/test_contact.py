@@ -107,8 +107,8 @@ def test_records_of_an_earlier_version_are_mended_by_upkeep(desk: Desk, reader: 
     whole = record(reader)
     without = json.dumps({name: value for name, value in whole.items() if name != "district_contact"})
     reader.share(STUDENTS)
-    with desk.database.write() as connection:
-        connection.run("UPDATE records SET body = ? WHERE kind = 'districts'", (without,))
+    with desk.database.write() as transaction:
+        transaction.run("UPDATE records SET body = ? WHERE kind = 'districts'", (without,))
     assert "district_contact" not in record(reader)
     assert keep_true(desk.database) == 1
     assert record(reader) == whole

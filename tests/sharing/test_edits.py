@@ -127,9 +127,9 @@ def test_the_same_share_again_publishes_nothing(reader: Reader) -> None:
 
 def test_a_preview_counts_and_writes_nothing(desk: Desk, reader: Reader) -> None:
     def rows() -> list[Any]:
-        with desk.database.read() as connection:
+        with desk.database.read() as transaction:
             tables = ("views", "records", "versions", "events", "syncs")
-            return [connection.row(f"SELECT count(*) FROM {table}") for table in tables]
+            return [transaction.row(f"SELECT count(*) FROM {table}") for table in tables]
 
     before = rows(), reader.everything()
     planned = reader.share(NOTHING, is_plan=True)
@@ -369,8 +369,8 @@ def test_a_spec_in_the_store_reads_back_as_it_was(desk: Desk, reader: Reader) ->
     spec = replace(spec, sensitive=("student.ell_status",), unasked=("contact.phone",))
     reader.edit(spec)
     number = desk.now.number
-    with desk.database.read() as connection:
-        assert spec in [view.spec for view in views.list_all(connection, number)]
+    with desk.database.read() as transaction:
+        assert spec in [view.spec for view in views.list_all(transaction, number)]
 
 
 def test_a_resource_whose_roles_are_a_list_is_told_of_when_it_changes(desk: Desk, reader: Reader) -> None:

@@ -229,12 +229,12 @@ def test_a_snapshot_of_an_earlier_version_knows_no_roles_of_administrators(
 ) -> None:
     old, new = tmp_path / "old.parquet", tmp_path / "new.parquet"
     named = "FROM snapshots WHERE name = 'roster_district_admins'"
-    with reader.desk.database.write() as connection, duckdb.connect() as engine:
-        found = connection.row(f"SELECT data {named}")
+    with reader.desk.database.write() as transaction, duckdb.connect() as engine:
+        found = transaction.row(f"SELECT data {named}")
         assert found
         new.write_bytes(found[0])
         engine.execute(f"COPY (SELECT * EXCLUDE role FROM '{new}') TO '{old}' (FORMAT parquet)")
-        connection.run(
+        transaction.run(
             "UPDATE snapshots SET data = ? WHERE name = 'roster_district_admins'", (old.read_bytes(),)
         )
     assert share(reader, rule("admin", ["role", "equals any of", "Clever Administrator"]))["users"] == {}
@@ -249,8 +249,8 @@ def test_contacts_go_with_their_students_when_a_scope_closes_these(desk: Desk) -
 
 def test_a_share_of_an_earlier_version_that_nobody_can_read_shares_nothing(reader: Reader) -> None:
     reader.share({"rules": [rule("student", ["ext.bus", "equals any of", "7"])]})
-    with reader.desk.database.write() as connection:
-        connection.run("UPDATE views SET spec = replace(spec, 'ext.bus', 'ext.')")
+    with reader.desk.database.write() as transaction:
+        transaction.run("UPDATE views SET spec = replace(spec, 'ext.bus', 'ext.')")
     reader.desk.sync()
     assert by_label(reader)["users"] == {}
     assert set(share(reader, rule("teacher"))["users"]) == {"t-ada", "t-grace"}

@@ -120,8 +120,8 @@ def test_a_person_without_a_row_is_explained_too(desk: Desk, reader: Reader) -> 
 def test_a_rejected_row_is_kept_without_its_id(desk: Desk) -> None:
     """The cell may hold a password, if a row is shifted."""
     desk.sync(world.changed(("students.csv", "N,alan", "Z,alan-of-z")))
-    with desk.database.read() as connection:
-        found = connection.row("SELECT data FROM snapshots WHERE name = 'row_problems'")
+    with desk.database.read() as transaction:
+        found = transaction.row("SELECT data FROM snapshots WHERE name = 'row_problems'")
     assert found
     assert b"alan-of-z" not in bytes(found[0])
 

@@ -98,11 +98,11 @@ def everything_read(desk: Desk, readers: list[Reader], user_token: str) -> str:
 def user_token(desk: Desk, reader: Reader) -> str:
     """A student's own token."""
     pupil = reader.pull("/v3.0/users?role=student")[0]["id"]
-    with desk.database.write() as connection:
+    with desk.database.write() as transaction:
         grant = Grant(
             reader.application.number, desk.now.number, pupil, "student", "district", "", logins.now()
         )
-        return logins.mint(connection, grant, seconds=3600, by="operator")
+        return logins.mint(transaction, grant, seconds=3600, by="operator")
 
 
 def readers_of(desk: Desk) -> tuple[list[Reader], str]:

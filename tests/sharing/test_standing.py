@@ -34,8 +34,8 @@ def record(reader: Reader) -> Json:
 
 def person(desk: Desk, name: str) -> str:
     number = desk.now.number
-    with desk.database.read() as connection:
-        return people_lookup.find(connection, people_lookup.whole(connection, number), name).id
+    with desk.database.read() as transaction:
+        return people_lookup.find(transaction, people_lookup.whole(transaction, number), name).id
 
 
 def test_a_pause_begins_and_ends_with_its_days(
@@ -82,8 +82,8 @@ def test_login_methods_are_those_that_people_have(desk: Desk, reader: Reader) ->
     number, sealer = desk.now.number, Sealer(desk.folder / "key")
 
     def after(change: Any) -> list[str]:
-        with desk.database.write() as connection:
-            change(connection)
+        with desk.database.write() as transaction:
+            change(transaction)
         keep_true(desk.database)
         methods: list[str] = record(reader)["login_methods"]
         return methods

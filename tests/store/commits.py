@@ -67,10 +67,10 @@ class Feed:
         return Sealer(self.folder / "key")
 
     def view(self, scopes: tuple[str, ...] = SECURE_SYNC) -> View:
-        with self.database.write() as connection:
-            view, is_new = views.ensure(connection, self.district.number, Spec(scopes))
+        with self.database.write() as transaction:
+            view, is_new = views.ensure(transaction, self.district.number, Spec(scopes))
             if is_new:
-                districts.insert_record(connection, self.district, view, 0)
+                districts.insert_record(transaction, self.district, view, 0)
         return view
 
     def application(self, *, on: bool = True, view: View | None = None) -> tuple[Application, Access, str]:
@@ -84,8 +84,8 @@ class Feed:
 
     def access(self, token: str) -> Access:
         """What a token may see now."""
-        with self.database.read() as connection:
-            access = connections.resolve(connection, token, in_demo=False)
+        with self.database.read() as transaction:
+            access = connections.resolve(transaction, token, in_demo=False)
         assert access is not None
         return access
 
@@ -134,8 +134,8 @@ def page(
     store: Feed, access: Access, query: str = "", floor: str = NOTHING_TOO_OLD
 ) -> tuple[list[Json], bool]:
     """One page of the feed: its events, and whether more follow."""
-    with store.database.read() as connection:
-        found = event_feed.page(Reading(connection, access), parse(EVENTS[0], query), floor)
+    with store.database.read() as transaction:
+        found = event_feed.page(Reading(transaction, access), parse(EVENTS[0], query), floor)
     elements = orjson.loads(b"[%b]" % found.elements)
     assert [f"/v3.0/events/{element['data']['id']}" for element in elements] == [
         element["uri"] for element in elements

@@ -11,12 +11,12 @@ import pytest
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine import migrations
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.migrations import STEPS, migrate
 
 
 @contextmanager
-def opened_before(address: str, step: Callable[[Connection], None]) -> Iterator[Database]:
+def opened_before(address: str, step: Callable[[Transaction], None]) -> Iterator[Database]:
     """A new database at the address, with all steps before the one given."""
     with closing(open_database(address)) as opened:
         with pytest.MonkeyPatch.context() as earlier:
@@ -28,15 +28,15 @@ def opened_before(address: str, step: Callable[[Connection], None]) -> Iterator[
 def begun_before(database: Database, name: str, *, given: str | None = None) -> District:
     """A district as earlier versions created it: with one view, which holds its own record."""
     id_ = json.loads(given)["id"] if given else f"{name:>024.24}".encode().hex()[-24:]
-    with database.write() as connection:
-        connection.run(
+    with database.write() as transaction:
+        transaction.run(
             "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, '2026-01-01T00:00:00.000Z', '', '', ?)",
             (id_, name, given),
         )
-        (number,) = connection.row("SELECT number FROM districts WHERE id = ?", (id_,)) or (0,)
+        (number,) = transaction.row("SELECT number FROM districts WHERE id = ?", (id_,)) or (0,)
         spec = '{"scopes": [], "share": {"rules": []}, "withheld": [], "keeps_ids": false}'
-        connection.run("INSERT INTO views (district, spec) VALUES (?, ?)", (number, spec))
-        (view,) = connection.row("SELECT number FROM views WHERE district = ?", (number,)) or (0,)
+        transaction.run("INSERT INTO views (district, spec) VALUES (?, ?)", (number, spec))
+        (view,) = transaction.row("SELECT number FROM views WHERE district = ?", (number,)) or (0,)
         own = (view, "districts", id_, 0, given or json.dumps({"id": id_, "name": name, "error": ""}))
-        connection.insert("records", "view, kind, id, since, body", [own])
+        transaction.insert("records", "view, kind, id, since, body", [own])
     return districts.find(database, name)

@@ -16,61 +16,61 @@ import pytest
 
 from rollbook.errors import BadSetting, Busy, MachineTrouble
 from rollbook.store.engine import postgresql, sqlite
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 
 
 def facts(database: Database) -> dict[str, str]:
-    with database.read() as connection:
-        return dict(connection.rows("SELECT name, value FROM facts WHERE name LIKE 'test%'"))
+    with database.read() as transaction:
+        return dict(transaction.rows("SELECT name, value FROM facts WHERE name LIKE 'test%'"))
 
 
-def put(connection: Connection, name: str, value: str) -> None:
-    connection.run("INSERT INTO facts (name, value) VALUES (?, ?)", (f"test {name}", value))
+def put(transaction: Transaction, name: str, value: str) -> None:
+    transaction.run("INSERT INTO facts (name, value) VALUES (?, ?)", (f"test {name}", value))
 
 
 def test_what_is_written_appears_when_the_transaction_ends(database: Database) -> None:
-    with database.write() as connection:
-        put(connection, "a", "1")
-        assert connection.row("SELECT value FROM facts WHERE name = ?", ("test a",)) == ("1",)
+    with database.write() as transaction:
+        put(transaction, "a", "1")
+        assert transaction.row("SELECT value FROM facts WHERE name = ?", ("test a",)) == ("1",)
     assert facts(database) == {"test a": "1"}
 
 
 def test_nothing_is_written_when_anything_fails(database: Database) -> None:
     def fail(error: type[BaseException]) -> None:
-        with database.write() as connection:
-            put(connection, "a", "1")
+        with database.write() as transaction:
+            put(transaction, "a", "1")
             raise error
 
     for error in (ValueError, KeyboardInterrupt, SystemExit):
         with pytest.raises(error):
             fail(error)
     assert facts(database) == {}
-    with database.write() as connection:
-        put(connection, "b", "2")
+    with database.write() as transaction:
+        put(transaction, "b", "2")
     assert facts(database) == {"test b": "2"}
 
 
 def test_a_read_sees_one_moment(database: Database) -> None:
-    with database.write() as connection:
-        put(connection, "a", "1")
+    with database.write() as transaction:
+        put(transaction, "a", "1")
 
     def change() -> None:
-        with database.write() as connection:
-            connection.run("UPDATE facts SET value = '2' WHERE name = 'test a'")
+        with database.write() as transaction:
+            transaction.run("UPDATE facts SET value = '2' WHERE name = 'test a'")
 
-    with database.read() as connection:
-        before = connection.row("SELECT value FROM facts WHERE name = 'test a'")
+    with database.read() as transaction:
+        before = transaction.row("SELECT value FROM facts WHERE name = 'test a'")
         other = threading.Thread(target=change)
         other.start()
         other.join()
-        assert connection.row("SELECT value FROM facts WHERE name = 'test a'") == before == ("1",)
+        assert transaction.row("SELECT value FROM facts WHERE name = 'test a'") == before == ("1",)
     assert facts(database) == {"test a": "2"}
 
 
 def test_a_read_of_a_file_begins_with_its_version_and_costs_no_other_statement(tmp_path: Path) -> None:
     with closing(sqlite.open_sqlite(str(tmp_path / "a.db"))) as database:
-        with database.write() as connection:
-            connection.run("CREATE TABLE facts (name, value)")
+        with database.write() as transaction:
+            transaction.run("CREATE TABLE facts (name, value)")
         asked: list[str] = []
 
         def note(_: object, sql: str, __: object) -> bool:
@@ -78,35 +78,35 @@ def test_a_read_of_a_file_begins_with_its_version_and_costs_no_other_statement(t
             return True
 
         database.reader().raw.exec_trace = note
-        with database.read() as connection:
-            before = connection.version()
+        with database.read() as transaction:
+            before = transaction.version()
             with database.write() as other:
                 put(other, "a", "1")
-            assert (connection.version(), connection.rows("SELECT 1 FROM facts")) == (before, [])
-        with database.read() as connection:
-            assert connection.version() != before
+            assert (transaction.version(), transaction.rows("SELECT 1 FROM facts")) == (before, [])
+        with database.read() as transaction:
+            assert transaction.version() != before
         assert asked == ["PRAGMA data_version", "SELECT 1 FROM facts", "PRAGMA data_version"]
 
 
 def test_another_handle_sees_what_was_committed(database: Database, database_address: str) -> None:
     with closing(open_database(database_address)) as other:
-        with database.write() as connection:
-            put(connection, "a", "1")
+        with database.write() as transaction:
+            put(transaction, "a", "1")
             assert facts(other) == {}
         assert facts(other) == {"test a": "1"}
 
 
 @pytest.mark.parametrize("value", ["", "'", "%s ?", "?", "日本語 🎒", "\\x00", "a\nb", "x" * 1_000_000])
 def test_any_text_comes_back_as_it_was(database: Database, value: str) -> None:
-    with database.write() as connection:
-        put(connection, "a", value)
-        connection.insert("facts", "name, value", [("test b", value)])
+    with database.write() as transaction:
+        put(transaction, "a", value)
+        transaction.insert("facts", "name, value", [("test b", value)])
     assert facts(database) == {"test a": value, "test b": value}
 
 
 def test_many_rows_go_in_at_once_in_their_order(database: Database) -> None:
-    with database.write() as connection:
-        connection.insert(
+    with database.write() as transaction:
+        transaction.insert(
             "facts", "name, value", ((f"test {number:05}", str(number)) for number in range(5_000))
         )
     found = facts(database)
@@ -115,29 +115,29 @@ def test_many_rows_go_in_at_once_in_their_order(database: Database) -> None:
 
 def test_texts_are_ordered_byte_by_byte(database: Database) -> None:
     names = ["test a", "test B", "test é", "test Z", "test _", "test 1"]
-    with database.write() as connection:
-        connection.insert("facts", "name, value", ((name, "") for name in names))
-    with database.read() as connection:
+    with database.write() as transaction:
+        transaction.insert("facts", "name, value", ((name, "") for name in names))
+    with database.read() as transaction:
         found = [
             name
-            for (name,) in connection.rows("SELECT name FROM facts WHERE name LIKE 'test%' ORDER BY name")
+            for (name,) in transaction.rows("SELECT name FROM facts WHERE name LIKE 'test%' ORDER BY name")
         ]
     assert found == sorted(names, key=str.encode)
 
 
 def test_two_that_write_the_same_at_once_cannot_both_win(database: Database, database_address: str) -> None:
-    with database.write() as connection:
-        put(connection, "a", "0")
+    with database.write() as transaction:
+        put(transaction, "a", "0")
     outcomes: list[str] = []
     begun = threading.Barrier(2)
 
     def add(own: Database) -> None:
         begun.wait(timeout=60)
         try:
-            with own.write() as connection:
-                found = connection.row("SELECT value FROM facts WHERE name = 'test a'")
+            with own.write() as transaction:
+                found = transaction.row("SELECT value FROM facts WHERE name = 'test a'")
                 assert found
-                connection.run("UPDATE facts SET value = ? WHERE name = 'test a'", (str(int(found[0]) + 1),))
+                transaction.run("UPDATE facts SET value = ? WHERE name = 'test a'", (str(int(found[0]) + 1),))
             outcomes.append("written")
         except Busy:
             outcomes.append("refused")
@@ -157,15 +157,15 @@ def test_two_that_make_the_same_at_once_are_no_traceback(database: Database, dat
 
     def also(own: Database) -> None:
         try:
-            with own.write() as connection:
-                put(connection, "a", "2")
+            with own.write() as transaction:
+                put(transaction, "a", "2")
         except BaseException as error:
             failures.append(error)
 
     with closing(open_database(database_address)) as other:
         thread = threading.Thread(target=also, args=(other,))
-        with database.write() as connection:
-            put(connection, "a", "1")
+        with database.write() as transaction:
+            put(transaction, "a", "1")
             thread.start()
         thread.join()
     (failure,) = failures
@@ -184,22 +184,22 @@ def test_a_statement_that_is_refused_is_told_on_one_line(database: Database) -> 
 
 
 def test_a_full_disk_is_told_and_leaves_all_as_it_was(small_database: Database) -> None:
-    with small_database.write() as connection:
-        put(connection, "a", "1")
+    with small_database.write() as transaction:
+        put(transaction, "a", "1")
     raw: Any = small_database
     pages = raw._writer.pragma("page_count")
     raw._writer.pragma("max_page_count", pages + 2)
     with (
         pytest.raises(MachineTrouble, match="full; nothing was written"),
-        small_database.write() as connection,
+        small_database.write() as transaction,
     ):
-        connection.insert(
+        transaction.insert(
             "facts", "name, value", ((f"test b {number}", "x" * 100_000) for number in range(100))
         )
     assert facts(small_database) == {"test a": "1"}
     raw._writer.pragma("max_page_count", 1_000_000)
-    with small_database.write() as connection:
-        put(connection, "c", "3")
+    with small_database.write() as transaction:
+        put(transaction, "c", "3")
     assert facts(small_database) == {"test a": "1", "test c": "3"}
 
 
@@ -214,8 +214,8 @@ def test_a_database_that_another_program_holds_is_told(
             pass
         assert facts(other) == {}
         holder.execute("COMMIT")
-        with other.write() as connection:
-            put(connection, "a", "1")
+        with other.write() as transaction:
+            put(transaction, "a", "1")
     holder.close()
 
 
@@ -223,8 +223,8 @@ def test_a_write_that_must_not_wait_fails_at_once(database: Database, database_a
     """A write that did wait would succeed in the end: the blocking one ends after a fixed time."""
 
     def try_without_waiting(*, is_durable: bool) -> None:
-        with database.without_waiting(), database.write(is_durable=is_durable) as connection:
-            put(connection, "b", "2")
+        with database.without_waiting(), database.write(is_durable=is_durable) as transaction:
+            put(transaction, "b", "2")
 
     @contextmanager
     def held(holder: Database) -> Iterator[None]:
@@ -232,11 +232,11 @@ def test_a_write_that_must_not_wait_fails_at_once(database: Database, database_a
         begun, done = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with holder.write() as connection:
-                put(connection, "a", "1")
+            with holder.write() as transaction:
+                put(transaction, "a", "1")
                 begun.set()
                 done.wait(2)
-                connection.run("DELETE FROM facts WHERE name = 'test a'")
+                transaction.run("DELETE FROM facts WHERE name = 'test a'")
 
         thread = threading.Thread(target=hold)
         thread.start()
@@ -255,8 +255,8 @@ def test_a_write_that_must_not_wait_fails_at_once(database: Database, database_a
     if database.is_local:
         try_without_waiting(is_durable=False)
         assert facts(database) == {"test b": "2"}
-    with database.write() as connection:  # afterwards writes wait again
-        put(connection, "c", "3")
+    with database.write() as transaction:  # afterwards writes wait again
+        put(transaction, "c", "3")
 
 
 def test_a_write_that_must_not_wait_leaves_a_long_log_to_others(
@@ -269,8 +269,8 @@ def test_a_write_that_must_not_wait_leaves_a_long_log_to_others(
         """Whether the data is in the database's own file, not in the log."""
         return value[:1_000].encode() in (tmp_path / "rollbook.db").read_bytes()
 
-    with closing(open_database(str(tmp_path / "rollbook.db"))) as other, other.read() as connection:
-        connection.row("SELECT count(*) FROM facts")
+    with closing(open_database(str(tmp_path / "rollbook.db"))) as other, other.read() as transaction:
+        transaction.row("SELECT count(*) FROM facts")
         with small_database.write() as writing:
             writing.insert(
                 "facts", "name, value", ((f"test {number}", value) for number in range(2 * sqlite.LOG_PAGES))
@@ -302,8 +302,8 @@ def test_a_thread_that_ends_leaves_no_file_open(small_database: Database) -> Non
 
 
 def test_a_file_that_is_broken_is_told(small_database: Database, tmp_path: Path) -> None:
-    with small_database.write() as connection:
-        connection.insert(
+    with small_database.write() as transaction:
+        transaction.insert(
             "facts", "name, value", ((f"test {number}", "x" * 1_000) for number in range(1_000))
         )
     small_database.close()
@@ -359,10 +359,10 @@ def test_a_postgresql_server_that_goes_away_is_told(postgresql_address: str) -> 
         told = pytest.raises(
             MachineTrouble, match=r"^database: the PostgreSQL server cannot be reached or used: "
         )
-        with told, opened.write() as connection:
-            connection.run("SELECT pg_terminate_backend(pg_backend_pid())")
-        with opened.read() as connection:
-            assert connection.row("SELECT 1") == (1,)
+        with told, opened.write() as transaction:
+            transaction.run("SELECT pg_terminate_backend(pg_backend_pid())")
+        with opened.read() as transaction:
+            assert transaction.row("SELECT 1") == (1,)
 
 
 @pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
@@ -376,8 +376,8 @@ def test_reads_wait_for_a_connection_and_none_fails(
 
     def read(database: Database) -> bool:
         together.wait()
-        with database.read() as connection:
-            return connection.row("SELECT pg_sleep(0.6)") is not None
+        with database.read() as transaction:
+            return transaction.row("SELECT pg_sleep(0.6)") is not None
 
     with closing(open_database(database_address)) as database, ThreadPoolExecutor(60) as threads:
         assert [*threads.map(read, [database] * 60)] == [True] * 60

@@ -167,9 +167,9 @@ def test_a_change_of_dates_alone_is_no_event(store: Feed) -> None:
 def test_lists_of_related_ids_are_no_records_and_publish_nothing(store: Feed) -> None:
     _, access, _ = store.application()
     before = len(whole(store, access))
-    with store.database.read() as connection:
+    with store.database.read() as transaction:
         view = access.view
-        assert event_feed.is_published(connection, store.view())
+        assert event_feed.is_published(transaction, store.view())
     changes = [(view, 0, -1, "students.sections", id_(1), None, id_(2))]
     present = commits.present(store.database, store.district)
     commits.commit(
@@ -200,8 +200,8 @@ def test_a_batch_larger_than_a_block_loses_and_doubles_nothing(
 def test_no_events_are_made_while_no_connection_has_them_on(store: Feed) -> None:
     _, access, _ = store.application(on=False)
     store.commit(("created", "schools", school(1)))
-    with store.database.read() as connection:
-        assert connection.row("SELECT count(*) FROM events") == (0,)
+    with store.database.read() as transaction:
+        assert transaction.row("SELECT count(*) FROM events") == (0,)
     assert page(store, access) == ([], False)
 
 
@@ -277,8 +277,8 @@ def test_a_connection_sees_the_events_of_its_own_district_only(store: Feed, tmp_
 
 
 def get(store: Feed, access: Access, event_id: str, floor: str = NOTHING_TOO_OLD) -> str:
-    with store.database.read() as connection:
-        return event_feed.get(Reading(connection, access), event_id, floor)
+    with store.database.read() as transaction:
+        return event_feed.get(Reading(transaction, access), event_id, floor)
 
 
 def test_an_event_is_found_by_its_id(store: Feed) -> None:
@@ -573,13 +573,13 @@ def test_an_event_that_is_not_there_is_a_404_in_json(store: Feed) -> None:
 def test_the_api_shows_no_event_older_than_event_days(store: Feed) -> None:
     _, access, token = store.application()
     now = time.time()
-    with store.database.write() as connection:
+    with store.database.write() as transaction:
         for days in (50, 29, 1):
             event_id = f"{int(now - days * DAY):08x}{'1' * 16}"
             made = event_feed.event(event_id, "schools", None, '{"id":"1"}', ())
             assert made is not None
-            connection.insert("events", event_feed.COLUMNS, [(access.view, *made, None)])
-        connection.run("UPDATE connections SET events_after = ?", (NOTHING_TOO_OLD,))
+            transaction.insert("events", event_feed.COLUMNS, [(access.view, *made, None)])
+        transaction.run("UPDATE connections SET events_after = ?", (NOTHING_TOO_OLD,))
     assert len(ask(store, token, "/v3.0/events").json()["data"]) == 2
     assert len(ask(store, token, "/v3.0/events", event_days=60).json()["data"]) == 3
     old = f"{int(now - 50 * DAY):08x}{'1' * 16}"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rollbook.store.engine.database import Values
-from rollbook.store.engine.sqlite import SQLiteConnection
+from rollbook.store.engine.sqlite import SQLiteTransaction
 from rollbook.store.records import commits, event_feed, record_search
 from tests.house.test_keys import LARGE
 from tests.journeys.hub import Client, Hub
@@ -30,7 +30,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> set[Line]:
     """The lines on large tables in the plans of all statements from now on."""
     found: set[Line] = set()
     for method in ("rows", "row", "texts", "run"):
-        monkeypatch.setattr(SQLiteConnection, method, _planned(getattr(SQLiteConnection, method), found))
+        monkeypatch.setattr(SQLiteTransaction, method, _planned(getattr(SQLiteTransaction, method), found))
     return found
 
 
@@ -54,8 +54,8 @@ def _lines(raw: Any, sql: str, values: tuple[Any, ...]) -> Iterator[Line]:
 def test_a_sync_and_every_read_search_large_tables_by_their_keys(small_hub: Hub, lines: set[Line]) -> None:
     with_events(small_hub)
     reader = small_hub.client(small_hub.connect(), page_cache_bytes=0)
-    with small_hub.database.read() as connection:
-        [(newest,)] = connection.rows("SELECT max(number) FROM applications")
+    with small_hub.database.read() as transaction:
+        [(newest,)] = transaction.rows("SELECT max(number) FROM applications")
     event_feed.switch(small_hub.database, newest, on=True)
     begun = [
         reader.get(f"/v3.0/users?limit=1{more}") for more in ("", "&role=student", "&ending_before=last")
@@ -67,9 +67,9 @@ def test_a_sync_and_every_read_search_large_tables_by_their_keys(small_hub: Hub,
     _follow(reader, reader.read("/v3.0/events?limit=2")["links"])
     reader.read("/v3.0/events?ending_before=last&limit=2")
     reader.read(f"/v3.0/events?since_snapshot={begun[0].headers['x-rollbook-snapshot']}")
-    with small_hub.database.read() as connection:
-        assert record_search.search(connection, small_hub.district.number, "users", "vaughan", 9)
-        commits.label(connection, 1, "users", "0" * 24)
+    with small_hub.database.read() as transaction:
+        assert record_search.search(transaction, small_hub.district.number, "users", "vaughan", 9)
+        commits.label(transaction, 1, "users", "0" * 24)
     assert {table for table, *_ in lines} >= LARGE.keys() - {"sis_aliases"}
     # The search's index of words gives numbers of rows.
     wrong = [line for line in lines if line[1] != LARGE[line[0]] and line[:2] != ("search_texts", "rowid")]

@@ -11,7 +11,7 @@ import pytest
 
 from rollbook.errors import BadSetting, MachineTrouble
 from rollbook.store.engine import in_loop, loop_sessions
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.loop_sessions import Session, Statement
 
 ONLY_POSTGRESQL = pytest.mark.parametrize("database_address", ["postgresql"], indirect=True)
@@ -21,9 +21,9 @@ ONLY_POSTGRESQL = pytest.mark.parametrize("database_address", ["postgresql"], in
 def numbers(database_address: str) -> Iterator[Database]:
     """A database with a table of numbers and their names."""
     with closing(open_database(database_address)) as opened:
-        with opened.write() as connection:
-            connection.run("CREATE TABLE numbers (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
-            connection.insert("numbers", "number, name", [(1, "one"), (2, "zwei \u00e9")])
+        with opened.write() as transaction:
+            transaction.run("CREATE TABLE numbers (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
+            transaction.insert("numbers", "number, name", [(1, "one"), (2, "zwei \u00e9")])
         yield opened
 
 
@@ -41,12 +41,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
     return trips
 
 
-def read(database: Database, work: Callable[[Connection], Any], times: int = 1) -> list[Any]:
+def read(database: Database, work: Callable[[Transaction], Any], times: int = 1) -> list[Any]:
     """What the work gives, each time, in one loop."""
 
     def once() -> Any:
-        with database.read() as connection:
-            return work(connection)
+        with database.read() as transaction:
+            return work(transaction)
 
     async def all_times() -> list[Any]:
         return [await in_loop.run(once) for _ in range(times)]
@@ -56,22 +56,22 @@ def read(database: Database, work: Callable[[Connection], Any], times: int = 1) 
 
 @ONLY_POSTGRESQL
 def test_a_read_gives_what_it_gives_in_a_thread(numbers: Database) -> None:
-    def work(connection: Connection) -> list[Any]:
+    def work(transaction: Transaction) -> list[Any]:
         return [
-            connection.rows("SELECT number, name FROM numbers WHERE number > ? ORDER BY number", (0,)),
-            connection.row("SELECT name FROM numbers WHERE name = ?", ("zwei \u00e9",)),
-            connection.row("SELECT 1 FROM numbers WHERE name = ?", ("nobody\0",)),
-            connection.texts("SELECT name FROM numbers ORDER BY number"),
-            connection.rows("SELECT name FROM numbers WHERE name = ANY(?)", (["one", 'a"\\'],)),
-            connection.row(
+            transaction.rows("SELECT number, name FROM numbers WHERE number > ? ORDER BY number", (0,)),
+            transaction.row("SELECT name FROM numbers WHERE name = ?", ("zwei \u00e9",)),
+            transaction.row("SELECT 1 FROM numbers WHERE name = ?", ("nobody\0",)),
+            transaction.texts("SELECT name FROM numbers ORDER BY number"),
+            transaction.rows("SELECT name FROM numbers WHERE name = ANY(?)", (["one", 'a"\\'],)),
+            transaction.row(
                 "SELECT sum(number), count(*), NULL, number > 1 FROM numbers GROUP BY number LIMIT 1"
             ),
-            connection.row("SELECT CAST(? AS BYTEA)", (b"\0\xff",)),
-            connection.version(),
+            transaction.row("SELECT CAST(? AS BYTEA)", (b"\0\xff",)),
+            transaction.version(),
         ]
 
-    with numbers.read() as connection:
-        expected = work(connection)
+    with numbers.read() as transaction:
+        expected = work(transaction)
     assert [expected] * 3 == read(numbers, work, 3)
 
 
@@ -79,9 +79,9 @@ def test_a_read_gives_what_it_gives_in_a_thread(numbers: Database) -> None:
 def test_a_read_with_one_statement_takes_one_round_trip_with_what_it_supposes(
     numbers: Database, sent: list[list[bytes]]
 ) -> None:
-    def work(connection: Connection) -> Any:
-        name = connection.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
-        return name, connection.rows("SELECT number FROM numbers")
+    def work(transaction: Transaction) -> Any:
+        name = transaction.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
+        return name, transaction.rows("SELECT number FROM numbers")
 
     expected = (("one",), [(1,), (2,)])
     assert [expected] * 3 == read(numbers, work, 3)
@@ -90,13 +90,13 @@ def test_a_read_with_one_statement_takes_one_round_trip_with_what_it_supposes(
 
 @ONLY_POSTGRESQL
 def test_what_is_supposed_wrongly_is_read_again(numbers: Database, sent: list[list[bytes]]) -> None:
-    def work(connection: Connection) -> Any:
-        found = connection.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
-        return found and connection.row("SELECT number FROM numbers WHERE name = ?", found)
+    def work(transaction: Transaction) -> Any:
+        found = transaction.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
+        return found and transaction.row("SELECT number FROM numbers WHERE name = ?", found)
 
     def change(sql: str) -> None:
-        with numbers.write() as connection:
-            connection.run(sql)
+        with numbers.write() as transaction:
+            transaction.run(sql)
 
     async def reads() -> list[Any]:
         found = []
@@ -107,26 +107,26 @@ def test_what_is_supposed_wrongly_is_read_again(numbers: Database, sent: list[li
         return found
 
     def once() -> Any:
-        with numbers.read() as connection:
-            return work(connection)
+        with numbers.read() as transaction:
+            return work(transaction)
 
     assert asyncio.run(reads()) == [(1,), (1,), (1,), (1,), None, None]
 
 
 @ONLY_POSTGRESQL
 def test_what_a_read_supposes_is_checked_even_if_it_needs_no_more(numbers: Database) -> None:
-    def work(connection: Connection) -> Any:
-        return connection.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
+    def work(transaction: Transaction) -> Any:
+        return transaction.remembered_row("SELECT name FROM numbers WHERE number = ?", (1,))
 
-    def refuse(connection: Connection) -> Any:
-        if work(connection) == ("one",):
+    def refuse(transaction: Transaction) -> Any:
+        if work(transaction) == ("one",):
             raise LookupError("it is one")
         return "changed"
 
     async def reads() -> list[Any]:
-        def once(asked: Callable[[Connection], Any]) -> Any:
-            with numbers.read() as connection:
-                return asked(connection)
+        def once(asked: Callable[[Transaction], Any]) -> Any:
+            with numbers.read() as transaction:
+                return asked(transaction)
 
         first = [await in_loop.run(once, work) for _ in range(2)]
         with pytest.raises(LookupError):
@@ -135,8 +135,8 @@ def test_what_a_read_supposes_is_checked_even_if_it_needs_no_more(numbers: Datab
         return [*first, await in_loop.run(once, refuse), await in_loop.run(once, work)]
 
     def change() -> None:
-        with numbers.write() as connection:
-            connection.run("UPDATE numbers SET name = 'uno' WHERE number = 1")
+        with numbers.write() as transaction:
+            transaction.run("UPDATE numbers SET name = 'uno' WHERE number = 1")
 
     assert asyncio.run(reads()) == [("one",), ("one",), "changed", ("uno",)]
 
@@ -145,11 +145,11 @@ def test_what_a_read_supposes_is_checked_even_if_it_needs_no_more(numbers: Datab
 def test_several_statements_see_one_moment(numbers: Database) -> None:
     """Another connection commits between the two statements of each read."""
 
-    def work(connection: Connection) -> Any:
-        before = connection.row("SELECT count(*) FROM numbers")
+    def work(transaction: Transaction) -> Any:
+        before = transaction.row("SELECT count(*) FROM numbers")
         with numbers.write() as writing:
             writing.run("INSERT INTO numbers (number, name) SELECT max(number) + 1, 'more' FROM numbers")
-        return before == connection.row("SELECT count(*) FROM numbers")
+        return before == transaction.row("SELECT count(*) FROM numbers")
 
     assert read(numbers, work, 3) == [True] * 3
 
@@ -157,8 +157,8 @@ def test_several_statements_see_one_moment(numbers: Database) -> None:
 @ONLY_POSTGRESQL
 def test_many_reads_share_few_sessions_and_the_loop(numbers: Database) -> None:
     def once() -> Any:
-        with numbers.read() as connection:
-            return connection.row("SELECT number, pg_sleep(0.02) FROM numbers WHERE number = 1")
+        with numbers.read() as transaction:
+            return transaction.row("SELECT number, pg_sleep(0.02) FROM numbers WHERE number = 1")
 
     async def reads() -> list[Any]:
         return await asyncio.gather(*(in_loop.run(once) for _ in range(40)))
@@ -170,13 +170,13 @@ def test_many_reads_share_few_sessions_and_the_loop(numbers: Database) -> None:
 @ONLY_POSTGRESQL
 def test_a_read_that_is_broken_off_leaves_no_transaction(numbers: Database) -> None:
     def slow() -> Any:
-        with numbers.read() as connection:
-            connection.rows("SELECT 1 FROM numbers")
-            return connection.row("SELECT pg_sleep(1)")
+        with numbers.read() as transaction:
+            transaction.rows("SELECT 1 FROM numbers")
+            return transaction.row("SELECT pg_sleep(1)")
 
     def once() -> Any:
-        with numbers.read() as connection:
-            return connection.row("SELECT count(*) FROM numbers")
+        with numbers.read() as transaction:
+            return transaction.row("SELECT count(*) FROM numbers")
 
     async def reads() -> Any:
         running = asyncio.ensure_future(in_loop.run(slow))
@@ -192,12 +192,12 @@ def test_a_read_that_is_broken_off_leaves_no_transaction(numbers: Database) -> N
 @ONLY_POSTGRESQL
 def test_a_wrong_statement_is_told_and_the_session_goes_on(numbers: Database) -> None:
     def wrong() -> Any:
-        with numbers.read() as connection:
-            connection.rows("SELECT nothing FROM numbers")
+        with numbers.read() as transaction:
+            transaction.rows("SELECT nothing FROM numbers")
 
     def once() -> Any:
-        with numbers.read() as connection:
-            return connection.row("SELECT count(*) FROM numbers")
+        with numbers.read() as transaction:
+            return transaction.row("SELECT count(*) FROM numbers")
 
     async def reads() -> Any:
         for _ in range(3):
@@ -210,23 +210,23 @@ def test_a_wrong_statement_is_told_and_the_session_goes_on(numbers: Database) ->
 
 @ONLY_POSTGRESQL
 def test_a_read_writes_nothing(numbers: Database) -> None:
-    def work(connection: Connection) -> None:
-        connection.run("DELETE FROM numbers")
+    def work(transaction: Transaction) -> None:
+        transaction.run("DELETE FROM numbers")
 
     with pytest.raises(BadSetting, match="read-only transaction"):
         read(numbers, work)
-    assert read(numbers, lambda connection: connection.row("SELECT count(*) FROM numbers")) == [(2,)]
+    assert read(numbers, lambda transaction: transaction.row("SELECT count(*) FROM numbers")) == [(2,)]
 
 
 @ONLY_POSTGRESQL
 def test_sessions_that_the_server_ended_fail_no_read(numbers: Database) -> None:
     def once() -> Any:
-        with numbers.read() as connection:
-            return connection.row("SELECT pg_backend_pid()")
+        with numbers.read() as transaction:
+            return transaction.row("SELECT pg_backend_pid()")
 
     def end(process: int) -> None:
-        with numbers.read() as connection:
-            connection.row("SELECT pg_terminate_backend(?)", (process,))
+        with numbers.read() as transaction:
+            transaction.row("SELECT pg_terminate_backend(?)", (process,))
 
     async def reads() -> int:
         seen = set()
@@ -244,4 +244,4 @@ def test_a_server_that_is_away_is_told(postgresql_address: str, monkeypatch: pyt
     with closing(open_database(postgresql_address)) as database:
         monkeypatch.setattr(database, "_address", "postgresql://nobody@/x?host=/nowhere")
         with pytest.raises(MachineTrouble, match=r"^database: the PostgreSQL server cannot be reached"):
-            read(database, lambda connection: connection.row("SELECT 1"))
+            read(database, lambda transaction: transaction.row("SELECT 1"))

@@ -11,7 +11,7 @@ import pytest
 
 from rollbook.errors import BadSetting
 from rollbook.store.engine import migrations
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.migrations import ADDING, STEPS, migrate
 
 
@@ -22,10 +22,10 @@ def empty(bare_address: str) -> Iterator[Database]:
 
 
 def steps(database: Database) -> list[tuple[int, str]]:
-    with database.read() as connection:
+    with database.read() as transaction:
         return [
             (number, name)
-            for number, name in connection.rows("SELECT step, name FROM migrations ORDER BY step")
+            for number, name in transaction.rows("SELECT step, name FROM migrations ORDER BY step")
         ]
 
 
@@ -42,27 +42,27 @@ def test_every_step_is_taken_once(empty: Database) -> None:
 def test_a_step_that_fails_leaves_nothing_behind_and_can_be_taken_again(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(connection: Connection) -> None:
-        connection.run("CREATE TABLE half (x TEXT)")
+    def broken(transaction: Transaction) -> None:
+        transaction.run("CREATE TABLE half (x TEXT)")
         raise ValueError
 
     monkeypatch.setattr(migrations, "STEPS", (*STEPS, broken))
     with pytest.raises(ValueError, match=r"^$"):
         migrate(empty)
     assert steps(empty) == expected()
-    with pytest.raises(BadSetting, match="half"), empty.read() as connection:
-        connection.rows("SELECT * FROM half")
+    with pytest.raises(BadSetting, match="half"), empty.read() as transaction:
+        transaction.rows("SELECT * FROM half")
 
-    def mended(connection: Connection) -> None:
-        connection.run("CREATE TABLE half (x TEXT)")
+    def mended(transaction: Transaction) -> None:
+        transaction.run("CREATE TABLE half (x TEXT)")
 
     monkeypatch.setattr(migrations, "STEPS", (*STEPS, mended))
     migrate(empty)
     assert steps(empty) == [*expected(), (len(STEPS) + 1, "mended")]
 
 
-def later(connection: Connection) -> None:
-    connection.run("CREATE TABLE later (x TEXT)")
+def later(transaction: Transaction) -> None:
+    transaction.run("CREATE TABLE later (x TEXT)")
 
 
 def test_a_database_that_a_later_version_changed_is_refused(empty: Database) -> None:
@@ -80,16 +80,16 @@ def test_a_database_that_a_later_version_changed_is_refused(empty: Database) -> 
 def test_a_database_to_which_a_later_version_only_added_is_used(empty: Database, is_marked: bool) -> None:
     migrate(empty)
     if not is_marked:
-        with empty.write() as connection:
-            connection.run("DELETE FROM facts")
+        with empty.write() as transaction:
+            transaction.run("DELETE FROM facts")
     for _ in range(2):
         with pytest.MonkeyPatch.context() as tomorrow:
             tomorrow.setattr(migrations, "STEPS", (*STEPS, later))
             tomorrow.setattr(migrations, "ADDING", ADDING | {later})
             migrate(empty)
         migrate(empty)
-    with empty.read() as connection:
-        found = migrations.schema(connection)
+    with empty.read() as transaction:
+        found = migrations.schema(transaction)
     assert (found.last, found.known) == (len(STEPS) + 1, len(STEPS))
     assert found.needed <= len(STEPS)
 
@@ -117,6 +117,6 @@ def test_programs_that_begin_at_once_wait_for_one_another(bare_address: str) -> 
 
 def test_a_program_that_begins_does_not_wait_for_one_that_writes(empty: Database, bare_address: str) -> None:
     migrate(empty)
-    with closing(open_database(bare_address)) as other, empty.write() as connection:
-        connection.run("INSERT INTO facts (name, value) VALUES ('test', '1')")
+    with closing(open_database(bare_address)) as other, empty.write() as transaction:
+        transaction.run("INSERT INTO facts (name, value) VALUES ('test', '1')")
         migrate(other)

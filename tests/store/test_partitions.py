@@ -63,8 +63,8 @@ def test_a_database_in_use_is_partitioned_once_and_answers_as_before(
             before, indexes = reader.everything(), _indexes(whole)
             settings = Settings(database=database_address, partitions=PARTS, key_file=hub.settings.key_file)
             for _ in range(2):
-                with opened(settings) as database, database.read() as connection:
-                    assert {partitions.count(connection, table) for table in partitions.TABLES} == {PARTS}
+                with opened(settings) as database, database.read() as transaction:
+                    assert {partitions.count(transaction, table) for table in partitions.TABLES} == {PARTS}
                 assert _indexes(whole) == indexes
             assert reader.everything() == before
             assert len(_partitions_of_a_page(whole)) == 1
@@ -75,8 +75,8 @@ def test_a_database_in_use_is_partitioned_once_and_answers_as_before(
 
 def _indexes(database: Database) -> set[tuple[str, ...]]:
     """The indexes and keys of the tables, each with its table."""
-    with database.read() as connection:
-        found = connection.rows(
+    with database.read() as transaction:
+        found = transaction.rows(
             "SELECT tablename, indexname FROM pg_indexes WHERE schemaname = current_schema()"
         )
     return {row for row in found if row[0] in partitions.TABLES}
@@ -84,8 +84,8 @@ def _indexes(database: Database) -> set[tuple[str, ...]]:
 
 def _partitions_of_a_page(database: Database) -> set[str]:
     """The partitions into which the server looks for the users of a view."""
-    with database.read() as connection:
-        plan = connection.rows(
+    with database.read() as transaction:
+        plan = transaction.rows(
             "EXPLAIN SELECT body FROM records WHERE view = ? AND form = 0 AND kind = 'users' ORDER BY id LIMIT 9",
             (1,),
         )

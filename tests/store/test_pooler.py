@@ -108,12 +108,12 @@ def test_a_district_is_synced_and_read_through_a_pooler(pooled_address: str, tmp
 @pytest.mark.parametrize("module_database_address", ["postgresql"], indirect=True)
 def test_reads_at_once_share_the_connections_of_a_pooler(pooled_address: str) -> None:
     def once(database: Database, number: int) -> Any:
-        with database.read() as connection:
-            kept = connection.remembered_row("SELECT 1 + ?", (number,))
+        with database.read() as transaction:
+            kept = transaction.remembered_row("SELECT 1 + ?", (number,))
             return (
                 kept,
-                connection.row("SELECT pg_sleep(0.005), 2 + ?", (number,)),
-                connection.rows("SELECT 3"),
+                transaction.row("SELECT pg_sleep(0.005), 2 + ?", (number,)),
+                transaction.rows("SELECT 3"),
             )
 
     async def reads(database: Database) -> list[Any]:

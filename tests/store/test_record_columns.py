@@ -34,27 +34,27 @@ VERSIONS_BEFORE: list[Row] = [
 
 def test_an_upgrade_keeps_every_record_and_version_in_its_form(bare_address: str) -> None:
     with opened_before(bare_address, record_columns.record_forms) as old:
-        with old.write() as connection:
-            connection.insert("records", "view, kind, id, since, roles, body", RECORDS)
-            connection.insert("versions", "view, kind, id, since, until, roles, body", VERSIONS_BEFORE)
+        with old.write() as transaction:
+            transaction.insert("records", "view, kind, id, since, roles, body", RECORDS)
+            transaction.insert("versions", "view, kind, id, since, until, roles, body", VERSIONS_BEFORE)
         for _ in range(2):
             migrate(old)
-        with old.read() as connection:
-            assert connection.rows(
+        with old.read() as transaction:
+            assert transaction.rows(
                 "SELECT view, form, kind, id, since, roles, body FROM records ORDER BY view, form, kind, id"
             ) == [
                 *((view, 0, *rest) for view, *rest in [RECORDS[0], RECORDS[1], RECORDS[2], RECORDS[4]]),
                 (1, 1, "users", IDS[1], 3, None, '"Ada of 3.1"'),
                 (2, 0, *RECORDS[5][1:]),
             ]
-            assert connection.rows(
+            assert transaction.rows(
                 "SELECT view, form, kind, id, since, until, roles, body FROM versions ORDER BY form"
             ) == [
                 (1, 0, *VERSIONS_BEFORE[0][1:]),
                 (1, 1, "users", IDS[1], 1, 3, None, '"Ada of 3.1, once"'),
             ]
             access = Access(1, "d", 1, 0, "", ())
-            first, later = (Reading(connection, access, dialect) for dialect in (FIRST, LATER))
+            first, later = (Reading(transaction, access, dialect) for dialect in (FIRST, LATER))
             assert record_pages.get(first, "users", IDS[1]).body == '"Ada"'
             assert record_pages.get(later, "users", IDS[1]).body == '"Ada of 3.1"'
             assert (
@@ -78,17 +78,17 @@ def test_an_upgrade_keeps_every_record_and_version_in_its_form(bare_address: str
 def test_an_upgrade_reads_out_of_each_event_what_it_tells(bare_address: str) -> None:
     types = ["users.created", "sections.updated", "districts.deleted"]
     with opened_before(bare_address, record_columns.event_verbs) as old:
-        with old.write() as connection:
+        with old.write() as transaction:
             for number, type_ in enumerate(types):
                 body = f'{{"id":"{IDS[number]}","type":"{type_}","created":""}}'
                 # The first version of the API has no such event where its body is blank.
                 bodies = ("", body) if number == 1 else (body, None)
                 row = (1, IDS[number], type_.partition(".")[0], "", *bodies)
-                connection.insert("events", "view, id, kind, schools, body, later_body", [row])
+                transaction.insert("events", "view, id, kind, schools, body, later_body", [row])
         for _ in range(2):
             migrate(old)
-            with old.read() as connection:
-                assert connection.rows("SELECT kind || '.' || verb FROM events ORDER BY id") == [
+            with old.read() as transaction:
+                assert transaction.rows("SELECT kind || '.' || verb FROM events ORDER BY id") == [
                     (type_,) for type_ in types
                 ]
 
@@ -96,19 +96,22 @@ def test_an_upgrade_reads_out_of_each_event_what_it_tells(bare_address: str) -> 
 def test_an_upgrade_marks_the_first_view_of_each_district_as_the_whole(bare_address: str) -> None:
     with opened_before(bare_address, record_columns.whole_views) as old:
         first, second = begun_before(old, "Ash"), begun_before(old, "Birch")
-        with old.write() as connection:
+        with old.write() as transaction:
             for district, spec in ((first, "'{}'"), (second, "'{ }'"), (first, "'{  }'")):
-                connection.run(f"INSERT INTO views (district, spec) VALUES ({district.number}, {spec})")
+                transaction.run(f"INSERT INTO views (district, spec) VALUES ({district.number}, {spec})")
         migrate(old)
-        with old.read() as connection:
-            assert [views.whole(connection, district.number).number for district in (first, second)] == [1, 2]
-            assert connection.row("SELECT count(*) FROM views WHERE is_whole = 1") == (2,)
+        with old.read() as transaction:
+            assert [views.whole(transaction, district.number).number for district in (first, second)] == [
+                1,
+                2,
+            ]
+            assert transaction.row("SELECT count(*) FROM views WHERE is_whole = 1") == (2,)
 
 
 def test_a_new_district_has_one_view_of_the_whole(database: Database) -> None:
     district = districts.create(database, "Ash")
-    with database.write() as connection:
-        whole = views.whole(connection, district.number)
-        assert views.ensure(connection, district.number, views.Spec())[0].number == whole.number
-        views.drop_unseen(connection, district.number)
-        assert views.list_all(connection, district.number) == [whole]
+    with database.write() as transaction:
+        whole = views.whole(transaction, district.number)
+        assert views.ensure(transaction, district.number, views.Spec())[0].number == whole.number
+        views.drop_unseen(transaction, district.number)
+        assert views.list_all(transaction, district.number) == [whole]

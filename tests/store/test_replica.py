@@ -147,8 +147,8 @@ def test_pages_come_from_a_replica_unless_it_is_behind(
 
 
 def _end(database: Database) -> None:
-    with database.write() as connection:
-        connection.run("UPDATE connections SET token_hash = 'ended'")
+    with database.write() as transaction:
+        transaction.run("UPDATE connections SET token_hash = 'ended'")
 
 
 @ON_REPLICA

@@ -41,11 +41,11 @@ def test_an_upgrade_takes_notes_and_marks_out_of_the_texts(bare_address: str, pe
         {"discards": 3},
     ]
     with opened_before(bare_address, migrations.run_columns) as old:
-        with old.write() as connection:
-            connection.run(
+        with old.write() as transaction:
+            transaction.run(
                 "INSERT INTO districts (number, id, name, created, state, error) VALUES (1, 'd', 'Ash', '', '', '')"
             )
-            connection.insert(
+            transaction.insert(
                 "syncs",
                 "district, sync, cause, state, created, report, last_event",
                 [
@@ -60,20 +60,20 @@ def test_an_upgrade_takes_notes_and_marks_out_of_the_texts(bare_address: str, pe
             assert runs[0].report == reports[3]
             assert all({"note", "is_short"}.isdisjoint(run.report) for run in runs)
             assert runs[1].report["samples"] == reports[2]["samples"]
-            with old.read() as connection:
-                state = demo_state.state(connection, 1)
+            with old.read() as transaction:
+                state = demo_state.state(transaction, 1)
             assert state.person == person
             assert state == replace(STATE, person=person)
 
 
 def test_a_demo_stands_where_its_last_night_left_it(database: Database) -> None:
     district = districts.create(database, "Ash")
-    with pytest.raises(Refused, match="made by an earlier version"), database.read() as connection:
-        demo_state.state(connection, district.number)
-    with database.write() as connection:
-        demo_state.keep(STATE, connection, district.number, 1)
+    with pytest.raises(Refused, match="made by an earlier version"), database.read() as transaction:
+        demo_state.state(transaction, district.number)
+    with database.write() as transaction:
+        demo_state.keep(STATE, transaction, district.number, 1)
         later = State(5, 2, 60.0, 4, "2026-08-21", person=PERSON)
-        demo_state.keep(later, connection, district.number, 2)
-    with database.read() as connection:
-        state = demo_state.state(connection, district.number)
+        demo_state.keep(later, transaction, district.number, 2)
+    with database.read() as transaction:
+        state = demo_state.state(transaction, district.number)
     assert state == later

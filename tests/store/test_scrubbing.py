@@ -44,13 +44,13 @@ def leak(database: Database, district: District, text: str) -> None:
         "data": {"object": {"id": district.id, "error": text}},
     }
     event["data"]["previous_attributes"] = {"error": text}  # type: ignore[index]
-    with database.write() as connection:
-        view = connection.rows("SELECT number FROM views WHERE district = ?", (district.number,))[0][0]
-        connection.run("UPDATE districts SET error = ? WHERE number = ?", (text, district.number))
-        connection.run("UPDATE records SET body = ? WHERE view = ? AND kind = 'districts'", (given, view))
+    with database.write() as transaction:
+        view = transaction.rows("SELECT number FROM views WHERE district = ?", (district.number,))[0][0]
+        transaction.run("UPDATE districts SET error = ? WHERE number = ?", (text, district.number))
+        transaction.run("UPDATE records SET body = ? WHERE view = ? AND kind = 'districts'", (given, view))
         columns = "view, kind, id, since, until, body"
-        connection.insert("versions", columns, [(view, "districts", district.id, 1, 2, given)])
-        connection.insert(
+        transaction.insert("versions", columns, [(view, "districts", district.id, 1, 2, given)])
+        transaction.insert(
             "events", "view, id, kind, schools, body", [(view, "1" * 24, "districts", "", json.dumps(event))]
         )
 
@@ -58,8 +58,8 @@ def leak(database: Database, district: District, text: str) -> None:
 def texts(database: Database, tables: tuple[str, ...]) -> str:
     """All text of the tables, without the columns that later steps add."""
     asked = [f"SELECT {THEN.get(table, '*')} FROM {table}" for table in tables]
-    with database.read() as connection:
-        return json.dumps([connection.rows(each) for each in asked])
+    with database.read() as transaction:
+        return json.dumps([transaction.rows(each) for each in asked])
 
 
 THEN = {
@@ -134,8 +134,8 @@ def test_reports_keep_places_and_counts_and_no_text_of_a_file_that_may_hold_pass
         report(problems=[]),
         {"kinds": {"students": {"existing": 4}}, "problems": [], "message": ""},
     ]
-    with old.write() as connection:
-        connection.insert(
+    with old.write() as transaction:
+        transaction.insert(
             "syncs",
             "district, sync, cause, state, created, report, last_event",
             [
@@ -176,5 +176,5 @@ def test_a_district_of_an_earlier_version_goes_on(old: Database, tmp_path: Path)
 
 
 def scrub_again(database: Database) -> None:
-    with database.write() as connection:
-        migrations.scrubbed_texts(connection)
+    with database.write() as transaction:
+        migrations.scrubbed_texts(transaction)

@@ -47,8 +47,8 @@ def test_a_trail_that_is_emptied_loses_no_past_share(database: Database, tmp_pat
     reader, district = connected(database, tmp_path)
     spec = Spec(share=shares.parse(PART), withheld=("student.dob",), keeps_ids=True)
     sync.share(database, district, reader, spec, setting_rows.read({}))
-    with database.write() as connection:
-        connection.run("DELETE FROM audit")
+    with database.write() as transaction:
+        transaction.run("DELETE FROM audit")
     assert told(database, reader, district) == [("everything", False), (PART, False)]
     first, second = connections.past_shares(database, reader, district)
     assert second.again(Spec()) == spec
@@ -72,7 +72,7 @@ def old(bare_address: str) -> Iterator[Database]:
 
 def fill(old: Database, trail: list[tuple[str, dict[str, object]]]) -> None:
     """One connection as an earlier version stored it, with its trail."""
-    with old.write() as connection:
+    with old.write() as transaction:
         for sql in (
             "INSERT INTO districts (number, id, name, created, state, error) VALUES (1, 'd1', 'Ash District', '', 'running', '')",
             "INSERT INTO views (number, district, spec) VALUES (1, 1, '{}')",
@@ -81,8 +81,8 @@ def fill(old: Database, trail: list[tuple[str, dict[str, object]]]) -> None:
             """INSERT INTO connections (number, id, application, district, view, token_hash, token_sealed, created)
                  VALUES (7, 'c1', 1, 1, 1, 'h', 's', '')""",
         ):
-            connection.run(sql)
-        connection.insert(
+            transaction.run(sql)
+        transaction.insert(
             "audit",
             "created, action, district, application, user_id, address, detail",
             [

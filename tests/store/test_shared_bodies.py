@@ -56,13 +56,13 @@ def test_shared_bodies_answer_like_copies(database: Database, tmp_path: Any, see
 def test_a_view_that_withholds_a_field_takes_a_tenth_of_a_copy(database: Database, tmp_path: Any) -> None:
     world = World(feed(database, tmp_path), Random(1))
     world.night()
-    with database.read() as connection:
+    with database.read() as transaction:
         sizes: dict[int, int] = dict(
-            connection.rows(
+            transaction.rows(
                 "SELECT view, sum(length(body) + length(spans)) FROM records WHERE kind = 'users' GROUP BY view"
             )
         )
-        copied = connection.row("SELECT sum(length(body)) FROM records WHERE kind = 'users' AND view = 1")
+        copied = transaction.row("SELECT sum(length(body)) FROM records WHERE kind = 'users' AND view = 1")
     assert copied is not None
     assert all(10 * size < copied[0] for view, size in sizes.items() if view != 1 and size is not None)
 
@@ -71,10 +71,10 @@ def test_a_base_that_does_not_fit_is_an_error_and_no_answer(database: Database, 
     """If a body were changed behind the spans, they could show what the view withholds."""
     world = World(feed(database, tmp_path), Random(2))
     world.night()
-    with database.write() as connection:
-        connection.run("UPDATE records SET body = body || ' ' WHERE view = 1 AND kind = 'users'")
-    with database.read() as connection, pytest.raises(Exception, match="requires a buffer"):
-        record_pages.page(Reading(connection, world.seen[1].access), "users", Query())
+    with database.write() as transaction:
+        transaction.run("UPDATE records SET body = body || ' ' WHERE view = 1 AND kind = 'users'")
+    with database.read() as transaction, pytest.raises(Exception, match="requires a buffer"):
+        record_pages.page(Reading(transaction, world.seen[1].access), "users", Query())
 
 
 def test_an_upgrade_lets_views_refer_and_keeps_every_text(bare_address: str) -> None:
@@ -84,31 +84,31 @@ def test_an_upgrade_lets_views_refer_and_keeps_every_text(bare_address: str) -> 
     bodies = [(1, 1, whole_text[1]), (1, 2, whole_text[2]), (2, 1, whole_text[1]), (2, 2, cut_text[2])]
     with opened_before(bare_address, migrations.shared_bodies) as old:
         district = begun_before(old, "Ash")
-        with old.write() as connection:
-            connection.run("UPDATE views SET is_whole = 1")
-            connection.run("INSERT INTO views (district, spec) SELECT district, spec || ' ' FROM views")
+        with old.write() as transaction:
+            transaction.run("UPDATE views SET is_whole = 1")
+            transaction.run("INSERT INTO views (district, spec) SELECT district, spec || ' ' FROM views")
             rows = [(view, "users", id_(number), 1, 1, body) for view, number, body in bodies]
-            connection.insert("records", "view, kind, id, since, roles, body", rows)
-            connection.insert(
+            transaction.insert("records", "view, kind, id, since, roles, body", rows)
+            transaction.insert(
                 "records", "view, kind, id, since, body", [(2, "districts", district.id, 0, "{}")]
             )
             ended = [(view, "users", id_(number + 2), 1, 2, 1, body) for view, number, body in bodies]
-            connection.insert("versions", "view, kind, id, since, until, roles, body", ended)
+            transaction.insert("versions", "view, kind, id, since, until, roles, body", ended)
         for _ in range(2):
             migrate(old)
-        with old.read() as connection:
+        with old.read() as transaction:
             for view in (1, 2):
                 expected = [("users", id_(number), text) for of, number, text in bodies if of == view]
                 before = [("users", id_(number + 2), text) for of, number, text in bodies if of == view]
-                found = [row[:3] for row in texts_then(connection, view, 1) if row[0] == "users"]
+                found = [row[:3] for row in texts_then(transaction, view, 1) if row[0] == "users"]
                 assert sorted(found) == sorted([*expected, *before])
-            sizes = connection.rows(
+            sizes = transaction.rows(
                 "SELECT max(length(body)), count(spans) FROM records WHERE view = 2 AND kind = 'users'"
                 " UNION ALL SELECT max(length(body)), count(spans) FROM versions WHERE view = 2"
             )
             assert sizes == [(0, 2), (0, 2)]
-            assert connection.row("SELECT count(spans) FROM records WHERE view = 1") == (0,)
-            own = connection.row("SELECT body, spans FROM records WHERE view = 2 AND kind = 'districts'")
+            assert transaction.row("SELECT count(spans) FROM records WHERE view = 1") == (0,)
+            own = transaction.row("SELECT body, spans FROM records WHERE view = 2 AND kind = 'districts'")
             assert own == ("{}", None)
 
 
@@ -152,16 +152,16 @@ class World:
         self.people: dict[int, Json] = {}
         self.lists: dict[int, list[int]] = {}
         self.seen: list[Seen] = []
-        with store.database.read() as connection:
-            first = views.whole(connection, store.district.number)
+        with store.database.read() as transaction:
+            first = views.whole(transaction, store.district.number)
         self._add(first, (), 1)
         for number, (hides, shares) in enumerate(
             ((("dob",), 1), (("dob", "race", "city"), 1), ((), 2), (("race",), 3))
         ):
             spec = Spec(withheld=tuple(f"student.{name}" for name in hides), unasked=(f"student.x{number}",))
-            with store.database.write() as connection:
-                view, _ = views.ensure(connection, store.district.number, spec)
-                districts.insert_record(connection, store.district, view, 0)
+            with store.database.write() as transaction:
+                view, _ = views.ensure(transaction, store.district.number, spec)
+                districts.insert_record(transaction, store.district, view, 0)
             self._add(view, hides, shares)
 
     def _add(self, view: View, hides: tuple[str, ...], shares: int) -> None:
@@ -238,21 +238,22 @@ class World:
     # What is asked -----------------------------------------------------------------------------------
 
     def check(self) -> None:
-        with self.store.database.read() as connection:
+        with self.store.database.read() as transaction:
             for seen in self.seen:
                 found = {
-                    (kind, of): (text, roles) for kind, of, text, roles in texts(connection, seen.view.number)
+                    (kind, of): (text, roles)
+                    for kind, of, text, roles in texts(transaction, seen.view.number)
                 }
                 assert {key: found[key] for key in found if key[0] != "districts"} == seen.state
                 for run, state in seen.past.items():
-                    then = texts_then(connection, seen.view.number, run)
+                    then = texts_then(transaction, seen.view.number, run)
                     assert {
                         (kind, of): (text, roles) for kind, of, text, roles in then if kind != "districts"
                     } == state
                     self._check_reads(
-                        Reading(connection, seen.access, moment=Moment.after(run, self.run)), state
+                        Reading(transaction, seen.access, moment=Moment.after(run, self.run)), state
                     )
-                self._check_differences(Reading(connection, seen.access), seen)
+                self._check_differences(Reading(transaction, seen.access), seen)
         for seen in self.seen:
             self._check_events(seen)
 
@@ -308,8 +309,8 @@ class World:
         assert _told(new) == _expected(was, seen.state)
 
     def referring(self) -> int:
-        with self.store.database.read() as connection:
-            found = connection.row("SELECT count(*) FROM records WHERE spans IS NOT NULL")
+        with self.store.database.read() as transaction:
+            found = transaction.row("SELECT count(*) FROM records WHERE spans IS NOT NULL")
         return found[0] if found else 0
 
 

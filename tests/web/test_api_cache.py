@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rollbook.errors import BadParameter
-from rollbook.store.engine.database import Connection, Database, Row, Values
+from rollbook.store.engine.database import Database, Row, Transaction, Values
 from rollbook.web.data import answer_cache
 from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept, Ready
 from rollbook.web.data.data_request import REMEMBERED_CHARACTERS_MAX, Request, call_of
@@ -128,11 +128,11 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
     read, encode = synced_hub.database.read, answer_cache.encode
 
     @contextmanager
-    def noted() -> Iterator[Connection]:
-        with read() as connection:
+    def noted() -> Iterator[Transaction]:
+        with read() as transaction:
             reading.append(True)
             try:
-                yield connection
+                yield transaction
             finally:
                 reading.pop()
 
@@ -153,8 +153,8 @@ def _asked_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read = database.read
 
     class Listening:
-        def __init__(self, connection: Connection) -> None:
-            self._connection, self.engine, self.version = connection, connection.engine, connection.version
+        def __init__(self, transaction: Transaction) -> None:
+            self._connection, self.engine, self.version = transaction, transaction.engine, transaction.version
 
         def rows(self, sql: str, values: Values = ()) -> list[Row]:
             asked.append(sql)
@@ -166,8 +166,8 @@ def _asked_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     @contextmanager
     def listening() -> Iterator[Listening]:
-        with read() as connection:
-            yield Listening(connection)
+        with read() as transaction:
+            yield Listening(transaction)
 
     monkeypatch.setattr(database, "read", listening)
     return asked

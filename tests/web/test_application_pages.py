@@ -63,10 +63,10 @@ def test_a_developer_registers_an_application_and_sees_its_secret_once(
     assert told["hints"] == ["myapp:go: opens a program on the person's device, not a page"]
     assert told["owners"] == [DEVELOPER]
     assert "Waiting for districts" in developer.get(page).text
-    with hub.database.read() as connection:
-        found = applications.by_client_id(connection, told["client_id"], in_demo=False)
+    with hub.database.read() as transaction:
+        found = applications.by_client_id(transaction, told["client_id"], in_demo=False)
         assert found
-        assert applications.authenticated(connection, told["client_id"], secret[1], in_demo=False) == found
+        assert applications.authenticated(transaction, told["client_id"], secret[1], in_demo=False) == found
     assert "exists already" in register(developer, "Reading Room").text
 
 
@@ -200,8 +200,8 @@ def test_a_developer_finds_no_application_of_others(hub: Hub, developer: httpx.C
         assert (
             developer.post(page, data={"form": form, "act": act, "name": "Secret Rival"}).status_code == 404
         )
-    with hub.database.read() as connection:
-        person = operator_accounts.get(connection, DEVELOPER)
+    with hub.database.read() as transaction:
+        person = operator_accounts.get(transaction, DEVELOPER)
     actor = Actor(person.name, person.role, None, person.number)
     unseen = "no application has the name or client id 'Secret Rival'"
     with pytest.raises(Unknown, match=unseen):
@@ -222,8 +222,8 @@ def test_an_operator_gives_and_takes_an_application(hub: Hub, developer: httpx.C
         assert operator.post(page, data={"form": form, "act": "remove", "name": "x"}).status_code == 400
         gone = operator.post(page, data={"form": form, "act": "remove", "name": "Handed over"})
         assert gone.headers["location"] == LIST
-    with hub.database.read() as connection:
-        actions = [row.action for row in audit.latest(connection, 8)]
+    with hub.database.read() as transaction:
+        actions = [row.action for row in audit.latest(transaction, 8)]
     assert {"application given", "application taken", "application removed"} <= set(actions)
 
 

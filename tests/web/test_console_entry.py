@@ -101,8 +101,8 @@ def test_the_first_link_makes_an_operator_who_then_signs_in(synced_hub: Hub) -> 
         assert "Ana Ruiz" in page.text
         assert "This is a demo" not in page.text
     assert team.first_link(hub.database, hub.settings) is None
-    with hub.database.read() as connection:
-        told = [row.action for row in audit.latest(connection, 3)]
+    with hub.database.read() as transaction:
+        told = [row.action for row in audit.latest(transaction, 3)]
     assert told[:2] == ["signed in to the console", "console account begun"]
 
 
@@ -147,11 +147,11 @@ def test_codes_guessed_from_many_addresses_with_the_right_password_are_limited(s
     for number in range(throttle.CODES_MAX):
         with door(hub, f"203.0.113.{number}", at.codes) as guessing:
             wrong.append(guessing.sign_in("Ana", later=5))
-    with hub.database.read() as connection:
-        told = audit.latest(connection, 1)[0]
+    with hub.database.read() as transaction:
+        told = audit.latest(transaction, 1)[0]
     assert (told.action, told.detail["by"]) == ("console code refused", "Ana")
-    with hub.database.write() as connection:
-        connection.run("UPDATE operators SET last_code = 0")
+    with hub.database.write() as transaction:
+        transaction.run("UPDATE operators SET last_code = 0")
     # From a new address even a right code is refused now, in the same words: they reveal no right password.
     with door(hub, "203.0.113.50", at.codes) as new:
         refused = new.sign_in("Ana", later=1)
@@ -279,7 +279,7 @@ def test_the_last_operator_stays(small_hub: Hub) -> None:
 def test_the_database_alone_reveals_no_password_and_no_code(small_hub: Hub) -> None:
     with door(small_hub) as at:
         at.begin(secret_of(team.first_link(small_hub.database, small_hub.settings)), "Ana")
-        with small_hub.database.read() as connection:
-            kept = operator_accounts.get(connection, "Ana")
+        with small_hub.database.read() as transaction:
+            kept = operator_accounts.get(transaction, "Ana")
         assert kept.password.startswith("$argon2id$")
         assert at.codes not in kept.codes_sealed

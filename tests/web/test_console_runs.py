@@ -137,8 +137,8 @@ def test_a_run_is_approved_once_and_undone(visitor: httpx.Client, hub: Hub, held
     undone = visitor.post(place(hub, last), data={"form": form, "act": "undo", "sure": "yes"})
     assert undone.status_code == 303
     assert f"Run {last} was undone: 2 created" in visitor.get(undone.headers["location"]).text
-    with hub.database.read() as connection:
-        told = [(row.action, row.detail.get("by")) for row in audit.latest(connection, 2)]
+    with hub.database.read() as transaction:
+        told = [(row.action, row.detail.get("by")) for row in audit.latest(transaction, 2)]
     assert told[0] == ("sync undone", "Visitor of the demo")
 
 
@@ -205,11 +205,11 @@ def test_a_committed_run_keeps_its_changes_and_forgets_them_with_its_time(synced
     hub = synced_hub
     hub.sync(CUT)
     district = districts.find(hub.database, hub.district.id)
-    with hub.database.read() as connection:
-        rows = list(run_changes.each(connection, district.number, 2, Filter("deleted", "students")))
+    with hub.database.read() as transaction:
+        rows = list(run_changes.each(transaction, district.number, 2, Filter("deleted", "students")))
     assert [row.name for row in rows] == ["Alan Turing"]
     hub.sync(FILES, days_on=hub.settings.history_days + 1)
     hub.sync(CUT, days_on=2 * hub.settings.history_days + 3)
-    with hub.database.read() as connection:
-        assert run_changes.groups(connection, district.number, 2) == []
-        assert run_changes.groups(connection, district.number, 4) != []
+    with hub.database.read() as transaction:
+        assert run_changes.groups(transaction, district.number, 2) == []
+        assert run_changes.groups(transaction, district.number, 4) != []

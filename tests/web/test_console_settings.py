@@ -48,11 +48,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Hub]]:
 def signed_in(hub: Hub, role: str, district: int | None = None) -> Iterator[httpx.Client]:
     """The browser of a person with a role."""
     name = f"{role} of {district}"
-    with hub.database.write() as connection:
-        if operator_accounts.find(connection, name) is None:
-            operator_accounts.add(connection, Link("", name, role, district))
-        account = operator_accounts.get(connection, name)
-        secret = operator_accounts.open_session(connection, account, absolute_seconds=3600)
+    with hub.database.write() as transaction:
+        if operator_accounts.find(transaction, name) is None:
+            operator_accounts.add(transaction, Link("", name, role, district))
+        account = operator_accounts.get(transaction, name)
+        secret = operator_accounts.open_session(transaction, account, absolute_seconds=3600)
     app = App(hub.database, hub.settings, limits=hub.folder / f"{role}.limits")
     with closing(app), httpx.Client(transport=Direct(app, "192.0.2.1"), base_url=HOME) as client:
         client.cookies.set(COOKIE, secret)

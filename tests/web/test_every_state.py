@@ -230,10 +230,10 @@ def wrong_address(page: Page, sites: Sites) -> None:
 
 def badges(page: Page, sites: Sites) -> None:
     world = sites.world
-    with world.database.read() as connection:
-        access = people_lookup.whole(connection, world.district.number)
-        pupils = people_lookup.everybody(connection, access, role="student", school="")
-        schools = dict(people_lookup.schools(connection, access))
+    with world.database.read() as transaction:
+        access = people_lookup.whole(transaction, world.district.number)
+        pupils = people_lookup.everybody(transaction, access, role="student", school="")
+        schools = dict(people_lookup.schools(transaction, access))
     given = [(pupil, credentials.new_badge()) for pupil in pupils]
     file = sites.folder / "badges.html"
     file.write_text(badge_sheet.page(world.district.name, sso.HOME, schools, given), "utf-8")
@@ -382,14 +382,14 @@ def console_not_let_in(page: Page, sites: Sites) -> None:
 def console_mail(page: Page, sites: Sites) -> None:
     """The page of a district's person who gets mail, some of which was not sent."""
     world, name = sites.world, f"Dee {crowded.LONG}"[:100]
-    with world.database.write() as connection:
-        if operator_accounts.find(connection, name) is None:
+    with world.database.write() as transaction:
+        if operator_accounts.find(transaction, name) is None:
             operator_accounts.add(
-                connection, operator_accounts.Link("", name, "district", world.district.number)
+                transaction, operator_accounts.Link("", name, "district", world.district.number)
             )
-            operator_accounts.equip(connection, name, "a hash", "", 0)
-        account = operator_accounts.get(connection, name)
-        secret = operator_accounts.open_session(connection, account, absolute_seconds=3600)
+            operator_accounts.equip(transaction, name, "a hash", "", 0)
+        account = operator_accounts.get(transaction, name)
+        secret = operator_accounts.open_session(transaction, account, absolute_seconds=3600)
     if subscribing.chosen(world.database, name) is None:
         address = f"{'dee.' * 15}park@{'long.' * 20}example.org"
         subscribing.choose(world.database, name, address, subscribing.Choice())

@@ -41,10 +41,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def ready(hub: Hub, role: str, district: int | None = None) -> str:
     """An account that `signed_in` uses, with a password."""
     name = f"{role} of {district}"
-    with hub.database.write() as connection:
-        if operator_accounts.find(connection, name) is None:
-            operator_accounts.add(connection, operator_accounts.Link("", name, role, district))
-        operator_accounts.equip(connection, name, "a hash", "", 0)
+    with hub.database.write() as transaction:
+        if operator_accounts.find(transaction, name) is None:
+            operator_accounts.add(transaction, operator_accounts.Link("", name, role, district))
+        operator_accounts.equip(transaction, name, "a hash", "", 0)
     return name
 
 
@@ -73,8 +73,8 @@ def test_a_district_person_chooses_tests_and_ends_their_mail(hub: Hub, box: Mail
         assert press(client, PLACE, "again", number="1").status_code == 403
         assert client.get(HOOKS).status_code == 403
         assert "You get no mail any more." in press(client, PLACE, "stop").text
-    with hub.database.read() as connection:
-        assert operator_accounts.get(connection, name).is_ready
+    with hub.database.read() as transaction:
+        assert operator_accounts.get(transaction, name).is_ready
 
 
 def test_an_operator_sends_a_test_and_sees_all(hub: Hub, box: Mailbox) -> None:

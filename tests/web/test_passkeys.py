@@ -75,8 +75,8 @@ def leave(at: Door) -> None:
 
 
 def trail(hub: Hub) -> list[audit.Entry]:
-    with hub.database.read() as connection:
-        return audit.latest(connection, 3)
+    with hub.database.read() as transaction:
+        return audit.latest(transaction, 3)
 
 
 @pytest.fixture
@@ -178,8 +178,8 @@ def test_a_removed_passkey_opens_nothing(at: Door, device: Authenticator, small_
         team.reset(hub.database, hub.settings, "Ana")
     else:
         team.invite(hub.database, hub.settings, "Op", "operator")
-        with hub.database.write() as connection:
-            connection.run("UPDATE operators SET password = 'x' WHERE name = 'Op'")
+        with hub.database.write() as transaction:
+            transaction.run("UPDATE operators SET password = 'x' WHERE name = 'Op'")
         team.remove(hub.database, "Ana")
     refused = sign_in(at, device.prove(options(at, "/console/sign-in")))
     assert refused.status_code == 401

@@ -12,7 +12,7 @@ import pytest
 
 from rollbook.domain.access import Access
 from rollbook.store.district import districts
-from rollbook.store.engine.database import Connection, open_database
+from rollbook.store.engine.database import Transaction, open_database
 from rollbook.store.records import people_lookup
 from rollbook.web.signin import people_list
 from rollbook.web.signin.people_list import FIRST_OF_EACH, HEADINGS, SHOWN_MAX, Group
@@ -27,16 +27,16 @@ def folder(made_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def district(folder: Path) -> Iterator[tuple[Connection, Access]]:
+def district(folder: Path) -> Iterator[tuple[Transaction, Access]]:
     database = open_database(demos.settings_of(folder).database)
     number = districts.find(database, demos.NAME).number
-    with database.read() as connection:
-        yield connection, people_lookup.whole(connection, number)
+    with database.read() as transaction:
+        yield transaction, people_lookup.whole(transaction, number)
     database.close()
 
 
 def choose(
-    district: tuple[Connection, Access], text: str = "", role: str = "", school: str = ""
+    district: tuple[Transaction, Access], text: str = "", role: str = "", school: str = ""
 ) -> tuple[list[Group], str]:
     shown = people_list.choice(*district, text, role, school)
     groups, tally = shown["groups"], shown["tally"]
@@ -48,7 +48,7 @@ def counts(groups: list[Group]) -> list[int]:
     return [len(group.people) for group in groups]
 
 
-def test_to_begin_with_there_are_a_few_of_each_role(district: tuple[Connection, Access]) -> None:
+def test_to_begin_with_there_are_a_few_of_each_role(district: tuple[Transaction, Access]) -> None:
     groups, tally = choose(district)
     assert [group.title for group in groups] == [*HEADINGS.values()]
     assert max(counts(groups)) == FIRST_OF_EACH == 4
@@ -61,7 +61,7 @@ def test_to_begin_with_there_are_a_few_of_each_role(district: tuple[Connection, 
     assert tally.endswith("people; search for the others.")
 
 
-def test_the_first_students_are_of_every_level_of_school(district: tuple[Connection, Access]) -> None:
+def test_the_first_students_are_of_every_level_of_school(district: tuple[Transaction, Access]) -> None:
     students = choose(district)[0][0].people
     grades = [re.findall(r"grade (\w+)", titles)[0] for _, _, titles, _ in students]
     levels = [
@@ -70,13 +70,13 @@ def test_the_first_students_are_of_every_level_of_school(district: tuple[Connect
     assert levels[:3] == [0, 1, 2]
 
 
-def test_nobody_stands_twice(district: tuple[Connection, Access]) -> None:
+def test_nobody_stands_twice(district: tuple[Transaction, Access]) -> None:
     for text in ("", "a"):
         ids = [id_ for group in choose(district, text)[0] for id_, *_ in group.people]
         assert len(ids) == len(set(ids))
 
 
-def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Connection, Access]) -> None:
+def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Transaction, Access]) -> None:
     found = people_lookup.search(*district, text="", role="student", school="", limit=5000)
     groups, tally = choose(district, role="student")
     assert counts(groups) == [SHOWN_MAX]
@@ -88,7 +88,7 @@ def test_a_search_with_many_matches_says_how_many_there_are(district: tuple[Conn
 
 
 def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(
-    district: tuple[Connection, Access],
+    district: tuple[Transaction, Access],
 ) -> None:
     for id_, _ in people_lookup.schools(*district):
         pupils = people_lookup.search(*district, text="", role="student", school=id_, limit=5000)
@@ -98,7 +98,7 @@ def test_a_school_alone_shows_some_of_each_role_and_says_that_there_are_more(
             assert tally.endswith("match; narrow the search.")
 
 
-def test_a_search_with_few_matches_shows_all_and_counts_nothing(district: tuple[Connection, Access]) -> None:
+def test_a_search_with_few_matches_shows_all_and_counts_nothing(district: tuple[Transaction, Access]) -> None:
     one = people_lookup.search(*district, text="", role="teacher", school="", limit=1)[0]
     groups, tally = choose(district, text=one.email)
     assert ([group.title for group in groups], counts(groups), tally) == (["Teachers"], [1], "")
@@ -106,7 +106,7 @@ def test_a_search_with_few_matches_shows_all_and_counts_nothing(district: tuple[
 
 
 def test_somebody_of_two_roles_is_found_by_both(
-    district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch
+    district: tuple[Transaction, Access], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = next(
         (one for one in people_lookup.everybody(*district, role="staff", school="") if len(one.roles) > 1),
@@ -120,7 +120,7 @@ def test_somebody_of_two_roles_is_found_by_both(
 
 
 def test_more_than_can_be_counted_is_said_to_be_more(
-    district: tuple[Connection, Access], monkeypatch: pytest.MonkeyPatch
+    district: tuple[Transaction, Access], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(people_list, "MATCHED_MAX", 50)
     assert choose(district, role="student")[1] == f"{SHOWN_MAX} of more than 50 match; narrow the search."

@@ -23,7 +23,7 @@ from rollbook.store.accounts.applications import NewApplication
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records.reading import Reading, snapshot_of
@@ -80,8 +80,8 @@ class World:
     def note(self, path: str, cursor: str, run: int) -> None:
         """Note that a pull continues at a cursor with the state after a run."""
         access = _access(self)
-        with self.database.read() as connection:
-            name = snapshot_of(Reading(connection, access), run)
+        with self.database.read() as transaction:
+            name = snapshot_of(Reading(transaction, access), run)
         assert name
         self.app.data._pins.note(access, path, Query(), [("starting_after", cursor)], name)
 
@@ -171,8 +171,8 @@ def test_a_pin_ends_after_an_hour(tmp_path: Path, world: World) -> None:
     now = [1000.0]
     pins = Pins(tmp_path / "pins", clock=lambda: now[0])
     access = world.app.data._tokens.resolve
-    with world.database.read() as connection:
-        reader = access(connection, f"Bearer {world.token}")
+    with world.database.read() as transaction:
+        reader = access(transaction, f"Bearer {world.token}")
     third = SnapshotName(3, "0badcafe")
     pins.note(reader, "/v3.0/users", Query(limit=5), [("starting_after", "x")], third)
     assert pins.snapshot(_reading(reader), "/v3.0/users", Query(limit=9, after="x")) == third
@@ -231,8 +231,8 @@ def _next(page: dict[str, Any]) -> str:
 
 
 def _access(world: World) -> Any:
-    with world.database.read() as connection:
-        return world.app.data._tokens.resolve(connection, f"Bearer {world.token}")
+    with world.database.read() as transaction:
+        return world.app.data._tokens.resolve(transaction, f"Bearer {world.token}")
 
 
 @pytest.mark.parametrize("name", ["Reader", "Other"])
@@ -338,8 +338,8 @@ def test_links_carry_nothing_of_our_own(world: World) -> None:
 
 def test_a_pull_that_began_before_runs_had_marks_goes_on(world: World) -> None:
     before = world.pull("/v3.0/users", 10_000)
-    with world.database.write() as connection:
-        connection.run("UPDATE syncs SET mark = ''")
+    with world.database.write() as transaction:
+        transaction.run("UPDATE syncs SET mark = ''")
     page = world.get("/v3.0/users?limit=7")
     world.day(400)
     assert world.follow(page) == before
@@ -370,4 +370,4 @@ def test_a_run_of_another_history_takes_no_pull_over(tmp_path: Path) -> None:
 
 def _reading(access: Access) -> Reading:
     """A reading of pins in a file, which ask no database."""
-    return Reading(cast(Connection, None), access)
+    return Reading(cast(Transaction, None), access)

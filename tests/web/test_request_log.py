@@ -73,9 +73,9 @@ def desk(sso_world: sso.World) -> Iterator[Desk]:
         )
         for number in range(2)
     )
-    with sso_world.database.read() as connection:
+    with sso_world.database.read() as transaction:
         [token] = connections.list_tokens(
-            connection, sso_world.sealer, sso_world.reader.application.number, None, in_demo=True
+            transaction, sso_world.sealer, sso_world.reader.application.number, None, in_demo=True
         )
     yield Desk(sso_world, (workers[0], workers[1]), token.access_token)
     for worker in workers:
@@ -140,8 +140,8 @@ def _everything_kept(database: Database, address: str) -> bytes:
     if database.is_local:
         beside = Path(address).parent.glob(f"{Path(address).name}{request_log.ENDING}*")
         return b"".join(path.read_bytes() for path in beside)
-    with database.read() as connection:
-        return b"".join(bytes(body) for (body,) in connection.rows("SELECT body FROM request_batches"))
+    with database.read() as transaction:
+        return b"".join(bytes(body) for (body,) in transaction.rows("SELECT body FROM request_batches"))
 
 
 CASES: dict[str, tuple[str, dict[str, Any], bool]] = {
@@ -200,9 +200,9 @@ def test_hints_of_a_sign_in_name_the_redirect_address_and_the_second_use_of_a_co
 
 def test_a_token_that_ended_says_when_and_why(desk: Desk) -> None:
     club = desk.world.club("Renewed", sso.BACK)
-    with desk.world.database.read() as connection:
+    with desk.world.database.read() as transaction:
         [old] = connections.list_tokens(
-            connection, desk.world.sealer, club.application.number, None, in_demo=True
+            transaction, desk.world.sealer, club.application.number, None, in_demo=True
         )
     connections.renew_token(desk.world.database, desk.world.sealer, club.application, desk.world.district)
     assert desk.ask("/v3.0/terms", token=old.access_token).status_code == 401
@@ -216,8 +216,8 @@ def test_a_user_token_is_known_for_a_day_after_its_end(desk: Desk, monkeypatch: 
     token = desk.world.browser(desk.workers[0]).token(desk.world.reader, "cem")
     later = logins.now() + desk.world.settings.user_token_seconds + 60
     monkeypatch.setattr(logins, "now", lambda: later)
-    with desk.world.database.write() as connection:
-        logins.sweep(connection)
+    with desk.world.database.write() as transaction:
+        logins.sweep(transaction)
     assert desk.ask("/me", token=token).status_code == 401
     assert desk.hints("/me") == ["token-ended"]
 
@@ -271,8 +271,8 @@ def test_the_log_is_bounded_in_rows_bytes_and_hours(database: Database, database
 
 
 def _count(log: RequestLog) -> int:
-    with log._database.read() as connection:
-        found = connection.row("SELECT count(*) FROM request_batches")
+    with log._database.read() as transaction:
+        found = transaction.row("SELECT count(*) FROM request_batches")
         return int(found[0]) if found else 0
 
 

@@ -137,10 +137,10 @@ def test_a_user_token_reaches_its_own_and_nothing_else(world: World, browser: Br
 
 
 def _schools(world: World) -> list[str]:
-    with world.database.read() as connection:
+    with world.database.read() as transaction:
         return [
             id_
             for id_, _ in people_lookup.schools(
-                connection, people_lookup.whole(connection, world.district.number)
+                transaction, people_lookup.whole(transaction, world.district.number)
             )
         ]

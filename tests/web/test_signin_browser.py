@@ -185,8 +185,8 @@ def test_a_badge_held_before_a_camera_needs_one_key_and_leaves_nothing_behind(
     """Its letters are only in the form, never in an address that a server, a log or the next student could
     see."""
     code = credentials.new_badge()
-    with world.database.write() as connection:
-        credentials.give_badges(connection, world.district.number, {world.ids["cem"]: code})
+    with world.database.write() as transaction:
+        credentials.give_badges(transaction, world.district.number, {world.ids["cem"]: code})
     with chromium.new_context() as context:
         page = context.new_page()
         sent: list[str] = []
@@ -289,10 +289,10 @@ def test_the_line_that_exchanges_a_code_can_be_copied(chromium: Browser, demo: s
 def test_badges_fit_a_phone_and_begin_a_new_sheet_for_each_class(
     page: Page, world: World, tmp_path: Path
 ) -> None:
-    with world.database.read() as connection:
-        access = people_lookup.whole(connection, world.district.number)
-        pupils = people_lookup.everybody(connection, access, role="student", school="")
-        schools = dict(people_lookup.schools(connection, access))
+    with world.database.read() as transaction:
+        access = people_lookup.whole(transaction, world.district.number)
+        pupils = people_lookup.everybody(transaction, access, role="student", school="")
+        schools = dict(people_lookup.schools(transaction, access))
     given = [(pupil, credentials.new_badge()) for pupil in pupils]
     file = tmp_path / "badges.html"
     file.write_text(

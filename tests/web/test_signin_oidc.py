@@ -312,9 +312,9 @@ def test_an_older_application_keeps_its_issuer_setting_until_it_is_switched(
     world: World, has_oidc: bool
 ) -> None:
     club = world.club(f"Before {has_oidc}", BACK)
-    with world.database.write() as connection:
+    with world.database.write() as transaction:
         switches = (int(has_oidc), int(not has_oidc), club.application.number)
-        connection.run("UPDATE applications SET has_oidc = ?, names_issuer = ? WHERE number = ?", switches)
+        transaction.run("UPDATE applications SET has_oidc = ?, names_issuer = ? WHERE number = ?", switches)
     before = (OIDC if not has_oidc else PLAIN)[0], (OIDC if has_oidc else PLAIN)[1]
     assert _told(world, club) == before
     kept = applications.find(world.database, club.client_id)

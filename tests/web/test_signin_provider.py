@@ -73,9 +73,9 @@ def _json(body: dict[str, Any]) -> tuple[int, bytes]:
 def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     told = Service()
     monkeypatch.setattr(services, "ask", told)
-    with sso_world.database.write() as connection:
+    with sso_world.database.write() as transaction:
         credentials.set_provider(
-            connection,
+            transaction,
             sso_world.sealer,
             sso_world.district.number,
             NewProvider(
@@ -86,8 +86,8 @@ def told(sso_world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]
             ),
         )
     yield told
-    with sso_world.database.write() as connection:
-        credentials.drop_provider(connection, sso_world.district.number)
+    with sso_world.database.write() as transaction:
+        credentials.drop_provider(transaction, sso_world.district.number)
 
 
 def _leave(browser: Browser, told: Service) -> dict[str, str]:
@@ -111,8 +111,8 @@ def test_a_person_of_the_roster_comes_back_signed_in(sso_world: World, told: Ser
     assert told.exchanged["client_secret"] == "kept secret"
     assert told.exchanged["redirect_uri"] == asked["redirect_uri"]
     assert len(told.exchanged["code_verifier"]) >= 43
-    with sso_world.database.read() as connection:
-        stored = str(connection.rows("SELECT * FROM providers")) + str(audit.latest(connection))
+    with sso_world.database.read() as transaction:
+        stored = str(transaction.rows("SELECT * FROM providers")) + str(audit.latest(transaction))
     assert "kept secret" not in stored
 
 
@@ -166,8 +166,8 @@ def test_an_unverified_token_signs_nobody_in(sso_world: World, told: Service, li
     asked = _leave(browser, told)
     told.claims = LIES[lie]
     _assert_stopped(browser, browser.get("/oauth/callback", code="c", state=asked["state"]))
-    with sso_world.database.read() as connection:
-        last = audit.latest(connection, 1)[0]
+    with sso_world.database.read() as transaction:
+        last = audit.latest(transaction, 1)[0]
     assert (last.action, last.detail["method"], bool(last.detail["why"])) == (
         "sign-in failed",
         "provider",
@@ -194,12 +194,12 @@ def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(
     asked: Any = {"name": "L", "issuer": issuer, "client_id": "rollbook", "secret": "s"}
     with (
         pytest.raises(BadSetting, match="issuer: expected an https address"),
-        sso_world.database.write() as connection,
+        sso_world.database.write() as transaction,
     ):
-        credentials.set_provider(connection, sso_world.sealer, number, NewProvider(**asked))
+        credentials.set_provider(transaction, sso_world.sealer, number, NewProvider(**asked))
     # An older service with such an address is not asked.
-    with sso_world.database.write() as connection:
-        connection.run("UPDATE providers SET issuer = ? WHERE district = ?", (issuer, number))
+    with sso_world.database.write() as transaction:
+        transaction.run("UPDATE providers SET issuer = ? WHERE district = ?", (issuer, number))
     browser = sso_world.browser()
     page = browser.follow(browser.get("/login"))
     stopped = browser.client.get(unescape(re.findall(r'href="([^"]+/provider[^"]*)"', page.text)[0]))
@@ -219,11 +219,11 @@ def test_a_service_whose_word_could_be_changed_on_the_way_is_no_service(
 def test_a_district_says_which_emails_it_believes(
     sso_world: World, told: Service, domain: str, trusts: bool, lie: dict[str, Any], status: int
 ) -> None:
-    with sso_world.database.write() as connection:
+    with sso_world.database.write() as transaction:
         asked: Any = {"name": "L", "issuer": ISSUER, "client_id": "rollbook", "secret": "s"}
         number = sso_world.district.number
         credentials.set_provider(
-            connection, sso_world.sealer, number, NewProvider(trusts_email=trusts, domain=domain, **asked)
+            transaction, sso_world.sealer, number, NewProvider(trusts_email=trusts, domain=domain, **asked)
         )
     browser = sso_world.browser()
     sent = _leave(browser, told)

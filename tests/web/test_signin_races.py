@@ -18,11 +18,11 @@ from rollbook.store.accounts import attempts, credentials, logins
 from rollbook.store.district import districts
 from rollbook.store.district.districts import timestamp
 from rollbook.store.engine import keys
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.records import people_lookup
 from tests.sso import Browser, World, answer
 
-Change = Callable[[Connection], object]
+Change = Callable[[Transaction], object]
 ADDRESS = "192.0.2.9"
 
 
@@ -70,8 +70,8 @@ class Once:
 def doing(elsewhere: Database, *changes: Change) -> Callable[[], None]:
     def act() -> None:
         for change in changes:
-            with elsewhere.write() as connection:
-                change(connection)
+            with elsewhere.write() as transaction:
+                change(transaction)
 
     return act
 
@@ -87,22 +87,22 @@ def new_passwords(world: World) -> Change:
     """A sync with other passwords for everyone; afterwards the old password counts as new."""
     found = "SELECT user_id, role, username, email, verifier FROM credentials WHERE district = ?"
 
-    def change(connection: Connection) -> None:
-        rows = connection.rows(found, (world.district.number,))
+    def change(transaction: Transaction) -> None:
+        rows = transaction.rows(found, (world.district.number,))
         changed = [(*row, verifier and f"{verifier}'") for *row, verifier in rows]
-        credentials.replace(connection, world.district.number, changed)
+        credentials.replace(transaction, world.district.number, changed)
 
     return change
 
 
 @pytest.fixture
 def keeping_passwords(world: World) -> Iterator[None]:
-    with world.database.read() as connection:
-        rows = connection.rows("SELECT user_id, role, username, email, verifier FROM credentials")
+    with world.database.read() as transaction:
+        rows = transaction.rows("SELECT user_id, role, username, email, verifier FROM credentials")
     yield
-    with world.database.write() as connection:
-        credentials.replace(connection, world.district.number, rows)
-        connection.run("DELETE FROM failures")
+    with world.database.write() as transaction:
+        credentials.replace(transaction, world.district.number, rows)
+        transaction.run("DELETE FROM failures")
 
 
 def by_password(browser: Browser) -> Response:
@@ -144,7 +144,7 @@ def test_a_person_who_signs_in_twice_at_once_gets_in_twice(
     world: World, elsewhere: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = doing(
-        elsewhere, lambda connection: attempts.remember(connection, of_amy(world).account, seconds=60)
+        elsewhere, lambda transaction: attempts.remember(transaction, of_amy(world).account, seconds=60)
     )
     monkeypatch.setattr(throttle, "succeed", Once(throttle.succeed, other, is_before=True))
     browser = world.browser(world.app(is_demo=False), address=ADDRESS)
@@ -161,15 +161,15 @@ def test_failures_of_one_address_at_the_same_moment_all_count(
     bucket = (
         of_amy(world).address if way == "password" else throttle.of_address(world.settings, ADDRESS).address
     )
-    other = doing(elsewhere, lambda connection: add(connection, bucket, window_seconds=900))
+    other = doing(elsewhere, lambda transaction: add(transaction, bucket, window_seconds=900))
     add = attempts.add_failure
 
-    def counted(connection: Connection, counting: str, *, window_seconds: int) -> None:
-        if counting == bucket and not connection.row(
+    def counted(transaction: Transaction, counting: str, *, window_seconds: int) -> None:
+        if counting == bucket and not transaction.row(
             "SELECT 1 FROM failures WHERE bucket = ?", (keys.digest(bucket),)
         ):
             other()
-        add(connection, counting, window_seconds=window_seconds)
+        add(transaction, counting, window_seconds=window_seconds)
 
     monkeypatch.setattr(attempts, "add_failure", counted)
     browser = world.browser(world.app(is_demo=False), address=ADDRESS)
@@ -178,33 +178,33 @@ def test_failures_of_one_address_at_the_same_moment_all_count(
     else:
         got = browser.press(browser.get("/badge"), code="no badge")
     assert got.status_code == 401
-    with world.database.read() as connection:
-        assert attempts.failures(connection, bucket, window_seconds=900) == 2
+    with world.database.read() as transaction:
+        assert attempts.failures(transaction, bucket, window_seconds=900) == 2
 
 
 def test_expired_rows_do_not_block_a_sign_in(world: World, elsewhere: Database) -> None:
     """Expired rows of others stay until the upkeep drops them, so two parallel requests never write each
     other's rows."""
-    with world.database.write() as connection:
-        attempts.remember(connection, "ended", seconds=-1)
-        attempts.add_failure(connection, "ended", window_seconds=-1)
-    with world.database.write() as connection:
-        assert not attempts.is_remembered(connection, "ended")
-        if connection.engine == "postgresql":  # another process writes at the same moment
+    with world.database.write() as transaction:
+        attempts.remember(transaction, "ended", seconds=-1)
+        attempts.add_failure(transaction, "ended", window_seconds=-1)
+    with world.database.write() as transaction:
+        assert not attempts.is_remembered(transaction, "ended")
+        if transaction.engine == "postgresql":  # another process writes at the same moment
             with elsewhere.write() as beside:
                 attempts.remember(beside, "one", seconds=60)
                 attempts.add_failure(beside, "one", window_seconds=60)
-        attempts.remember(connection, "other", seconds=60)
-        attempts.add_failure(connection, "other", window_seconds=60)
-        attempts.add_failure(connection, "ended", window_seconds=60)
-        assert attempts.failures(connection, "ended", window_seconds=60) == 1
-    with world.database.write() as connection:
-        logins.sweep(connection)
-        assert connection.row("SELECT count(*) FROM familiar WHERE bucket = ?", (keys.digest("ended"),)) == (
+        attempts.remember(transaction, "other", seconds=60)
+        attempts.add_failure(transaction, "other", window_seconds=60)
+        attempts.add_failure(transaction, "ended", window_seconds=60)
+        assert attempts.failures(transaction, "ended", window_seconds=60) == 1
+    with world.database.write() as transaction:
+        logins.sweep(transaction)
+        assert transaction.row("SELECT count(*) FROM familiar WHERE bucket = ?", (keys.digest("ended"),)) == (
             0,
         )
-        connection.run("DELETE FROM failures")
-        connection.run("DELETE FROM familiar")
+        transaction.run("DELETE FROM failures")
+        transaction.run("DELETE FROM familiar")
 
 
 # Badges ----------------------------------------------------------------------------------------------
@@ -212,13 +212,13 @@ def test_expired_rows_do_not_block_a_sign_in(world: World, elsewhere: Database) 
 
 def give_badge(world: World) -> str:
     code = credentials.new_badge()
-    with world.database.write() as connection:
-        credentials.give_badges(connection, world.district.number, {world.ids["cem"]: code})
+    with world.database.write() as transaction:
+        credentials.give_badges(transaction, world.district.number, {world.ids["cem"]: code})
     return code
 
 
 def take_badge(world: World) -> Change:
-    return lambda connection: credentials.take_badge(connection, world.district.number, world.ids["cem"])
+    return lambda transaction: credentials.take_badge(transaction, world.district.number, world.ids["cem"])
 
 
 def test_a_badge_that_is_revoked_while_it_is_looked_up_does_not_work(
@@ -250,8 +250,8 @@ def test_a_session_by_badge_goes_on_while_the_badge_is_good(world: World) -> Non
     code, browser = give_badge(world), world.browser(world.app(is_demo=False))
     browser.press(browser.get("/badge"), code=code)
     assert is_signed_in(browser)
-    with world.database.write() as connection:
-        connection.run("DELETE FROM badges")
+    with world.database.write() as transaction:
+        transaction.run("DELETE FROM badges")
     assert not is_signed_in(browser)
 
 
@@ -274,23 +274,23 @@ def test_a_person_who_left_the_roster_during_a_demo_sign_in_learns_it(
 def sign_outs(world: World, person: str) -> tuple[Change, Change]:
     """What `rollbook sign-out` does, in two transactions."""
     whom = (world.district.number, world.ids[person])
-    return (lambda connection: logins.end_all(connection, *whom)), (
-        lambda connection: logins.end_issued(connection, *whom)
+    return (lambda transaction: logins.end_all(transaction, *whom)), (
+        lambda transaction: logins.end_issued(transaction, *whom)
     )
 
 
 def withdrawals(world: World) -> tuple[Change, Change]:
     """What a teacher's withdrawal does, in two transactions."""
     grant = (world.shelf.application.number, world.district.number, world.ids["lund"])
-    return (lambda connection: logins.disallow(connection, *grant)), (
-        lambda connection: logins.disallow(connection, *grant)
+    return (lambda transaction: logins.disallow(transaction, *grant)), (
+        lambda transaction: logins.disallow(transaction, *grant)
     )
 
 
 def let_shelf_in(world: World) -> None:
-    with world.database.write() as connection:
+    with world.database.write() as transaction:
         logins.allow(
-            connection, world.shelf.application.number, world.district.number, world.ids["lund"], timestamp()
+            transaction, world.shelf.application.number, world.district.number, world.ids["lund"], timestamp()
         )
 
 
@@ -300,10 +300,10 @@ def revoke_at(moment: str, world: World, monkeypatch: pytest.MonkeyPatch, act: C
         return
     real = logins.is_open
 
-    def is_open(connection: Connection, session: logins.Session) -> bool:
-        connection.row("SELECT 1")  # from here on this transaction does not see others' writes
+    def is_open(transaction: Transaction, session: logins.Session) -> bool:
+        transaction.row("SELECT 1")  # from here on this transaction does not see others' writes
         act()
-        return real(connection, session)
+        return real(transaction, session)
 
     monkeypatch.setattr(
         logins, "is_open", Once(is_open, lambda: monkeypatch.setattr(logins, "is_open", real))
@@ -346,10 +346,10 @@ def test_a_code_that_was_issued_while_it_was_revoked_is_good_for_nothing(
     browser.sign_in("lund")
     club = world.reader if revoked == "session" else world.shelf
     first, second = sign_outs(world, "lund") if revoked == "session" else withdrawals(world)
-    with elsewhere.write() as connection:
-        connection.row("SELECT 1")  # from here on this transaction does not see others' writes
+    with elsewhere.write() as transaction:
+        transaction.row("SELECT 1")  # from here on this transaction does not see others' writes
         code = answer(browser.ask(club))["code"]
-        first(connection)
-    with elsewhere.write() as connection:
-        second(connection)
+        first(transaction)
+    with elsewhere.write() as transaction:
+        second(transaction)
     assert browser.exchange(club, code).json()["error_description"] == "invalid code"

@@ -199,8 +199,8 @@ def test_a_code_that_comes_twice_takes_its_token_along(world: World, browser: Br
     assert browser.api("/v3.0/me", token).status_code == 200
     _assert_refused(browser.exchange(world.reader, code), BAD_CODE)
     assert browser.api("/v3.0/me", token).status_code == 401
-    with world.database.read() as connection:
-        assert "code used twice, token revoked" in [entry.action for entry in audit.latest(connection, 3)]
+    with world.database.read() as transaction:
+        assert "code used twice, token revoked" in [entry.action for entry in audit.latest(transaction, 3)]
 
 
 def test_access_lost_since_the_code_was_made_is_not_granted(world: World, browser: Browser) -> None:
@@ -395,8 +395,8 @@ def test_each_sign_in_has_a_session_of_its_own(world: World, browser: Browser) -
     page = browser.follow(browser.ask(world.reader, prompt="login"))
     browser.press(page, person=world.ids["ben"])
     assert _session(browser) != first
-    with world.database.read() as connection:
-        assert logins.session(connection, first, idle_seconds=100) is None
+    with world.database.read() as transaction:
+        assert logins.session(transaction, first, idle_seconds=100) is None
 
 
 @pytest.mark.parametrize(("seconds", "is_in"), [(7190, True), (7300, False)])
@@ -444,8 +444,8 @@ def test_signing_out_ends_the_session(world: World, browser: Browser) -> None:
     page = browser.sign_in("amy")
     secret = _session(browser)
     browser.press(page, "/logout")
-    with world.database.read() as connection:
-        assert logins.session(connection, secret, idle_seconds=7200) is None
+    with world.database.read() as transaction:
+        assert logins.session(transaction, secret, idle_seconds=7200) is None
 
 
 TABLES = ("codes", "user_tokens", "sessions", "application_secrets", "audit")
@@ -455,8 +455,8 @@ def test_secrets_are_stored_as_hashes_and_never_in_the_trail(world: World, brows
     code = browser.arrive(world.reader, "amy")["code"]
     token = browser.exchange(world.reader, code).json()["access_token"]
     session = _session(browser)
-    with world.database.read() as connection:
-        stored = str([connection.rows(f"SELECT * FROM {table}") for table in TABLES])
+    with world.database.read() as transaction:
+        stored = str([transaction.rows(f"SELECT * FROM {table}") for table in TABLES])
     for secret in (code, token, session, world.reader.secret):
         assert secret not in stored
     for secret in (code, token, session):

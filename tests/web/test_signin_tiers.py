@@ -143,8 +143,8 @@ def test_a_teacher_who_let_an_application_in_finds_it_and_stops_it(world: World)
     assert pupil.exchange(shelf, unused).json()["error"] == "invalid_grant"
     assert pupil.ask(shelf).status_code == 403
     assert "Let Second Shelf see your classes?" in words(teacher.ask(shelf))
-    with world.database.read() as connection:
-        assert audit.latest(connection, 1)[0].action == "permission of teacher withdrawn"
+    with world.database.read() as transaction:
+        assert audit.latest(transaction, 1)[0].action == "permission of teacher withdrawn"
 
 
 @pytest.mark.parametrize(("who", "is_told"), [("gil", True), ("amy", False), ("lund", False)])
@@ -229,8 +229,8 @@ def test_a_token_tells_any_holder_its_client_and_scopes(world: World, browser: B
 def test_a_user_token_is_not_remembered_past_its_end(world: World, browser: Browser) -> None:
     tokens = Tokens(in_demo=True)
     token = browser.token(world.reader, "amy")
-    with world.database.read() as connection:
-        access = tokens.resolve(connection, f"Bearer {token}")
+    with world.database.read() as transaction:
+        access = tokens.resolve(transaction, f"Bearer {token}")
     assert (access.holder, access.is_whole, tokens._remembered) == ("user", False, {})
 
 

@@ -9,7 +9,7 @@ from httpx import Response
 from rollbook.auth import passwords
 from rollbook.domain.reading_rules import Rules
 from rollbook.store.accounts import audit, credentials
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.sync import How, inspection, run
 from tests.roster import world as files
@@ -105,12 +105,12 @@ def test_a_guesser_waits_and_the_student_does_not(world: World) -> None:
 
 
 def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) -> None:
-    with world.database.write() as connection:
-        code = _badge(connection, world, "cem")
+    with world.database.write() as transaction:
+        code = _badge(transaction, world, "cem")
     spaced = "-".join((code[:7].lower(), code[7:]))
     assert "Cem Celik" in browser.follow(browser.press(browser.get("/badge"), code=spaced)).text
-    with world.database.write() as connection:
-        credentials.take_badge(connection, world.district.number, world.ids["cem"])
+    with world.database.write() as transaction:
+        credentials.take_badge(transaction, world.district.number, world.ids["cem"])
     late = world.browser()
     assert late.press(late.get("/badge"), code=code).status_code == 401
     assert "Sign out" not in browser.follow(browser.get("/login")).text
@@ -118,8 +118,8 @@ def test_a_badge_signs_in_until_it_is_revoked(world: World, browser: Browser) ->
 
 def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> None:
     app = world.app(login_failures_address=5)
-    with world.database.write() as connection:
-        code = _badge(connection, world, "cem")
+    with world.database.write() as transaction:
+        code = _badge(transaction, world, "cem")
     stranger = world.browser(app, address="192.0.2.99")
     answers = [
         stranger.press(stranger.get("/badge"), code=f"NONSENSE{number}").status_code for number in range(7)
@@ -127,8 +127,8 @@ def test_nobody_can_lock_a_schools_badges(world: World, browser: Browser) -> Non
     assert answers == [401] * 5 + [429] * 2
     pupil = world.browser(app, address="192.0.2.99")
     assert "Cem Celik" in pupil.follow(pupil.press(pupil.get("/badge"), code=code)).text
-    with world.database.write() as connection:
-        connection.run("DELETE FROM failures")
+    with world.database.write() as transaction:
+        transaction.run("DELETE FROM failures")
 
 
 @pytest.mark.parametrize("name", ["amya", "okoyeo", "dotd", "nobody", "amya\0"])
@@ -151,21 +151,21 @@ def test_every_attempt_costs_one_argon2id(
     browser = world.browser()
     got = _sign_in(browser, name, password)
     assert (got.status_code in (303, 401), spent) == (True, ["verify"])
-    with world.database.write() as connection:
-        connection.run("DELETE FROM failures")
+    with world.database.write() as transaction:
+        transaction.run("DELETE FROM failures")
 
 
 def test_an_invalid_address_is_not_kept(world: World) -> None:
     browser = world.browser(address="x" * 30_000)
     _sign_in(browser, "amya", "wrong")
-    with world.database.read() as connection:
-        assert audit.latest(connection, 1)[0].address == ""
+    with world.database.read() as transaction:
+        assert audit.latest(transaction, 1)[0].address == ""
 
 
 def test_a_new_badge_ends_the_one_before(world: World, browser: Browser) -> None:
-    with world.database.write() as connection:
-        first = _badge(connection, world, "dot")
-        _badge(connection, world, "dot")
+    with world.database.write() as transaction:
+        first = _badge(transaction, world, "dot")
+        _badge(transaction, world, "dot")
     assert browser.press(browser.get("/badge"), code=first).status_code == 401
 
 
@@ -182,22 +182,22 @@ def _send(world: World, name: str, students: str) -> None:
     )
 
 
-def _badge(connection: Connection, world: World, person: str) -> str:
+def _badge(transaction: Transaction, world: World, person: str) -> str:
     code = credentials.new_badge()
-    credentials.give_badges(connection, world.district.number, {world.ids[person]: code})
+    credentials.give_badges(transaction, world.district.number, {world.ids[person]: code})
     return code
 
 
 def _stored(world: World, username: str) -> list[credentials.Credential]:
-    with world.database.read() as connection:
-        return credentials.by_username(connection, world.district.number, username)
+    with world.database.read() as transaction:
+        return credentials.by_username(transaction, world.district.number, username)
 
 
 def test_everybody_has_one_row_for_each_role(world: World) -> None:
-    with world.database.read() as connection:
-        found = credentials.by_email(connection, world.district.number, "OKOYE@example.org")
+    with world.database.read() as transaction:
+        found = credentials.by_email(transaction, world.district.number, "OKOYE@example.org")
         person = people_lookup.find(
-            connection, people_lookup.whole(connection, world.district.number), "okoye@example.org"
+            transaction, people_lookup.whole(transaction, world.district.number), "okoye@example.org"
         )
     assert found == [(person.id, "teacher"), (person.id, "staff")]
 
@@ -220,8 +220,8 @@ def test_a_word_for_nothing_opens_no_account_by_name_email_or_password(
         (word.lower(), word),
     ):
         assert _sign_in(browser, username, password).status_code == 401
-    with world.database.read() as connection:
-        assert credentials.by_email(connection, world.district.number, word) == []
+    with world.database.read() as transaction:
+        assert credentials.by_email(transaction, world.district.number, word) == []
     assert _sign_in(browser, "cem@example.org", "cherry 3").status_code == 303
 
 

@@ -138,8 +138,8 @@ def test_the_page_and_the_command_test_the_service(hub: Hub, service: Hostile) -
     done = CliRunner(env={"ROLLBOOK_KEY_FILE": hub.settings.key_file}).invoke(rollbook, words)
     assert done.exit_code == 1
     assert "WRONG  keys:" in done.output
-    with hub.database.read() as connection:
-        assert audit.latest(connection, 1)[0].action == "sign-in service tested"
+    with hub.database.read() as transaction:
+        assert audit.latest(transaction, 1)[0].action == "sign-in service tested"
 
 
 def test_a_district_without_a_service_is_told(hub: Hub) -> None:
@@ -159,9 +159,9 @@ def test_a_help_desk_prints_badges_that_work(hub: Hub) -> None:
         assert client.post(page, data={"form": form, "users": "nobody"}).status_code == 404
         assert client.post(page, data={"form": form, "users": "x " * 501}).status_code == 400
         assert client.get(at(hub, "sign-in")).status_code == 403
-    with hub.database.read() as connection:
-        row = next(one for one in audit.latest(connection) if one.action == "badges printed")
-        stored = connection.rows("SELECT count(*) FROM badges")
+    with hub.database.read() as transaction:
+        row = next(one for one in audit.latest(transaction) if one.action == "badges printed")
+        stored = transaction.rows("SELECT count(*) FROM badges")
     assert row.detail["by"] == f"help desk of {hub.district.number}"
     assert stored
     assert credentials.new_badge() not in made.text

@@ -10,7 +10,7 @@ from httpx import Response
 
 from rollbook.auth import throttle
 from rollbook.store.accounts import attempts
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.web.app import App
 from tests.sso import Browser, World
 
@@ -38,9 +38,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def world(sso_world: World) -> Iterator[World]:
     yield sso_world
-    with sso_world.database.write() as connection:
-        connection.run("DELETE FROM failures")
-        connection.run("DELETE FROM familiar")
+    with sso_world.database.write() as transaction:
+        transaction.run("DELETE FROM failures")
+        transaction.run("DELETE FROM familiar")
 
 
 @pytest.fixture
@@ -144,14 +144,14 @@ def test_setting_the_clock_back_locks_nobody_out(world: World, app: App, clock: 
 def test_the_counters_are_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "FAILURES_MAX", 100)
     monkeypatch.setattr(attempts, "FAMILIAR_MAX", 100)
-    with world.database.write() as connection:
+    with world.database.write() as transaction:
         for number in range(1500):
-            attempts.add_failure(connection, f"account {number}", window_seconds=60)
-            attempts.remember(connection, f"account {number}", seconds=60)
-        assert [_size(connection, table) < 250 for table in ("failures", "familiar")] == [True, True]
-        assert attempts.failures(connection, "account 1499", window_seconds=60) == 1
+            attempts.add_failure(transaction, f"account {number}", window_seconds=60)
+            attempts.remember(transaction, f"account {number}", seconds=60)
+        assert [_size(transaction, table) < 250 for table in ("failures", "familiar")] == [True, True]
+        assert attempts.failures(transaction, "account 1499", window_seconds=60) == 1
 
 
-def _size(connection: Connection, table: str) -> int:
-    found = connection.row(f"SELECT count(*) FROM {table}")
+def _size(transaction: Transaction, table: str) -> int:
+    found = transaction.row(f"SELECT count(*) FROM {table}")
     return int(found[0]) if found else 0

@@ -154,8 +154,8 @@ def test_a_token_that_is_revoked_on_one_machine_is_refused_by_the_other(pair: tu
     bearer = district_token(world, "Ending")
     with serving(other.app()) as wire, client_of(wire, bearer) as client:
         assert [client.get("/v3.0/users?limit=1").status_code for _ in range(3)] == [200] * 3
-        with world.database.write() as connection:
-            connection.run(
+        with world.database.write() as transaction:
+            transaction.run(
                 "UPDATE connections SET token_hash = 'ended' WHERE application ="
                 " (SELECT number FROM applications WHERE name = 'Ending')"
             )

@@ -16,7 +16,7 @@ from rollbook.errors import NotFound
 from rollbook.store.accounts import logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Session
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup, record_pages, related_lists
 from rollbook.store.records.reading import Reading
 
@@ -45,14 +45,14 @@ class Entry:
 
 
 def enter(
-    connection: Connection, application: Application, session: Session, *, is_writing: bool = False
+    transaction: Transaction, application: Application, session: Session, *, is_writing: bool = False
 ) -> Entry:
     """Decide whether a person enters. The district's authority goes before a teacher's (protocol.md 10).
 
     `is_writing`: a code is issued in the same transaction, so a teacher's permission must hold until its end.
     """
-    whole = people_lookup.whole(connection, session.district)
-    person = people_lookup.get(connection, whole, session.user_id)
+    whole = people_lookup.whole(transaction, session.district)
+    person = people_lookup.get(transaction, whole, session.user_id)
     if person is None:
         return Entry("unshared")
     roles = [
@@ -62,7 +62,7 @@ def enter(
     ]
     if not roles:
         return Entry("wrong type")
-    connected = logins.access_to(connection, application.number, session.district)
+    connected = logins.access_to(transaction, application.number, session.district)
     if connected:
         number, view = connected
         access = Access(
@@ -75,25 +75,27 @@ def enter(
             base=whole.view if view != whole.view else 0,
         )
         # The person enters in a role that the application may see; other roles are not even named.
-        shown = [role for role in roles if role in _roles_shown(connection, access, person.id)]
+        shown = [role for role in roles if role in _roles_shown(transaction, access, person.id)]
         return Entry("allowed", shown[0]) if shown else Entry("unshared")
     if application.tier != "library":
         return Entry("unshared")
     if "teacher" in roles:
         has_allowed = logins.has_allowed(
-            connection, application.number, session.district, [person.id], is_writing=is_writing
+            transaction, application.number, session.district, [person.id], is_writing=is_writing
         )
         return Entry("allowed" if has_allowed else "ask", "teacher", "teacher")
-    taught_by = _teachers(connection, whole, person.id)
-    if logins.has_allowed(connection, application.number, session.district, taught_by, is_writing=is_writing):
+    taught_by = _teachers(transaction, whole, person.id)
+    if logins.has_allowed(
+        transaction, application.number, session.district, taught_by, is_writing=is_writing
+    ):
         return Entry("allowed", roles[0], "teacher")
     return Entry("unshared")
 
 
-def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[str]:
+def _roles_shown(transaction: Transaction, access: Access, user_id: str) -> list[str]:
     """The roles of a person that an application sees; empty if the person is not shared with it."""
     try:
-        record = orjson.loads(record_pages.get(Reading(connection, access), "users", user_id).body)
+        record = orjson.loads(record_pages.get(Reading(transaction, access), "users", user_id).body)
     except NotFound:
         return []
     return [
@@ -101,6 +103,6 @@ def _roles_shown(connection: Connection, access: Access, user_id: str) -> list[s
     ]
 
 
-def _teachers(connection: Connection, access: Access, user_id: str) -> list[str]:
-    page = related_lists.related(Reading(connection, access), _TEACHERS, user_id, Query(limit=LIMIT_MAX))
+def _teachers(transaction: Transaction, access: Access, user_id: str) -> list[str]:
+    page = related_lists.related(Reading(transaction, access), _TEACHERS, user_id, Query(limit=LIMIT_MAX))
     return [element["data"]["id"] for element in orjson.loads(b"[%b]" % page.elements)]

@@ -135,33 +135,33 @@ class Signer:
 
     def _newest(self) -> SigningKey:
         """The newest key; a new one in a database that was put back to before it had any."""
-        with self._database.read() as connection:
-            known = published(connection)
+        with self._database.read() as transaction:
+            known = published(transaction)
         if known:
             return known[0]
         self._key = None
         self.ensure_key()
-        with self._database.read() as connection:
-            return published(connection)[0]
+        with self._database.read() as transaction:
+            return published(transaction)[0]
 
     def ensure_key(self) -> None:
         """Make the first key if there is none yet."""
         if self._key:
             return
-        with self._database.read() as connection:
-            if published(connection):
+        with self._database.read() as transaction:
+            if published(transaction):
                 return
-        with self._database.write() as connection:
+        with self._database.write() as transaction:
             # Only one of several callers makes it: another key would retire the one that the first caller
             # signs with.
-            if not published(connection):
-                add(connection, _new(self._sealer), overlap_seconds=0)
+            if not published(transaction):
+                add(transaction, _new(self._sealer), overlap_seconds=0)
 
     def certs(self) -> list[dict[str, str]]:
         """The public keys (RFC 7517), the newest first."""
         self.ensure_key()
-        with self._database.read() as connection:
-            return [key.public for key in published(connection)]
+        with self._database.read() as transaction:
+            return [key.public for key in published(transaction)]
 
     def _remember(self, stored: SigningKey) -> None:
         if self._key is None or stored.id != self._key[0]:
@@ -176,8 +176,8 @@ def rotate(database: Database, sealer: Sealer, *, overlap_seconds: int) -> str:
     Earlier keys stay published for the overlap, so their tokens still verify.
     """
     key = _new(sealer)
-    with database.write() as connection:
-        add(connection, key, overlap_seconds=overlap_seconds)
+    with database.write() as transaction:
+        add(transaction, key, overlap_seconds=overlap_seconds)
     return key.id
 
 

@@ -17,7 +17,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from rollbook.settings import Settings
 from rollbook.store.accounts import attempts
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 FAMILIAR_SECONDS = 30 * 86_400
 # The smallest IPv6 network of a customer: a customer with one address has all of it (RFC 6177).
@@ -63,40 +63,40 @@ def of_codes(account: int) -> Limit:
     return Limit(f"codes {account}", CODES_MAX, CODES_SECONDS)
 
 
-def is_shut(connection: Connection, limit: Limit) -> bool:
+def is_shut(transaction: Transaction, limit: Limit) -> bool:
     """Whether the attempt must wait."""
     bucket, most = (limit.account, limit.account_max) if limit.account else (limit.address, limit.address_max)
-    return attempts.failures(connection, bucket, window_seconds=limit.seconds) >= most
+    return attempts.failures(transaction, bucket, window_seconds=limit.seconds) >= most
 
 
-def is_slowed(connection: Connection, limit: Limit) -> bool:
+def is_slowed(transaction: Transaction, limit: Limit) -> bool:
     """Whether attempts from the address take turns."""
-    return attempts.failures(connection, limit.address, window_seconds=limit.seconds) >= limit.address_max
+    return attempts.failures(transaction, limit.address, window_seconds=limit.seconds) >= limit.address_max
 
 
-def is_familiar(connection: Connection, limit: Limit) -> bool:
+def is_familiar(transaction: Transaction, limit: Limit) -> bool:
     """Whether this account has signed in from this address before."""
-    return attempts.is_remembered(connection, limit.account)
+    return attempts.is_remembered(transaction, limit.account)
 
 
-def take_turn(connection: Connection, limit: Limit) -> bool:
+def take_turn(transaction: Transaction, limit: Limit) -> bool:
     gap = -(-limit.seconds // limit.address_max)
-    return attempts.take_turn(connection, f"turn {limit.address}", gap_seconds=gap)
+    return attempts.take_turn(transaction, f"turn {limit.address}", gap_seconds=gap)
 
 
-def count(connection: Connection, limit: Limit) -> None:
+def count(transaction: Transaction, limit: Limit) -> None:
     for bucket in (limit.account, limit.address):
         if bucket:
-            attempts.add_failure(connection, bucket, window_seconds=limit.seconds)
+            attempts.add_failure(transaction, bucket, window_seconds=limit.seconds)
 
 
-def succeed(connection: Connection, limit: Limit) -> None:
+def succeed(transaction: Transaction, limit: Limit) -> None:
     """After a success, this account's failures from this address no longer count.
 
     The address's failures still do.
     """
-    attempts.forget_failures(connection, limit.account)
-    attempts.remember(connection, limit.account, seconds=FAMILIAR_SECONDS)
+    attempts.forget_failures(transaction, limit.account)
+    attempts.remember(transaction, limit.account, seconds=FAMILIAR_SECONDS)
 
 
 def network_of(address: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from rollbook.domain.access import Access
 from rollbook.errors import Unauthorized
 from rollbook.store.accounts import connections, logins
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 REMEMBERED_MAX = 10_000
 
@@ -32,9 +32,9 @@ class Tokens(threading.local):
         self._remembered: dict[str, Access] = {}
         self._version: int | None = None
 
-    def resolve(self, connection: Connection, authorization: str) -> Access:
+    def resolve(self, transaction: Transaction, authorization: str) -> Access:
         """The access of a bearer token. Errors: Unauthorized if the token is missing or unknown."""
-        version = connection.version()
+        version = transaction.version()
         if version != self._version or version is None or len(self._remembered) >= REMEMBERED_MAX:
             self._remembered.clear()
             self._version = version
@@ -42,7 +42,7 @@ class Tokens(threading.local):
         if access is None:
             token = bearer(authorization)
             resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else connections.resolve
-            access = resolve(connection, token, in_demo=self.in_demo)
+            access = resolve(transaction, token, in_demo=self.in_demo)
             if access is None:
                 raise Unauthorized("Unrecognized token string")
             # A user token expires, and no commit reports that. Other spellings of the header would fill the memory.

@@ -48,8 +48,8 @@ def backups(
         elif given:
             daily_backups.change(store, **given)
         job = daily_backups.queue(store) if now else None
-        with store.read() as connection:
-            daily = daily_backups.read(connection)
+        with store.read() as transaction:
+            daily = daily_backups.read(transaction)
     if as_json:
         show_json(_as_dict(daily) if daily else None)
     elif job:

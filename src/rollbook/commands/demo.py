@@ -159,11 +159,11 @@ def _tell_save(about: Save, done: str, *, as_json: bool) -> None:
 
 def _check_size(database: Database, students: int | None, seed: int | None) -> None:
     """Check that the existing demo is the one asked for. Errors: Refused."""
-    with database.read() as connection:
-        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+    with database.read() as transaction:
+        access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; start over with --fresh")
-        made = demo_state.state(connection, access.district)
+        made = demo_state.state(transaction, access.district)
     asked = (made.students if students is None else students, made.seed if seed is None else seed)
     if asked != (made.students, made.seed):
         raise Refused(
@@ -174,9 +174,9 @@ def _check_size(database: Database, students: int | None, seed: int | None) -> N
 
 def _register(database: Database, settings: Settings, redirect_uris: tuple[str, ...]) -> None:
     """Let the logins of all the demo's applications return to these addresses."""
-    with database.read() as connection:
+    with database.read() as transaction:
         found = [
-            applications.by_client_id(connection, client.client_id, in_demo=True)
+            applications.by_client_id(transaction, client.client_id, in_demo=True)
             for client in published.CLIENTS
         ]
     # Loaded only here, so that the server does not spend memory on the engine.

@@ -246,8 +246,8 @@ def show_audit(
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district).number if district else None
         reader = applications.find(store, application).number if application else None
-        with store.read() as connection:
-            found = audit.latest(connection, limit, district=owner, application=reader, user_id=user)
+        with store.read() as transaction:
+            found = audit.latest(transaction, limit, district=owner, application=reader, user_id=user)
     if as_json:
         show_json(found)
         return

@@ -38,9 +38,9 @@ def jobs(
         return
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district).number if district else None
-        with store.read() as connection:
-            found = job_queue.latest(connection, last, state=state, district=owner)
-            now = job_queue.now(connection)
+        with store.read() as transaction:
+            found = job_queue.latest(transaction, last, state=state, district=owner)
+            now = job_queue.now(transaction)
     if as_json:
         show_json([as_dict(job, now) for job in found])
     else:

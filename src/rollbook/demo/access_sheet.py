@@ -18,7 +18,7 @@ from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import people_lookup
 from rollbook.web.http.demo_lines import ARRIVED
 
@@ -137,38 +137,38 @@ class Handout:
 def read(database: Database, settings: Settings, base: str) -> Handout:
     """The access data of a demo at an address. Items that an older demo lacks are left out."""
     base = base.rstrip("/")
-    with database.read() as connection:
-        keys = (*_district_keys(connection), *_user_keys(connection))
-        found = (_entrance(connection, client, base, keys) for client in published.CLIENTS)
+    with database.read() as transaction:
+        keys = (*_district_keys(transaction), *_user_keys(transaction))
+        found = (_entrance(transaction, client, base, keys) for client in published.CLIENTS)
         return Handout(base, settings.database, tuple(one for one in found if one), keys)
 
 
-def _district_keys(connection: Connection) -> list[Key]:
+def _district_keys(transaction: Transaction) -> list[Key]:
     found = (
-        (token, connections.resolve(connection, token, in_demo=True)) for token in published.DISTRICT_TOKENS
+        (token, connections.resolve(transaction, token, in_demo=True)) for token in published.DISTRICT_TOKENS
     )
-    return [_district_key(connection, token, access) for token, access in found if access]
+    return [_district_key(transaction, token, access) for token, access in found if access]
 
 
-def _district_key(connection: Connection, token: str, access: Access) -> Key:
-    district = districts.by_number(connection, access.district)
+def _district_key(transaction: Transaction, token: str, access: Access) -> Key:
+    district = districts.by_number(transaction, access.district)
     opens = "all records and events of" if access.is_whole else "for District SSO, only id and name of"
     return Key(token, f"{opens} {district.name}", district, access.client_id)
 
 
-def _user_keys(connection: Connection) -> list[Key]:
-    found = ((token, logins.resolve(connection, token, in_demo=True)) for token, _ in published.USER_TOKENS)
-    return [_user_key(connection, token, access) for token, access in found if access]
+def _user_keys(transaction: Transaction) -> list[Key]:
+    found = ((token, logins.resolve(transaction, token, in_demo=True)) for token, _ in published.USER_TOKENS)
+    return [_user_key(transaction, token, access) for token, access in found if access]
 
 
-def _user_key(connection: Connection, token: str, access: Access) -> Key:
-    person = people_lookup.get(connection, people_lookup.whole(connection, access.district), access.user)
+def _user_key(transaction: Transaction, token: str, access: Access) -> Key:
+    person = people_lookup.get(transaction, people_lookup.whole(transaction, access.district), access.user)
     name = person.name if person else ""
     opens = f"a login of {name}, {access.role.replace('_', ' ')}"
     return Key(
         token,
         opens,
-        districts.by_number(connection, access.district),
+        districts.by_number(transaction, access.district),
         access.client_id,
         access.role,
         access.user,
@@ -178,8 +178,8 @@ def _user_key(connection: Connection, token: str, access: Access) -> Key:
     )
 
 
-def _entrance(connection: Connection, client: Client, base: str, keys: tuple[Key, ...]) -> Entrance | None:
-    application = applications.by_client_id(connection, client.client_id, in_demo=True)
+def _entrance(transaction: Transaction, client: Client, base: str, keys: tuple[Key, ...]) -> Entrance | None:
+    application = applications.by_client_id(transaction, client.client_id, in_demo=True)
     if application is None or not keys:
         return None
     asked = {"response_type": "code", "client_id": client.client_id, "district_id": keys[0].district.id}

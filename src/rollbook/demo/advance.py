@@ -167,8 +167,8 @@ class _Demo:
         return self._last_move()
 
     def _edited(self) -> Edited:
-        with self.database.read() as connection:
-            return person_edits.read(connection)
+        with self.database.read() as transaction:
+            return person_edits.read(transaction)
 
     def _settings_for(self, days_told: int) -> Settings:
         """The settings, with events kept for the whole story: nobody could have read those of its first night
@@ -177,28 +177,28 @@ class _Demo:
 
     def _last_move(self) -> Moved:
         build.renew_user_tokens(self.database, self.access, self.district)
-        with self.database.read() as connection:
-            run = demo_state.moves(connection, self.access, 1)[0]
+        with self.database.read() as transaction:
+            run = demo_state.moves(transaction, self.access, 1)[0]
         person = run.after.person if run.after else None
         return Moved(run, self._person(person.sis_id) if person else None)
 
     def _person(self, sis_id: str) -> Person:
-        with self.database.read() as connection:
+        with self.database.read() as transaction:
             try:
                 found = people_lookup.find(
-                    connection, people_lookup.whole(connection, self.district.number), sis_id
+                    transaction, people_lookup.whole(transaction, self.district.number), sis_id
                 )
             except Unknown:
                 return Person(sis_id, "", "")
         return Person(sis_id, found.name, found.id)
 
     def _state(self) -> State:
-        with self.database.read() as connection:
-            return demo_state.state(connection, self.district.number)
+        with self.database.read() as transaction:
+            return demo_state.state(transaction, self.district.number)
 
     def _access(self) -> Access:
-        with self.database.read() as connection:
-            access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        with self.database.read() as transaction:
+            access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; `rollbook demo` makes one")
         return access

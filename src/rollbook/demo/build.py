@@ -29,7 +29,7 @@ from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import State
 from rollbook.store.district.districts import District
 from rollbook.store.engine import server_values
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import digest, sealer
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import people_lookup
@@ -67,10 +67,10 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
     )
     with opened(settings, may_begin=True) as database:
         districts.fix_ids(database, f"{students} {seed}", BEGIN)
-        with database.write() as connection:
-            demo_state.own(connection, (district_name, SECOND_DISTRICT))
+        with database.write() as transaction:
+            demo_state.own(transaction, (district_name, SECOND_DISTRICT))
             # The records have the address from the start, so no event must announce it.
-            server_values.write(connection, districts.BASE_ADDRESS, base)
+            server_values.write(transaction, districts.BASE_ADDRESS, base)
         with ThreadPoolExecutor(1) as beside:
             # Every save then has the key, so an id token from before a restore still verifies. To draw it takes
             # a third of a second, in which the districts are made.
@@ -81,8 +81,8 @@ def prepare(folder: Path, district_name: str, students: int, seed: int, base: st
             second = _second_district(database, settings, seed + 1)
             key.result()
         _register(database, settings, first, second)
-        with database.read() as connection:
-            access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        with database.read() as transaction:
+            access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         if access:
             renew_user_tokens(database, access, first)
 
@@ -97,9 +97,9 @@ def _first_district(
     run_decisions.sync_files(
         database, settings, district.id, files, How(moment=BEGIN, note=partial(demo_state.keep, state))
     )
-    with database.read() as connection:
-        whole = people_lookup.whole(connection, district.number)
-        found = people_lookup.search(connection, whole, text="", role="district_admin", school="", limit=1)
+    with database.read() as transaction:
+        whole = people_lookup.whole(transaction, district.number)
+        found = people_lookup.search(transaction, whole, text="", role="district_admin", school="", limit=1)
     if found:
         district_setup.name_contact(database, district.id, found[0].id)
     return district
@@ -154,23 +154,23 @@ def _create(database: Database, client: Client) -> None:
 def renew_user_tokens(database: Database, access: Access, district: District) -> None:
     """Give each published user token to a person of its role, unless its person is still there."""
     application = applications.find(database, access.client_id)
-    with database.write() as connection:
-        whole = people_lookup.whole(connection, district.number)
+    with database.write() as transaction:
+        whole = people_lookup.whole(transaction, district.number)
         for token, role in published.USER_TOKENS:
-            known = logins.resolve(connection, token, in_demo=True)
-            holder = people_lookup.get(connection, whole, known.user) if known else None
+            known = logins.resolve(transaction, token, in_demo=True)
+            holder = people_lookup.get(transaction, whole, known.user) if known else None
             if holder and role in holder.roles:
                 continue
-            logins.revoke(connection, digest(token))
-            if person := _holder(connection, whole, role):
+            logins.revoke(transaction, digest(token))
+            if person := _holder(transaction, whole, role):
                 grant = Grant(
                     application.number, district.number, person.id, role, "district", "", logins.now()
                 )
-                logins.mint(connection, grant, seconds=FOREVER_SECONDS, token=token, is_demo=True)
+                logins.mint(transaction, grant, seconds=FOREVER_SECONDS, token=token, is_demo=True)
 
 
-def _holder(connection: Connection, whole: Access, role: str) -> Person | None:
+def _holder(transaction: Transaction, whole: Access, role: str) -> Person | None:
     """A person of the role, if possible without another role: many clients take a person's first role as the
     only one."""
-    found = people_lookup.search(connection, whole, text="", role=role, school="", limit=CANDIDATES)
+    found = people_lookup.search(transaction, whole, text="", role=role, school="", limit=CANDIDATES)
     return min(found, key=lambda person: len(person.roles), default=None)

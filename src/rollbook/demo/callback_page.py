@@ -27,12 +27,12 @@ def arrived(desk: Desk, visit: Visit, *, district_name: str) -> Response:
     code = dict(visit.query).get("code", "")
     portal, name = "/login", district_name
     exchange = _exchange(desk, published.APPLICATION.client_id, code) if code.isalnum() else ""
-    with desk.database.read() as connection:
-        if found := logins.grant_of(connection, code):
+    with desk.database.read() as transaction:
+        if found := logins.grant_of(transaction, code):
             grant, _, _ = found
-            client_id = applications.by_number(connection, grant.application).client_id
+            client_id = applications.by_number(transaction, grant.application).client_id
             exchange = _exchange(desk, client_id, code)
-            district = districts.by_number(connection, grant.district)
+            district = districts.by_number(transaction, grant.district)
             portal, name = f"/in/{districts.slug(district)}", district.name
     seconds = desk.settings.code_seconds
     return desk.page(

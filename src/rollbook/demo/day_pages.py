@@ -257,17 +257,17 @@ class Storyboard:
 
     def access(self) -> Access | None:
         """What the published token opens; None in a demo that has it no more."""
-        with self._database.read() as connection:
-            return connections.resolve(connection, self._token, in_demo=True)
+        with self._database.read() as transaction:
+            return connections.resolve(transaction, self._token, in_demo=True)
 
     def _scene(self) -> Scene:
         tokens = Tokens(in_demo=True)
-        with self._database.read() as connection:
-            access = tokens.resolve(connection, f"Bearer {self._token}")
-            state = demo_state.state(connection, access.district)
+        with self._database.read() as transaction:
+            access = tokens.resolve(transaction, f"Bearer {self._token}")
+            state = demo_state.state(transaction, access.district)
             newest = Query(limit=EVENTS_READ, before=LAST)
-            last = event_feed.page(Reading(connection, access), newest, floor="")
-            runs = demo_state.moves(connection, access, SHOWN_RUNS)
+            last = event_feed.page(Reading(transaction, access), newest, floor="")
+            runs = demo_state.moves(transaction, access, SHOWN_RUNS)
         feed = [element["data"] for element in orjson.loads(b"[%b]" % last.elements)]
         return Scene(
             state,

@@ -59,8 +59,8 @@ class EditPages:
     async def _answer(self, request: Request, work: Any) -> Response:
         def done() -> dict[str, object]:
             work()
-            with self._desk.database.read() as connection:
-                return person_edits.read(connection).as_json()
+            with self._desk.database.read() as transaction:
+                return person_edits.read(transaction).as_json()
 
         try:
             check_token(request, self._token)
@@ -135,6 +135,6 @@ class EditPages:
         access = self._days.access()
         if access is None:
             return []
-        with self._desk.database.read() as connection:
-            whole = people_lookup.whole(connection, access.district)
-            return people_lookup.search(connection, whole, text=text, role="", school="", limit=FOUND_MAX)
+        with self._desk.database.read() as transaction:
+            whole = people_lookup.whole(transaction, access.district)
+            return people_lookup.search(transaction, whole, text=text, role="", school="", limit=FOUND_MAX)

@@ -14,7 +14,7 @@ from rollbook.demo.login_for import grant_of
 from rollbook.errors import Refused
 from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.accounts.logins import Grant
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.web.explorer.published_tokens import Offer, PublishedClient, PublishedToken
 from rollbook.web.http.demo_lines import ARRIVED
@@ -64,10 +64,10 @@ class Offers:
             if time.monotonic() < until and self._is_good(token):
                 return token
             seconds = self.desk.settings.user_token_seconds
-            with self.desk.database.write() as connection:
-                grant = _grant(connection, user_id)
+            with self.desk.database.write() as transaction:
+                grant = _grant(transaction, user_id)
                 token = (
-                    logins.mint(connection, grant, seconds=seconds, is_demo=True, by="explorer")
+                    logins.mint(transaction, grant, seconds=seconds, is_demo=True, by="explorer")
                     if grant
                     else ""
                 )
@@ -81,18 +81,20 @@ class Offers:
         """Whether a remembered token is still valid: the demo may have been restored."""
         if not token:
             return True
-        with self.desk.database.read() as connection:
-            return logins.resolve(connection, token, in_demo=True) is not None
+        with self.desk.database.read() as transaction:
+            return logins.resolve(transaction, token, in_demo=True) is not None
 
 
-def _grant(connection: Connection, user_id: str) -> Grant | None:
-    access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
-    application = applications.by_client_id(connection, published.APPLICATION.client_id, in_demo=True)
+def _grant(transaction: Transaction, user_id: str) -> Grant | None:
+    access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
+    application = applications.by_client_id(transaction, published.APPLICATION.client_id, in_demo=True)
     if access is None or application is None:
         return None
-    person = people_lookup.get(connection, people_lookup.whole(connection, access.district), user_id.lower())
+    person = people_lookup.get(
+        transaction, people_lookup.whole(transaction, access.district), user_id.lower()
+    )
     try:
-        return grant_of(connection, application, access.district, person) if person else None
+        return grant_of(transaction, application, access.district, person) if person else None
     except Refused:
         return None
 

@@ -14,7 +14,7 @@ from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.store.accounts import applications, connections, logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant, Session
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 from rollbook.web.http.visits import Desk
@@ -32,21 +32,21 @@ def code_for(desk: Desk, asked: Mapping[str, Any]) -> dict[str, object]:
     wanted = text_of(asked, "person")
     client_id = text_of(asked, "client_id", published.APPLICATION.client_id)
     ask = oauth.read_ask([(name, text_of(asked, name, "")) for name in NAMES[1:]])
-    with desk.database.write(is_durable=False) as connection:
-        application = applications.by_client_id(connection, client_id, in_demo=True)
+    with desk.database.write(is_durable=False) as transaction:
+        application = applications.by_client_id(transaction, client_id, in_demo=True)
         if application is None:
             raise Unknown(f"client_id: no application of this demo has the client id {client_id!r}")
         redirect_uri = _redirect_uri(desk, application, ask.redirect_uri)
         if problem := oauth.problem_of(ask):
             raise BadSetting(f"{problem}: code_challenge and its method cannot be used")
-        district, person = _find(connection, wanted)
-        grant = grant_of(connection, application, district, person, redirect_uri)
+        district, person = _find(transaction, wanted)
+        grant = grant_of(transaction, application, district, person, redirect_uri)
         bound = Grant(
             *(grant.application, grant.district, grant.user_id, grant.role, grant.authorized_by),
             *(redirect_uri, grant.signed_in, ask.nonce or None, ask.challenge or None),
             ask.challenge_method or None,
         )
-        code = logins.issue_code(connection, bound, seconds=desk.settings.code_seconds)
+        code = logins.issue_code(transaction, bound, seconds=desk.settings.code_seconds)
     scopes = LIMITED if grant.authorized_by == "teacher" else application.scopes
     issuer = desk.base if application.names_issuer else ""
     values = {"code": code, "scope": " ".join(scopes)}
@@ -61,11 +61,11 @@ def code_for(desk: Desk, asked: Mapping[str, Any]) -> dict[str, object]:
 
 
 def grant_of(
-    connection: Connection, application: Application, district: int, person: Person, redirect_uri: str = ""
+    transaction: Transaction, application: Application, district: int, person: Person, redirect_uri: str = ""
 ) -> Grant:
     """The grant with which a person enters an application. Errors: Refused says why they may not."""
     session = Session("", district, person.id, person.roles[0], "demo", logins.now(), logins.now())
-    decided = enter(connection, application, session)
+    decided = enter(transaction, application, session)
     if decided.outcome == "wrong type":
         raise Refused(
             f"{application.name} is not for {PEOPLE[session.role]}; the application's user types say so"
@@ -80,31 +80,31 @@ def grant_of(
     )
 
 
-def _find(connection: Connection, text: str) -> tuple[int, Person]:
+def _find(transaction: Transaction, text: str) -> tuple[int, Person]:
     """The person of an id, SIS id, username or email, from the demo's first district or another one.
 
     The name of a role means the person of that role who has a published token.
     """
-    text = of_role(connection, text)
-    first = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
-    second = connections.resolve(connection, published.SECOND_TOKEN, in_demo=True)
+    text = of_role(transaction, text)
+    first = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
+    second = connections.resolve(transaction, published.SECOND_TOKEN, in_demo=True)
     missing = Unknown(f"person: nobody has the id, SIS id, username or email {text!r}")
     for access in (first, second):
         if access is None:
             continue
         try:
             return access.district, people_lookup.find(
-                connection, people_lookup.whole(connection, access.district), text
+                transaction, people_lookup.whole(transaction, access.district), text
             )
         except Unknown as error:
             missing = Unknown(f"person: {error}") if "no people" not in str(error) else missing
     raise missing
 
 
-def of_role(connection: Connection, text: str) -> str:
+def of_role(transaction: Transaction, text: str) -> str:
     """The id of the person of a role who has a published token; any other text as it is."""
     for token, role in published.USER_TOKENS:
-        if text == role and (known := logins.resolve(connection, token, in_demo=True)):
+        if text == role and (known := logins.resolve(transaction, token, in_demo=True)):
             return known.user
     return text
 

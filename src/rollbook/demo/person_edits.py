@@ -18,7 +18,7 @@ from rollbook.demo.login_for import of_role
 from rollbook.errors import BadSetting, Refused
 from rollbook.store.accounts import connections
 from rollbook.store.engine import server_values
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 from rollbook.synthetic.hand_edits import FILES, editable
@@ -55,8 +55,8 @@ class Sheet:
     values: Mapping[str, str]
 
 
-def read(connection: Connection) -> Edited:
-    text = server_values.read(connection, EDITS)
+def read(transaction: Transaction) -> Edited:
+    text = server_values.read(transaction, EDITS)
     return Edited(**orjson.loads(text)) if text else Edited()
 
 
@@ -65,14 +65,14 @@ def sheet(database: Database, folder: Path, text: str, role: str = "") -> Sheet:
 
     Errors: Unknown for an unknown person, Refused if no file of that role has them.
     """
-    with database.read() as connection:
-        access = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+    with database.read() as transaction:
+        access = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
         if access is None:
             raise Refused("there is no demo here; `rollbook demo` makes one")
         person = people_lookup.find(
-            connection, people_lookup.whole(connection, access.district), of_role(connection, text)
+            transaction, people_lookup.whole(transaction, access.district), of_role(transaction, text)
         )
-        edited = read(connection)
+        edited = read(transaction)
     roles = [known for known in FILES if known in person.record["roles"]]
     if role and role not in roles:
         raise BadSetting(f"role: expected one of {', '.join(roles)}, the roles of {person.name}")
@@ -102,11 +102,11 @@ def edit(database: Database, folder: Path, asked: Mapping[str, Any]) -> dict[str
         _check_cell(shown.file, name, value)
     changed = {name: value for name, value in fields.items() if shown.values[name] != value}
     if changed:
-        with database.write() as connection:
-            known = read(connection)
+        with database.write() as transaction:
+            known = read(transaction)
             people = known.cells.setdefault(shown.file, {})
             people[shown.sis_id] = {**people.get(shown.sis_id, {}), **changed}
-            _write(connection, Edited(known.cells, shown.sis_id))
+            _write(transaction, Edited(known.cells, shown.sis_id))
     return {
         "person": {"id": shown.person.id, "name": shown.person.name, "sis_id": shown.sis_id},
         "file": shown.file,
@@ -116,21 +116,21 @@ def edit(database: Database, folder: Path, asked: Mapping[str, Any]) -> dict[str
 
 def settle(database: Database) -> None:
     """Note that a sync has taken the edits in."""
-    with database.write() as connection:
-        _write(connection, Edited(read(connection).cells))
+    with database.write() as transaction:
+        _write(transaction, Edited(read(transaction).cells))
 
 
 def clear(database: Database) -> None:
     """Remove all edits: the next night's files are without them."""
-    with database.write() as connection:
-        _write(connection, Edited())
+    with database.write() as transaction:
+        _write(transaction, Edited())
 
 
-def _write(connection: Connection, edited: Edited) -> None:
+def _write(transaction: Transaction, edited: Edited) -> None:
     text = orjson.dumps({"cells": edited.cells, "waiting": edited.waiting})
     if len(text) > EDITS_BYTES_MAX:
         raise Refused("there are too many edits; take them back with `DELETE /demo/edits`")
-    server_values.write(connection, EDITS, text.decode())
+    server_values.write(transaction, EDITS, text.decode())
 
 
 def _check_cell(file: str, name: object, value: object) -> None:

@@ -325,11 +325,11 @@ class Rehearsal:
         if self.application.client_id == published.APPLICATION.client_id:
             return published.DISTRICT_TOKEN
         sealer = keys.sealer(self.database, self.settings)
-        with self.database.read() as connection:
-            main = connections.resolve(connection, published.DISTRICT_TOKEN, in_demo=True)
+        with self.database.read() as transaction:
+            main = connections.resolve(transaction, published.DISTRICT_TOKEN, in_demo=True)
             district = main.district_id if main else None
             found = connections.list_tokens(
-                connection, sealer, self.application.number, district, in_demo=True
+                transaction, sealer, self.application.number, district, in_demo=True
             )
         if found:
             return found[0].access_token

@@ -28,7 +28,7 @@ from rollbook.operations import (
     run_decisions,
 )
 from rollbook.settings import Settings
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import LEASE_SECONDS, Job
 from rollbook.sync import How
@@ -84,8 +84,8 @@ def _settle(act: Callable[[], None]) -> None:
 
 
 def _end(database: Database, job: Job, state: str, message: str = "") -> None:
-    with database.write() as connection:
-        job_queue.finish(connection, job, state, message=message)
+    with database.write() as transaction:
+        job_queue.finish(transaction, job, state, message=message)
 
 
 def _place(error: BaseException) -> str:
@@ -130,8 +130,8 @@ class _Lease:
 
         If another worker has taken the job over, this process ends.
         """
-        with self._database.read() as connection:
-            now = job_queue.get(connection, self._job.number)
+        with self._database.read() as transaction:
+            now = job_queue.get(transaction, self._job.number)
         is_own = now.fence == self._job.fence
         if is_own and now.state == "running" and not now.wants_end:
             return True
@@ -154,8 +154,8 @@ class _Lease:
 def _sync(task: Task) -> None:
     """Sync a district's files, in one transaction with the end of the job."""
 
-    def note(connection: Connection, _: int, run: int) -> None:
-        job_queue.finish(connection, task.job, "done", run=run)
+    def note(transaction: Transaction, _: int, run: int) -> None:
+        job_queue.finish(transaction, task.job, "done", run=run)
 
     try:
         done = run_decisions.sync_files(

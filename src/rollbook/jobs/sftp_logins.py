@@ -59,9 +59,9 @@ class Door:
     def account(self, name: str) -> tuple[Account, Schedule] | None:
         """An account with the schedule of its district. None if it is unknown, or if the database is away."""
         try:
-            with self._database.read() as connection:
-                account = sftp_accounts.by_name(connection, name)
-                found = schedules.find(connection, account.district) if account else None
+            with self._database.read() as transaction:
+                account = sftp_accounts.by_name(transaction, name)
+                found = schedules.find(transaction, account.district) if account else None
         except RollbookError as error:
             _log.warning("no login: %s", error)
             return None

@@ -76,8 +76,8 @@ class Worker:
         """Start a process if a job is due; returns whether one is due."""
         try:
             self._reap()
-            with self._database.read() as connection:
-                schema = migrations.schema(connection)
+            with self._database.read() as transaction:
+                schema = migrations.schema(transaction)
             if schema.needed > schema.known:
                 self._say(
                     f"a later version of Rollbook changed the database (schema {schema.last}; this one knows"
@@ -85,8 +85,8 @@ class Worker:
                 )
                 return False
             self._watch()
-            with self._database.read() as connection:
-                due = {kind: job_queue.is_due(connection, outgoing=kind) for kind in (False, True)}
+            with self._database.read() as transaction:
+                due = {kind: job_queue.is_due(transaction, outgoing=kind) for kind in (False, True)}
         except RollbookError as error:
             _log.warning("the worker cannot look for jobs: %s", error)
             time.sleep(LOOK_SECONDS)

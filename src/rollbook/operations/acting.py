@@ -34,7 +34,7 @@ from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import choices, districts, thresholds
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -181,18 +181,18 @@ class ActRow:
         # A transaction that was refused may be tried again: its row is gone.
         self.number, self.before = 0, self._state(inside)
 
-    def note(self, connection: Connection, inside: Database) -> None:
+    def note(self, transaction: Transaction, inside: Database) -> None:
         changed: dict[str, Any] = {}
         if self.act.state is not None:
             changed = {"before": self.before, "after": self._state(inside)}
         if self.number:
-            audit.add_detail(connection, self.number, **changed)
+            audit.add_detail(transaction, self.number, **changed)
             return
         told = {name: value for name, value in self.said.items() if name != "application"}
         if self.application is None and "application" in self.said:
             told["named"] = self.said["application"]
         self.number = audit.record(
-            connection,
+            transaction,
             self.act.name,
             district=self.owner.number if self.owner else None,
             application=self.application,
@@ -204,8 +204,8 @@ class ActRow:
 
     def stop(self, database: Database) -> None:
         """Note that an act of several transactions ended before the last one."""
-        with database.write() as connection:
-            audit.add_detail(connection, self.number, is_complete=False)
+        with database.write() as transaction:
+            audit.add_detail(transaction, self.number, is_complete=False)
 
     def _state(self, inside: Database) -> object:
         if self.act.state is None or self.owner is None:

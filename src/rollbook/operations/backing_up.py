@@ -30,8 +30,8 @@ def backup(database: Database, path: Path) -> Kept:
 
     Errors: MachineTrouble if the disk refuses, Refused if a later version upgraded the database.
     """
-    with database.read() as connection:
-        last, known, _ = migrations.schema(connection)
+    with database.read() as transaction:
+        last, known, _ = migrations.schema(transaction)
     if last != known:
         raise Refused(
             f"the database has schema {last}, and this version knows {known}; make the backup with the version that"
@@ -61,8 +61,8 @@ def restore(path: Path, settings: Settings, *, replaces: bool = False) -> Manife
         return manifest
     with closing(open_database(settings.database)) as database:
         _prepare(database, replaces=replaces)
-        with database.write() as connection:
-            backup_files.put_into(path, manifest, connection, every)
+        with database.write() as transaction:
+            backup_files.put_into(path, manifest, transaction, every)
     return manifest
 
 
@@ -88,8 +88,8 @@ def _check_key(manifest: Manifest, settings: Settings) -> None:
 def _prepare(database: Database, *, replaces: bool) -> None:
     """Prepare a database for a copy. Errors: Conflict if it is not empty."""
     if is_begun(database) and not replaces:
-        with database.read() as connection:
-            if not table_copies.is_empty(connection):
+        with database.read() as transaction:
+            if not table_copies.is_empty(transaction):
                 raise Conflict(
                     "the database holds districts already; add --replace to put the copy in their place"
                 )
@@ -108,8 +108,8 @@ def copy_database(source: str, target: str) -> dict[str, int]:
     with closing(open_database(source, may_make=False)) as old:
         if not is_begun(old):
             raise BadSetting("from: the database holds nothing of Rollbook")
-        with old.read() as connection:
-            last, known, _ = migrations.schema(connection)
+        with old.read() as transaction:
+            last, known, _ = migrations.schema(transaction)
         if last > known:
             raise Refused(
                 f"from: the database has schema {last}, and this version knows {known}; copy it with the version that"

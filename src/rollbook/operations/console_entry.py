@@ -12,7 +12,7 @@ from rollbook.errors import BadSetting, Conflict, Refused
 from rollbook.operations.team import NAME_MAX
 from rollbook.settings import Settings
 from rollbook.store.accounts import audit
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.operators import operator_accounts
 from rollbook.store.operators.operator_accounts import ConsoleSession, Link
@@ -36,8 +36,8 @@ class Typed:
 
 def look_up(database: Database, secret: str) -> Link:
     """What a link is for. Errors: Refused if it was used or has ended."""
-    with database.read() as connection:
-        found = operator_accounts.link(connection, secret)
+    with database.read() as transaction:
+        found = operator_accounts.link(transaction, secret)
     if found is None:
         raise Refused(SPENT)
     return found
@@ -67,18 +67,18 @@ def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: 
             "Code: it is wrong. Check the clock of your phone, and type the code that it shows now."
         )
     strong = passwords.strong(_digest(sealer, typed.password))
-    with database.write() as connection:
-        if not operator_accounts.spend_link(connection, link):
+    with database.write() as transaction:
+        if not operator_accounts.spend_link(transaction, link):
             raise Refused(SPENT)
         if not link.name:
             # The link stands in a log, and an operator may have come by another way meanwhile.
-            if operator_accounts.count_ready(connection, link.role):
+            if operator_accounts.count_ready(transaction, link.role):
                 raise Refused(TAKEN)
-            if operator_accounts.find(connection, name):
+            if operator_accounts.find(transaction, name):
                 raise Conflict(f"A person of the console is named {name} already. Choose another name.")
-            operator_accounts.add(connection, Link("", name, link.role, link.district))
-        operator_accounts.equip(connection, name, strong, sealer.seal(codes, codes_of(name)), step)
-        audit.record(connection, "console account begun", address=typed.address, by=name, role=link.role)
+            operator_accounts.add(transaction, Link("", name, link.role, link.district))
+        operator_accounts.equip(transaction, name, strong, sealer.seal(codes, codes_of(name)), step)
+        audit.record(transaction, "console account begun", address=typed.address, by=name, role=link.role)
 
 
 def codes_of(name: str) -> str:
@@ -90,12 +90,12 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed
     """Sign a person in; returns the secret of their session. Errors: Refused, with the same words for a wrong
     name, password and code."""
     limit = throttle.of(settings, "console", typed.name, typed.address)
-    with database.read() as connection:
-        is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
-        is_familiar = throttle.is_familiar(connection, limit)
-        account = operator_accounts.find(connection, typed.name)
+    with database.read() as transaction:
+        is_shut, is_slowed = throttle.is_shut(transaction, limit), throttle.is_slowed(transaction, limit)
+        is_familiar = throttle.is_familiar(transaction, limit)
+        account = operator_accounts.find(transaction, typed.name)
         codes = throttle.of_codes(account.number if account else 0)
-        takes_codes = is_familiar or not throttle.is_shut(connection, codes)
+        takes_codes = is_familiar or not throttle.is_shut(transaction, codes)
     if is_shut or (is_slowed and not is_familiar and not _takes_turn(database, limit)):
         raise Refused(WAIT)
     # Each attempt costs one Argon2id, with any name: the time reveals no names.
@@ -106,46 +106,46 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, typed: Typed
     if knows_password and account and takes_codes:
         secret = sealer.open(account.codes_sealed, codes_of(account.name))
         step = one_time_codes.step_of(secret, typed.code, time.time(), after=account.last_code)
-    with database.write() as connection:
-        now = operator_accounts.find(connection, typed.name)
+    with database.write() as transaction:
+        now = operator_accounts.find(transaction, typed.name)
         # The comparison takes time, and a reset may have changed the password meanwhile.
         is_same = account is not None and now is not None and now.password == account.password
         if (
             account
             and is_same
             and step is not None
-            and operator_accounts.spend_code(connection, account, step)
+            and operator_accounts.spend_code(transaction, account, step)
         ):
-            throttle.succeed(connection, limit)
-            audit.record(connection, "signed in to the console", address=typed.address, by=account.name)
+            throttle.succeed(transaction, limit)
+            audit.record(transaction, "signed in to the console", address=typed.address, by=account.name)
             return operator_accounts.open_session(
-                connection, account, absolute_seconds=settings.session_seconds
+                transaction, account, absolute_seconds=settings.session_seconds
             )
-        throttle.count(connection, limit)
+        throttle.count(transaction, limit)
         if knows_password and account and not is_familiar:
-            throttle.count(connection, codes)
+            throttle.count(transaction, codes)
             # A program that guesses codes has the password: an operator should see whose.
-            audit.record(connection, "console code refused", address=typed.address, by=account.name)
+            audit.record(transaction, "console code refused", address=typed.address, by=account.name)
         else:
-            audit.record(connection, "console sign-in failed", address=typed.address)
+            audit.record(transaction, "console sign-in failed", address=typed.address)
     raise Refused(MISFIT)
 
 
 def sign_out(database: Database, secret: str, actor: Actor) -> None:
     """End a session of the console."""
-    with database.write() as connection:
-        operator_accounts.close_session(connection, secret)
-        audit.record(connection, "signed out of the console", address=actor.address, by=actor.name)
+    with database.write() as transaction:
+        operator_accounts.close_session(transaction, secret)
+        audit.record(transaction, "signed out of the console", address=actor.address, by=actor.name)
 
 
-def touch(connection: Connection, found: ConsoleSession) -> None:
+def touch(transaction: Transaction, found: ConsoleSession) -> None:
     """Note that a session is in use."""
-    operator_accounts.touch(connection, found)
+    operator_accounts.touch(transaction, found)
 
 
 def _takes_turn(database: Database, limit: throttle.Limit) -> bool:
-    with database.write(is_durable=False) as connection:
-        return throttle.take_turn(connection, limit)
+    with database.write(is_durable=False) as transaction:
+        return throttle.take_turn(transaction, limit)
 
 
 def _digest(sealer: Sealer, password: str) -> str:

@@ -14,7 +14,7 @@ from rollbook.operations import backing_up
 from rollbook.operations.backing_up import Kept
 from rollbook.store.engine import server_values
 from rollbook.store.engine.backup_files import PART
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import NewJob
 
@@ -45,16 +45,16 @@ class Daily:
         return moment if moment <= now else clock.moment(today - timedelta(days=1), self.at)
 
 
-def read(connection: Connection) -> Daily | None:
+def read(transaction: Transaction) -> Daily | None:
     """What is set; None if nothing is."""
-    text = server_values.read(connection, _FACT)
+    text = server_values.read(transaction, _FACT)
     return Daily(**json.loads(text)) if text else None
 
 
 def change(database: Database, **given: object) -> Daily:
     """Set when and where backups are made; values that are not given stay. Errors: BadSetting."""
-    with database.write() as connection:
-        daily = replace(read(connection) or Daily(""), **given, since=job_queue.now(connection))  # type: ignore[arg-type]
+    with database.write() as transaction:
+        daily = replace(read(transaction) or Daily(""), **given, since=job_queue.now(transaction))  # type: ignore[arg-type]
         if not daily.folder:
             raise BadSetting("folder: expected the folder for the backups, such as --folder /mnt/backup")
         if not Path(daily.folder).is_dir():
@@ -62,46 +62,46 @@ def change(database: Database, **given: object) -> Daily:
                 f"folder: {daily.folder} is not there; expected a folder that the workers can write"
             )
         Schedule(zone=daily.zone, at=daily.at).checked()
-        server_values.write(connection, _FACT, json.dumps(asdict(daily)))
+        server_values.write(transaction, _FACT, json.dumps(asdict(daily)))
     return daily
 
 
 def remove(database: Database) -> None:
     """End the daily backups; those that exist stay. Errors: Unknown if none are set."""
-    with database.write() as connection:
-        if read(connection) is None:
+    with database.write() as transaction:
+        if read(transaction) is None:
             raise Unknown(_NOT_SET)
-        server_values.write(connection, _FACT, "")
+        server_values.write(transaction, _FACT, "")
 
 
 def queue(database: Database) -> int:
     """Let a worker make a backup now; returns the number of the job. Errors: Unknown, Refused if the queue is full."""
-    with database.write() as connection:
-        return _add(connection, read(connection))
+    with database.write() as transaction:
+        return _add(transaction, read(transaction))
 
 
 def queue_due(database: Database) -> int | None:
     """Let a worker make the backup that is due; returns the number of the job, None if none is due."""
-    with database.read() as connection:
-        if not _is_due(connection):
+    with database.read() as transaction:
+        if not _is_due(transaction):
             return None
-    with database.write() as connection:
+    with database.write() as transaction:
         # Another worker may have been faster.
-        return _add(connection, read(connection)) if _is_due(connection) else None
+        return _add(transaction, read(transaction)) if _is_due(transaction) else None
 
 
-def _is_due(connection: Connection) -> bool:
-    daily = read(connection)
+def _is_due(transaction: Transaction) -> bool:
+    daily = read(transaction)
     if daily is None:
         return False
-    last = max(job_queue.newest(connection, BACKUP) or 0, daily.since)
-    return last < daily.due(job_queue.now(connection) / 1000) * 1000
+    last = max(job_queue.newest(transaction, BACKUP) or 0, daily.since)
+    return last < daily.due(job_queue.now(transaction) / 1000) * 1000
 
 
-def _add(connection: Connection, daily: Daily | None) -> int:
+def _add(transaction: Transaction, daily: Daily | None) -> int:
     if daily is None:
         raise Unknown(_NOT_SET)
-    return job_queue.add(connection, NewJob(BACKUP, BACKUP, daily.folder))
+    return job_queue.add(transaction, NewJob(BACKUP, BACKUP, daily.folder))
 
 
 def make(database: Database, created: int) -> tuple[Kept, int]:
@@ -111,8 +111,8 @@ def make(database: Database, created: int) -> tuple[Kept, int]:
     Another attempt of the same job writes the same file. Errors: Unknown, and MachineTrouble if the folder or the
     disk refuses.
     """
-    with database.read() as connection:
-        daily = read(connection)
+    with database.read() as transaction:
+        daily = read(transaction)
     if daily is None:
         raise Unknown(_NOT_SET)
     folder = Path(daily.folder)
@@ -131,15 +131,15 @@ def make(database: Database, created: int) -> tuple[Kept, int]:
     return kept, min(len(every), daily.keep)
 
 
-def trouble(connection: Connection) -> str:
+def trouble(transaction: Transaction) -> str:
     """What is wrong with the daily backups, as a sentence; blank if nothing is."""
-    daily = read(connection)
+    daily = read(transaction)
     if daily is None:
         return ""
-    last = job_queue.last_ended(connection, BACKUP, "done", "failed")
+    last = job_queue.last_ended(transaction, BACKUP, "done", "failed")
     if last and last.state == "failed":
         return f"the last backup failed: {last.message}; queue another one with `rollbook backups --now`"
-    now = job_queue.now(connection) / 1000
+    now = job_queue.now(transaction) / 1000
     due = daily.due(now - LATE_SECONDS)
     made = max(last.created if last else 0, daily.since) / 1000
     return f"the backup of {daily.at} was not made; look at `rollbook jobs`" if made < due else ""

@@ -25,11 +25,11 @@ _DROPPED: Final = Outcome("dropped", "the person has no password, their role end
 def deliver(database: Database, settings: Settings) -> Counter[str]:
     """Send all that is due, for some minutes at most; returns how many deliveries ended in each state."""
     until, count = time.monotonic() + JOB_SECONDS, Counter[str]()
-    with database.write() as connection:
-        deliveries.recover(connection)
+    with database.write() as transaction:
+        deliveries.recover(transaction)
     while time.monotonic() < until:
-        with database.read() as connection:
-            due = deliveries.due(connection, AT_ONCE)
+        with database.read() as transaction:
+            due = deliveries.due(transaction, AT_ONCE)
         if not due:
             break
         for delivery in due:
@@ -39,28 +39,28 @@ def deliver(database: Database, settings: Settings) -> Counter[str]:
 
 def attempt(database: Database, settings: Settings, number: int) -> Delivery:
     """Send one delivery now; returns it with its outcome. Errors: Unknown."""
-    with database.read() as connection:
-        found = deliveries.get(connection, number)
+    with database.read() as transaction:
+        found = deliveries.get(transaction, number)
     _attempt(database, settings, found)
-    with database.read() as connection:
-        return deliveries.get(connection, number)
+    with database.read() as transaction:
+        return deliveries.get(transaction, number)
 
 
 def _attempt(database: Database, settings: Settings, delivery: Delivery) -> str:
     """Send one delivery; returns its state, or blank if it was not due any more."""
-    with database.write() as connection:
+    with database.write() as transaction:
         # Since the list was read, an earlier one may have found the server away, or the person may be gone.
-        if not deliveries.claim(connection, delivery):
+        if not deliveries.claim(transaction, delivery):
             return ""
-        to = subscriptions.get(connection, delivery.subscription)
+        to = subscriptions.get(transaction, delivery.subscription)
     outcome = _outcome(database, settings, to, delivery)
     if delivery.topic == TEST and outcome.state == "waiting":  # the person who asked reads the answer now
         outcome = Outcome("failed", outcome.message)
-    with database.write() as connection:
-        deliveries.settle(connection, delivery, outcome)
+    with database.write() as transaction:
+        deliveries.settle(transaction, delivery, outcome)
         if outcome.is_server and outcome.state == "waiting":
-            same = (each for each in subscriptions.every(connection) if _shares_server(each, to))
-            deliveries.postpone(connection, [each.number for each in same], outcome)
+            same = (each for each in subscriptions.every(transaction) if _shares_server(each, to))
+            deliveries.postpone(transaction, [each.number for each in same], outcome)
     return outcome.state
 
 

@@ -47,8 +47,8 @@ def _is_first(run: Run) -> bool:
 
 def durations(database: Database, district: District) -> list[tuple[int, float]]:
     """The last syncs by workers, oldest first: when (Unix milliseconds), and how many seconds they took."""
-    with database.read() as connection:
-        found = job_queue.latest(connection, JOBS, state="done", district=district.number)
+    with database.read() as transaction:
+        found = job_queue.latest(transaction, JOBS, state="done", district=district.number)
     return [
         (job.begun, (job.ended - job.begun) / 1000)
         for job in reversed(found)
@@ -58,10 +58,10 @@ def durations(database: Database, district: District) -> list[tuple[int, float]]
 
 def students_by_school(database: Database, district: District) -> list[tuple[str, str, int]]:
     """Schools by their number of students, most first: name, grades, students."""
-    with database.read() as connection:
-        view = views.whole(connection, district.number).number
-        counts = school_lists.counts(connection, view)
-        found = school_lists.every_school(connection, view)
+    with database.read() as transaction:
+        view = views.whole(transaction, district.number).number
+        counts = school_lists.counts(transaction, view)
+        found = school_lists.every_school(transaction, view)
     told = [
         (str(one.get("name", "")), grades(one), counts.get(one["id"], {}).get("students", 0)) for one in found
     ]

@@ -50,8 +50,8 @@ def name_contact(database: Database, district: str, user: str | None) -> tuple[D
     owner = districts.find(database, district)
     chosen = None
     if user is not None:
-        with database.read() as connection:
-            chosen = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
+        with database.read() as transaction:
+            chosen = people_lookup.find(transaction, people_lookup.whole(transaction, owner.number), user)
     change_record(database, owner, "contact", {"contact": chosen.id if chosen else None})
     return owner, chosen
 

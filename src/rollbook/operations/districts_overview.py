@@ -60,33 +60,33 @@ def lines(database: Database, actor: Actor) -> list[Line]:
     if actor.district is None:
         found = standing.of_all(database)
     else:
-        with database.read() as connection:
-            only = districts.by_number(connection, actor.district)
+        with database.read() as transaction:
+            only = districts.by_number(transaction, actor.district)
         found = [standing.of(database, only)]
-    with database.read() as connection:
+    with database.read() as transaction:
         late = _late(
-            found, {each.district: each for each in schedules.every(connection)}, job_queue.now(connection)
+            found, {each.district: each for each in schedules.every(transaction)}, job_queue.now(transaction)
         )
-        readers = connections.counts(connection)
+        readers = connections.counts(transaction)
     told = [_line(each, each.district.number in late, readers.get(each.district.number, 0)) for each in found]
     return sorted(told, key=lambda line: (STATES.index(line.state), line.name.casefold()))
 
 
 def line(database: Database, district: District) -> Line:
     """One district."""
-    with database.read() as connection:
-        scheduled = schedules.find(connection, district.number)
+    with database.read() as transaction:
+        scheduled = schedules.find(transaction, district.number)
         known = {district.number: scheduled} if scheduled else {}
-        readers = connections.counts(connection).get(district.number, 0)
-        moment = job_queue.now(connection)
+        readers = connections.counts(transaction).get(district.number, 0)
+        moment = job_queue.now(transaction)
     each = standing.of(database, district)
     return _line(each, bool(_late([each], known, moment)), readers)
 
 
 def with_nights(database: Database, shown: Sequence[Line]) -> list[list[int]]:
     """The students of each district after its last runs, oldest first."""
-    with database.read() as connection:
-        return [runs_overview.students(connection, line.number, NIGHTS) for line in shown]
+    with database.read() as transaction:
+        return [runs_overview.students(transaction, line.number, NIGHTS) for line in shown]
 
 
 def _late(found: Sequence[Standing], known: Mapping[int, Scheduled], now_ms: int) -> set[int]:
@@ -162,5 +162,5 @@ def _students(run: Run | None) -> int | None:
 
 def now(database: Database, *, in_demo: bool) -> float:
     """Now in Unix seconds; in a demo, the moment of its last night."""
-    with database.read() as connection:
-        return districts.now(connection) if in_demo else time.time()
+    with database.read() as transaction:
+        return districts.now(transaction) if in_demo else time.time()

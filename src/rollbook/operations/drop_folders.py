@@ -61,8 +61,8 @@ def watch(database: Database) -> list[int]:
 
     Errors: MachineTrouble, after all others were checked.
     """
-    with database.read() as connection:
-        found, now = schedules.every(connection), job_queue.now(connection) / 1000
+    with database.read() as transaction:
+        found, now = schedules.every(transaction), job_queue.now(transaction) / 1000
     queued, troubles = [], []
     for each in found:
         if not each.schedule.folder:
@@ -162,8 +162,8 @@ def _begun(database: Database, taken: Path) -> Path | None:
     if not taken.is_dir():
         return None
     found = [str(place.absolute()) for place in sorted(taken.iterdir()) if place.is_dir()]
-    with database.read() as connection:
-        known = schedules.known(connection, found)
+    with database.read() as transaction:
+        known = schedules.known(transaction, found)
     return next((Path(place) for place in found if place not in known), None)
 
 
@@ -198,20 +198,20 @@ def _move(folder: Path, place: Path, marker: str) -> None:
 
 def _note(database: Database, each: Scheduled, place: Path, day: str) -> int:
     sizes = [path.stat().st_size for path in place.iterdir() if path.name != WHOLE]
-    with database.write() as connection:
+    with database.write() as transaction:
         job = sync_job(each.district, place)
-        return schedules.arrive(connection, job, files=len(sizes), size=sum(sizes), day=day)
+        return schedules.arrive(transaction, job, files=len(sizes), size=sum(sizes), day=day)
 
 
 def _delete_old(database: Database, each: Scheduled) -> None:
-    with database.read() as connection:
-        old = schedules.old(connection, each.district, each.schedule.keep_days)
+    with database.read() as transaction:
+        old = schedules.old(transaction, each.district, each.schedule.keep_days)
     for arrival in old:
         shutil.rmtree(arrival.place, ignore_errors=True)
     gone = [arrival.number for arrival in old if not Path(arrival.place).exists()]
     if gone:
-        with database.write() as connection:
-            schedules.note_deleted(connection, gone)
+        with database.write() as transaction:
+            schedules.note_deleted(transaction, gone)
 
 
 @contextmanager

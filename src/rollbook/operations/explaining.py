@@ -127,8 +127,8 @@ def _named(
     found = neighbourhood.find(engine, last.files, given)
     if any(gone is None for gone in found.values()):
         return found
-    with database.read() as connection:
-        former = sis_aliases.find(connection, owner.number, given)
+    with database.read() as transaction:
+        former = sis_aliases.find(transaction, owner.number, given)
     for id_ in former:
         found = neighbourhood.find(engine, last.files, id_) or found
     return found
@@ -149,9 +149,9 @@ def _known(database: Database, owner: District, id_: str) -> dict[str, str]:
     """The person's name, from their record or the last version of it."""
     if not id_:
         return {"name": ""}
-    with database.read() as connection:
-        whole = views.whole(connection, owner.number)
-        past = person_history.versions(connection, owner.number, whole.number, id_)
+    with database.read() as transaction:
+        whole = views.whole(transaction, owner.number)
+        past = person_history.versions(transaction, owner.number, whole.number, id_)
     return {"name": label(past[0].record) if past else ""}
 
 
@@ -161,8 +161,8 @@ def _view(database: Database, reader: Application, owner: District) -> View | No
         _, number = connections.connection_of(database, reader, owner)
     except Unknown:
         return None
-    with database.read() as connection:
-        return views.by_number(connection, number)
+    with database.read() as transaction:
+        return views.by_number(transaction, number)
 
 
 def _is_held(
@@ -216,8 +216,8 @@ def _concluded(
     """Compare the chain with what the application reads now, and add the links that follow from it."""
     record = None
     if person.id and place.view and TIER[place.reader.tier].district_paths is None:
-        with database.read() as connection:
-            record = person_history.present(connection, place.view.number, person.id)
+        with database.read() as transaction:
+            record = person_history.present(transaction, place.view.number, person.id)
     chain = links.agreeing(chain, sees=record is not None)
     sees_field = None
     if record is not None:

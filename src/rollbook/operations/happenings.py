@@ -17,7 +17,7 @@ from rollbook.operations.scheduling import Night
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine import server_values
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.operators import deliveries, subscriptions
 from rollbook.store.operators.deliveries import Happening
 from rollbook.store.operators.subscriptions import Subscription
@@ -35,68 +35,68 @@ _FACT: Final = "happenings looked for"
 
 def queue_due(database: Database) -> int | None:
     """Let a worker collect and send what is due; returns the number of the job, None if nothing is due."""
-    with database.read() as connection:
-        if not subscriptions.are_there(connection) or not _is_due(connection):
+    with database.read() as transaction:
+        if not subscriptions.are_there(transaction) or not _is_due(transaction):
             return None
-    with database.write() as connection:
-        return job_queue.add(connection, NewJob(DELIVER, job_queue.OUTGOING))
+    with database.write() as transaction:
+        return job_queue.add(transaction, NewJob(DELIVER, job_queue.OUTGOING))
 
 
-def _is_due(connection: Connection) -> bool:
-    return deliveries.is_due(connection) or _looks(connection) != _looked(connection)
+def _is_due(transaction: Transaction) -> bool:
+    return deliveries.is_due(transaction) or _looks(transaction) != _looked(transaction)
 
 
-def _looks(connection: Connection) -> dict[str, Any]:
+def _looks(transaction: Transaction) -> dict[str, Any]:
     """What would be new: the last run to look at, the last failed job, the last time at which files were late, and the
     last summary due for each subscription."""
-    now = job_queue.now(connection) / 1000
-    job = job_queue.last_ended(connection, "sync", "failed")
-    wanted = [each for each in subscriptions.every(connection) if each.may]
+    now = job_queue.now(transaction) / 1000
+    job = job_queue.last_ended(transaction, "sync", "failed")
+    wanted = [each for each in subscriptions.every(transaction) if each.may]
     return {
-        "run": runs_to_tell.newest(connection),
+        "run": runs_to_tell.newest(transaction),
         "job": job.number if job else 0,
-        "late": _last_late(connection, now) if any(LATE in each.topics for each in wanted) else 0,
+        "late": _last_late(transaction, now) if any(LATE in each.topics for each in wanted) else 0,
         "nights": {
             str(each.number): topics.due(each.at, each.zone, now) for each in wanted if NIGHT in each.topics
         },
     }
 
 
-def _last_late(connection: Connection, now: float) -> float:
+def _last_late(transaction: Transaction, now: float) -> float:
     """The last moment, in Unix seconds, at which files of a district were due; 0 if no schedule says when."""
-    known = (each.schedule for each in schedules.every(connection) if each.schedule.late_after)
+    known = (each.schedule for each in schedules.every(transaction) if each.schedule.late_after)
     return max((topics.due(each.late_after, each.zone, now) for each in known), default=0)
 
 
-def _looked(connection: Connection) -> dict[str, Any]:
-    text = server_values.read(connection, _FACT)
+def _looked(transaction: Transaction) -> dict[str, Any]:
+    text = server_values.read(transaction, _FACT)
     return dict(json.loads(text)) if text else {}
 
 
 def collect(database: Database) -> int:
     """Put what happened into the outbox; returns how many deliveries are new."""
-    with database.read() as connection:
-        looks, wanted = _looks(connection), [each for each in subscriptions.every(connection) if each.may]
-        known = {each.number: each for each in districts.all_in(connection)}
-        now = job_queue.now(connection)
-        found = [*_runs(connection, wanted, known, now), *_jobs(connection, wanted, known, now)]
+    with database.read() as transaction:
+        looks, wanted = _looks(transaction), [each for each in subscriptions.every(transaction) if each.may]
+        known = {each.number: each for each in districts.all_in(transaction)}
+        now = job_queue.now(transaction)
+        found = [*_runs(transaction, wanted, known, now), *_jobs(transaction, wanted, known, now)]
     due = _nights_due(wanted, now)
     if due or looks["late"]:
         nights = scheduling.nights(database, now / 1000)
         found += [*_late(wanted, known, nights), *_summaries(due, known, nights)]
-    with database.write() as connection:
-        added = [deliveries.add(connection, to, happening) for to, happening in found]
+    with database.write() as transaction:
+        added = [deliveries.add(transaction, to, happening) for to, happening in found]
         for to, moment in due:
-            subscriptions.note_told(connection, to, moment)
-        server_values.write(connection, _FACT, json.dumps(looks))
+            subscriptions.note_told(transaction, to, moment)
+        server_values.write(transaction, _FACT, json.dumps(looks))
     return sum(number is not None for number in added)
 
 
 def _runs(
-    connection: Connection, wanted: Sequence[Subscription], known: dict[int, District], now: int
+    transaction: Transaction, wanted: Sequence[Subscription], known: dict[int, District], now: int
 ) -> Iterator[tuple[Subscription, Happening]]:
     """Runs that are held, and files that could not be used."""
-    for district, run in runs_to_tell.since(connection, districts.timestamp(now / 1000 - OLD_SECONDS)):
+    for district, run in runs_to_tell.since(transaction, districts.timestamp(now / 1000 - OLD_SECONDS)):
         moment = datetime.fromisoformat(run.created).timestamp() * 1000
         topic = HELD if run.state == "held" else FAILED
         content = {
@@ -112,10 +112,10 @@ def _runs(
 
 
 def _jobs(
-    connection: Connection, wanted: Sequence[Subscription], known: dict[int, District], now: int
+    transaction: Transaction, wanted: Sequence[Subscription], known: dict[int, District], now: int
 ) -> Iterator[tuple[Subscription, Happening]]:
     """Syncs that failed without a run: their job could not end. Its message may name a path, so it is not told."""
-    for job in job_queue.latest(connection, 200, state="failed"):
+    for job in job_queue.latest(transaction, 200, state="failed"):
         owner = next((each for each in known.values() if each.id == job.district_id), None)
         if owner is None or (job.ended or 0) < now - OLD_SECONDS * 1000:
             continue
@@ -183,9 +183,9 @@ def _of(wanted: Sequence[Subscription], topic: str, district: int) -> Iterator[S
     return (each for each in wanted if topic in each.topics and each.tells_of(district))
 
 
-def of_test(connection: Connection, to: Subscription) -> Happening:
+def of_test(transaction: Transaction, to: Subscription) -> Happening:
     """A test that a person asks for, at most one a minute."""
-    now = job_queue.now(connection)
-    name = districts.by_number(connection, to.district).name if to.district else ""
+    now = job_queue.now(transaction)
+    name = districts.by_number(transaction, to.district).name if to.district else ""
     content = {"at": districts.timestamp(now / 1000), "district": name, "page": ""}
     return Happening(f"test {now // 60_000}", topics.TEST, content, to.district)

@@ -9,7 +9,7 @@ from rollbook.errors import BadSetting
 from rollbook.settings import Settings
 from rollbook.store.accounts import logins
 from rollbook.store.district import districts
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.operators import deliveries
 from rollbook.store.records import request_log, retention
 from rollbook.store.work import job_queue
@@ -34,8 +34,8 @@ def queue_sync(database: Database, district: str, source: Path) -> int:
     owner = districts.find(database, district)
     if not source.exists():
         raise BadSetting(f"folder: {source} is not there; expected a folder or a zip file with the files")
-    with database.write() as connection:
-        return job_queue.add(connection, sync_job(owner.number, source))
+    with database.write() as transaction:
+        return job_queue.add(transaction, sync_job(owner.number, source))
 
 
 def sync_job(district: int, source: Path) -> NewJob:
@@ -45,15 +45,15 @@ def sync_job(district: int, source: Path) -> NewJob:
 
 def queue_pruning(database: Database) -> int:
     """Let a worker drop expired data; returns the number of the job. Errors: Refused if the queue is full."""
-    with database.write() as connection:
-        return job_queue.add(connection, NewJob(PRUNE, PRUNE))
+    with database.write() as transaction:
+        return job_queue.add(transaction, NewJob(PRUNE, PRUNE))
 
 
 def queue_daily_pruning(database: Database) -> int | None:
     """Let a worker prune once a day, whichever worker asks; returns the number of the job, None if it is not yet due."""
-    with database.read() as connection:
-        last = job_queue.last_created(connection, PRUNE)
-        if last is None or 0 <= job_queue.now(connection) - last < DAY_MS:
+    with database.read() as transaction:
+        last = job_queue.last_created(transaction, PRUNE)
+        if last is None or 0 <= job_queue.now(transaction) - last < DAY_MS:
             return None
     return queue_pruning(database)
 
@@ -74,21 +74,21 @@ def prune(database: Database, settings: Settings) -> dict[str, int]:
     now = time.time()
     gone = {"versions": 0, "events": 0, "jobs": 0}
     for district in districts.list_all(database):
-        with database.write() as connection:
+        with database.write() as transaction:
             dropped = retention.prune_now(
-                connection,
+                transaction,
                 district,
                 retention.keep_since(now, history_days=settings.history_days, event_days=settings.event_days),
             )
         gone["versions"] += dropped[0]
         gone["events"] += dropped[1]
     request_log.prune(database, settings)
-    with database.write(is_durable=False) as connection:
-        logins.sweep(connection)
-        gone["jobs"] = _forget_jobs(connection)
+    with database.write(is_durable=False) as transaction:
+        logins.sweep(transaction)
+        gone["jobs"] = _forget_jobs(transaction)
     return gone
 
 
-def _forget_jobs(connection: Connection) -> int:
-    deliveries.forget(connection, JOB_DAYS)
-    return job_queue.forget(connection, JOB_DAYS)
+def _forget_jobs(transaction: Transaction) -> int:
+    deliveries.forget(transaction, JOB_DAYS)
+    return job_queue.forget(transaction, JOB_DAYS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from rollbook.store.engine.database import Connection, Database, Row, Values
+from rollbook.store.engine.database import Database, Row, Transaction, Values
 
 
 class Trail(Protocol):
@@ -15,7 +15,7 @@ class Trail(Protocol):
     def begin(self, inside: Database) -> None:
         """Before the act's first change."""
 
-    def note(self, connection: Connection, inside: Database) -> None:
+    def note(self, transaction: Transaction, inside: Database) -> None:
         """After the changes of a transaction of the act; more than once if the act has several."""
 
 
@@ -27,25 +27,25 @@ class NotedDatabase:
     """
 
     def __init__(
-        self, database: Database, trail: Trail | None = None, inside: Connection | None = None
+        self, database: Database, trail: Trail | None = None, inside: Transaction | None = None
     ) -> None:
         self._database, self._trail, self._inside = database, trail, inside
         self.is_local = database.is_local
         self.has_row = False
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def read(self) -> AbstractContextManager[Transaction]:
         return nullcontext(self._inside) if self._inside else self._database.read()
 
     @contextmanager
-    def write(self, *, is_durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, is_durable: bool = True) -> Iterator[Transaction]:
         trail = self._trail if is_durable else None
-        with self._database.write(is_durable=is_durable) as connection:
-            inside = NotedDatabase(self._database, inside=connection)
+        with self._database.write(is_durable=is_durable) as transaction:
+            inside = NotedDatabase(self._database, inside=transaction)
             if trail and not self.has_row:
                 trail.begin(inside)
-            yield connection
+            yield transaction
             if trail:
-                trail.note(connection, inside)
+                trail.note(transaction, inside)
         self.has_row = self.has_row or trail is not None
 
     # What follows is the database's own.

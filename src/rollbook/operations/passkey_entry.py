@@ -17,7 +17,7 @@ from rollbook.errors import BadSetting, Conflict, Refused, Unknown
 from rollbook.operations.console_entry import WAIT, codes_of
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import audit
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import Sealer, digest
 from rollbook.store.operators import operator_accounts, operator_passkeys
 from rollbook.store.operators.operator_accounts import Operator
@@ -72,9 +72,9 @@ def asked_to_add(
     place = passkeys.site(base_url(settings))
     if place is None:
         return None
-    with database.read() as connection:
-        account = operator_accounts.get(connection, actor.name)
-        known = [each.id for each in operator_passkeys.list_of(connection, account)]
+    with database.read() as transaction:
+        account = operator_accounts.get(transaction, actor.name)
+        known = [each.id for each in operator_passkeys.list_of(transaction, account)]
     asker = _asker(place, sealer, _adding(account), browser)
     person = passkeys.Person(_handle(sealer, account), account.name)
     return passkeys.wanted_to_add(asker, person, known, time.time())
@@ -93,29 +93,29 @@ def add(
     name = " ".join(wanted.name.split())
     if not name or len(name) > NAME_MAX:
         raise BadSetting(f"Name: expected 1 to {NAME_MAX} characters, such as “My laptop”.")
-    with database.read() as connection:
-        account = operator_accounts.get(connection, actor.name)
+    with database.read() as transaction:
+        account = operator_accounts.get(transaction, actor.name)
     asker = _asker(_site(settings), sealer, _adding(account), browser)
     made = passkeys.added(asker, wanted.answer, time.time())
     _spend_code(database, sealer, account, wanted.code)
-    with database.write() as connection:
-        _keep(connection, account, name, made)
-        audit.record(connection, "passkey added", address=actor.address, by=account.name, passkey=name)
+    with database.write() as transaction:
+        _keep(transaction, account, name, made)
+        audit.record(transaction, "passkey added", address=actor.address, by=account.name, passkey=name)
 
 
-def _keep(connection: Connection, account: Operator, name: str, made: NewPasskey) -> None:
+def _keep(transaction: Transaction, account: Operator, name: str, made: NewPasskey) -> None:
     # A reset takes passkeys away; one that is added at the same time must not stay.
-    now = operator_accounts.by_number(connection, account.number)
+    now = operator_accounts.by_number(transaction, account.number)
     if now is None or not now.is_ready or now.password != account.password:
         raise Refused(RESET)
-    known = operator_passkeys.list_of(connection, account)
+    known = operator_passkeys.list_of(transaction, account)
     if len(known) >= PASSKEYS_MAX:
         raise Refused(f"An account has at most {PASSKEYS_MAX} passkeys. Remove one first.")
     if name in (each.name for each in known):
         raise Conflict(f"You have a passkey named {name!r} already. Choose another name.")
-    _spend(connection, made.challenge)
+    _spend(transaction, made.challenge)
     if not operator_passkeys.add(
-        connection, Passkey(made.id, account.number, name, made.public_key, made.uses, 0, 0)
+        transaction, Passkey(made.id, account.number, name, made.public_key, made.uses, 0, 0)
     ):
         raise Conflict("This passkey was added already.")
 
@@ -125,11 +125,11 @@ def _spend_code(database: Database, sealer: Sealer, account: Operator, code: str
     limit = throttle.of_codes(account.number)
     secret = sealer.open(account.codes_sealed, codes_of(account.name))
     step = one_time_codes.step_of(secret, code, time.time(), after=account.last_code)
-    with database.write() as connection:
-        is_shut = throttle.is_shut(connection, limit)
-        if not is_shut and step is not None and operator_accounts.spend_code(connection, account, step):
+    with database.write() as transaction:
+        is_shut = throttle.is_shut(transaction, limit)
+        if not is_shut and step is not None and operator_accounts.spend_code(transaction, account, step):
             return
-        throttle.count(connection, limit)
+        throttle.count(transaction, limit)
     if is_shut:
         raise Refused(
             "Too many wrong codes today. Add the passkey tomorrow, or ask an operator for a new link."
@@ -144,8 +144,8 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, browser: Bro
         throttle.of_address(settings, browser.address, "passkeys"),
     )
     said = passkeys.claim(answer)
-    with database.read() as connection:
-        is_shut, found = throttle.is_shut(connection, limit), operator_passkeys.find(connection, said.id)
+    with database.read() as transaction:
+        is_shut, found = throttle.is_shut(transaction, limit), operator_passkeys.find(transaction, said.id)
     if is_shut:
         raise Refused(WAIT)
     refusal = GONE
@@ -159,12 +159,12 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, browser: Bro
             if entered:
                 return entered
             refusal = COPIED
-    with database.write() as connection:
-        throttle.count(connection, limit)
+    with database.write() as transaction:
+        throttle.count(transaction, limit)
         by: dict[str, Any] = (
             {"by": found[1].name, "passkey": found[0].name} if refusal == COPIED and found else {}
         )
-        audit.record(connection, "console sign-in failed", address=browser.address, **by)
+        audit.record(transaction, "console sign-in failed", address=browser.address, **by)
     raise Refused(refusal)
 
 
@@ -178,36 +178,36 @@ def _enter(
 ) -> str:
     """Open a session; blank if the counter of the passkey went back. Errors: Refused for a spent challenge."""
     passkey, account = found
-    with database.write() as connection:
-        _spend(connection, challenge)
+    with database.write() as transaction:
+        _spend(transaction, challenge)
         # An operator may have removed the account or its passkeys meanwhile.
-        if operator_passkeys.find(connection, passkey.id) is None:
+        if operator_passkeys.find(transaction, passkey.id) is None:
             raise Refused(GONE)
-        if not operator_passkeys.use(connection, passkey, uses):
+        if not operator_passkeys.use(transaction, passkey, uses):
             return ""
         audit.record(
-            connection,
+            transaction,
             "signed in to the console",
             address=browser.address,
             by=account.name,
             passkey=passkey.name,
         )
-        return operator_accounts.open_session(connection, account, absolute_seconds=settings.session_seconds)
+        return operator_accounts.open_session(transaction, account, absolute_seconds=settings.session_seconds)
 
 
 def list_of(database: Database, name: str) -> list[Passkey]:
     """The passkeys of a person of the console. Errors: Unknown."""
-    with database.read() as connection:
-        return operator_passkeys.list_of(connection, operator_accounts.get(connection, name))
+    with database.read() as transaction:
+        return operator_passkeys.list_of(transaction, operator_accounts.get(transaction, name))
 
 
 def remove(database: Database, name: str, passkey: str, *, by: str = "", address: str = "") -> None:
     """Remove a passkey, by its name, from the account of a person. Errors: Unknown."""
-    with database.write() as connection:
-        account = operator_accounts.get(connection, name)
-        if not operator_passkeys.remove(connection, account, passkey):
+    with database.write() as transaction:
+        account = operator_accounts.get(transaction, name)
+        if not operator_passkeys.remove(transaction, account, passkey):
             raise Unknown(f"passkey: {name!r} has no passkey named {passkey!r}")
-        audit.record(connection, "passkey removed", address=address, by=by or name, of=name, passkey=passkey)
+        audit.record(transaction, "passkey removed", address=address, by=by or name, of=name, passkey=passkey)
 
 
 # Parts ---------------------------------------------------------------------------------------------
@@ -234,8 +234,8 @@ def _handle(sealer: Sealer, account: Operator) -> bytes:
     return hmac.digest(sealer.derive("console passkeys"), told, "sha256")
 
 
-def _spend(connection: Connection, challenge: bytes) -> None:
+def _spend(transaction: Transaction, challenge: bytes) -> None:
     if not operator_passkeys.spend(
-        connection, digest(challenge.hex()), seconds=2 * passkeys.CHALLENGE_SECONDS
+        transaction, digest(challenge.hex()), seconds=2 * passkeys.CHALLENGE_SECONDS
     ):
         raise Refused(passkeys.LATE)

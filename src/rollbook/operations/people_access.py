@@ -13,7 +13,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant, Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 
@@ -36,18 +36,18 @@ def mint_token(
     `district` may be left out if there is only one. Errors: Unknown; Refused if the person may not enter.
     """
     reader, owner = applications.find(database, application), _only(database, district)
-    with database.write() as connection:
-        person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
+    with database.write() as transaction:
+        person = people_lookup.find(transaction, people_lookup.whole(transaction, owner.number), user)
         session = Session(
             "", owner.number, person.id, person.roles[0], "operator", logins.now(), logins.now()
         )
-        decided = enter(connection, reader, session)
+        decided = enter(transaction, reader, session)
         if decided.outcome != "allowed":
-            raise Refused(_why_not(connection, person, reader, owner, decided))
+            raise Refused(_why_not(transaction, person, reader, owner, decided))
         grant = Grant(
             reader.number, owner.number, person.id, decided.role, decided.authorized_by, "", session.created
         )
-        token = logins.mint(connection, grant, seconds=settings.user_token_seconds, by="operator")
+        token = logins.mint(transaction, grant, seconds=settings.user_token_seconds, by="operator")
     return Minted(token, person, decided.role)
 
 
@@ -58,18 +58,18 @@ def sign_out(database: Database, district: str, user: str) -> tuple[Person, int]
     Errors: Unknown.
     """
     owner = districts.find(database, district)
-    with database.read() as connection:
-        person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-    with database.write() as connection:
-        ended = logins.end_all(connection, owner.number, person.id)
+    with database.read() as transaction:
+        person = people_lookup.find(transaction, people_lookup.whole(transaction, owner.number), user)
+    with database.write() as transaction:
+        ended = logins.end_all(transaction, owner.number, person.id)
     # a second time, for sessions and tokens that were being issued meanwhile
-    with database.write() as connection:
-        logins.end_issued(connection, owner.number, person.id)
+    with database.write() as transaction:
+        logins.end_issued(transaction, owner.number, person.id)
     return person, ended
 
 
 def _why_not(
-    connection: Connection, person: Person, application: Application, owner: District, decided: Entry
+    transaction: Transaction, person: Person, application: Application, owner: District, decided: Entry
 ) -> str:
     """Why a person may not enter an application, and what an operator or a teacher can do about it."""
     roles = " and ".join(role.replace("_", " ") for role in person.roles)
@@ -86,7 +86,7 @@ def _why_not(
             f"{person.name} ({roles}) may not enter {application.name!r} yet: they allow it themselves when they sign in;"
             f" `rollbook connect {name} {district}` lets all of {owner.name!r} in"
         )
-    if not logins.access_to(connection, application.number, owner.number):
+    if not logins.access_to(transaction, application.number, owner.number):
         return (
             f"{person.name} may not enter {application.name!r}: it is not connected to {owner.name!r};"
             f" run `rollbook connect {name} {district}`"

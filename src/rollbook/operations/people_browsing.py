@@ -14,7 +14,7 @@ from rollbook.store.accounts import applications, audit
 from rollbook.store.accounts.audit import Entry
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import people_lists, people_lookup, person_history, record_search
 from rollbook.store.records.people_lists import Listed, Wanted
 from rollbook.store.records.person_history import Version
@@ -77,18 +77,18 @@ def people(
     record_search.catch_up(database, owner.number)
     since, newer = _last_week(database, owner) if only == CHANGED else (None, "")
     wanted = Wanted(text, role, school, grade, since, newer, only == ALONE)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
-        found: Listed = people_lists.page(connection, owner.number, view, wanted, after)
-        schools = _schools(connection, owner)
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
+        found: Listed = people_lists.page(transaction, owner.number, view, wanted, after)
+        schools = _schools(transaction, owner)
     return [_row(record, schools) for record in found.people], found.after
 
 
 def schools(database: Database, district: str) -> list[tuple[str, str]]:
     """The schools of a district as (id, name), by name. Errors: Unknown."""
     owner = districts.find(database, district)
-    with database.read() as connection:
-        return people_lookup.schools(connection, people_lookup.whole(connection, owner.number))
+    with database.read() as transaction:
+        return people_lookup.schools(transaction, people_lookup.whole(transaction, owner.number))
 
 
 def person(database: Database, district: str, id_: str) -> Person:
@@ -96,12 +96,12 @@ def person(database: Database, district: str, id_: str) -> Person:
     owner = districts.find(database, district)
     tiers = {application.name: application.tier for application, _ in applications.list_all(database)}
     seen = views.by_application(database, owner.number)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
-        versions = person_history.versions(connection, owner.number, view, id_)
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
+        versions = person_history.versions(transaction, owner.number, view, id_)
         if not versions:
             raise Unknown(f"nobody in {owner.name!r} has the id {id_!r}, now or in the kept history")
-        named = _schools(connection, owner)
+        named = _schools(transaction, owner)
         record = versions[0].record
         return Person(
             id_,
@@ -111,33 +111,33 @@ def person(database: Database, district: str, id_: str) -> Person:
             _row(record, named).schools,
             tuple(
                 (one["id"], str(one.get("name", "")))
-                for one in people_lists.sections_of(connection, view, id_)
+                for one in people_lists.sections_of(transaction, view, id_)
             ),
-            tuple((one["id"], label(one)) for one in people_lists.contacts_of(connection, view, id_)),
+            tuple((one["id"], label(one)) for one in people_lists.contacts_of(transaction, view, id_)),
             {
                 name: None
                 # An application of a smaller tier reads people only when they sign in.
                 if TIER[tiers[name]].district_paths is not None
-                else person_history.present(connection, one.number, id_)
+                else person_history.present(transaction, one.number, id_)
                 for name, one in seen.items()
             },
-            tuple(_moments(versions, person_history.run_times(connection, owner.number))),
-            tuple(audit.latest(connection, SIGN_INS_MAX, district=owner.number, user_id=id_)),
+            tuple(_moments(versions, person_history.run_times(transaction, owner.number))),
+            tuple(audit.latest(transaction, SIGN_INS_MAX, district=owner.number, user_id=id_)),
         )
 
 
 def _last_week(database: Database, owner: District) -> tuple[int, str]:
     """The last run that is older than a week, and the first id that a new person of this week may have."""
-    with database.read() as connection:
-        then = districts.now(connection) - WEEK_SECONDS
-        times = person_history.run_times(connection, owner.number)
+    with database.read() as transaction:
+        then = districts.now(transaction) - WEEK_SECONDS
+        times = person_history.run_times(transaction, owner.number)
     moment = districts.timestamp(then)
     older = [number for number, created in times.items() if created < moment]
     return max(older, default=0), f"{int(then):08x}"
 
 
-def _schools(connection: Connection, owner: District) -> dict[str, str]:
-    return dict(people_lookup.schools(connection, people_lookup.whole(connection, owner.number)))
+def _schools(transaction: Transaction, owner: District) -> dict[str, str]:
+    return dict(people_lookup.schools(transaction, people_lookup.whole(transaction, owner.number)))
 
 
 def _row(record: Mapping[str, Any], named: Mapping[str, str]) -> Row:

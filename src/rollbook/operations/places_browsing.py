@@ -11,7 +11,7 @@ from rollbook.errors import BadSetting, Unknown
 from rollbook.operations import searching
 from rollbook.operations.district_figures import grades
 from rollbook.store.district import districts, views
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import record_search, school_lists
 from rollbook.store.records.school_lists import LACKS, WantedSections
 
@@ -65,11 +65,11 @@ class Place:
 def schools(database: Database, district: str) -> list[School]:
     """All schools of a district (name or id), by name. Errors: Unknown."""
     owner = districts.find(database, district)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
-        counts = school_lists.counts(connection, view)
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
+        counts = school_lists.counts(transaction, view)
         found = [
-            _school(one, counts.get(one["id"], {})) for one in school_lists.every_school(connection, view)
+            _school(one, counts.get(one["id"], {})) for one in school_lists.every_school(transaction, view)
         ]
     return sorted(found, key=lambda school: (school.name.casefold(), school.id))
 
@@ -77,10 +77,10 @@ def schools(database: Database, district: str) -> list[School]:
 def school(database: Database, district: str, id_: str) -> Place:
     """One school. Errors: Unknown."""
     owner = districts.find(database, district)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
-        record = _one(connection, view, "schools", id_, owner.name)
-        return Place(id_, _named(record), record, school_lists.counts(connection, view).get(id_, {}))
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
+        record = _one(transaction, view, "schools", id_, owner.name)
+        return Place(id_, _named(record), record, school_lists.counts(transaction, view).get(id_, {}))
 
 
 def sections(
@@ -94,12 +94,12 @@ def sections(
         raise BadSetting(f"only: expected one of {', '.join(LACKS)}; got {lacks[:30]!r}")
     owner = districts.find(database, district)
     record_search.catch_up(database, owner.number)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
         wanted = WantedSections(text, school, lacks)
-        found, onward = school_lists.sections(connection, owner.number, view, wanted, after)
+        found, onward = school_lists.sections(transaction, owner.number, view, wanted, after)
         names = {
-            kind: _names(connection, view, kind, name, found)
+            kind: _names(transaction, view, kind, name, found)
             for kind, name in (("schools", "school"), ("terms", "term_id"))
         }
     return [_section(one, names["schools"], names["terms"]) for one in found], onward
@@ -108,11 +108,11 @@ def sections(
 def section(database: Database, district: str, id_: str) -> Place:
     """One section with its people. Errors: Unknown."""
     owner = districts.find(database, district)
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
-        record = _one(connection, view, "sections", id_, owner.name)
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
+        record = _one(transaction, view, "sections", id_, owner.name)
         named = {
-            name: _names(connection, view, kind, name, [record]).get(str(record.get(name, "")), "")
+            name: _names(transaction, view, kind, name, [record]).get(str(record.get(name, "")), "")
             for name, kind in (("school", "schools"), ("term_id", "terms"), ("course", "courses"))
         }
         return Place(
@@ -123,27 +123,29 @@ def section(database: Database, district: str, id_: str) -> Place:
             (str(record.get("school", "")), named["school"]),
             named["term_id"],
             named["course"],
-            _people(connection, view, record.get("teachers") or ()),
-            _people(connection, view, record.get("students") or ()),
+            _people(transaction, view, record.get("teachers") or ()),
+            _people(transaction, view, record.get("students") or ()),
         )
 
 
-def _one(connection: Connection, view: int, kind: str, id_: str, owner: str) -> dict[str, Any]:
-    found = record_search.records(connection, view, kind, [id_])
+def _one(transaction: Transaction, view: int, kind: str, id_: str, owner: str) -> dict[str, Any]:
+    found = record_search.records(transaction, view, kind, [id_])
     if not found:
         raise Unknown(f"no {kind[:-1]} in {owner!r} has the id {id_[:40]!r} now")
     return found[0]
 
 
 def _names(
-    connection: Connection, view: int, kind: str, name: str, found: list[dict[str, Any]]
+    transaction: Transaction, view: int, kind: str, name: str, found: list[dict[str, Any]]
 ) -> dict[str, str]:
     ids = list(dict.fromkeys(str(one[name]) for one in found if one.get(name)))
-    return {one["id"]: str(one.get("name", "")) for one in record_search.records(connection, view, kind, ids)}
+    return {
+        one["id"]: str(one.get("name", "")) for one in record_search.records(transaction, view, kind, ids)
+    }
 
 
-def _people(connection: Connection, view: int, ids: Any) -> tuple[tuple[str, str, str], ...]:
-    found = record_search.records(connection, view, "users", list(ids)[:PEOPLE_MAX])
+def _people(transaction: Transaction, view: int, ids: Any) -> tuple[tuple[str, str, str], ...]:
+    found = record_search.records(transaction, view, "users", list(ids)[:PEOPLE_MAX])
     return tuple((one["id"], label(one) or one["id"], searching.detail(one)) for one in found)
 
 

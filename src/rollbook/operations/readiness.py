@@ -68,12 +68,12 @@ class Readiness:
 def look(database: Database) -> Readiness:
     """The current readiness. An unreachable database is a state, not an error."""
     try:
-        with database.read() as connection:
-            schema = migrations.schema(connection)
+        with database.read() as transaction:
+            schema = migrations.schema(transaction)
             if not schema.needed <= schema.known <= schema.last:
                 return Readiness("ok", *schema)
-            waiting, seconds = measures.waiting(connection)
-            backup, delivery = daily_backups.trouble(connection), deliveries.trouble(connection)
+            waiting, seconds = measures.waiting(transaction)
+            backup, delivery = daily_backups.trouble(transaction), deliveries.trouble(transaction)
     except RollbookError:
         return Readiness("away")
     return Readiness("ok", *schema, waiting, int(seconds), backup_trouble=backup, delivery_trouble=delivery)

@@ -12,7 +12,7 @@ from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections
 from rollbook.store.accounts.applications import Application, Change, NewApplication
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.operators import application_owners, operator_accounts
 from rollbook.store.records import event_feed
 
@@ -28,8 +28,8 @@ def register(
     if owner is None:
         return applications.create(database, wanted)
 
-    def own(connection: Connection, number: int) -> None:
-        application_owners.add(connection, number, operator_accounts.get(connection, owner).number)
+    def own(transaction: Transaction, number: int) -> None:
+        application_owners.add(transaction, number, operator_accounts.get(transaction, owner).number)
 
     return applications.create(database, wanted, also=own)
 
@@ -40,33 +40,33 @@ def give(database: Database, application: str, owner: str) -> None:
     Errors: Unknown; BadSetting for a person who is no developer: operators see all applications.
     """
     reader = applications.find(database, application)
-    with database.write() as connection:
-        person = operator_accounts.get(connection, owner)
+    with database.write() as transaction:
+        person = operator_accounts.get(transaction, owner)
         if person.role != DEVELOPER:
             raise BadSetting(f"owner: {owner!r} has the role {person.role}; expected a {DEVELOPER}")
-        application_owners.add(connection, reader.number, person.number)
+        application_owners.add(transaction, reader.number, person.number)
 
 
 def take(database: Database, application: str, owner: str) -> None:
     """End a person's ownership of an application (name or client id). Errors: Unknown."""
     reader = applications.find(database, application)
-    with database.write() as connection:
-        person = operator_accounts.get(connection, owner)
-        if not application_owners.drop(connection, reader.number, person.number):
+    with database.write() as transaction:
+        person = operator_accounts.get(transaction, owner)
+        if not application_owners.drop(transaction, reader.number, person.number):
             raise Unknown(f"owner: {owner!r} is no owner of {reader.name!r}")
 
 
 def owners(database: Database, application: str) -> list[str]:
     """The owners of an application (name or client id). Errors: Unknown."""
     reader = applications.find(database, application)
-    with database.read() as connection:
-        return application_owners.names(connection, reader.number)
+    with database.read() as transaction:
+        return application_owners.names(transaction, reader.number)
 
 
 def of_developer(database: Database, number: int) -> set[str]:
     """The client ids of the applications of a developer (by number)."""
-    with database.read() as connection:
-        owned = application_owners.owned_by(connection, number)
+    with database.read() as transaction:
+        owned = application_owners.owned_by(transaction, number)
     return {one.client_id for one, _ in applications.list_all(database) if one.number in owned}
 
 

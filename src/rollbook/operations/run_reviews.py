@@ -10,7 +10,7 @@ from rollbook.domain.guard import Threshold
 from rollbook.roster.problems import PROBLEMS
 from rollbook.store.district import thresholds
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import people_lookup, run_changes
 from rollbook.store.records.commits import Run
 from rollbook.store.records.run_changes import Filter
@@ -60,29 +60,29 @@ def needs_name(run: Run) -> bool:
     return bool(run.report.get("needs_name"))
 
 
-def school_names(connection: Connection, district: District, run: int) -> dict[str, str]:
+def school_names(transaction: Transaction, district: District, run: int) -> dict[str, str]:
     """The names of the schools by id, with those that the run deletes or makes."""
-    own = dict(people_lookup.schools(connection, people_lookup.whole(connection, district.number)))
-    changed = run_changes.each(connection, district.number, run, Filter(kind="schools"))
+    own = dict(people_lookup.schools(transaction, people_lookup.whole(transaction, district.number)))
+    changed = run_changes.each(transaction, district.number, run, Filter(kind="schools"))
     return {each.id: each.name for each in changed} | own
 
 
-def guesses(connection: Connection, district: District, run: Run) -> list[str]:
+def guesses(transaction: Transaction, district: District, run: Run) -> list[str]:
     """What may be the cause of a hold, as sentences; the most telling first."""
     told = run.report.get("kinds") or {}
     return [
         sentence
         for kind in ("students", "teachers")
         if (counts := told.get(kind)) and counts.get("deleted")
-        for sentence in _guesses(connection, district, run.number, kind, counts)
+        for sentence in _guesses(transaction, district, run.number, kind, counts)
     ]
 
 
 def _guesses(
-    connection: Connection, district: District, run: int, kind: str, counts: dict[str, Any]
+    transaction: Transaction, district: District, run: int, kind: str, counts: dict[str, Any]
 ) -> Iterator[str]:
     deleted, existing = int(counts["deleted"]), int(counts.get("existing") or 0)
-    returning = run_changes.returning(connection, district.number, run, kind)
+    returning = run_changes.returning(transaction, district.number, run, kind)
     if 100 * returning >= MUCH * deleted:
         yield (
             f"Their ids may have changed: {returning:,} of the {deleted:,} {kind} who would be deleted come back"
@@ -90,8 +90,8 @@ def _guesses(
         )
         return
     wanted = Filter(verb="deleted", kind=kind)
-    schools = run_changes.by(connection, district.number, run, "school", wanted)
-    names = school_names(connection, district, run)
+    schools = run_changes.by(transaction, district.number, run, "school", wanted)
+    names = school_names(transaction, district, run)
     first, count = schools[0] if schools else ("", 0)
     if first and 100 * count >= MOST * deleted and len(names) > 1:
         yield (

@@ -13,7 +13,7 @@ from rollbook.errors import BadSetting, Unknown
 from rollbook.operations import drop_folders
 from rollbook.operations.drop_folders import Upload
 from rollbook.store.district import districts
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import commits
 from rollbook.store.records.commits import Run
 from rollbook.store.work import job_queue, schedules
@@ -33,37 +33,37 @@ UNFINISHED_SECONDS = 3600
 def read(database: Database, district: str) -> Schedule | None:
     """The schedule of a district (name or id); None if it has none. Errors: Unknown."""
     owner = districts.find(database, district)
-    with database.read() as connection:
-        found = schedules.find(connection, owner.number)
+    with database.read() as transaction:
+        found = schedules.find(transaction, owner.number)
     return found.schedule if found else None
 
 
 def change(database: Database, district: str, edit: Callable[[Schedule], Schedule]) -> Schedule:
     """Change the schedule of a district (name or id), or begin one. Errors: Unknown, BadSetting."""
     owner = districts.find(database, district)
-    with database.write() as connection:
-        found = schedules.find(connection, owner.number)
+    with database.write() as transaction:
+        found = schedules.find(transaction, owner.number)
         wanted = edit(found.schedule if found else Schedule()).checked()
         if wanted.folder and not os.path.isdir(wanted.folder):  # False also for a name that no system takes
             raise BadSetting(
                 f"folder: {wanted.folder[:200]} is not there; expected the folder that the files are uploaded to"
             )
-        taken = [each.name for each in schedules.every(connection) if each.schedule.folder == wanted.folder]
+        taken = [each.name for each in schedules.every(transaction) if each.schedule.folder == wanted.folder]
         if wanted.folder and [name for name in taken if name != owner.name]:
             raise BadSetting(
                 f"folder: {wanted.folder} is the folder of {taken[0]!r}; each district needs its own"
             )
-        schedules.write(connection, owner.number, wanted)
+        schedules.write(transaction, owner.number, wanted)
     return wanted
 
 
 def remove(database: Database, district: str) -> None:
     """Drop the schedule of a district (name or id). Errors: Unknown if it has none."""
     owner = districts.find(database, district)
-    with database.write() as connection:
-        if schedules.find(connection, owner.number) is None:
+    with database.write() as transaction:
+        if schedules.find(transaction, owner.number) is None:
             raise Unknown(f"{owner.name!r} has no schedule")
-        schedules.remove(connection, owner.number)
+        schedules.remove(transaction, owner.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +158,10 @@ class Night:
 def nights(database: Database, now: float | None = None) -> list[Night]:
     """The night of each district, by name; those that need attention come first."""
     found = standing.of_all(database)
-    with database.read() as connection:
-        moment = job_queue.now(connection) / 1000 if now is None else now
-        known = {each.district: each.schedule for each in schedules.every(connection)}
-        last = {number: schedules.last_came(connection, number) for number in known}
+    with database.read() as transaction:
+        moment = job_queue.now(transaction) / 1000 if now is None else now
+        known = {each.district: each.schedule for each in schedules.every(transaction)}
+        last = {number: schedules.last_came(transaction, number) for number in known}
     told = [
         _night(database, each, known.get(each.district.number), last.get(each.district.number), moment)
         for each in found
@@ -184,9 +184,9 @@ def _night(
     own = schedule or Schedule()
     since = own.evening_before(now)
     number = each.district.number
-    with database.read() as connection:
-        came = schedules.came(connection, number, since)
-        jobs = _jobs(connection, number, since)
+    with database.read() as transaction:
+        came = schedules.came(transaction, number, since)
+        jobs = _jobs(transaction, number, since)
     runs = [
         run
         for run in commits.runs(database, each.district, (), RUNS_MAX)
@@ -218,9 +218,9 @@ def _seconds(run: Run) -> float:
     return datetime.fromisoformat(run.created).timestamp()
 
 
-def _jobs(connection: Connection, district: int, since: float) -> list[Job]:
+def _jobs(transaction: Transaction, district: int, since: float) -> list[Job]:
     """Jobs of the night that did not end well."""
-    found = job_queue.latest(connection, RUNS_MAX, district=district)
+    found = job_queue.latest(transaction, RUNS_MAX, district=district)
     return [
         job for job in found if job.created >= since * 1000 and job.state in ("waiting", "running", "failed")
     ]

@@ -47,14 +47,14 @@ def find(database: Database, district: str, text: str, limit: int = LIMIT) -> li
     owner = districts.find(database, district)
     record_search.catch_up(database, owner.number)
     found = []
-    with database.read() as connection:
-        view = views.whole(connection, owner.number).number
+    with database.read() as transaction:
+        view = views.whole(transaction, owner.number).number
         for kind, singular in SINGULAR.items():
-            ids = record_search.search(connection, owner.number, kind, text, CANDIDATES_MAX)
-            ids += sis_aliases.find(connection, owner.number, text.strip())
+            ids = record_search.search(transaction, owner.number, kind, text, CANDIDATES_MAX)
+            ids += sis_aliases.find(transaction, owner.number, text.strip())
             if _ID.fullmatch(text.strip()):
                 ids.append(text.strip().lower())
-            records = record_search.records(connection, view, kind, ids)
+            records = record_search.records(transaction, view, kind, ids)
             found += _best([_hit(singular, record) for record in records], text, limit)
     return [*found, *_applications(database, owner, text)[:limit], *_runs(database, owner, text)]
 

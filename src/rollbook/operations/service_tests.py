@@ -48,8 +48,8 @@ def try_provider(database: Database, settings: Settings, district: str) -> list[
     Errors: Unknown, also if the district has no service.
     """
     owner = districts.find(database, district)
-    with database.read() as connection:
-        provider = credentials.provider(connection, owner.number)
+    with database.read() as transaction:
+        provider = credentials.provider(transaction, owner.number)
     if provider is None:
         raise Unknown(f"{owner.name!r} has no sign-in service of its own")
     return [*_steps(Services(networks(settings.signin_networks)), provider, base_url(settings))]

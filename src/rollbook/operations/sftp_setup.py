@@ -40,21 +40,21 @@ def open_account(database: Database, district: str, name: str, keys: tuple[str, 
     # 160 random bits: a secret like this needs no slow hash.
     password = "" if keys else secrets.token_urlsafe(20)
     account = Account(name, owner.number, digest(password) if password else "", keys)
-    with database.write() as connection:
-        found = schedules.find(connection, owner.number)
+    with database.write() as transaction:
+        found = schedules.find(transaction, owner.number)
         if found is None or not found.schedule.folder:
             raise Refused(f"{owner.name!r} has no drop folder; set one with `rollbook schedule`")
-        other = sftp_accounts.by_name(connection, name)
+        other = sftp_accounts.by_name(transaction, name)
         if other and other.district != owner.number:
             raise Conflict(f"the account {name!r} belongs to another district")
-        sftp_accounts.write(connection, account)
+        sftp_accounts.write(transaction, account)
     return Opened(account, password)
 
 
 def close_account(database: Database, district: str) -> None:
     """Drop the account of a district (name or id). Errors: Unknown if it has none."""
     owner = districts.find(database, district)
-    with database.write() as connection:
-        if sftp_accounts.of_district(connection, owner.number) is None:
+    with database.write() as transaction:
+        if sftp_accounts.of_district(transaction, owner.number) is None:
             raise Unknown(f"{owner.name!r} has no account")
-        sftp_accounts.remove(connection, owner.number)
+        sftp_accounts.remove(transaction, owner.number)

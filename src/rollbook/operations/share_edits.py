@@ -148,8 +148,8 @@ def check_schools(database: Database, owner: District, wanted: Share | None) -> 
     named = share_rules.schools_named(wanted)
     if not named or not owner.snapshot:
         return
-    with database.read() as connection:
-        known = people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
+    with database.read() as transaction:
+        known = people_lookup.school_names(transaction, people_lookup.whole(transaction, owner.number))
     for school in named:
         if school not in known:
             raise Unknown(f"share: {owner.name!r} has no school with the SIS id, name or id {school!r}")

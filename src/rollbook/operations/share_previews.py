@@ -43,8 +43,8 @@ def preview(
     reader, owner = applications.find(database, application), districts.find(database, district)
     try:
         _, number = connections.connection_of(database, reader, owner)
-        with database.read() as connection:
-            today = views.by_number(connection, number).spec
+        with database.read() as transaction:
+            today = views.by_number(transaction, number).spec
     except Unknown:
         today = None
     then = share_edits.edited(database, reader, owner, today or reader.asks, edit)

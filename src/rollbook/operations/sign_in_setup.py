@@ -14,7 +14,7 @@ from rollbook.store.accounts import credentials
 from rollbook.store.accounts.credentials import NewProvider
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import sealer
 from rollbook.store.records import people_lookup
 from rollbook.store.records.own_record import keep_true
@@ -61,10 +61,10 @@ def print_badges(
     Unknown.
     """
     owner = districts.find(database, district)
-    with database.read() as connection:
-        access = people_lookup.whole(connection, owner.number)
-        schools = dict(people_lookup.schools(connection, access))
-        chosen = _chosen(connection, access, choice)
+    with database.read() as transaction:
+        access = people_lookup.whole(transaction, owner.number)
+        schools = dict(people_lookup.schools(transaction, access))
+        chosen = _chosen(transaction, access, choice)
     if not chosen:
         raise Unknown("nobody of that role and school is there; no file was written")
     given = {person.id: credentials.new_badge() for person in chosen}
@@ -72,20 +72,20 @@ def print_badges(
     write(
         BadgeSheet(owner.name, base_url(settings), schools, [(person, given[person.id]) for person in chosen])
     )
-    with database.write() as connection:
-        credentials.give_badges(connection, owner.number, given)
+    with database.write() as transaction:
+        credentials.give_badges(transaction, owner.number, given)
     keep_true(database)
     return len(given)
 
 
-def _chosen(connection: Connection, access: Access, choice: BadgeChoice) -> list[Person]:
+def _chosen(transaction: Transaction, access: Access, choice: BadgeChoice) -> list[Person]:
     if choice.users:
-        return [people_lookup.find(connection, access, user) for user in choice.users]
-    known = people_lookup.school_names(connection, access)
+        return [people_lookup.find(transaction, access, user) for user in choice.users]
+    known = people_lookup.school_names(transaction, access)
     if choice.school and choice.school not in known:
         raise Unknown(f"no school has the SIS id, name or id {choice.school!r}")
     school = known[choice.school] if choice.school else ""
-    return people_lookup.everybody(connection, access, role=choice.role, school=school)
+    return people_lookup.everybody(transaction, access, role=choice.role, school=school)
 
 
 def revoke_badge(database: Database, district: str, user: str) -> tuple[Person, bool]:
@@ -95,9 +95,9 @@ def revoke_badge(database: Database, district: str, user: str) -> tuple[Person, 
     Errors: Unknown.
     """
     owner = districts.find(database, district)
-    with database.write() as connection:
-        person = people_lookup.find(connection, people_lookup.whole(connection, owner.number), user)
-        had_one = credentials.take_badge(connection, owner.number, person.id)
+    with database.write() as transaction:
+        person = people_lookup.find(transaction, people_lookup.whole(transaction, owner.number), user)
+        had_one = credentials.take_badge(transaction, owner.number, person.id)
     keep_true(database)
     return person, had_one
 
@@ -110,8 +110,8 @@ def set_provider(database: Database, settings: Settings, district: str, wanted: 
     owner = districts.find(database, district)
     wanted = replace(wanted, issuer=wanted.issuer.rstrip("/"))
     own = sealer(database, settings)
-    with database.write() as connection:
-        credentials.set_provider(connection, own, owner.number, wanted)
+    with database.write() as transaction:
+        credentials.set_provider(transaction, own, owner.number, wanted)
     keep_true(database)
     return f"{base_url(settings)}/oauth/callback"
 
@@ -122,8 +122,8 @@ def remove_provider(database: Database, district: str) -> tuple[District, bool]:
     Returns the district, and whether it had one. Errors: Unknown.
     """
     owner = districts.find(database, district)
-    with database.write() as connection:
-        had_one = credentials.drop_provider(connection, owner.number)
+    with database.write() as transaction:
+        had_one = credentials.drop_provider(transaction, owner.number)
     keep_true(database)
     return owner, had_one
 

@@ -13,12 +13,12 @@ def allow(database: Database, application: int, session: Session, *, address: st
 
     If the session has ended meanwhile, nothing is written. `address` is the teacher's, for the audit trail.
     """
-    with database.write() as connection:
-        if not logins.is_open(connection, session):
+    with database.write() as transaction:
+        if not logins.is_open(transaction, session):
             return
-        logins.allow(connection, application, session.district, session.user_id, timestamp())
+        logins.allow(transaction, application, session.district, session.user_id, timestamp())
         audit.record(
-            connection,
+            transaction,
             "application allowed by teacher",
             district=session.district,
             application=application,
@@ -30,15 +30,15 @@ def allow(database: Database, application: int, session: Session, *, address: st
 def withdraw(database: Database, application: int, session: Session, *, address: str) -> None:
     """Withdraw a teacher's permission: the teacher's tokens end, and those of students."""
     pair = (application, session.district)
-    with database.write() as connection:
-        logins.disallow(connection, *pair, session.user_id)
+    with database.write() as transaction:
+        logins.disallow(transaction, *pair, session.user_id)
         audit.record(
-            connection,
+            transaction,
             "permission of teacher withdrawn",
             district=session.district,
             application=application,
             user_id=session.user_id,
             address=address,
         )
-    with database.write() as connection:  # a second time, for a code that was being issued meanwhile
-        logins.disallow(connection, *pair, session.user_id)
+    with database.write() as transaction:  # a second time, for a code that was being issued meanwhile
+        logins.disallow(transaction, *pair, session.user_id)

@@ -8,7 +8,7 @@ from rollbook.domain.actors import DEVELOPER, DISTRICT, HELP_DESK, OPERATOR, ROL
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
 from rollbook.settings import Settings, base_url
 from rollbook.store.district import districts
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.operators import operator_accounts
 from rollbook.store.operators.operator_accounts import Link, Operator
 
@@ -36,13 +36,13 @@ def invite(database: Database, settings: Settings, name: str, role: str, distric
     Errors: BadSetting, Conflict if the name is taken, Unknown.
     """
     wanted = Link("", _name(name), _role(role, district), _number(database, district))
-    with database.write() as connection:
-        if operator_accounts.find(connection, wanted.name):
+    with database.write() as transaction:
+        if operator_accounts.find(transaction, wanted.name):
             raise Conflict(
                 f"name: a person of the console is named {wanted.name!r} already; choose another name"
             )
-        operator_accounts.add(connection, wanted)
-        secret = operator_accounts.open_link(connection, wanted, seconds=LINK_SECONDS)
+        operator_accounts.add(transaction, wanted)
+        secret = operator_accounts.open_link(transaction, wanted, seconds=LINK_SECONDS)
     return _address(settings, secret)
 
 
@@ -52,11 +52,11 @@ def reset(database: Database, settings: Settings, name: str, district: str | Non
     With a district, only its own people are found. Errors: Unknown.
     """
     number = _number(database, district)
-    with database.write() as connection:
-        account = _member(connection, name, number)
-        operator_accounts.disarm(connection, account)
+    with database.write() as transaction:
+        account = _member(transaction, name, number)
+        operator_accounts.disarm(transaction, account)
         wanted = Link("", account.name, account.role, account.district)
-        secret = operator_accounts.open_link(connection, wanted, seconds=LINK_SECONDS)
+        secret = operator_accounts.open_link(transaction, wanted, seconds=LINK_SECONDS)
     return _address(settings, secret)
 
 
@@ -66,20 +66,20 @@ def remove(database: Database, name: str, district: str | None = None) -> None:
     With a district, only its own people are found. Errors: Unknown; Refused for the last operator.
     """
     number = _number(database, district)
-    with database.write() as connection:
-        account = _member(connection, name, number)
-        is_last = account.is_ready and operator_accounts.count_ready(connection, OPERATOR) == 1
+    with database.write() as transaction:
+        account = _member(transaction, name, number)
+        is_last = account.is_ready and operator_accounts.count_ready(transaction, OPERATOR) == 1
         if account.role == OPERATOR and is_last:
             raise Refused(f"{name!r} is the last operator; invite another operator first")
-        operator_accounts.remove(connection, account)
+        operator_accounts.remove(transaction, account)
 
 
 def members(database: Database, district: str | None = None) -> list[Member]:
     """The people of the console by name, or those of one district (name or id). Errors: Unknown."""
     number = _number(database, district)
-    with database.read() as connection:
-        names = {each.number: each.name for each in districts.all_in(connection)}
-        found = operator_accounts.list_all(connection, number)
+    with database.read() as transaction:
+        names = {each.number: each.name for each in districts.all_in(transaction)}
+        found = operator_accounts.list_all(transaction, number)
     return [
         Member(
             each.name,
@@ -97,11 +97,11 @@ def first_link(database: Database, settings: Settings) -> str | None:
 
     Each call ends the link of the call before.
     """
-    with database.write() as connection:
-        if operator_accounts.count_ready(connection, OPERATOR):
+    with database.write() as transaction:
+        if operator_accounts.count_ready(transaction, OPERATOR):
             return None
         wanted = Link("", "", OPERATOR, None)
-        secret = operator_accounts.open_link(connection, wanted, seconds=FIRST_LINK_SECONDS)
+        secret = operator_accounts.open_link(transaction, wanted, seconds=FIRST_LINK_SECONDS)
     return _address(settings, secret)
 
 
@@ -133,8 +133,8 @@ def _number(database: Database, district: str | None) -> int | None:
     return districts.find(database, district).number if district else None
 
 
-def _member(connection: Connection, name: str, district: int | None) -> Operator:
-    account = operator_accounts.get(connection, name)
+def _member(transaction: Transaction, name: str, district: int | None) -> Operator:
+    account = operator_accounts.get(transaction, name)
     if district is not None and account.district != district:
         raise Unknown(f"no person of this district has the name {name!r}")
     return account

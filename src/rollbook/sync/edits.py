@@ -17,7 +17,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import Spec, View
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import commits, event_feed
 from rollbook.store.records.commits import Outcome, Snapshot
 from rollbook.sync.result import How, Sync
@@ -33,15 +33,15 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
     with workplace(settings) as folder, engine_in(settings, folder) as engine:
         last = commits.snapshot(database, district, folder)
         # The connection that will use the view makes it durable.
-        with database.write(is_durable=False) as connection:
-            view, is_new = views.ensure(connection, district.number, spec)
+        with database.write(is_durable=False) as transaction:
+            view, is_new = views.ensure(transaction, district.number, spec)
             if is_new and last.sync:
                 _lay_out(engine, last)
                 build(engine, district, [view])
                 diff.between(engine, [view.number], last.created or "")
                 digests = diff.write(engine, "digests", folder)
                 commits.fill_view(
-                    connection,
+                    transaction,
                     district,
                     view,
                     last,
@@ -49,8 +49,8 @@ def view_of(database: Database, district: District, spec: Spec, settings: Settin
                     digests,
                 )
             elif is_new:
-                commits.hold_on(connection, district, last)
-                districts.insert_record(connection, districts.reread(connection, district), view, 0)
+                commits.hold_on(transaction, district, last)
+                districts.insert_record(transaction, districts.reread(transaction, district), view, 0)
     return view
 
 
@@ -110,19 +110,21 @@ def share(
         digests = diff.write(engine, "digests", folder)
         leaving, losing = diff.leaving(engine, view.number), diff.losing(engine, view.number)
 
-        def move(connection: Connection) -> None:
-            views.check_mark(connection, number, seen_as)
+        def move(transaction: Transaction) -> None:
+            views.check_mark(transaction, number, seen_as)
             if shown != view.number:
-                views.copy(connection, shown, view.number)
-                connections.see(connection, number, view)
-            was = views.by_number(connection, shown).spec
-            views.edit(connection, edited, last.head + 1)
+                views.copy(transaction, shown, view.number)
+                connections.see(transaction, number, view)
+            was = views.by_number(transaction, shown).spec
+            views.edit(transaction, edited, last.head + 1)
             if spec != was:
-                event_feed.withdraw(connection, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing)
-            views.freeze(connection, view, reasons, last.head + 1)
-            commits.replace_digests(connection, district, last.sync, digests)
+                event_feed.withdraw(
+                    transaction, edited, (*spec.hidden, *_hidden_roles(spec)), leaving, losing
+                )
+            views.freeze(transaction, view, reasons, last.head + 1)
+            commits.replace_digests(transaction, district, last.sync, digests)
             action = share_history.HELD if reasons else share_history.EDITED
-            share_history.note(connection, number, application, district, spec, action=action)
+            share_history.note(transaction, number, application, district, spec, action=action)
 
         report = {**done.as_json(), "application": application.name}
         outcome = Outcome("share", moment, report, {}, held_becomes=None)
@@ -156,8 +158,8 @@ def rescope(
     """
     done, asks = [], asks or application.asks
     for number in connections.districts_of(database, application):
-        with database.read() as connection:
-            district = districts.by_number(connection, number)
+        with database.read() as transaction:
+            district = districts.by_number(transaction, number)
         view = seen(database, district, application)
         spec = replace(view.spec, scopes=asks.scopes, unasked=asks.unasked)
         if spec != view.spec:
@@ -178,8 +180,8 @@ def _lay_out(engine: DuckDBPyConnection, last: Snapshot) -> None:
 def seen(database: Database, district: District, application: Application) -> View:
     """What an application sees of a district. Errors: Unknown if it is not connected."""
     _, number = connections.connection_of(database, application, district)
-    with database.read() as connection:
-        return views.by_number(connection, number)
+    with database.read() as transaction:
+        return views.by_number(transaction, number)
 
 
 def _hidden_roles(spec: Spec) -> list[str]:
@@ -193,11 +195,11 @@ def _own_view(database: Database, district: District, number: int, how: How) -> 
     If there is none, it is created; a plan only invents one.
     """
     if how.is_plan:
-        with database.read() as connection:
-            return views.find_own(connection, district.number, number) or View(0, views.NOTHING)
+        with database.read() as transaction:
+            return views.find_own(transaction, district.number, number) or View(0, views.NOTHING)
     # It only prepares the edit, whose own transaction makes it durable.
-    with database.write(is_durable=False) as connection:
-        return views.own(connection, district.number, number)
+    with database.write(is_durable=False) as transaction:
+        return views.own(transaction, district.number, number)
 
 
 def _share_nothing_yet(
@@ -214,11 +216,11 @@ def _share_nothing_yet(
     done = Sync(district, None, "planned", timestamp(), edited.number, {edited.number: {}})
     if how.is_plan:
         return done
-    with database.write() as connection:
-        views.check_mark(connection, number, seen_as)
-        commits.hold_on(connection, district, last)
-        views.copy(connection, views.whole(connection, district.number).number, edited.number)
-        views.edit(connection, edited, last.head)
-        connections.see(connection, number, edited)
-        share_history.note(connection, number, application, district, edited.spec)
+    with database.write() as transaction:
+        views.check_mark(transaction, number, seen_as)
+        commits.hold_on(transaction, district, last)
+        views.copy(transaction, views.whole(transaction, district.number).number, edited.number)
+        views.edit(transaction, edited, last.head)
+        connections.see(transaction, number, edited)
+        share_history.note(transaction, number, application, district, edited.spec)
     return replace(done, state="committed")

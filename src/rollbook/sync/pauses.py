@@ -54,5 +54,5 @@ def refuse_while_paused(database: Database, district: District, how: How) -> Non
 
 
 def reread(database: Database, district: District) -> District:
-    with database.read() as connection:
-        return districts.reread(connection, district)
+    with database.read() as transaction:
+        return districts.reread(transaction, district)

@@ -13,7 +13,7 @@ from rollbook.roster.findings import STOPS_MAX, Group, problems_as_json
 from rollbook.roster.problems import Problem
 from rollbook.roster.views.id_pairs import Pair
 from rollbook.store.district.districts import District, timestamp
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records.commits import Snapshot
 
 
@@ -104,15 +104,15 @@ class How:
     is_approved: bool = False
     name: str | None = None
     moment: float | None = None
-    note: Callable[[Connection, int, int], None] | None = None
+    note: Callable[[Transaction, int, int], None] | None = None
     is_again: bool = False
     pairs: tuple[Pair, ...] = ()
 
-    def noted(self, district: District, before: Snapshot) -> Callable[[Connection], None]:
+    def noted(self, district: District, before: Snapshot) -> Callable[[Transaction], None]:
         """The caller's note for the run after the snapshot, to be written in its transaction."""
 
-        def note(connection: Connection) -> None:
+        def note(transaction: Transaction) -> None:
             if self.note:
-                self.note(connection, district.number, before.head + 1)
+                self.note(transaction, district.number, before.head + 1)
 
         return note

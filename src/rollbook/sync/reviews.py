@@ -85,8 +85,8 @@ def undo(
     it. Errors: Refused if there is no sync to undo, Busy if another run was faster, Conflict if the sync of
     the number is not the last one.
     """
-    with database.read() as connection:
-        kept = retention.kept_snapshots(connection, district)
+    with database.read() as transaction:
+        kept = retention.kept_snapshots(transaction, district)
     if not kept:
         raise Refused(f"{district.name!r} has no committed sync to take back")
     if number not in (None, kept[0]):

@@ -23,7 +23,7 @@ from rollbook.store.accounts import credentials as logins
 from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import commits, retention, run_changes, sis_aliases
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
@@ -184,10 +184,10 @@ def name_samples(
     A record that vanishes is named as in the view `seen`, the one read now.
     """
     found = diff.samples(engine, view, is_whole=clone_roster.is_in(engine))
-    with database.read() as connection:
+    with database.read() as transaction:
         for sample in found:
             if sample["verb"] == "deleted":
-                sample["label"] = commits.label(connection, seen, sample["kind"], sample["id"])
+                sample["label"] = commits.label(transaction, seen, sample["kind"], sample["id"])
     return found
 
 
@@ -237,15 +237,15 @@ def _write(
         work.moment, history_days=work.settings.history_days, event_days=work.settings.event_days
     )
 
-    def mark(connection: Connection) -> None:
-        note(connection)
+    def mark(transaction: Transaction) -> None:
+        note(transaction)
         if how.pairs:
-            sis_aliases.note(connection, work.district.number, id_pairs.kept(work.engine))
+            sis_aliases.note(transaction, work.district.number, id_pairs.kept(work.engine))
         for view in work.before.views:
             if view.number in frozen:
-                views.freeze(connection, view, frozen[view.number], work.before.head + 1)
+                views.freeze(transaction, view, frozen[view.number], work.before.head + 1)
         if not is_cloned:
-            logins.replace(connection, work.district.number, sign_in_columns.rows(work.engine))
+            logins.replace(transaction, work.district.number, sign_in_columns.rows(work.engine))
 
     kept |= work.marks
     changes = diff.rows(work.engine, is_whole=is_cloned)
@@ -254,15 +254,15 @@ def _write(
     )
 
 
-def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Connection], None]:
+def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Transaction], None]:
     """What is written beside a run: its changes by record, if there was a run before, and the caller's note."""
     note = how.noted(work.district, work.before)
 
-    def write(connection: Connection) -> None:
-        note(connection)
+    def write(transaction: Transaction) -> None:
+        note(transaction)
         if work.before.sync:
             rows = diff.changed(work.engine, whole, run_changes.ROWS_MAX, is_whole=is_cloned)
-            run_changes.write(connection, work.district.number, work.before.head + 1, whole, rows)
+            run_changes.write(transaction, work.district.number, work.before.head + 1, whole, rows)
 
     return write
 

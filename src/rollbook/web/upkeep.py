@@ -42,8 +42,8 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
         database.settle()
         if sweeps:
             request_log.prune(database, settings)
-            with database.write(is_durable=False) as connection:
-                logins.sweep(connection)
+            with database.write(is_durable=False) as transaction:
+                logins.sweep(transaction)
             if not database.is_local:
                 SharedCounts(database).sweep()
     except RollbookError as error:

@@ -16,7 +16,7 @@ from rollbook.store.accounts import application_checks, audit
 from rollbook.store.accounts.application_checks import REFUSED
 from rollbook.store.district.districts import timestamp
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Database, Row
+from rollbook.store.engine.database import Database, Row, Transaction
 from rollbook.store.engine.keys import digest
 
 
@@ -89,7 +89,7 @@ class NewApplication:
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-Note = Callable[[Connection, int], None]
+Note = Callable[[Transaction, int], None]
 
 
 def create(
@@ -108,9 +108,9 @@ def create(
     application_checks.check_why(wanted.why)
     name, client_id = wanted.name, wanted.client_id or secrets.token_hex(10)
     secret = wanted.secret or secrets.token_hex(20)
-    with database.write() as connection:
+    with database.write() as transaction:
         # `find` takes a name or a client id, so neither may be one of another application in any place.
-        if not name.strip() or connection.row(
+        if not name.strip() or transaction.row(
             "SELECT 1 FROM applications WHERE name IN (?, ?) OR client_id IN (?, ?)",
             (name, client_id, name, client_id),
         ):
@@ -119,7 +119,7 @@ def create(
                 if name.strip()
                 else "an application needs a name"
             )
-        made = connection.row(
+        made = transaction.row(
             "INSERT INTO applications"
             " (client_id, name, redirect_uris, scopes, created, tier, user_types, has_oidc, names_issuer, fields, is_demo,"
             " why) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
@@ -139,10 +139,10 @@ def create(
             ),
         )
         number = made[0] if made else 0
-        _add_secret(connection, number, secret)
-        audit.record(connection, "application created", application=number, tier=wanted.tier)
+        _add_secret(transaction, number, secret)
+        audit.record(transaction, "application created", application=number, tier=wanted.tier)
         if also:
-            also(connection, number)
+            also(transaction, number)
     return find(database, client_id), secret
 
 
@@ -177,8 +177,8 @@ def changed(application: Application, **given: Unpack[Change]) -> Application:
 def change(database: Database, application: Application, **given: Unpack[Change]) -> Application:
     """Change the given fields and keep the others. Errors: BadSetting for a value that cannot be used."""
     wanted = changed(application, **given)
-    with database.write() as connection:
-        connection.run(
+    with database.write() as transaction:
+        transaction.run(
             "UPDATE applications SET redirect_uris = ?, scopes = ?, user_types = ?, has_oidc = ?, has_events = ?, is_live = ?,"
             " names_issuer = ?, fields = ?, why = ? WHERE number = ?",
             (
@@ -195,7 +195,7 @@ def change(database: Database, application: Application, **given: Unpack[Change]
             ),
         )
         told = {name: value for name, value in asdict(wanted).items() if value != getattr(application, name)}
-        audit.record(connection, "application changed", application=wanted.number, **told)
+        audit.record(transaction, "application changed", application=wanted.number, **told)
     return find(database, wanted.client_id)
 
 
@@ -203,28 +203,28 @@ def rotate_secret(database: Database, application: Application, *, overlap_secon
     """Give an application a new secret; the old ones stay valid for the overlap, so no login fails."""
     secret, moment = secrets.token_hex(20), int(time.time())
     ends = moment + overlap_seconds
-    with database.write() as connection:
-        connection.run(
+    with database.write() as transaction:
+        transaction.run(
             "DELETE FROM application_secrets WHERE application = ? AND expires < ?",
             (application.number, moment),
         )
-        connection.run(
+        transaction.run(
             (
                 "UPDATE application_secrets SET expires = ? WHERE application = ? AND (expires "
                 "IS NULL OR expires > ?)"
             ),
             (ends, application.number, ends),
         )
-        _add_secret(connection, application.number, secret)
+        _add_secret(transaction, application.number, secret)
         audit.record(
-            connection, "secret rotated", application=application.number, overlap_seconds=overlap_seconds
+            transaction, "secret rotated", application=application.number, overlap_seconds=overlap_seconds
         )
     return secret
 
 
-def secrets_of(connection: Connection, application: Application) -> list[tuple[str, int | None]]:
+def secrets_of(transaction: Transaction, application: Application) -> list[tuple[str, int | None]]:
     """When each valid secret was made, and when it ends; None: not yet. The newest one first."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT created, expires FROM application_secrets WHERE application = ? AND (expires IS NULL OR expires > ?)"
         " ORDER BY created DESC",
         (application.number, int(time.time())),
@@ -232,8 +232,8 @@ def secrets_of(connection: Connection, application: Application) -> list[tuple[s
     return [(created, expires) for created, expires in rows]
 
 
-def _add_secret(connection: Connection, application: int, secret: str) -> None:
-    connection.run(
+def _add_secret(transaction: Transaction, application: int, secret: str) -> None:
+    transaction.run(
         "INSERT INTO application_secrets (application, hash, created) VALUES (?, ?, ?)",
         (application, digest(secret), timestamp()),
     )
@@ -241,8 +241,8 @@ def _add_secret(connection: Connection, application: int, secret: str) -> None:
 
 def find(database: Database, name_or_client_id: str) -> Application:
     """The application of that client id or name. Errors: Unknown."""
-    with database.read() as connection:
-        found = connection.row(
+    with database.read() as transaction:
+        found = transaction.row(
             f"SELECT {_COLUMNS} FROM applications WHERE client_id = ? OR name = ?",
             (name_or_client_id, name_or_client_id),
         )
@@ -251,27 +251,27 @@ def find(database: Database, name_or_client_id: str) -> Application:
     return _application(found)
 
 
-def by_client_id(connection: Connection, client_id: str, *, in_demo: bool) -> Application | None:
+def by_client_id(transaction: Transaction, client_id: str, *, in_demo: bool) -> Application | None:
     """The application of that client id, or None. Only a demo knows a demo's applications."""
-    found = connection.row(
+    found = transaction.row(
         f"SELECT {_COLUMNS} FROM applications WHERE client_id = ? AND (is_demo = 0 OR ? = 1)",
         (client_id, int(in_demo)),
     )
     return _application(found) if found else None
 
 
-def by_number(connection: Connection, number: int) -> Application:
+def by_number(transaction: Transaction, number: int) -> Application:
     """The application of the store's own number. Errors: Unknown."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM applications WHERE number = ?", (number,))
+    found = transaction.row(f"SELECT {_COLUMNS} FROM applications WHERE number = ?", (number,))
     if found is None:
         raise Unknown("the application is no longer there")
     return _application(found)
 
 
-def list_offered(connection: Connection, district: int, *, in_demo: bool) -> list[Application]:
+def list_offered(transaction: Transaction, district: int, *, in_demo: bool) -> list[Application]:
     """The applications that a district (by number) is connected to, or that one of its teachers allowed, by
     name."""
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {_COLUMNS} FROM applications WHERE (number IN (SELECT application FROM connections WHERE district = ?)"
         " OR number IN (SELECT application FROM grants WHERE district = ?)) AND (is_demo = 0 OR ? = 1) ORDER BY name",
         (district, district, int(in_demo)),
@@ -318,20 +318,20 @@ def _application(row: Row) -> Application:
 
 def remove(database: Database, application: Application) -> None:
     """Remove an application with its secrets. Errors: Conflict while it is connected to a district."""
-    with database.write() as connection:
+    with database.write() as transaction:
         tables = ("connections", "grants", "user_tokens", "codes")
         if any(
-            connection.row(f"SELECT 1 FROM {table} WHERE application = ?", (application.number,))
+            transaction.row(f"SELECT 1 FROM {table} WHERE application = ?", (application.number,))
             for table in tables
         ):
             raise Conflict(
                 f"{application.name!r} is still in use; `rollbook disconnect` it from its districts first"
             )
         for table in ("application_secrets", "application_owners"):
-            connection.run(f"DELETE FROM {table} WHERE application = ?", (application.number,))
+            transaction.run(f"DELETE FROM {table} WHERE application = ?", (application.number,))
         # The row stays, with a name and an id that nobody uses: the audit trail still names this application
         # and no other.
-        connection.run(
+        transaction.run(
             (
                 "UPDATE applications SET name = ?, client_id = ?, redirect_uris = '[]', scopes "
                 "= '' WHERE number = ?"
@@ -342,14 +342,14 @@ def remove(database: Database, application: Application) -> None:
                 application.number,
             ),
         )
-        audit.record(connection, "application removed", application=application.number)
+        audit.record(transaction, "application removed", application=application.number)
 
 
 def list_all(database: Database) -> list[tuple[Application, list[str]]]:
     """Each application with the names of its districts, by name."""
-    with database.read() as connection:
-        found = [_application(row) for row in connection.rows(_LISTED, (f"{REMOVED}%",))]
-        pairs = connection.rows(
+    with database.read() as transaction:
+        found = [_application(row) for row in transaction.rows(_LISTED, (f"{REMOVED}%",))]
+        pairs = transaction.rows(
             "SELECT c.application, d.name FROM connections c JOIN districts d ON d.number "
             "= c.district ORDER BY d.name"
         )
@@ -360,11 +360,11 @@ _LISTED = f"SELECT {_COLUMNS} FROM applications WHERE client_id NOT LIKE ? ORDER
 
 
 def authenticated(
-    connection: Connection, client_id: str, secret: str, *, in_demo: bool
+    transaction: Transaction, client_id: str, secret: str, *, in_demo: bool
 ) -> Application | None:
     """The application with these credentials, compared in constant time; None if they do not fit."""
     columns = ", ".join(f"a.{name.strip()}" for name in _COLUMNS.split(","))
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT s.hash, {columns} FROM applications a JOIN application_secrets s ON s.application = a.number"
         " WHERE a.client_id = ? AND (a.is_demo = 0 OR ? = 1) AND (s.expires IS NULL OR s.expires > ?)",
         (client_id, int(in_demo), int(time.time())),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from rollbook.store.district.districts import timestamp
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Entry:
 
 
 def record(
-    connection: Connection,
+    transaction: Transaction,
     action: str,
     *,
     district: int | None = None,
@@ -40,7 +40,7 @@ def record(
     **detail: object,
 ) -> int:
     """Write one row, in the transaction of the act: both are stored, or neither. Returns the row's number."""
-    made = connection.row(
+    made = transaction.row(
         "INSERT INTO audit (created, action, district, application, user_id, address, detail)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number",
         (timestamp(), action, district, application, user_id, address, orjson.dumps(detail).decode()),
@@ -48,12 +48,12 @@ def record(
     return made[0] if made else 0
 
 
-def add_detail(connection: Connection, number: int, **detail: object) -> None:
+def add_detail(transaction: Transaction, number: int, **detail: object) -> None:
     """Say more in a row, while its act goes on."""
-    found = connection.row("SELECT detail FROM audit WHERE number = ?", (number,)) if detail else None
+    found = transaction.row("SELECT detail FROM audit WHERE number = ?", (number,)) if detail else None
     if found:
         told = orjson.dumps({**orjson.loads(found[0]), **detail}).decode()
-        connection.run("UPDATE audit SET detail = ? WHERE number = ?", (told, number))
+        transaction.run("UPDATE audit SET detail = ? WHERE number = ?", (told, number))
 
 
 _LIKE = "lower({}) LIKE ? ESCAPE '!'"
@@ -64,7 +64,7 @@ def _pattern(text: str) -> str:
 
 
 def latest(
-    connection: Connection,
+    transaction: Transaction,
     limit: int = 100,
     *,
     district: int | None = None,
@@ -78,7 +78,7 @@ def latest(
     wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
     filters = {column: value for column, value in wanted.items() if value is not None}
     parts = {column: like for column, like in (("t.action", action), ("t.user_id || t.detail", by)) if like}
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
         " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
         f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), *(_LIKE.format(column) for column in parts), '1 = 1'))}"

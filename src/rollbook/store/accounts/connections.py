@@ -17,7 +17,7 @@ from rollbook.store.accounts.share_history import PastShare
 from rollbook.store.district import views
 from rollbook.store.district.districts import District, now, reserve_ids, timestamp
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import Sealer, digest
 
 
@@ -47,8 +47,8 @@ def connect(
 
     An existing connection keeps its token. Errors: Conflict if there is one, and it should be the first.
     """
-    with database.write() as connection:
-        found = connection.row(
+    with database.write() as transaction:
+        found = transaction.row(
             "SELECT token_sealed FROM connections WHERE application = ? AND district = ?",
             (application.number, district.number),
         )
@@ -56,15 +56,15 @@ def connect(
             raise Conflict(views.CHANGED)
         if found:
             audit.record(
-                connection, "district token shown", district=district.number, application=application.number
+                transaction, "district token shown", district=district.number, application=application.number
             )
             return sealer.open(found[0], _token_of(application.number, district.number))
-        token, moment = token or secrets.token_hex(20), timestamp(now(connection))
-        made = connection.row(
+        token, moment = token or secrets.token_hex(20), timestamp(now(transaction))
+        made = transaction.row(
             "INSERT INTO connections (id, application, district, view, token_hash, token_sealed, created, is_demo, since)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT head FROM districts WHERE number = ?)) RETURNING number",
             (
-                reserve_ids(connection).id(0),
+                reserve_ids(transaction).id(0),
                 application.number,
                 district.number,
                 view.number,
@@ -76,7 +76,7 @@ def connect(
             ),
         )
         share_history.note(
-            connection,
+            transaction,
             made[0] if made else 0,
             application,
             district,
@@ -99,14 +99,14 @@ def renew_token(database: Database, sealer: Sealer, application: Application, di
     number, _ = connection_of(database, application, district)
     token = secrets.token_hex(20)
     sealed = sealer.seal(token, _token_of(application.number, district.number))
-    with database.write() as connection:
-        ended_tokens.note(connection, "connections", "renewed", int(time.time()), "number = ?", (number,))
-        connection.run(
+    with database.write() as transaction:
+        ended_tokens.note(transaction, "connections", "renewed", int(time.time()), "number = ?", (number,))
+        transaction.run(
             "UPDATE connections SET token_hash = ?, token_sealed = ?, is_demo = 0 WHERE number = ?",
             (digest(token), sealed, number),
         )
         audit.record(
-            connection, "district token renewed", district=district.number, application=application.number
+            transaction, "district token renewed", district=district.number, application=application.number
         )
     return token
 
@@ -119,25 +119,25 @@ def disconnect(database: Database, application: Application, district: District)
     """
     pair = (application.number, district.number)
     tables = ("codes", "user_tokens", "grants", "connections")
-    with database.write() as connection:
+    with database.write() as transaction:
         found = [
-            connection.row(f"SELECT 1 FROM {table} WHERE application = ? AND district = ? LIMIT 1", pair)
+            transaction.row(f"SELECT 1 FROM {table} WHERE application = ? AND district = ? LIMIT 1", pair)
             for table in tables
         ]
         if not any(found):
             raise Unknown(f"{application.name!r} is not connected to {district.name!r}")
-        share_history.forget(connection, *pair)
+        share_history.forget(transaction, *pair)
         for table in ("user_tokens", "connections"):
             of_pair = ("application = ? AND district = ?", pair)
-            ended_tokens.note(connection, table, "disconnected", int(time.time()), *of_pair)
+            ended_tokens.note(transaction, table, "disconnected", int(time.time()), *of_pair)
         for table in tables:
-            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
-        views.drop_unseen(connection, district.number)
-        audit.record(connection, "disconnected", district=district.number, application=application.number)
+            transaction.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
+        views.drop_unseen(transaction, district.number)
+        audit.record(transaction, "disconnected", district=district.number, application=application.number)
     # a second time, for tokens and codes that were being issued meanwhile
-    with database.write() as connection:
+    with database.write() as transaction:
         for table in tables[:2]:
-            connection.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
+            transaction.run(f"DELETE FROM {table} WHERE application = ? AND district = ?", pair)
 
 
 def connection_of(database: Database, application: Application, district: District) -> tuple[int, int]:
@@ -145,8 +145,8 @@ def connection_of(database: Database, application: Application, district: Distri
 
     Errors: Unknown if not connected.
     """
-    with database.read() as connection:
-        found = connection.row(
+    with database.read() as transaction:
+        found = transaction.row(
             "SELECT number, view FROM connections WHERE application = ? AND district = ?",
             (application.number, district.number),
         )
@@ -157,8 +157,8 @@ def connection_of(database: Database, application: Application, district: Distri
 
 def districts_of(database: Database, application: Application) -> list[int]:
     """The districts (by number) that an application is connected to, oldest connection first."""
-    with database.read() as connection:
-        rows = connection.rows(
+    with database.read() as transaction:
+        rows = transaction.rows(
             "SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,)
         )
     return [number for (number,) in rows]
@@ -170,19 +170,19 @@ def past_shares(database: Database, application: Application, district: District
     Errors: Unknown if not connected.
     """
     number, _ = connection_of(database, application, district)
-    with database.read() as connection:
-        return share_history.past_shares(connection, number)
+    with database.read() as transaction:
+        return share_history.past_shares(transaction, number)
 
 
-def see(connection: Connection, number: int, view: View) -> None:
+def see(transaction: Transaction, number: int, view: View) -> None:
     """Give a connection (by number) a view."""
-    connection.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
+    transaction.run("UPDATE connections SET view = ? WHERE number = ?", (view.number, number))
 
 
 def views_of(database: Database, district: District) -> dict[str, int]:
     """The view (by number) of each application that is connected to a district."""
-    with database.read() as connection:
-        rows = connection.rows(
+    with database.read() as transaction:
+        rows = transaction.rows(
             "SELECT a.name, c.view FROM connections c JOIN applications a ON a.number = c.application"
             " WHERE c.district = ? ORDER BY a.name",
             (district.number,),
@@ -190,9 +190,9 @@ def views_of(database: Database, district: District) -> dict[str, int]:
     return dict(rows)
 
 
-def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
+def resolve(transaction: Transaction, token: str, *, in_demo: bool) -> Access | None:
     """The access of a bearer token; None if it is unknown. Only a demo knows the published test tokens."""
-    found = connection.remembered_row(
+    found = transaction.remembered_row(
         "SELECT d.number, d.id, c.view, c.number, a.client_id, a.scopes, a.tier, v.edited, c.since, c.events_after, v.mark,"
         f" {views.base_of('v')}, d.head, s.mark"
         " FROM connections c JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
@@ -236,10 +236,10 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
 
 
 def list_tokens(
-    connection: Connection, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
+    transaction: Transaction, sealer: Sealer, application: int, district_id: str | None, *, in_demo: bool
 ) -> list[Token]:
     """The district tokens of an application, for all districts or one, oldest first."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT c.id, c.created, d.id, d.number, c.token_sealed, a.scopes FROM connections c"
         " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
         " WHERE c.application = ? AND (c.is_demo = 0 OR ? = 1) ORDER BY c.id",
@@ -252,6 +252,6 @@ def list_tokens(
     ]
 
 
-def counts(connection: Connection) -> dict[int, int]:
+def counts(transaction: Transaction) -> dict[int, int]:
     """How many applications read each district (by the store's own number)."""
-    return dict(connection.rows("SELECT district, count(*) FROM connections GROUP BY district"))
+    return dict(transaction.rows("SELECT district, count(*) FROM connections GROUP BY district"))

@@ -14,7 +14,7 @@ from rollbook.domain.kinds import ROLE
 from rollbook.errors import BadSetting
 from rollbook.store.accounts import audit
 from rollbook.store.district.districts import timestamp
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.engine.keys import Sealer, digest
 from rollbook.store.engine.schema_words import WORDS
 from rollbook.urls import is_safe
@@ -68,7 +68,7 @@ def keys(sealer: Sealer, district_id: str) -> tuple[str, str]:
 # Roster passwords ----------------------------------------------------------------------------------
 
 
-def by_username(connection: Connection, district: int, username: str) -> list[Credential]:
+def by_username(transaction: Transaction, district: int, username: str) -> list[Credential]:
     """The passwords of people with that username or email in a district (by number), in any letter case."""
     key = username.strip().lower()
     if not key:
@@ -77,40 +77,42 @@ def by_username(connection: Connection, district: int, username: str) -> list[Cr
         "SELECT user_id, role, username, email, verifier, password FROM credentials WHERE "
         "district = ? AND verifier <> ''"
     )
-    rows = connection.rows(
+    rows = transaction.rows(
         f"{found} AND username = ? UNION {found} AND email = ?", (district, key, district, key)
     )
     return [Credential(*row) for row in rows]
 
 
-def by_email(connection: Connection, district: int, email: str) -> list[tuple[str, str]]:
+def by_email(transaction: Transaction, district: int, email: str) -> list[tuple[str, str]]:
     """(person, role) of all people with that email."""
     # Only ASCII letters are lowered: other characters may become letters that the email lacks, such as the
     # Kelvin sign's k.
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT user_id, role FROM credentials WHERE district = ? AND email = ?",
         (district, "".join(letter.lower() if letter.isascii() else letter for letter in email.strip())),
     )
     return [(user_id, role) for user_id, role in sorted(rows, key=lambda row: ROLE[row[1]].bit)]
 
 
-def has_passwords(connection: Connection, district: int) -> bool:
+def has_passwords(transaction: Transaction, district: int) -> bool:
     return (
-        connection.row("SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1", (district,))
+        transaction.row(
+            "SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1", (district,)
+        )
         is not None
     )
 
 
-def is_good(connection: Connection, district: int, credential: Credential) -> bool:
+def is_good(transaction: Transaction, district: int, credential: Credential) -> bool:
     """Whether a password is unchanged."""
     values = (district, credential.user_id, credential.role, credential.verifier)
     found = "SELECT 1 FROM credentials WHERE district = ? AND user_id = ? AND role = ? AND verifier = ?"
-    return connection.row(found, values) is not None
+    return transaction.row(found, values) is not None
 
 
-def strengthen(connection: Connection, district: int, credential: Credential, password: str) -> None:
+def strengthen(transaction: Transaction, district: int, credential: Credential, password: str) -> None:
     """Store the Argon2id hash of a password at its first use."""
-    connection.run(
+    transaction.run(
         (
             "UPDATE credentials SET password = ? WHERE district = ? AND user_id = ? AND role = "
             "? AND verifier = ?"
@@ -119,21 +121,21 @@ def strengthen(connection: Connection, district: int, credential: Credential, pa
     )
 
 
-def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
+def replace(transaction: Transaction, district: int, rows: Iterable[Row]) -> None:
     """Make rows of (user_id, role, username, email, verifier) the credentials of a district; equal ones stay
     unchanged."""
-    words = WORDS[connection.engine]
+    words = WORDS[transaction.engine]
     text = words["text"]
-    connection.run(
+    transaction.run(
         f"CREATE TEMPORARY TABLE arriving (user_id {text}, role {text}, username {text}, email {text}, verifier {text},"
         f" PRIMARY KEY (user_id, role)){words['clustered']}"
     )
-    connection.insert("arriving", "user_id, role, username, email, verifier", rows)
+    transaction.insert("arriving", "user_id, role, username, email, verifier", rows)
     same = (
         "EXISTS (SELECT 1 FROM {other} o WHERE o.user_id = {this}.user_id AND o.role = {this}.role"
         " AND o.username = {this}.username AND o.email = {this}.email AND o.verifier = {this}.verifier{also})"
     )
-    connection.run(
+    transaction.run(
         (
             "DELETE FROM credentials WHERE district = ? AND NOT "
             f"{same.format(other='arriving', this='credentials', also='')}"
@@ -141,13 +143,13 @@ def replace(connection: Connection, district: int, rows: Iterable[Row]) -> None:
         (district,),
     )
     also = " AND o.district = CAST(? AS BIGINT)"
-    connection.run(
+    transaction.run(
         "INSERT INTO credentials (district, user_id, role, username, email, verifier)"
         " SELECT CAST(? AS BIGINT), user_id, role, username, email, verifier FROM arriving"
         f" WHERE NOT {same.format(other='credentials', this='arriving', also=also)}",
         (district, district),
     )
-    connection.run("DROP TABLE arriving")
+    transaction.run("DROP TABLE arriving")
 
 
 # Badges --------------------------------------------------------------------------------------------
@@ -158,14 +160,14 @@ def new_badge() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_BADGE_LETTERS))
 
 
-def give_badges(connection: Connection, district: int, codes: Mapping[str, str]) -> None:
+def give_badges(transaction: Transaction, district: int, codes: Mapping[str, str]) -> None:
     """Give people (by id) new codes, which replace their old ones."""
     for user_id in codes:
-        connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+        transaction.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     rows = [(digest(code), district, user_id, timestamp()) for user_id, code in codes.items()]
-    connection.insert("badges", "hash, district, user_id, created", rows)
+    transaction.insert("badges", "hash, district, user_id, created", rows)
     audit.record(
-        connection,
+        transaction,
         "badges given",
         district=district,
         user_id=next(iter(codes)) if len(codes) == 1 else "",
@@ -173,18 +175,18 @@ def give_badges(connection: Connection, district: int, codes: Mapping[str, str])
     )
 
 
-def take_badge(connection: Connection, district: int, user_id: str) -> bool:
+def take_badge(transaction: Transaction, district: int, user_id: str) -> bool:
     """Revoke the person's code; returns whether there was one."""
-    found = connection.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
-    connection.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    found = transaction.row("SELECT 1 FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
+    transaction.run("DELETE FROM badges WHERE district = ? AND user_id = ?", (district, user_id))
     if found:
-        audit.record(connection, "badge revoked", district=district, user_id=user_id)
+        audit.record(transaction, "badge revoked", district=district, user_id=user_id)
     return found is not None
 
 
-def badge_holder(connection: Connection, code: str) -> tuple[int, str] | None:
+def badge_holder(transaction: Transaction, code: str) -> tuple[int, str] | None:
     """(district, person) of a code, or None."""
-    found = connection.row("SELECT district, user_id FROM badges WHERE hash = ?", (badge_hash(code),))
+    found = transaction.row("SELECT district, user_id FROM badges WHERE hash = ?", (badge_hash(code),))
     return (found[0], found[1]) if found else None
 
 
@@ -213,7 +215,7 @@ def secret_of(district: int) -> str:
     return f"secret of the service of district {district}"
 
 
-def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: NewProvider) -> None:
+def set_provider(transaction: Transaction, sealer: Sealer, district: int, wanted: NewProvider) -> None:
     """Set the district's service.
 
     Errors: BadSetting for an issuer that is not https: others could change its answers.
@@ -223,8 +225,8 @@ def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: 
         raise BadSetting(
             f"issuer: expected an https address such as https://accounts.google.com, got {issuer!r}"
         )
-    drop_provider(connection, district)
-    connection.run(
+    drop_provider(transaction, district)
+    transaction.run(
         "INSERT INTO providers (district, name, issuer, client_id, secret_sealed, created, trusts_email, domain)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -238,20 +240,20 @@ def set_provider(connection: Connection, sealer: Sealer, district: int, wanted: 
             wanted.domain.lower(),
         ),
     )
-    audit.record(connection, "provider set", district=district, issuer=issuer)
+    audit.record(transaction, "provider set", district=district, issuer=issuer)
 
 
-def drop_provider(connection: Connection, district: int) -> bool:
+def drop_provider(transaction: Transaction, district: int) -> bool:
     """Remove a district's service; returns whether there was one."""
-    found = connection.row("SELECT issuer FROM providers WHERE district = ?", (district,))
-    connection.run("DELETE FROM providers WHERE district = ?", (district,))
+    found = transaction.row("SELECT issuer FROM providers WHERE district = ?", (district,))
+    transaction.run("DELETE FROM providers WHERE district = ?", (district,))
     if found:
-        audit.record(connection, "provider removed", district=district, issuer=found[0])
+        audit.record(transaction, "provider removed", district=district, issuer=found[0])
     return found is not None
 
 
-def provider(connection: Connection, district: int) -> Provider | None:
-    found = connection.row(
+def provider(transaction: Transaction, district: int) -> Provider | None:
+    found = transaction.row(
         (
             "SELECT district, name, issuer, client_id, secret_sealed, trusts_email, domain "
             "FROM providers WHERE district = ?"

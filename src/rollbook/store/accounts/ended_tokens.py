@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollbook.store.engine.database import Connection, Values
+from rollbook.store.engine.database import Transaction, Values
 from rollbook.store.engine.keys import digest
 
 DAY_SECONDS = 86_400
@@ -35,13 +35,13 @@ class EndedToken:
     why: str
 
 
-def note(connection: Connection, table: str, why: str, ended: int, where: str, values: Values) -> None:
+def note(transaction: Transaction, table: str, why: str, ended: int, where: str, values: Values) -> None:
     """Note the tokens of a table that are about to be deleted; `where` selects them.
 
     `table` is `user_tokens` or `connections`, which has another column for the token.
     """
     hashed = "token_hash" if table == "connections" else "hash"
-    connection.run(
+    transaction.run(
         "INSERT INTO ended_tokens (hash, application, district, why, ended)"
         f" SELECT {hashed}, application, district, ?, CAST(? AS BIGINT) FROM {table} WHERE {where}"
         " ON CONFLICT (hash) DO NOTHING",
@@ -49,14 +49,14 @@ def note(connection: Connection, table: str, why: str, ended: int, where: str, v
     )
 
 
-def find(connection: Connection, token: str, moment: int) -> EndedToken | None:
+def find(transaction: Transaction, token: str, moment: int) -> EndedToken | None:
     """What is known about a token that is no longer valid; None if nothing is."""
     hashed = digest(token)
-    found = connection.row(
+    found = transaction.row(
         "SELECT a.client_id, d.id, e.ended, e.why FROM ended_tokens e JOIN applications a ON a.number = e.application"
         " JOIN districts d ON d.number = e.district WHERE e.hash = ?",
         (hashed,),
-    ) or connection.row(
+    ) or transaction.row(
         "SELECT a.client_id, d.id, t.expires, 'expired' FROM user_tokens t JOIN applications a ON a.number = t.application"
         " JOIN districts d ON d.number = t.district WHERE t.hash = ? AND t.expires <= ?",
         (hashed, moment),
@@ -64,5 +64,5 @@ def find(connection: Connection, token: str, moment: int) -> EndedToken | None:
     return EndedToken(*found) if found else None
 
 
-def sweep(connection: Connection, moment: int) -> None:
-    connection.run("DELETE FROM ended_tokens WHERE ended < ?", (moment - KEPT_DAYS * DAY_SECONDS,))
+def sweep(transaction: Transaction, moment: int) -> None:
+    transaction.run("DELETE FROM ended_tokens WHERE ended < ?", (moment - KEPT_DAYS * DAY_SECONDS,))

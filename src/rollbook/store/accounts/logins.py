@@ -13,7 +13,7 @@ from typing import Any
 
 from rollbook.domain.access import LIMITED, Access
 from rollbook.store.accounts import audit, ended_tokens
-from rollbook.store.engine.database import Connection, Row, is_held
+from rollbook.store.engine.database import Row, Transaction, is_held
 from rollbook.store.engine.keys import digest
 
 USER_TOKEN_PREFIX = "il"  # noqa: S105 - by which a user token is told from a district token
@@ -36,8 +36,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an authorization code stands for: the person, the application, the return address, and how it is
-    bound."""
+    """What an authorization code stands for: person, application, return address, and how it is bound."""
 
     application: int
     district: int
@@ -65,7 +64,7 @@ def now() -> int:
 
 
 def open_session(
-    connection: Connection,
+    transaction: Transaction,
     district: int,
     user_id: str,
     role: str,
@@ -80,7 +79,7 @@ def open_session(
     `proof` is the badge's hash or the password's verifier: the session ends when that is revoked or changes.
     """
     secret, moment = secrets.token_urlsafe(32), now()
-    connection.run(
+    transaction.run(
         "INSERT INTO sessions (hash, district, user_id, role, method, created, seen, expires, proof)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (digest(secret), district, user_id, role, method, moment, moment, moment + absolute_seconds, proof),
@@ -95,10 +94,10 @@ _IS_PROVEN = (
 )
 
 
-def session(connection: Connection, secret: str, *, idle_seconds: int) -> Session | None:
+def session(transaction: Transaction, secret: str, *, idle_seconds: int) -> Session | None:
     """The session of a secret; None if it was idle too long, has ended, or its badge or password is gone."""
     moment = now()
-    found = connection.row(
+    found = transaction.row(
         "SELECT s.hash, s.district, s.user_id, s.role, s.method, s.created, s.seen FROM sessions s"
         f" WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND s.created <= ? AND {_IS_PROVEN}",
         (digest(secret), moment, moment - idle_seconds, moment + SKEW_SECONDS),
@@ -106,9 +105,9 @@ def session(connection: Connection, secret: str, *, idle_seconds: int) -> Sessio
     return Session(*found) if found else None
 
 
-def is_open(connection: Connection, found: Session) -> bool:
+def is_open(transaction: Transaction, found: Session) -> bool:
     """Whether a session still exists, before a write that depends on it."""
-    return is_held(connection, "SELECT 1 FROM sessions WHERE hash = ?", (found.hash,))
+    return is_held(transaction, "SELECT 1 FROM sessions WHERE hash = ?", (found.hash,))
 
 
 def needs_touch(found: Session, *, idle_seconds: int) -> bool:
@@ -116,12 +115,12 @@ def needs_touch(found: Session, *, idle_seconds: int) -> bool:
     return found.seen < now() - min(_TOUCH_SECONDS, idle_seconds // 10)
 
 
-def touch(connection: Connection, found: Session) -> None:
-    connection.run("UPDATE sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
+def touch(transaction: Transaction, found: Session) -> None:
+    transaction.run("UPDATE sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
 
 
-def close_session(connection: Connection, secret: str) -> None:
-    connection.run("DELETE FROM sessions WHERE hash = ?", (digest(secret),))
+def close_session(transaction: Transaction, secret: str) -> None:
+    transaction.run("DELETE FROM sessions WHERE hash = ?", (digest(secret),))
 
 
 # Authorization codes -------------------------------------------------------------------------------
@@ -132,10 +131,10 @@ _GRANT = (
 )
 
 
-def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
+def issue_code(transaction: Transaction, grant: Grant, *, seconds: int) -> str:
     """A code for the grant, bound to client and redirect (RFC 6749, 4.1.2; RFC 9700, 2.1.1)."""
     code, moment = secrets.token_hex(20), now()
-    connection.run(
+    transaction.run(
         f"INSERT INTO codes (hash, {_GRANT}, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             digest(code),
@@ -157,13 +156,14 @@ def issue_code(connection: Connection, grant: Grant, *, seconds: int) -> str:
 
 
 def grant_of(
-    connection: Connection, code: str, *, seconds: int | None = None
+    transaction: Transaction, code: str, *, seconds: int | None = None
 ) -> tuple[Grant, bool, str | None] | None:
     """What a code stands for, whether it has expired, and the hash of the token that it was exchanged for.
 
     `seconds` is how long a new code is valid.
     """
-    found = connection.row(f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?", (digest(code),))
+    wanted = f"SELECT {_GRANT}, expires, token_hash FROM codes WHERE hash = ?"
+    found = transaction.row(wanted, (digest(code),))
     if found is None:
         return None
     *values, wants_auth_time, expires, token_hash = found
@@ -171,12 +171,12 @@ def grant_of(
     return Grant(*(*values, bool(wants_auth_time))), expires <= now() or is_of_later, token_hash
 
 
-def spend_code(connection: Connection, code: str, token: str, *, remember_seconds: int) -> bool:
+def spend_code(transaction: Transaction, code: str, token: str, *, remember_seconds: int) -> bool:
     """Mark a code as exchanged; False if it was already. It is kept as long as its token, so that a second
     use is noticed."""
     moment = now() + remember_seconds
     return (
-        connection.row(
+        transaction.row(
             "UPDATE codes SET token_hash = ?, expires = ? WHERE hash = ? AND token_hash IS NULL RETURNING 1",
             (digest(token), moment, digest(code)),
         )
@@ -184,16 +184,16 @@ def spend_code(connection: Connection, code: str, token: str, *, remember_second
     )
 
 
-def sweep(connection: Connection) -> None:
+def sweep(transaction: Transaction) -> None:
     """Drop expired codes, tokens, sessions, counts of failures and notes of successes."""
     moment = now()
-    connection.run("DELETE FROM sessions WHERE expires < ?", (moment,))
-    connection.run("DELETE FROM failures WHERE expires <= ?", (moment,))
-    connection.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
-    connection.run("DELETE FROM codes WHERE expires < ?", (moment,))
+    transaction.run("DELETE FROM sessions WHERE expires < ?", (moment,))
+    transaction.run("DELETE FROM failures WHERE expires <= ?", (moment,))
+    transaction.run("DELETE FROM familiar WHERE expires <= ?", (moment,))
+    transaction.run("DELETE FROM codes WHERE expires < ?", (moment,))
     # For one more day, the request log can say that the token expired.
-    connection.run("DELETE FROM user_tokens WHERE expires < ?", (moment - ended_tokens.EXPIRED_SECONDS,))
-    ended_tokens.sweep(connection, moment)
+    transaction.run("DELETE FROM user_tokens WHERE expires < ?", (moment - ended_tokens.EXPIRED_SECONDS,))
+    ended_tokens.sweep(transaction, moment)
 
 
 # User tokens ---------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def new_token() -> str:
 
 
 def mint(
-    connection: Connection,
+    transaction: Transaction,
     grant: Grant,
     *,
     seconds: int,
@@ -217,7 +217,7 @@ def mint(
     """Store a bearer token for one person, a new one unless given. `by` says in the trail who made it."""
     token = token or new_token()
     moment = now()
-    connection.run(
+    transaction.run(
         "INSERT INTO user_tokens (hash, application, district, user_id, role, authorized_by, created, expires, is_demo)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -233,7 +233,7 @@ def mint(
         ),
     )
     audit.record(
-        connection,
+        transaction,
         "token minted",
         district=grant.district,
         application=grant.application,
@@ -251,10 +251,10 @@ def _letters(count: int) -> str:
     return "".join(letters[:count]) if len(letters) >= count else _letters(count)
 
 
-def revoke(connection: Connection, token_hash: str) -> None:
+def revoke(transaction: Transaction, token_hash: str) -> None:
     """End the token of a code that was used twice."""
-    ended_tokens.note(connection, "user_tokens", "code used twice", now(), "hash = ?", (token_hash,))
-    connection.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
+    ended_tokens.note(transaction, "user_tokens", "code used twice", now(), "hash = ?", (token_hash,))
+    transaction.run("DELETE FROM user_tokens WHERE hash = ?", (token_hash,))
 
 
 _ACCESS = (
@@ -268,14 +268,14 @@ _CONNECTED = (
 )
 
 
-def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | None:
+def resolve(transaction: Transaction, token: str, *, in_demo: bool) -> Access | None:
     """The access of a user token.
 
     None if it is unknown or expired, if its district was disconnected, or if the application no longer admits
     that role.
     """
     hashed = digest(token)
-    found = connection.row(
+    found = transaction.row(
         f"{_ACCESS}, t.user_id, t.role, t.authorized_by FROM user_tokens t{_CONNECTED.format(of='t')}"
         " WHERE t.hash = ? AND t.expires > ? AND t.created <= ? AND (t.is_demo = 0 OR ? = 1)",
         (hashed, now(), now() + SKEW_SECONDS, int(in_demo)),
@@ -286,9 +286,9 @@ def resolve(connection: Connection, token: str, *, in_demo: bool) -> Access | No
     return _access(tuple(of_pair), user_id, role, authorized_by, f" {hashed[:16]}")
 
 
-def access_for(connection: Connection, grant: Grant) -> Access | None:
+def access_for(transaction: Transaction, grant: Grant) -> Access | None:
     """The access that a token for this grant would have, as `resolve` gives it."""
-    found = connection.row(
+    found = transaction.row(
         (
             f"{_ACCESS} FROM (SELECT CAST(? AS BIGINT) AS application, CAST(? AS BIGINT) AS "
             f"district) g{_CONNECTED.format(of='g')}"
@@ -323,7 +323,7 @@ def _access(row: Row, user_id: str, role: str, authorized_by: Any, bucket_key: s
     )
 
 
-def end_all(connection: Connection, district: int, user_id: str) -> int:
+def end_all(transaction: Transaction, district: int, user_id: str) -> int:
     """End a person's sessions, codes and tokens everywhere; returns how many sessions and tokens ended.
 
     Call `end_issued` in a second transaction: on PostgreSQL, only that one sees codes and tokens that were
@@ -331,48 +331,47 @@ def end_all(connection: Connection, district: int, user_id: str) -> int:
     """
     among = "WHERE district = ? AND user_id = ?"
     counts = [
-        connection.row(f"SELECT count(*) FROM {table} {among}", (district, user_id))
+        transaction.row(f"SELECT count(*) FROM {table} {among}", (district, user_id))
         for table in ("sessions", "user_tokens")
     ]
-    connection.run(f"DELETE FROM sessions {among}", (district, user_id))
-    end_issued(connection, district, user_id)
-    audit.record(connection, "signed out by an operator", district=district, user_id=user_id)
+    transaction.run(f"DELETE FROM sessions {among}", (district, user_id))
+    end_issued(transaction, district, user_id)
+    audit.record(transaction, "signed out by an operator", district=district, user_id=user_id)
     return sum(int(found[0]) for found in counts if found)
 
 
-def end_issued(connection: Connection, district: int, user_id: str) -> None:
+def end_issued(transaction: Transaction, district: int, user_id: str) -> None:
     """End a person's codes and tokens."""
     theirs = ("district = ? AND user_id = ?", (district, user_id))
-    ended_tokens.note(connection, "user_tokens", "signed out", now(), *theirs)
+    ended_tokens.note(transaction, "user_tokens", "signed out", now(), *theirs)
     for table in ("codes", "user_tokens"):
-        connection.run(f"DELETE FROM {table} WHERE district = ? AND user_id = ?", (district, user_id))
+        transaction.run(f"DELETE FROM {table} WHERE district = ? AND user_id = ?", (district, user_id))
 
 
-def access_to(connection: Connection, application: int, district: int) -> tuple[int, int] | None:
+def access_to(transaction: Transaction, application: int, district: int) -> tuple[int, int] | None:
     """The (connection, view) through which an application reads a district; None if they are not
     connected."""
-    found = connection.row(
-        "SELECT number, view FROM connections WHERE application = ? AND district = ?", (application, district)
-    )
+    wanted = "SELECT number, view FROM connections WHERE application = ? AND district = ?"
+    found = transaction.row(wanted, (application, district))
     return (found[0], found[1]) if found else None
 
 
-def allow(connection: Connection, application: int, district: int, user_id: str, created: str) -> None:
+def allow(transaction: Transaction, application: int, district: int, user_id: str, created: str) -> None:
     """Store a teacher's permission for a Library application to see their classes."""
-    connection.run(
+    transaction.run(
         "INSERT INTO grants (application, district, user_id, created) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (application, district, user_id) DO NOTHING",
         (application, district, user_id, created),
     )
 
 
-def disallow(connection: Connection, application: int, district: int, user_id: str) -> None:
+def disallow(transaction: Transaction, application: int, district: int, user_id: str) -> None:
     """Withdraw a teacher's permission. The teacher's tokens end, and those of all students: some depended on
     this teacher, the others sign in again.
 
     Call it in two transactions: on PostgreSQL, only the second sees tokens that were being issued meanwhile.
     """
-    connection.run(
+    transaction.run(
         "DELETE FROM grants WHERE application = ? AND district = ? AND user_id = ?",
         (application, district, user_id),
     )
@@ -380,17 +379,22 @@ def disallow(connection: Connection, application: int, district: int, user_id: s
         "application = ? AND district = ? AND authorized_by = 'teacher' AND (user_id = ? OR role = 'student')"
     )
     values = (application, district, user_id)
-    ended_tokens.note(connection, "user_tokens", "withdrawn", now(), by_her, values)
+    ended_tokens.note(transaction, "user_tokens", "withdrawn", now(), by_her, values)
     for table in ("codes", "user_tokens"):
-        connection.run(f"DELETE FROM {table} WHERE {by_her}", values)
+        transaction.run(f"DELETE FROM {table} WHERE {by_her}", values)
 
 
 def has_allowed(
-    connection: Connection, application: int, district: int, user_ids: list[str], *, is_writing: bool = False
+    transaction: Transaction,
+    application: int,
+    district: int,
+    user_ids: list[str],
+    *,
+    is_writing: bool = False,
 ) -> bool:
     """Whether one of these teachers has given permission. `is_writing`: a write depends on it."""
     select = "SELECT 1 FROM grants WHERE application = ? AND district = ? AND user_id = ?"
     pairs = ((application, district, user_id) for user_id in user_ids)
     return any(
-        is_held(connection, select, pair) if is_writing else connection.row(select, pair) for pair in pairs
+        is_held(transaction, select, pair) if is_writing else transaction.row(select, pair) for pair in pairs
     )

@@ -16,7 +16,7 @@ from rollbook.store.accounts import audit
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import Spec
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 
 # The trail's names for acts that set what an application sees.
 CONNECTED: Final = "connected"
@@ -49,7 +49,7 @@ class PastShare:
 
 
 def note(
-    connection: Connection,
+    transaction: Transaction,
     number: int,
     application: Application,
     district: District,
@@ -62,7 +62,7 @@ def note(
     If the action is `HELD`, the connection sees it once its view is thawed.
     """
     told = _told(spec)
-    connection.run(
+    transaction.run(
         "INSERT INTO share_history (connection, created, is_held, share, scopes, withheld, sensitive, unasked, keeps_ids)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -74,12 +74,12 @@ def note(
             int(spec.keeps_ids),
         ),
     )
-    audit.record(connection, action, district=district.number, application=application.number, **told)
+    audit.record(transaction, action, district=district.number, application=application.number, **told)
 
 
-def past_shares(connection: Connection, number: int) -> list[PastShare]:
+def past_shares(transaction: Transaction, number: int) -> list[PastShare]:
     """All shares of a connection (by number) since it began, oldest first, today's last."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT created, is_held, share, scopes, withheld, sensitive, unasked, keeps_ids FROM share_history"
         " WHERE connection = ? ORDER BY number",
         (number,),
@@ -87,9 +87,9 @@ def past_shares(connection: Connection, number: int) -> list[PastShare]:
     return [_past_share(row) for row in rows]
 
 
-def forget(connection: Connection, application: int, district: int) -> None:
+def forget(transaction: Transaction, application: int, district: int) -> None:
     """Drop the history of a connection that ends; the trail keeps its own rows."""
-    connection.run(
+    transaction.run(
         "DELETE FROM share_history WHERE connection IN"
         " (SELECT number FROM connections WHERE application = ? AND district = ?)",
         (application, district),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rollbook.store.accounts import audit
 from rollbook.store.district.districts import timestamp
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class SigningKey:
     public: dict[str, str]
 
 
-def published(connection: Connection) -> list[SigningKey]:
+def published(transaction: Transaction) -> list[SigningKey]:
     """The keys that are not retired, newest first; the newest one signs."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT id, private_sealed, public FROM signing_keys WHERE retires IS NULL OR retires > ?"
         " ORDER BY CASE WHEN retires IS NULL THEN 0 ELSE 1 END, created DESC",
         (int(time.time()),),
@@ -30,12 +30,12 @@ def published(connection: Connection) -> list[SigningKey]:
     return [SigningKey(id_, sealed, json.loads(public)) for id_, sealed, public in rows]
 
 
-def add(connection: Connection, key: SigningKey, *, overlap_seconds: int) -> None:
+def add(transaction: Transaction, key: SigningKey, *, overlap_seconds: int) -> None:
     """Make a key the signing key; earlier keys retire after the overlap at the latest."""
     ends = int(time.time()) + overlap_seconds
-    connection.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL OR retires > ?", (ends, ends))
-    connection.run(
+    transaction.run("UPDATE signing_keys SET retires = ? WHERE retires IS NULL OR retires > ?", (ends, ends))
+    transaction.run(
         "INSERT INTO signing_keys (id, private_sealed, public, created) VALUES (?, ?, ?, ?)",
         (key.id, key.private_sealed, json.dumps(key.public), timestamp()),
     )
-    audit.record(connection, "signing key rotated", key=key.id)
+    audit.record(transaction, "signing key rotated", key=key.id)

@@ -13,7 +13,7 @@ from typing import Any
 from rollbook.domain.access import Access
 from rollbook.errors import Busy, Refused
 from rollbook.store.engine import server_values
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 
 DAY_SECONDS = 86_400
 # The fact that names the districts of a demo.
@@ -90,19 +90,19 @@ class Move:
         }
 
 
-def own(connection: Connection, districts: tuple[str, ...]) -> None:
+def own(transaction: Transaction, districts: tuple[str, ...]) -> None:
     """Store the names of the districts that a demo is about to make."""
-    server_values.write(connection, OWN_DISTRICTS, json.dumps(districts))
+    server_values.write(transaction, OWN_DISTRICTS, json.dumps(districts))
 
 
 def keep(
-    after: State, connection: Connection, district: int, run: int, *, from_day: int | None = None
+    after: State, transaction: Transaction, district: int, run: int, *, from_day: int | None = None
 ) -> None:
     """Store where the demo stands after a run on a district (both by number).
 
     `from_day` is its day when the run began. Errors: Busy if another machine moved it on meanwhile.
     """
-    if from_day is not None and state(connection, district).day != from_day:
+    if from_day is not None and state(transaction, district).day != from_day:
         raise Busy("the demo was moved by another machine meanwhile; nothing was written, move it again")
     person = after.person
     values = (
@@ -110,41 +110,41 @@ def keep(
         *(after.story, after.unfinished, after.nights),
         *((person.sis_id, person.name, person.id) if person else (None, None, None)),
     )
-    connection.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
+    transaction.insert("demo_nights", f"district, sync, {_NIGHT}", [(district, run, *values)])
 
 
-def is_demo(connection: Connection) -> bool:
+def is_demo(transaction: Transaction) -> bool:
     """Whether a demo made the database: only then its ids follow from a seed."""
-    return server_values.read(connection, "id_seed") is not None
+    return server_values.read(transaction, "id_seed") is not None
 
 
-def foreign(connection: Connection) -> Iterator[str]:
+def foreign(transaction: Transaction) -> Iterator[str]:
     """What the demo did not make, in words: districts, applications, and syncs of other files.
 
     Errors: BadSetting.
     """
-    if not connection.row("SELECT 1 FROM sqlite_master"):
+    if not transaction.row("SELECT 1 FROM sqlite_master"):
         return  # a new, empty file
-    districts = json.loads(server_values.read(connection, OWN_DISTRICTS) or "[]")
+    districts = json.loads(server_values.read(transaction, OWN_DISTRICTS) or "[]")
     # An earlier version may have made the file.
-    has_nights = connection.row("SELECT 1 FROM sqlite_master WHERE name = 'demo_nights'")
+    has_nights = transaction.row("SELECT 1 FROM sqlite_master WHERE name = 'demo_nights'")
     is_own = "sync IN (SELECT n.sync FROM demo_nights n WHERE n.district = syncs.district)"
     foreign_runs = f"NOT {is_own}" if has_nights else f"report NOT LIKE '{NOTED}'"
-    for number, name in connection.rows("SELECT number, name FROM districts ORDER BY number"):
+    for number, name in transaction.rows("SELECT number, name FROM districts ORDER BY number"):
         if name not in districts:
             yield f"the district {name!r}"
-        for (run,) in connection.rows(
+        for (run,) in transaction.rows(
             f"SELECT sync FROM syncs WHERE district = ? AND cause IN ('files', 'clone') AND {foreign_runs}",
             (number,),
         ):
             yield f"sync {run} of {name!r}"
-    for (name,) in connection.rows("SELECT name FROM applications WHERE is_demo = 0 ORDER BY number"):
+    for (name,) in transaction.rows("SELECT name FROM applications WHERE is_demo = 0 ORDER BY number"):
         yield f"the application {name!r}"
 
 
-def state(connection: Connection, district: int) -> State:
+def state(transaction: Transaction, district: int) -> State:
     """Where the demo stands. Errors: Refused if an earlier version made it, without days."""
-    found = connection.row(
+    found = transaction.row(
         f"SELECT {_NIGHT} FROM demo_nights WHERE district = ? ORDER BY sync DESC LIMIT 1", (district,)
     )
     noted = _state(found) if found else None
@@ -155,26 +155,26 @@ def state(connection: Connection, district: int) -> State:
     return noted
 
 
-def last_state(connection: Connection) -> State:
+def last_state(transaction: Transaction) -> State:
     """Where the first of a demo's districts stands. Errors: Refused when it was made before demos had days."""
-    found = connection.row("SELECT min(district) FROM demo_nights")
-    return state(connection, int(found[0] or 0) if found else 0)
+    found = transaction.row("SELECT min(district) FROM demo_nights")
+    return state(transaction, int(found[0] or 0) if found else 0)
 
 
-def moves(connection: Connection, access: Access, most: int) -> list[Move]:
+def moves(transaction: Transaction, access: Access, most: int) -> list[Move]:
     """The last runs on a demo's district, newest first, with the events that are still in the caller's
     feed."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT s.sync, cause, state, created, report, last_event,"
         " (SELECT max(e.last_event) FROM syncs e WHERE e.district = s.district AND e.sync < s.sync),"
         f" {_NIGHT} FROM syncs s LEFT JOIN demo_nights n ON n.district = s.district AND n.sync = s.sync"
         " WHERE s.district = ? ORDER BY s.sync DESC LIMIT ?",
         (access.district, most),
     )
-    return [_move(connection, access, row) for row in found]
+    return [_move(transaction, access, row) for row in found]
 
 
-def _move(connection: Connection, access: Access, row: Row) -> Move:
+def _move(transaction: Transaction, access: Access, row: Row) -> Move:
     number, cause, became, created, text, last_event, before, *night = row
     report: dict[str, Any] = json.loads(text)
     return Move(
@@ -185,14 +185,14 @@ def _move(connection: Connection, access: Access, row: Row) -> Move:
         report.get("message", ""),
         tuple(report.get("held_because", ())),
         report.get("kinds", {}),
-        _count_events(connection, access, before or "", last_event),
+        _count_events(transaction, access, before or "", last_event),
         _state(night),
     )
 
 
-def _count_events(connection: Connection, access: Access, after: str, last: str) -> dict[str, int]:
+def _count_events(transaction: Transaction, access: Access, after: str, last: str) -> dict[str, int]:
     """How many events of each type a run published."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT kind || '.' || verb, count(*) FROM events WHERE view = ? AND id > ? AND id <= ? GROUP BY 1 ORDER BY 1",
         (access.view, after, last),
     )

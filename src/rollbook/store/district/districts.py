@@ -27,7 +27,7 @@ from rollbook.errors import Busy, Conflict, Unknown
 from rollbook.store.district import views
 from rollbook.store.district.views import View
 from rollbook.store.engine import server_values
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 
 RESERVE_TRIES = 50
 # The path of a district's sign-in page, before the district's name.
@@ -81,20 +81,20 @@ def timestamp(seconds: float | None = None) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def now(connection: Connection) -> float:
+def now(transaction: Transaction) -> float:
     """Now in Unix seconds, by the database's clock.
 
     If ids follow from a seed, it is the second of the last batch.
     """
-    facts = _id_facts(connection)
+    facts = _id_facts(transaction)
     return float(facts["id_second"]) if "id_seed" in facts else time.time()
 
 
 def moment_after(database: Database, previous: str | None, wanted: float | None = None) -> float:
     """The wanted time in seconds, by default now. If the clock went back, a millisecond after `previous`."""
     if wanted is None:
-        with database.read() as connection:
-            wanted = now(connection)
+        with database.read() as transaction:
+            wanted = now(transaction)
     if previous is None:
         return wanted
     return max(wanted, datetime.fromisoformat(previous).timestamp() + 0.001)
@@ -107,19 +107,19 @@ def fix_ids(database: Database, seed: str, moment: float) -> None:
     For a demo, whose ids may be written in tests. From then on the database's clock stands still until a run
     sets a later time. Other databases have random ids, which nobody can guess from one another.
     """
-    with database.write() as connection:
-        connection.insert("facts", "name, value", [("id_seed", seed), ("id_second", str(int(moment) - 1))])
+    with database.write() as transaction:
+        transaction.insert("facts", "name, value", [("id_seed", seed), ("id_second", str(int(moment) - 1))])
 
 
-def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
+def reserve_ids(transaction: Transaction, moment: float | None = None) -> IdBatch:
     """Reserve a batch of ids: a second that no other batch has, and four random bytes that nobody can guess.
 
     `moment` is the time of the ids in seconds, by default now. If its second is taken, the next free one is
     used.
     """
-    facts = _id_facts(connection)
-    second = max(int(now(connection) if moment is None else moment), int(facts.get("id_second", -1)) + 1)
-    connection.run(
+    facts = _id_facts(transaction)
+    second = max(int(now(transaction) if moment is None else moment), int(facts.get("id_second", -1)) + 1)
+    transaction.run(
         (
             "INSERT INTO facts (name, value) VALUES ('id_second', ?) ON CONFLICT (name) DO "
             "UPDATE SET value = excluded.value"
@@ -129,8 +129,8 @@ def reserve_ids(connection: Connection, moment: float | None = None) -> IdBatch:
     return IdBatch(f"{second:08x}{_drawn(facts.get('id_seed'), second)}")
 
 
-def _id_facts(connection: Connection) -> dict[str, str]:
-    return dict(connection.rows("SELECT name, value FROM facts WHERE name IN ('id_second', 'id_seed')"))
+def _id_facts(transaction: Transaction) -> dict[str, str]:
+    return dict(transaction.rows("SELECT name, value FROM facts WHERE name IN ('id_second', 'id_seed')"))
 
 
 def _drawn(seed: str | None, second: int) -> str:
@@ -150,8 +150,8 @@ def reserve(database: Database, moment: float | None = None) -> IdBatch:
     tries = 1 if database.is_local else RESERVE_TRIES
     while True:
         try:
-            with database.write(is_durable=False) as connection:
-                return reserve_ids(connection, moment)
+            with database.write(is_durable=False) as transaction:
+                return reserve_ids(transaction, moment)
         except Busy:
             tries -= 1
             if not tries:
@@ -166,28 +166,28 @@ def create(database: Database, name: str, *, given: str | None = None) -> Distri
     name = name.strip()
     if not name:
         raise Conflict("a district needs a name")
-    with database.write() as connection:
+    with database.write() as transaction:
         # `find` takes a name or an id, so neither may be one of another district in any place.
-        if connection.row("SELECT 1 FROM districts WHERE name = ? OR id = ?", (name, name)):
+        if transaction.row("SELECT 1 FROM districts WHERE name = ? OR id = ?", (name, name)):
             raise Conflict(f"a district named {name!r} exists already")
-        id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(connection).id(0)
-        if connection.row("SELECT 1 FROM districts WHERE id = ? OR name = ?", (id_, id_)):
+        id_ = str(orjson.loads(given)["id"]) if given else reserve_ids(transaction).id(0)
+        if transaction.row("SELECT 1 FROM districts WHERE id = ? OR name = ?", (id_, id_)):
             raise Conflict(f"a district with the id {id_} exists already")
-        blank = District(0, id_, name, timestamp(now(connection)), given=given)
-        connection.run(
+        blank = District(0, id_, name, timestamp(now(transaction)), given=given)
+        transaction.run(
             "INSERT INTO districts (id, name, created, state, error, given) VALUES (?, ?, ?, ?, ?, ?)",
             (blank.id, blank.name, blank.created, blank.state, blank.error, blank.given),
         )
-        district = reread(connection, blank)
-        view = views.begin(connection, district.number)
-        insert_record(connection, district, view, 0)
+        district = reread(transaction, blank)
+        view = views.begin(transaction, district.number)
+        insert_record(transaction, district, view, 0)
     return district
 
 
 def find(database: Database, name_or_id: str) -> District:
     """The district of that id or name. Errors: Unknown names the districts that exist."""
-    with database.read() as connection:
-        found = connection.row(
+    with database.read() as transaction:
+        found = transaction.row(
             f"SELECT {COLUMNS} FROM districts WHERE id = ? OR name = ?", (name_or_id, name_or_id)
         )
     if found is None:
@@ -196,74 +196,74 @@ def find(database: Database, name_or_id: str) -> District:
     return District(*found)
 
 
-def reread(connection: Connection, district: District) -> District:
+def reread(transaction: Transaction, district: District) -> District:
     """The district as it is now."""
-    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (district.id,))
+    found = transaction.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (district.id,))
     if found is None:
         raise Unknown(f"the district {district.name!r} is no longer there")
     return District(*found)
 
 
-def by_number(connection: Connection, number: int) -> District:
+def by_number(transaction: Transaction, number: int) -> District:
     """The district of the store's own number. Errors: Unknown."""
-    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE number = ?", (number,))
+    found = transaction.row(f"SELECT {COLUMNS} FROM districts WHERE number = ?", (number,))
     if found is None:
         raise Unknown("the district is no longer there")
     return District(*found)
 
 
-def by_id(connection: Connection, id_: str) -> District | None:
-    found = connection.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (id_,))
+def by_id(transaction: Transaction, id_: str) -> District | None:
+    found = transaction.row(f"SELECT {COLUMNS} FROM districts WHERE id = ?", (id_,))
     return District(*found) if found else None
 
 
-def by_slug(connection: Connection, text: str) -> District | None:
+def by_slug(transaction: Transaction, text: str) -> District | None:
     """The district with this name in addresses, or None."""
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {COLUMNS} FROM districts WHERE substr(id, 9, 6) = ?", (text.rpartition("-")[2],)
     )
     return next((district for district in (District(*row) for row in rows) if slug(district) == text), None)
 
 
-def first(connection: Connection, limit: int) -> list[District]:
+def first(transaction: Transaction, limit: int) -> list[District]:
     """The oldest districts, at most `limit`."""
     return [
         District(*row)
-        for row in connection.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
+        for row in transaction.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number LIMIT ?", (limit,))
     ]
 
 
-def only(connection: Connection) -> District | None:
+def only(transaction: Transaction) -> District | None:
     """The district if there is exactly one, else None."""
-    found = first(connection, 2)
+    found = first(transaction, 2)
     return found[0] if len(found) == 1 else None
 
 
 def list_all(database: Database) -> list[District]:
-    with database.read() as connection:
-        return all_in(connection)
+    with database.read() as transaction:
+        return all_in(transaction)
 
 
-def all_in(connection: Connection) -> list[District]:
-    return [District(*row) for row in connection.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number")]
+def all_in(transaction: Transaction) -> list[District]:
+    return [District(*row) for row in transaction.rows(f"SELECT {COLUMNS} FROM districts ORDER BY number")]
 
 
-def update(connection: Connection, district: District, **columns: object) -> District:
+def update(transaction: Transaction, district: District, **columns: object) -> District:
     """Change columns of a district; returns the changed district."""
     changes = ", ".join(f"{name} = ?" for name in columns)
-    connection.run(f"UPDATE districts SET {changes} WHERE number = ?", (*columns.values(), district.number))
-    return reread(connection, district)
+    transaction.run(f"UPDATE districts SET {changes} WHERE number = ?", (*columns.values(), district.number))
+    return reread(transaction, district)
 
 
-def insert_record(connection: Connection, district: District, view: View, sync: int) -> None:
+def insert_record(transaction: Transaction, district: District, view: View, sync: int) -> None:
     """Put the district's own record into a new view."""
-    connection.run(
+    transaction.run(
         "INSERT INTO records (view, kind, id, since, body) VALUES (?, 'districts', ?, ?, ?)",
-        (view.number, district.id, sync, body(connection, district)),
+        (view.number, district.id, sync, body(transaction, district)),
     )
 
 
-def body(connection: Connection, district: District, people: Iterable[str] = ("records",)) -> str:
+def body(transaction: Transaction, district: District, people: Iterable[str] = ("records",)) -> str:
     """The district's own record as JSON, the same for every application.
 
     Its contact comes from the last of the tables `people` that has the person. In the table `incoming` of a
@@ -271,7 +271,7 @@ def body(connection: Connection, district: District, people: Iterable[str] = ("r
     """
     if district.given:
         return _given(district.given)
-    record, contact = _record(connection, district), _contact(connection, district, people)
+    record, contact = _record(transaction, district), _contact(transaction, district, people)
     return orjson.dumps({**record, CONTACT: contact} if contact else record).decode()
 
 
@@ -286,7 +286,7 @@ def _given(text: str) -> str:
     return text if told == error else orjson.dumps({**record, "error": told}).decode()
 
 
-def _record(connection: Connection, district: District) -> dict[str, Any]:
+def _record(transaction: Transaction, district: District) -> dict[str, Any]:
     """The district as the API shows it, without its contact."""
     shown: dict[str, Any] = {
         "id": district.id,
@@ -295,8 +295,8 @@ def _record(connection: Connection, district: District) -> dict[str, Any]:
         "state": district.state,
         "error": district.error,
         "launch_date": district.created[:10],
-        "login_methods": _login_methods(connection, district),
-        "portal_url": portal_url(connection, district),
+        "login_methods": _login_methods(transaction, district),
+        "portal_url": portal_url(transaction, district),
     }
     also = {
         "last_sync": district.last_sync,
@@ -306,7 +306,7 @@ def _record(connection: Connection, district: District) -> dict[str, Any]:
     return {**shown, **{name: value for name, value in also.items() if value}}
 
 
-def _login_methods(connection: Connection, district: District) -> list[str]:
+def _login_methods(transaction: Transaction, district: District) -> list[str]:
     """How people sign in, in the documented words.
 
     `Other` stands for other services and for a demo's list of people.
@@ -315,24 +315,24 @@ def _login_methods(connection: Connection, district: District) -> list[str]:
         "Clever Badges": "SELECT 1 FROM badges WHERE district = ? LIMIT 1",
         "Clever Passwords": "SELECT 1 FROM credentials WHERE district = ? AND verifier <> '' LIMIT 1",
     }
-    methods = [name for name, statement in used.items() if connection.row(statement, (district.number,))]
-    provider = connection.row("SELECT issuer FROM providers WHERE district = ?", (district.number,))
+    methods = [name for name, statement in used.items() if transaction.row(statement, (district.number,))]
+    provider = transaction.row("SELECT issuer FROM providers WHERE district = ?", (district.number,))
     if provider:
         methods.append("Google" if provider[0] == GOOGLE else "Other")
     return methods or ["Other"]
 
 
-def portal_url(connection: Connection, district: District) -> str:
+def portal_url(transaction: Transaction, district: District) -> str:
     """Where people of the district sign in: a path alone, until a server has stored its address."""
-    return f"{base_address(connection)}{PORTAL}{slug(district)}"
+    return f"{base_address(transaction)}{PORTAL}{slug(district)}"
 
 
-def base_address(connection: Connection) -> str:
+def base_address(transaction: Transaction) -> str:
     """The address under which people reach the server; blank until a server has stored it."""
-    return server_values.read(connection, BASE_ADDRESS) or ""
+    return server_values.read(transaction, BASE_ADDRESS) or ""
 
 
-def _contact(connection: Connection, district: District, people: Iterable[str]) -> dict[str, Any] | None:
+def _contact(transaction: Transaction, district: District, people: Iterable[str]) -> dict[str, Any] | None:
     """The contact for applications, while the roster has the person.
 
     It does not depend on an application's share.
@@ -343,7 +343,7 @@ def _contact(connection: Connection, district: District, people: Iterable[str]) 
     body: str | None = None
     for table in people:
         query = f"SELECT body FROM {table} WHERE form = 0 AND kind = 'users' AND id = ? AND view = {whole}"
-        for (found,) in connection.rows(query, (district.contact, district.number)):
+        for (found,) in transaction.rows(query, (district.contact, district.number)):
             body = found
     if body is None:
         return None

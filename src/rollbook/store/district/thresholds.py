@@ -13,8 +13,8 @@ DELETED_MAX_OTHERS = 90
 
 def read(database: Database, district: District) -> dict[str, Threshold]:
     """The limits of every guarded kind."""
-    with database.read() as connection:
-        rows = connection.rows(
+    with database.read() as transaction:
+        rows = transaction.rows(
             "SELECT kind, updated_percent, deleted_percent FROM thresholds WHERE district = ?",
             (district.number,),
         )
@@ -35,8 +35,8 @@ def write(database: Database, district: District, kind: str, threshold: Threshol
         raise BadSetting(f"updated: expected 0 to 100 percent, got {threshold.updated}")
     if not 0 <= threshold.deleted <= most:
         raise BadSetting(f"deleted: expected 0 to {most} percent, got {threshold.deleted}")
-    with database.write() as connection:
-        connection.run(
+    with database.write() as transaction:
+        transaction.run(
             "INSERT INTO thresholds (district, kind, updated_percent, deleted_percent) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (district, kind) DO UPDATE"
             " SET updated_percent = excluded.updated_percent, deleted_percent = excluded.deleted_percent",

@@ -18,7 +18,7 @@ from rollbook.domain import shares
 from rollbook.domain.shares import Share
 from rollbook.domain.snapshot_names import new_mark
 from rollbook.errors import BadSetting, Conflict, Unknown
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 
 Spec = Shown
 NOTHING = Spec(share=Share())
@@ -69,46 +69,46 @@ class View:
     base: int = 0
 
 
-def begin(connection: Connection, district: int) -> View:
+def begin(transaction: Transaction, district: int) -> View:
     """Make the view of a whole district (by number): it shows everything except sensitive fields."""
-    made = connection.row(
+    made = transaction.row(
         "INSERT INTO views (district, spec, mark, is_whole) VALUES (?, ?, ?, 1) RETURNING number",
         (district, _as_text(Spec()), new_mark()),
     )
     return View(made[0] if made else 0, Spec(), is_whole=True)
 
 
-def whole(connection: Connection, district: int) -> View:
+def whole(transaction: Transaction, district: int) -> View:
     """The view of a whole district (by number)."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE district = ? AND is_whole = 1", (district,))
+    found = transaction.row(f"SELECT {_COLUMNS} FROM views WHERE district = ? AND is_whole = 1", (district,))
     if found is None:
         raise Unknown("the district is no longer there")
     return _view(found)
 
 
-def ensure(connection: Connection, district: int, spec: Spec) -> tuple[View, bool]:
+def ensure(transaction: Transaction, district: int, spec: Spec) -> tuple[View, bool]:
     """The view of a spec in a district (by number), and whether it was made just now and is still empty."""
     asked = (district, _as_text(spec))
-    found = connection.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
+    found = transaction.row("SELECT number FROM views WHERE district = ? AND owner = 0 AND spec = ?", asked)
     if found:
-        return by_number(connection, found[0]), False
-    made = connection.row(
+        return by_number(transaction, found[0]), False
+    made = transaction.row(
         "INSERT INTO views (district, spec, mark) VALUES (?, ?, ?) RETURNING number", (*asked, new_mark())
     )
-    return by_number(connection, made[0] if made else 0), True
+    return by_number(transaction, made[0] if made else 0), True
 
 
-def list_all(connection: Connection, district: int) -> list[View]:
+def list_all(transaction: Transaction, district: int) -> list[View]:
     """All views of a district (by number)."""
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner >= 0 ORDER BY number", (district,)
     )
     return [_view(row) for row in rows]
 
 
-def by_number(connection: Connection, number: int) -> View:
+def by_number(transaction: Transaction, number: int) -> View:
     """The view of a number, which must exist."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM views WHERE number = ?", (number,))
+    found = transaction.row(f"SELECT {_COLUMNS} FROM views WHERE number = ?", (number,))
     if found is None:
         raise Unknown(f"view {number} is no longer there")
     return _view(found)
@@ -116,8 +116,8 @@ def by_number(connection: Connection, number: int) -> View:
 
 def by_application(database: Database, district: int) -> dict[str, View]:
     """What each connected application sees of a district (by number), by the application's name."""
-    with database.read() as connection:
-        rows = connection.rows(
+    with database.read() as transaction:
+        rows = transaction.rows(
             f"SELECT a.name, {_columns('v')} FROM connections c"
             " JOIN applications a ON a.number = c.application JOIN views v ON v.number = c.view"
             " WHERE c.district = ? ORDER BY a.name",
@@ -132,11 +132,11 @@ def share_mark(view: View | None) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def check_mark(connection: Connection, owner: int, mark: str) -> None:
+def check_mark(transaction: Transaction, owner: int, mark: str) -> None:
     """Check the mark of the share of a connection (by number); any is right if `mark` is blank. Errors: Conflict."""
     if not mark:
         return
-    found = connection.row(
+    found = transaction.row(
         f"SELECT {_columns('v')} FROM connections c JOIN views v ON v.number = c.view WHERE c.number = ?",
         (owner,),
     )
@@ -144,74 +144,74 @@ def check_mark(connection: Connection, owner: int, mark: str) -> None:
         raise Conflict(CHANGED)
 
 
-def find_own(connection: Connection, district: int, owner: int) -> View | None:
+def find_own(transaction: Transaction, district: int, owner: int) -> View | None:
     """The view that only one connection (by number) uses, if it exists."""
-    found = connection.row(
+    found = transaction.row(
         f"SELECT {_COLUMNS} FROM views WHERE district = ? AND owner = ?", (district, owner)
     )
     return _view(found) if found else None
 
 
-def own(connection: Connection, district: int, owner: int) -> View:
+def own(transaction: Transaction, district: int, owner: int) -> View:
     """The view that only one connection (by number) uses; an empty one is made if needed."""
-    found = find_own(connection, district, owner)
+    found = find_own(transaction, district, owner)
     if found:
         return found
-    made = connection.row(
+    made = transaction.row(
         "INSERT INTO views (district, owner, spec, mark) VALUES (?, ?, ?, ?) RETURNING number",
         (district, owner, _as_text(NOTHING), new_mark()),
     )
-    return by_number(connection, made[0] if made else 0)
+    return by_number(transaction, made[0] if made else 0)
 
 
-def edit(connection: Connection, view: View, run: int) -> None:
+def edit(transaction: Transaction, view: View, run: int) -> None:
     """Store what a view shares from a run on, and whether it freezes."""
-    connection.run(
+    transaction.run(
         "UPDATE views SET spec = ?, freezes = ?, edited = ? WHERE number = ?",
         (_as_text(view.spec), int(view.freezes), run, view.number),
     )
 
 
-def is_edited_by(connection: Connection, view: View, run: int) -> bool:
+def is_edited_by(transaction: Transaction, view: View, run: int) -> bool:
     """Whether this run was the last to change what a view shares."""
     return (
-        connection.row("SELECT 1 FROM views WHERE number = ? AND edited = ?", (view.number, run)) is not None
+        transaction.row("SELECT 1 FROM views WHERE number = ? AND edited = ?", (view.number, run)) is not None
     )
 
 
-def freeze(connection: Connection, view: View, reasons: Iterable[object], run: int) -> None:
+def freeze(transaction: Transaction, view: View, reasons: Iterable[object], run: int) -> None:
     """Store why a view is frozen.
 
     Without reasons it thaws, and the changes that it held back apply from this run on.
     """
     told = tuple(str(reason) for reason in reasons)
-    connection.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
+    transaction.run("UPDATE views SET frozen = ? WHERE number = ?", (json.dumps(told), view.number))
     if view.frozen and not told:
-        connection.run("UPDATE views SET edited = ? WHERE number = ?", (run, view.number))
+        transaction.run("UPDATE views SET edited = ? WHERE number = ?", (run, view.number))
 
 
-def drop_unseen(connection: Connection, district: int) -> None:
+def drop_unseen(transaction: Transaction, district: int) -> None:
     """Drop the views that no connection of a district (by number) uses. The first view, of everything, stays.
 
     The row stays with a negative owner: old snapshots name its number, which must not be given again.
     """
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT number FROM views WHERE district = ? AND owner >= 0 AND number NOT IN (SELECT view FROM connections)"
         " AND is_whole = 0",
         (district,),
     )
     for (number,) in rows:
         for table in ("records", "versions", "events"):
-            connection.run(f"DELETE FROM {table} WHERE view = ?", (number,))
-        connection.run("UPDATE views SET owner = -number WHERE number = ?", (number,))
+            transaction.run(f"DELETE FROM {table} WHERE view = ?", (number,))
+        transaction.run("UPDATE views SET owner = -number WHERE number = ?", (number,))
 
 
-def copy(connection: Connection, source: int, target: int) -> None:
+def copy(transaction: Transaction, source: int, target: int) -> None:
     """Fill a view with the records, versions and events of another one (both by number).
 
     Rows of a copy of the whole view refer to its bodies. Only the district's own record has a body in each view.
     """
-    refers = "form = 0 AND kind <> 'districts'" if by_number(connection, source).is_whole else "false"
+    refers = "form = 0 AND kind <> 'districts'" if by_number(transaction, source).is_whole else "false"
     body = f"CASE WHEN {refers} THEN '' ELSE body END"
     spans = f"CASE WHEN {refers} THEN CAST(octet_length(body) AS TEXT) || 's' ELSE spans END"
     for table, columns, *bodies in (
@@ -222,8 +222,8 @@ def copy(connection: Connection, source: int, target: int) -> None:
         names, values = (
             ", ".join((columns, *more)) for more in (("body", "spans") if bodies else (), bodies)
         )
-        connection.run(f"DELETE FROM {table} WHERE view = ?", (target,))
-        connection.run(
+        transaction.run(f"DELETE FROM {table} WHERE view = ?", (target,))
+        transaction.run(
             f"INSERT INTO {table} (view, {names}) SELECT CAST(? AS BIGINT), {values} FROM {table} WHERE view = ?",
             (target, source),
         )

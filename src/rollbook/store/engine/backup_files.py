@@ -19,7 +19,7 @@ import orjson
 from rollbook import __version__
 from rollbook.errors import BadSetting, MachineTrouble, Refused
 from rollbook.store.engine import migrations, server_values, table_copies
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.keys import MARK
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.engine.sqlite import inspected
@@ -51,11 +51,11 @@ def write(database: Database, path: Path, every: list[Table], created: int) -> M
     """
     _check_target(database, path)
     with _taking_its_place(path) as part:
-        with database.read() as connection, _refused_by_disk(path):
-            if connection.engine == "sqlite":
-                _clone(connection, part)
+        with database.read() as transaction, _refused_by_disk(path):
+            if transaction.engine == "sqlite":
+                _clone(transaction, part)
             else:
-                _collect(connection, part, every)
+                _collect(transaction, part, every)
         return _sign(part, every, created)
 
 
@@ -82,7 +82,7 @@ def check(path: Path, manifest: Manifest, every: list[Table]) -> None:
         raise Refused(f"file: {path} is damaged: {wrong[0]}; use another backup")
 
 
-def put_into(path: Path, manifest: Manifest, target: Connection, every: list[Table]) -> None:
+def put_into(path: Path, manifest: Manifest, target: Transaction, every: list[Table]) -> None:
     """Replace all rows of an open database by a backup. Errors: Refused if they differ afterwards."""
     with inspected(path) as source:
         table_copies.copy(source, target, every)
@@ -129,9 +129,9 @@ def _check_target(database: Database, path: Path) -> None:
     if not path.exists() or (path.is_file() and not path.stat().st_size):
         return
     refused = BadSetting(f"file: {path} is there already and is no backup; choose another name")
-    with database.read() as connection:
+    with database.read() as transaction:
         # A file that was a backup once may be the database now.
-        if connection.engine == "sqlite" and path.samefile(cast(Any, connection).raw.db_filename("main")):
+        if transaction.engine == "sqlite" and path.samefile(cast(Any, transaction).raw.db_filename("main")):
             raise refused
     try:
         read(path)
@@ -166,21 +166,21 @@ def _refused_by_disk(path: Path) -> Iterator[None]:
         raise MachineTrouble(f"{path} cannot be written: {reason}; what was there before stays") from None
 
 
-def _clone(connection: Connection, part: Path) -> None:
+def _clone(transaction: Transaction, part: Path) -> None:
     """Copy a SQLite database in one step: the copy is of one moment, and writers do not restart it."""
     with (
         closing(apsw.Connection(str(part))) as target,
-        target.backup("main", cast(Any, connection).raw, "main") as copying,
+        target.backup("main", cast(Any, transaction).raw, "main") as copying,
     ):
         copying.step(-1)
 
 
-def _collect(source: Connection, part: Path, every: list[Table]) -> None:
+def _collect(source: Transaction, part: Path, every: list[Table]) -> None:
     """Read all tables of another database into a SQLite file, within the source's transaction."""
     with closing(open_database(str(part))) as target:
         migrate(target)
-        with target.write() as connection:
-            table_copies.copy(source, connection, every)
+        with target.write() as transaction:
+            table_copies.copy(source, transaction, every)
 
 
 def _sign(part: Path, every: list[Table], created: int) -> Manifest:

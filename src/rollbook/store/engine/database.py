@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 Values = Sequence[Any]
 
 
-class Connection(Protocol):
+class Transaction(Protocol):
     """One open transaction."""
 
     engine: str
@@ -58,11 +58,11 @@ class Database(Protocol):
 
     is_local: bool
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """Context manager: a Connection that sees one moment of the database throughout."""
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Context manager: a Transaction that sees one moment of the database throughout."""
 
-    def write(self, *, is_durable: bool = True) -> AbstractContextManager[Connection]:
-        """Context manager: a Connection whose changes appear all at once when it ends, or not at all.
+    def write(self, *, is_durable: bool = True) -> AbstractContextManager[Transaction]:
+        """Context manager: a Transaction whose changes appear all at once when it ends, or not at all.
 
         `is_durable=False`: a power cut may lose the last moments, but never half a transaction. For data that
         a new sign-in restores.
@@ -93,14 +93,14 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-def is_held(connection: Connection, select: str, values: Values) -> bool:
+def is_held(transaction: Transaction, select: str, values: Values) -> bool:
     """Whether a row exists, in a transaction whose writes depend on it.
 
     PostgreSQL locks the row until the end, and raises Busy if it was deleted since the transaction began.
     SQLite has one writer.
     """
     return (
-        connection.row(select + (" FOR KEY SHARE" if connection.engine == "postgresql" else ""), values)
+        transaction.row(select + (" FOR KEY SHARE" if transaction.engine == "postgresql" else ""), values)
         is not None
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.schema_words import run
 
 _DELIVERIES: Final = (
@@ -33,7 +33,7 @@ _DELIVERIES: Final = (
 )
 
 
-def deliveries(connection: Connection) -> None:
+def deliveries(transaction: Transaction) -> None:
     """Mail and webhooks: who is told what, and the outbox."""
     for sql in _DELIVERIES:
-        run(connection, sql)
+        run(transaction, sql)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.schema_words import run
 
 
-def first_tables(connection: Connection) -> None:
+def first_tables(transaction: Transaction) -> None:
     """Districts, their views, records and versions, their syncs, and the applications that read them."""
     for sql in (
         # Single values of the whole server.
@@ -71,10 +71,10 @@ def first_tables(connection: Connection) -> None:
              token_hash {text} NOT NULL UNIQUE, token_sealed {text} NOT NULL, created {text} NOT NULL, events_after {text},
              is_demo {number} NOT NULL DEFAULT 0, UNIQUE (application, district))""",
     ):
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def identity_tables(connection: Connection) -> None:
+def identity_tables(transaction: Transaction) -> None:
     """What applications ask for, how people sign in, the secrets that they get, and an audit trail.
 
     Times are Unix seconds. A column named `hash` holds the SHA-256 of a random secret. Codes, tokens and the
@@ -148,4 +148,4 @@ def identity_tables(connection: Connection) -> None:
              number {serial} PRIMARY KEY, created {text} NOT NULL, action {text} NOT NULL, district {number},
              application {number}, user_id {text} NOT NULL, address {text} NOT NULL, detail {text} NOT NULL)""",
     ):
-        run(connection, sql)
+        run(transaction, sql)

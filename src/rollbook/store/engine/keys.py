@@ -119,8 +119,8 @@ class Sealer:
 
 def sealer(database: Database, settings: Settings) -> Sealer:
     """The sealer of a database; it accepts only the key that the database was used with."""
-    with database.read() as connection:
-        return Sealer(key_path(settings), server_values.read(connection, MARK))
+    with database.read() as transaction:
+        return Sealer(key_path(settings), server_values.read(transaction, MARK))
 
 
 def settle(database: Database, settings: Settings) -> None:
@@ -128,9 +128,9 @@ def settle(database: Database, settings: Settings) -> None:
 
     Errors: BadSetting for another key, or for a missing key if the database was used with one.
     """
-    with database.read() as connection:
-        known = server_values.read(connection, MARK)
-        needs_key = any(connection.row(f"SELECT 1 FROM {table} LIMIT 1") for table in NEED_KEY)
+    with database.read() as transaction:
+        known = server_values.read(transaction, MARK)
+        needs_key = any(transaction.row(f"SELECT 1 FROM {table} LIMIT 1") for table in NEED_KEY)
     if known and not settings.key_lost:
         Sealer(key_path(settings), known).mark()
         return
@@ -138,8 +138,8 @@ def settle(database: Database, settings: Settings) -> None:
     if needs_key and not own.is_there and not settings.key_lost:
         raise _missing(key_path(settings))
     if (mark := own.mark()) != known:
-        with database.write() as connection:
-            server_values.write(connection, MARK, mark)
+        with database.write() as transaction:
+            server_values.write(transaction, MARK, mark)
 
 
 def _missing(path: Path) -> BadSetting:

@@ -43,7 +43,7 @@ def alone(pool: Pool, sql: str, values: Values) -> list[Row]:
 
 
 class LoopRead:
-    """A Connection that only reads. It is its own context manager."""
+    """A Transaction that only reads. It is its own context manager."""
 
     engine = "postgresql"
 

@@ -23,7 +23,7 @@ from rollbook.store.engine import (
     shared_texts,
     texts_to_columns,
 )
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, run, shared_counts
 
 # The value of the whole server that says how many steps a program must know.
@@ -42,11 +42,11 @@ class Schema(NamedTuple):
     needed: int
 
 
-def schema(connection: Connection) -> Schema:
+def schema(transaction: Transaction) -> Schema:
     """How far the schema of a database is."""
-    found = connection.row("SELECT max(step) FROM migrations")
+    found = transaction.row("SELECT max(step) FROM migrations")
     last = int(found[0] or 0) if found else 0
-    return Schema(last, len(STEPS), int(server_values.read(connection, NEEDED) or last) if last else 0)
+    return Schema(last, len(STEPS), int(server_values.read(transaction, NEEDED) or last) if last else 0)
 
 
 def migrate(database: Database) -> None:
@@ -56,8 +56,8 @@ def migrate(database: Database) -> None:
     """
     done = _steps_done(database)
     if done and max(done) > len(STEPS):
-        with database.read() as connection:
-            needed = schema(connection).needed
+        with database.read() as transaction:
+            needed = schema(transaction).needed
         if needed > len(STEPS):
             raise BadSetting(
                 f"database: it was written by a later version of Rollbook (schema {max(done)}; "
@@ -76,8 +76,8 @@ def is_begun(database: Database) -> bool:
 def _steps_noted(database: Database) -> set[int] | None:
     """The steps that were taken; None for a new database."""
     try:
-        with database.read() as connection:
-            return {step for (step,) in connection.rows("SELECT step FROM migrations")}
+        with database.read() as transaction:
+            return {step for (step,) in transaction.rows("SELECT step FROM migrations")}
     except BadSetting:
         return None
 
@@ -86,9 +86,9 @@ def _steps_done(database: Database) -> set[int]:
     if (noted := _steps_noted(database)) is not None:
         return noted
     try:
-        with database.write() as connection:
+        with database.write() as transaction:
             run(
-                connection,
+                transaction,
                 "CREATE TABLE IF NOT EXISTS migrations (step {number} PRIMARY KEY, name {text} NOT NULL)",
             )
     except Busy:  # another program has just made it
@@ -96,7 +96,7 @@ def _steps_done(database: Database) -> set[int]:
     return set()
 
 
-def _take(database: Database, step: int, function: Callable[[Connection], None]) -> None:
+def _take(database: Database, step: int, function: Callable[[Transaction], None]) -> None:
     tries = 1 if database.is_local else LOCK_TRIES
     while True:
         try:
@@ -108,26 +108,26 @@ def _take(database: Database, step: int, function: Callable[[Connection], None])
         time.sleep(LOCK_SECONDS)
 
 
-def _try(database: Database, step: int, function: Callable[[Connection], None]) -> None:
+def _try(database: Database, step: int, function: Callable[[Transaction], None]) -> None:
     """Take a step, unless another program has. Errors: Busy if another transaction uses its tables."""
-    with database.write() as connection:
-        if connection.engine == "postgresql":
+    with database.write() as transaction:
+        if transaction.engine == "postgresql":
             # Lock first, so that the reads below see what the program before us wrote. SQLite has one writer
             # anyway.
-            connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
-            connection.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        if connection.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
-            function(connection)
-            connection.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
+            transaction.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
+            transaction.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        if transaction.row("SELECT 1 FROM migrations WHERE step = ?", (step,)) is None:
+            function(transaction)
+            transaction.run("INSERT INTO migrations (step, name) VALUES (?, ?)", (step, function.__name__))
             if function not in ADDING:
-                server_values.write(connection, NEEDED, str(step))
+                server_values.write(transaction, NEEDED, str(step))
             elif (
-                server_values.read(connection, NEEDED) is None
+                server_values.read(transaction, NEEDED) is None
             ):  # a version without this value took the last step
-                server_values.write(connection, NEEDED, str(step - 1))
+                server_values.write(transaction, NEEDED, str(step - 1))
 
 
-def sharing_columns(connection: Connection) -> None:
+def sharing_columns(transaction: Transaction) -> None:
     """When a view's share was last edited, and what keeps the view from changing too much at once."""
     for sql in (
         # The run that last changed what is shared.
@@ -137,66 +137,66 @@ def sharing_columns(connection: Connection) -> None:
         "ALTER TABLE views ADD COLUMN freezes {number} NOT NULL DEFAULT 0",
         "ALTER TABLE views ADD COLUMN frozen {text} NOT NULL DEFAULT '[]'",
     ):
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def issuer_column(connection: Connection) -> None:
+def issuer_column(transaction: Transaction) -> None:
     """Whether logins to an application return with the issuer."""
-    run(connection, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
+    run(transaction, "ALTER TABLE applications ADD COLUMN names_issuer {number} NOT NULL DEFAULT 1")
 
 
-def contact_column(connection: Connection) -> None:
+def contact_column(transaction: Transaction) -> None:
     """The contact of a district for applications: a person's id on the wire."""
-    run(connection, "ALTER TABLE districts ADD COLUMN contact {text}")
+    run(transaction, "ALTER TABLE districts ADD COLUMN contact {text}")
 
 
-def connections_since(connection: Connection) -> None:
+def connections_since(transaction: Transaction) -> None:
     """The last run before a connection began: the connection never hears of records that had gone by then."""
-    run(connection, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
+    run(transaction, "ALTER TABLE connections ADD COLUMN since {number} NOT NULL DEFAULT 0")
 
 
-def provider_columns(connection: Connection) -> None:
+def provider_columns(transaction: Transaction) -> None:
     """Which emails of its sign-in service a district accepts: unverified ones, those of one domain."""
-    run(connection, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
-    run(connection, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
+    run(transaction, "ALTER TABLE providers ADD COLUMN trusts_email {number} NOT NULL DEFAULT 0")
+    run(transaction, "ALTER TABLE providers ADD COLUMN domain {text} NOT NULL DEFAULT ''")
 
 
-def district_rules(connection: Connection) -> None:
+def district_rules(transaction: Transaction) -> None:
     """A district's own reading rules: a JSON object of names, each true or false."""
-    run(connection, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
+    run(transaction, "ALTER TABLE districts ADD COLUMN rules {text} NOT NULL DEFAULT '{{}}'")
 
 
-def session_proof(connection: Connection) -> None:
+def session_proof(transaction: Transaction) -> None:
     """What opened a session, which ends with it: the badge's hash or the password's verifier; or NULL."""
-    run(connection, "ALTER TABLE sessions ADD COLUMN proof {text}")
+    run(transaction, "ALTER TABLE sessions ADD COLUMN proof {text}")
 
 
-def sign_in_attempts(connection: Connection) -> None:
+def sign_in_attempts(transaction: Transaction) -> None:
     """Accounts that have signed in from an address before; the end of failures, to drop them."""
     for sql in (
         "CREATE TABLE familiar (bucket {text} PRIMARY KEY, expires {number} NOT NULL){clustered}",
         "CREATE INDEX familiar_by_end ON familiar (expires)",
         "CREATE INDEX failures_by_end ON failures (expires)",
     ):
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def history_marks(connection: Connection) -> None:
+def history_marks(transaction: Transaction) -> None:
     """Random marks of runs and views, because a restored database gives numbers again; blank: no mark."""
-    run(connection, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
-    run(connection, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+    run(transaction, "ALTER TABLE syncs ADD COLUMN mark {text} NOT NULL DEFAULT ''")
+    run(transaction, "ALTER TABLE views ADD COLUMN mark {text} NOT NULL DEFAULT ''")
 
 
-def scrubbed_texts(connection: Connection) -> None:
+def scrubbed_texts(transaction: Transaction) -> None:
     """Remove cells of files and counts of people from what applications read, passwords from reports."""
-    if connection.engine == "sqlite":
+    if transaction.engine == "sqlite":
         # Overwrite the replaced text in the file, too.
-        connection.run("PRAGMA secure_delete = ON")
-    scrubbing.errors(connection)
-    scrubbing.reports(connection)
+        transaction.run("PRAGMA secure_delete = ON")
+    scrubbing.errors(transaction)
+    scrubbing.reports(transaction)
 
 
-def share_history(connection: Connection) -> None:
+def share_history(transaction: Transaction) -> None:
     """The shares of each connection, edit by edit. Before this step only the audit trail had them."""
     for sql in (
         # share: JSON, NULL for everything. The four lists are words between blanks. is_held: a freeze held
@@ -207,24 +207,24 @@ def share_history(connection: Connection) -> None:
              withheld {text} NOT NULL, sensitive {text} NOT NULL, unasked {text} NOT NULL, keeps_ids {number} NOT NULL)""",
         "CREATE INDEX share_history_by_connection ON share_history (connection, number)",
     ):
-        run(connection, sql)
-    texts_to_columns.shares(connection)
+        run(transaction, sql)
+    texts_to_columns.shares(transaction)
 
 
-def request_log(connection: Connection) -> None:
+def request_log(transaction: Transaction) -> None:
     """The request log, and ended tokens (`store.accounts.ended_tokens`), by which it explains failures."""
     run(
-        connection,
+        transaction,
         """CREATE TABLE ended_tokens (
              hash {text} PRIMARY KEY, application {number} NOT NULL, district {number} NOT NULL, why {text} NOT NULL,
              ended {number} NOT NULL){clustered}""",
     )
-    run(connection, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
-    if connection.engine == "postgresql":
-        run(connection, REQUEST_BATCHES)
+    run(transaction, "CREATE INDEX ended_tokens_by_end ON ended_tokens (ended)")
+    if transaction.engine == "postgresql":
+        run(transaction, REQUEST_BATCHES)
 
 
-def run_columns(connection: Connection) -> None:
+def run_columns(transaction: Transaction) -> None:
     """Whether a run's report has lost its examples, and where a demo stands after a run.
 
     Before this step, texts held both.
@@ -238,29 +238,29 @@ def run_columns(connection: Connection) -> None:
              in_force {text} NOT NULL, story {text} NOT NULL, unfinished {text} NOT NULL, nights {number} NOT NULL,
              person_sis_id {text}, person_name {text}, person_id {text}, PRIMARY KEY (district, sync)){clustered}""",
     ):
-        run(connection, sql)
-    texts_to_columns.runs(connection)
+        run(transaction, sql)
+    texts_to_columns.runs(transaction)
 
 
-def events_of_versions(connection: Connection) -> None:
+def events_of_versions(transaction: Transaction) -> None:
     """Events in the form of a later API version, where that differs; blank: it has no such event."""
-    run(connection, "ALTER TABLE events ADD COLUMN later_body {text}")
+    run(transaction, "ALTER TABLE events ADD COLUMN later_body {text}")
 
 
-def nights(connection: Connection) -> None:
+def nights(transaction: Transaction) -> None:
     """What runs by itself: jobs and who has leased them, schedules, and files that came."""
     for sql in (*job_tables.QUEUE, *job_tables.NIGHTS):
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def shared_bodies(connection: Connection) -> None:
+def shared_bodies(transaction: Transaction) -> None:
     """Records of views that refer to the bodies of the whole view; until now each view had a copy."""
     for sql in record_columns.SPANS:
-        run(connection, sql)
-    shared_texts.share(connection)
+        run(transaction, sql)
+    shared_texts.share(transaction)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (
+STEPS: tuple[Callable[[Transaction], None], ...] = (
     first_steps.first_tables,
     first_steps.identity_tables,
     sharing_columns,
@@ -294,6 +294,6 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
 # A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
 # step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes
 # with it (ON DELETE CASCADE), since the old program deletes rows.
-ADDING: frozenset[Callable[[Connection], None]] = frozenset(
+ADDING: frozenset[Callable[[Transaction], None]] = frozenset(
     (search_tables.sis_aliases, delivery_tables.deliveries)
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.schema_words import run
 
 _OPERATORS: Final = (
@@ -61,25 +61,25 @@ _OWNERS: Final = (
 )
 
 
-def operators(connection: Connection) -> None:
+def operators(transaction: Transaction) -> None:
     """The people of the console."""
     for sql in _OPERATORS:
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def changed_records(connection: Connection) -> None:
+def changed_records(transaction: Transaction) -> None:
     """What each run changed, record by record; until now a report had a few examples."""
     for sql in _CHANGED:
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def passkeys(connection: Connection) -> None:
+def passkeys(transaction: Transaction) -> None:
     """Passkeys of the console's people; until now they had only a password and one-time codes."""
     for sql in _PASSKEYS:
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def application_owners(connection: Connection) -> None:
+def application_owners(transaction: Transaction) -> None:
     """The owners of each application, and why it asks; until now developers shared all applications."""
     for sql in _OWNERS:
-        run(connection, sql)
+        run(transaction, sql)

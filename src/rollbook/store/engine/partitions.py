@@ -6,7 +6,7 @@ Each statement names its view, so that the server looks into one partition; all 
 from __future__ import annotations
 
 from rollbook.errors import BadSetting
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 
 TABLES = ("records", "versions", "events")
 _PARTITIONS = (
@@ -24,56 +24,56 @@ def settle(database: Database, wanted: int) -> None:
         return
     if database.is_local:
         raise BadSetting("partitions: only PostgreSQL has partitions; expected 0 with a SQLite file")
-    with database.read() as connection:
-        is_done = all(count(connection, table) == wanted for table in TABLES)
+    with database.read() as transaction:
+        is_done = all(count(transaction, table) == wanted for table in TABLES)
     if not is_done:
-        with database.write() as connection:
+        with database.write() as transaction:
             # Lock first: of two programs that start at once, the second one then finds it done.
-            connection.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
+            transaction.run("LOCK TABLE migrations IN EXCLUSIVE MODE")
             for table in TABLES:
-                _partition(connection, table, wanted)
+                _partition(transaction, table, wanted)
 
 
-def count(connection: Connection, table: str) -> int:
+def count(transaction: Transaction, table: str) -> int:
     """How many partitions a table has; 0 if it has none."""
-    [(number,)] = connection.rows(_PARTITIONS, (table, table))
+    [(number,)] = transaction.rows(_PARTITIONS, (table, table))
     return int(number)
 
 
-def _partition(connection: Connection, table: str, wanted: int) -> None:
+def _partition(transaction: Transaction, table: str, wanted: int) -> None:
     """Move a table's rows into partitions, with the same columns, key and indexes."""
-    have = count(connection, table)
+    have = count(transaction, table)
     if have == wanted:
         return
     if have:
         raise BadSetting(
             f"partitions: the tables have {have} already, and keep them; expected {have} or 0, got {wanted}"
         )
-    key, indexes = _key(connection, table), _indexes(connection, table)
-    connection.run(f"ALTER TABLE {table} RENAME TO whole_{table}")
-    connection.run(f"CREATE TABLE {table} (LIKE whole_{table} INCLUDING DEFAULTS) PARTITION BY HASH (view)")
+    key, indexes = _key(transaction, table), _indexes(transaction, table)
+    transaction.run(f"ALTER TABLE {table} RENAME TO whole_{table}")
+    transaction.run(f"CREATE TABLE {table} (LIKE whole_{table} INCLUDING DEFAULTS) PARTITION BY HASH (view)")
     for number in range(wanted):
-        connection.run(
+        transaction.run(
             f"CREATE TABLE {table}_{number} PARTITION OF {table} FOR VALUES WITH (MODULUS {wanted}, REMAINDER {number})"
         )
-    connection.run(f"INSERT INTO {table} SELECT * FROM whole_{table}")
-    connection.run(f"DROP TABLE whole_{table}")
+    transaction.run(f"INSERT INTO {table} SELECT * FROM whole_{table}")
+    transaction.run(f"DROP TABLE whole_{table}")
     for statement in (f"ALTER TABLE {table} ADD CONSTRAINT {key}", *indexes):
-        connection.run(statement)
+        transaction.run(statement)
 
 
-def _key(connection: Connection, table: str) -> str:
+def _key(transaction: Transaction, table: str) -> str:
     """The name and columns of the primary key."""
-    [(name, text)] = connection.rows(
+    [(name, text)] = transaction.rows(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(?) AND contype = 'p'",
         (table,),
     )
     return f"{name} {text}"
 
 
-def _indexes(connection: Connection, table: str) -> list[str]:
+def _indexes(transaction: Transaction, table: str) -> list[str]:
     """The statements that make the other indexes."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = to_regclass(?) AND NOT indisprimary"
         " ORDER BY indexrelid",
         (table,),

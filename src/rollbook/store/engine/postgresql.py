@@ -46,8 +46,8 @@ def open_postgresql(address: str, *, may_make: bool = True) -> PostgreSQL:  # no
     return PostgreSQL(address)
 
 
-class PostgreSQLConnection:
-    """A Connection over psycopg."""
+class PostgreSQLTransaction:
+    """A Transaction over psycopg."""
 
     engine = "postgresql"
 
@@ -176,14 +176,14 @@ class PostgreSQL:
         return self._failed() > self._failed_before
 
     @contextmanager
-    def read(self) -> Iterator[PostgreSQLConnection | LoopRead]:
+    def read(self) -> Iterator[PostgreSQLTransaction | LoopRead]:
         with _telling():
             if work := in_loop.current():
                 with self._loop_read(work) as reading:
                     yield reading
             else:
                 with self._transaction() as raw:
-                    yield PostgreSQLConnection(raw)
+                    yield PostgreSQLTransaction(raw)
 
     def read_from(self, address: str) -> None:
         """Let reads in a loop go to a streaming replica, as long as it is not behind."""
@@ -215,11 +215,11 @@ class PostgreSQL:
                 return found.fetchall() if found.description else []
 
     @contextmanager
-    def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLConnection]:
+    def write(self, *, is_durable: bool = True) -> Iterator[PostgreSQLTransaction]:
         with _telling(), self._transaction() as raw:
             if not is_durable:
                 raw.execute("SET LOCAL synchronous_commit = off")
-            yield PostgreSQLConnection(raw)
+            yield PostgreSQLTransaction(raw)
 
     def without_waiting(self) -> AbstractContextManager[None]:
         raise Busy("a server's answer has to be waited for")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.schema_words import run
 
 _KEY: Final = (
@@ -60,19 +60,19 @@ VIEWS: Final = (
 )
 
 
-def record_forms(connection: Connection) -> None:
+def record_forms(transaction: Transaction) -> None:
     """The form of a record in its key; until now the name of the kind told of it."""
     for sql in FORMS:
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def event_verbs(connection: Connection) -> None:
+def event_verbs(transaction: Transaction) -> None:
     """What an event tells of its record; until now only the event's JSON told it."""
     for sql in EVENTS:
-        run(connection, sql)
+        run(transaction, sql)
 
 
-def whole_views(connection: Connection) -> None:
+def whole_views(transaction: Transaction) -> None:
     """Which view is the whole district; until now it was the one with the lowest number."""
     for sql in VIEWS:
-        run(connection, sql)
+        run(transaction, sql)

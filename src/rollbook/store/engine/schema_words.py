@@ -6,7 +6,7 @@ table in the order of its primary key. `{serial}` counts up, and a table that is
 
 from __future__ import annotations
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 WORDS = {
     "sqlite": {
@@ -33,20 +33,20 @@ REQUEST_BATCHES = """CREATE {unlogged}TABLE IF NOT EXISTS request_batches (
     dropped {number} NOT NULL, body {bytes} NOT NULL)"""
 
 
-def run(connection: Connection, sql: str) -> None:
+def run(transaction: Transaction, sql: str) -> None:
     """Run a statement of the schema in the words of the connection's database."""
-    connection.run(sql.format(**WORDS[connection.engine]))
+    transaction.run(sql.format(**WORDS[transaction.engine]))
 
 
-def shared_counts(connection: Connection) -> None:
+def shared_counts(transaction: Transaction) -> None:
     """A step of the schema: what several machines count together; on one machine, a file counts.
 
     `key` is the hash of what is counted, `number` the count, `expires` a Unix second. `before` is the count before
     the last change, so that a change can tell how much it added.
     """
-    if connection.engine == "postgresql":
+    if transaction.engine == "postgresql":
         run(
-            connection,
+            transaction,
             """CREATE {unlogged}TABLE shared_counts (
                  key {text} PRIMARY KEY, expires {number} NOT NULL, number {number} NOT NULL,
                  before {number} NOT NULL)""",

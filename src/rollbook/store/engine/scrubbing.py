@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 NO_FILES: Final = "No files have been synced yet."
 HELD_BEGINS: Final = "Held for approval"
@@ -25,47 +25,47 @@ RAW: Final = ("no-header", "cell-too-long", "open-quote", "stray-quote", "inner-
 HEADERS: Final = ("unknown-header", "ignored-header", "duplicate-header", "bad-header")
 
 
-def errors(connection: Connection) -> None:
+def errors(transaction: Transaction) -> None:
     """Replace each error text of a district that may quote or count: in its row, its records, their versions
     and events."""
-    for number, error, given in connection.rows("SELECT number, error, given FROM districts"):
+    for number, error, given in transaction.rows("SELECT number, error, given FROM districts"):
         columns = (_error(error), _record(given) if given else None, number)
-        connection.run("UPDATE districts SET error = ?, given = ? WHERE number = ?", columns)
-    for (view,) in connection.rows("SELECT number FROM views"):
-        for id_, body in connection.rows(
+        transaction.run("UPDATE districts SET error = ?, given = ? WHERE number = ?", columns)
+    for (view,) in transaction.rows("SELECT number FROM views"):
+        for id_, body in transaction.rows(
             "SELECT id, body FROM records WHERE view = ? AND kind = 'districts'", (view,)
         ):
             values = (_record(body), view, id_)
-            connection.run(
+            transaction.run(
                 "UPDATE records SET body = ? WHERE view = ? AND kind = 'districts' AND id = ?", values
             )
-        found = connection.rows(
+        found = transaction.rows(
             "SELECT id, until, body FROM versions WHERE view = ? AND kind = 'districts'", (view,)
         )
         for id_, until, body in found:
             key = (_record(body), view, until, id_)
-            connection.run(
+            transaction.run(
                 "UPDATE versions SET body = ? WHERE view = ? AND kind = 'districts' AND until = ? AND id = ?",
                 key,
             )
-        for id_, body in connection.rows(
+        for id_, body in transaction.rows(
             "SELECT id, body FROM events WHERE view = ? AND kind = 'districts'", (view,)
         ):
-            connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (_event(body), view, id_))
+            transaction.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (_event(body), view, id_))
 
 
-def reports(connection: Connection) -> None:
+def reports(transaction: Transaction) -> None:
     """Remove texts of files that may hold passwords from the reports of all runs; counts, rows and columns
     stay."""
-    for district, sync in connection.rows("SELECT district, sync FROM syncs"):
-        (text,) = connection.row(
+    for district, sync in transaction.rows("SELECT district, sync FROM syncs"):
+        (text,) = transaction.row(
             "SELECT report FROM syncs WHERE district = ? AND sync = ?", (district, sync)
         ) or ("{}",)
         report = json.loads(text)
         scrubbed = _report(report)
         if scrubbed != report:
             values = (json.dumps(scrubbed), district, sync)
-            connection.run("UPDATE syncs SET report = ? WHERE district = ? AND sync = ?", values)
+            transaction.run("UPDATE syncs SET report = ? WHERE district = ? AND sync = ?", values)
 
 
 def _error(text: str) -> str:

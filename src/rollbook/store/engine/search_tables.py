@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from rollbook.domain import search_words
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.engine.schema_words import run
 
 KINDS = ("users", "schools", "sections")
@@ -43,22 +43,22 @@ _POSTGRESQL = (
 )
 
 
-def search_index(connection: Connection) -> None:
+def search_index(transaction: Transaction) -> None:
     """The words of people, schools and sections; the rosters that are there will be indexed."""
-    for sql in (*_BOTH, *(_SQLITE if connection.engine == "sqlite" else _POSTGRESQL)):
-        run(connection, sql)
-    connection.run("INSERT INTO search_behind (district, run) SELECT number, head FROM districts")
+    for sql in (*_BOTH, *(_SQLITE if transaction.engine == "sqlite" else _POSTGRESQL)):
+        run(transaction, sql)
+    transaction.run("INSERT INTO search_behind (district, run) SELECT number, head FROM districts")
 
 
-def sis_aliases(connection: Connection) -> None:
+def sis_aliases(transaction: Transaction) -> None:
     """Former SIS ids, with the ids of the records that kept theirs."""
     run(
-        connection,
+        transaction,
         """CREATE TABLE sis_aliases (
              district {number} NOT NULL, source {text} NOT NULL, sis_id {text} NOT NULL, id {text} NOT NULL,
              PRIMARY KEY (district, source, sis_id)){clustered}""",
     )
-    run(connection, "CREATE INDEX sis_aliases_by_sis_id ON sis_aliases (district, sis_id)")
+    run(transaction, "CREATE INDEX sis_aliases_by_sis_id ON sis_aliases (district, sis_id)")
 
 
 def named(record: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rollbook.store.engine import in_loop
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 
 _NOW = "CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT)"
 _LEFT = "greatest(? - c.number, 0)"
@@ -78,14 +78,14 @@ class SharedCounts:
         self._database.alone(f"DELETE FROM shared_counts WHERE expires < {_NOW}")
 
 
-def is_noted_at_most(connection: Connection, key: str, now: int, number: int) -> bool:
+def is_noted_at_most(transaction: Transaction, key: str, now: int, number: int) -> bool:
     """Whether only this number is noted for a key, as is most likely."""
-    return connection.gives(_OTHER, (_hash(f"pull {key}"), now, number), (0,))
+    return transaction.gives(_OTHER, (_hash(f"pull {key}"), now, number), (0,))
 
 
-def noted(connection: Connection, key: str, now: int) -> int | None:
+def noted(transaction: Transaction, key: str, now: int) -> int | None:
     """The number that is noted for a key; None if there is none."""
-    found = connection.row(_NOTED, (_hash(f"pull {key}"), now))
+    found = transaction.row(_NOTED, (_hash(f"pull {key}"), now))
     return int(found[0]) if found else None
 
 

@@ -25,8 +25,8 @@ def open_sqlite(address: str, *, may_make: bool = True) -> SQLite:
     return SQLite(Path(address), may_make=may_make)
 
 
-class SQLiteConnection:
-    """A Connection over apsw."""
+class SQLiteTransaction:
+    """A Transaction over apsw."""
 
     engine = "sqlite"
 
@@ -70,15 +70,15 @@ class SQLiteConnection:
 
 
 @contextmanager
-def inspected(path: Path) -> Iterator[SQLiteConnection]:
-    """A Connection that only reads a file, of any kind, and does not change it. Errors: BadSetting."""
+def inspected(path: Path) -> Iterator[SQLiteTransaction]:
+    """A Transaction that only reads a file, of any kind, and does not change it. Errors: BadSetting."""
     log = path.with_name(f"{path.name}-wal")
     # Without a log nothing can change during the read, and SQLite makes no files beside the database.
     mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
     address = f"{path.absolute().as_uri()}?{mode}"
     try:
         with closing(apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)) as raw:
-            yield SQLiteConnection(raw)
+            yield SQLiteTransaction(raw)
     except apsw.Error as error:
         raise BadSetting(f"database: {path} cannot be read as a SQLite database: {error}") from None
 
@@ -136,7 +136,7 @@ def _copy(source: apsw.Connection, target: apsw.Connection) -> None:
 class _Own(threading.local):
     """The state of one thread."""
 
-    reader: SQLiteConnection | None = None
+    reader: SQLiteTransaction | None = None
     may_wait = True
 
 
@@ -189,14 +189,14 @@ class SQLite:
     def read(self) -> _Reading:
         return _Reading(self)
 
-    def reader(self) -> SQLiteConnection:
+    def reader(self) -> SQLiteTransaction:
         """The reader of this thread."""
         if self._own.reader is None:
-            self._own.reader = SQLiteConnection(self._connect())
+            self._own.reader = SQLiteTransaction(self._connect())
         return self._own.reader
 
     @contextmanager
-    def write(self, *, is_durable: bool = True) -> Iterator[SQLiteConnection]:
+    def write(self, *, is_durable: bool = True) -> Iterator[SQLiteTransaction]:
         with self._turn(is_durable), self._telling():
             if is_durable != self._waits_for_disk:
                 # In WAL mode, `normal` does not wait for the disk at each commit. The file stays intact
@@ -209,7 +209,7 @@ class SQLite:
             self._writer.wal_autocheckpoint(LOG_PAGES if self._own.may_wait else 0)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield SQLiteConnection(self._writer)
+                yield SQLiteTransaction(self._writer)
                 self._writer.execute("COMMIT")
             except BaseException:
                 # A full disk has rolled it back already.
@@ -283,7 +283,7 @@ class _Reading:
     def __init__(self, database: SQLite) -> None:
         self._database = database
 
-    def __enter__(self) -> SQLiteConnection:
+    def __enter__(self) -> SQLiteTransaction:
         try:
             connection = self._database.reader()
             self._first = connection.begin()

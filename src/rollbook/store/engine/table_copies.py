@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import orjson
 
-from rollbook.store.engine.database import Connection, Row, open_database
+from rollbook.store.engine.database import Row, Transaction, open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.engine.search_tables import INDEX
 
@@ -51,32 +51,32 @@ def tables() -> list[Table]:
         closing(open_database(str(Path(folder) / "empty.db"))) as empty,
     ):
         migrate(empty)
-        with empty.read() as connection:
-            names = connection.rows(
+        with empty.read() as transaction:
+            names = transaction.rows(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE ? ORDER BY rowid",
                 (f"{INDEX}%",),
             )
-            return [_table(connection, name) for (name,) in names]
+            return [_table(transaction, name) for (name,) in names]
 
 
-def _table(connection: Connection, name: str) -> Table:
-    columns = connection.rows("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid", (name,))
+def _table(transaction: Transaction, name: str) -> Table:
+    columns = transaction.rows("SELECT name, pk FROM pragma_table_info(?) ORDER BY cid", (name,))
     key = [column for column, place in sorted(columns, key=lambda each: int(each[1])) if place]
     return Table(name, tuple(column for column, _ in columns), tuple(key))
 
 
-def contents(connection: Connection, every: Iterable[Table]) -> dict[str, Contents]:
+def contents(transaction: Transaction, every: Iterable[Table]) -> dict[str, Contents]:
     """The row count and digest of each table."""
     found = {}
     for table in every:
-        told = _Digest(_rows(connection, table.select))
+        told = _Digest(_rows(transaction, table.select))
         for _ in told:
             pass
         found[table.name] = told.contents
     return found
 
 
-def copy(source: Connection, target: Connection, every: Iterable[Table]) -> dict[str, Contents]:
+def copy(source: Transaction, target: Transaction, every: Iterable[Table]) -> dict[str, Contents]:
     """Replace all rows of the target by those of the source; returns the source's contents."""
     copied, ordered = {}, [*every]
     for table in reversed(ordered):
@@ -90,9 +90,9 @@ def copy(source: Connection, target: Connection, every: Iterable[Table]) -> dict
     return copied
 
 
-def is_empty(connection: Connection) -> bool:
+def is_empty(transaction: Transaction) -> bool:
     """Whether the database holds nothing that an operator made."""
-    return not any(connection.row(f"SELECT 1 FROM {name} LIMIT 1") for name in ("districts", "applications"))
+    return not any(transaction.row(f"SELECT 1 FROM {name} LIMIT 1") for name in ("districts", "applications"))
 
 
 def differences(wanted: Mapping[str, Contents], found: Mapping[str, Contents]) -> list[str]:
@@ -128,10 +128,10 @@ def _hashed(value: Any) -> str:
     return hashlib.blake2b(value, digest_size=32).hexdigest()
 
 
-def _rows(connection: Connection, select: str) -> Iterator[Row]:
+def _rows(transaction: Transaction, select: str) -> Iterator[Row]:
     """The rows of a query, a few at a time."""
-    raw = cast(Any, connection).raw
-    if connection.engine == "sqlite":
+    raw = cast(Any, transaction).raw
+    if transaction.engine == "sqlite":
         yield from raw.execute(select)
         return
     with raw.cursor(name="rollbook_copy") as cursor:
@@ -140,7 +140,7 @@ def _rows(connection: Connection, select: str) -> Iterator[Row]:
         yield from cursor
 
 
-def _count_on(target: Connection, every: Iterable[Table]) -> None:
+def _count_on(target: Transaction, every: Iterable[Table]) -> None:
     """Let PostgreSQL continue its counters after the copied numbers."""
     for table in every:
         found = target.row(

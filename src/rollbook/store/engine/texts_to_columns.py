@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 
 CONNECTED: Final = "connected"
 HELD: Final = "share changed, held by a freeze"
@@ -20,28 +20,28 @@ NIGHT: Final = (
 )
 
 
-def shares(connection: Connection) -> None:
+def shares(transaction: Transaction) -> None:
     """Read the shares of each connection, since it began, from the audit trail."""
-    for number, application, district in connection.rows(
+    for number, application, district in transaction.rows(
         "SELECT number, application, district FROM connections ORDER BY number"
     ):
-        trail = connection.rows(
+        trail = transaction.rows(
             "SELECT action, created, detail FROM audit WHERE application = ? AND district = ?"
             " AND action IN (?, ?, ?) ORDER BY number",
             (application, district, *SHARING),
         )
         begun = max((place for place, row in enumerate(trail) if row[0] == CONNECTED), default=0)
-        connection.insert(
+        transaction.insert(
             "share_history",
             "connection, created, is_held, share, scopes, withheld, sensitive, unasked, keeps_ids",
             [_share(number, *row) for row in trail[begun:]],
         )
 
 
-def runs(connection: Connection) -> None:
+def runs(transaction: Transaction) -> None:
     """Move the mark of a shortened report, and the note of a demo, out of the reports of all runs."""
-    for district, sync in connection.rows("SELECT district, sync FROM syncs"):
-        (text,) = connection.row(
+    for district, sync in transaction.rows("SELECT district, sync FROM syncs"):
+        (text,) = transaction.row(
             "SELECT report FROM syncs WHERE district = ? AND sync = ?", (district, sync)
         ) or ("{}",)
         report: dict[str, Any] = json.loads(text)
@@ -49,9 +49,9 @@ def runs(connection: Connection) -> None:
             continue
         note, is_short = report.pop("note", None), bool(report.pop("is_short", False))
         values = (json.dumps(report), int(is_short), district, sync)
-        connection.run("UPDATE syncs SET report = ?, is_short = ? WHERE district = ? AND sync = ?", values)
+        transaction.run("UPDATE syncs SET report = ?, is_short = ? WHERE district = ? AND sync = ?", values)
         if note and note.get("demo"):
-            connection.insert("demo_nights", NIGHT, [(district, sync, *_night(note))])
+            transaction.insert("demo_nights", NIGHT, [(district, sync, *_night(note))])
 
 
 def _night(note: dict[str, Any]) -> Row:

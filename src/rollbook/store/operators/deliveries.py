@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from rollbook.errors import Unknown
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.operators.subscriptions import Subscription
 from rollbook.store.work import job_queue
 
@@ -68,10 +68,10 @@ class Outcome:
     is_server: bool = False
 
 
-def add(connection: Connection, to: Subscription, happening: Happening) -> int | None:
+def add(transaction: Transaction, to: Subscription, happening: Happening) -> int | None:
     """Put a happening into the outbox; None if it was there before."""
-    moment = job_queue.now(connection)
-    made = connection.row(
+    moment = job_queue.now(transaction)
+    made = transaction.row(
         "INSERT INTO deliveries (id, subscription, happening, topic, district, content, state, due, created)"
         " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (subscription, happening) DO NOTHING RETURNING number",
         (
@@ -82,37 +82,37 @@ def add(connection: Connection, to: Subscription, happening: Happening) -> int |
     return int(made[0]) if made else None
 
 
-def get(connection: Connection, number: int) -> Delivery:
+def get(transaction: Transaction, number: int) -> Delivery:
     """One delivery. Errors: Unknown."""
-    found = connection.row(f"SELECT {_COLUMNS} FROM deliveries d WHERE d.number = ?", (number,))
+    found = transaction.row(f"SELECT {_COLUMNS} FROM deliveries d WHERE d.number = ?", (number,))
     if found is None:
         raise Unknown(f"there is no delivery {number}; `rollbook mail outbox` lists them")
     return _delivery(found)
 
 
-def due(connection: Connection, most: int) -> list[Delivery]:
+def due(transaction: Transaction, most: int) -> list[Delivery]:
     """The deliveries whose time has come, oldest first."""
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {_COLUMNS} FROM deliveries d WHERE d.state = 'waiting' AND d.due <= ? ORDER BY d.due, d.number LIMIT ?",
-        (job_queue.now(connection), most),
+        (job_queue.now(transaction), most),
     )
     return [_delivery(row) for row in rows]
 
 
-def is_due(connection: Connection) -> bool:
+def is_due(transaction: Transaction) -> bool:
     """Whether something can be sent, or was being sent by a process that has died."""
-    now = job_queue.now(connection)
-    found = connection.row(
+    now = job_queue.now(transaction)
+    found = transaction.row(
         "SELECT 1 FROM deliveries WHERE (state = 'waiting' AND due <= ?) OR (state = 'sending' AND due <= ?) LIMIT 1",
         (now, now - SENDING_SECONDS * 1000),
     )
     return found is not None
 
 
-def claim(connection: Connection, wanted: Delivery) -> bool:
+def claim(transaction: Transaction, wanted: Delivery) -> bool:
     """Begin an attempt; False if it is not due any more, such as when another worker was faster."""
-    now = job_queue.now(connection)
-    found = connection.row(
+    now = job_queue.now(transaction)
+    found = transaction.row(
         "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, due = ?"
         " WHERE number = ? AND state = 'waiting' AND due <= ? RETURNING number",
         (now, wanted.number, now),
@@ -120,71 +120,73 @@ def claim(connection: Connection, wanted: Delivery) -> bool:
     return found is not None
 
 
-def settle(connection: Connection, wanted: Delivery, outcome: Outcome) -> None:
+def settle(transaction: Transaction, wanted: Delivery, outcome: Outcome) -> None:
     """Note how an attempt ended."""
-    now, attempts = job_queue.now(connection), wanted.attempts + 1
+    now, attempts = job_queue.now(transaction), wanted.attempts + 1
     if outcome.state == "waiting" and attempts < ATTEMPTS_MAX:
         wait = min(RETRY_SECONDS * 2 ** min(attempts - 1, 10), RETRY_SECONDS_MAX)
-        connection.run(
+        transaction.run(
             "UPDATE deliveries SET state = 'waiting', due = ?, message = ? WHERE number = ?",
             (now + wait * 1000, outcome.message, wanted.number),
         )
         return
     state = "failed" if outcome.state == "waiting" else outcome.state
-    connection.run(
+    transaction.run(
         "UPDATE deliveries SET state = ?, ended = ?, message = ? WHERE number = ?",
         (state, now, outcome.message, wanted.number),
     )
 
 
-def postpone(connection: Connection, subscriptions: Iterable[int], outcome: Outcome) -> None:
+def postpone(transaction: Transaction, subscriptions: Iterable[int], outcome: Outcome) -> None:
     """Let everything that waits for subscriptions wait longer: their server has just failed."""
-    until = job_queue.now(connection) + RETRY_SECONDS * 1000
+    until = job_queue.now(transaction) + RETRY_SECONDS * 1000
     for number in subscriptions:
-        connection.run(
+        transaction.run(
             "UPDATE deliveries SET due = ?, message = ? WHERE subscription = ? AND state = 'waiting' AND due < ?",
             (until, outcome.message, number, until),
         )
 
 
-def recover(connection: Connection) -> None:
+def recover(transaction: Transaction) -> None:
     """End the attempts of processes that died. A webhook is called again, with the same id. Whether a mail arrived is
     not known, so it is not sent twice."""
-    oldest = job_queue.now(connection) - SENDING_SECONDS * 1000
+    oldest = job_queue.now(transaction) - SENDING_SECONDS * 1000
     text = "the process ended while it sent the mail, so it may have arrived or not"
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT d.number, s.operator FROM deliveries d JOIN subscriptions s ON s.number = d.subscription"
         " WHERE d.state = 'sending' AND d.due <= ?",
         (oldest,),
     )
     for number, operator in rows:
         state = "waiting" if operator is None else "unsure"
-        connection.run("UPDATE deliveries SET state = ?, message = ? WHERE number = ?", (state, text, number))
+        transaction.run(
+            "UPDATE deliveries SET state = ?, message = ? WHERE number = ?", (state, text, number)
+        )
 
 
-def send_again(connection: Connection, wanted: Delivery) -> None:
+def send_again(transaction: Transaction, wanted: Delivery) -> None:
     """Let a delivery that failed, or may have, be sent once more."""
-    connection.run(
+    transaction.run(
         "UPDATE deliveries SET state = 'waiting', attempts = 0, due = ?, ended = NULL, message = '' WHERE number = ?",
-        (job_queue.now(connection), wanted.number),
+        (job_queue.now(transaction), wanted.number),
     )
 
 
-def latest(connection: Connection, most: int, *, subscription: int | None = None) -> list[Delivery]:
+def latest(transaction: Transaction, most: int, *, subscription: int | None = None) -> list[Delivery]:
     """The newest deliveries, newest first; only those of a subscription."""
     where, values = ("", ()) if subscription is None else (" WHERE d.subscription = ?", (subscription,))
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {_COLUMNS} FROM deliveries d{where} ORDER BY d.number DESC LIMIT ?", (*values, most)
     )
     return [_delivery(row) for row in rows]
 
 
-def trouble(connection: Connection) -> str:
+def trouble(transaction: Transaction) -> str:
     """What is wrong with mail or webhooks, as a sentence; blank if nothing is.
 
     A failure counts until a later delivery of the same subscription arrives.
     """
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT d.state, d.message, s.operator FROM deliveries d JOIN subscriptions s ON s.number = d.subscription"
         " WHERE d.topic <> 'test' AND (d.state IN ('failed', 'unsure') OR (d.state = 'waiting' AND d.attempts > 0))"
         " AND NOT EXISTS (SELECT 1 FROM deliveries n WHERE n.subscription = d.subscription AND n.state = 'sent'"
@@ -203,10 +205,10 @@ def trouble(connection: Connection) -> str:
     return f"a {what} {verb}{more}: {message}; `rollbook mail outbox` lists them"
 
 
-def forget(connection: Connection, days: int) -> None:
+def forget(transaction: Transaction, days: int) -> None:
     """Drop what ended, or was put in, more than `days` days ago."""
-    oldest = job_queue.now(connection) - days * 86_400_000
-    connection.run("DELETE FROM deliveries WHERE created < ? AND state <> 'sending'", (oldest,))
+    oldest = job_queue.now(transaction) - days * 86_400_000
+    transaction.run("DELETE FROM deliveries WHERE created < ? AND state <> 'sending'", (oldest,))
 
 
 def _delivery(row: Row) -> Delivery:

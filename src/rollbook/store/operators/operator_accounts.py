@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rollbook.errors import Unknown
 from rollbook.store.accounts.logins import SKEW_SECONDS, now
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.keys import digest
 
 _COLUMNS = "o.number, o.name, o.role, o.district, o.password, o.codes_sealed, o.last_code, o.created"
@@ -58,79 +58,79 @@ class ConsoleSession:
 # Accounts ------------------------------------------------------------------------------------------
 
 
-def list_all(connection: Connection, district: int | None = None) -> list[Operator]:
+def list_all(transaction: Transaction, district: int | None = None) -> list[Operator]:
     """All accounts by name, or those of one district (by the store's number)."""
     where, values = ("", ()) if district is None else (" WHERE o.district = ?", (district,))
-    rows = connection.rows(f"SELECT {_COLUMNS} FROM operators o{where} ORDER BY o.name", values)
+    rows = transaction.rows(f"SELECT {_COLUMNS} FROM operators o{where} ORDER BY o.name", values)
     return [Operator(*row) for row in rows]
 
 
-def find(connection: Connection, name: str) -> Operator | None:
-    found = connection.row(f"SELECT {_COLUMNS} FROM operators o WHERE o.name = ?", (name,))
+def find(transaction: Transaction, name: str) -> Operator | None:
+    found = transaction.row(f"SELECT {_COLUMNS} FROM operators o WHERE o.name = ?", (name,))
     return Operator(*found) if found else None
 
 
-def by_number(connection: Connection, number: int) -> Operator | None:
-    found = connection.row(f"SELECT {_COLUMNS} FROM operators o WHERE o.number = ?", (number,))
+def by_number(transaction: Transaction, number: int) -> Operator | None:
+    found = transaction.row(f"SELECT {_COLUMNS} FROM operators o WHERE o.number = ?", (number,))
     return Operator(*found) if found else None
 
 
-def get(connection: Connection, name: str) -> Operator:
+def get(transaction: Transaction, name: str) -> Operator:
     """The account of a name. Errors: Unknown."""
-    found = find(connection, name)
+    found = find(transaction, name)
     if found is None:
         raise Unknown(f"no person of the console has the name {name!r}; `rollbook operator list` shows them")
     return found
 
 
-def add(connection: Connection, link: Link) -> None:
+def add(transaction: Transaction, link: Link) -> None:
     """Make the account that a link is for; it has no password yet."""
-    connection.run(
+    transaction.run(
         "INSERT INTO operators (name, role, district, password, codes_sealed, created) VALUES (?, ?, ?, '', '', ?)",
         (link.name, link.role, link.district, now()),
     )
 
 
-def equip(connection: Connection, name: str, password: str, codes_sealed: str, last_code: int) -> None:
+def equip(transaction: Transaction, name: str, password: str, codes_sealed: str, last_code: int) -> None:
     """Give an account its password and its one-time codes."""
-    connection.run(
+    transaction.run(
         "UPDATE operators SET password = ?, codes_sealed = ?, last_code = ? WHERE name = ?",
         (password, codes_sealed, last_code, name),
     )
 
 
-def spend_code(connection: Connection, account: Operator, step: int) -> bool:
+def spend_code(transaction: Transaction, account: Operator, step: int) -> bool:
     """Note that a one-time code was used; False if it, or a later one, was used before (RFC 6238, 5.2)."""
-    spent = connection.row(
+    spent = transaction.row(
         "UPDATE operators SET last_code = ? WHERE number = ? AND last_code < ? RETURNING number",
         (step, account.number, step),
     )
     return spent is not None
 
 
-def disarm(connection: Connection, account: Operator) -> None:
+def disarm(transaction: Transaction, account: Operator) -> None:
     """Take the password, the codes and the passkeys from an account, and end its sessions and links."""
-    end_sessions(connection, account)
-    connection.run("DELETE FROM operator_passkeys WHERE operator = ?", (account.number,))
-    connection.run("DELETE FROM operator_links WHERE name = ?", (account.name,))
-    connection.run(
+    end_sessions(transaction, account)
+    transaction.run("DELETE FROM operator_passkeys WHERE operator = ?", (account.number,))
+    transaction.run("DELETE FROM operator_links WHERE name = ?", (account.name,))
+    transaction.run(
         "UPDATE operators SET password = '', codes_sealed = '' WHERE number = ?", (account.number,)
     )
 
 
-def remove(connection: Connection, account: Operator) -> None:
+def remove(transaction: Transaction, account: Operator) -> None:
     """Remove an account, with the mail that it has not got yet: a later account may have the same number."""
-    disarm(connection, account)
+    disarm(transaction, account)
     mail = "SELECT number FROM subscriptions WHERE operator = ?"
-    connection.run(f"DELETE FROM deliveries WHERE subscription IN ({mail})", (account.number,))
-    connection.run("DELETE FROM subscriptions WHERE operator = ?", (account.number,))
-    connection.run("DELETE FROM application_owners WHERE operator = ?", (account.number,))
-    connection.run("DELETE FROM operators WHERE number = ?", (account.number,))
+    transaction.run(f"DELETE FROM deliveries WHERE subscription IN ({mail})", (account.number,))
+    transaction.run("DELETE FROM subscriptions WHERE operator = ?", (account.number,))
+    transaction.run("DELETE FROM application_owners WHERE operator = ?", (account.number,))
+    transaction.run("DELETE FROM operators WHERE number = ?", (account.number,))
 
 
-def count_ready(connection: Connection, role: str) -> int:
+def count_ready(transaction: Transaction, role: str) -> int:
     """How many accounts of a role, which see all districts, can sign in."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT count(*) FROM operators WHERE role = ? AND district IS NULL AND password <> ''", (role,)
     )
     return int(found[0]) if found else 0
@@ -139,53 +139,53 @@ def count_ready(connection: Connection, role: str) -> int:
 # Links ---------------------------------------------------------------------------------------------
 
 
-def open_link(connection: Connection, wanted: Link, *, seconds: int) -> str:
+def open_link(transaction: Transaction, wanted: Link, *, seconds: int) -> str:
     """Make a link and return its secret; an older link of the same name ends."""
     secret, moment = secrets.token_urlsafe(32), now()
-    connection.run(
+    transaction.run(
         "DELETE FROM operator_links WHERE name = ? OR expires <= ?",
         (wanted.name, moment),
     )
-    connection.run(
+    transaction.run(
         "INSERT INTO operator_links (hash, name, role, district, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
         (digest(secret), wanted.name, wanted.role, wanted.district, moment, moment + seconds),
     )
     return secret
 
 
-def link(connection: Connection, secret: str) -> Link | None:
+def link(transaction: Transaction, secret: str) -> Link | None:
     """What a link is for; None if it was used or has ended."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT hash, name, role, district FROM operator_links WHERE hash = ? AND expires > ?",
         (digest(secret), now()),
     )
     return Link(*found) if found else None
 
 
-def spend_link(connection: Connection, found: Link) -> bool:
+def spend_link(transaction: Transaction, found: Link) -> bool:
     """End a link; False if it was used meanwhile."""
-    gone = connection.row("DELETE FROM operator_links WHERE hash = ? RETURNING hash", (found.hash,))
+    gone = transaction.row("DELETE FROM operator_links WHERE hash = ? RETURNING hash", (found.hash,))
     return gone is not None
 
 
 # Sessions ------------------------------------------------------------------------------------------
 
 
-def open_session(connection: Connection, account: Operator, *, absolute_seconds: int) -> str:
+def open_session(transaction: Transaction, account: Operator, *, absolute_seconds: int) -> str:
     """Open a session and return its secret: a new one at each sign-in, so that nobody can plant one."""
     secret, moment = secrets.token_urlsafe(32), now()
-    connection.run("DELETE FROM operator_sessions WHERE expires <= ?", (moment,))
-    connection.run(
+    transaction.run("DELETE FROM operator_sessions WHERE expires <= ?", (moment,))
+    transaction.run(
         "INSERT INTO operator_sessions (hash, operator, created, seen, expires) VALUES (?, ?, ?, ?, ?)",
         (digest(secret), account.number, moment, moment, moment + absolute_seconds),
     )
     return secret
 
 
-def session(connection: Connection, secret: str, *, idle_seconds: int) -> ConsoleSession | None:
+def session(transaction: Transaction, secret: str, *, idle_seconds: int) -> ConsoleSession | None:
     """The session of a secret; None if it was idle too long, has ended, or its account is gone."""
     moment = now()
-    found = connection.row(
+    found = transaction.row(
         f"SELECT s.hash, s.seen, {_COLUMNS} FROM operator_sessions s JOIN operators o ON o.number = s.operator"
         " WHERE s.hash = ? AND s.expires > ? AND s.seen > ? AND s.created <= ?",
         (digest(secret), moment, moment - idle_seconds, moment + SKEW_SECONDS),
@@ -198,13 +198,13 @@ def needs_touch(found: ConsoleSession, *, idle_seconds: int) -> bool:
     return found.seen < now() - min(_TOUCH_SECONDS, idle_seconds // 10)
 
 
-def touch(connection: Connection, found: ConsoleSession) -> None:
-    connection.run("UPDATE operator_sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
+def touch(transaction: Transaction, found: ConsoleSession) -> None:
+    transaction.run("UPDATE operator_sessions SET seen = ? WHERE hash = ?", (now(), found.hash))
 
 
-def close_session(connection: Connection, secret: str) -> None:
-    connection.run("DELETE FROM operator_sessions WHERE hash = ?", (digest(secret),))
+def close_session(transaction: Transaction, secret: str) -> None:
+    transaction.run("DELETE FROM operator_sessions WHERE hash = ?", (digest(secret),))
 
 
-def end_sessions(connection: Connection, account: Operator) -> None:
-    connection.run("DELETE FROM operator_sessions WHERE operator = ?", (account.number,))
+def end_sessions(transaction: Transaction, account: Operator) -> None:
+    transaction.run("DELETE FROM operator_sessions WHERE operator = ?", (account.number,))

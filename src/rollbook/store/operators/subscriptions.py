@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rollbook.domain.actors import Actor
 from rollbook.errors import Unknown
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.operators.operator_accounts import Operator
 from rollbook.store.work import job_queue
 
@@ -48,53 +48,53 @@ class Subscription:
         return self.may and self.district in (None, district)
 
 
-def every(connection: Connection) -> list[Subscription]:
+def every(transaction: Transaction) -> list[Subscription]:
     """All subscriptions, the webhooks last."""
-    rows = connection.rows(f"{_SELECT} ORDER BY s.operator IS NULL, o.name, s.number")
+    rows = transaction.rows(f"{_SELECT} ORDER BY s.operator IS NULL, o.name, s.number")
     return [_subscription(row) for row in rows]
 
 
-def are_there(connection: Connection) -> bool:
-    return connection.row("SELECT 1 FROM subscriptions LIMIT 1") is not None
+def are_there(transaction: Transaction) -> bool:
+    return transaction.row("SELECT 1 FROM subscriptions LIMIT 1") is not None
 
 
-def get(connection: Connection, number: int) -> Subscription:
+def get(transaction: Transaction, number: int) -> Subscription:
     """One subscription. Errors: Unknown."""
-    found = connection.row(f"{_SELECT} WHERE s.number = ?", (number,))
+    found = transaction.row(f"{_SELECT} WHERE s.number = ?", (number,))
     if found is None:
         raise Unknown(f"there is no webhook {number}; `rollbook webhook list` shows them")
     return _subscription(found)
 
 
-def of(connection: Connection, account: Operator) -> Subscription | None:
+def of(transaction: Transaction, account: Operator) -> Subscription | None:
     """What a person has chosen; None if they chose nothing yet."""
-    found = connection.row(f"{_SELECT} WHERE s.operator = ?", (account.number,))
+    found = transaction.row(f"{_SELECT} WHERE s.operator = ?", (account.number,))
     return _subscription(found) if found else None
 
 
-def webhook(connection: Connection, number: int) -> Subscription:
+def webhook(transaction: Transaction, number: int) -> Subscription:
     """A webhook by its number. Errors: Unknown."""
-    found = get(connection, number)
+    found = get(transaction, number)
     if found.operator is not None:
         raise Unknown(f"there is no webhook {number}; `rollbook webhook list` shows them")
     return found
 
 
-def write(connection: Connection, wanted: Subscription) -> Subscription:
+def write(transaction: Transaction, wanted: Subscription) -> Subscription:
     """Keep a subscription. With the number 0 it is new. It tells nothing that happened before now."""
-    wanted = replace(wanted, since=job_queue.now(connection))
+    wanted = replace(wanted, since=job_queue.now(transaction))
     values = (
         *(wanted.operator, wanted.address, " ".join(wanted.topics), wanted.at, wanted.zone),
         *((None, wanted.district)[wanted.operator is None], wanted.secret_sealed, wanted.since),
     )
     if wanted.number:
-        connection.run(
+        transaction.run(
             "UPDATE subscriptions SET operator = ?, address = ?, topics = ?, at = ?, zone = ?, district = ?,"
             " secret_sealed = ?, since = ? WHERE number = ?",
             (*values, wanted.number),
         )
         return wanted
-    made = connection.row(
+    made = transaction.row(
         "INSERT INTO subscriptions (operator, address, topics, at, zone, district, secret_sealed, since)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         values,
@@ -102,15 +102,15 @@ def write(connection: Connection, wanted: Subscription) -> Subscription:
     return replace(wanted, number=int(made[0]) if made else 0)
 
 
-def note_told(connection: Connection, wanted: Subscription, due: int) -> None:
+def note_told(transaction: Transaction, wanted: Subscription, due: int) -> None:
     """Note for which moment (Unix milliseconds) the summary of the night is in the outbox."""
-    connection.run("UPDATE subscriptions SET told = ? WHERE number = ?", (due, wanted.number))
+    transaction.run("UPDATE subscriptions SET told = ? WHERE number = ?", (due, wanted.number))
 
 
-def remove(connection: Connection, wanted: Subscription) -> None:
+def remove(transaction: Transaction, wanted: Subscription) -> None:
     """Drop a subscription, and what it has not been told yet."""
-    connection.run("DELETE FROM deliveries WHERE subscription = ?", (wanted.number,))
-    connection.run("DELETE FROM subscriptions WHERE number = ?", (wanted.number,))
+    transaction.run("DELETE FROM deliveries WHERE subscription = ?", (wanted.number,))
+    transaction.run("DELETE FROM subscriptions WHERE number = ?", (wanted.number,))
 
 
 def _subscription(row: Row) -> Subscription:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.engine.text_spans import refer, text_of
 
 BATCH_ROWS = 2_000
@@ -19,31 +19,31 @@ _MAY_REFER = "{0}.form = 0 AND {0}.kind <> 'districts'"
 _SAME = "{0}.view = {1} AND {0}.form = {2}.form AND {0}.kind = {2}.kind AND {0}.id = {2}.id"
 
 
-def begin(connection: Connection) -> None:
+def begin(transaction: Transaction) -> None:
     """Create `referring`, for rows of `records` that are ready to be put in."""
-    connection.run(
+    transaction.run(
         "CREATE TEMPORARY TABLE referring (view BIGINT, form BIGINT, kind TEXT, id TEXT, since BIGINT, roles BIGINT,"
         " body TEXT, spans TEXT)"
     )
-    connection.run("CREATE INDEX incoming_by_key ON incoming (view, form, kind, id)")
+    transaction.run("CREATE INDEX incoming_by_key ON incoming (view, form, kind, id)")
 
 
-def put_in(connection: Connection) -> None:
+def put_in(transaction: Transaction) -> None:
     """Put the rows of `referring` into `records`, in place of those with the same key."""
-    connection.run(
+    transaction.run(
         f"INSERT INTO records ({ROWS}) SELECT {ROWS} FROM referring WHERE true ORDER BY view, form, kind, id"
         " ON CONFLICT (view, form, kind, id) DO UPDATE SET body = excluded.body, spans = excluded.spans"
     )
-    connection.run("DELETE FROM referring")
+    transaction.run("DELETE FROM referring")
 
 
-def mend(connection: Connection, view: View) -> None:
+def mend(transaction: Transaction, view: View) -> None:
     """Keep the text of a view's rows that stay while their bases change or go; the changes are in `incoming`."""
     if not view.base:
         return
     base, number = view.base, view.number
     _each(
-        connection,
+        transaction,
         "SELECT r.kind, r.id, r.since, r.roles, base.body, r.body, r.spans, changed.body FROM incoming changed"
         f" JOIN records r ON {_SAME.format('r', number, 'changed')}"
         f" JOIN records base ON {_SAME.format('base', base, 'changed')}"
@@ -54,7 +54,7 @@ def mend(connection: Connection, view: View) -> None:
             number, kind, id_, since, roles, text_of(was, body, spans), now
         ),
     )
-    put_in(connection)
+    put_in(transaction)
 
 
 def others(seen: Iterable[View]) -> str:
@@ -63,12 +63,12 @@ def others(seen: Iterable[View]) -> str:
     return f"NOT ({_MAY_REFER.format('incoming')} AND view IN ({', '.join(referring) or '-1'}))"
 
 
-def refer_to_base(connection: Connection, view: View, run: int) -> None:
+def refer_to_base(transaction: Transaction, view: View, run: int) -> None:
     """Put a view's new rows from `incoming` into `referring`: each refers to its base, or has a body."""
     if not view.base:
         return
     _each(
-        connection,
+        transaction,
         "SELECT own.kind, own.id, own.roles, own.body, CASE WHEN changed.id IS NULL THEN base.body ELSE changed.body END"
         " FROM incoming own"
         f" LEFT JOIN incoming changed ON {_SAME.format('changed', view.base, 'own')}"
@@ -84,15 +84,15 @@ def _row(view: int, kind: str, id_: str, since: int, roles: int | None, text: st
     return view, 0, kind, id_, since, roles, body, spans
 
 
-def _each(connection: Connection, select: str, of: str, made: Callable[..., Row]) -> None:
+def _each(transaction: Transaction, select: str, of: str, made: Callable[..., Row]) -> None:
     """Make a row of `referring` from each row of a query, whose first columns are kind and id."""
     last = ("", "")
     while True:
-        found = connection.rows(
+        found = transaction.rows(
             f"{select} AND ({of}.kind, {of}.id) > (?, ?) ORDER BY {of}.kind, {of}.id LIMIT ?",
             (*last, BATCH_ROWS),
         )
-        connection.insert("referring", ROWS, [made(*row) for row in found])
+        transaction.insert("referring", ROWS, [made(*row) for row in found])
         if len(found) < BATCH_ROWS:
             return
         last = found[-1][:2]

@@ -23,7 +23,7 @@ from rollbook.errors import BadParameter, NotFound, Unknown
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, IdBatch
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import event_feed
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Page
 from rollbook.store.records.reading import Reading
@@ -123,13 +123,13 @@ def since(database: Database, district: District, snapshot: SnapshotName) -> Ite
 
     Errors: Unknown for a snapshot that is not kept.
     """
-    with database.read() as connection:
-        current = districts.reread(connection, district)
-        _check(connection, current, snapshot)
-        view = views.whole(connection, current.number)
-        difference = _difference(connection, view, snapshot.run, _ids(connection, current), versions.FIRST)
+    with database.read() as transaction:
+        current = districts.reread(transaction, district)
+        _check(transaction, current, snapshot)
+        view = views.whole(transaction, current.number)
+        difference = _difference(transaction, view, snapshot.run, _ids(transaction, current), versions.FIRST)
         for record in difference.records(0):
-            made = _event(connection, difference, record)
+            made = _event(transaction, difference, record)
             if made:
                 yield made.body
 
@@ -181,8 +181,8 @@ def _check_asked(reading: Reading, district: District, since: SnapshotName) -> N
         raise NotFound(str(error)) from None
 
 
-def _check(connection: Connection, district: District, snapshot: SnapshotName) -> None:
-    found = connection.row(
+def _check(transaction: Transaction, district: District, snapshot: SnapshotName) -> None:
+    found = transaction.row(
         "SELECT mark FROM syncs WHERE district = ? AND sync = ?", (district.number, snapshot.run)
     )
     if snapshot.mark and (found is None or found[0] != snapshot.mark):
@@ -190,7 +190,7 @@ def _check(connection: Connection, district: District, snapshot: SnapshotName) -
             f"snapshot {snapshot} of {district.name!r} belongs to another history: the database was restored from a backup;"
             " read everything anew"
         )
-    oldest = connection.row(
+    oldest = transaction.row(
         (
             "SELECT min((SELECT min(until) FROM versions WHERE view = views.number)) FROM "
             "views WHERE district = ?"
@@ -205,10 +205,10 @@ def _check(connection: Connection, district: District, snapshot: SnapshotName) -
         )
 
 
-def _ids(connection: Connection, district: District) -> IdBatch:
+def _ids(transaction: Transaction, district: District) -> IdBatch:
     """Ids above all events of the district so far, and below all later ones: the second after its last run's,
     lowest range."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT last_event FROM syncs WHERE district = ? AND sync = ?", (district.number, district.head)
     )
     second = int(found[0][:8], 16) + 1 if found else 0
@@ -216,12 +216,12 @@ def _ids(connection: Connection, district: District) -> IdBatch:
 
 
 def _difference(
-    connection: Connection, view: View, snapshot: int, ids: IdBatch, dialect: Dialect
+    transaction: Transaction, view: View, snapshot: int, ids: IdBatch, dialect: Dialect
 ) -> Difference:
     parts: dict[tuple[int, str], Part] = {}
     verbs = {(False, True): "created", (True, True): "updated", (True, False): "deleted"}
     for kind in KIND:
-        changed = connection.rows(
+        changed = transaction.rows(
             "SELECT id, max(was), max(now), max(roles) FROM ("
             " SELECT id, until AS was, 0 AS now, coalesce(roles, 0) AS roles FROM versions"
             " WHERE view = ? AND form = 0 AND kind = ? AND since <= ? AND until > ?"
@@ -236,12 +236,12 @@ def _difference(
             part.ids.extend(id_.encode())
             part.replaced_by.append(was)
         if form := dialect.forms.get(kind):
-            _add_form(connection, view, snapshot, (form, kind), parts)
+            _add_form(transaction, view, snapshot, (form, kind), parts)
     return Difference(view, snapshot, ids, tuple(parts[place] for place in sorted(parts)), dialect)
 
 
 def _add_form(
-    connection: Connection,
+    transaction: Transaction,
     view: View,
     snapshot: int,
     key: tuple[int, str],
@@ -249,7 +249,7 @@ def _add_form(
 ) -> None:
     """Add, as updated, the records of which only a version's own form differs."""
     _, kind = key
-    alone = connection.rows(
+    alone = transaction.rows(
         "SELECT id FROM ("
         " SELECT id FROM versions WHERE view = ? AND form = ? AND kind = ? AND since <= ? AND until > ?"
         " UNION SELECT id FROM records WHERE view = ? AND form = ? AND kind = ? AND since > ?"
@@ -272,7 +272,7 @@ def _add_form(
 
 
 def _event(
-    connection: Connection,
+    transaction: Transaction,
     difference: Difference,
     record: tuple[int, str, str, int],
     *,
@@ -284,34 +284,34 @@ def _event(
     """
     place, kind, id_, replaced_by = record
     view = difference.view
-    before = superseded(connection, view, (0, kind, id_), "= ?", (replaced_by,))
-    after = current(connection, view, 0, kind, id_)
+    before = superseded(transaction, view, (0, kind, id_), "= ?", (replaced_by,))
+    after = current(transaction, view, 0, kind, id_)
     was, now = before.body if before else None, after.body if after else None
     if form := difference.dialect.forms.get(kind):
         if after and after.since <= difference.snapshot:
             was = now  # only the version's own form of it differs
         key = (view.number, form, kind, id_)
-        was = was and (_own_then(connection, key, difference.snapshot) or was)
-        now = now and (_own_now(connection, key) or now)
+        was = was and (_own_then(transaction, key, difference.snapshot) or was)
+        now = now and (_own_now(transaction, key) or now)
     if was and is_bare and now is None:
         was = event_feed.bare(was)
     return event_feed.event(difference.ids.id(place), kind, was, now, view.spec.hidden, is_edit=is_bare)
 
 
-def _own_now(connection: Connection, key: tuple[int, int, str, str]) -> str | None:
+def _own_now(transaction: Transaction, key: tuple[int, int, str, str]) -> str | None:
     """A record in its own form, by its key (view, form, kind, id); None if it has none."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ?", key
     )
     return found[0] if found else None
 
 
-def _own_then(connection: Connection, key: tuple[int, int, str, str], snapshot: int) -> str | None:
+def _own_then(transaction: Transaction, key: tuple[int, int, str, str], snapshot: int) -> str | None:
     """The same, as it was at a snapshot."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT body FROM records WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since <= ?",
         (*key, snapshot),
-    ) or connection.row(
+    ) or transaction.row(
         "SELECT body FROM versions WHERE view = ? AND form = ? AND kind = ? AND id = ? AND since <= ? AND until IN"
         " (SELECT sync FROM syncs JOIN views ON views.district = syncs.district WHERE views.number = ? AND sync > ?)",
         (*key, snapshot, key[0], snapshot),

@@ -21,7 +21,7 @@ from rollbook.errors import NotFound
 from rollbook.store.district import views
 from rollbook.store.district.districts import IdBatch
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.text_spans import text_of
 from rollbook.store.records.joined_rows import EMPTY, Page, whole_elements
 from rollbook.store.records.reading import Reading
@@ -64,17 +64,17 @@ def switch(database: Database, application: int, *, on: bool) -> None:
         if on
         else "NULL"
     )
-    with database.write() as connection:
+    with database.write() as transaction:
         # If a switch and a commit happen at once, PostgreSQL refuses one here: a commit that misses the
         # switch would publish nothing.
-        connection.run(
+        transaction.run(
             (
                 "UPDATE districts SET head = head WHERE number IN (SELECT district FROM "
                 "connections WHERE application = ?)"
             ),
             (application,),
         )
-        connection.run(
+        transaction.run(
             (
                 f"UPDATE connections SET events_after = {now} WHERE application = ? AND "
                 "(events_after IS NULL) = ?"
@@ -83,10 +83,10 @@ def switch(database: Database, application: int, *, on: bool) -> None:
         )
 
 
-def is_published(connection: Connection, view: View) -> bool:
+def is_published(transaction: Transaction, view: View) -> bool:
     """Whether any connection of the view has its events on."""
     return (
-        connection.row(
+        transaction.row(
             "SELECT 1 FROM connections WHERE view = ? AND events_after IS NOT NULL LIMIT 1", (view.number,)
         )
         is not None
@@ -156,16 +156,16 @@ def floor_at(moment: float) -> str:
 # Publishing ------------------------------------------------------------------------------------------
 
 
-def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
+def publish(transaction: Transaction, view: View, ids: IdBatch, run: int) -> None:
     """Publish what the table `incoming` brings to a view in a run, before it is moved in.
 
     Ids follow the documented order. A change of dates alone is no event.
     """
-    hidden = views.by_number(connection, view.number).spec.hidden
-    is_edit = views.is_edited_by(connection, view, run)
+    hidden = views.by_number(transaction, view.number).spec.hidden
+    is_edit = views.is_edited_by(transaction, view, run)
     counter = 0
     insert: list[tuple[Any, ...]] = []
-    for kind, before, after, *own in _differences(connection, view):
+    for kind, before, after, *own in _differences(transaction, view):
         id_ = ids.id(counter)
         made = event(id_, kind, before, after, hidden, is_edit=is_edit)
         columns: tuple[str | None, ...] | None = (*made, None) if made else None
@@ -176,9 +176,9 @@ def publish(connection: Connection, view: View, ids: IdBatch, run: int) -> None:
             insert.append((view.number, *columns))
             counter += 1
         if len(insert) >= BATCH_ROWS:
-            connection.insert("events", COLUMNS, insert)
+            transaction.insert("events", COLUMNS, insert)
             insert = []
-    connection.insert("events", COLUMNS, insert)
+    transaction.insert("events", COLUMNS, insert)
 
 
 def _in_both(first: Event | None, later: Event | None) -> tuple[str, ...] | None:
@@ -191,7 +191,7 @@ def _in_both(first: Event | None, later: Event | None) -> tuple[str, ...] | None
     return (*first, later.body if later else "")
 
 
-def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
+def _differences(transaction: Transaction, view: View) -> Iterator[_Bodies]:
     """(kind, body before, body after) of each record that `incoming` changes in a view, in the order of
     publishing; then both bodies in a later version's own form, or None.
 
@@ -199,7 +199,7 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
     """
     last = (-1, "")
     while True:
-        found = connection.rows(
+        found = transaction.rows(
             "SELECT i.rank, i.id, i.kind, base.body, r.body, r.spans, i.body, was.body,"
             " CASE WHEN own.id IS NULL THEN was.body ELSE own.body END FROM incoming i"
             f" LEFT JOIN records r ON r.view = i.view AND r.form = 0 AND r.kind = i.kind AND r.id = i.id{_BASE}"
@@ -216,14 +216,14 @@ def _differences(connection: Connection, view: View) -> Iterator[_Bodies]:
         if len(found) < BATCH_ROWS:
             break
     for kind in _LATER_KINDS:
-        yield from _of_form_alone(connection, view, kind)
+        yield from _of_form_alone(transaction, view, kind)
 
 
-def _of_form_alone(connection: Connection, view: View, kind: str) -> Iterator[_Bodies]:
+def _of_form_alone(transaction: Transaction, view: View, kind: str) -> Iterator[_Bodies]:
     """The same for records of which only a later version's form changes."""
     last = ""
     while True:
-        found = connection.rows(
+        found = transaction.rows(
             "SELECT own.id, base.body, r.body, r.spans, was.body, own.body FROM incoming own"
             f" JOIN records r ON r.view = own.view AND r.form = 0 AND r.kind = own.kind AND r.id = own.id{_BASE}"
             " LEFT JOIN records was"
@@ -279,7 +279,7 @@ def bare(body: str) -> str:
 
 
 def withdraw(
-    connection: Connection,
+    transaction: Transaction,
     view: View,
     hidden: Collection[str],
     leaving: Collection[str],
@@ -293,7 +293,7 @@ def withdraw(
     """
     last = ""
     while True:
-        found = connection.rows(
+        found = transaction.rows(
             "SELECT id, kind, body, later_body FROM events WHERE view = ? AND id > ? ORDER BY id LIMIT ?",
             (view.number, last, BATCH_ROWS),
         )
@@ -302,13 +302,13 @@ def withdraw(
             published = [orjson.loads(body) if body else body for body in bodies]
             of = next(body["data"]["object"]["id"] for body in published if body)
             if of in leaving:
-                connection.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
+                transaction.run("DELETE FROM events WHERE view = ? AND id = ?", (view.number, id_))
                 continue
             less = (*hidden, *losing.get(of, ()))
             left = [_without(kind, body, less) if body else (body, "") for body in published]
             now = [body for body, _ in left]
             if now != bodies:
-                connection.run(
+                transaction.run(
                     "UPDATE events SET schools = ?, body = ?, later_body = ? WHERE view = ? AND id = ?",
                     (left[0][1] or left[1][1], *now, view.number, id_),
                 )
@@ -316,7 +316,7 @@ def withdraw(
             return
 
 
-def forget_contact(connection: Connection, view: int, before: str | None, after: str) -> None:
+def forget_contact(transaction: Transaction, view: int, before: str | None, after: str) -> None:
     """Remove a former contact from a view's published events.
 
     It compares the view's own record of the district (as JSON) before and after. No old event shows a person
@@ -325,14 +325,14 @@ def forget_contact(connection: Connection, view: int, before: str | None, after:
     was, now = (orjson.loads(body).get(rows.CONTACT) if body else None for body in (before, after))
     if not was or was == now:
         return
-    for id_, body in connection.rows(
+    for id_, body in transaction.rows(
         "SELECT id, body FROM events WHERE view = ? AND kind = 'districts'", (view,)
     ):
         published = orjson.loads(body)
         published["data"]["object"].pop(rows.CONTACT, None)
         without, _ = _without("districts", published, ())
         if without != body:
-            connection.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (without, view, id_))
+            transaction.run("UPDATE events SET body = ? WHERE view = ? AND id = ?", (without, view, id_))
 
 
 def _without(kind: str, published: dict[str, Any], hidden: Collection[str]) -> tuple[str, str]:

@@ -70,11 +70,11 @@ def keep_true(database: Database, base: str | None = None) -> int:
 
 
 def _note_address(database: Database, base: str) -> None:
-    with database.read() as connection:
-        if districts.base_address(connection) == base:
+    with database.read() as transaction:
+        if districts.base_address(transaction) == base:
             return
-    with database.write() as connection:
-        server_values.write(connection, districts.BASE_ADDRESS, base)
+    with database.write() as transaction:
+        server_values.write(transaction, districts.BASE_ADDRESS, base)
 
 
 def _due(database: Database, district: District) -> dict[str, object] | None:
@@ -82,11 +82,11 @@ def _due(database: Database, district: District) -> dict[str, object] | None:
     columns: dict[str, object] = {}
     if not district.given and (district.state == "paused") != is_paused(district):
         columns["state"] = "paused" if is_paused(district) else "pending" if district.error else "running"
-    with database.read() as connection:
-        wanted = replace(districts.reread(connection, district), **columns)  # type: ignore[arg-type]
-        body = districts.body(connection, wanted)
-        seen = views.list_all(connection, district.number)
+    with database.read() as transaction:
+        wanted = replace(districts.reread(transaction, district), **columns)  # type: ignore[arg-type]
+        body = districts.body(transaction, wanted)
+        seen = views.list_all(transaction, district.number)
         is_true = all(
-            commits.present_body(connection, view, "districts", district.id) == body for view in seen
+            commits.present_body(transaction, view, "districts", district.id) == body for view in seen
         )
     return None if is_true else columns

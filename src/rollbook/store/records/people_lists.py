@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from rollbook.domain.kinds import masks_with
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import record_search
 
 PAGE = 50
@@ -48,15 +48,15 @@ class Listed:
     after: str
 
 
-def page(connection: Connection, district: int, view: int, wanted: Wanted, after: str = "") -> Listed:
+def page(transaction: Transaction, district: int, view: int, wanted: Wanted, after: str = "") -> Listed:
     """The people after an id who meet all filters, in a district's whole view (both by number)."""
-    candidates = _candidates(connection, district, view, wanted)
+    candidates = _candidates(transaction, district, view, wanted)
     found: list[dict[str, Any]] = []
     read = 0
-    for batch in _batches(connection, view, wanted.role, candidates, after):
+    for batch in _batches(transaction, view, wanted.role, candidates, after):
         fitting = [record for record in batch if _fits(record, wanted)]
         if wanted.in_no_section:
-            placed = _with_sections(connection, view, [record["id"] for record in fitting])
+            placed = _with_sections(transaction, view, [record["id"] for record in fitting])
             fitting = [record for record in fitting if record["id"] not in placed]
         for record in fitting:
             found.append(record)
@@ -68,38 +68,40 @@ def page(connection: Connection, district: int, view: int, wanted: Wanted, after
     return Listed(found, "")
 
 
-def sections_of(connection: Connection, view: int, id_: str) -> list[dict[str, Any]]:
+def sections_of(transaction: Transaction, view: int, id_: str) -> list[dict[str, Any]]:
     """The sections of a person, as students and as teachers."""
     ids: list[str] = []
     for kind in ("students.sections", "teachers.sections"):
-        ids += _list(connection, view, kind, id_)
-    return record_search.records(connection, view, "sections", ids[:CANDIDATES_MAX])
+        ids += _list(transaction, view, kind, id_)
+    return record_search.records(transaction, view, "sections", ids[:CANDIDATES_MAX])
 
 
-def contacts_of(connection: Connection, view: int, id_: str) -> list[dict[str, Any]]:
+def contacts_of(transaction: Transaction, view: int, id_: str) -> list[dict[str, Any]]:
     """The contacts of a student."""
-    return record_search.records(connection, view, "users", _list(connection, view, "students.contacts", id_))
+    return record_search.records(
+        transaction, view, "users", _list(transaction, view, "students.contacts", id_)
+    )
 
 
-def _candidates(connection: Connection, district: int, view: int, wanted: Wanted) -> list[str] | None:
+def _candidates(transaction: Transaction, district: int, view: int, wanted: Wanted) -> list[str] | None:
     """The ids among which the filters look; None: all people."""
     found: set[str] | None = None
     if wanted.text:
-        found = {*record_search.search(connection, district, "users", wanted.text, CANDIDATES_MAX)}
+        found = {*record_search.search(transaction, district, "users", wanted.text, CANDIDATES_MAX)}
     if wanted.school:
         theirs = {
             id_
             for kind in ("schools.students", "schools.teachers", "schools.staff")
-            for id_ in _list(connection, view, kind, wanted.school)
+            for id_ in _list(transaction, view, kind, wanted.school)
         }
         found = theirs if found is None else found & theirs
     if wanted.since is not None:
-        changed = {*_changed(connection, view, wanted.since, wanted.newer)}
+        changed = {*_changed(transaction, view, wanted.since, wanted.newer)}
         found = changed if found is None else found & changed
     return None if found is None else sorted(found)
 
 
-def _changed(connection: Connection, view: int, since: int, newer: str) -> Iterator[str]:
+def _changed(transaction: Transaction, view: int, since: int, newer: str) -> Iterator[str]:
     """People whose version ended after a run, and people with an id from `newer` on."""
     for sql, value in (
         (
@@ -108,20 +110,20 @@ def _changed(connection: Connection, view: int, since: int, newer: str) -> Itera
         ),
         ("SELECT id FROM records WHERE view = ? AND form = 0 AND kind = 'users' AND id >= ?", newer),
     ):
-        yield from (id_ for (id_,) in connection.rows(f"{sql} LIMIT {CANDIDATES_MAX}", (view, value)))
+        yield from (id_ for (id_,) in transaction.rows(f"{sql} LIMIT {CANDIDATES_MAX}", (view, value)))
 
 
 def _batches(
-    connection: Connection, view: int, role: str, candidates: Sequence[str] | None, after: str
+    transaction: Transaction, view: int, role: str, candidates: Sequence[str] | None, after: str
 ) -> Iterator[list[dict[str, Any]]]:
     if candidates is not None:
         left = [id_ for id_ in candidates if id_ > after]
         for first in range(0, len(left), BATCH_ROWS):
-            yield record_search.records(connection, view, "users", left[first : first + BATCH_ROWS])
+            yield record_search.records(transaction, view, "users", left[first : first + BATCH_ROWS])
         return
     masks = masks_with(role) if role else ()
     among = f" AND roles IN ({', '.join(map(str, masks))})" if masks else ""
-    while rows := connection.rows(
+    while rows := transaction.rows(
         f"SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'users' AND id > ?{among} ORDER BY id LIMIT ?",
         (view, after, BATCH_ROWS),
     ):
@@ -138,20 +140,20 @@ def _fits(record: dict[str, Any], wanted: Wanted) -> bool:
     return not wanted.grade or roles.get("student", {}).get("grade") == wanted.grade
 
 
-def _with_sections(connection: Connection, view: int, ids: Sequence[str]) -> set[str]:
+def _with_sections(transaction: Transaction, view: int, ids: Sequence[str]) -> set[str]:
     if not ids:
         return set()
     marks = ", ".join("?" for _ in ids)
-    found = connection.rows(
+    found = transaction.rows(
         f"SELECT id FROM records WHERE view = ? AND form = 0 AND kind = 'students.sections' AND id IN ({marks})",
         (view, *ids),
     )
     return {id_ for (id_,) in found}
 
 
-def _list(connection: Connection, view: int, kind: str, owner: str) -> list[str]:
+def _list(transaction: Transaction, view: int, kind: str, owner: str) -> list[str]:
     """The ids of a stored list."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?", (view, kind, owner)
     )
     body = found[0] if found else ""

@@ -15,7 +15,7 @@ from rollbook.contract.clever.tiers import LOGIN_ROLES
 from rollbook.domain.access import Access
 from rollbook.domain.kinds import ROLE, masks_with
 from rollbook.errors import NotFound, Unknown
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 from rollbook.store.records import record_pages
 from rollbook.store.records.reading import Reading
 
@@ -34,9 +34,9 @@ class Person:
     record: dict[str, Any]
 
 
-def whole(connection: Connection, district: int) -> Access:
+def whole(transaction: Transaction, district: int) -> Access:
     """The access to a whole roster of a district (by number), with everything except sensitive fields."""
-    found = connection.row(
+    found = transaction.row(
         (
             "SELECT d.number, d.id, v.number FROM districts d"
             " JOIN views v ON v.district = d.number AND v.is_whole = 1 WHERE d.number = ?"
@@ -48,22 +48,22 @@ def whole(connection: Connection, district: int) -> Access:
     return Access(found[0], found[1], found[2], 0, "", ())
 
 
-def get(connection: Connection, access: Access, user_id: str) -> Person | None:
+def get(transaction: Transaction, access: Access, user_id: str) -> Person | None:
     """The person of that id; None if they do not exist or may not sign in."""
     try:
-        record = record_pages.get(Reading(connection, access), "users", user_id)
+        record = record_pages.get(Reading(transaction, access), "users", user_id)
     except NotFound:
         return None
     person = _person(record.id, record.body)
     return person if person.roles else None
 
 
-def find(connection: Connection, access: Access, text: str) -> Person:
+def find(transaction: Transaction, access: Access, text: str) -> Person:
     """The one person of that id, SIS id, username or email. Errors: Unknown if there is none, or several."""
-    found = get(connection, access, text.lower())
+    found = get(transaction, access, text.lower())
     if found:
         return found
-    rows = _rows(connection, access, "", ("%" + _escaped(text) + "%",))
+    rows = _rows(transaction, access, "", ("%" + _escaped(text) + "%",))
     fitting = [person for person in _people(rows) if text.casefold() in _names_of(person)]
     if len(fitting) != 1:
         raise Unknown(f"{len(fitting) or 'no'} people have the id, SIS id, username or email {text!r}")
@@ -71,30 +71,30 @@ def find(connection: Connection, access: Access, text: str) -> Person:
 
 
 def search(
-    connection: Connection, access: Access, *, text: str, role: str, school: str, limit: int
+    transaction: Transaction, access: Access, *, text: str, role: str, school: str, limit: int
 ) -> list[Person]:
     """People whose name, email, username or SIS id contains every word; of a role and at a school, if
     given."""
     words = text.casefold().split()[:8]
     patterns = [f"%{_escaped(word)}%" for word in words] + ([f'%"{_escaped(school)}"%'] if school else [])
     found: list[Person] = []
-    for person in _people(_rows(connection, access, role, patterns)):
+    for person in _people(_rows(transaction, access, role, patterns)):
         known = " ".join((person.name, *_names_of(person))).casefold()
         if all(word in known for word in words):
             found.append(person)
     return sorted(found[: limit * 4], key=lambda person: person.name.casefold())[:limit]
 
 
-def everybody(connection: Connection, access: Access, *, role: str, school: str) -> list[Person]:
+def everybody(transaction: Transaction, access: Access, *, role: str, school: str) -> list[Person]:
     """All people of a role, by name; at a school, if given."""
     patterns = [f'%"{_escaped(school)}"%'] if school else []
-    found = _people(_rows(connection, access, role, patterns, limit=None))
+    found = _people(_rows(transaction, access, role, patterns, limit=None))
     return sorted(found, key=lambda person: person.name.casefold())
 
 
-def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
+def schools(transaction: Transaction, access: Access) -> list[tuple[str, str]]:
     """The schools as (id, name), by name."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'schools' ORDER BY id LIMIT ?",
         (access.view, _SCHOOLS_MAX),
     )
@@ -104,9 +104,9 @@ def schools(connection: Connection, access: Access) -> list[tuple[str, str]]:
     )
 
 
-def school_names(connection: Connection, access: Access) -> dict[str, str]:
+def school_names(transaction: Transaction, access: Access) -> dict[str, str]:
     """The id of each school by all of its names: id, SIS id and name."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'schools' ORDER BY id DESC",
         (access.view,),
     )
@@ -116,18 +116,18 @@ def school_names(connection: Connection, access: Access) -> dict[str, str]:
 
 
 def _rows(
-    connection: Connection,
+    transaction: Transaction,
     access: Access,
     role: str,
     patterns: Iterable[str],
     limit: int | None = _CANDIDATES_MAX,
 ) -> list[Row]:
     masks = masks_with(role) if role else tuple(mask for mask in range(1, ROLE["contact"].bit))
-    like = "ILIKE" if connection.engine == "postgresql" else "LIKE"
+    like = "ILIKE" if transaction.engine == "postgresql" else "LIKE"
     patterns = tuple(patterns)
     matching = "".join(f" AND body {like} ? ESCAPE '!'" for _ in patterns)
     among, at_most = ", ".join(map(str, masks)), " LIMIT ?" if limit else ""
-    return connection.rows(
+    return transaction.rows(
         f"SELECT id, body FROM records WHERE view = ? AND roles IN ({among}){matching} ORDER BY id{at_most}",
         (access.view, *patterns, *((limit,) if limit else ())),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from rollbook.contract.clever.versions import VERSIONS
 from rollbook.store.district import views
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records.shared_bodies import current
 
 # How many past versions a timeline shows.
@@ -25,25 +25,25 @@ class Version:
     record: dict[str, Any]
 
 
-def present(connection: Connection, view: int, id_: str) -> dict[str, Any] | None:
+def present(transaction: Transaction, view: int, id_: str) -> dict[str, Any] | None:
     """A person's record in a view (by number), with the fields that only later versions of the API show."""
-    found, of = None, views.by_number(connection, view)
+    found, of = None, views.by_number(transaction, view)
     for form in range(len(VERSIONS)):
-        stored = current(connection, of, form, "users", id_)
+        stored = current(transaction, of, form, "users", id_)
         if stored:
             record: dict[str, Any] = json.loads(stored.body)
             found = _joined(found, record) if found else record
     return found
 
 
-def versions(connection: Connection, district: int, view: int, id_: str) -> list[Version]:
+def versions(transaction: Transaction, district: int, view: int, id_: str) -> list[Version]:
     """The versions of a person's record in a district's whole view (both by number), newest first."""
-    now = connection.rows(
+    now = transaction.rows(
         "SELECT since, body FROM records WHERE view = ? AND form = 0 AND kind = 'users' AND id = ?",
         (view, id_),
     )
     # One probe of the key for each run: versions are not indexed by id alone.
-    past = connection.rows(
+    past = transaction.rows(
         "SELECT v.since, v.until, v.body FROM syncs s CROSS JOIN versions v WHERE s.district = ? AND v.until = s.sync"
         " AND v.view = ? AND v.form = 0 AND v.kind = 'users' AND v.id = ? ORDER BY v.until DESC LIMIT ?",
         (district, view, id_, VERSIONS_MAX),
@@ -54,10 +54,10 @@ def versions(connection: Connection, district: int, view: int, id_: str) -> list
     ]
 
 
-def run_times(connection: Connection, district: int) -> dict[int, str]:
+def run_times(transaction: Transaction, district: int) -> dict[int, str]:
     """When the last runs on a district (by number) were, by their numbers."""
     return dict(
-        connection.rows(
+        transaction.rows(
             "SELECT sync, created FROM syncs WHERE district = ? ORDER BY sync DESC LIMIT ?",
             (district, RUNS_MAX),
         )

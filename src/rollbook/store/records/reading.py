@@ -12,7 +12,7 @@ from rollbook.contract.clever import versions
 from rollbook.contract.dialect import Dialect
 from rollbook.domain.access import Access
 from rollbook.domain.snapshot_names import SnapshotName
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 
 class Moment(NamedTuple):
@@ -37,7 +37,7 @@ PRESENT = Moment(0, ())
 class Reading(NamedTuple):
     """The argument of a read. Code that writes no addresses reads in the first version of the API."""
 
-    transaction: Connection
+    transaction: Transaction
     access: Access
     dialect: Dialect = versions.FIRST
     moment: Moment = PRESENT

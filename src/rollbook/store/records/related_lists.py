@@ -13,7 +13,7 @@ import orjson
 from rollbook.contract.clever.endpoints import Endpoint, Hop, Ids, Route
 from rollbook.contract.clever.query import LAST, Query
 from rollbook.errors import NotFound
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import past_pages, record_pages
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Joined, Page, elements, in_form
 from rollbook.store.records.reading import Reading
@@ -152,7 +152,7 @@ def _existing(reading: Reading, kind: str, ids: Sequence[str]) -> Sequence[str]:
     return [id_ for (id_,) in rows]
 
 
-def _among(transaction: Connection, ids: Sequence[str]) -> tuple[str, Any]:
+def _among(transaction: Transaction, ids: Sequence[str]) -> tuple[str, Any]:
     """SQL for being one of many ids, and the one value that it binds."""
     if transaction.engine == "sqlite":
         return "IN (SELECT value FROM json_each(?))", orjson.dumps(ids).decode()

@@ -19,7 +19,7 @@ import orjson
 
 from rollbook.errors import BadSetting, Busy
 from rollbook.settings import Settings
-from rollbook.store.engine.database import Connection, Database, open_database
+from rollbook.store.engine.database import Database, Transaction, open_database
 from rollbook.store.engine.schema_words import REQUEST_BATCHES, WORDS
 
 # The log's file is named like the database's, with this ending.
@@ -106,24 +106,24 @@ class RequestLog:
         """Store one batch. Errors: those of the database."""
         body = orjson.dumps(entries)
         row = (entries[-1][0] if entries else now_ms(), len(entries), len(body), dropped, body)
-        with self._database.write(is_durable=False) as connection:
-            connection.run(
+        with self._database.write(is_durable=False) as transaction:
+            transaction.run(
                 "INSERT INTO request_batches (at, entries, size, dropped, body) VALUES (?, ?, ?, ?, ?)", row
             )
 
     def prune(self) -> None:
         """Remove what exceeds the limits, unless another worker is doing so."""
         try:
-            with self._database.write(is_durable=False) as connection:
-                connection.run(_PRUNE, (now_ms() - self._ms_max, self._rows_max, self._bytes_max))
+            with self._database.write(is_durable=False) as transaction:
+                transaction.run(_PRUNE, (now_ms() - self._ms_max, self._rows_max, self._bytes_max))
         except Busy:
             return
 
     def read(self, *, since_ms: int = 0, without: Collection[int] = ()) -> list[Batch]:
         """The batches within the limits, newest first: those that ended after a time, without those in
         `without`."""
-        with self._database.read() as connection:
-            return [*self._bounded(_batches(connection, max(since_ms, now_ms() - self._ms_max), without))]
+        with self._database.read() as transaction:
+            return [*self._bounded(_batches(transaction, max(since_ms, now_ms() - self._ms_max), without))]
 
     def _bounded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         left, oldest = self._rows_max, now_ms() - self._ms_max
@@ -148,8 +148,8 @@ _PRUNE = """DELETE FROM request_batches WHERE at < ? OR number IN (
     ) AS summed WHERE entries_newer >= ? OR size_newer >= ?)"""
 
 
-def _batches(connection: Connection, since_ms: int, without: Collection[int]) -> Iterator[Batch]:
-    found = connection.rows(
+def _batches(transaction: Transaction, since_ms: int, without: Collection[int]) -> Iterator[Batch]:
+    found = transaction.rows(
         "SELECT number, at, dropped, body FROM request_batches WHERE at >= ? ORDER BY number DESC",
         (since_ms,),
     )
@@ -187,11 +187,11 @@ def _own_file(settings: Settings) -> Database:
 def _opened(path: Path) -> Database:
     opened = open_database(str(path))
     try:
-        with opened.write(is_durable=False) as connection:
+        with opened.write(is_durable=False) as transaction:
             # Removed text is overwritten in the file, too.
-            connection.run("PRAGMA secure_delete = ON")
-            connection.run(REQUEST_BATCHES.format(**WORDS["sqlite"]))
-            connection.row("SELECT number, at, entries, size, dropped, body FROM request_batches LIMIT 1")
+            transaction.run("PRAGMA secure_delete = ON")
+            transaction.run(REQUEST_BATCHES.format(**WORDS["sqlite"]))
+            transaction.row("SELECT number, at, entries, size, dropped, body FROM request_batches LIMIT 1")
     except BadSetting:
         opened.close()
         raise
@@ -207,8 +207,8 @@ def forget(settings: Settings) -> None:
     """Remove all requests from a log with a file of its own. Errors: those of the database."""
     log = _own_file(settings)
     try:
-        with log.write(is_durable=False) as connection:
-            connection.run("DELETE FROM request_batches")
+        with log.write(is_durable=False) as transaction:
+            transaction.run("DELETE FROM request_batches")
     finally:
         log.close()
 
@@ -221,9 +221,9 @@ def prune(database: Database, settings: Settings) -> None:
         log.close()
 
 
-def is_unshared(connection: Connection, client_id: str, district_id: str, kind: str, id_: str) -> bool:
+def is_unshared(transaction: Transaction, client_id: str, district_id: str, kind: str, id_: str) -> bool:
     """Whether the district has a record that the application does not see."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT (SELECT number FROM views WHERE district = d.number AND is_whole = 1), c.view FROM districts d"
         " JOIN connections c ON c.district = d.number JOIN applications a ON a.number = c.application"
         " WHERE d.id = ? AND a.client_id = ?",
@@ -231,7 +231,7 @@ def is_unshared(connection: Connection, client_id: str, district_id: str, kind: 
     )
     has = "SELECT 1 FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?"
     whole, seen = (
-        (connection.row(has, (view, kind, id_)) is not None for view in found) if found else (False, False)
+        (transaction.row(has, (view, kind, id_)) is not None for view in found) if found else (False, False)
     )
     return whole and not seen
 

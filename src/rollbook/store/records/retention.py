@@ -10,7 +10,7 @@ from rollbook.domain import upload_notices
 from rollbook.store.district import views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import event_feed, run_changes
 
 KEPT_SNAPSHOTS = 2
@@ -34,9 +34,9 @@ def keep_since(moment: float, *, history_days: int, event_days: int) -> Keep:
     )
 
 
-def kept_snapshots(connection: Connection, district: District, state: str = "committed") -> list[int]:
+def kept_snapshots(transaction: Transaction, district: District, state: str = "committed") -> list[int]:
     """Numbers of the runs in a state whose files are kept, newest first."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT DISTINCT s.sync FROM snapshots f JOIN syncs s ON s.district = f.district AND s.sync = f.sync"
         " WHERE f.district = ? AND s.state = ? ORDER BY s.sync DESC",
         (district.number, state),
@@ -44,32 +44,34 @@ def kept_snapshots(connection: Connection, district: District, state: str = "com
     return [number for (number,) in found]
 
 
-def drop_snapshots(connection: Connection, district: District) -> None:
+def drop_snapshots(transaction: Transaction, district: District) -> None:
     """Drop the files of all snapshots except the held one and the last committed ones."""
     kept = {
-        *kept_snapshots(connection, district)[:KEPT_SNAPSHOTS],
-        *kept_snapshots(connection, district, "held"),
+        *kept_snapshots(transaction, district)[:KEPT_SNAPSHOTS],
+        *kept_snapshots(transaction, district, "held"),
     }
-    for (number,) in connection.rows(
+    for (number,) in transaction.rows(
         "SELECT DISTINCT sync FROM snapshots WHERE district = ?", (district.number,)
     ):
         if number not in kept:
-            connection.run("DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number))
+            transaction.run(
+                "DELETE FROM snapshots WHERE district = ? AND sync = ?", (district.number, number)
+            )
 
 
-def prune_now(connection: Connection, district: District, keep: Keep) -> tuple[int, int]:
+def prune_now(transaction: Transaction, district: District, keep: Keep) -> tuple[int, int]:
     """Drop a district's expired versions and events; returns how many of each."""
-    seen = views.list_all(connection, district.number)
-    before = _sizes(connection, seen)
-    prune(connection, district, seen, keep)
-    after = _sizes(connection, seen)
+    seen = views.list_all(transaction, district.number)
+    before = _sizes(transaction, seen)
+    prune(transaction, district, seen, keep)
+    after = _sizes(transaction, seen)
     return before[0] - after[0], before[1] - after[1]
 
 
-def _sizes(connection: Connection, seen: Iterable[View]) -> tuple[int, int]:
+def _sizes(transaction: Transaction, seen: Iterable[View]) -> tuple[int, int]:
     """How many versions and events the views have."""
     found = [
-        connection.row(
+        transaction.row(
             "SELECT (SELECT count(*) FROM versions WHERE view = ?), (SELECT count(*) FROM events WHERE view = ?)",
             (view.number, view.number),
         )
@@ -79,27 +81,27 @@ def _sizes(connection: Connection, seen: Iterable[View]) -> tuple[int, int]:
     return sum(versions for versions, _ in found), sum(events for _, events in found)
 
 
-def prune(connection: Connection, district: District, seen: Iterable[View], keep: Keep) -> None:
+def prune(transaction: Transaction, district: District, seen: Iterable[View], keep: Keep) -> None:
     """Drop what has expired.
 
     A version is needed as long as a kept run was in force before the version ended.
     """
-    found = connection.row(
+    found = transaction.row(
         "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
         (district.number, keep.versions_since),
     )
     oldest = found[0] if found and found[0] is not None else 0
-    _forget_examples(connection, district, oldest)
-    run_changes.forget(connection, district.number, oldest)
+    _forget_examples(transaction, district, oldest)
+    run_changes.forget(transaction, district.number, oldest)
     for view in seen:
-        connection.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
-        connection.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
+        transaction.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
+        transaction.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
 
 
-def _forget_examples(connection: Connection, district: District, oldest: int) -> None:
+def _forget_examples(transaction: Transaction, district: District, oldest: int) -> None:
     """Remove the examples, which name people, from reports older than the kept versions; their counts
     stay."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT sync, report FROM syncs WHERE district = ? AND sync <= ? AND is_short = 0",
         (district.number, oldest),
     )
@@ -108,7 +110,7 @@ def _forget_examples(connection: Connection, district: District, oldest: int) ->
         groups = [{**group, "examples": []} for group in report.get("problem_groups", [])]
         message = upload_notices.UNUSABLE if report.get("message") else ""
         gone = {"samples": [], "problems": [], "problem_groups": groups, "message": message}
-        connection.run(
+        transaction.run(
             "UPDATE syncs SET report = ?, is_short = 1 WHERE district = ? AND sync = ?",
             (json.dumps({**report, **gone}), district.number, number),
         )

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from rollbook.domain.kinds import ROLES, label
-from rollbook.store.engine.database import Connection, Row
+from rollbook.store.engine.database import Row, Transaction
 
 # At most so many rows of a run are kept; its report counts all.
 ROWS_MAX = 200_000
@@ -65,7 +65,7 @@ class Filter:
 
 
 def write(
-    connection: Connection,
+    transaction: Transaction,
     district: int,
     sync: int,
     view: int,
@@ -73,11 +73,11 @@ def write(
 ) -> None:
     """Keep a run's changes: rows of (kind, verb, id, record as JSON). A deleted record is read from the view
     (by number), which still has it."""
-    connection.insert("changed_records", COLUMNS, _rows(connection, district, sync, view, rows))
+    transaction.insert("changed_records", COLUMNS, _rows(transaction, district, sync, view, rows))
 
 
 def _rows(
-    connection: Connection,
+    transaction: Transaction,
     district: int,
     sync: int,
     view: int,
@@ -88,7 +88,7 @@ def _rows(
     left = iter(rows)
     while batch := list(islice(left, _BATCH)):
         gone = [(kind, id_) for kind, verb, id_, _ in batch if verb == "deleted"]
-        bodies = _bodies(connection, view, gone)
+        bodies = _bodies(transaction, view, gone)
         for kind, verb, id_, body in batch:
             record = json.loads(body or bodies.get((kind, id_)) or "{}")
             found.append((district, sync, verb, *_facts(kind, id_, record)))
@@ -96,13 +96,13 @@ def _rows(
 
 
 def _bodies(
-    connection: Connection, view: int, wanted: Sequence[tuple[str, str]]
+    transaction: Transaction, view: int, wanted: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     found = {}
     for kind in {kind for kind, _ in wanted}:
         ids = [id_ for each, id_ in wanted if each == kind]
         places = ", ".join("?" for _ in ids)
-        rows = connection.rows(
+        rows = transaction.rows(
             f"SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id IN ({places})",
             (view, kind, *ids),
         )
@@ -122,9 +122,9 @@ def _facts(kind: str, id_: str, record: dict[str, Any]) -> tuple[str, ...]:
     return source, id_, str(sis_id), label(record), str(school or ""), str(own.get("grade") or "")
 
 
-def groups(connection: Connection, district: int, sync: int) -> list[tuple[str, str, int]]:
+def groups(transaction: Transaction, district: int, sync: int) -> list[tuple[str, str, int]]:
     """How many rows a run has of each kind and verb."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT kind, verb, count(*) FROM changed_records WHERE district = ? AND sync = ?"
         " GROUP BY kind, verb ORDER BY kind, verb",
         (district, sync),
@@ -133,11 +133,11 @@ def groups(connection: Connection, district: int, sync: int) -> list[tuple[str, 
 
 
 def by(
-    connection: Connection, district: int, sync: int, column: str, wanted: Filter
+    transaction: Transaction, district: int, sync: int, column: str, wanted: Filter
 ) -> list[tuple[str, int]]:
     """How many of the selected rows each value of a column (school or grade) has, the most first."""
     where, values = wanted.where()
-    rows = connection.rows(
+    rows = transaction.rows(
         f"SELECT {column}, count(*) AS n FROM changed_records WHERE district = ? AND sync = ? {where}"
         f" GROUP BY {column} ORDER BY n DESC, {column}",
         (district, sync, *values),
@@ -146,11 +146,11 @@ def by(
 
 
 def page(
-    connection: Connection, district: int, sync: int, wanted: Filter, *, first: int, most: int
+    transaction: Transaction, district: int, sync: int, wanted: Filter, *, first: int, most: int
 ) -> list[Changed]:
     """Some of the selected rows, by kind, verb and name."""
     where, values = wanted.where()
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT verb, kind, id, sis_id, name, school, grade FROM changed_records"
         f" WHERE district = ? AND sync = ? {where} ORDER BY verb, kind, name, id LIMIT ? OFFSET ?",
         (district, sync, *values, most, first),
@@ -158,14 +158,14 @@ def page(
     return [Changed(*row) for row in rows]
 
 
-def each(connection: Connection, district: int, sync: int, wanted: Filter) -> Iterator[Changed]:
+def each(transaction: Transaction, district: int, sync: int, wanted: Filter) -> Iterator[Changed]:
     """All selected rows."""
-    yield from page(connection, district, sync, wanted, first=0, most=ROWS_MAX)
+    yield from page(transaction, district, sync, wanted, first=0, most=ROWS_MAX)
 
 
-def returning(connection: Connection, district: int, sync: int, kind: str) -> int:
+def returning(transaction: Transaction, district: int, sync: int, kind: str) -> int:
     """How many people of a kind vanish while somebody of the same name appears: their ids may have changed."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT count(*) FROM changed_records g WHERE g.district = ? AND g.sync = ? AND g.verb = 'deleted'"
         " AND g.kind = ? AND g.name <> '' AND EXISTS (SELECT 1 FROM changed_records c WHERE c.district = g.district"
         " AND c.sync = g.sync AND c.verb = 'created' AND c.kind = g.kind AND c.name = g.name)",
@@ -174,9 +174,9 @@ def returning(connection: Connection, district: int, sync: int, kind: str) -> in
     return int(found[0]) if found else 0
 
 
-def seen_by(connection: Connection, district: int, sync: int) -> dict[int, dict[str, int]]:
+def seen_by(transaction: Transaction, district: int, sync: int) -> dict[int, dict[str, int]]:
     """For each view (by number): how many of the people and sections that a run deletes or updates it shows now."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT r.view, c.verb, count(*) FROM changed_records c JOIN views v ON v.district = c.district"
         " JOIN records r ON r.view = v.number AND r.form = 0 AND r.id = c.id AND r.kind = CASE"
         " WHEN c.kind IN ('students', 'teachers', 'staff', 'district_admins', 'contacts') THEN 'users' ELSE c.kind END"
@@ -189,6 +189,6 @@ def seen_by(connection: Connection, district: int, sync: int) -> dict[int, dict[
     return found
 
 
-def forget(connection: Connection, district: int, oldest: int) -> None:
+def forget(transaction: Transaction, district: int, oldest: int) -> None:
     """Drop the rows of runs up to a number."""
-    connection.run("DELETE FROM changed_records WHERE district = ? AND sync <= ?", (district, oldest))
+    transaction.run("DELETE FROM changed_records WHERE district = ? AND sync <= ?", (district, oldest))

@@ -10,7 +10,7 @@ from typing import Any
 
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database, Row
+from rollbook.store.engine.database import Database, Row, Transaction
 from rollbook.store.records.commits import RUN, Run, as_run
 
 # Causes of runs that take in a source. Together with undo, they are all runs that change the roster.
@@ -36,13 +36,17 @@ class Glance:
 
 def look(database: Database, district: District | None = None) -> list[Glance]:
     """All districts, or one, at one moment."""
-    with database.read() as connection:
+    with database.read() as transaction:
         wanted = (
-            districts.all_in(connection) if district is None else [districts.reread(connection, district)]
+            districts.all_in(transaction) if district is None else [districts.reread(transaction, district)]
         )
         only = None if district is None else district.number
-        committed, last, held = _committed(connection, only), _last(connection, only), _held(connection, only)
-        frozen = _frozen(connection, only)
+        committed, last, held = (
+            _committed(transaction, only),
+            _last(transaction, only),
+            _held(transaction, only),
+        )
+        frozen = _frozen(transaction, only)
     return [
         Glance(
             each,
@@ -55,29 +59,29 @@ def look(database: Database, district: District | None = None) -> list[Glance]:
     ]
 
 
-def _committed(connection: Connection, only: int | None) -> dict[int, int]:
+def _committed(transaction: Transaction, only: int | None) -> dict[int, int]:
     where, values = _of(only)
     query = (
         "SELECT s.district, count(*) FROM syncs s WHERE s.state = 'committed' AND s.cause IN "
         f"({_TAKING_IN}){where}"
     )
-    return dict(connection.rows(f"{query} GROUP BY s.district", values))
+    return dict(transaction.rows(f"{query} GROUP BY s.district", values))
 
 
-def _last(connection: Connection, only: int | None) -> dict[int, Run]:
+def _last(transaction: Transaction, only: int | None) -> dict[int, Run]:
     where, values = _of(only)
     latest = (
         "SELECT s.district, max(s.sync) AS sync FROM syncs s WHERE s.cause IN "
         f"({_MAKING}){where} GROUP BY s.district"
     )
     joined = f"FROM syncs s JOIN ({latest}) l ON l.district = s.district AND l.sync = s.sync"
-    return _by_district(connection.rows(f"SELECT s.district, {_RUN} {joined}", values))
+    return _by_district(transaction.rows(f"SELECT s.district, {_RUN} {joined}", values))
 
 
-def _held(connection: Connection, only: int | None) -> dict[int, Run]:
+def _held(transaction: Transaction, only: int | None) -> dict[int, Run]:
     where, values = _of(only)
     return _by_district(
-        connection.rows(f"SELECT s.district, {_RUN} FROM syncs s WHERE s.state = 'held'{where}", values)
+        transaction.rows(f"SELECT s.district, {_RUN} FROM syncs s WHERE s.state = 'held'{where}", values)
     )
 
 
@@ -85,9 +89,9 @@ def _by_district(rows: list[Row]) -> dict[int, Run]:
     return {row[0]: as_run(row[1:]) for row in rows}
 
 
-def _frozen(connection: Connection, only: int | None) -> dict[int, dict[str, tuple[str, ...]]]:
+def _frozen(transaction: Transaction, only: int | None) -> dict[int, dict[str, tuple[str, ...]]]:
     where, values = _of(only)
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT s.district, a.name, v.frozen FROM connections s JOIN applications a ON a.number = s.application"
         f" JOIN views v ON v.number = s.view WHERE v.frozen <> '[]'{where} ORDER BY a.name",
         values,
@@ -110,12 +114,12 @@ _NUMBER = {
 }
 
 
-def students(connection: Connection, district: int, most: int) -> list[int]:
+def students(transaction: Transaction, district: int, most: int) -> list[int]:
     """How many students a district (by number) had after each of its last committed runs, oldest first."""
     existing, created, deleted = (
-        _NUMBER[connection.engine].format(name=name) for name in ("existing", "created", "deleted")
+        _NUMBER[transaction.engine].format(name=name) for name in ("existing", "created", "deleted")
     )
-    found = connection.rows(
+    found = transaction.rows(
         f"SELECT {existing} + {created} - {deleted} FROM syncs WHERE district = ? AND state = 'committed'"
         f" AND cause IN ({_MAKING}) ORDER BY sync DESC LIMIT ?",
         (district, most),

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import record_search
 from rollbook.store.records.people_lists import ID_CHARACTERS
 
@@ -32,19 +32,19 @@ class WantedSections:
     lacks: str = ""
 
 
-def every_school(connection: Connection, view: int) -> list[dict[str, Any]]:
+def every_school(transaction: Transaction, view: int) -> list[dict[str, Any]]:
     """All schools of a view (by number)."""
-    rows = connection.rows(
+    rows = transaction.rows(
         "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = 'schools'", (view,)
     )
     return [orjson.loads(body) for (body,) in rows]
 
 
-def counts(connection: Connection, view: int) -> dict[str, dict[str, int]]:
+def counts(transaction: Transaction, view: int) -> dict[str, dict[str, int]]:
     """How many students, teachers, staff and sections each school has, by its id."""
     found: dict[str, dict[str, int]] = {}
     for name in _COUNTED:
-        rows = connection.rows(
+        rows = transaction.rows(
             "SELECT id, length(body) FROM records WHERE view = ? AND form = 0 AND kind = ?",
             (view, f"schools.{name}"),
         )
@@ -53,9 +53,9 @@ def counts(connection: Connection, view: int) -> dict[str, dict[str, int]]:
     return found
 
 
-def listed(connection: Connection, view: int, kind: str, owner: str) -> list[str]:
+def listed(transaction: Transaction, view: int, kind: str, owner: str) -> list[str]:
     """The ids of a stored list, such as `schools.sections` of a school."""
-    found = connection.row(
+    found = transaction.row(
         "SELECT body FROM records WHERE view = ? AND form = 0 AND kind = ? AND id = ?", (view, kind, owner)
     )
     body = found[0] if found else ""
@@ -63,12 +63,12 @@ def listed(connection: Connection, view: int, kind: str, owner: str) -> list[str
 
 
 def sections(
-    connection: Connection, district: int, view: int, wanted: WantedSections, after: str = ""
+    transaction: Transaction, district: int, view: int, wanted: WantedSections, after: str = ""
 ) -> tuple[list[dict[str, Any]], str]:
     """One page of sections after an id, in the order of their ids, and the id after which the next page begins."""
     found: list[dict[str, Any]] = []
     read = 0
-    for batch in _batches(connection, view, _candidates(connection, district, view, wanted), after):
+    for batch in _batches(transaction, view, _candidates(transaction, district, view, wanted), after):
         for record in batch:
             if wanted.school in ("", record.get("school")) and (
                 not wanted.lacks or not record.get(LACKS[wanted.lacks])
@@ -82,24 +82,28 @@ def sections(
     return found, ""
 
 
-def _candidates(connection: Connection, district: int, view: int, wanted: WantedSections) -> list[str] | None:
+def _candidates(
+    transaction: Transaction, district: int, view: int, wanted: WantedSections
+) -> list[str] | None:
     """The ids that a text or a school leaves; None for all."""
     if wanted.text:
-        return sorted(record_search.search(connection, district, "sections", wanted.text, CANDIDATES_MAX))
-    return sorted(listed(connection, view, "schools.sections", wanted.school)) if wanted.school else None
+        return sorted(record_search.search(transaction, district, "sections", wanted.text, CANDIDATES_MAX))
+    return sorted(listed(transaction, view, "schools.sections", wanted.school)) if wanted.school else None
 
 
 def _batches(
-    connection: Connection, view: int, candidates: Sequence[str] | None, after: str
+    transaction: Transaction, view: int, candidates: Sequence[str] | None, after: str
 ) -> Iterator[list[dict[str, Any]]]:
     if candidates is not None:
         left = [id_ for id_ in candidates if id_ > after]
         for first in range(0, len(left), BATCH_ROWS):
-            if found := record_search.records(connection, view, "sections", left[first : first + BATCH_ROWS]):
+            if found := record_search.records(
+                transaction, view, "sections", left[first : first + BATCH_ROWS]
+            ):
                 yield found
         return
     while True:
-        rows = connection.rows(
+        rows = transaction.rows(
             "SELECT id, body FROM records WHERE view = ? AND form = 0 AND kind = 'sections' AND id > ? ORDER BY id LIMIT ?",
             (view, after, BATCH_ROWS),
         )

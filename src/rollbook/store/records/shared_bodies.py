@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rollbook.domain.access import Access
 from rollbook.store.district.views import View
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.engine.text_spans import text_of
 from rollbook.store.records.reading import Reading
 
@@ -73,23 +73,27 @@ _UNTIL = (
 
 
 def current(
-    connection: Connection, of: Access | View, form: int, kind: str, id_: str, written_by: int | None = None
+    transaction: Transaction, of: Access | View, form: int, kind: str, id_: str, written_by: int | None = None
 ) -> Stored | None:
     """A current record of a view in a form; None if it has none. `written_by`: only if no later run wrote it."""
     view = of.view if isinstance(of, Access) else of.number
     key = (view, form, kind, id_)
-    found = connection.row(_ONE, (of.base, *key)) if of.base else connection.row(_WHOLE, key)
+    found = transaction.row(_ONE, (of.base, *key)) if of.base else transaction.row(_WHOLE, key)
     if found is None or (written_by is not None and found[5] > written_by):
         return None
     return _stored(found)
 
 
 def superseded(
-    connection: Connection, of: Access | View, key: tuple[int, str, str], until: str, values: tuple[int, ...]
+    transaction: Transaction,
+    of: Access | View,
+    key: tuple[int, str, str],
+    until: str,
+    values: tuple[int, ...],
 ) -> Stored | None:
     """A superseded version of a view, by (form, kind, id) and a condition on the run that superseded it."""
     view = of.view if isinstance(of, Access) else of.number
-    found = connection.row(
+    found = transaction.row(
         "SELECT id, body, spans, roles, since, until FROM versions"
         f" WHERE view = ? AND form = ? AND kind = ? AND id = ? AND until {until}",
         (view, *key, *values),
@@ -97,16 +101,16 @@ def superseded(
     if found is None:
         return None
     id_, body, spans, roles, since, end = found
-    base = _body_until(connection, of.base, key, end) if spans is not None else None
+    base = _body_until(transaction, of.base, key, end) if spans is not None else None
     return Stored(id_, text_of(base, body, spans), roles, since)
 
 
-def _body_until(connection: Connection, base: int, key: tuple[int, str, str], run: int) -> str | None:
+def _body_until(transaction: Transaction, base: int, key: tuple[int, str, str], run: int) -> str | None:
     """The body of a base, by (form, kind, id), that was in force until a run."""
-    found = connection.row(_WHOLE, (base, *key))
+    found = transaction.row(_WHOLE, (base, *key))
     if found and found[5] < run:
         return str(found[2])
-    past = connection.row(_UNTIL, (base, *key, run, base, run))
+    past = transaction.row(_UNTIL, (base, *key, run, base, run))
     return past[0] if past else None
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 
 
-def note(connection: Connection, district: int, kept: Iterable[tuple[str, str, str, str]]) -> None:
+def note(transaction: Transaction, district: int, kept: Iterable[tuple[str, str, str, str]]) -> None:
     """Keep the former SIS ids of a district (by number), from rows of (source, old, new, id)."""
     for source, old, _, id_ in kept:
-        connection.run(
+        transaction.run(
             "INSERT INTO sis_aliases (district, source, sis_id, id) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (district, source, sis_id) DO UPDATE SET id = excluded.id",
             (district, source, old, id_),
         )
 
 
-def find(connection: Connection, district: int, sis_id: str) -> list[str]:
+def find(transaction: Transaction, district: int, sis_id: str) -> list[str]:
     """The ids of the records that had a SIS id before."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT DISTINCT id FROM sis_aliases WHERE district = ? AND sis_id = ? ORDER BY id",
         (district, sis_id),
     )

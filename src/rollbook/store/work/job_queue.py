@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rollbook.errors import Busy, LeaseLost, Refused, Unknown
-from rollbook.store.engine.database import Connection, Database, Row
+from rollbook.store.engine.database import Database, Row, Transaction
 
 LEASE_SECONDS: Final = 60
 ATTEMPTS_MAX: Final = 5
@@ -80,30 +80,30 @@ class NewJob:
     district: int | None = None
 
 
-def now(connection: Connection) -> int:
+def now(transaction: Transaction) -> int:
     """Now, in Unix milliseconds, by the database's clock."""
-    found = connection.row(f"SELECT {NOW[connection.engine]}")
+    found = transaction.row(f"SELECT {NOW[transaction.engine]}")
     return int(found[0]) if found else 0
 
 
-def add(connection: Connection, job: NewJob) -> int:
+def add(transaction: Transaction, job: NewJob) -> int:
     """Put a job into the queue and return its number. A job that already waits is not added again.
 
     Errors: Refused if the queue is full.
     """
-    same = connection.row(
+    same = transaction.row(
         "SELECT number FROM jobs WHERE state = 'waiting' AND kind = ? AND lane = ? AND subject = ?",
         (job.kind, job.lane, job.subject),
     )
     if same:
         return int(same[0])
-    waiting = connection.row("SELECT count(*) FROM jobs WHERE state = 'waiting'")
+    waiting = transaction.row("SELECT count(*) FROM jobs WHERE state = 'waiting'")
     if waiting and waiting[0] >= WAITING_MAX:
         raise Refused(
             f"the queue is full: {WAITING_MAX:,} jobs wait. Start a worker with `rollbook work`, or look at `rollbook jobs`"
         )
-    moment = now(connection)
-    made = connection.row(
+    moment = now(transaction)
+    made = transaction.row(
         "INSERT INTO jobs (kind, lane, district, subject, state, created, due)"
         " VALUES (?, ?, ?, ?, 'waiting', ?, ?) RETURNING number",
         (job.kind, job.lane, job.district, job.subject, moment, moment),
@@ -114,37 +114,37 @@ def add(connection: Connection, job: NewJob) -> int:
 # Leases ----------------------------------------------------------------------------------------------------
 
 
-def is_due(connection: Connection, *, outgoing: bool | None = None) -> bool:
+def is_due(transaction: Transaction, *, outgoing: bool | None = None) -> bool:
     """Whether a worker would find a due job now. `outgoing`: only in that lane, or only in the others."""
-    return _next(connection, now(connection), outgoing, locks=False) is not None
+    return _next(transaction, now(transaction), outgoing, locks=False) is not None
 
 
 def lease(database: Database, worker: str, *, outgoing: bool | None = None) -> Job | None:
     """Lease the next due job; None if no job is due. `outgoing`: only in that lane, or only in the others."""
     for _ in range(_LEASE_TRIES):
         try:
-            with database.write() as connection:
-                moment = now(connection)
-                found = _next(connection, moment, outgoing, locks=True)
+            with database.write() as transaction:
+                moment = now(transaction)
+                found = _next(transaction, moment, outgoing, locks=True)
                 if found is None:
                     return None
                 number, attempts = found
                 if attempts >= ATTEMPTS_MAX:
-                    _give_up(connection, number, moment)
+                    _give_up(transaction, number, moment)
                     continue
-                connection.run(
+                transaction.run(
                     "UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, worker = ?,"
                     " begun = ?, ended = NULL, lease_until = ?, stage = '', message = '' WHERE number = ?",
                     (worker, moment, moment + LEASE_SECONDS * 1000, number),
                 )
-                return get(connection, number)
+                return get(transaction, number)
         except Busy:  # another worker was faster
             continue
     return None
 
 
 def _next(
-    connection: Connection, moment: int, outgoing: bool | None, *, locks: bool
+    transaction: Transaction, moment: int, outgoing: bool | None, *, locks: bool
 ) -> tuple[int, int] | None:
     """The number and attempts of the next due job: one whose worker is gone, or the oldest waiting one of a
     lane without a running job.
@@ -154,21 +154,21 @@ def _next(
     """
     lane = "" if outgoing is None else f"j.lane {'=' if outgoing else '<>'} '{OUTGOING}' AND "
     # A lease or a wait that ends impossibly late was written before the clock was set back.
-    found = connection.row(
+    found = transaction.row(
         f"SELECT j.number, j.attempts FROM jobs j WHERE {lane}((j.state = 'running' AND (j.lease_until < ? OR j.lease_until > ?))"
         " OR (j.state = 'waiting' AND (j.due <= ? OR j.due > ?)"
         " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.lane = j.lane AND r.state = 'running')"
         " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.lane = j.lane AND o.state = 'waiting' AND o.number < j.number)))"
         " ORDER BY j.due, j.number LIMIT 1"
-        + (" FOR UPDATE OF j SKIP LOCKED" if locks and connection.engine == "postgresql" else ""),
+        + (" FOR UPDATE OF j SKIP LOCKED" if locks and transaction.engine == "postgresql" else ""),
         (moment, moment + LEASE_SECONDS * 1000, moment, moment + RETRY_SECONDS_MAX * 1000),
     )
     return (int(found[0]), int(found[1])) if found else None
 
 
-def _give_up(connection: Connection, number: int, moment: int) -> None:
+def _give_up(transaction: Transaction, number: int, moment: int) -> None:
     text = f"its worker ended {ATTEMPTS_MAX} times before the job did; look at memory and disk, then add it again"
-    connection.run(
+    transaction.run(
         "UPDATE jobs SET state = 'failed', message = ?, ended = ?, stage = '' WHERE number = ?",
         (text, moment, number),
     )
@@ -179,30 +179,30 @@ def renew(database: Database, job: Job, stage: str) -> bool:
 
     Errors: LeaseLost.
     """
-    with database.write(is_durable=False) as connection:
-        until = now(connection) + LEASE_SECONDS * 1000
-        _change(connection, job, "lease_until = ?, stage = ?", (until, stage))
-        found = connection.row("SELECT wants_end FROM jobs WHERE number = ?", (job.number,))
+    with database.write(is_durable=False) as transaction:
+        until = now(transaction) + LEASE_SECONDS * 1000
+        _change(transaction, job, "lease_until = ?, stage = ?", (until, stage))
+        found = transaction.row("SELECT wants_end FROM jobs WHERE number = ?", (job.number,))
         return bool(found and found[0])
 
 
 def finish(
-    connection: Connection, job: Job, state: str, *, message: str = "", run: int | None = None
+    transaction: Transaction, job: Job, state: str, *, message: str = "", run: int | None = None
 ) -> None:
     """End the job in the transaction with its writes. Errors: LeaseLost, so nothing is written."""
-    values = (state, message, run, now(connection))
-    _change(connection, job, "state = ?, message = ?, sync = ?, ended = ?, stage = ''", values)
+    values = (state, message, run, now(transaction))
+    _change(transaction, job, "state = ?, message = ?, sync = ?, ended = ?, stage = ''", values)
 
 
 def try_again(database: Database, job: Job, message: str) -> None:
     """Let the job wait for another attempt, or fail after the last one. Errors: LeaseLost."""
-    with database.write() as connection:
+    with database.write() as transaction:
         if job.attempts >= ATTEMPTS_MAX:
-            finish(connection, job, "failed", message=f"{message} ({job.attempts} attempts)")
+            finish(transaction, job, "failed", message=f"{message} ({job.attempts} attempts)")
             return
         wait = min(RETRY_SECONDS * 2 ** (job.attempts - 1), RETRY_SECONDS_MAX)
-        values = (message, now(connection) + wait * 1000)
-        _change(connection, job, "state = 'waiting', message = ?, due = ?, stage = ''", values)
+        values = (message, now(transaction) + wait * 1000)
+        _change(transaction, job, "state = 'waiting', message = ?, due = ?, stage = ''", values)
 
 
 def give_back(database: Database, job: Job, *, died: bool = False) -> None:
@@ -210,34 +210,34 @@ def give_back(database: Database, job: Job, *, died: bool = False) -> None:
 
     `died`: the worker did not stop it, so that the job may be the reason. Errors: LeaseLost.
     """
-    with database.write() as connection:
+    with database.write() as transaction:
         _return(
-            connection, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence), died=died
+            transaction, "number = ? AND fence = ? AND state = 'running'", (job.number, job.fence), died=died
         )
 
 
 def give_back_all(database: Database, worker: str, *, died: bool = True) -> None:
     """End the leases of a worker that has died, or was stopped."""
-    with database.write() as connection:
-        _return(connection, "worker = ? AND state = 'running'", (worker,), died=died)
+    with database.write() as transaction:
+        _return(transaction, "worker = ? AND state = 'running'", (worker,), died=died)
 
 
-def _return(connection: Connection, which: str, values: Sequence[Any], *, died: bool) -> None:
-    moment = now(connection)
-    connection.run(
+def _return(transaction: Transaction, which: str, values: Sequence[Any], *, died: bool) -> None:
+    moment = now(transaction)
+    transaction.run(
         f"UPDATE jobs SET state = 'cancelled', ended = ?, stage = '' WHERE wants_end = 1 AND {which}",
         (moment, *values),
     )
     # A job that a person stopped has not failed. A job that killed its worker may do so again.
     attempts = "attempts" if died else "attempts - 1"
-    connection.run(
+    transaction.run(
         f"UPDATE jobs SET state = 'waiting', due = ?, stage = '', attempts = {attempts} WHERE {which}",
         (moment, *values),
     )
 
 
-def _change(connection: Connection, job: Job, columns: str, values: Sequence[Any]) -> None:
-    held = connection.row(
+def _change(transaction: Transaction, job: Job, columns: str, values: Sequence[Any]) -> None:
+    held = transaction.row(
         f"UPDATE jobs SET {columns} WHERE number = ? AND fence = ? AND state = 'running' RETURNING number",
         (*values, job.number, job.fence),
     )
@@ -250,29 +250,29 @@ def _change(connection: Connection, job: Job, columns: str, values: Sequence[Any
 
 def cancel(database: Database, number: int) -> Job:
     """Take a job out of the queue, or tell its worker to stop. Errors: Unknown, Refused if it has ended."""
-    with database.write() as connection:
-        job = get(connection, number)
+    with database.write() as transaction:
+        job = get(transaction, number)
         if job.state == "waiting":
-            connection.run(
-                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE number = ?", (now(connection), number)
+            transaction.run(
+                "UPDATE jobs SET state = 'cancelled', ended = ? WHERE number = ?", (now(transaction), number)
             )
         elif job.state == "running":
-            connection.run("UPDATE jobs SET wants_end = 1 WHERE number = ?", (number,))
+            transaction.run("UPDATE jobs SET wants_end = 1 WHERE number = ?", (number,))
         else:
             raise Refused(f"job {number} has ended already: it is {job.state}")
-        return get(connection, number)
+        return get(transaction, number)
 
 
-def get(connection: Connection, number: int) -> Job:
+def get(transaction: Transaction, number: int) -> Job:
     """One job. Errors: Unknown."""
-    found = connection.row(f"SELECT {_COLUMNS} {_JOINED} WHERE j.number = ?", (number,))
+    found = transaction.row(f"SELECT {_COLUMNS} {_JOINED} WHERE j.number = ?", (number,))
     if found is None:
         raise Unknown(f"there is no job {number}; `rollbook jobs` lists them")
     return _job(found)
 
 
 def latest(
-    connection: Connection, most: int, *, state: str | None = None, district: int | None = None
+    transaction: Transaction, most: int, *, state: str | None = None, district: int | None = None
 ) -> list[Job]:
     """The newest jobs, newest first; only those in a state, or of a district (by the store's own number)."""
     where, values = [], []
@@ -281,52 +281,52 @@ def latest(
             where.append(f"{column} = ?")
             values.append(value)
     among = f"WHERE {' AND '.join(where)}" if where else ""
-    found = connection.rows(
+    found = transaction.rows(
         f"SELECT {_COLUMNS} {_JOINED} {among} ORDER BY j.number DESC LIMIT ?", (*values, most)
     )
     return [_job(row) for row in found]
 
 
-def newest(connection: Connection, kind: str) -> int | None:
+def newest(transaction: Transaction, kind: str) -> int | None:
     """When the newest job of a kind was added, in Unix milliseconds; None if there is none."""
-    found = connection.row("SELECT max(created) FROM jobs WHERE kind = ?", (kind,))
+    found = transaction.row("SELECT max(created) FROM jobs WHERE kind = ?", (kind,))
     return int(found[0]) if found and found[0] is not None else None
 
 
-def last_created(connection: Connection, kind: str) -> int | None:
+def last_created(transaction: Transaction, kind: str) -> int | None:
     """When the newest job of a kind was added, in Unix milliseconds; before the first one, when the first district was
     created. None on a server without districts."""
-    created = newest(connection, kind)
+    created = newest(transaction, kind)
     if created is not None:
         return created
-    first = connection.row("SELECT min(created) FROM districts")
+    first = transaction.row("SELECT min(created) FROM districts")
     return int(datetime.fromisoformat(first[0]).timestamp() * 1000) if first and first[0] else None
 
 
-def last_ended(connection: Connection, kind: str, *states: str) -> Job | None:
+def last_ended(transaction: Transaction, kind: str, *states: str) -> Job | None:
     """The newest job of a kind that ended in one of these states; None if there is none."""
     marks = ", ".join("?" * len(states))
-    found = connection.row(
+    found = transaction.row(
         f"SELECT {_COLUMNS} {_JOINED} WHERE j.kind = ? AND j.state IN ({marks}) ORDER BY j.number DESC LIMIT 1",
         (kind, *states),
     )
     return _job(found) if found else None
 
 
-def counts(connection: Connection) -> dict[tuple[str, str], int]:
+def counts(transaction: Transaction) -> dict[tuple[str, str], int]:
     """How many jobs there are of each kind and state."""
     return {
         (kind, state): number
-        for kind, state, number in connection.rows(
+        for kind, state, number in transaction.rows(
             "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
         )
     }
 
 
-def forget(connection: Connection, days: int) -> int:
+def forget(transaction: Transaction, days: int) -> int:
     """Drop jobs that ended more than `days` days ago; returns how many."""
-    oldest = now(connection) - days * 86_400_000
-    gone = connection.rows("DELETE FROM jobs WHERE ended < ? RETURNING number", (oldest,))
+    oldest = now(transaction) - days * 86_400_000
+    gone = transaction.rows("DELETE FROM jobs WHERE ended < ? RETURNING number", (oldest,))
     return len(gone)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.work import job_queue
 
 _SIZE = {
@@ -35,24 +35,26 @@ class JobFigures:
     seconds: float
 
 
-def waiting(connection: Connection) -> tuple[int, float]:
+def waiting(transaction: Transaction) -> tuple[int, float]:
     """How many jobs are due and wait, and for how many seconds the oldest one has been due."""
-    now = job_queue.now(connection)
-    found = connection.row("SELECT count(*), min(due) FROM jobs WHERE state = 'waiting' AND due <= ?", (now,))
+    now = job_queue.now(transaction)
+    found = transaction.row(
+        "SELECT count(*), min(due) FROM jobs WHERE state = 'waiting' AND due <= ?", (now,)
+    )
     count, oldest = found or (0, None)
     return int(count), 0.0 if oldest is None else max(now - int(oldest), 0) / 1000
 
 
-def bytes_of_database(connection: Connection) -> int:
+def bytes_of_database(transaction: Transaction) -> int:
     """The size of the database."""
-    found = connection.row(_SIZE[connection.engine])
+    found = transaction.row(_SIZE[transaction.engine])
     return int(found[0]) if found else 0
 
 
-def districts(connection: Connection) -> list[DistrictFigures]:
+def districts(transaction: Transaction) -> list[DistrictFigures]:
     """Every district."""
-    now = job_queue.now(connection) / 1000
-    found = connection.rows(
+    now = job_queue.now(transaction) / 1000
+    found = transaction.rows(
         "SELECT d.id, d.name, d.state, (SELECT s.state FROM syncs s WHERE s.district = d.number"
         " ORDER BY s.sync DESC LIMIT 1), d.last_sync FROM districts d ORDER BY d.number"
     )
@@ -66,9 +68,9 @@ def _unix(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
 
-def jobs(connection: Connection) -> list[JobFigures]:
+def jobs(transaction: Transaction) -> list[JobFigures]:
     """Jobs that ended, as far as they are kept; a sync in the state that it ended in."""
-    found = connection.rows(
+    found = transaction.rows(
         "SELECT j.kind, coalesce(s.state, j.state) AS state, count(*), sum(j.ended - j.begun) FROM jobs j"
         " LEFT JOIN syncs s ON s.district = j.district AND s.sync = j.sync"
         " WHERE j.ended IS NOT NULL AND j.begun IS NOT NULL GROUP BY j.kind, coalesce(s.state, j.state)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rollbook.domain.school_days import Schedule
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.work import job_queue
 from rollbook.store.work.job_queue import NewJob
 
@@ -40,10 +40,10 @@ class Arrival:
     deleted: int | None
 
 
-def write(connection: Connection, district: int, schedule: Schedule) -> None:
+def write(transaction: Transaction, district: int, schedule: Schedule) -> None:
     """Keep the schedule of a district (by the store's own number)."""
-    connection.run("DELETE FROM days_off WHERE district = ?", (district,))
-    connection.run("DELETE FROM schedules WHERE district = ?", (district,))
+    transaction.run("DELETE FROM days_off WHERE district = ?", (district,))
+    transaction.run("DELETE FROM schedules WHERE district = ?", (district,))
     values = (
         *(
             schedule.zone,
@@ -55,36 +55,36 @@ def write(connection: Connection, district: int, schedule: Schedule) -> None:
         ),
         *(schedule.late_after, " ".join(schedule.days), schedule.keep_days),
     )
-    connection.run(
+    transaction.run(
         f"INSERT INTO schedules (district, {_COLUMNS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (district, *values, job_queue.now(connection)),
+        (district, *values, job_queue.now(transaction)),
     )
-    connection.insert(
+    transaction.insert(
         "days_off",
         "district, first, last",
         [(district, first.isoformat(), last.isoformat()) for first, last in schedule.off],
     )
 
 
-def remove(connection: Connection, district: int) -> None:
+def remove(transaction: Transaction, district: int) -> None:
     """Drop the schedule of a district; what came stays known."""
-    connection.run("DELETE FROM days_off WHERE district = ?", (district,))
-    connection.run("DELETE FROM schedules WHERE district = ?", (district,))
+    transaction.run("DELETE FROM days_off WHERE district = ?", (district,))
+    transaction.run("DELETE FROM schedules WHERE district = ?", (district,))
 
 
-def find(connection: Connection, district: int) -> Scheduled | None:
+def find(transaction: Transaction, district: int) -> Scheduled | None:
     """The schedule of a district."""
-    return next((each for each in every(connection) if each.district == district), None)
+    return next((each for each in every(transaction) if each.district == district), None)
 
 
-def every(connection: Connection) -> list[Scheduled]:
+def every(transaction: Transaction) -> list[Scheduled]:
     """All schedules."""
     off: dict[int, list[tuple[date, date]]] = {}
-    for district, first, last in connection.rows(
+    for district, first, last in transaction.rows(
         "SELECT district, first, last FROM days_off ORDER BY district, first"
     ):
         off.setdefault(district, []).append((date.fromisoformat(first), date.fromisoformat(last)))
-    found = connection.rows(
+    found = transaction.rows(
         f"SELECT s.district, d.name, s.fired, {_COLUMNS} FROM schedules s JOIN districts d ON d.number = s.district"
         " ORDER BY s.district"
     )
@@ -102,27 +102,27 @@ def every(connection: Connection) -> list[Scheduled]:
 # Uploads ---------------------------------------------------------------------------------------------------
 
 
-def arrive(connection: Connection, job: NewJob, *, files: int, size: int, day: str) -> int:
+def arrive(transaction: Transaction, job: NewJob, *, files: int, size: int, day: str) -> int:
     """Note an upload whose files are in the job's folder, and queue its sync.
 
     If the upload was noted before, this function changes nothing.
 
     `day` is the day on which the rule `at` took it; blank for other rules. Returns the number of the job.
     """
-    known = connection.row("SELECT job FROM arrivals WHERE place = ?", (job.subject,))
+    known = transaction.row("SELECT job FROM arrivals WHERE place = ?", (job.subject,))
     if known:
         return int(known[0])
-    number = job_queue.add(connection, job)
-    connection.run(
+    number = job_queue.add(transaction, job)
+    transaction.run(
         "INSERT INTO arrivals (district, place, files, bytes, came, job) VALUES (?, ?, ?, ?, ?, ?)",
-        (job.district, job.subject, files, size, job_queue.now(connection), number),
+        (job.district, job.subject, files, size, job_queue.now(transaction), number),
     )
     if day:
-        connection.run("UPDATE schedules SET fired = ? WHERE district = ?", (day, job.district))
+        transaction.run("UPDATE schedules SET fired = ? WHERE district = ?", (day, job.district))
     return number
 
 
-def known(connection: Connection, places: Sequence[str]) -> set[str]:
+def known(transaction: Transaction, places: Sequence[str]) -> set[str]:
     """Those of the folders whose uploads were noted, for any district."""
     found: set[str] = set()
     for begin in range(0, len(places), _PLACES_MAX):
@@ -130,40 +130,40 @@ def known(connection: Connection, places: Sequence[str]) -> set[str]:
         marks = ", ".join("?" * len(some))
         found.update(
             place
-            for (place,) in connection.rows(f"SELECT place FROM arrivals WHERE place IN ({marks})", some)
+            for (place,) in transaction.rows(f"SELECT place FROM arrivals WHERE place IN ({marks})", some)
         )
     return found
 
 
-def came(connection: Connection, district: int, since: float) -> list[Arrival]:
+def came(transaction: Transaction, district: int, since: float) -> list[Arrival]:
     """The uploads of a district since a moment in Unix seconds, oldest first."""
-    found = connection.rows(
+    found = transaction.rows(
         f"{_ARRIVALS} WHERE district = ? AND came >= ? ORDER BY came", (district, int(since * 1000))
     )
     return [Arrival(*row) for row in found]
 
 
-def last_came(connection: Connection, district: int) -> float | None:
+def last_came(transaction: Transaction, district: int) -> float | None:
     """When the last upload of a district came, in Unix seconds."""
-    found = connection.row("SELECT max(came) FROM arrivals WHERE district = ?", (district,))
+    found = transaction.row("SELECT max(came) FROM arrivals WHERE district = ?", (district,))
     return found[0] / 1000 if found and found[0] is not None else None
 
 
-def old(connection: Connection, district: int, days: int) -> list[Arrival]:
+def old(transaction: Transaction, district: int, days: int) -> list[Arrival]:
     """Uploads whose files are kept no longer, and whose job has ended."""
-    found = connection.rows(
+    found = transaction.rows(
         f"{_ARRIVALS} a WHERE district = ? AND deleted IS NULL AND came < ?"
         " AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.number = a.job AND j.state IN ('waiting', 'running'))",
-        (district, job_queue.now(connection) - days * 86_400_000),
+        (district, job_queue.now(transaction) - days * 86_400_000),
     )
     return [Arrival(*row) for row in found]
 
 
-def note_deleted(connection: Connection, numbers: Iterable[int]) -> None:
+def note_deleted(transaction: Transaction, numbers: Iterable[int]) -> None:
     """Note that the files of uploads were deleted now."""
     for number in numbers:
-        connection.run(
-            "UPDATE arrivals SET deleted = ? WHERE number = ?", (job_queue.now(connection), number)
+        transaction.run(
+            "UPDATE arrivals SET deleted = ? WHERE number = ?", (job_queue.now(transaction), number)
         )
 
 

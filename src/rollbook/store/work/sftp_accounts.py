@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.work import job_queue
 
 
@@ -18,32 +18,32 @@ class Account:
     keys: tuple[str, ...]
 
 
-def write(connection: Connection, account: Account) -> None:
+def write(transaction: Transaction, account: Account) -> None:
     """Keep an account in place of the one that the district had."""
-    connection.run("DELETE FROM sftp_accounts WHERE district = ?", (account.district,))
-    connection.run(
+    transaction.run("DELETE FROM sftp_accounts WHERE district = ?", (account.district,))
+    transaction.run(
         "INSERT INTO sftp_accounts (name, district, password, keys, created) VALUES (?, ?, ?, ?, ?)",
         (
             account.name,
             account.district,
             account.password_hash,
             "\n".join(account.keys),
-            job_queue.now(connection),
+            job_queue.now(transaction),
         ),
     )
 
 
-def remove(connection: Connection, district: int) -> None:
+def remove(transaction: Transaction, district: int) -> None:
     """Drop the account of a district."""
-    connection.run("DELETE FROM sftp_accounts WHERE district = ?", (district,))
+    transaction.run("DELETE FROM sftp_accounts WHERE district = ?", (district,))
 
 
-def by_name(connection: Connection, name: str) -> Account | None:
-    return _account(connection.row(f"{_SELECT} WHERE name = ?", (name,)))
+def by_name(transaction: Transaction, name: str) -> Account | None:
+    return _account(transaction.row(f"{_SELECT} WHERE name = ?", (name,)))
 
 
-def of_district(connection: Connection, district: int) -> Account | None:
-    return _account(connection.row(f"{_SELECT} WHERE district = ?", (district,)))
+def of_district(transaction: Transaction, district: int) -> Account | None:
+    return _account(transaction.row(f"{_SELECT} WHERE district = ?", (district,)))
 
 
 _SELECT = "SELECT name, district, password, keys FROM sftp_accounts"

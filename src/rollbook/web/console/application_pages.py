@@ -177,8 +177,8 @@ def _given(ask: Ask) -> Change:
 def _page(console: Console, ask: Ask, reader: Application, more: Mapping[str, Any]) -> Shown:
     database, tier = console.database, TIER[reader.tier]
     names = next((names for one, names in applications.list_all(database) if one.number == reader.number), [])
-    with database.read() as connection:
-        secrets = applications.secrets_of(connection, reader)
+    with database.read() as transaction:
+        secrets = applications.secrets_of(transaction, reader)
     may_give = ask.actor.may("give applications")
     offered = (*SECURE_SYNC, *SENSITIVE) if reader.tier == "secure_sync" else SCOPES
     need_of = {name: need for need in NEEDS for name in reader.fields.get(need, ())}

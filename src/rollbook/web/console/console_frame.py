@@ -26,7 +26,7 @@ from rollbook.errors import BadSetting, Busy, Conflict, Forbidden, MachineTroubl
 from rollbook.operations import acting, console_entry, uploads
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.operators import operator_accounts
 from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times, page_files
@@ -235,8 +235,8 @@ class Console:
         if not secret:
             return None
         idle = self.desk.settings.session_idle_seconds
-        with self.database.read() as connection:
-            found = operator_accounts.session(connection, secret, idle_seconds=idle)
+        with self.database.read() as transaction:
+            found = operator_accounts.session(transaction, secret, idle_seconds=idle)
         if found is None:
             return None
         if operator_accounts.needs_touch(found, idle_seconds=idle):
@@ -247,8 +247,8 @@ class Console:
     def _touch(self, found: ConsoleSession) -> None:
         """Note that a session is in use. If another process writes, the next request will note it."""
         unwaiting = self.database.without_waiting() if self.database.is_local else nullcontext()
-        with suppress(Busy), unwaiting, self.database.write(is_durable=False) as connection:
-            console_entry.touch(connection, found)
+        with suppress(Busy), unwaiting, self.database.write(is_durable=False) as transaction:
+            console_entry.touch(transaction, found)
 
     def _must_sign_in(self, visit: Visit, form: str) -> Response:
         if form != HTML:
@@ -269,8 +269,8 @@ class Console:
             if not ask.actor.may_somewhere(page.needs):
                 raise Forbidden(f"Your role is {ask.actor.role}. It has no permission to {page.needs}.")
             return
-        with self.database.read() as connection:
-            found = districts.by_slug(connection, slug)
+        with self.database.read() as transaction:
+            found = districts.by_slug(transaction, slug)
         if found is None:
             raise Unknown("There is no district at this address.")
         try:
@@ -317,11 +317,11 @@ class Console:
 
     def _frame(self, page: Page, ask: Ask) -> dict[str, object]:
         """What the frame shows around each page."""
-        with self.database.read() as connection:
-            now = districts.now(connection) if self.desk.in_demo else time.time()
+        with self.database.read() as transaction:
+            now = districts.now(transaction) if self.desk.in_demo else time.time()
             offered = [
                 {"name": each.name, "address": f"/console/d/{districts.slug(each)}"}
-                for each in _offered(connection, ask.actor)
+                for each in _offered(transaction, ask.actor)
             ]
         return {
             "actor": ask.actor,
@@ -381,10 +381,10 @@ class Console:
         return self._page(page, ask, Shown("stopped.html", content, status))
 
 
-def _offered(connection: Connection, actor: Actor) -> list[District]:
+def _offered(transaction: Transaction, actor: Actor) -> list[District]:
     """The districts that the bar offers to a person: their own one, or the first of all."""
     if not actor.may_somewhere("see districts"):
         return []
     if actor.district is not None:
-        return [districts.by_number(connection, actor.district)]
-    return districts.first(connection, OFFERED)
+        return [districts.by_number(transaction, actor.district)]
+    return districts.first(transaction, OFFERED)

@@ -24,9 +24,9 @@ def home(console: Console, ask: Ask) -> Shown:
     line = districts_overview.line(database, district)
     has_runs = ask.actor.may("see runs", district.number)
     schedule = scheduling.read(database, district.name)
-    with database.read() as connection:
-        nights = runs_overview.students(connection, district.number, NIGHTS)
-        sign_in = districts.portal_url(connection, district)
+    with database.read() as transaction:
+        nights = runs_overview.students(transaction, district.number, NIGHTS)
+        sign_in = districts.portal_url(transaction, district)
     return Shown(
         "home.html",
         {

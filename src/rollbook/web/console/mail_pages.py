@@ -55,8 +55,8 @@ def _zone(console: Console, ask: Ask) -> str:
     """The time zone that the form proposes: that of the person's district."""
     if ask.actor.district is None:
         return "UTC"
-    with console.database.read() as connection:
-        return subscribing.zone_of(connection, ask.actor.district)
+    with console.database.read() as transaction:
+        return subscribing.zone_of(transaction, ask.actor.district)
 
 
 def _sent(one: Delivery, to: Subscriber, *, has_reason: bool) -> dict[str, Any]:
@@ -104,8 +104,8 @@ def _district(console: Console, ask: Ask) -> str | None:
     """The id of the only district that the person sees."""
     if ask.actor.district is None:
         return None
-    with console.database.read() as connection:
-        return districts.by_number(connection, ask.actor.district).id
+    with console.database.read() as transaction:
+        return districts.by_number(transaction, ask.actor.district).id
 
 
 def _choice(ask: Ask) -> Choice:

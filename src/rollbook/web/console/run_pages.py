@@ -96,10 +96,10 @@ def _run(console: Console, ask: Ask) -> Run:
 
 def _head(console: Console, ask: Ask, run: Run) -> dict[str, Any]:
     """What stands above the tabs of a run."""
-    with console.database.read() as connection:
-        guesses = run_reviews.guesses(connection, ask.district, run) if run.state == "held" else []
-        changed = sum(count for *_, count in run_changes.groups(connection, ask.district.number, run.number))
-        jobs = job_queue.latest(connection, JOBS, district=ask.district.number)
+    with console.database.read() as transaction:
+        guesses = run_reviews.guesses(transaction, ask.district, run) if run.state == "held" else []
+        changed = sum(count for *_, count in run_changes.groups(transaction, ask.district.number, run.number))
+        jobs = job_queue.latest(transaction, JOBS, district=ask.district.number)
     job = next((each for each in jobs if each.run == run.number), None)
     seconds = (job.ended - job.begun) / 1000 if job and job.begun and job.ended else None
     may = ask.actor.may("change the roster", ask.district.number)
@@ -123,21 +123,21 @@ def run_page(console: Console, ask: Ask) -> Shown:
     run, number = _run(console, ask), ask.district.number
     kind, _, verb = ask.asked("what").rpartition(" ")
     wanted = Filter(verb, kind, ask.asked("school"), ask.asked("grade"), ask.asked("q")[:200])
-    with console.database.read() as connection:
-        names = run_reviews.school_names(connection, ask.district, run.number)
-        groups = run_changes.groups(connection, number, run.number)
+    with console.database.read() as transaction:
+        names = run_reviews.school_names(transaction, ask.district, run.number)
+        groups = run_changes.groups(transaction, number, run.number)
         if not ask.asked("what") and groups:
             worst = min(groups, key=_urgency)
             wanted = Filter(worst[1], worst[0], wanted.school, wanted.grade, wanted.text)
         if ask.form == CSV:
-            rows = list(run_changes.each(connection, number, run.number, wanted))
+            rows = list(run_changes.each(transaction, number, run.number, wanted))
             return Shown("run.html", {}, rows=_change_rows(rows, names))
         of = Filter(wanted.verb, wanted.kind)
-        schools = run_changes.by(connection, number, run.number, "school", of)
-        grades = run_changes.by(connection, number, run.number, "grade", of)
-        found = sum(count for _, count in run_changes.by(connection, number, run.number, "verb", wanted))
+        schools = run_changes.by(transaction, number, run.number, "school", of)
+        grades = run_changes.by(transaction, number, run.number, "grade", of)
+        found = sum(count for _, count in run_changes.by(transaction, number, run.number, "verb", wanted))
         first = ask.number("from", most=max(found - 1, 0)) // PAGE * PAGE
-        rows = run_changes.page(connection, number, run.number, wanted, first=first, most=PAGE)
+        rows = run_changes.page(transaction, number, run.number, wanted, first=first, most=PAGE)
     query = {
         "what": f"{wanted.kind} {wanted.verb}",
         "school": wanted.school,
@@ -206,8 +206,8 @@ def applications(console: Console, ask: Ask) -> Shown:
     """Which applications a run reaches: how many of its records each one shows now."""
     run, number = _run(console, ask), ask.district.number
     seen = connections.views_of(console.database, ask.district)
-    with console.database.read() as connection:
-        found = run_changes.seen_by(connection, number, run.number)
+    with console.database.read() as transaction:
+        found = run_changes.seen_by(transaction, number, run.number)
     told = [
         {
             "name": name,

@@ -198,8 +198,8 @@ def in_words(spec: Spec) -> str:
 
 def _school_ids(console: Console, owner: District) -> Mapping[str, str]:
     """The ids of the district's schools, by all that a share may call them."""
-    with console.database.read() as connection:
-        return people_lookup.school_names(connection, people_lookup.whole(connection, owner.number))
+    with console.database.read() as transaction:
+        return people_lookup.school_names(transaction, people_lookup.whole(transaction, owner.number))
 
 
 def _as_form(spec: Spec, ids: Mapping[str, str], *, freezes: bool) -> dict[str, str]:

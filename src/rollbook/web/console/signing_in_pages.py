@@ -25,9 +25,9 @@ def sign_in(console: Console, ask: Ask) -> Shown:
 
 
 def _sign_in(console: Console, ask: Ask, steps: list[Step]) -> Shown:
-    with console.database.read() as connection:
-        found = credentials.provider(connection, ask.district.number)
-        has_passwords = credentials.has_passwords(connection, ask.district.number)
+    with console.database.read() as transaction:
+        found = credentials.provider(transaction, ask.district.number)
+        has_passwords = credentials.has_passwords(transaction, ask.district.number)
     service = found and {
         "name": found.name,
         "issuer": found.issuer,

@@ -20,8 +20,8 @@ def trail(console: Console, ask: Ask) -> Shown:
     what, who = ask.asked("what")[:100], ask.asked("who")[:100]
     number = ask.found.number if ask.found else None
     most = ROWS_CSV if ask.form == CSV else ROWS
-    with console.database.read() as connection:
-        found = audit.latest(connection, most, district=number, action=what, by=who)
+    with console.database.read() as transaction:
+        found = audit.latest(transaction, most, district=number, action=what, by=who)
     told = [
         {
             "created": entry.created,
@@ -64,8 +64,8 @@ def server(console: Console, _: Ask) -> Shown:
     """The version, the database, the key, and the settings in force, with secrets masked."""
     settings = console.desk.settings
     ready = readiness.look(console.database)
-    with console.database.read() as connection:
-        size = measures.bytes_of_database(connection)
+    with console.database.read() as transaction:
+        size = measures.bytes_of_database(transaction)
     return Shown(
         "server.html",
         {

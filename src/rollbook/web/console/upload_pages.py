@@ -21,8 +21,8 @@ OTHER_PERCENT = 95
 
 def upload(console: Console, ask: Ask) -> Shown:
     """The form for files, and the last jobs of the district."""
-    with console.database.read() as connection:
-        jobs = job_queue.latest(connection, JOBS, district=ask.district.number)
+    with console.database.read() as transaction:
+        jobs = job_queue.latest(transaction, JOBS, district=ask.district.number)
     return Shown(
         "upload.html",
         {
@@ -103,8 +103,8 @@ def job(console: Console, ask: Ask) -> Shown:
     text = ask.visit.parts["number"]
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise BadSetting("job: expected its number")
-    with console.database.read() as connection:
-        found = job_queue.get(connection, int(text))
+    with console.database.read() as transaction:
+        found = job_queue.get(transaction, int(text))
     if found.district_id != ask.district.id:
         raise Unknown(f"there is no job {text}")
     return Shown("job.html", {"job": _job(found), "place": ask.place, "address": f"{ask.place}/jobs/{text}"})

@@ -87,10 +87,10 @@ class HealthPages:
             yield from self._of_database()
 
     def _of_database(self) -> Iterator[str]:
-        with self._database.read() as connection:
-            size, found = measures.bytes_of_database(connection), measures.districts(connection)
-            queue, ended = job_queue.counts(connection), measures.jobs(connection)
-            waiting, wait = measures.waiting(connection)
+        with self._database.read() as transaction:
+            size, found = measures.bytes_of_database(transaction), measures.districts(transaction)
+            queue, ended = job_queue.counts(transaction), measures.jobs(transaction)
+            waiting, wait = measures.waiting(transaction)
         yield from family("rollbook_database_bytes", "gauge", "Size of the database.", [({}, size)])
         queued: list[Sample] = [
             ({"kind": kind, "state": state}, number) for (kind, state), number in sorted(queue.items())

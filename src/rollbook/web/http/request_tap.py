@@ -22,7 +22,7 @@ from rollbook.domain.access import Access
 from rollbook.errors import RollbookError, Unauthorized
 from rollbook.settings import Settings
 from rollbook.store.accounts import applications, connections, ended_tokens, logins
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records.request_log import Kept, RequestLog
 from rollbook.web.http import kept_parts
 
@@ -221,9 +221,9 @@ class RequestTap:
         if len(self._known) > KNOWN_MAX:
             self._known.clear()
         try:
-            with self.database.read() as connection:
+            with self.database.read() as transaction:
                 for given in unknown:
-                    found[given] = _caller(connection, given, in_demo=self._in_demo)
+                    found[given] = _caller(transaction, given, in_demo=self._in_demo)
                     self._known[given] = (now + KNOWN_SECONDS, found[given])
         except RollbookError:
             _log.debug("the request log could not ask who is behind a token")
@@ -268,20 +268,20 @@ def _entry(noted: Noted, asked: Mapping[bytes, bytes], token: str, caller: Calle
     )
 
 
-def _caller(connection: Connection, authorization: str, *, in_demo: bool) -> Caller:
+def _caller(transaction: Transaction, authorization: str, *, in_demo: bool) -> Caller:
     client = basic(authorization)
     if client is not None:
-        application = applications.by_client_id(connection, client[0], in_demo=in_demo)
+        application = applications.by_client_id(transaction, client[0], in_demo=in_demo)
         return Caller(application.client_id, "client", application.tier) if application else STRANGER
     try:
         token = bearer(authorization)
     except Unauthorized:
         return STRANGER
     resolve = logins.resolve if token.startswith(logins.USER_TOKEN_PREFIX) else connections.resolve
-    access: Access | None = resolve(connection, token, in_demo=in_demo)
+    access: Access | None = resolve(transaction, token, in_demo=in_demo)
     if access:
         return Caller(access.client_id, access.holder, access.tier, access.role, access.district_id)
-    ended = ended_tokens.find(connection, token, logins.now())
+    ended = ended_tokens.find(transaction, token, logins.now())
     if ended is None:
         return STRANGER
     return Caller(ended.client_id, district_id=ended.district_id, ended=(ended.ended, ended.why))

@@ -31,7 +31,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.engine.keys import Sealer
 from rollbook.store.records import people_lookup
 from rollbook.urls import networks
@@ -185,7 +185,7 @@ class Desk:
                 "This form has expired.", "you; go back, reload the page, and send the form again", 403
             )
 
-    def write(self, work: Callable[[Connection], Result], *, is_durable: bool = True) -> Result:
+    def write(self, work: Callable[[Transaction], Result], *, is_durable: bool = True) -> Result:
         """Do `work` in a transaction that writes. It must change nothing else, because it may be repeated.
 
         If two transactions conflict, PostgreSQL refuses one. The retry sees what the other has written.
@@ -193,11 +193,11 @@ class Desk:
         for _ in range(WRITES_MAX - 1):
             with (
                 suppress(*(() if self.database.is_local else (Busy,))),
-                self.database.write(is_durable=is_durable) as connection,
+                self.database.write(is_durable=is_durable) as transaction,
             ):
-                return work(connection)
-        with self.database.write(is_durable=is_durable) as connection:
-            return work(connection)
+                return work(transaction)
+        with self.database.write(is_durable=is_durable) as transaction:
+            return work(transaction)
 
     # Answers ---------------------------------------------------------------------------------------
 
@@ -245,10 +245,10 @@ class Desk:
 
     # Who -------------------------------------------------------------------------------------------
 
-    def session(self, connection: Connection, visit: Visit) -> Session | None:
+    def session(self, transaction: Transaction, visit: Visit) -> Session | None:
         secret = visit.cookies.get(self.jar.session)
         idle = self.settings.session_idle_seconds
-        visit.session = logins.session(connection, secret, idle_seconds=idle) if secret else None
+        visit.session = logins.session(transaction, secret, idle_seconds=idle) if secret else None
         return visit.session
 
     def _touch(self, visit: Visit) -> None:
@@ -260,36 +260,36 @@ class Desk:
             visit.session, idle_seconds=self.settings.session_idle_seconds
         ):
             unwaiting = self.database.without_waiting() if self.database.is_local else nullcontext()
-            with suppress(Busy), unwaiting, self.database.write(is_durable=False) as connection:
-                logins.touch(connection, visit.session)
+            with suppress(Busy), unwaiting, self.database.write(is_durable=False) as transaction:
+                logins.touch(transaction, visit.session)
 
     def _who(self, visit: Visit) -> Who | None:
         """The signed-in person; None if there is none, or if the database is too busy to say."""
         try:
-            with self.database.read() as connection:
-                session = self.session(connection, visit)
+            with self.database.read() as transaction:
+                session = self.session(transaction, visit)
                 if session is None:
                     return None
-                district = districts.by_number(connection, session.district)
+                district = districts.by_number(transaction, session.district)
                 person = people_lookup.get(
-                    connection, people_lookup.whole(connection, session.district), session.user_id
+                    transaction, people_lookup.whole(transaction, session.district), session.user_id
                 )
         except Busy:
             return None
         return Who(person.name if person else "", district.name, f"/in/{districts.slug(district)}")
 
-    def district_of(self, connection: Connection, visit: Visit, district_id: str) -> District | None:
+    def district_of(self, transaction: Transaction, visit: Visit, district_id: str) -> District | None:
         """The requested district, else this browser's last one, else the only one.
 
         Errors: SignInStopped for a requested district that does not exist.
         """
         if district_id:
-            asked = districts.by_id(connection, district_id)
+            asked = districts.by_id(transaction, district_id)
             if asked is None:
                 raise SignInStopped("This sign-in link names a district that is not on this server.", VENDOR)
             return asked
-        return districts.by_id(connection, visit.cookies.get(self.jar.district, "")) or districts.only(
-            connection
+        return districts.by_id(transaction, visit.cookies.get(self.jar.district, "")) or districts.only(
+            transaction
         )
 
 

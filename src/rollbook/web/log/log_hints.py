@@ -180,9 +180,9 @@ def _unshared(entry: Entry, reading: Reading) -> Words | None:
         return None
     if _wrong_kind(entry, reading):
         return None
-    with reading.database.read() as connection:
+    with reading.database.read() as transaction:
         is_so = request_log.is_unshared(
-            connection, entry.client_id, entry.district_id, row.source, id_[0].lower()
+            transaction, entry.client_id, entry.district_id, row.source, id_[0].lower()
         )
     return {"application": reading.name(entry.client_id) or "the application"} if is_so else None
 

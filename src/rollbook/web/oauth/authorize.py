@@ -22,7 +22,7 @@ from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant, Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import Desk, Visit, asked_before, way_back
 from rollbook.web.oauth import redirect_hints
@@ -67,10 +67,10 @@ def confirm(desk: Desk, visit: Visit) -> Response:
 def allow(desk: Desk, visit: Visit) -> Response:
     """A teacher allows a Library application to see their classes."""
     ask = _asked_through_page(visit)
-    with desk.database.read() as connection:
-        application, _ = _checked(desk, connection, ask)
-        session = desk.session(connection, visit)
-        decided = entry.enter(connection, application, session) if session else None
+    with desk.database.read() as transaction:
+        application, _ = _checked(desk, transaction, ask)
+        session = desk.session(transaction, visit)
+        decided = entry.enter(transaction, application, session) if session else None
     if session and decided and decided.outcome == "ask":
         teacher_permission.allow(desk.database, application.number, session, address=visit.address)
     return desk.redirect(way_back(visit.form.get("ask", "")), 303)
@@ -79,21 +79,21 @@ def allow(desk: Desk, visit: Visit) -> Response:
 def deny(desk: Desk, visit: Visit) -> Response:
     """A teacher refuses. The application learns it from the error (RFC 6749, 4.1.2.1)."""
     ask = _asked_through_page(visit)
-    with desk.database.read() as connection:
-        application, redirect_uri = _checked(desk, connection, ask)
+    with desk.database.read() as transaction:
+        application, redirect_uri = _checked(desk, transaction, ask)
     issuer = desk.base if application.names_issuer else ""
     return _send_error(desk, redirect_uri, ask, issuer, "access_denied")
 
 
 def withdraw(desk: Desk, visit: Visit) -> Response:
     """A teacher withdraws the permission for a Library application to see their classes."""
-    with desk.database.read() as connection:
+    with desk.database.read() as transaction:
         application = applications.by_client_id(
-            connection, visit.form.get("client_id", ""), in_demo=desk.in_demo
+            transaction, visit.form.get("client_id", ""), in_demo=desk.in_demo
         )
-        session = desk.session(connection, visit)
+        session = desk.session(transaction, visit)
         pair = (application.number, session.district) if application and session else (0, 0)
-        has_allowed = session is not None and logins.has_allowed(connection, *pair, [session.user_id])
+        has_allowed = session is not None and logins.has_allowed(transaction, *pair, [session.user_id])
     if session and has_allowed:
         teacher_permission.withdraw(desk.database, pair[0], session, address=visit.address)
     return desk.redirect("/login", 303)
@@ -104,12 +104,12 @@ def _asked_through_page(visit: Visit) -> Ask:
 
 
 def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Response:
-    with desk.database.read() as connection:
-        application, redirect_uri = _checked(desk, connection, ask)
+    with desk.database.read() as transaction:
+        application, redirect_uri = _checked(desk, transaction, ask)
         issuer = desk.base if application.names_issuer else ""
         problem = oauth.problem_of(ask)
-        district = desk.district_of(connection, visit, ask.district_id)
-        session = desk.session(connection, visit)
+        district = desk.district_of(transaction, visit, ask.district_id)
+        session = desk.session(transaction, visit)
         if session is None or not _suffices(session, ask, district):
             problem = problem or ("login_required" if "none" in ask.prompt else None)
             return (
@@ -119,10 +119,10 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
             )
         if problem:
             return _send_error(desk, redirect_uri, ask, issuer, problem)
-        decided = entry.enter(connection, application, session)
-        here = districts.by_number(connection, session.district)
+        decided = entry.enter(transaction, application, session)
+        here = districts.by_number(transaction, session.district)
         person = people_lookup.get(
-            connection, people_lookup.whole(connection, session.district), session.user_id
+            transaction, people_lookup.whole(transaction, session.district), session.user_id
         )
     if decided.outcome == "wrong type":
         mender = f"the makers of {application.name} choose which roles may use it"
@@ -159,9 +159,9 @@ def _proceed(desk: Desk, visit: Visit, ask: Ask, *, is_confirmed: bool) -> Respo
     return desk.redirect(oauth.answer_uri(redirect_uri, answer, state=ask.state, issuer=issuer))
 
 
-def _checked(desk: Desk, connection: Connection, ask: Ask) -> tuple[Application, str]:
+def _checked(desk: Desk, transaction: Transaction, ask: Ask) -> tuple[Application, str]:
     """The application, and the address for the answer. Errors: SignInStopped."""
-    application = applications.by_client_id(connection, ask.client_id, in_demo=desk.in_demo)
+    application = applications.by_client_id(transaction, ask.client_id, in_demo=desk.in_demo)
     if application is None:
         raise SignInStopped(
             "The application that sent you here is not known to this server.", oauth.VENDOR, note="client"
@@ -210,12 +210,12 @@ def _issue_code(
         ask.challenge_method or None,
         ask.max_age is not None,
     )
-    with desk.database.write(is_durable=False) as connection:
-        if not logins.is_open(connection, session):
+    with desk.database.write(is_durable=False) as transaction:
+        if not logins.is_open(transaction, session):
             return None
         if (
             decided.authorized_by == "teacher"
-            and entry.enter(connection, application, session, is_writing=True) != decided
+            and entry.enter(transaction, application, session, is_writing=True) != decided
         ):
             return None
-        return logins.issue_code(connection, grant, seconds=desk.settings.code_seconds)
+        return logins.issue_code(transaction, grant, seconds=desk.settings.code_seconds)

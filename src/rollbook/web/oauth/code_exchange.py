@@ -29,7 +29,7 @@ from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import applications, audit, logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.accounts.logins import Grant
-from rollbook.store.engine.database import Connection, Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import record_pages
 from rollbook.store.records.reading import Reading
 from rollbook.web.http import inline_or_thread
@@ -86,15 +86,15 @@ class Exchange:
         content_type = request.headers.get("content-type", "")
         given = _read_body(content_type, body)
         credentials = _credentials(request.headers.get("authorization", ""), given)
-        with self.database.read() as connection:
-            application = applications.authenticated(connection, *credentials, in_demo=self.in_demo)
+        with self.database.read() as transaction:
+            application = applications.authenticated(transaction, *credentials, in_demo=self.in_demo)
             if application is None:
                 raise TokenRefused("invalid_client", "unknown client id, or wrong client secret", 401)
             code, redirect_uri, verifier = oauth.read_token_request(content_type, given, request.query_params)
             # Whose code it was, and whether it comes twice: by a mark from which no code can be made.
             mark = hashlib.sha256(code.encode()).hexdigest()[:MARK_LENGTH]
             note(request.scope, client=application.client_id, code=mark)
-            redeemed = self._redeem(connection, application, code, redirect_uri, verifier)
+            redeemed = self._redeem(transaction, application, code, redirect_uri, verifier)
         self.signer.ensure_key()
         token = self._mint(redeemed, code, address_of(request)) if redeemed else None
         if redeemed is None or token is None:
@@ -106,33 +106,33 @@ class Exchange:
         return {**answer, "id_token": self.signer.sign(redeemed.claims)} if redeemed.claims else answer
 
     def _redeem(
-        self, connection: Connection, application: Application, code: str, redirect_uri: str, verifier: str
+        self, transaction: Transaction, application: Application, code: str, redirect_uri: str, verifier: str
     ) -> Redeemed | None:
         """What the code stands for, after checking that this client may exchange it, from this address, now.
 
         None if the code was already exchanged. Access that the application has lost since the code was made
         is not granted.
         """
-        found = logins.grant_of(connection, code, seconds=self.settings.code_seconds)
+        found = logins.grant_of(transaction, code, seconds=self.settings.code_seconds)
         if found is None or found[0].application != application.number:
             raise _INVALID_CODE
         grant, is_over, token_hash = found
         if token_hash:
             return None
-        access = logins.access_for(connection, grant)
+        access = logins.access_for(transaction, grant)
         if is_over or access is None or grant.role not in application.user_types:
             raise _INVALID_CODE
         if not hmac.compare_digest(redirect_uri.encode(), grant.redirect_uri.encode()):
             raise TokenRefused("invalid_grant", "invalid redirect")
         oauth.check_verifier(grant.challenge, grant.challenge_method, verifier)
-        return Redeemed(grant, self._claims(connection, application, access, grant))
+        return Redeemed(grant, self._claims(transaction, application, access, grant))
 
     def _claims(
-        self, connection: Connection, application: Application, access: Access, grant: Grant
+        self, transaction: Transaction, application: Application, access: Access, grant: Grant
     ) -> dict[str, object]:
         """The claims of the id token in the answer (empty: no id token)."""
         try:
-            stored = record_pages.get(Reading(connection, access), "users", grant.user_id)
+            stored = record_pages.get(Reading(transaction, access), "users", grant.user_id)
         except NotFound:  # the district has removed the person from the share meanwhile
             raise _INVALID_CODE from None
         if not (
@@ -146,25 +146,25 @@ class Exchange:
 
     def _mint(self, redeemed: Redeemed, code: str, address: str) -> str | None:
         """A token for the code; None if another exchange was faster."""
-        with self.database.write(is_durable=False) as connection:
+        with self.database.write(is_durable=False) as transaction:
             token = logins.new_token()
             if not logins.spend_code(
-                connection, code, token, remember_seconds=self.settings.user_token_seconds
+                transaction, code, token, remember_seconds=self.settings.user_token_seconds
             ):
                 return None
             seconds = self.settings.user_token_seconds
-            return logins.mint(connection, redeemed.grant, seconds=seconds, token=token, address=address)
+            return logins.mint(transaction, redeemed.grant, seconds=seconds, token=token, address=address)
 
     def _note_reuse(self, code: str, address: str) -> None:
         """RFC 9700, 4.5: someone else has the code, too, so the token made from it is revoked."""
-        with self.database.write() as connection:
-            found = logins.grant_of(connection, code)
+        with self.database.write() as transaction:
+            found = logins.grant_of(transaction, code)
             grant, _, token_hash = found if found else (None, False, None)
             if grant is None or token_hash is None:
                 return
-            logins.revoke(connection, token_hash)
+            logins.revoke(transaction, token_hash)
             audit.record(
-                connection,
+                transaction,
                 "code used twice, token revoked",
                 district=grant.district,
                 application=grant.application,

@@ -44,16 +44,16 @@ def routes(database: Database, sealer: Sealer, tokens: Tokens) -> list[Route]:
 
 def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Request) -> Response:
     credentials = basic(request.headers.get("authorization", ""))
-    with database.read() as connection:
+    with database.read() as transaction:
         application = (
-            applications.authenticated(connection, *credentials, in_demo=in_demo) if credentials else None
+            applications.authenticated(transaction, *credentials, in_demo=in_demo) if credentials else None
         )
         if application is None:
             return _bad_client()
         try:
             district = values_of(request.url.query, ("district",)).get("district", [None])[-1]
             tokens = connections.list_tokens(
-                connection, sealer, application.number, district, in_demo=in_demo
+                transaction, sealer, application.number, district, in_demo=in_demo
             )
         except BadParameter as error:
             return as_response(failure(error, request.method, request.url.path, "html"))
@@ -77,8 +77,8 @@ def _list_tokens(database: Database, sealer: Sealer, in_demo: bool, request: Req
 
 def _token_info(database: Database, in_demo: bool, request: Request) -> Response:
     try:
-        with database.read() as connection:
-            access = Tokens(in_demo=in_demo).resolve(connection, request.headers.get("authorization", ""))
+        with database.read() as transaction:
+            access = Tokens(in_demo=in_demo).resolve(transaction, request.headers.get("authorization", ""))
     except Unauthorized as error:
         return as_response(failure(error, request.method, request.url.path, "html"))
     return _json(orjson.dumps({"client_id": access.client_id, "scopes": access.scopes}))

@@ -68,13 +68,13 @@ def _userinfo(
     limited: tuple[tuple[bytes, bytes], ...] = ()
     try:
         authorization = _authorization(request, form)
-        with database.read() as connection:
+        with database.read() as transaction:
             # A worker's remembered tokens belong to one thread, so this one asks the store.
-            access = Tokens(in_demo=tokens.in_demo).resolve(connection, authorization)
+            access = Tokens(in_demo=tokens.in_demo).resolve(transaction, authorization)
             limited = rate_limit.admit(access.bucket)
             if access.holder != "user":
                 raise NoSuchEndpoint("/userinfo")
-            stored = record_pages.get(Reading(connection, access), "users", access.user)
+            stored = record_pages.get(Reading(transaction, access), "users", access.user)
         record = tiers.cut(access, "users", orjson.loads(stored.body))
         body = oidc.userinfo(record, access.role, access.district_id, access.authorized_by)
         return Answer(200, (JSON, *limited), orjson.dumps(body))

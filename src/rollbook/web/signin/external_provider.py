@@ -39,9 +39,9 @@ def leave(desk: Desk, visit: Visit) -> Response:
 
     A link leads there: the content policy would hold a form's redirects to this server's addresses.
     """
-    with desk.database.read() as connection:
-        district = districts.by_slug(connection, visit.parts["slug"])
-        provider = credentials.provider(connection, district.number) if district else None
+    with desk.database.read() as transaction:
+        district = districts.by_slug(transaction, visit.parts["slug"])
+        provider = credentials.provider(transaction, district.number) if district else None
     if provider is None:
         raise SignInStopped(
             "This district has no sign-in service of its own.", "you; sign in another way", 404
@@ -56,9 +56,9 @@ def come_back(desk: Desk, visit: Visit) -> Response:
     """Sign in the person whom the service vouches for, if exactly one person in the roster has that email."""
     pending = _pending(desk, visit)
     visit.put.append(desk.jar.drop(desk.jar.provider))
-    with desk.database.read() as connection:
-        district = districts.by_number(connection, pending.district)
-        provider = credentials.provider(connection, pending.district)
+    with desk.database.read() as transaction:
+        district = districts.by_number(transaction, pending.district)
+        provider = credentials.provider(transaction, pending.district)
     if provider is None:
         raise _expired()
     secret = desk.sealer.open(provider.secret_sealed, credentials.secret_of(provider.district))
@@ -69,10 +69,12 @@ def come_back(desk: Desk, visit: Visit) -> Response:
     except SignInStopped as error:
         _note_failure(desk, visit, district, str(error))
         raise
-    with desk.database.read() as connection:
-        access = people_lookup.whole(connection, district.number)
-        known = credentials.by_email(connection, district.number, email)
-        found = [(user_id, role) for user_id, role in known if people_lookup.get(connection, access, user_id)]
+    with desk.database.read() as transaction:
+        access = people_lookup.whole(transaction, district.number)
+        known = credentials.by_email(transaction, district.number, email)
+        found = [
+            (user_id, role) for user_id, role in known if people_lookup.get(transaction, access, user_id)
+        ]
     if len({id_ for id_, _ in found}) != 1:
         _note_failure(desk, visit, district, "not one person of the roster has that email")
         raise _unknown(provider, district.name)
@@ -81,9 +83,9 @@ def come_back(desk: Desk, visit: Visit) -> Response:
 
 
 def _note_failure(desk: Desk, visit: Visit, district: District, why: str) -> None:
-    with desk.database.write(is_durable=False) as connection:
+    with desk.database.write(is_durable=False) as transaction:
         audit.record(
-            connection,
+            transaction,
             "sign-in failed",
             district=district.number,
             address=visit.address,

@@ -20,7 +20,7 @@ from rollbook.store.accounts import applications, audit, credentials, logins
 from rollbook.store.accounts.applications import Application
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup, roster_overview
 from rollbook.web.http.visits import COSTLY_MAX, Desk, Visit, asked_before, onward
 from rollbook.web.signin import people_list, portal
@@ -50,14 +50,14 @@ def routes(desk: Desk) -> list[Route]:
 def find_school(desk: Desk, visit: Visit) -> Response:
     """Search for a school or district by name, unless there is one district, or a demo's few."""
     text, ask = visit.asked("q").strip()[:100], visit.asked("ask")
-    with desk.database.read() as connection:
-        session = desk.session(connection, visit)
+    with desk.database.read() as transaction:
+        session = desk.session(transaction, visit)
         if session and not text and not ask:
-            return desk.redirect(f"/in/{districts.slug(districts.by_number(connection, session.district))}")
-        only = districts.only(connection)
-        found = roster_overview.search(connection, text, FOUND_MAX + 1) if len(text) > 1 else []
+            return desk.redirect(f"/in/{districts.slug(districts.by_number(transaction, session.district))}")
+        only = districts.only(transaction)
+        found = roster_overview.search(transaction, text, FOUND_MAX + 1) if len(text) > 1 else []
         if desk.in_demo and not text:
-            found = [(district, "") for district in districts.first(connection, FOUND_MAX + 1)]
+            found = [(district, "") for district in districts.first(transaction, FOUND_MAX + 1)]
     if only:
         return desk.redirect(_login_address(only, ask))
     shown = [
@@ -86,25 +86,25 @@ def _login_address(district: District, ask: str) -> str:
 
 def arrive(desk: Desk, visit: Visit) -> Response:
     """The login page of a district; a person who is signed in there sees the portal."""
-    with desk.database.read() as connection:
-        district = _district(connection, visit)
-        session = desk.session(connection, visit)
+    with desk.database.read() as transaction:
+        district = _district(transaction, visit)
+        session = desk.session(transaction, visit)
         if session and session.district == district.number and not visit.asked("ask"):
-            return portal.page(desk, visit, connection, district, session)
+            return portal.page(desk, visit, transaction, district, session)
     return _login_page(desk, visit, district)
 
 
 def sign_in(desk: Desk, visit: Visit) -> Response:
     """Sign in by name and password or, in a demo, by choice."""
-    with desk.database.read() as connection:
-        district = _district(connection, visit)
+    with desk.database.read() as transaction:
+        district = _district(transaction, visit)
     if desk.in_demo and "person" in visit.form:
         return _sign_in_by_choice(desk, visit, district)
     return _sign_in_by_password(desk, visit, district)
 
 
-def _district(connection: Connection, visit: Visit) -> District:
-    found = districts.by_slug(connection, visit.parts["slug"])
+def _district(transaction: Transaction, visit: Visit) -> District:
+    found = districts.by_slug(transaction, visit.parts["slug"])
     if found is None:
         raise SignInStopped("There is no district at this address.", "", 404)
     return found
@@ -121,17 +121,17 @@ def _login_page(
 ) -> Response:
     """The login page; with a message if its password form, or a demo's list, was refused."""
     ask = visit.asked("ask")
-    with desk.database.read() as connection:
-        application, leads_to = _asking(desk, connection, ask)
+    with desk.database.read() as transaction:
+        application, leads_to = _asking(desk, transaction, ask)
         context: dict[str, object] = {
-            "provider": credentials.provider(connection, district.number),
-            "has_passwords": credentials.has_passwords(connection, district.number),
-            "is_only": districts.only(connection) is not None,
+            "provider": credentials.provider(transaction, district.number),
+            "has_passwords": credentials.has_passwords(transaction, district.number),
+            "is_only": districts.only(transaction) is not None,
         }
         if desk.in_demo:
-            access = people_lookup.whole(connection, district.number)
+            access = people_lookup.whole(transaction, district.number)
             context |= people_list.choice(
-                connection, access, visit.asked("q"), visit.asked("role"), visit.asked("school")
+                transaction, access, visit.asked("q"), visit.asked("role"), visit.asked("school")
             )
     return desk.page(
         visit,
@@ -152,9 +152,9 @@ def _login_page(
 
 
 def _sign_in_by_choice(desk: Desk, visit: Visit, district: District) -> Response:
-    with desk.database.read() as connection:
+    with desk.database.read() as transaction:
         person = people_lookup.get(
-            connection, people_lookup.whole(connection, district.number), visit.form["person"]
+            transaction, people_lookup.whole(transaction, district.number), visit.form["person"]
         )
     if person is None:
         return _login_page(
@@ -169,12 +169,12 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
         visit.form.get("password", "")[: passwords.PASSWORD_MAX],
     )
     limit = throttle.of(desk.settings, district.id, username, visit.address)
-    with desk.database.read() as connection:
-        is_shut, is_slowed = throttle.is_shut(connection, limit), throttle.is_slowed(connection, limit)
-        is_familiar = is_slowed and throttle.is_familiar(connection, limit)
-        active = people_lookup.whole(connection, district.number)
-        known = credentials.by_username(connection, district.number, username)
-        candidates = [one for one in known if people_lookup.get(connection, active, one.user_id)]
+    with desk.database.read() as transaction:
+        is_shut, is_slowed = throttle.is_shut(transaction, limit), throttle.is_slowed(transaction, limit)
+        is_familiar = is_slowed and throttle.is_familiar(transaction, limit)
+        active = people_lookup.whole(transaction, district.number)
+        known = credentials.by_username(transaction, district.number, username)
+        candidates = [one for one in known if people_lookup.get(transaction, active, one.user_id)]
     if is_shut or (is_slowed and not is_familiar and not _take_turn(desk, limit)):
         return _login_page(desk, visit, district, message=WAIT, status=429, is_password=True)
     fitting = passwords.fitting(credentials.keys(desk.sealer, district.id), candidates, password)
@@ -183,15 +183,15 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
     credential, digest = fitting[0]
     strong = passwords.strong(digest) if credential.password is None else None
 
-    def enter(connection: Connection) -> str:
+    def enter(transaction: Transaction) -> str:
         # The comparison takes time, and a sync may have changed the password meanwhile.
-        if not credentials.is_good(connection, district.number, credential):
+        if not credentials.is_good(transaction, district.number, credential):
             return ""
-        throttle.succeed(connection, limit)
+        throttle.succeed(transaction, limit)
         if strong:
-            credentials.strengthen(connection, district.number, credential, strong)
+            credentials.strengthen(transaction, district.number, credential, strong)
         person = (credential.user_id, credential.role)
-        return _new_session(desk, visit, connection, district, *person, "password", credential.verifier)
+        return _new_session(desk, visit, transaction, district, *person, "password", credential.verifier)
 
     secret = desk.write(enter)
     return (
@@ -200,7 +200,7 @@ def _sign_in_by_password(desk: Desk, visit: Visit, district: District) -> Respon
 
 
 def _take_turn(desk: Desk, limit: Limit) -> bool:
-    return desk.write(lambda connection: throttle.take_turn(connection, limit), is_durable=False)
+    return desk.write(lambda transaction: throttle.take_turn(transaction, limit), is_durable=False)
 
 
 def _refuse_password(
@@ -211,11 +211,11 @@ def _refuse_password(
     If attempts take turns, all accounts get the same answer, so nobody learns which account needs no turn.
     """
 
-    def count(connection: Connection) -> bool:
-        has_turn = not needs_turn or throttle.take_turn(connection, limit)
-        throttle.count(connection, limit)
+    def count(transaction: Transaction) -> bool:
+        has_turn = not needs_turn or throttle.take_turn(transaction, limit)
+        throttle.count(transaction, limit)
         audit.record(
-            connection, "sign-in failed", district=district.number, address=visit.address, method="password"
+            transaction, "sign-in failed", district=district.number, address=visit.address, method="password"
         )
         return has_turn
 
@@ -232,12 +232,12 @@ def open_session(
     Errors: SignInStopped if the roster no longer has them.
     """
 
-    def enter(connection: Connection) -> str:
-        if people_lookup.get(connection, people_lookup.whole(connection, district.number), user_id) is None:
+    def enter(transaction: Transaction) -> str:
+        if people_lookup.get(transaction, people_lookup.whole(transaction, district.number), user_id) is None:
             raise SignInStopped(
                 "Your account is no longer in the roster.", f"an administrator of {district.name}", 403
             )
-        return _new_session(desk, visit, connection, district, user_id, role, method)
+        return _new_session(desk, visit, transaction, district, user_id, role, method)
 
     return _welcome(desk, visit, district, desk.write(enter))
 
@@ -245,7 +245,7 @@ def open_session(
 def _new_session(
     desk: Desk,
     visit: Visit,
-    connection: Connection,
+    transaction: Transaction,
     district: District,
     user_id: str,
     role: str,
@@ -253,13 +253,13 @@ def _new_session(
     proof: str | None = None,
 ) -> str:
     """Open a new session that replaces this browser's old one; returns its secret."""
-    logins.close_session(connection, visit.cookies.get(desk.jar.session, ""))
+    logins.close_session(transaction, visit.cookies.get(desk.jar.session, ""))
     seconds = desk.settings.session_seconds
     secret = logins.open_session(
-        connection, district.number, user_id, role, method, absolute_seconds=seconds, proof=proof
+        transaction, district.number, user_id, role, method, absolute_seconds=seconds, proof=proof
     )
     audit.record(
-        connection,
+        transaction,
         "signed in",
         district=district.number,
         user_id=user_id,
@@ -292,8 +292,8 @@ def _badge_page(
     desk: Desk, visit: Visit, *, typed: str = "", message: str = "", status: int = 200
 ) -> Response:
     """The badge page. After a wrong code it shows what was typed: mostly one of the 28 letters is wrong."""
-    with desk.database.read() as connection:
-        district = desk.district_of(connection, visit, "")
+    with desk.database.read() as transaction:
+        district = desk.district_of(transaction, visit, "")
     return desk.page(
         visit,
         "signin/badge.html",
@@ -311,26 +311,26 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
     """Sign in by the code of a badge."""
     limit = throttle.of_address(desk.settings, visit.address)
     code = visit.form.get("code", "")
-    with desk.database.read() as connection:
+    with desk.database.read() as transaction:
         # A valid badge works even while other attempts from the same school are held back.
-        holder = credentials.badge_holder(connection, code)
-        is_throttled = holder is None and throttle.is_shut(connection, limit)
+        holder = credentials.badge_holder(transaction, code)
+        is_throttled = holder is None and throttle.is_shut(transaction, limit)
         person = (
-            people_lookup.get(connection, people_lookup.whole(connection, holder[0]), holder[1])
+            people_lookup.get(transaction, people_lookup.whole(transaction, holder[0]), holder[1])
             if holder
             else None
         )
-        district = districts.by_number(connection, holder[0]) if holder else None
+        district = districts.by_number(transaction, holder[0]) if holder else None
     if is_throttled:
         return _badge_page(desk, visit, message=WAIT, status=429)
     if person is None or district is None:
         return _refuse_badge(desk, visit, code, limit)
 
-    def enter(connection: Connection) -> str:
-        if credentials.badge_holder(connection, code) != holder:  # it was revoked meanwhile
+    def enter(transaction: Transaction) -> str:
+        if credentials.badge_holder(transaction, code) != holder:  # it was revoked meanwhile
             return ""
         proof = credentials.badge_hash(code)
-        return _new_session(desk, visit, connection, district, person.id, person.roles[0], "badge", proof)
+        return _new_session(desk, visit, transaction, district, person.id, person.roles[0], "badge", proof)
 
     secret = desk.write(enter)
     return _welcome(desk, visit, district, secret) if secret else _refuse_badge(desk, visit, code, limit)
@@ -338,9 +338,9 @@ def sign_in_by_badge(desk: Desk, visit: Visit) -> Response:
 
 def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response:
 
-    def count(connection: Connection) -> None:
-        throttle.count(connection, limit)
-        audit.record(connection, "sign-in failed", address=visit.address, method="badge")
+    def count(transaction: Transaction) -> None:
+        throttle.count(transaction, limit)
+        audit.record(transaction, "sign-in failed", address=visit.address, method="badge")
 
     desk.write(count, is_durable=False)
     return _badge_page(desk, visit, typed=code[:80], message=NO_BADGE, status=401)
@@ -352,18 +352,18 @@ def _refuse_badge(desk: Desk, visit: Visit, code: str, limit: Limit) -> Response
 def sign_out(desk: Desk, visit: Visit) -> Response:
     """End our own session. Applications keep theirs: there is no single logout."""
     secret = visit.cookies.get(desk.jar.session, "")
-    with desk.database.write() as connection:
-        session = desk.session(connection, visit)
-        logins.close_session(connection, secret)
+    with desk.database.write() as transaction:
+        session = desk.session(transaction, visit)
+        logins.close_session(transaction, secret)
         if session:
             audit.record(
-                connection,
+                transaction,
                 "signed out",
                 district=session.district,
                 user_id=session.user_id,
                 address=visit.address,
             )
-        district = districts.by_number(connection, session.district) if session else None
+        district = districts.by_number(transaction, session.district) if session else None
     visit.put.append(desk.jar.drop(desk.jar.session))
     ask = visit.form.get("ask", "")
     return desk.redirect(_login_address(district, ask) if district else "/login", 303)
@@ -372,12 +372,12 @@ def sign_out(desk: Desk, visit: Visit) -> Response:
 # Who asked -----------------------------------------------------------------------------------------
 
 
-def _asking(desk: Desk, connection: Connection, ask: str) -> tuple[Application | None, str]:
+def _asking(desk: Desk, transaction: Transaction, ask: str) -> tuple[Application | None, str]:
     """The application that sent the visitor, and its return address: for the page's words and its content
     policy."""
     given = dict(asked_before(ask))
     found = (
-        applications.by_client_id(connection, given.get("client_id", ""), in_demo=desk.in_demo)
+        applications.by_client_id(transaction, given.get("client_id", ""), in_demo=desk.in_demo)
         if given
         else None
     )
@@ -387,8 +387,8 @@ def _asking(desk: Desk, connection: Connection, ask: str) -> tuple[Application |
 
 
 def _name_of(desk: Desk, ask: str) -> str:
-    with desk.database.read() as connection:
-        found, _ = _asking(desk, connection, ask)
+    with desk.database.read() as transaction:
+        found, _ = _asking(desk, transaction, ask)
     return found.name if found else ""
 
 

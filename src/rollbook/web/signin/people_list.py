@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rollbook.contract.clever.tiers import LOGIN_ROLES
 from rollbook.domain.access import Access
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.store.records.people_lookup import Person
 from rollbook.web.http.badge_sheet import TITLES
@@ -34,12 +34,12 @@ class Group:
     people: list[tuple[str, str, str, str]]
 
 
-def choice(connection: Connection, access: Access, text: str, role: str, school: str) -> dict[str, object]:
+def choice(transaction: Transaction, access: Access, text: str, role: str, school: str) -> dict[str, object]:
     """The content of the page: the people, how many more there are, and the filters."""
     text, role = text[:100], role if role in LOGIN_ROLES else ""
-    names = dict(people_lookup.schools(connection, access))
+    names = dict(people_lookup.schools(transaction, access))
     found = {
-        each: _found(connection, access, text, each, school, is_only=bool(role)) for each in _asked(role)
+        each: _found(transaction, access, text, each, school, is_only=bool(role)) for each in _asked(role)
     }
     each_max = SHOWN_MAX if text or role else FIRST_OF_EACH
     shown = _shared_out({each: matched[:each_max] for each, matched in found.items()})
@@ -72,13 +72,15 @@ def _asked(role: str) -> tuple[str, ...]:
 
 
 def _found(
-    connection: Connection, access: Access, text: str, role: str, school: str, *, is_only: bool
+    transaction: Transaction, access: Access, text: str, role: str, school: str, *, is_only: bool
 ) -> list[Person]:
     """The people who match.
 
     A person with two roles stands under the first, unless only the other one was asked for.
     """
-    matched = people_lookup.search(connection, access, text=text, role=role, school=school, limit=MATCHED_MAX)
+    matched = people_lookup.search(
+        transaction, access, text=text, role=role, school=school, limit=MATCHED_MAX
+    )
     if is_only:
         return matched
     matched = [person for person in matched if person.roles[0] == role]

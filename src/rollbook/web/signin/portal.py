@@ -12,22 +12,26 @@ from rollbook.store.accounts import applications, logins
 from rollbook.store.accounts.logins import Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Connection
+from rollbook.store.engine.database import Transaction
 from rollbook.store.records import people_lookup
 from rollbook.web.http.visits import Desk, Visit
 from rollbook.web.signin import people_list
 
 
-def page(desk: Desk, visit: Visit, connection: Connection, district: District, session: Session) -> Response:
+def page(
+    desk: Desk, visit: Visit, transaction: Transaction, district: District, session: Session
+) -> Response:
     """The applications of the signed-in person. Errors: SignInStopped if the roster no longer has them."""
-    person = people_lookup.get(connection, people_lookup.whole(connection, district.number), session.user_id)
+    person = people_lookup.get(
+        transaction, people_lookup.whole(transaction, district.number), session.user_id
+    )
     if person is None:
         raise SignInStopped(
             "Your account is no longer in the roster.", f"an administrator of {district.name}", 403
         )
     offered = [
-        (one, entry.enter(connection, one, session).outcome)
-        for one in applications.list_offered(connection, district.number, in_demo=desk.in_demo)
+        (one, entry.enter(transaction, one, session).outcome)
+        for one in applications.list_offered(transaction, district.number, in_demo=desk.in_demo)
         if desk.redirect_uris(one)
     ]
     shown = [
@@ -58,6 +62,6 @@ def page(desk: Desk, visit: Visit, connection: Connection, district: District, s
         let_in=[
             one
             for one, _ in offered
-            if logins.has_allowed(connection, one.number, district.number, [person.id])
+            if logins.has_allowed(transaction, one.number, district.number, [person.id])
         ],
     )
