@@ -40,12 +40,15 @@ def schedule(database: Database, folder: Path, **more: Any) -> None:
     scheduling.change(database, "Springfield", lambda now: replace(now, folder=str(folder), **more))
 
 
-def upload(folder: Path, *, marker: bool = False, age: float = 0) -> None:
+def upload(folder: Path, *, marker: bool = False) -> None:
     world.write(folder)
     if marker:
         (folder / "complete").touch()
-    for path in folder.iterdir():
-        os.utime(path, (time.time() - age,) * 2)
+
+
+def go_on(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the worker's clock be so far ahead of the one that dates files."""
+    monkeypatch.setattr(drop_folders, "_now", lambda: time.time() + seconds)
 
 
 def jobs(database: Database) -> list[Job]:
@@ -82,14 +85,46 @@ def test_an_upload_with_a_marker_is_taken_once(database: Database, folder: Path)
     )
 
 
-def test_without_a_marker_the_required_files_must_be_there_and_quiet(store: Database, folder: Path) -> None:
+def test_without_a_marker_the_required_files_must_be_there_and_quiet(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schedule(store, folder, rule="quiet", quiet_minutes=20)
-    upload(folder, age=19 * 60)
+    upload(folder)
+    go_on(monkeypatch, 19 * 60)
     assert watch(store) == []
-    upload(folder, age=21 * 60)
+    go_on(monkeypatch, 21 * 60)
     (folder / "sections.csv").rename(folder / "kept")
     assert watch(store) == []
     (folder / "kept").rename(folder / "Sections.CSV")
+    assert watch(store) == [1]
+
+
+def test_files_that_keep_their_old_times_are_not_quiet_when_they_come(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `rsync -t` and `cp -p` write them."""
+    schedule(store, folder, rule="quiet")
+    upload(folder)
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    assert watch(store) == []
+    go_on(monkeypatch, 31 * 60)
+    assert watch(store) == [1]
+
+
+def test_files_of_a_clock_that_was_ahead_do_not_wait_until_then(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule(store, folder, rule="quiet")
+    upload(folder)
+    os.utime(folder / "schools.csv", (0, 0))
+    before = {path.name: path.stat().st_ctime_ns for path in folder.iterdir()}
+    go_on(monkeypatch, -2 * 86_400)
+    assert watch(store) == []
+    after = {path.name: path.stat().st_ctime_ns for path in folder.iterdir()}
+    assert [name for name in before if after[name] <= before[name]] == []
+    assert (folder / "schools.csv").stat().st_mtime == 0
+    go_on(monkeypatch, 31 * 60)
     assert watch(store) == [1]
 
 
@@ -103,10 +138,11 @@ def test_files_are_taken_at_a_time_of_a_school_day_once(
         monkeypatch.setitem(job_queue.NOW, "sqlite", str(moment))
         return watch(store)
 
-    upload(folder, age=600)
+    go_on(monkeypatch, 600)
+    upload(folder)
     assert [at(text) for text in ("2026-03-07T12:00", "2026-03-08T08:29", "2026-03-09T07:29")] == [[], [], []]
     assert at("2026-03-09T07:30") == [1]
-    upload(folder, age=600)
+    upload(folder)
     assert at("2026-03-09T07:31") == []
     assert at("2026-03-10T06:00") == []
     # The first job still waits: the second upload has one of its own.
@@ -159,7 +195,8 @@ def test_a_new_upload_after_a_killed_program_is_waited_for(
     store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule(store, folder, rule="quiet")
-    upload(folder, age=3600)
+    upload(folder)
+    go_on(monkeypatch, 3600)
     plain, left = os.rename, [2]
 
     def rename(*names: Any) -> None:
@@ -172,12 +209,46 @@ def test_a_new_upload_after_a_killed_program_is_waited_for(
         dying.setattr(os, "rename", rename)
         with pytest.raises(KeyboardInterrupt):
             watch(store)
+    go_on(monkeypatch, 0)
     (folder / "students.csv").write_text("half of the new file")
     assert watch(store) == []
-    upload(folder, age=3600)
+    upload(folder)
+    go_on(monkeypatch, 3600)
     assert watch(store) == [1]
     assert taken(jobs(store)[0]) == set(world.FILES)
     assert (Path(jobs(store)[0].subject) / "students.csv").read_text() == world.FILES["students.csv"]
+
+
+@pytest.mark.parametrize("opened", ["before its file is moved", "after its file was moved"])
+def test_a_file_that_a_client_opens_again_after_the_marker_is_waited_for(
+    store: Database, folder: Path, monkeypatch: pytest.MonkeyPatch, opened: str
+) -> None:
+    """The client opens the file between the look at the folder and the move, as `jobs/sftp_files` does."""
+    schedule(store, folder)
+    upload(folder, marker=True)
+    plain = os.rename
+    handles: list[Any] = []
+
+    def rename(old: Path, new: Path) -> None:
+        is_meant = old.name == "students.csv" and not handles
+        if is_meant and opened.startswith("after"):
+            plain(old, new)
+        if is_meant:
+            (folder / drop_folders.open_mark("students.csv")).touch()
+            handles.append((folder / "students.csv").open("w"))
+            handles[0].write("half of ")
+        if not (is_meant and opened.startswith("after")):
+            plain(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    for _ in range(2):
+        assert watch(store) == []
+    handles[0].write("the new file")
+    handles[0].close()
+    (folder / drop_folders.open_mark("students.csv")).unlink()
+    assert watch(store) == [1]
+    assert taken(jobs(store)[0]) == set(world.FILES)
+    assert (Path(jobs(store)[0].subject) / "students.csv").read_text() == "half of the new file"
 
 
 def test_a_worker_that_comes_second_takes_nothing(

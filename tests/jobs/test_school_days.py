@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rollbook.domain.school_days import Schedule, spans
 from rollbook.errors import BadSetting
@@ -50,6 +53,64 @@ def test_the_night_begins_on_the_evening_before_in_the_districts_time_zone() -> 
 )
 def test_files_are_late_on_school_days_only(now: str, came: str | None, is_late: bool) -> None:
     assert CHICAGO.is_late(utc(now), utc(came) if came else None) is is_late
+
+
+# Zones whose summer time begins or ends at midnight, by half an hour, or the other way round; and extreme ones.
+ZONES = (
+    *(
+        "America/Chicago",
+        "America/Havana",
+        "America/St_Johns",
+        "America/Nuuk",
+        "Africa/Cairo",
+        "Africa/Casablanca",
+    ),
+    *("Asia/Beirut", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham"),
+    *("Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"),
+)
+TIMES = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.sampled_from((0, 1, 15, 30, 59)))
+
+
+def days_of_jumps(name: str) -> list[date]:
+    """The days of 2026 on which, or before which, clocks are changed."""
+    noons = [
+        datetime(2026, 1, 1, 12, tzinfo=ZoneInfo(name)) + timedelta(days=number) for number in range(365)
+    ]
+    return [
+        day.date()
+        for before, day, after in zip(noons, noons[1:], noons[2:], strict=False)
+        if len({before.utcoffset(), day.utcoffset(), after.utcoffset()}) > 1
+    ]
+
+
+def by_the_wall(name: str, day: date, at: str) -> float:
+    """When a clock on the wall shows a time, found minute by minute. A time that is skipped is later by the jump."""
+    wanted = datetime.combine(day, time.fromisoformat(at))
+    minute = int(wanted.replace(tzinfo=UTC).timestamp()) - 15 * 3600
+    shown = before = datetime.min
+    while shown < wanted:
+        before, shown = shown, datetime.fromtimestamp(minute, ZoneInfo(name)).replace(tzinfo=None)
+        minute += 60
+    return minute - 120 + (wanted - before).total_seconds()
+
+
+@given(data=st.data())
+def test_files_are_late_by_the_clocks_of_the_district_in_any_zone_on_any_day(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(ZONES))
+    anyday = st.dates(date(2026, 1, 2), date(2026, 12, 30))
+    day = data.draw(st.one_of(anyday, *map(st.just, days_of_jumps(name))))
+    schedule = Schedule(name, late_after=data.draw(TIMES), days=("mon", "wed", "fri", "sat", "sun"))
+    due = by_the_wall(name, day, schedule.late_after)
+    evening = by_the_wall(name, day - timedelta(days=1), "18:00")
+    now = data.draw(st.one_of(st.integers(-90_000, 90_000), st.sampled_from((-1, 0, 1)))) + due
+    after = data.draw(st.one_of(st.none(), st.integers(-90_000, 90_000), st.sampled_from((-1, 0, 1))))
+    came = None if after is None else after + evening
+    is_late = schedule.is_late(now, came)
+    if datetime.fromtimestamp(now, ZoneInfo(name)).date() == day:
+        is_due = day.strftime("%a").lower() in schedule.days and now >= due
+        assert is_late is (is_due and (came is None or came < evening))
+    assert not schedule.is_late(now, now)
+    assert not (is_late and not schedule.is_late(now, None))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rollbook.errors import SourceRejected
-from rollbook.operations import scheduling
+from rollbook.operations import drop_folders, scheduling
 from rollbook.operations.job_control import sync_job
+from rollbook.operations.scheduling import STEPS
 from rollbook.store.work import job_queue
 from tests import world
 from tests.journeys.hub import Hub
@@ -23,16 +23,17 @@ def step(hub: Hub) -> str:
 
 
 def test_a_district_without_a_roster_is_to_be_synced_once_its_files_are_whole(
-    small_hub: Hub, tmp_path: Path
+    small_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert step(small_hub) == 'Nothing was synced yet: `rollbook sync "Springfield" FOLDER`.'
     world.write(tmp_path / "drop")
     scheduling.change(
         small_hub.database, "Springfield", lambda now: replace(now, folder=str(tmp_path / "drop"))
     )
-    for path in (tmp_path / "drop").iterdir():
-        os.utime(path, (time.time() - 86_400,) * 2)
+    monkeypatch.setattr(drop_folders, "_now", lambda: time.time() + 86_400)
     assert step(small_hub).startswith(f"An upload was not finished: {len(world.FILES)} files lie")
+    (tmp_path / "drop" / "complete").touch()
+    assert step(small_hub) == STEPS["waiting"].command
 
 
 def test_files_that_cannot_be_used_are_told_to_the_district(small_hub: Hub) -> None:

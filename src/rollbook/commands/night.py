@@ -73,6 +73,7 @@ def as_dict(each: Night) -> dict[str, object]:
         ],
         "unfinished_files": each.unfinished,
         "is_late": each.is_late,
+        "is_waiting": each.is_waiting,
         "troubles": each.troubles,
         "next_step": each.next_step,
     }

@@ -30,15 +30,15 @@ def status(context: click.Context, hours_max: float | None, database: str | None
     """Show how all districts stand: state, last sync, problems of its files, and what needs attention.
 
     Exit code: 0 if nothing needs attention. 1 if a sync is held, the last files could not be used, nothing
-    was synced yet, a view is frozen, or the last committed sync is older than --max-age. Rejected rows and
-    pauses do not count.
+    was synced yet, files are late, a complete upload waits for a worker, a view is frozen, or the last committed
+    sync is older than --max-age. Rejected rows and pauses do not count.
     """
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = {each.district.name: each for each in standing.of_all(store)}
-        ready, late = readiness.look(store), scheduling.late(store)
+        ready, without_files = readiness.look(store), scheduling.without_files(store)
     troubles = {name: standing.troubles(each, hours_max) for name, each in found.items()}
-    for name, sentence in late.items():
+    for name, sentence in without_files.items():
         troubles[name] = [*troubles[name], sentence]
     is_well = not any(troubles.values()) and not ready.troubles
     if as_json:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from rollbook.domain.actors import Actor
+from rollbook.operations import lateness
 from rollbook.store.accounts import connections
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
-from rollbook.store.engine.database import Database
+from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records import runs_overview
 from rollbook.store.records.commits import Run
 from rollbook.store.work import job_queue, schedules
@@ -65,7 +65,10 @@ def lines(database: Database, actor: Actor) -> list[Line]:
         found = [standing.of(database, only)]
     with database.read() as transaction:
         late = _late(
-            found, {each.district: each for each in schedules.every(transaction)}, job_queue.now(transaction)
+            transaction,
+            found,
+            {each.district: each for each in schedules.every(transaction)},
+            job_queue.now(transaction),
         )
         readers = connections.counts(transaction)
     told = [_line(each, each.district.number in late, readers.get(each.district.number, 0)) for each in found]
@@ -74,13 +77,13 @@ def lines(database: Database, actor: Actor) -> list[Line]:
 
 def line(database: Database, district: District) -> Line:
     """One district."""
+    each = standing.of(database, district)
     with database.read() as transaction:
         scheduled = schedules.find(transaction, district.number)
         known = {district.number: scheduled} if scheduled else {}
         readers = connections.counts(transaction).get(district.number, 0)
-        moment = job_queue.now(transaction)
-    each = standing.of(database, district)
-    return _line(each, bool(_late([each], known, moment)), readers)
+        late = _late(transaction, [each], known, job_queue.now(transaction))
+    return _line(each, bool(late), readers)
 
 
 def with_nights(database: Database, shown: Sequence[Line]) -> list[list[int]]:
@@ -89,17 +92,16 @@ def with_nights(database: Database, shown: Sequence[Line]) -> list[list[int]]:
         return [runs_overview.students(transaction, line.number, NIGHTS) for line in shown]
 
 
-def _late(found: Sequence[Standing], known: Mapping[int, Scheduled], now_ms: int) -> set[int]:
+def _late(
+    transaction: Transaction, found: Sequence[Standing], known: Mapping[int, Scheduled], now_ms: int
+) -> set[int]:
     """The districts whose files are overdue."""
-    late = set()
-    for each in found:
-        scheduled, last = known.get(each.district.number), each.district.last_sync
-        if scheduled is None or each.state == "paused":
-            continue
-        came = datetime.fromisoformat(last).timestamp() if last else None
-        if scheduled.schedule.is_late(now_ms / 1000, came):
-            late.add(each.district.number)
-    return late
+    return {
+        each.district.number
+        for each in found
+        if (own := known.get(each.district.number))
+        and lateness.is_late(transaction, each, own.schedule, now_ms / 1000)
+    }
 
 
 def _line(each: Standing, is_late: bool, readers: int) -> Line:

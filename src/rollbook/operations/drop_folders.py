@@ -11,8 +11,8 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,10 @@ from rollbook.store.work.schedules import Scheduled
 WHOLE = ".whole"
 # The most files that a drop folder takes by SFTP.
 FILES_MAX = 1_000
+# A worker looks every few seconds. After this time, a complete upload waits in vain.
+WAIT_SECONDS = 900
+# Files that a clock dated ahead by more than this are dated anew; else they would not be quiet until then.
+AHEAD_SECONDS = 3_600
 _LOCK = ".lock"
 _REQUIRED = frozenset(file.name for file in FILES if file.required)
 
@@ -34,26 +38,41 @@ _REQUIRED = frozenset(file.name for file in FILES if file.required)
 @dataclass(frozen=True, slots=True)
 class Upload:
     """The content of a drop folder: the names of its files, their size, and the seconds since the last
-    change. `open_names` are files that the SFTP server has not received to their end."""
+    change, negative if a clock was ahead. `open_names` are files that the SFTP server has not received to their end.
+    """
 
     names: tuple[str, ...]
     bytes: int
     quiet_seconds: float
     open_names: tuple[str, ...] = ()
 
-    def is_complete(self, schedule: Schedule, now: float, fired: str) -> bool:
-        """Whether the upload is complete by the district's rule. An open file is never part of a complete one."""
+    def is_whole(self, schedule: Schedule) -> bool:
+        """Whether all files are there, as far as the district's rule tells. An open file is never part of a whole
+        upload."""
         if self.open_names:
             return False
         if schedule.rule in ("marker", "closed"):
             return schedule.marker in self.names
-        is_quiet = bool(self.names) and self.quiet_seconds >= schedule.quiet_minutes * 60
         if schedule.rule == "quiet":
             names = {name.lower() for name in self.names}  # a sync reads them in any letter case, too
-            return is_quiet and (names >= _REQUIRED or any(name.endswith(".zip") for name in names))
+            return names >= _REQUIRED or any(name.endswith(".zip") for name in names)
+        return bool(self.names)
+
+    def is_complete(self, schedule: Schedule, now: float, fired: str) -> bool:
+        """Whether a worker may take the upload: it is whole, and by some rules also quiet, or due."""
+        if schedule.rule in ("marker", "closed") or not self.is_whole(schedule):
+            return self.is_whole(schedule)
+        is_quiet = self.quiet_seconds >= schedule.quiet_minutes * 60
+        if schedule.rule == "quiet":
+            return is_quiet
         today = schedule.today(now)
         is_due = schedule.is_school_day(today) and now >= schedule.moment(today, schedule.at)
         return is_due and is_quiet and fired < today.isoformat()
+
+    def waits(self, schedule: Schedule, now: float, fired: str) -> bool:
+        """Whether a worker should have taken the upload some time ago."""
+        then = replace(self, quiet_seconds=self.quiet_seconds - WAIT_SECONDS)
+        return then.quiet_seconds > 0 and then.is_complete(schedule, now - WAIT_SECONDS, fired)
 
 
 def watch(database: Database) -> list[int]:
@@ -92,13 +111,14 @@ def lying(schedule: Schedule) -> Upload | None:
             stats = [each.stat(follow_symlinks=False) for each in files]
     except OSError:
         return None
-    changed = max((each.st_mtime for each in stats), default=0.0)
+    # Programs that copy files may keep the old times of their content (st_mtime), so these do not tell when they came.
+    changed = max((each.st_ctime for each in stats), default=0.0)
     hidden = {each.name for each in every}
     names = sorted(each.name for each in files)
     return Upload(
         tuple(names),
         sum(each.st_size for each in stats),
-        time.time() - changed,
+        _now() - changed,
         tuple(name for name in names if open_mark(name) in hidden),
     )
 
@@ -133,8 +153,8 @@ def _look(database: Database, each: Scheduled, now: float) -> int | None:
         ):  # another worker takes it, or has taken it
             return None
         place = _begun(database, taken) or _new(taken)
-        if not (place / WHOLE).exists():
-            _move(folder, place, each.schedule.marker)
+        if not (place / WHOLE).exists() and not _move(folder, place, each.schedule.marker):
+            return None
         return _note(
             database, each, place, each.schedule.today(now).isoformat() if each.schedule.rule == "at" else ""
         )
@@ -154,6 +174,8 @@ def _is_ready(database: Database, each: Scheduled, taken: Path, now: float) -> b
         if (begun / WHOLE).exists():
             return True
         upload = replace(upload, names=(*upload.names, *(path.name for path in begun.iterdir())))
+    if upload.quiet_seconds < -AHEAD_SECONDS:
+        _date_anew(Path(each.schedule.folder), upload.names)
     return upload.is_complete(each.schedule, now, each.fired)
 
 
@@ -179,8 +201,21 @@ def _new(taken: Path) -> Path:
             number += 1
 
 
-def _move(folder: Path, place: Path, marker: str) -> None:
-    """Move the files of an upload, its marker last."""
+def _now() -> float:
+    return time.time()
+
+
+def _date_anew(folder: Path, names: Iterable[str]) -> None:
+    """Let files count as changed now; the times of their content stay."""
+    for name in names:
+        with suppress(OSError):  # it is gone, or another user's
+            found = os.stat(folder / name, follow_symlinks=False)
+            os.utime(folder / name, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+
+
+def _move(folder: Path, place: Path, marker: str) -> bool:
+    """Move the files of an upload, its marker last. False if a client writes one of them again: then the upload waits
+    until this file is whole."""
     with os.scandir(folder) as entries:
         names = [
             each.name
@@ -190,10 +225,23 @@ def _move(folder: Path, place: Path, marker: str) -> None:
     for name in names:
         if name != marker:
             os.rename(folder / name, place / name)
+    # A client marks a file before it opens it. So a mark that is not there now belongs to no file that was moved.
+    if again := [path for path in place.iterdir() if (folder / open_mark(path.name)).exists()]:
+        for path in again:
+            _put_back(path, folder)
+        return False
     if marker in names:
         os.rename(folder / marker, place / WHOLE)
     else:
         (place / WHOLE).touch()
+    return True
+
+
+def _put_back(path: Path, folder: Path) -> None:
+    """Let a client write on in the drop folder. If it has begun a new file of that name there, this one stays."""
+    with suppress(FileExistsError):
+        os.link(path, folder / path.name)
+        path.unlink()
 
 
 def _note(database: Database, each: Scheduled, place: Path, day: str) -> int:

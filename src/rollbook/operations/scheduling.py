@@ -10,7 +10,7 @@ from typing import Final
 
 from rollbook.domain.school_days import Schedule
 from rollbook.errors import BadSetting, Unknown
-from rollbook.operations import drop_folders
+from rollbook.operations import drop_folders, lateness
 from rollbook.operations.drop_folders import Upload
 from rollbook.store.district import districts
 from rollbook.store.engine.database import Database, Transaction
@@ -18,7 +18,7 @@ from rollbook.store.records import commits
 from rollbook.store.records.commits import Run
 from rollbook.store.work import job_queue, schedules
 from rollbook.store.work.job_queue import Job
-from rollbook.store.work.schedules import Arrival
+from rollbook.store.work.schedules import Arrival, Scheduled
 from rollbook.sync import standing
 from rollbook.sync.standing import Standing
 
@@ -100,6 +100,10 @@ STEPS: Final[Mapping[str, Step]] = {
         "An upload was not finished: {unfinished} files lie in the drop folder. Ask the district to upload again.",
         "An upload was not finished: {unfinished} files lie in the drop folder. Upload all files again.",
     ),
+    "waiting": Step(
+        "A complete upload waits in the drop folder: start a worker with `rollbook work`.",
+        "A complete upload waits, because no worker takes it. Start a worker.",
+    ),
     "late": Step("Ask the district why no files came.", "No files came. Find out why, and upload them."),
     "empty": Step(
         'Nothing was synced yet: `rollbook sync "{name}" FOLDER`.',
@@ -119,8 +123,8 @@ class Night:
     """What happened to a district since yesterday evening, and the next step; blank if nothing is to do.
 
     `number` is the store's number of the district, `zone` its time zone. `since` is in Unix seconds.
-    `unfinished` are files in the drop folder that are not a complete upload yet; of those, `open_names`
-    did not come to their end.
+    `unfinished` are files in the drop folder that are not a whole upload yet; of those, `open_names`
+    did not come to their end. `is_waiting`: a complete upload lies there, and no worker takes it.
     """
 
     name: str
@@ -136,6 +140,7 @@ class Night:
     step: Step | None = None
     zone: str = "UTC"
     number: int = 0
+    is_waiting: bool = False
 
     @property
     def next_step(self) -> str:
@@ -160,43 +165,40 @@ def nights(database: Database, now: float | None = None) -> list[Night]:
     found = standing.of_all(database)
     with database.read() as transaction:
         moment = job_queue.now(transaction) / 1000 if now is None else now
-        known = {each.district: each.schedule for each in schedules.every(transaction)}
-        last = {number: schedules.last_came(transaction, number) for number in known}
-    told = [
-        _night(database, each, known.get(each.district.number), last.get(each.district.number), moment)
-        for each in found
-    ]
+        known = {each.district: each for each in schedules.every(transaction)}
+    told = [_night(database, each, known.get(each.district.number), moment) for each in found]
     return sorted(told, key=lambda night: (not night.step, night.name))
 
 
-def late(database: Database) -> dict[str, str]:
-    """Districts with overdue files, by name, each with a sentence."""
-    return {
-        night.name: f"no files came since yesterday evening; {night.next_step[0].lower()}{night.next_step[1:]}"
-        for night in nights(database)
-        if night.is_late
-    }
+def without_files(database: Database) -> dict[str, str]:
+    """Districts with overdue files, or with an upload that no worker takes, by name, each with a sentence."""
+    found = {}
+    for night in nights(database):
+        if night.is_late:
+            step = night.next_step
+            found[night.name] = f"no files came since yesterday evening; {step[0].lower()}{step[1:]}"
+        elif night.is_waiting:
+            found[night.name] = STEPS["waiting"].command
+    return found
 
 
-def _night(
-    database: Database, each: Standing, schedule: Schedule | None, last: float | None, now: float
-) -> Night:
-    own = schedule or Schedule()
+def _night(database: Database, each: Standing, scheduled: Scheduled | None, now: float) -> Night:
+    own = scheduled.schedule if scheduled else Schedule()
     since = own.evening_before(now)
     number = each.district.number
     with database.read() as transaction:
         came = schedules.came(transaction, number, since)
         jobs = _jobs(transaction, number, since)
+        is_late = lateness.is_late(transaction, each, scheduled.schedule if scheduled else None, now)
     runs = [
         run
         for run in commits.runs(database, each.district, (), RUNS_MAX)
         if run.cause in MAKING and _seconds(run) >= since
     ]
     lies = drop_folders.lying(own) if own.folder else None
-    left = lies if lies and lies.quiet_seconds > UNFINISHED_SECONDS else Upload((), 0, 0.0)
-    synced = datetime.fromisoformat(each.district.last_sync).timestamp() if each.district.last_sync else None
-    came_last = max((moment for moment in (last, synced) if moment is not None), default=None)
-    is_late = bool(schedule) and each.state != "paused" and own.is_late(now, came_last)
+    is_left = lies and not lies.is_whole(own) and lies.quiet_seconds > UNFINISHED_SECONDS
+    left = lies if lies and is_left else Upload((), 0, 0.0)
+    is_waiting = bool(lies and scheduled and lies.waits(own, now, scheduled.fired))
     night = Night(
         each.district.name,
         each.state,
@@ -210,6 +212,7 @@ def _night(
         standing.troubles(each),
         zone=own.zone,
         number=number,
+        is_waiting=is_waiting,
     )
     return replace(night, step=next(_steps(night), None))
 
@@ -232,6 +235,8 @@ def _steps(night: Night) -> Iterator[Step]:
         yield STEPS[night.state]
     if any(job.state == "failed" for job in night.jobs):
         yield STEPS["job"]
+    if night.is_waiting:
+        yield STEPS["waiting"]
     if night.open_names:
         yield STEPS["cut"]
     if night.unfinished:

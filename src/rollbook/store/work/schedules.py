@@ -143,9 +143,11 @@ def came(transaction: Transaction, district: int, since: float) -> list[Arrival]
     return [Arrival(*row) for row in found]
 
 
-def last_came(transaction: Transaction, district: int) -> float | None:
-    """When the last upload of a district came, in Unix seconds."""
-    found = transaction.row("SELECT max(came) FROM arrivals WHERE district = ?", (district,))
+def last_came(transaction: Transaction, district: int, latest: float) -> float | None:
+    """When the last upload of a district came, up to the moment `latest`; both in Unix seconds."""
+    found = transaction.row(
+        "SELECT max(came) FROM arrivals WHERE district = ? AND came <= ?", (district, int(latest * 1000))
+    )
     return found[0] / 1000 if found and found[0] is not None else None
 
 
