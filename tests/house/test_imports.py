@@ -11,6 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from rollbook.commands import demo
+from rollbook.synthetic.stories import STORIES
+from rollbook.testing import served
 from tests.house.sources import everything, imported, package
 
 # Each step may import the steps above it; packages on one step do not import each other.
@@ -61,10 +64,9 @@ AT_START = {
         "httptools",
         "isal",
         "orjson",
-        "python_multipart",  # loaded by starlette if it is installed
-        "starlette",
         "typing_extensions",
         "uvicorn",
+        "uvloop",
     },
     "rooms": {
         "auth",
@@ -79,13 +81,21 @@ AT_START = {
         "roster",
         "settings",
     }
-    | {"store", "synthetic", "urls", "web"},
+    | {"store", "urls", "web"},
     "web": {"app", "data", "http", "late_site", "server", "upkeep"},
-    "demo": {"access_sheet", "demo_folder", "faults", "original_names", "published", "saves", "serving"}
-    | {"shared_state", "turns"},
-    # The command lists the scenarios in its help.
-    "synthetic": {"chance", "courses", "days", "occupancy", "places", "scenarios", "seating", "stories"},
+    "demo": {
+        "access_sheet",
+        "control",
+        "demo_folder",
+        "faults",
+        "json_requests",
+        "original_names",
+        "published",
+    }
+    | {"saves", "serving", "shared_state", "turns"},
 }
+# What `rollbook --help` may load; each command loads the rest.
+FOR_HELP = {"libraries": {"click"}, "rooms": {"cli", "commands", "errors", "settings", "urls"}}
 
 # A line of a program inside a string.
 IMPORT = re.compile(r"^((?:from) (rollbook[\w.]*) import (\w+).*)$", re.MULTILINE)
@@ -195,22 +205,32 @@ def test_no_import_stands_inside_a_function() -> None:
     assert wrong == []
 
 
-def test_a_start_loads_only_what_it_is_listed_to_load() -> None:
-    """A start that loads more takes longer, and nobody notices one module more."""
-    program = "import sys, rollbook.cli, rollbook.commands.demo, rollbook.commands.serve; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout
-    names = [name.split(".") for name in loaded.split() if not name.startswith(("_", "cython_runtime"))]
+def loaded_by(program: str) -> dict[str, set[str]]:
+    """What a program loads: libraries, rooms of the house, and the modules of `web` and `demo`."""
+    told = f"import sys, rollbook\n{program}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+    names = [name.split(".") for name in done.stderr.split() if not name.startswith(("_", "cython_runtime"))]
     ours = [name[1:] for name in names if name[0] == "rollbook" and len(name) > 1]
-    found = {
+    return {
         "libraries": {name[0] for name in names} - set(sys.stdlib_module_names) - {"rollbook"},
         "rooms": {name[0] for name in ours},
-        **{
-            room: {name[1] for name in ours if name[0] == room and len(name) > 1} for room in (*AT_START,)[2:]
-        },
+        **{room: {name[1] for name in ours if name[0] == room and len(name) > 1} for room in ("web", "demo")},
     }
+
+
+def test_a_start_loads_only_what_it_is_listed_to_load() -> None:
+    """A start that loads more takes longer, and nobody notices one module more."""
+    found = loaded_by(f"import rollbook.commands.serve, {', '.join(served.LOADED)}")
     assert {what: found[what] - may for what, may in AT_START.items()} == {what: set() for what in AT_START}
+
+
+def test_the_help_loads_only_what_it_is_listed_to_load() -> None:
+    found = loaded_by("from rollbook.cli import rollbook as help\nhelp(['--help'], standalone_mode=False)")
+    assert {what: found[what] for what in FOR_HELP} == FOR_HELP
+
+
+def test_the_command_names_the_stories_that_it_does_not_load() -> None:
+    assert tuple(STORIES) == demo.STORIES
 
 
 @pytest.mark.parametrize("heavy", ["duckdb", "psycopg"])

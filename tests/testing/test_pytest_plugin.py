@@ -272,13 +272,15 @@ def test_names_that_are_written_twice_are_the_same() -> None:
 def test_the_starter_of_another_user_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would get the whole environment, with the secrets of a CI job."""
     with tempfile.TemporaryDirectory() as short, closing(socket.socket(socket.AF_UNIX)) as listening:
-        process = sandboxes._Process(Path(short), Path(short), keeps_ready=True)
-        listening.bind(str(process._starter))
+        listening.bind(f"{short}/starter-{demo_templates.source_mark()}.socket")
         listening.listen()
         own = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: own + 1)
-        assert process._from_starter([]) is None
+        alone = sandboxes._Process(Path(short), Path(short), keeps_ready=True)
+        assert alone._child is not None
+        alone.stop()
         monkeypatch.setattr(os, "getuid", lambda: own)
-        line = process._from_starter([])
-        assert line is not None
-        line.close()
+        asked = sandboxes._Process(Path(short), Path(short), keeps_ready=True)
+        assert asked._child is None
+        listening.accept()[0].close()
+        asked.stop()

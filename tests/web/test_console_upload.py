@@ -18,7 +18,7 @@ from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.web.http import uploaded_files
-from rollbook.web.http.uploaded_files import body_bytes_max
+from rollbook.web.http.body_bounds import body_bytes_max
 from tests.journeys.hub import Hub
 from tests.web.test_console import form_of
 from tests.web.test_console_settings import at, signed_in

@@ -68,6 +68,28 @@ def token_of(app: App, code: str) -> httpx.Response:
     )
 
 
+def test_programs_are_answered_without_the_site(folder: Path) -> None:
+    """The site takes most of a start. A test suite saves its demo at once, and need not wait for it."""
+    with demos.app_of(folder) as app:
+        post(app, "/demo/save", name="at-once")
+        post(app, "/demo/faults", fault="slow", path="/v3.0/events")
+        assert [save["name"] for save in ask(app, "GET", "/demo/saves").json()["saves"]] == ["at-once"]
+        assert ask(app, "HEAD", "/demo/faults").content == b""
+        assert ask(app, "DELETE", "/demo/saves/at-once").json() == {"saves": []}
+        assert ask(app, "DELETE", "/demo/faults/9").status_code == 404
+        cut = ask(app, "POST", "/demo/save", content=b" " * 5000)
+        assert (cut.status_code, cut.json()["message"]) == (
+            400,
+            "expected a JSON object of at most 4096 bytes",
+        )
+        refused = ask(app, "GET", "/demo/saves", headers={"Authorization": "Bearer TEST_TOKEN_2"})
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="rollbook"')
+        assert ask(app, "DELETE", "/demo/faults").json() == {"faults": []}
+        assert app._site._made is None
+        assert ask(app, "GET", "/demo/save").status_code == 404
+        assert app._site._made is not None
+
+
 # Save and restore ------------------------------------------------------------------------------------
 
 

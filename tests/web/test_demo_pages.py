@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rollbook.demo import advance as moves
-from rollbook.demo import day_pages, published
+from rollbook.demo import day_pages, move_targets, published
 from rollbook.demo.advance import Moved
 from rollbook.demo.demo_folder import MOVING
 from rollbook.store.district import demo_state
@@ -445,7 +445,7 @@ def test_the_lines_of_the_guide_run_as_printed(site: str) -> None:
 def test_the_guide_names_everything_that_may_happen() -> None:
     told = GUIDE.partition("## What may happen")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([^|]+)` \|", told, re.MULTILINE)
-    assert [*CALENDAR, *HAPPENINGS, *day_pages.HELD] == [
+    assert [*CALENDAR, *HAPPENINGS, *move_targets.HELD] == [
         name for row in rows for name in row.split("`, `") if name != "--advance"
     ]
 

@@ -24,7 +24,6 @@ from rollbook.store.accounts import application_checks, applications, connection
 from rollbook.store.district import demo_state
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.opening import opened
-from rollbook.synthetic.stories import STORIES
 from rollbook.web.http import listening
 from rollbook.web.http.demo_lines import curl_lines
 
@@ -35,6 +34,11 @@ DEFAULT_FOLDER = Path("rollbook-demo")
 DISTRICT = "#DEMO Rollbook Unified School District"
 STUDENTS, SEED = 1000, 1
 # The values of --advance.
+# The names are those of `rollbook.synthetic.stories`, which a demo that is served need not load.
+STORIES = (
+    *("term", "rollover", "student-changes-school", "teacher-becomes-staff", "section-ids-reused"),
+    *("half-a-file", "mass-deletion", "person-leaves", "back-after-299-days", "back-after-301-days"),
+)
 TARGETS = f"a number of days, {', '.join(STORIES)}; or approve or discard, for a held sync"
 # Loaded while a new demo's districts are made.
 SERVER = "rollbook.demo.serving"

@@ -1,16 +1,14 @@
-"""`/demo`, which only a demo has: its district moves on, breaks and is restored, on a page for people and as
-JSON.
+"""`/demo`, which only a demo has: where it stands, on a page for people and as JSON.
 
-Each act is a row of `ACTS`: a POST with JSON and the published token, or a button of the page.
+Each button of the page is a row of `BUTTONS`; `rollbook.demo.control` does its act, and answers programs.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +21,21 @@ from starlette.routing import Route
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever.query import LAST, Query
 from rollbook.demo import saves
-from rollbook.demo.faults import KINDS, PATHS, Fault, Faults
+from rollbook.demo.control import Control, Work
+from rollbook.demo.faults import KINDS, PATHS, Fault
+from rollbook.demo.json_requests import status_of
 from rollbook.demo.login_for import code_for
-from rollbook.demo.requests_read import (
-    answered,
-    as_asked,
-    check_names,
-    check_token,
-    failed,
-    is_form,
-    read_form,
-    read_json,
-    status_of,
-    text_of,
-)
+from rollbook.demo.requests_read import answered, as_asked, check_token, failed, read_form, read_json
 from rollbook.demo.saves import Save
 from rollbook.domain.access import Access
-from rollbook.errors import BadSetting, Busy, MachineTrouble, Refused, RollbookError, Unknown
+from rollbook.errors import RollbookError
 from rollbook.store.accounts import connections
 from rollbook.store.district import demo_state, districts
 from rollbook.store.district.demo_state import Move, State
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.records import event_feed
 from rollbook.store.records.reading import Reading
-from rollbook.synthetic.days import DAY_MAX, FIRST_DAY
+from rollbook.synthetic.days import FIRST_DAY
 from rollbook.synthetic.stories import CALENDAR, HAPPENINGS
 from rollbook.synthetic.stories import story as story_of
 from rollbook.web.http.safety_headers import safety
@@ -98,24 +87,18 @@ class Scene:
 class Storyboard:
     """The pages of one demo; `token` is the published one."""
 
-    def __init__(self, desk: Desk, token: str, faults: Faults) -> None:
+    def __init__(self, desk: Desk, token: str, control: Control) -> None:
         self._database = desk.database
-        self._settings = desk.settings
         self._folder = Path(desk.settings.database).parent
         self._desk = desk
         self._token = token
-        self._faults = faults
-        self._is_moving = False
+        self._control = control
 
     def routes(self) -> list[Route]:
         return [
             Route("/demo", self._show, methods=["GET"]),
-            Route("/demo/faults", self._told(self.faults), methods=["GET"]),
-            Route("/demo/faults", self._told(self.clear_faults), methods=["DELETE"]),
-            Route("/demo/faults/{id}", self._told(self.remove_fault), methods=["DELETE"]),
-            Route("/demo/saves", self._told(self.saves), methods=["GET"]),
-            Route("/demo/saves/{name}", self._told(self.delete_save), methods=["DELETE"]),
-            *(Route(f"/demo/{act.path}", self._acting(act), methods=["POST"]) for act in ACTS),
+            Route("/demo/code", self._code, methods=["POST"]),
+            *(Route(button.path, self._pressed(button), methods=["POST"]) for button in BUTTONS),
         ]
 
     # Answers ---------------------------------------------------------------------------------------
@@ -123,102 +106,34 @@ class Storyboard:
     async def _show(self, request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return await self._page(request)
-        return await self._answer(request, lambda _: self._scene().as_json(), {})
-
-    def _told(self, work: Work) -> Callable[[Request], Any]:
-        """A request without a body; the parts of the path are its parameters."""
-
-        async def endpoint(request: Request) -> Response:
-            return await self._answer(request, work, request.path_params)
-
-        return endpoint
-
-    async def _answer(self, request: Request, work: Work, asked: Mapping[str, Any]) -> Response:
         try:
             check_token(request, self._token)
-            return answered(await to_thread.run_sync(work, asked))
+            return answered((await to_thread.run_sync(self._scene)).as_json())
         except RollbookError as error:
             return failed(error, request)
 
-    def _acting(self, act: Act) -> Callable[[Request], Any]:
+    async def _code(self, request: Request) -> Response:
+        try:
+            check_token(request, self._token)
+            return answered(await to_thread.run_sync(code_for, self._desk, await read_json(request)))
+        except RollbookError as error:
+            return failed(error, request)
+
+    def _pressed(self, button: Button) -> Callable[[Request], Any]:
+        """A button of the page: one of our forms leads back to the page, any other to an error."""
+
         async def endpoint(request: Request) -> Response:
-            if is_form(request):
-                return await self._act_by_form(request, act)
+            form = await read_form(request)
+            if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.pop("form", "")):
+                return await self._page(request, "This form has expired: press the button again.", 403)
             try:
-                check_token(request, self._token)
-                asked = await read_json(request)
-                return answered(await to_thread.run_sync(act.work, self, asked))
+                await to_thread.run_sync(button.work, self._control, as_asked(form))
             except RollbookError as error:
-                return failed(error, request)
+                return await self._page(request, str(error), status_of(error))
+            headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+            return RedirectResponse(f"/demo#{button.anchor}", 303, headers)
 
         return endpoint
-
-    async def _act_by_form(self, request: Request, act: Act) -> Response:
-        """A button of the page: one of our forms leads back to the page, any other to an error."""
-        form = await read_form(request)
-        if not self._desk.jar.is_ours(request.cookies.get(self._desk.jar.form, ""), form.pop("form", "")):
-            return await self._page(request, "This form has expired: press the button again.", 403)
-        try:
-            await to_thread.run_sync(act.work, self, as_asked(form))
-        except RollbookError as error:
-            return await self._page(request, str(error), status_of(error))
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        return RedirectResponse(f"/demo#{act.anchor}", 303, headers)
-
-    # Acts ------------------------------------------------------------------------------------------
-
-    def advance(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        """Move on, one move at a time. Errors: Busy, and those of the move."""
-        target = _target(asked)
-        if self._is_moving:
-            raise Busy("the demo is being moved already; wait until that is done")
-        self._is_moving = True
-        try:
-            # Loaded only here: a server that never moves does not spend memory on the engine.
-            moved = import_module("rollbook.demo.advance").advance(self._folder, target, self._settings)
-        except Unknown as error:
-            raise Refused(str(error)) from None
-        except RollbookError:
-            raise
-        except Exception:
-            _log.exception("the demo could not be moved")
-            raise MachineTrouble("the demo could not be moved; the server's output says why") from None
-        finally:
-            self._is_moving = False
-        return {"runs": [each.as_json() for each in moved]}
-
-    def ask_fault(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        fault = self._faults.ask(asked)
-        return {**asked, **({"id": fault.id} if fault.id else {})}
-
-    def faults(self, _: Mapping[str, Any] = {}) -> dict[str, object]:
-        return {"faults": [fault.as_json() for fault in self._faults.in_force()]}
-
-    def remove_fault(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        self._faults.remove(text_of(asked, "id"))
-        return self.faults()
-
-    def clear_faults(self, _: Mapping[str, Any]) -> dict[str, object]:
-        self._faults.clear()
-        return self.faults()
-
-    def saves(self, _: Mapping[str, Any] = {}) -> dict[str, object]:
-        return {"saves": [save.as_json() for save in saves.listed(self._folder)]}
-
-    def save(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        check_names(asked, "name")
-        return saves.save(self._folder, text_of(asked, "name"), self._settings).as_json()
-
-    def restore(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        check_names(asked, "name")
-        return saves.restore(self._folder, text_of(asked, "name"), self._settings).as_json()
-
-    def delete_save(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        saves.delete(self._folder, text_of(asked, "name"))
-        return self.saves()
-
-    def code(self, asked: Mapping[str, Any]) -> dict[str, object]:
-        return code_for(self._desk, asked)
 
     # The page --------------------------------------------------------------------------------------
 
@@ -241,7 +156,7 @@ class Storyboard:
             form=form,
             scene=scene,
             message=message,
-            is_moving=self._is_moving,
+            is_moving=self._control.is_moving,
             happenings=HAPPENINGS,
             fault_kinds=KINDS,
             fault_paths=PATHS,
@@ -274,59 +189,29 @@ class Storyboard:
             districts.find(self._database, access.district_id),
             runs,
             [_event(one) for one in _told_first([*reversed(feed)], runs)],
-            self._faults.in_force(),
+            self._control.faults_in_force(),
             saves.listed(self._folder),
         )
 
 
-Work = Callable[[Mapping[str, Any]], Mapping[str, object]]
-
-
 @dataclass(frozen=True, slots=True)
-class Act:
-    """An act on a demo: the path under `/demo/`, the method that does it, and where the page shows its
-    result."""
+class Button:
+    """A button of the page: its request, the method that does it, and where the page shows its result."""
 
     path: str
-    work: Callable[[Storyboard, Mapping[str, Any]], Mapping[str, object]]
+    work: Work
     anchor: str
 
 
-ACTS = (
-    Act("advance", Storyboard.advance, "happened"),
-    Act("faults", Storyboard.ask_fault, "faults"),
-    Act("faults/remove", Storyboard.remove_fault, "faults"),
-    Act("faults/clear", Storyboard.clear_faults, "faults"),
-    Act("save", Storyboard.save, "saves"),
-    Act("restore", Storyboard.restore, "happened"),
-    Act("saves/remove", Storyboard.delete_save, "saves"),
-    Act("code", Storyboard.code, "happened"),
+BUTTONS = (
+    Button("/demo/advance", Control.advance, "happened"),
+    Button("/demo/faults", Control.ask_fault, "faults"),
+    Button("/demo/faults/remove", Control.remove_fault, "faults"),
+    Button("/demo/faults/clear", Control.clear_faults, "faults"),
+    Button("/demo/save", Control.save, "saves"),
+    Button("/demo/restore", Control.restore, "happened"),
+    Button("/demo/saves/remove", Control.delete_save, "saves"),
 )
-
-
-# The possible targets, by key, with the command's names.
-TARGETS: dict[str, Callable[[Any], bool]] = {
-    "days": lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= DAY_MAX,
-    "to": lambda value: value in CALENDAR,
-    "scenario": lambda value: value in HAPPENINGS,
-    "held": lambda value: value in HELD,
-}
-EXPECTED = {
-    "days": f"a whole number from 1 to {DAY_MAX}",
-    "to": f"one of {', '.join(CALENDAR)}",
-    "scenario": f"one of {', '.join(HAPPENINGS)}",
-    "held": f"one of {', '.join(HELD)}",
-}
-
-
-def _target(asked: Mapping[str, Any]) -> str:
-    """The target for the command. Errors: BadSetting says what was expected."""
-    if len(asked) != 1 or not {*asked} <= {*TARGETS}:
-        raise BadSetting(f"expected one of {', '.join(TARGETS)}")
-    ((name, value),) = asked.items()
-    if isinstance(value, list | dict) or not TARGETS[name](value):
-        raise BadSetting(f"{name}: expected {EXPECTED[name]}")
-    return str(value)
 
 
 # Shapes --------------------------------------------------------------------------------------------

@@ -12,17 +12,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rollbook.demo import person_edits
+from rollbook.demo.control import Control
 from rollbook.demo.day_pages import Storyboard
+from rollbook.demo.json_requests import check_names, status_of
 from rollbook.demo.person_edits import Sheet
 from rollbook.demo.requests_read import (
     answered,
-    check_names,
     check_token,
     failed,
     is_form,
     read_form,
     read_json,
-    status_of,
 )
 from rollbook.errors import RollbookError
 from rollbook.store.records import people_lookup
@@ -36,10 +36,10 @@ EXPIRED = "This form has expired: press the button again."
 
 
 class EditPages:
-    """The pages of one demo; `days` moves it on."""
+    """The pages of one demo; `control` moves it on."""
 
-    def __init__(self, desk: Desk, token: str, days: Storyboard) -> None:
-        self._desk, self._token, self._days = desk, token, days
+    def __init__(self, desk: Desk, token: str, days: Storyboard, control: Control) -> None:
+        self._desk, self._token, self._days, self._control = desk, token, days, control
         self._folder = Path(desk.settings.database).parent
 
     def routes(self) -> list[Route]:
@@ -92,7 +92,7 @@ class EditPages:
         try:
             await to_thread.run_sync(self._kept, {**asked, "fields": fields})
             if form.get("then") == "night":
-                await to_thread.run_sync(self._days.advance, {"days": 1})
+                await to_thread.run_sync(self._control.advance, {"days": 1})
         except RollbookError as error:
             return await self._page(request, asked, str(error), status_of(error))
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

@@ -8,7 +8,7 @@ from typing import Any
 from rollbook.auth import oauth
 from rollbook.auth.entry import PEOPLE, enter
 from rollbook.demo import published
-from rollbook.demo.requests_read import check_names, text_of
+from rollbook.demo.json_requests import check_names, text_of
 from rollbook.domain.access import LIMITED
 from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.store.accounts import applications, connections, logins

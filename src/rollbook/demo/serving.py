@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rollbook.demo.control import Control
 from rollbook.demo.demo_folder import LIMITS, STATE
 from rollbook.demo.faults import Faults
 from rollbook.demo.shared_state import SharedState
@@ -16,7 +17,7 @@ from rollbook.settings import PREFIX, Settings
 from rollbook.store.engine.database import Database
 from rollbook.web import server
 from rollbook.web.app import App, Extension
-from rollbook.web.data.api import Scope, Send
+from rollbook.web.data.api import Receive, Scope, Send
 
 if TYPE_CHECKING:  # loaded after the start
     from rollbook.web.http.visits import Desk
@@ -40,13 +41,14 @@ class Demo:
         folder = Path(settings.database).parent
         shared = SharedState(folder / STATE if database.is_local else None)
         faults = Faults(settings.rate_limit, shared)
+        control = Control(settings, self.token, faults)
 
-        async def answers(scope: Scope, send: Send) -> bool:
+        async def answers(scope: Scope, receive: Receive, send: Send) -> bool:
             await shared.let_in()
-            return await faults.answers(scope, send)
+            return await control.answers(scope, receive, send) or await faults.answers(scope, send)
 
         def pages(desk: Desk) -> MorePages:
-            made: MorePages = import_module("rollbook.demo.demo_pages").make(desk, self, faults)
+            made: MorePages = import_module("rollbook.demo.demo_pages").make(desk, self, control)
             return made
 
         return Extension(answers, pages, lambda: shared.restored_at)

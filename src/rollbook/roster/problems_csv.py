@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from rollbook.errors import BadSetting
-from rollbook.roster.problems import Problem
+
+if TYPE_CHECKING:  # a command that lists no problem starts without their classes
+    from rollbook.roster.problems import Problem
 
 COLUMNS: Final = ("file", "row", "column", "code", "severity", "message")
 # About the maximum of a spreadsheet.

@@ -195,18 +195,23 @@ def start(
     """
     cache = (cache or demo_templates.cache_folder()).absolute()
     folder = Path(tempfile.mkdtemp(prefix="rollbook-test-"))
+    process = None
     try:
+        # It loads the server while the template is copied.
+        process = _Process(folder, cache, keeps_ready=keeps_ready)
         demo_templates.copied(students, seed, folder / "demo", cache)
         for attempt in range(1, TRIES + 1):
-            process = _Process(folder, cache, keeps_ready=keeps_ready)
             backs = [f"--redirect-uri={address}" for address in redirect_uris]
             facts, said = process.serve(port or _free_port(), backs)
             if facts is not None:
                 return Sandbox(folder, process, facts)
             if port or "cannot be used" not in said or attempt == TRIES:
                 raise SandboxError(_refusal(said, port))
+            process = _Process(folder, cache, keeps_ready=keeps_ready)
         raise AssertionError("the last attempt returns or raises")
     except BaseException:
+        if process is not None:
+            process.stop()
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -218,7 +223,7 @@ def _refusal(said: str, port: int) -> str:
 
 
 class _Process:
-    """The server's process and the connection to it: it ends when the connection does."""
+    """The server's process and the line to it: it begins to load at once, and ends when the line does."""
 
     def __init__(self, folder: Path, cache: Path, *, keeps_ready: bool) -> None:
         self._folder = folder
@@ -226,16 +231,28 @@ class _Process:
         self._starter = cache / f"starter-{demo_templates.source_mark()}.socket"
         # The system takes no longer address of a socket; the starter adds its number to it.
         self._keeps_ready = keeps_ready and len(os.fsencode(self._starter)) <= SOCKET_BYTES_MAX
-        self._line: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._line = self._from_starter() or self._as_child()
+        self._line.settimeout(START_SECONDS_MAX)
 
     def serve(self, port: int, more: list[str]) -> tuple[dict[str, Any] | None, str]:
         """The demo's output when it accepts requests; or None, and the reason."""
-        arguments = ["demo", "--folder", str(self._folder / "demo"), "--port", str(port), *more, "--json"]
-        self._line = self._from_starter(arguments) or self._as_child(arguments)
-        self._line.settimeout(START_SECONDS_MAX)
+        asked = {
+            "arguments": [
+                "demo",
+                "--folder",
+                str(self._folder / "demo"),
+                "--port",
+                str(port),
+                *more,
+                "--json",
+            ],
+            "errors": str(self._errors),
+            "environment": demo_templates.environment(),
+        }
         printed = b""
-        with suppress(TimeoutError):
+        with suppress(OSError):
+            self._line.sendall(json.dumps(asked).encode() + b"\n")
             while not printed.endswith(b"\n"):
                 piece = self._line.recv(65_536)
                 if not piece:
@@ -250,12 +267,11 @@ class _Process:
         return None, (said[-1] if said else "it printed nothing").removeprefix("rollbook: ")
 
     def stop(self) -> None:
-        if self._line is not None:
-            with suppress(OSError):
-                self._line.shutdown(socket.SHUT_WR)
-                while self._line.recv(65_536):  # until the server has ended
-                    pass
-            self._line.close()
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_WR)
+            while self._line.recv(65_536):  # until the server has ended
+                pass
+        self._line.close()
         if self._child is not None:
             try:
                 self._child.wait(30)
@@ -263,7 +279,7 @@ class _Process:
                 self._child.kill()
                 self._child.wait()
 
-    def _from_starter(self, arguments: list[str]) -> socket.socket | None:
+    def _from_starter(self) -> socket.socket | None:
         """A server from the process that is kept ready; None if there is none."""
         if not self._keeps_ready:
             return None
@@ -278,12 +294,6 @@ class _Process:
             line.close()
             self._begin_starter()
             return None
-        asked = {
-            "arguments": arguments,
-            "errors": str(self._errors),
-            "environment": demo_templates.environment(),
-        }
-        line.sendall(json.dumps(asked).encode() + b"\n")
         return line
 
     def _begin_starter(self) -> None:
@@ -298,11 +308,11 @@ class _Process:
         )
         process.returncode = 0  # it outlives this process, so nothing waits for it or warns about it
 
-    def _as_child(self, arguments: list[str]) -> socket.socket:
+    def _as_child(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs, self._errors.open("wb") as errors:
             self._child = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "rollbook.testing.served", str(theirs.fileno()), *arguments],
+                [sys.executable, "-m", "rollbook.testing.served", str(theirs.fileno())],
                 env=demo_templates.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

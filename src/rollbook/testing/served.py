@@ -1,12 +1,13 @@
 """The demo's server as a child of a test process: it ends when the line to that process does.
 
-`python -m rollbook.testing.served FD ARGUMENT...` serves at once. `starter` keeps a process ready that has loaded all
-a server needs, and forks it for each line: a server then starts in a few hundredths of a second. It ends by itself
-when no test process has called for ten minutes, or when its socket's file is removed.
+`python -m rollbook.testing.served FD` loads all that a server needs, and serves as soon as the line says what. `starter
+PATH` loads the same, waits, and forks a server for each line: that takes a few hundredths of a second. The starter ends
+by itself when no test process has called for ten minutes, or when its socket's file is removed.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -18,27 +19,28 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from rollbook.cli import main
-
 IDLE_SECONDS = 600
 # How often the starter checks whether its folder still exists.
 LOOK_SECONDS = 2
 REQUEST_BYTES_MAX = 65_536
-# All modules of a demo's server, which the starter loads before it waits.
+# All modules of a demo's server.
 LOADED = (
+    "rollbook.cli",
     "rollbook.commands.demo",
     "rollbook.demo.serving",
+    "rollbook.demo.access_sheet",
     "uvicorn.protocols.http.httptools_impl",
     "uvloop",
 )
 
 
-def serve(line: socket.socket, arguments: list[str]) -> None:
-    """Run the command. Its output goes over the connection, and it ends with the connection."""
-    os.dup2(line.fileno(), sys.stdout.fileno())
-    threading.Thread(target=_end_with, args=(line,), daemon=True).start()
-    sys.argv = ["rollbook", *arguments]
-    main()
+def load() -> None:
+    """Load the modules. They all stay, so nothing is gained by looking for garbage among them."""
+    gc.disable()
+    for module in LOADED:
+        import_module(module)
+    gc.freeze()
+    gc.enable()
 
 
 def _end_with(line: socket.socket) -> None:
@@ -53,8 +55,7 @@ def starter(path: str) -> None:
 
     The first line of a request is JSON: arguments and environment.
     """
-    for module in LOADED:
-        import_module(module)
+    load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets servers that have ended
     listening = socket.socket(socket.AF_UNIX)
     beside = f"{path}.{os.getpid()}"
@@ -69,7 +70,8 @@ def starter(path: str) -> None:
             line, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()
-                _become_server(line)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                serve(line)
             line.close()
             called = time.monotonic()
     if _is_there(path, inode):
@@ -84,9 +86,8 @@ def _is_there(path: str, inode: int) -> bool:
     return False
 
 
-def _become_server(line: socket.socket) -> None:
-    """Serve as the request says, then end the process."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def serve(line: socket.socket) -> None:
+    """Serve as the request says, then end the process. The output goes over the line."""
     line.settimeout(None)
     request = b""
     while not request.endswith(b"\n") and len(request) < REQUEST_BYTES_MAX:
@@ -101,7 +102,10 @@ def _become_server(line: socket.socket) -> None:
     try:
         errors = os.open(asked["errors"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(errors, sys.stderr.fileno())
-        serve(line, asked["arguments"])
+        os.dup2(line.fileno(), sys.stdout.fileno())
+        threading.Thread(target=_end_with, args=(line,), daemon=True).start()
+        sys.argv = ["rollbook", *asked["arguments"]]
+        import_module("rollbook.cli").main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
@@ -116,4 +120,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "starter":
         starter(sys.argv[2])
     else:
-        serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+        load()
+        serve(socket.socket(fileno=int(sys.argv[1])))

@@ -41,7 +41,7 @@ class Extension:
     the start. `put_back_at` is the time of the last restore of the database, in Unix seconds (0: never).
     """
 
-    answers: Callable[[Scope, Send], Awaitable[bool]]
+    answers: Callable[[Scope, Receive, Send], Awaitable[bool]]
     pages: Callable[[Desk], MorePages]
     put_back_at: Callable[[], float] = lambda: 0.0
 
@@ -122,7 +122,7 @@ class App:
         if self._names.is_on and (refusal := self._names.refusal(scope)):
             await send_answer(refusal, scope, send)
             return
-        if self._extension and await self._extension.answers(scope, send):
+        if self._extension and await self._extension.answers(scope, receive, send):
             return
         if scope["path"] == ME or versions.of_path(scope["path"]):
             await self.data(scope, receive, send)

@@ -40,7 +40,7 @@ PULLS = PREFIX + "PULLS_FILE"
 COUNTS = PREFIX + "COUNTS_FOLDER"
 PLAIN = "rollbook.web.server:create_app"
 # How often to check whether the server accepts requests yet.
-READY_SECONDS = 0.02
+READY_SECONDS = 0.005
 # How long a worker that cannot begin waits before it ends, so that the next one does not try at once.
 RESTART_SECONDS = 1
 

@@ -1,4 +1,7 @@
-"""Answers as values: status, headers and body; and the form of each error on the wire."""
+"""Answers as values: status, headers and body; and the form of each error on the wire.
+
+`rollbook.web.http.route_answers` makes them responses of the site. The Data API starts without it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 import orjson
-from starlette.responses import Response
 
 from rollbook.errors import ApiError, NoSuchEndpoint, TooManyRequests, Unauthorized
 
@@ -54,19 +56,6 @@ def _request_id() -> bytes:
     """A random UUID (RFC 9562, 5.4): the 4 is its version, and the a its variant."""
     drawn = f"{_RANDOM.getrandbits(128):032x}"
     return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}".encode()
-
-
-def as_response(answer: Answer) -> Response:
-    """The answer as a route of Starlette returns it."""
-    response = with_headers(Response(answer.body, answer.status))
-    response.raw_headers.extend(answer.headers)
-    return response
-
-
-def with_headers(response: Response) -> Response:
-    """The response, with the headers of every API answer."""
-    response.raw_headers.extend(every_answer())
-    return response
 
 
 async def send_answer(

@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 
 from rollbook.errors import NoSuchEndpoint
 from rollbook.settings import Settings
-from rollbook.web.http.answers import as_response, failure
+from rollbook.web.http.answers import failure
 from rollbook.web.http.database_away import RETRY_AFTER, Away
+from rollbook.web.http.route_answers import as_response
 from rollbook.web.http.safety_headers import safety
 
 # Paths that only programs request: all versions of the API, tokens, and who is signed in.

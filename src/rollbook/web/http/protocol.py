@@ -20,8 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from rollbook.web.http.answer_writer import AnswerWriter
 from rollbook.web.http.answers import NOSNIFF
+from rollbook.web.http.body_bounds import body_bytes_max, is_upload
 from rollbook.web.http.open_connections import Connections, Waits, network
-from rollbook.web.http.uploaded_files import body_bytes_max, is_upload
 
 # The end of a head, and of the body of a chunked message with its trailers.
 END = b"\r\n\r\n"

@@ -17,25 +17,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from rollbook.errors import BadSetting, MachineTrouble
-from rollbook.settings import Settings
 
-# The pages that take files; all other bodies are short.
-PATH = re.compile(rb"/console/d/[^/?]+/upload")
 FILES_MAX, FIELDS_MAX, FIELD_BYTES_MAX = 40, 20, 4096
 # How much of the disk stays free: the database may be on it.
 FREE_BYTES_MIN = 512 * 1024**2
 _NAME = re.compile(r"[\w][\w .()-]{0,99}\.(csv|txt|zip)", re.IGNORECASE | re.ASCII)
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
-
-
-def is_upload(url: bytes) -> bool:
-    """Whether a request's address is one that takes files."""
-    return PATH.fullmatch(url) is not None
-
-
-def body_bytes_max(settings: Settings, url: bytes) -> int:
-    """The size that the body of a request to an address may have."""
-    return settings.upload_bytes_max if is_upload(url) else settings.body_bytes_max
 
 
 async def take(

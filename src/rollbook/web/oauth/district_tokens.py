@@ -22,7 +22,8 @@ from rollbook.store.accounts import applications, connections
 from rollbook.store.engine.database import Database
 from rollbook.store.engine.keys import Sealer
 from rollbook.web.http import inline_or_thread
-from rollbook.web.http.answers import BASIC, as_response, failure, with_headers
+from rollbook.web.http.answers import BASIC, failure
+from rollbook.web.http.route_answers import as_response, with_headers
 
 _JSON = "application/json; charset=utf-8"
 
