@@ -109,6 +109,22 @@ def test_every_kind_of_run_has_a_report(terminal: Terminal, arguments: tuple[str
     assert re.fullmatch(rf"{DISTRICT}: sync 2 \({command}\) committed at \S+Z", first)
 
 
+def test_the_problems_of_a_run_are_written_with_their_rows(small_terminal: Terminal) -> None:
+    files = roll()
+    small_terminal.send({**files, "enrollments.csv": files["enrollments.csv"] + "ash,algebra,=nobody\n"})
+    listed = small_terminal.folder / "problems.csv"
+    shown = small_terminal.done("history", DISTRICT, "1", "--problems", str(listed))
+    assert shown.lines[0] == f"1 problems are listed in {listed}"
+    head, told = listed.read_text("utf-8").splitlines()
+    assert head == "severity,file,row,column,code,title,value,expected,what to do,the row"
+    assert told.startswith("error,enrollments.csv,")
+    assert "'=nobody" in told
+    assert "School_id: ash; Section_id: algebra; Student_id: =nobody" in told
+    refused = small_terminal.run("history", DISTRICT, "--problems", str(listed))
+    assert (refused.code, "number: expected the number of a run" in refused.err) == (1, True)
+    assert small_terminal.run("history", DISTRICT, "1", "--problems", "/nowhere/x.csv").code == 1
+
+
 def test_a_run_that_is_not_there_is_told(small_terminal: Terminal) -> None:
     refused = small_terminal.run("history", DISTRICT, "7")
     assert (refused.code, refused.err) == (

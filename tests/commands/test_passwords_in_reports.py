@@ -44,6 +44,7 @@ def told(terminal: Terminal, files: Mapping[str, str]) -> tuple[Outcome, str]:
         texts += [outcome.out, outcome.err]
     with closing(open_database(os.environ["ROLLBOOK_DATABASE"])) as database, database.read() as transaction:
         texts += [report for (report,) in transaction.rows("SELECT report FROM syncs")]
+        texts += [str(row) for row in transaction.rows("SELECT * FROM problem_rows")]
     return synced, "\n".join(texts)
 
 

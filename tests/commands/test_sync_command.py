@@ -124,7 +124,9 @@ def test_files_without_a_problem_leave_a_list_with_nothing_in_it(small_terminal:
     assert (
         small_terminal.send(roll(), "--problems", "all.csv").lines[-1] == "0 problems are listed in all.csv"
     )
-    assert (small_terminal.folder / "all.csv").read_text() == "file,row,column,code,severity,message\n"
+    assert (
+        small_terminal.folder / "all.csv"
+    ).read_text() == "file,row,column,code,severity,message,value,expected,what to do\n"
 
 
 def test_a_spreadsheet_finds_no_formula_in_the_list_of_problems(small_terminal: Terminal) -> None:

@@ -21,6 +21,7 @@ LARGE = {
     "events": "view",
     "snapshots": "district",
     "changed_records": "district",
+    "problem_rows": "district",
     "credentials": "district",
     "search_texts": "district",
     "sis_aliases": "district",

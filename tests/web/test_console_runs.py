@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from rollbook.demo.serving import Demo
-from rollbook.errors import Conflict
+from rollbook.errors import Conflict, SourceRejected
 from rollbook.operations import run_decisions
 from rollbook.store.accounts import audit
 from rollbook.store.district import districts
@@ -185,11 +185,64 @@ def test_problems_say_what_to_do_and_applications_what_they_would_lose(
     assert all(group["what_to_do"] for group in told["groups"])
     rows = list(csv.DictReader(io.StringIO(visitor.get(f"{place(hub, held)}/problems.csv").text)))
     assert {row["code"] for row in rows} == {group["code"] for group in told["groups"]}
+    assert len(rows) == sum(group["count"] for group in told["groups"])
     readers = visitor.get(f"{place(hub, held)}/applications.json").json()["readers"]
     assert [(each["name"], each["deleted"]) for each in readers] == [
         ("Reader", 2)
     ]  # a student, and the section that is then empty
     assert visitor.get(f"{place(hub, held)}/applications").status_code == 200
+
+
+def test_problems_are_listed_row_by_row_with_the_row(visitor: httpx.Client, hub: Hub, held: int) -> None:
+    problems = f"{place(hub, held)}/problems"
+
+    def rows(**query: str) -> list[tuple[str, int]]:
+        told = visitor.get(f"{problems}.json", params=query).json()
+        assert told["found"] == len(told["rows"])
+        return [(row["file"], row["row"]) for row in told["rows"]]
+
+    first, *_ = visitor.get(f"{problems}.json").json()["rows"]
+    assert (first["title"], first["what_to_do"]) != ("", "")
+    every = rows(what="all")
+    assert set(rows()) < set(every)
+    assert rows(what="all", q="99999") == rows(what="no-such-code students.csv") == []
+    file, number = next((file, number) for file, number in every if number)
+    assert (file, number) in rows(what="all", q=str(number))
+    cells = next(
+        row["cells"] for row in visitor.get(f"{problems}.json?what=all").json()["rows"] if row["row"]
+    )
+    assert all(cell in visitor.get(f"{problems}?what=all").text for cell in cells)
+    told = next(iter(cells.values()))
+    assert rows(what="all", q=told.upper())
+    assert "No problem fits these filters" in visitor.get(f"{problems}?q=nobody%25").text
+    listed = list(csv.DictReader(io.StringIO(visitor.get(f"{problems}.csv?what=all&q={number}").text)))
+    assert f"{next(iter(cells))}: {told}" in [row["the row"].split("; ")[0] for row in listed]
+
+
+def test_a_run_without_kept_rows_shows_the_examples_of_its_report(
+    visitor: httpx.Client, hub: Hub, held: int
+) -> None:
+    with hub.database.write() as transaction:
+        transaction.run("UPDATE problem_rows SET code = 'of-another-version' WHERE place = 1")
+    [strange] = visitor.get(f"{place(hub, held)}/problems.json?what=of-another-version").json()["rows"]
+    assert (strange["title"], strange["what_to_do"]) == ("of-another-version", "")
+    with hub.database.write() as transaction:
+        transaction.run("DELETE FROM problem_rows")
+    told = visitor.get(f"{place(hub, held)}/problems.json?what=all").json()
+    assert told["rows"]
+    assert all(row["cells"] == {} for row in told["rows"])
+    number = next(row["row"] for row in told["rows"] if row["row"])
+    found = visitor.get(f"{place(hub, held)}/problems.json?what=all&q={number}").json()["rows"]
+    assert {row["row"] for row in found} == {number}
+    assert visitor.get(f"{place(hub, held)}/problems.csv").text.count("\n") == len(told["rows"]) + 1
+
+
+def test_files_that_cannot_be_used_list_each_stop(visitor: httpx.Client, hub: Hub) -> None:
+    with pytest.raises(SourceRejected):
+        sync(hub, {**FILES, "schools.csv": "", "teachers.csv": ""})
+    told = visitor.get(f"{place(hub, HELD + 1)}/problems.json?what=all").json()
+    assert {row["file"] for row in told["rows"]} >= {"schools.csv", "teachers.csv"}
+    assert all(row["severity"] == "stop" and row["what_to_do"] for row in told["rows"])
 
 
 def test_runs_are_listed_and_an_unknown_one_is_said(visitor: httpx.Client, hub: Hub, held: int) -> None:

@@ -12,7 +12,7 @@ from rollbook.commands.options import database_option, json_option, read_setting
 from rollbook.domain import snapshot_names
 from rollbook.domain.guard import NAMED_PERCENT
 from rollbook.errors import BadSetting
-from rollbook.operations import district_setup, keeping_ids, run_decisions
+from rollbook.operations import district_setup, keeping_ids, problem_reviews, run_decisions
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.opening import opened
 from rollbook.store.records import catchup, commits
@@ -98,17 +98,36 @@ def undo(
 @click.option(
     "--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list."
 )
+@click.option(
+    "--problems",
+    "problems_file",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE.csv",
+    help="Write the problems of run NUMBER into a CSV file, each with its row and what to do.",
+)
 @database_option
 @json_option
-def show_history(district: str, number: int | None, last: int, database: str | None, as_json: bool) -> None:
+def show_history(
+    district: str,
+    number: int | None,
+    last: int,
+    problems_file: Path | None,
+    database: str | None,
+    as_json: bool,
+) -> None:
     """List the last runs on a DISTRICT (name or id), with their result and its reason; with NUMBER, show one
     run's whole report.
 
     Reports keep their examples as long as older versions of records are kept (ROLLBOOK_HISTORY_DAYS), and
     their counts for ever.
     """
+    if problems_file and number is None:
+        raise BadSetting("number: expected the number of a run, whose problems --problems writes")
     with opened(read_settings(database=database)) as store:
         owner = districts.find(store, district)
+        if problems_file and number is not None:
+            count = problem_reviews.write_csv(store, owner.id, number, problems_file)
+            click.echo(f"{count:,} problems are listed in {problems_file}", err=as_json)
         found = (
             commits.runs(store, owner, most=last) if number is None else [commits.run(store, owner, number)]
         )

@@ -31,7 +31,7 @@ problems_option = click.option(
     metavar="FILE.csv",
     help=(
         f"Write all problems into a CSV file, the first {ROWS_MAX:,}: file, row, column, code, "
-        "severity, message."
+        "severity, message, value, expected, what to do."
     ),
 )
 rules_option = click.option(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from rollbook.domain.guard import Threshold
-from rollbook.roster.problems import PROBLEMS
 from rollbook.store.district import thresholds
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database, Transaction
@@ -18,6 +18,11 @@ from rollbook.store.records.run_changes import Filter
 PEOPLE = ("students", "teachers", "staff", "contacts")
 # A guess is shown from this percentage of the deletions on; for a file that is cut off, of all records.
 MUCH, MOST = 30, 60
+# From this percentage on, a kind is replaced whole.
+ALL = 95
+# Fewer records of one grade say nothing; grades that leave school each summer.
+GRADE_MIN = 10
+LAST_GRADES = ("12", "13", "PostGraduate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,43 +77,99 @@ def guesses(transaction: Transaction, district: District, run: Run) -> list[str]
     told = run.report.get("kinds") or {}
     return [
         sentence
-        for kind in ("students", "teachers")
+        for kind in ("students", "teachers", "sections")
         if (counts := told.get(kind)) and counts.get("deleted")
-        for sentence in _guesses(transaction, district, run.number, kind, counts)
+        for sentence in _guesses(transaction, district, run, Losing(kind, **_counts(counts)))
     ]
 
 
-def _guesses(
-    transaction: Transaction, district: District, run: int, kind: str, counts: dict[str, Any]
-) -> Iterator[str]:
-    deleted, existing = int(counts["deleted"]), int(counts.get("existing") or 0)
-    returning = run_changes.returning(transaction, district.number, run, kind)
-    if 100 * returning >= MUCH * deleted:
-        yield (
-            f"Their ids may have changed: {returning:,} of the {deleted:,} {kind} who would be deleted come back"
-            " under another id with the same name."
-        )
-        return
-    wanted = Filter(verb="deleted", kind=kind)
-    schools = run_changes.by(transaction, district.number, run, "school", wanted)
-    names = school_names(transaction, district, run)
-    first, count = schools[0] if schools else ("", 0)
-    if first and 100 * count >= MOST * deleted and len(names) > 1:
-        yield (
-            f"One school may be missing: {count:,} of the {deleted:,} {kind} who would be deleted are at"
-            f" {names.get(first, first)}."
-        )
-    elif not counts.get("created") and existing and 100 * deleted >= MUCH * existing:
-        yield (
-            f"{kind}.csv may be cut off: it has {existing - deleted:,} of the {existing:,} {kind} of the run before,"
-            " and nobody new."
-        )
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """A kind of which a run deletes some records."""
+
+    kind: str
+    deleted: int
+    existing: int
+    created: int
+
+    @property
+    def told(self) -> str:
+        who = "that" if self.kind == "sections" else "who"
+        return f"{self.deleted:,} {self.kind} {who} would be deleted"
 
 
-def problem_groups(run: Run) -> list[dict[str, Any]]:
-    """The problems of a run's files by code and file, each with what to do."""
-    mends = {each.code: each.mend for each in PROBLEMS}
-    return [
-        {**group, "what_to_do": mends.get(str(group.get("code")), "")}
+def _counts(given: dict[str, Any]) -> dict[str, int]:
+    return {name: int(given.get(name) or 0) for name in ("deleted", "existing", "created")}
+
+
+def _guesses(transaction: Transaction, district: District, run: Run, of: Losing) -> Iterator[str]:
+    """The most telling cause for a kind, if any."""
+    causes = (_changed_ids, _other_district, _rejected, _one_school, _one_grade, _cut_off)
+    yield from islice(filter(None, (cause(transaction, district, run, of) for cause in causes)), 1)
+
+
+def _rejected(_: Transaction, __: District, run: Run, of: Losing) -> str:
+    """Rows with an error are left out, so their records are deleted."""
+    file = f"{of.kind}.csv"
+    groups = [
+        group
         for group in run.report.get("problem_groups") or ()
+        if group.get("severity") == "error" and group.get("file") == file
     ]
+    count = sum(int(group["count"]) for group in groups)
+    if 100 * count < MUCH * of.deleted:
+        return ""
+    most = max(groups, key=lambda group: int(group["count"]))
+    return (
+        f"They may be in the files: {count:,} rows of {file} were rejected, most of them for “{most['title']}”"
+        f" ({most['count']:,})."
+    )
+
+
+def _changed_ids(transaction: Transaction, district: District, run: Run, of: Losing) -> str:
+    returning = run_changes.returning(transaction, district.number, run.number, of.kind)
+    if of.kind == "sections" or 100 * returning < MUCH * of.deleted:
+        return ""
+    return f"Their ids may have changed: {returning:,} of the {of.told} come back under another id with the same name."
+
+
+def _other_district(_: Transaction, __: District, ___: Run, of: Losing) -> str:
+    if 100 * of.deleted < ALL * of.existing or 2 * of.created < of.deleted:
+        return ""
+    return (
+        f"The files may be those of another district: {of.deleted:,} of {of.existing:,} {of.kind} would go, and"
+        f" {of.created:,} with other names would come."
+    )
+
+
+def _one_school(transaction: Transaction, district: District, run: Run, of: Losing) -> str:
+    first, count = _most(transaction, district, run, of, "school")
+    names = school_names(transaction, district, run.number)
+    if not first or 100 * count < MOST * of.deleted or len(names) < 2:
+        return ""
+    return f"One school may be missing: {count:,} of the {of.told} are at {names.get(first, first)}."
+
+
+def _one_grade(transaction: Transaction, district: District, run: Run, of: Losing) -> str:
+    first, count = _most(transaction, district, run, of, "grade")
+    if not first or 100 * count < MOST * of.deleted or count < GRADE_MIN:
+        return ""
+    why = ". At the end of a school year that is right" if first in LAST_GRADES else ""
+    return f"One grade may be missing: {count:,} of the {of.told} are in grade {first}{why}."
+
+
+def _cut_off(_: Transaction, __: District, ___: Run, of: Losing) -> str:
+    if of.created or 100 * of.deleted < MUCH * of.existing:
+        return ""
+    return (
+        f"{of.kind}.csv may be cut off: it has {of.existing - of.deleted:,} of the {of.existing:,} {of.kind} of the"
+        f" run before, and {'nothing' if of.kind == 'sections' else 'nobody'} new."
+    )
+
+
+def _most(transaction: Transaction, district: District, run: Run, of: Losing, column: str) -> tuple[str, int]:
+    """The value of a column that most of the deleted records have."""
+    found = run_changes.by(
+        transaction, district.number, run.number, column, Filter(verb="deleted", kind=of.kind)
+    )
+    return found[0] if found else ("", 0)

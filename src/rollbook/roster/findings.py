@@ -148,6 +148,11 @@ class Problems:
             for code, file, count, examples in rows
         )
 
+    def lay_out(self, of_each: int, most: int) -> None:
+        """Make the table `told`: the first findings of each code in each file, `most` at most of all, with their
+        `place` in the order in which to fix them."""
+        self._connection.execute(_TOLD, [of_each, most])
+
     def by_code(self) -> dict[str, int]:
         """How many findings of each code."""
         return dict(
@@ -195,9 +200,16 @@ _SEVERITY: Final = " ".join(
 )
 _SEVERITY_RANK: Final = f"CASE code {_SEVERITY} END"
 _FILE_RANK: Final = _position("file", FILE_ORDER)
-_IN_ORDER: Final = f"""
-    SELECT * FROM problems
-    ORDER BY {_SEVERITY_RANK}, {_FILE_RANK}, file, "row" NULLS FIRST, {_position("code", PROBLEM)}, column_name, value LIMIT ?
+_ORDER: Final = f"""
+    {_SEVERITY_RANK}, {_FILE_RANK}, file, "row" NULLS FIRST, {_position("code", PROBLEM)}, column_name, value
+"""
+_IN_ORDER: Final = f"SELECT * FROM problems ORDER BY {_ORDER} LIMIT ?"
+_TOLD: Final = f"""
+    CREATE OR REPLACE TEMP TABLE told AS
+    SELECT row_number() OVER (ORDER BY {_ORDER}) AS place, * FROM (
+        SELECT * FROM problems
+        QUALIFY row_number() OVER (PARTITION BY code, file ORDER BY "row" NULLS FIRST, column_name, value) <= ?
+    ) ORDER BY place LIMIT ?
 """
 # The first few by arg_min: one pass that keeps a few rows of each group, for any number of rows.
 _GROUPS: Final = f"""

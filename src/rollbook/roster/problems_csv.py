@@ -17,7 +17,7 @@ from rollbook.errors import BadSetting
 if TYPE_CHECKING:  # a command that lists no problem starts without their classes
     from rollbook.roster.problems import Problem
 
-COLUMNS: Final = ("file", "row", "column", "code", "severity", "message")
+COLUMNS: Final = ("file", "row", "column", "code", "severity", "message", "value", "expected", "what to do")
 # About the maximum of a spreadsheet.
 ROWS_MAX: Final = 1_000_000
 # A spreadsheet reads a cell with such a beginning as a formula, and formulas from a district's files must not
@@ -37,7 +37,8 @@ class Listing:
         """Write one row for each finding."""
         for problem in islice(problems, ROWS_MAX - self.written):
             place = (plain(problem.file), problem.row, plain(problem.column))
-            self._rows.writerow((*place, problem.code, problem.severity, plain(str(problem))))
+            found = (plain(problem.value), plain(problem.expected), problem.mend)
+            self._rows.writerow((*place, problem.code, problem.severity, plain(str(problem)), *found))
             self.written += 1
 
 
@@ -50,12 +51,16 @@ def opened(path: Path | None) -> Iterator[Listing | None]:
     if path is None:
         yield None
         return
+    with private_file(path) as file:
+        yield Listing(file)
+
+
+def private_file(path: Path) -> IO[str]:
+    """A new text file for problems, which only its owner can read. Errors: BadSetting if it cannot be written."""
     try:
-        file = os.fdopen(_open_private(path), "w", newline="", encoding="utf-8")
+        return os.fdopen(_open_private(path), "w", newline="", encoding="utf-8")
     except OSError as error:
         raise BadSetting(f"problems: {path} cannot be written: {error.strerror}") from None
-    with file:
-        yield Listing(file)
 
 
 def _open_private(path: Path) -> int:

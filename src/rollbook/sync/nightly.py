@@ -10,8 +10,12 @@ from rollbook.domain.reading_rules import Rules
 from rollbook.errors import Refused, SourceRejected
 from rollbook.roster import problems_csv, stop_notices
 from rollbook.roster.clone import clone_roster
+from rollbook.roster.findings import Problems
+from rollbook.roster.intake import row_texts
 from rollbook.roster.intake.clever import checks, normalize, readings, row_problems, sign_in_columns
 from rollbook.roster.intake.csv import files
+from rollbook.roster.intake.csv.raw_tables import Tables
+from rollbook.roster.intake.row_texts import Told
 from rollbook.roster.problems_csv import Listing
 from rollbook.roster.views import projection
 from rollbook.settings import Settings
@@ -45,8 +49,8 @@ def run(
 ) -> Sync:
     """Bring one district's roster up to date with its files; `listed` receives every problem in them.
 
-    `rules` are for this run only. A sync that looks wrong is held for an approval. After an error only the
-    district's state has changed: SourceRejected, Refused (paused), Busy (another run), MachineTrouble.
+    `rules` are for this run only. A sync that looks wrong is held. An error changes only the district's state:
+    SourceRejected, Refused (paused), Busy (another run), MachineTrouble.
     """
     how, tell = how or How(), progress or _say_nothing
     district = reread(database, district)
@@ -83,15 +87,22 @@ def run(
             day = rules.today.isoformat() if readings.depend_on_day(tables.connection) else ""
             normalize.roster(tables, rules)
             sign_in_columns.build(tables.connection, keys[1])
-            notes = row_problems.write(tables.connection, keys[0], folder)
+            notes, told = _beside(tables, problems, keys[0], folder)
             projection.forget_files(tables.connection)
             tell("comparing with the last snapshot")
             before = commits.snapshot(database, district, folder, COMPARED)
             moment = compare(tables.connection, database, district, before, settings, how)
             tell("writing the changes")
             marks = mark.write(folder, day) if mark else {}
-            work = Work(database, district, settings, folder, tables.connection, before, moment, marks, notes)
-            return conclude(work, "files", how, problems)
+            place = (database, district, settings, folder, tables.connection, before, moment)
+            return conclude(Work(*place, marks, notes, told), "files", how, problems)
+
+
+def _beside(
+    tables: Tables, problems: Problems, key: str, folder: Path
+) -> tuple[dict[str, Path], Sequence[Told]]:
+    """What is kept of the problems beside the run: those of people by digests of their ids, and all by row."""
+    return row_problems.write(tables.connection, key, folder), row_texts.read(tables, problems)
 
 
 def take_in(database: Database, district: District, pages: Sequence[Path], settings: Settings) -> Sync:

@@ -4,7 +4,7 @@ plans."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rollbook.domain.guard import Counts, Reason
 from rollbook.roster.clone import clone_roster
 from rollbook.roster.findings import Problems
 from rollbook.roster.intake.clever import sign_in_columns
+from rollbook.roster.intake.row_texts import Told
 from rollbook.roster.views import diff, id_pairs, identities, projection, roster_changes, view_candidates
 from rollbook.roster.views.view_candidates import IN_ROSTER
 from rollbook.settings import Settings
@@ -24,7 +25,7 @@ from rollbook.store.district import districts, thresholds, views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Database, Transaction
-from rollbook.store.records import commits, retention, run_changes, sis_aliases
+from rollbook.store.records import commits, problem_rows, retention, run_changes, sis_aliases
 from rollbook.store.records.commits import THIS_RUN, Outcome, Snapshot
 from rollbook.store.records.own_record import healthy
 from rollbook.sync import repeats
@@ -57,6 +58,8 @@ class Work:
     marks: Mapping[str, Path] = field(default_factory=dict)
     # What is kept beside the snapshot if it is committed or held.
     notes: Mapping[str, Path] = field(default_factory=dict)
+    # The problems of the files one by one, which are written beside the run.
+    told: Sequence[Told] = ()
 
 
 def compare(
@@ -255,11 +258,13 @@ def _write(
 
 
 def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Transaction], None]:
-    """What is written beside a run: its changes by record, if there was a run before, and the caller's note."""
+    """What is written beside a run: its changes by record, if there was a run before, the problems of its files, and
+    the caller's note."""
     note = how.noted(work.district, work.before)
 
     def write(transaction: Transaction) -> None:
         note(transaction)
+        problem_rows.write(transaction, work.district.number, work.before.head + 1, work.told)
         if work.before.sync:
             rows = diff.changed(work.engine, whole, run_changes.ROWS_MAX, is_whole=is_cloned)
             run_changes.write(transaction, work.district.number, work.before.head + 1, whole, rows)

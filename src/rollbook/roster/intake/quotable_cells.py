@@ -55,6 +55,14 @@ def _squeezed(header: str) -> str:
     return header_key(header).replace("_", "")
 
 
+def may_hold_passwords(tables: Tables, file: str) -> bool:
+    """Whether any cell of a file's rows may be a password: it has a column for them, or an ignored column."""
+    ignored = tables.connection.execute(
+        "SELECT count(*) FROM problems WHERE code = ? AND file = ?", [IgnoredHeader.code, file]
+    ).fetchall()
+    return tables.has(file, PASSWORD) or (file in PEOPLE and ignored[0][0] > 0)
+
+
 def hide(tables: Tables) -> None:
     """Remove the cells of files with passwords from the findings.
 

@@ -290,10 +290,11 @@ STEPS: tuple[Callable[[Transaction], None], ...] = (
     operator_tables.passkeys,
     delivery_tables.deliveries,
     operator_tables.application_owners,
+    operator_tables.problem_rows,
 )
 # A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
 # step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes
 # with it (ON DELETE CASCADE), since the old program deletes rows.
 ADDING: frozenset[Callable[[Transaction], None]] = frozenset(
-    (search_tables.sis_aliases, delivery_tables.deliveries)
+    (search_tables.sis_aliases, delivery_tables.deliveries, operator_tables.problem_rows)
 )

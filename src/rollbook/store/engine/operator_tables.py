@@ -38,6 +38,18 @@ _CHANGED: Final = (
          school {text} NOT NULL, grade {text} NOT NULL, PRIMARY KEY (district, sync, verb, kind, id)){clustered}""",
 )
 
+_PROBLEMS: Final = (
+    # The problems of a run's files, one by one, in the order in which to fix them. line: the row's number
+    # in a spreadsheet, 0 for none.
+    # cells: the row as far as a report may quote it, as JSON by header; {} for none. The rows go with the versions of
+    # that time.
+    """CREATE TABLE problem_rows (
+         district {number} NOT NULL REFERENCES districts (number) ON DELETE CASCADE, sync {number} NOT NULL,
+         place {number} NOT NULL, code {text} NOT NULL, file {text} NOT NULL, line {number} NOT NULL,
+         header {text} NOT NULL, value {text} NOT NULL, expected {text} NOT NULL, cells {text} NOT NULL,
+         PRIMARY KEY (district, sync, place)){clustered}""",
+)
+
 _PASSKEYS: Final = (
     # A passkey. id, public_key: base64url, as the browser gave them. uses: the counter of its last answer, 0 if it
     # counts nothing. used: the last sign-in, 0 before the first.
@@ -70,6 +82,12 @@ def operators(transaction: Transaction) -> None:
 def changed_records(transaction: Transaction) -> None:
     """What each run changed, record by record; until now a report had a few examples."""
     for sql in _CHANGED:
+        run(transaction, sql)
+
+
+def problem_rows(transaction: Transaction) -> None:
+    """The problems of each run one by one; until now a report had a few examples of each."""
+    for sql in _PROBLEMS:
         run(transaction, sql)
 
 

@@ -11,7 +11,7 @@ from rollbook.store.district import views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Transaction
-from rollbook.store.records import event_feed, run_changes
+from rollbook.store.records import event_feed, problem_rows, run_changes
 
 KEPT_SNAPSHOTS = 2
 DAY_SECONDS = 86_400
@@ -93,6 +93,7 @@ def prune(transaction: Transaction, district: District, seen: Iterable[View], ke
     oldest = found[0] if found and found[0] is not None else 0
     _forget_examples(transaction, district, oldest)
     run_changes.forget(transaction, district.number, oldest)
+    problem_rows.forget(transaction, district.number, oldest)
     for view in seen:
         transaction.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
         transaction.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))

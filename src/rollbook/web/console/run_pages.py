@@ -10,16 +10,19 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from rollbook.errors import BadSetting
-from rollbook.operations import acting, districts_overview, run_decisions, run_reviews
+from rollbook.operations import acting, districts_overview, problem_reviews, run_decisions, run_reviews
 from rollbook.store.accounts import connections
 from rollbook.store.records import commits, run_changes
 from rollbook.store.records.commits import Run
+from rollbook.store.records.problem_rows import Wanted
 from rollbook.store.records.run_changes import Changed, Filter
 from rollbook.store.work import job_queue
 from rollbook.sync import How, Sync
 from rollbook.web.console.console_frame import CSV, Ask, Console, Page, Shown
 
 PAGE, RUNS, JOBS = 100, 50, 100
+# The word of a filter that selects every problem.
+ALL = "all"
 # The kinds that a person looks at first.
 _FIRST = ("students", "teachers", "sections", "schools", "staff", "contacts")
 CAUSES = {
@@ -33,18 +36,6 @@ CAUSES = {
 }
 RUN_HEADS = ("run", "cause", "state", "created", "created records", "updated", "deleted", "problems", "why")
 CHANGE_HEADS = ("verb", "kind", "name", "school", "grade", "sis id", "id")
-PROBLEM_HEADS = (
-    "severity",
-    "file",
-    "row",
-    "column",
-    "code",
-    "title",
-    "value",
-    "expected",
-    "what to do",
-    "count",
-)
 
 
 def runs(console: Console, ask: Ask) -> Shown:
@@ -179,27 +170,40 @@ def _change_rows(rows: Sequence[Changed], names: Mapping[str, str]) -> Iterator[
 
 
 def problems(console: Console, ask: Ask) -> Shown:
-    """The problems of a run's files, grouped, with examples and what to do."""
-    run = _run(console, ask)
-    groups = run_reviews.problem_groups(run)
+    """The problems of a run's files row by row; at first those to mend first."""
+    run, groups = _run(console, ask), problem_reviews.groups(_run(console, ask))
+    code, _, file = ask.asked("what").partition(" ")
+    if not ask.asked("what") and groups:
+        code, file = groups[0]["code"], groups[0]["file"]
+    if code == ALL:
+        code, file = "", ""
+    wanted = Wanted(code, file, ask.asked("q")[:200])
+    first = ask.number("from") // PAGE * PAGE
+    with console.database.read() as transaction:
+        if ask.form == CSV:
+            wanted = wanted if ask.asked("what") else Wanted(text=wanted.text)
+            rows = list(problem_reviews.each(transaction, ask.district, run, wanted))
+            return Shown(
+                "run_problems.html", {}, rows=[problem_reviews.HEADS, *(row.as_row() for row in rows)]
+            )
+        listed = problem_reviews.page(transaction, ask.district, run, wanted, first=first, most=PAGE)
+    query = {"what": f"{code} {file}".strip() or ALL, "q": wanted.text}
     return Shown(
         "run_problems.html",
-        {**_head(console, ask, run), "tab": "problems", "groups": groups, "is_short": run.is_short},
-        rows=_problem_rows(groups),
-        leave_out=("tab",),
+        {
+            **_head(console, ask, run),
+            "tab": "problems",
+            "groups": groups,
+            "chosen": next((each for each in groups if (each["code"], each["file"]) == (code, file)), None),
+            "wanted": query,
+            "query": urlencode(query),
+            "found": listed.found,
+            "first": first,
+            "rows": [asdict(row) for row in listed.rows],
+            "is_short": run.is_short,
+        },
+        leave_out=("tab", "query", "chosen"),
     )
-
-
-def _problem_rows(groups: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
-    yield PROBLEM_HEADS
-    for group in groups:
-        examples: Sequence[Mapping[str, Any]] = group["examples"] or ({},)
-        for example in examples:
-            yield (
-                *(group["severity"], group["file"], example.get("row"), example.get("column"), group["code"]),
-                *(group["title"], example.get("value"), example.get("expected"), group["what_to_do"]),
-                group["count"],
-            )
 
 
 def applications(console: Console, ask: Ask) -> Shown:
