@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -91,8 +91,10 @@ def test_no_request_fails_while_servers_are_restarted(tmp_path: Path) -> None:
 def test_a_draining_server_answers_until_it_ends(tmp_path: Path, workers: int) -> None:
     bearer = {"Authorization": f"Bearer {prepare(tmp_path)}"}
     command = ("serve", "--no-work", "--workers", workers)
-    with program.serving(*command, folder=tmp_path, drain_seconds=600) as server:
+    with program.serving(*command, folder=tmp_path, drain_seconds=600) as server, ExitStack() as stack:
         assert httpx.get(f"{server.base}/ready").status_code == 200
+        kept = [stack.enter_context(httpx.Client(base_url=server.base, headers=bearer)) for _ in range(4)]
+        assert ["connection" in client.get("/v3.0/users?limit=2").headers for client in kept] == [False] * 4
         server.process.send_signal(signal.SIGTERM)
         end = time.monotonic() + program.TIMEOUT_SECONDS
         while (ready := httpx.get(f"{server.base}/ready")).status_code == 200:
@@ -100,3 +102,7 @@ def test_a_draining_server_answers_until_it_ends(tmp_path: Path, workers: int) -
         assert (ready.status_code, ready.json()["is_draining"]) == (503, True)
         assert ready.json()["troubles"] == ["the server was stopped, and takes its last requests"]
         assert httpx.get(f"{server.base}/v3.0/users?limit=2", headers=bearer).status_code == 200
+        for client in kept:
+            # Each process looks once a second.
+            while (answer := client.get("/v3.0/users?limit=2")).headers.get("connection") != "close":
+                assert (answer.status_code, time.monotonic() < end) == (200, True)

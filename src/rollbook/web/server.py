@@ -76,7 +76,7 @@ def run(
         threading.Thread(target=_wait_until_ready, args=(settings, when_ready), daemon=True).start()
     try:
         with _working(settings) if works else nullcontext():
-            _serve(settings, factory, tls, Drain(counts, settings.drain_seconds))
+            _serve(settings, factory, tls, counts)
     finally:
         for path in made:
             path.unlink(missing_ok=True)
@@ -89,13 +89,13 @@ def _working(settings: Settings) -> AbstractContextManager[None]:
     return begun
 
 
-def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None, drain: Drain) -> None:
+def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None, counts: Path) -> None:
     """Listen, and serve in this process or in workers.
 
     Like `uvicorn.run`, which supports only one address.
     """
     sockets = listening.listen(settings)
-    options = uvicorn_options(settings)
+    options, drain = uvicorn_options(settings, counts), Drain(counts, settings.drain_seconds)
     if tls:
         options |= {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
     config = uvicorn.Config(factory, factory=True, workers=settings.workers, **options)
@@ -106,12 +106,12 @@ def _serve(settings: Settings, factory: str, tls: tuple[Path, Path] | None, drai
             DrainingServer(config, drain).run(sockets)
 
 
-def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """How each worker process listens and reads requests."""
+def uvicorn_options(settings: Settings, counts: Path | None = None) -> dict[str, Any]:
+    """How each worker process listens and reads requests. `counts` is the folder that they share."""
     return {
         "interface": "asgi3",
         "loop": "uvloop",
-        "http": partial(Protocol, connections=Connections(settings)),
+        "http": partial(Protocol, connections=Connections(settings, counts)),
         "ws": "none",
         "lifespan": "on",
         "access_log": False,

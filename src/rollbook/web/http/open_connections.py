@@ -11,9 +11,11 @@ from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Protocol
 
 from rollbook.settings import Settings
+from rollbook.web.http.draining import is_draining
 
 # How often to look for connections that keep the server waiting too long.
 SWEEP_SECONDS = 1.0
@@ -64,8 +66,11 @@ class Watched(Protocol):
 class Connections:
     """The connections of this process. If there is no room, a new one replaces those that wait longest."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        """`folder` is what the processes of one server share; None: it never drains."""
+        self.settings, self._folder = settings, folder
+        # Whether the server drains: then each answer ends its connection, so that none is in use when the port closes.
+        self.are_ending = False
         self._all: set[Watched] = set()
         self._of_address: Counter[str] = Counter()
         self._limits = {
@@ -100,6 +105,7 @@ class Connections:
             self._make_room(lambda _: True)
         if len(self._all) >= self._most:
             return False
+        self.are_ending = is_draining(self._folder)
         self._all.add(connection)
         self._of_address[connection.address] += 1
         if self._sweeping is None:
@@ -148,6 +154,7 @@ class Connections:
         Then, while too much memory is used, close those that use most.
         """
         now = loop.time()
+        self.are_ending = is_draining(self._folder)
         for connection in list(self._all):
             waits = connection.waits()
             if waits is Waits.READER:

@@ -252,7 +252,8 @@ class Protocol(HttpToolsProtocol):
             "raw_path": self.root_path.encode("ascii") + url.path,
             "query_string": url.query or b"",
         }
-        self.cycle = AnswerWriter.of(self, keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        stays = version != "1.0" and self.parser.should_keep_alive() and not self._connections.are_ending
+        self.cycle = AnswerWriter.of(self, keep_alive=stays)
         self._start_asgi_task(self.cycle, self.app)
 
     def on_body(self, body: bytes) -> None:
