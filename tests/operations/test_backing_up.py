@@ -198,6 +198,20 @@ def test_a_damaged_backup_is_refused(small: Hub, small_saved: Path, tmp_path: Pa
     assert not (tmp_path / "new").exists()
 
 
+def test_a_backup_with_a_damaged_index_is_refused(small: Hub, small_saved: Path, tmp_path: Path) -> None:
+    with closing(apsw.Connection(str(small_saved))) as raw:
+        size = raw.pragma("page_size")
+        [(page,)] = raw.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'records_by_role'")
+    with small_saved.open("r+b") as file:
+        file.seek(page * size - 8)  # the end of a page holds the first row that came
+        last = file.read(8)
+        file.seek(page * size - 8)
+        file.write(bytes(byte ^ 1 for byte in last))
+    with pytest.raises(Refused, match="is damaged; use another backup"):
+        backing_up.restore(small_saved, another(small, tmp_path))
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_database_in_use_is_not_replaced(small: Hub, small_saved: Path) -> None:
     before = held(small.database)
     with pytest.raises(Refused, match="is in use; stop the server and all workers first"):
