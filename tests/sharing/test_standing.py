@@ -4,6 +4,7 @@ in."""
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -137,12 +138,31 @@ def test_a_round_of_upkeep_tells_the_address_and_survives_trouble(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    upkeep.once(desk.database, desk.settings, sweeps=True)
+    rounds = upkeep.rounds(desk.database, desk.settings)
+    next(rounds)
     assert record(reader)["portal_url"].startswith("http://127.0.0.1:8400/in/")
 
     def broken(*_: object) -> list[Any]:
         raise Busy("busy")
 
-    monkeypatch.setattr(districts, "list_all", broken)
-    upkeep.once(desk.database, desk.settings, sweeps=False)
+    with monkeypatch.context() as busy:
+        busy.setattr(districts, "list_all", broken)
+        late = upkeep.rounds(desk.database, replace(desk.settings, public_url="https://rosters.example"))
+        next(late)
     assert "upkeep: busy" in caplog.text
+    next(late)
+    assert record(reader)["portal_url"].startswith("https://rosters.example/in/")
+
+
+def test_two_servers_with_two_addresses_do_not_change_the_records_in_turn(desk: Desk, reader: Reader) -> None:
+    addresses = ("http://10.1.0.11:8400", "http://10.1.0.12:8400")
+    servers = [
+        upkeep.rounds(desk.database, replace(desk.settings, public_url=address)) for address in addresses
+    ]
+    for server in servers:
+        next(server)
+    head = desk.now.head
+    for server in servers * 2:
+        next(server)
+    assert desk.now.head == head
+    assert record(reader)["portal_url"].startswith("http://10.1.0.12:8400/in/")

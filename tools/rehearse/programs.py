@@ -26,6 +26,8 @@ import psycopg
 Environment = Mapping[str, str] | None
 PATIENCE_SECONDS = 120
 STOP_SECONDS = 20
+# The address of the balancer, as clients would know it: the same for all servers of a layout.
+PUBLIC = "https://rosters.example.org"
 POSTGRESQL = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/nowhere"))
 PACKAGES = {
     "postgres": "postgresql",
@@ -201,7 +203,12 @@ class Machines:
         """A server of Rollbook that is ready, and its port."""
         port = free_port()
         # Each page is read from the database, also one that was read before.
-        fixed = {"key_file": self.folder / "key", "rate_limit": 0, "page_cache_bytes": 0}
+        fixed = {
+            "key_file": self.folder / "key",
+            "rate_limit": 0,
+            "page_cache_bytes": 0,
+            "public_url": PUBLIC,
+        }
         wanted = {"database": database, **fixed, **settings}
         environment = {f"ROLLBOOK_{name.upper()}": str(value) for name, value in wanted.items()}
         command = Path(sys.executable).with_name("rollbook")

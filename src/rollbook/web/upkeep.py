@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from itertools import count
 
 from rollbook.errors import RollbookError
 from rollbook.roster import workfolder
@@ -25,19 +27,30 @@ def begin(settings: Settings) -> None:
 
 
 def _go_on(settings: Settings) -> None:
-    database, rounds, waiting = open_database(settings.database, may_make=False), 0, threading.Event()
-    while True:
-        once(database, settings, sweeps=rounds % SWEEP_ROUNDS == 0)
-        rounds += 1
+    database, waiting = open_database(settings.database, may_make=False), threading.Event()
+    for _ in rounds(database, settings):
         waiting.wait(EVERY_SECONDS)
 
 
-def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
-    """One round. Errors go to the operator's log, and the next round tries again."""
+def rounds(database: Database, settings: Settings) -> Iterator[None]:
+    """Round after round. Only the first one that succeeds tells the server's address: if two servers with different
+    addresses told theirs each minute, every district's record would change each minute, and syncs would lose to that."""
+    base: str | None = base_url(settings)
+    for number in count():
+        if once(database, settings, sweeps=number % SWEEP_ROUNDS == 0, base=base):
+            base = None
+        yield
+
+
+def once(database: Database, settings: Settings, *, sweeps: bool, base: str | None = None) -> bool:
+    """One round; returns whether it succeeded. Errors go to the operator's log, and the next round tries again.
+
+    `base` is the server's address; None keeps the one that was told last.
+    """
     if sweeps:
         workfolder.remove_dead(workfolder.parent_of(settings.temporary))
     try:
-        keep_true(database, base_url(settings))
+        keep_true(database, base)
         record_search.catch_up(database)
         database.settle()
         if sweeps:
@@ -48,3 +61,5 @@ def once(database: Database, settings: Settings, *, sweeps: bool) -> None:
                 SharedCounts(database).sweep()
     except RollbookError as error:
         logging.getLogger(__name__).warning("upkeep: %s", error)
+        return False
+    return True
