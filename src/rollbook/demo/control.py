@@ -11,10 +11,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from rollbook.demo import saves
+from rollbook.demo import demo_folder, saves
 from rollbook.demo.faults import Fault, Faults
 from rollbook.demo.json_requests import (
     FORM_TYPE,
@@ -37,7 +36,7 @@ class Control:
 
     def __init__(self, settings: Settings, token: str, faults: Faults) -> None:
         self._settings, self._token = settings, token
-        self._folder = Path(settings.database).parent
+        self._folder = demo_folder.of(settings)
         self._faults = faults
         self.is_moving = False
 

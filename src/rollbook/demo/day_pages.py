@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,7 +19,7 @@ from starlette.routing import Route
 
 from rollbook.auth.tokens import Tokens
 from rollbook.contract.clever.query import LAST, Query
-from rollbook.demo import saves
+from rollbook.demo import demo_folder, saves
 from rollbook.demo.control import Control, Work
 from rollbook.demo.faults import KINDS, PATHS, Fault
 from rollbook.demo.json_requests import status_of
@@ -89,7 +88,7 @@ class Storyboard:
 
     def __init__(self, desk: Desk, token: str, control: Control) -> None:
         self._database = desk.database
-        self._folder = Path(desk.settings.database).parent
+        self._folder = demo_folder.of(desk.settings)
         self._desk = desk
         self._token = token
         self._control = control

@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 
 from rollbook.errors import BadSetting, Refused
+from rollbook.settings import Settings, key_path
 from rollbook.store.district import demo_state
 from rollbook.store.engine import keys
 from rollbook.store.engine.shared_counters import SHARED
@@ -51,6 +52,12 @@ TLS = "tls"
 AUTHORITY, CERTIFICATE, CERTIFICATE_KEY = "ca.pem", "host.pem", "host.key"
 TLS_FILES = (AUTHORITY, CERTIFICATE, CERTIFICATE_KEY, "rollbook.p12")
 FOLDERS = (FILES, SAVES)
+
+
+def of(settings: Settings) -> Path:
+    """The folder of a demo: that of its database, or of its key if the database is a server."""
+    is_file = "://" not in settings.database
+    return Path(settings.database).parent if is_file else key_path(settings).parent
 
 
 def is_ready(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from rollbook.demo import person_edits
+from rollbook.demo import demo_folder, person_edits
 from rollbook.demo.control import Control
 from rollbook.demo.day_pages import Storyboard
 from rollbook.demo.json_requests import check_names, status_of
@@ -40,7 +39,7 @@ class EditPages:
 
     def __init__(self, desk: Desk, token: str, days: Storyboard, control: Control) -> None:
         self._desk, self._token, self._days, self._control = desk, token, days, control
-        self._folder = Path(desk.settings.database).parent
+        self._folder = demo_folder.of(desk.settings)
 
     def routes(self) -> list[Route]:
         return [

@@ -1,8 +1,8 @@
 """Faults on demand: for a while, paths of a demo fail or are slow, so that developers can test their
 applications.
 
-Only a demo has them. Without a fault in force, a request costs one comparison more. Faults hold for all
-workers of the demo together.
+Only a demo has them. Faults hold for all workers of the demo together, also on several machines. Without a fault in
+force, a request costs one comparison more; if the database is a server, it costs one small read more.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import orjson
 
 from rollbook.auth.tokens import basic, bearer
 from rollbook.contract.clever import versions
-from rollbook.demo.shared_state import Rows, SharedState
-from rollbook.errors import BadSetting, Unauthorized, Unknown
+from rollbook.demo.shared_state import SharedState
+from rollbook.errors import BadSetting, MachineTrouble, Unauthorized, Unknown
+from rollbook.store.district.demo_faults import FaultRows, Rows
+from rollbook.store.engine.database import Database
 from rollbook.web.data.api import Scope, Send
 from rollbook.web.data.data_request import ME
+from rollbook.web.http import inline_or_thread
 from rollbook.web.http.answers import BASIC, DROPPED, JSON, Answer, failure, send_answer
 from rollbook.web.http.rate_limit import Allowance
 from rollbook.web.http.request_tap import note
@@ -102,10 +105,11 @@ class Fault:
 class Faults:
     """The faults of a demo, one for each path and token.
 
-    `limit` is the size of a rate limit window, for 429.
+    `limit` is the size of a rate limit window, for 429. `shared` holds the faults of all workers.
     """
 
-    def __init__(self, limit: int, shared: SharedState) -> None:
+    def __init__(self, database: Database, limit: int, shared: SharedState | FaultRows) -> None:
+        self._database = database
         self._limit = limit
         self._shared = shared
 
@@ -132,11 +136,14 @@ class Faults:
 
     def remove(self, id_: str) -> None:
         """End one fault. Errors: Unknown if no fault with that id is in force."""
-        before = self._shared.faults()
-        if len(self._shared.change_faults(lambda rows: [row for row in rows if row["id"] != id_])) == len(
-            before
-        ):
-            raise Unknown("no fault of that id is in force; GET /demo/faults lists those that are")
+
+        def change(rows: Rows) -> Rows:
+            left = [row for row in rows if row["id"] != id_]
+            if len(left) == len(rows):
+                raise Unknown("no fault of that id is in force; GET /demo/faults lists those that are")
+            return left
+
+        self._shared.change_faults(change)
 
     def clear(self) -> None:
         """End all faults."""
@@ -144,7 +151,12 @@ class Faults:
 
     async def answers(self, scope: Scope, send: Send) -> bool:
         """Answer a request in place of the server, if a fault says so; returns whether it was answered."""
-        fault = self._strike(scope) if self._shared.has_faults else None
+        if not self._shared.has_faults or scope["method"] == "OPTIONS":
+            return False
+        try:
+            fault = await inline_or_thread.read(self._database, self._strike, scope)
+        except MachineTrouble:  # the database is away; the server's own answer says so
+            return False
         if fault is None:
             return False
         note(scope, fault=fault.name or "answer")
@@ -157,12 +169,11 @@ class Faults:
 
     def _strike(self, scope: Scope) -> Fault | None:
         """The fault that fits the request best; its count of requests is reduced by one."""
-        if scope["method"] == "OPTIONS":
-            return None
         path, callers = _asked_path(scope["path"]), _callers(scope)
         struck: list[Fault] = []
 
         def change(rows: Rows) -> Rows:
+            struck.clear()
             fitting = [row for row in rows if _fits(row, path, callers)]
             if not fitting:
                 return rows

@@ -52,8 +52,10 @@ class Save:
 def save(folder: Path, name: str, settings: Settings) -> Save:
     """Save the whole demo under a name, replacing a save of that name.
 
-    Errors: BadSetting for an unusable name, Busy while the demo is moving, Refused for too many saves.
+    Errors: BadSetting for an unusable name, Busy while the demo is moving, Refused for too many saves, or if the
+    database is a server.
     """
+    _check_place(settings)
     target = _place(folder, name)
     if not target.exists() and len(listed(folder)) >= SAVES_MAX:
         raise Refused(f"there are {SAVES_MAX} saves; remove one first")
@@ -77,6 +79,7 @@ def restore(folder: Path, name: str, settings: Settings, *, keeps_log: bool = Fa
     Errors: Unknown if there is no such save; Refused if it is of another demo or another version of Rollbook;
     Busy while the demo is moving.
     """
+    _check_place(settings)
     source = _place(folder, name)
     about = _read(source)
     _check(about, folder)
@@ -115,6 +118,13 @@ def _all(folder: Path) -> Iterator[Save]:
         for place in (folder / SAVES).iterdir():
             if (place / ABOUT).exists():
                 yield _read(place)
+
+
+def _check_place(settings: Settings) -> None:
+    if "://" in settings.database:
+        raise Refused(
+            "this demo is in a database server, so it has no saves; `rollbook backup` writes it into a file"
+        )
 
 
 def _place(folder: Path, name: str) -> Path:

@@ -9,11 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rollbook.demo import demo_folder
 from rollbook.demo.control import Control
 from rollbook.demo.demo_folder import LIMITS, STATE
 from rollbook.demo.faults import Faults
 from rollbook.demo.shared_state import SharedState
 from rollbook.settings import PREFIX, Settings
+from rollbook.store.district.demo_faults import FaultRows
 from rollbook.store.engine.database import Database
 from rollbook.web import server
 from rollbook.web.app import App, Extension
@@ -37,10 +39,9 @@ class Demo:
 
     def extend(self, database: Database, settings: Settings) -> Extension:
         """What a demo's server adds to the usual server."""
-        # A demo's own database is a file. One that is added to another server shares with no other process.
-        folder = Path(settings.database).parent
-        shared = SharedState(folder / STATE if database.is_local else None)
-        faults = Faults(settings.rate_limit, shared)
+        # Workers on one file share a file beside it. Machines on one database server share what is in the database.
+        shared = SharedState(demo_folder.of(settings) / STATE if database.is_local else None)
+        faults = Faults(database, settings.rate_limit, shared if database.is_local else FaultRows(database))
         control = Control(settings, self.token, faults)
 
         async def answers(scope: Scope, receive: Receive, send: Send) -> bool:
@@ -63,7 +64,7 @@ def run(
 ) -> None:
     """Serve the demo until interrupted; `when_ready` is called once requests are taken. `tls`: certificate and key."""
     os.environ.update({TOKEN: demo.token, BASIC: demo.basic, DISTRICT: demo.district_name})
-    folder = Path(settings.database).parent
+    folder = demo_folder.of(settings)
     # The rate limits and faults of a server end with it.
     for name in (LIMITS, STATE):
         (folder / name).unlink(missing_ok=True)

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import orjson
 
 from rollbook.errors import Refused
+from rollbook.store.district.demo_faults import Rows
 
 SIZE = 64 * 1024
 # Until when requests wait for a restore, when the last restore ended (Unix seconds), and the length of the
@@ -30,8 +30,6 @@ _HEAD = struct.Struct("<ddI")
 RESTORE_SECONDS_MAX = 10.0
 _POLL_SECONDS = 0.002
 _QUIET = bytes(4)
-
-Rows = list[dict[str, Any]]
 
 
 class SharedState:
