@@ -95,6 +95,7 @@ def test_a_runs_whole_report_has_the_shape_of_a_syncs_in_json(terminal: Terminal
     assert {name: told[name] for name in told if name not in printed} == {
         "cause": "files",
         "needs_name": False,
+        "grades": {"": 100},
     }
 
 

@@ -282,6 +282,13 @@ def console_section(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="Its record")).to_be_visible()
 
 
+def console_arrivals(page: Page, sites: Sites) -> None:
+    console_uploaded(page, sites)
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/files")
+    page.locator("main summary").first.click()
+    expect(page.get_by_role("button", name="Download").first).to_be_visible()
+
+
 def console_charts(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.demo}/console")
     page.locator("tbody a").first.click()
@@ -490,6 +497,9 @@ STATES: dict[str, Prepare] = {
     "console, runs": at("crowd", "/console/d/SLUG/runs"),
     "console, first run": at("crowd", "/console/d/SLUG/runs/1"),
     "console, problems of a run": at("crowd", "/console/d/SLUG/runs/1/problems"),
+    "console, every problem of a run": at("crowd", "HELD/problems?what=all"),
+    "console, files that came": console_arrivals,
+    "console, no files of a run": at("crowd", "/console/d/SLUG/files?run=1"),
     "console, applications of a run": at("crowd", "/console/d/SLUG/runs/1/applications"),
     "console, held run": at("crowd", "HELD"),
     "console, held run, filtered": at("crowd", "HELD?q=nobody"),

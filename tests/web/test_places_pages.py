@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from rollbook.operations import district_figures, places_browsing
+from rollbook.operations.districts_overview import Line
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
@@ -159,8 +160,11 @@ def test_charts_answer_their_questions_and_hold_their_numbers(
     ]
     assert told["Where do the students go to school?"]["rows"][0][1:] == ["9 to 12", 2]
     assert told["Do applications read without errors?"]["answer"] == "No application reads this district yet."
-    assert page.count('role="img"') == 2
-    assert page.count("<figcaption>") == 4
+    assert told["Which grades are the students in?"]["rows"] == [["5", 1], ["11", 2]]
+    assert told["Which grades are the students in?"]["answer"] == "Most in grade 11: 2 of 3, 67 %."
+    assert told["When do people sign in, and how?"]["rows"] == []
+    assert page.count('role="img"') == 3
+    assert page.count("<figcaption>") == 6
     assert "style=" not in page
     assert "North High" in table
 
@@ -189,6 +193,34 @@ def test_durations_say_whether_syncs_take_longer() -> None:
     assert chart_pages.durations([*jobs, (1_797_000_000_000, 50.0)]).answer.startswith(
         "Yes: the last one took 50.0 s"
     )
+
+
+def test_sign_ins_say_when_and_how_most_came() -> None:
+    ways = {"password": [0] * 22 + [3, 40], "badge": [0] * 24, "service": [0] * 23 + [2]}
+    told = chart_pages.sign_ins(ways, 1_796_000_000.0)
+    assert told.answer == "45 in 24 hours, most from 00:00 UTC on (42): 43 by password, 2 by another service."
+    assert told.rows == (("23:00", 3, 0, 0, 3), ("00:00", 40, 0, 2, 42))
+
+
+def test_grades_say_how_many_students_have_none() -> None:
+    told = chart_pages.by_grade({"Kindergarten": 5, "1": 4, "": 1})
+    assert told.answer == "Most in Kindergarten: 5 of 10, 50 %. 1 have no grade."
+    assert chart_pages.by_grade({}).answer == "No run has counted grades yet."
+
+
+def line(number: int, last_files: str | None, state: str = "running") -> Line:
+    return Line(number, "", f"District {number}", "", state, "", last_files, 0, 0, 9, 0, 1)
+
+
+def test_the_last_runs_of_all_districts_are_drawn_by_hour() -> None:
+    lines = [line(number, f"2026-11-30T0{number}:10:00.000Z") for number in range(5)]
+    lines += [line(6, "2026-11-30T04:50:00.000Z", "held"), line(7, "2026-10-01T00:00:00.000Z"), line(8, None)]
+    told = chart_pages.last_runs(lines)
+    assert told
+    assert told.answer == "6 of 8 districts in 24 hours, most from 04:00 UTC on (2). 1 were held or failed."
+    assert told.rows[-1] == ("04:00", 1, 1, 2)
+    assert chart_pages.last_runs(lines[:3]) is None
+    assert chart_pages.last_runs([]) is None
 
 
 def test_a_name_becomes_no_markup_of_a_drawing() -> None:

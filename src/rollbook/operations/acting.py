@@ -16,6 +16,7 @@ from rollbook.errors import Forbidden, RollbookError, Unknown
 from rollbook.operations import (
     connecting,
     district_setup,
+    file_arrivals,
     job_control,
     keeping_ids,
     people_access,
@@ -92,6 +93,7 @@ ACTS: Final[Mapping[Callable[..., Any], Act]] = {
     uploads.plan: Act("upload checked", "change the roster"),
     uploads.queue: Act("upload queued", "change the roster"),
     uploads.sync: Act("upload synced", "change the roster"),
+    file_arrivals.open_file: Act("file downloaded", "change the roster", says=("name", "file")),
     job_control.queue_sync: Act("sync queued", "change the roster"),
     people_access.mint_token: Act("user token minted", "change sharing", says=("application",)),
     people_access.sign_out: Act("person signed out", "help people", says=("user",)),

@@ -1,16 +1,19 @@
-"""Figures of a district for charts: changes of each night, durations of runs, students of schools, and requests."""
+"""Figures of a district for charts: changes of each night, durations of runs, students of schools and grades, sign-ins,
+and requests."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from rollbook.contract.clever.fields import GRADES
 from rollbook.operations import night_words
 from rollbook.operations.scheduling import MAKING
 from rollbook.settings import Settings
-from rollbook.store.accounts import applications, connections
-from rollbook.store.district import views
+from rollbook.store.accounts import applications, audit, connections
+from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
 from rollbook.store.records import commits, request_log, school_lists
@@ -20,6 +23,9 @@ from rollbook.store.work import job_queue
 
 NIGHTS, JOBS, HOURS = 30, 30, 24
 HOUR_MS = 3_600_000
+# The ways to sign in. A demo's list of people counts as a service.
+SERVICE = "service"
+WAYS = ("password", "badge", SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,28 @@ def students_by_school(database: Database, district: District) -> list[tuple[str
         (str(one.get("name", "")), grades(one), counts.get(one["id"], {}).get("students", 0)) for one in found
     ]
     return sorted(told, key=lambda each: (-each[2], each[0]))
+
+
+def students_by_grade(database: Database, district: District) -> dict[str, int]:
+    """The students of each grade after the last run that counted them, in the order of the grades."""
+    found = commits.runs(database, district, ("committed",), NIGHTS)
+    told: dict[str, int] = next((run.report["grades"] for run in found if run.report.get("grades")), {})
+    ranks = {grade: rank for rank, grade in enumerate(GRADES)}
+    return dict(sorted(told.items(), key=lambda each: (ranks.get(each[0], len(ranks)), each[0])))
+
+
+def sign_ins(database: Database, district: District, now: float) -> dict[str, list[int]]:
+    """The sign-ins of the last day by way (password, badge, service), each by hour, the oldest hour first."""
+    first = int(now // 3600) - HOURS + 1
+    told: dict[str, list[int]] = {way: [0] * HOURS for way in WAYS}
+    with database.read() as transaction:
+        found = audit.by_hour(transaction, "signed in", district.number, districts.timestamp(first * 3600))
+    for hour, detail, count in found:
+        place = int(datetime.fromisoformat(f"{hour}:00:00+00:00").timestamp() // 3600) - first
+        way = str(detail.get("method"))
+        if place < HOURS:
+            told[way if way in WAYS else SERVICE][place] += count
+    return told
 
 
 def grades(school: Mapping[str, object]) -> str:

@@ -31,8 +31,8 @@ VERBS = ("created", "updated", "deleted")
 class Line:
     """One district: its state in one word, why it has that state, and its numbers.
 
-    `nights` are the students after each of the last runs, oldest first. `changes` is None if the last run
-    changed nothing because it failed.
+    `reasons` are those of a held run. `nights` are the students after each of the last runs, oldest first.
+    `changes` is None if the last run changed nothing because it failed.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Line:
     students: int | None
     applications: int
     run: int | None
+    reasons: tuple[str, ...] = ()
     nights: list[int] = field(default_factory=list)
 
     @property
@@ -123,6 +124,7 @@ def _line(each: Standing, is_late: bool, readers: int) -> Line:
         _students(run),
         readers,
         run.number if run else None,
+        tuple(glance.held.report.get("held_because", ())) if glance.held else (),
     )
 
 

@@ -56,6 +56,24 @@ def add_detail(transaction: Transaction, number: int, **detail: object) -> None:
         transaction.run("UPDATE audit SET detail = ? WHERE number = ?", (told, number))
 
 
+# How many rows of the trail's end are counted; a busy day of a large server has more.
+COUNTED_MAX = 100_000
+
+
+def by_hour(
+    transaction: Transaction, action: str, district: int, since: str
+) -> list[tuple[str, dict[str, object], int]]:
+    """How often an act was done in a district (by number) since a moment: the hour, such as `2026-11-30T07`, the
+    detail, and the count. Only the last `COUNTED_MAX` rows of the trail count."""
+    rows = transaction.rows(
+        "SELECT substr(created, 1, 13) AS hour, detail, count(*) FROM audit"
+        " WHERE number > (SELECT coalesce(max(number), 0) FROM audit) - ? AND created >= ? AND action = ? AND district = ?"
+        " GROUP BY substr(created, 1, 13), detail ORDER BY hour",
+        (COUNTED_MAX, since, action, district),
+    )
+    return [(hour, orjson.loads(detail), int(count)) for hour, detail, count in rows]
+
+
 _LIKE = "lower({}) LIKE ? ESCAPE '!'"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from statistics import quantiles
 
 from markupsafe import Markup
 
 from rollbook.operations import district_figures
 from rollbook.operations.district_figures import Reads
+from rollbook.operations.districts_overview import Line
 from rollbook.store.district import districts
 from rollbook.web.console import charts
 from rollbook.web.console.charts import Chart
@@ -18,6 +20,8 @@ from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 VERBS = {"updated": "changed", "created": "new", "deleted": "deleted"}
 # How many schools the drawing shows; the table has all.
 SCHOOLS_MAX = 20
+# The ways to sign in, in words.
+WAYS = {"password": "password", "badge": "badge", district_figures.SERVICE: "another service"}
 # From so many nights on, a chart says what is usual.
 USUAL_MIN = 5
 
@@ -29,6 +33,8 @@ def show(console: Console, ask: Ask) -> Shown:
         changes(district_figures.nights(database, district)),
         durations(district_figures.durations(database, district)),
         by_school(district_figures.students_by_school(database, district)),
+        by_grade(district_figures.students_by_grade(database, district)),
+        sign_ins(district_figures.sign_ins(database, district, time.time()), time.time()),
         requests(district_figures.reads(database, console.desk.settings, district)),
     ]
     rows = [(chart.question, *row) for chart in found for row in (chart.heads, *chart.rows)]
@@ -128,11 +134,97 @@ def by_school(schools: Sequence[tuple[str, str, int]]) -> Chart:
     )
 
 
+def by_grade(grades: Mapping[str, int]) -> Chart:
+    """Students of each grade, the youngest first."""
+    named = {grade or "no grade": count for grade, count in grades.items()}
+    all_ = sum(named.values())
+    if all_:
+        most = max(named, key=lambda grade: named[grade])
+        answer = f"Most in {_in_words(most)}: {named[most]:,} of {all_:,}, {100 * named[most] / all_:.0f} %."
+        answer += (
+            f" {named['no grade']:,} have no grade." if named.get("no grade") and most != "no grade" else ""
+        )
+    else:
+        answer = "No run has counted grades yet."
+    return Chart(
+        "grades",
+        "Which grades are the students in?",
+        answer,
+        ("Grade", "Students"),
+        tuple(named.items()),
+        charts.by_name("grades", [(_in_words(grade).capitalize(), count) for grade, count in named.items()])
+        if named
+        else Markup(""),
+    )
+
+
+def _in_words(grade: str) -> str:
+    return f"grade {grade}" if grade.isdigit() else grade
+
+
+def sign_ins(ways: Mapping[str, Sequence[int]], now: float) -> Chart:
+    """Sign-ins of the last day by hour and way."""
+    labels = _hours(now)
+    totals = [sum(each) for each in zip(*ways.values(), strict=True)]
+    count = sum(totals)
+    if count:
+        most = max(range(len(totals)), key=lambda hour: totals[hour])
+        told = ", ".join(f"{sum(each):,} by {WAYS[way]}" for way, each in ways.items() if any(each))
+        answer = f"{count:,} in 24 hours, most from {labels[most]} UTC on ({totals[most]:,}): {told}."
+    else:
+        answer = "Nobody has signed in during the last 24 hours."
+    rows = [
+        (label, *each, sum(each)) for label, *each in zip(labels, *ways.values(), strict=True) if sum(each)
+    ]
+    return Chart(
+        "sign-ins",
+        "When do people sign in, and how?",
+        answer,
+        ("Hour (UTC)", *(WAYS[way].capitalize() for way in ways), "All"),
+        tuple(rows),
+        charts.stacked("sign-ins", labels, list(ways.values())) if count else Markup(""),
+        tuple((WAYS[way], charts.key("sign-ins", place)) for place, way in enumerate(ways)) if count else (),
+    )
+
+
+def _hours(now: float) -> list[str]:
+    """The hours of the last day, the present one last."""
+    return [f"{(now // 3600 - hour) % 24:02.0f}:00" for hour in range(district_figures.HOURS - 1, -1, -1)]
+
+
+def last_runs(lines: Sequence[Line]) -> Chart | None:
+    """When the last runs of all districts came, by hour of the day before the newest one; None for few districts."""
+    moments = {
+        line.number: datetime.fromisoformat(line.last_files).timestamp() for line in lines if line.last_files
+    }
+    newest = max(moments.values(), default=0.0)
+    labels, first = _hours(newest), int(newest // 3600) - district_figures.HOURS + 1
+    well, asking = [0] * len(labels), [0] * len(labels)
+    for line in lines:
+        place = int(moments.get(line.number, 0) // 3600) - first
+        if place >= 0:
+            (asking if line.state in ("held", "failed") else well)[place] += 1
+    totals = [one + other for one, other in zip(well, asking, strict=True)]
+    if sum(totals) < USUAL_MIN:
+        return None
+    most = max(range(len(totals)), key=lambda hour: totals[hour])
+    answer = f"{sum(totals):,} of {len(lines):,} districts in 24 hours, most from {labels[most]} UTC on ({totals[most]:,})."
+    answer += f" {sum(asking):,} were held or failed." if any(asking) else ""
+    rows = [each for each in zip(labels, well, asking, totals, strict=True) if each[-1]]
+    return Chart(
+        "runs",
+        "When did the last files come?",
+        answer,
+        ("Hour (UTC)", "Went in", "Held or failed", "All"),
+        tuple(rows),
+        charts.stacked("runs", labels, [well, [0] * len(well), asking]),
+        (("went in", charts.key("runs", 0)), ("held or failed", charts.key("runs", 2))),
+    )
+
+
 def requests(reads: Sequence[Reads]) -> Chart:
     """Requests and errors of the last day by hour, and when each application last asked."""
-    now = datetime.now(UTC)
-    hours = range(district_figures.HOURS - 1, -1, -1)
-    labels = [f"{(now.timestamp() // 3600 - hour) % 24:02.0f}:00" for hour in hours]
+    labels = _hours(time.time())
     good = [sum(each.requests[at] - each.errors[at] for each in reads) for at in range(len(labels))]
     bad = [sum(each.errors[at] for each in reads) for at in range(len(labels))]
     count, errors = sum(good) + sum(bad), sum(bad)

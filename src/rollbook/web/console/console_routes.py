@@ -8,6 +8,7 @@ from starlette.routing import Route, Router
 
 from rollbook.web.console import (
     application_pages,
+    arrival_pages,
     chart_pages,
     entry_pages,
     home_pages,
@@ -33,6 +34,7 @@ PAGES: tuple[Page, ...] = (
     *home_pages.PAGES,
     *run_pages.PAGES,
     *upload_pages.PAGES,
+    *arrival_pages.PAGES,
     *people_pages.PAGES,
     *places_pages.PAGES,
     *chart_pages.PAGES,

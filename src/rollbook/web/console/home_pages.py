@@ -34,6 +34,7 @@ def home(console: Console, ask: Ask) -> Shown:
             "state": line.state,
             "asks": line.asks,
             "why": line.why,
+            "reasons": list(line.reasons),
             "last_files": line.last_files,
             "run": line.run,
             "counts": _counts(console, ask),

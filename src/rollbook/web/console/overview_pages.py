@@ -11,6 +11,7 @@ from starlette.responses import Response
 from rollbook.operations import acting, district_setup, districts_overview
 from rollbook.operations.districts_overview import STATES, Line
 from rollbook.store.district import districts
+from rollbook.web.console import chart_pages
 from rollbook.web.console.console_frame import CSV, Ask, Console, Page, Shown
 from rollbook.web.console.sparklines import spark
 
@@ -39,13 +40,14 @@ def overview(console: Console, ask: Ask) -> Shown:
             "last": max((line for line in every if line.last_files), key=_files, default=None),
             "districts": [_told(line, each) for line, each in zip(shown, nights, strict=True)],
             "sparks": [spark(each, asks=line.asks) for line, each in zip(shown, nights, strict=True)],
+            "chart": chart_pages.last_runs(every),
             "found": len(found),
             "first": first,
             "wanted": {"name": name, "state": state, "order": order},
             "states": STATES,
             "may_make": ask.actor.may("make districts"),
         },
-        leave_out=("sparks", "may_make", "states"),
+        leave_out=("sparks", "may_make", "states", "chart"),
     )
 
 

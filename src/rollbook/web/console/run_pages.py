@@ -102,7 +102,7 @@ def _head(console: Console, ask: Ask, run: Run) -> dict[str, Any]:
         "changed": changed,
         "applications": len(connections.views_of(console.database, ask.district)),
         "kept": ask.district.snapshot,
-        "acts": {"decide": may and run.state == "held", "undo": may and is_last},
+        "acts": {"decide": may and run.state == "held", "undo": may and is_last, "files": may},
         "needs_name": run_reviews.needs_name(run),
         "place": ask.place,
         "address": f"{ask.place}/runs/{run.number}",
