@@ -137,6 +137,13 @@ def test_the_demo_is_put_back_unless_it_is_to_be_left(demo: Server, folder: Path
     assert saves["saves"] == []
 
 
+@pytest.mark.parametrize("callback", ["nope", "/callback", "app://open"])
+def test_a_callback_that_is_no_address_is_refused(tmp_path: Path, callback: str) -> None:
+    done = program.run("rehearse", "Demo application", "--callback", callback, folder=tmp_path)
+    told = f"rollbook: callback: expected an http or https address, or - for no login; got {callback!r}\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
 def test_without_a_running_demo_the_command_says_so(tmp_path: Path) -> None:
     done = program.run("rehearse", "Demo application", folder=tmp_path)
     assert (done.returncode, done.stderr) == (

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import orjson
 
 from rollbook.commands.options import json_option, read_settings
 from rollbook.demo import demo_folder, rehearsal
-from rollbook.demo.rehearsal import Judged, Rehearsal, Wish
+from rollbook.demo.rehearsal import NO_LOGIN, Judged, Rehearsal, Wish
 from rollbook.demo.rehearsal_points import POINTS
+from rollbook.errors import BadSetting
 from rollbook.store.engine.opening import opened
 
 DEFAULT_FOLDER = Path("rollbook-demo")
@@ -66,6 +68,10 @@ def rehearse(
     without state. The request log tells what the application did. The exit code is 0 if every point passed, 1 if
     one failed, and 3 if none failed and some were not seen. Afterwards the demo is put back to how it was.
     """
+    if callback not in ("", NO_LOGIN) and urlsplit(callback).scheme not in ("http", "https"):
+        raise BadSetting(
+            f"callback: expected an http or https address, or {NO_LOGIN} for no login; got {callback!r}"
+        )
     settings = read_settings(
         database=str(folder / demo_folder.DATABASE), key_file=str(folder / demo_folder.KEY)
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from rollbook.auth.tokens import bearer
 from rollbook.errors import BadSetting, Refused, RollbookError, Unauthorized, Unknown
 from rollbook.web.data.api import Receive
 from rollbook.web.http.answers import JSON, NO_STORE, Answer, every_answer, failure
@@ -37,8 +36,11 @@ async def read_json(receive: Receive) -> dict[str, Any]:
 
 def check_token(authorization: str, token: str) -> None:
     """Errors: Unauthorized without the published token; no other token opens these paths."""
-    if not hmac.compare_digest(bearer(authorization).encode(), token.encode()):
-        raise Unauthorized("Unrecognized token string")
+    scheme, _, given = authorization.strip().partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        raise Unauthorized(
+            f"the demo's own paths take only its published token: send Authorization: Bearer {token}"
+        )
 
 
 def text_of(asked: Mapping[str, Any], name: str, default: str | None = None) -> str:

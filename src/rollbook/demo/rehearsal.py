@@ -42,6 +42,8 @@ READINGS: tuple[tuple[str, str, str], ...] = (
     ("school", "", "student-changes-school"),
     ("deleted", "", "person-leaves"),
 )
+# The callback of an application that plays no login.
+NO_LOGIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +303,7 @@ class Rehearsal:
         return {**given, "url": f"{callback}{'&' if '?' in callback else '?'}{query}"}
 
     def _callback(self) -> str:
-        if self.wish.callback == "-":
+        if self.wish.callback == NO_LOGIN:
             return ""
         own = [uri for uri in self.application.redirect_uris if not uri.endswith(ARRIVED)]
         return self.wish.callback or (own[0] if own else "")

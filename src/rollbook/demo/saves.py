@@ -162,7 +162,8 @@ def _read(place: Path) -> Save:
     try:
         return Save(**orjson.loads((place / ABOUT).read_bytes()))
     except FileNotFoundError:
-        raise Unknown(f"there is no save {place.name!r}; `GET /demo/saves` lists those there are") from None
+        names = ", ".join(sorted(save.name for save in _all(place.parent.parent))) or "none yet"
+        raise Unknown(f"there is no save {place.name!r}; the saves of this demo: {names}") from None
     except (OSError, ValueError, TypeError):
         raise Refused(f"the save {place.name!r} cannot be read; remove {place} and save again") from None
 

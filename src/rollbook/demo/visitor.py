@@ -21,7 +21,8 @@ from rollbook.errors import Refused
 AGENT = "rollbook-rehearse"
 TIMEOUT_SECONDS = 60.0
 REDIRECTS_MAX = 10
-BODY_BYTES_MAX = 1 << 20
+# How much of a page is compared.
+COMPARED_BYTES = 1 << 20
 # Parts that may differ between two views of one page: long random words, and numbers.
 _RANDOM = re.compile(r"[A-Za-z0-9_\-+/=.]{16,}|[0-9]+")
 
@@ -40,7 +41,7 @@ class Page:
 
     def words(self) -> str:
         """The page without its random parts."""
-        return _RANDOM.sub("*", self.body.decode("utf-8", "replace"))
+        return _RANDOM.sub("*", self.body[:COMPARED_BYTES].decode("utf-8", "replace"))
 
 
 class Way(httpcore.SyncBackend):
@@ -101,6 +102,10 @@ class Browser:
             raise Refused(
                 f"{address.partition('?')[0]} does not answer: {error or type(error).__name__}"
             ) from None
+        except (httpcore.UnsupportedProtocol, ValueError):
+            raise Refused(
+                f"{address.partition('?')[0]} cannot be opened: it is no http or https address"
+            ) from None
         location = ""
         for name, value in answer.headers:
             text = value.decode("latin-1")
@@ -109,4 +114,4 @@ class Browser:
                 jar[key.strip()] = rest.partition(";")[0]
             elif name.lower() == b"location" and 300 <= answer.status < 400:
                 location = urljoin(address, text)
-        return Page(address, answer.status, answer.content[:BODY_BYTES_MAX], location)
+        return Page(address, answer.status, answer.content, location)
