@@ -3,6 +3,7 @@ trouble."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -111,6 +112,25 @@ def test_many_rows_go_in_at_once_in_their_order(database: Database) -> None:
         )
     found = facts(database)
     assert [found[f"test {number:05}"] for number in range(5_000)] == [str(number) for number in range(5_000)]
+
+
+def test_many_rows_have_a_larger_cache_until_their_transaction_ends(small_database: Database) -> None:
+    def cache_bytes(transaction: Transaction) -> int:
+        found = transaction.row("PRAGMA cache_size")
+        return -1024 * int(found[0]) if found else 0
+
+    for is_broken in (False, True):
+        with contextlib.suppress(ZeroDivisionError), small_database.write() as transaction:
+            transaction.insert("facts", "name, value", [(f"test {is_broken}", "")])
+            assert cache_bytes(transaction) == sqlite.CACHE_BYTES
+            rows = ((f"test {is_broken} {number}", "") for number in range(sqlite.MANY_ROWS + 2))
+            transaction.insert("facts", "name, value", rows)
+            assert cache_bytes(transaction) == sqlite.LARGE_CACHE_BYTES
+            if is_broken:
+                raise ZeroDivisionError
+        with small_database.write() as transaction:
+            assert cache_bytes(transaction) == sqlite.CACHE_BYTES
+    assert len(facts(small_database)) == sqlite.MANY_ROWS + 3
 
 
 def test_texts_are_ordered_byte_by_byte(database: Database) -> None:

@@ -124,6 +124,13 @@ def strengthen(transaction: Transaction, district: int, credential: Credential, 
 def replace(transaction: Transaction, district: int, rows: Iterable[Row]) -> None:
     """Make rows of (user_id, role, username, email, verifier) the credentials of a district; equal ones stay
     unchanged."""
+    if not transaction.row("SELECT 1 FROM credentials WHERE district = ? LIMIT 1", (district,)):
+        transaction.insert(
+            "credentials",
+            "district, user_id, role, username, email, verifier",
+            ((district, *row) for row in rows),
+        )
+        return
     words = WORDS[transaction.engine]
     text = words["text"]
     transaction.run(

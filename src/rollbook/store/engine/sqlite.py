@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from weakref import WeakSet
 
@@ -19,6 +20,10 @@ BUSY_SECONDS = 30
 PAGE_BYTES = 16 * 1024  # a page holds many records of 750 bytes, so no row spills
 MAPPED_BYTES = 1 << 30
 LOG_PAGES = 1000
+CACHE_BYTES = 16 * 1024**2
+# The cache of a transaction that inserts many rows: the rows of a large district come in no order of its indexes, so
+# a small cache would write and read each page of them many times.
+MANY_ROWS, LARGE_CACHE_BYTES = 20_000, 160 * 1024**2
 
 
 def open_sqlite(address: str, *, may_make: bool = True) -> SQLite:
@@ -32,6 +37,7 @@ class SQLiteTransaction:
 
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw = raw
+        self.has_large_cache = False
         self._version: int | None = None
 
     def begin(self) -> apsw.Cursor:
@@ -63,7 +69,15 @@ class SQLiteTransaction:
 
     def insert(self, table: str, columns: str, rows: Iterable[Row]) -> None:
         marks = ", ".join("?" for _ in columns.split(","))
-        self.raw.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+        statement, left = f"INSERT INTO {table} ({columns}) VALUES ({marks})", iter(rows)
+        self.raw.executemany(statement, islice(left, MANY_ROWS))
+        if (more := next(left, None)) is not None:
+            self._enlarge_cache()
+            self.raw.executemany(statement, chain((more,), left))
+
+    def _enlarge_cache(self) -> None:
+        self.raw.pragma("cache_size", -LARGE_CACHE_BYTES // 1024)
+        self.has_large_cache = True
 
     def version(self) -> int | None:
         return self._version
@@ -179,7 +193,7 @@ class SQLite:
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
         connection.pragma("mmap_size", mapped_bytes)
-        connection.pragma("cache_size", -16 * 1024)
+        connection.pragma("cache_size", -CACHE_BYTES // 1024)
         # Plans must not depend on bound values: otherwise SQLite parses and plans a statement again each time
         # a value is bound.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -208,14 +222,18 @@ class SQLite:
             # must not wait.
             self._writer.wal_autocheckpoint(LOG_PAGES if self._own.may_wait else 0)
             self._writer.execute("BEGIN IMMEDIATE")
+            transaction = SQLiteTransaction(self._writer)
             try:
-                yield SQLiteTransaction(self._writer)
+                yield transaction
                 self._writer.execute("COMMIT")
             except BaseException:
                 # A full disk has rolled it back already.
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            finally:
+                if transaction.has_large_cache:
+                    self._writer.pragma("cache_size", -CACHE_BYTES // 1024)
 
     def read_from(self, address: str) -> None:
         del address
