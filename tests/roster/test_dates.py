@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rollbook.roster.views import diff
+from rollbook.roster.views import diff, made_records
 
 NOW = "2026-01-30T00:00:00.000Z"
 VIEWS, IDS = (1, 2, 3), [f"{number:04x}" for number in range(12)]
@@ -62,11 +62,9 @@ def test_a_record_keeps_its_dates_from_its_view_then_other_views_then_an_older_s
             _write(engine, before, tmp_path / "before.parquet"),
             _write(engine, home, tmp_path / "home.parquet"),
         )
-        engine.execute(
-            "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
-        )
+        made_records.begin(engine)
         for (view, id_), core in after.items():
-            engine.execute("INSERT INTO after VALUES (?, 'schools', ?, NULL, ?)", [view, id_, core])
+            made_records.add(engine, view, f"SELECT 'schools', '{id_}', NULL, '{core}'")
         diff.between(engine, VIEWS, NOW)
         found = engine.execute("SELECT view, id, created, modified FROM digests").fetchall()
     assert {(view, id_): (created, modified) for view, id_, created, modified in found} == {

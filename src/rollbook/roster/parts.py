@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # a server without syncs need not load the engine
 # The engine's memory for each row of a part: an ordered aggregate takes up to 400 bytes, and other work needs
 # as much again.
 ROW_BYTES: Final = 750
+# An aggregate that only gathers ids, in a list that is sorted afterwards, needs a third of it.
+_LISTS_IN_ONE: Final = 3
 _UNITS: Final = {"bytes": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 # With less memory the engine could not even read the files, so smaller values are not considered.
 _LEAST_BYTES: Final = 16 * 1024**2
@@ -40,10 +42,12 @@ def narrow(connection: duckdb.DuckDBPyConnection, ids: str | None) -> None:
     )
 
 
-def each(connection: duckdb.DuckDBPyConnection, table: str, id_: str) -> Iterator[None]:
+def each(
+    connection: duckdb.DuckDBPyConnection, table: str, id_: str, *, gathers_ids: bool = False
+) -> Iterator[None]:
     """Run the loop's body once for each part of a table, by its column of ids; `within` is true for the
-    part's ids meanwhile."""
-    found = ranges(connection, table, id_, ROW_BYTES)
+    part's ids meanwhile. `gathers_ids`: the body only gathers the ids of the table's rows."""
+    found = ranges(connection, table, id_, ROW_BYTES // _LISTS_IN_ONE if gathers_ids else ROW_BYTES)
     if found == [ALL]:
         yield
         return

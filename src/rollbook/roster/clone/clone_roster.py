@@ -19,7 +19,7 @@ from rollbook.domain import shares
 from rollbook.domain.kinds import KIND
 from rollbook.errors import RemoteTrouble
 from rollbook.roster.clone import clone_redaction
-from rollbook.roster.views import narrowing, related_ids
+from rollbook.roster.views import made_records, narrowing, related_ids
 from rollbook.roster.views.diff import SOURCE_ROLES
 from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
@@ -72,11 +72,8 @@ def district(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an empty `after` (view, kind, id, roles, core), where `core` is the whole record, and the tables
-    that views share."""
-    connection.execute(
-        "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
-    )
+    """Create an empty `after`, and the tables that views share."""
+    made_records.begin(connection)
     for source in SOURCES:
         connection.execute(
             f"CREATE TEMP TABLE all_{source}_id AS SELECT id FROM cloned WHERE {_is_of(source)}"
@@ -94,7 +91,7 @@ def build(connection: duckdb.DuckDBPyConnection, view: int, shown: Shown) -> Non
     view shows."""
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     for select in clone_redaction.records(shown):
-        connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+        made_records.add(connection, view, select)
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
 

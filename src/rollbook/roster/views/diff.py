@@ -133,9 +133,7 @@ def compare(
     connection.execute(
         f"""
         INSERT INTO digests
-        WITH today AS (
-            FROM (SELECT *, md5_number(core || coalesce(roles::VARCHAR, '')) AS digest FROM after WHERE view IN ({listed}))
-        )
+        WITH today AS (SELECT view, kind, id, roles, digest FROM after WHERE view IN ({listed}))
         SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, $now) AS created,
                CASE WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
         FROM today LEFT JOIN digests_before before USING (view, kind, id)
@@ -156,11 +154,18 @@ def compare(
         )
         """
     )
-    connection.execute(_KEEP_DATES)
+    if not _is_all_new(connection):
+        connection.execute(_KEEP_DATES)
     if are_chosen:
         connection.execute(
             f"INSERT INTO digests FROM digests_before ANTI JOIN candidates USING (view, id) WHERE view IN ({listed})"
         )
+
+
+def _is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is no record from before, so that each one is created now."""
+    found = "SELECT 1 FROM digests_before UNION ALL SELECT 1 FROM digests_home LIMIT 1"
+    return not connection.execute(found).fetchall()
 
 
 def keep(connection: duckdb.DuckDBPyConnection, which: str) -> None:
@@ -210,8 +215,8 @@ def samples(
     found = connection.execute(
         """
         WITH first AS (
-            SELECT kind, verb, id FROM changes WHERE view = $view AND NOT contains(kind, '.')
-            QUALIFY row_number() OVER (PARTITION BY kind, verb ORDER BY id) <= $each
+            SELECT kind, verb, unnest(min(id, $each)) AS id FROM changes
+            WHERE view = $view AND NOT contains(kind, '.') GROUP BY kind, verb
         )
         SELECT kind, verb, id, coalesce(core || $end, '{}') AS record
         FROM first LEFT JOIN (FROM after WHERE view = $view) USING (kind, id) ORDER BY kind, verb, id
@@ -273,7 +278,11 @@ def rows(connection: duckdb.DuckDBPyConnection, *, is_whole: bool = False) -> It
     roster.
     """
     ending = "''" if is_whole else _ending()
-    windows = {has_form: _window(ending, has_form=has_form) for has_form in (False, True)}
+    is_all_new = _is_all_new(connection)
+    windows = {
+        has_form: _new_window(ending) if is_all_new else _window(ending, has_form=has_form)
+        for has_form in (False, True)
+    }
     counted = connection.execute(
         "SELECT view, kind, count(*) FROM changes GROUP BY view, kind ORDER BY view, kind"
     ).fetchall()
@@ -304,6 +313,16 @@ def _ending() -> str:
 
 
 _WITHIN = "view = $view AND kind = $kind AND id >= $low AND ($high IS NULL OR id < $high)"
+
+
+def _new_window(ending: str) -> str:
+    """The same as `_window` if all records are new: their dates are one, and nothing is looked up."""
+    return f"""
+        SELECT $view, $form, {_rank()}, $of, id, roles, core || {ending}
+        FROM (SELECT kind, id, roles, core, 'created' AS verb FROM after WHERE {_WITHIN})
+        CROSS JOIN (SELECT created, modified FROM digests LIMIT 1)
+        ORDER BY id
+    """
 
 
 def _window(ending: str, *, has_form: bool) -> str:

@@ -14,7 +14,7 @@ from rollbook.contract.clever.versions import VERSIONS
 from rollbook.contract.clever.view_spec import Shown
 from rollbook.domain import shares
 from rollbook.roster import parts, sql_text
-from rollbook.roster.views import narrowing, record_json, related_ids, view_candidates
+from rollbook.roster.views import made_records, narrowing, record_json, related_ids, view_candidates
 from rollbook.roster.views.identities import SOURCES
 from rollbook.roster.views.related_ids import HOMED, SCHOOLED
 
@@ -92,14 +92,8 @@ def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an empty `after` (view, kind, id, roles, core), and the ids and edges that all views share.
-
-    `core` is the record's JSON without its dates and closing brace, or for a list the packed ids; `roles` is
-    the mask of a user's roles.
-    """
-    connection.execute(
-        "CREATE TEMP TABLE after (view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, core VARCHAR)"
-    )
+    """Create an empty `after`, and the ids and edges that all views share."""
+    made_records.begin(connection)
     _resolve_references(connection)
 
 
@@ -126,15 +120,15 @@ def build(
         record_json.courses(values),
         record_json.resources(values),
     ):
-        connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
-    for table, id_, select in (
-        ("all_section_students", "section", record_json.sections(values, shown)),
-        ("all_students_id", "id", record_json.single("student", values, shown)),
-        ("all_contact_students", "contact", record_json.single("contact", values, shown)),
-        (record_json.MERGING_IDS, "id", record_json.merged(values, shown)),
+        made_records.add(connection, view, select)
+    for table, id_, gathers_ids, select in (
+        ("all_section_students", "section", True, record_json.sections(values, shown)),
+        ("all_students_id", "id", False, record_json.single("student", values, shown)),
+        ("all_contact_students", "contact", False, record_json.single("contact", values, shown)),
+        (record_json.MERGING_IDS, "id", False, record_json.merged(values, shown)),
     ):
-        for _ in parts.each(connection, table, id_):
-            connection.execute(f"INSERT INTO after SELECT {view}, * FROM ({select})")
+        for _ in parts.each(connection, table, id_, gathers_ids=gathers_ids):
+            made_records.add(connection, view, select)
     for version in VERSIONS:
         if "users" in version.forms and shown.differs_in(version.number):
             select = record_json.single("student", values, shown, version.number)
@@ -148,12 +142,13 @@ def build(
 def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, select: str) -> None:
     """Add the records in a version's own form that differ from those of the first version."""
     for _ in parts.each(connection, "all_students_id", "id"):
-        connection.execute(
+        made_records.add(
+            connection,
+            view,
             f"""
-            INSERT INTO after SELECT {view}, '{form}', id, NULL, core
-            FROM ({select}) own (kind, id, bit, core)
+            SELECT '{form}', id, NULL, core FROM ({select}) own (kind, id, bit, core)
             ANTI JOIN (SELECT id, core FROM after WHERE view = {view} AND kind = 'users') shared USING (id, core)
-            """
+            """,
         )
 
 

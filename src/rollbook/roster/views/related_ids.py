@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollbook.roster import parts
+from rollbook.roster.views import made_records
 
 if TYPE_CHECKING:  # a server without syncs need not load the engine
     import duckdb
@@ -28,14 +29,15 @@ class Stored:
 def add(connection: duckdb.DuckDBPyConnection, view: int) -> None:
     """Add a view's lists to `after`, from the edges that `narrowing.narrow` left."""
     for name, stored in selects().items():
-        for _ in parts.each(connection, f"all_{stored.edge}", stored.owner):
-            connection.execute(
+        for _ in parts.each(connection, f"all_{stored.edge}", stored.owner, gathers_ids=True):
+            made_records.add(
+                connection,
+                view,
                 f"""
-                INSERT INTO after
-                SELECT {view}, '{name}', {stored.owner}, NULL, array_to_string(list_sort(list(DISTINCT {stored.id})), '')
+                SELECT '{name}', {stored.owner}, NULL, array_to_string(list_sort(list_distinct(list({stored.id}))), '')
                 FROM {stored.edge}
                 WHERE {stored.condition} AND within({stored.owner}) AND {stored.id} IS NOT NULL GROUP BY {stored.owner}
-                """
+                """,
             )
 
 
