@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show or set the limits above which a sync of a DISTRICT is held.",
     ),
     "rules": ("rules:show_rules", "Show or set how the files of a DISTRICT are read."),
-    "events": ("history:events", "The published changes of a district."),
+    "events": ("connection_events:events", "The published changes of a district."),
     "clone": ("clone:clone", "Copy the district of a token from the server at URL."),
     "application": ("application:application", "Register the applications that may read from this server."),
     "connect": ("sharing:connect", "Let an APPLICATION (name or client id) read a DISTRICT."),

@@ -41,8 +41,8 @@ INNER = {
     "store": (("engine",), ("district",), ("records", "accounts", "work"), ("operators",)),
     "web": (
         ("http",),
-        ("data", "oauth", "signin", "docs", "log", "upkeep", "console"),
-        ("explorer",),
+        ("data", "oauth", "signin", "docs", "log", "upkeep"),
+        ("console", "explorer"),
         ("front",),
         ("site",),
         ("late_site",),

@@ -321,6 +321,18 @@ def console_connection(page: Page, sites: Sites) -> None:
         fold.click()
 
 
+def console_request(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/console/log?status=404")
+    page.locator("#rows a").first.click()
+    expect(page.get_by_role("heading", name="Send it again")).to_be_visible()
+
+
+def console_events(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.demo}/console/events")
+    page.locator("tbody a").last.click()
+    expect(page.get_by_text("The values stand in the API alone")).to_be_visible()
+
+
 def console_preview(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
     page.get_by_role("button", name="Choose its share").click()
@@ -541,6 +553,13 @@ STATES: dict[str, Prepare] = {
     "console, team": at("crowd", "/console/team"),
     "console, team of a district": at("crowd", "/console/d/SLUG/team"),
     "console, invited": console_invited,
+    "console, request log": at("demo", "/console/log", unfold=True),
+    "console, a request": console_request,
+    "console, a request that is gone": at("demo", "/console/log/999999999.1"),
+    "console, no request yet": at("quiet", "/console/log"),
+    "console, connections to watch": at("demo", "/console/events"),
+    "console, nothing to watch": at("quiet", "/console/events"),
+    "console, events": console_events,
     "console, applications of the server": at("crowd", "/console/applications"),
     "console, applications, none": at("quiet", "/console/applications"),
     "console, an application": console_application,

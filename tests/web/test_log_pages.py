@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from rollbook.demo.serving import Demo
 from rollbook.store.records.request_log import Entry
 from rollbook.web.app import App
-from rollbook.web.log.log_pages import curl, explorer_address
+from rollbook.web.log.log_views import curl, explorer_address
 from tests.journeys.hub import Hub
 from tests.web.chromium import FLAWS, POOR_CONTRAST, listened, served
 

@@ -1,4 +1,4 @@
-"""Commands on a district's snapshots: approve, discard, undo, pause, limits, history, events."""
+"""Commands on a district's snapshots: approve, discard, undo, pause, limits, history."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import click
 
 from rollbook.commands import report, runs_report
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
-from rollbook.domain import snapshot_names
 from rollbook.domain.guard import NAMED_PERCENT
 from rollbook.errors import BadSetting
 from rollbook.operations import district_setup, keeping_ids, problem_reviews, run_decisions
 from rollbook.store.district import districts, thresholds
 from rollbook.store.engine.opening import opened
-from rollbook.store.records import catchup, commits
+from rollbook.store.records import commits
 from rollbook.sync import How
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -194,27 +193,3 @@ def show_thresholds(
         # Deletions cannot exceed 100 %.
         above = f"above {limit.deleted:>3} %" if limit.deleted < 100 else NEVER
         click.echo(f"{name:16} held when updated: {from_:11} when deleted: {above}")
-
-
-@click.group()
-def events() -> None:
-    """The published changes of a district."""
-
-
-@events.command()
-@click.argument("district")
-@click.argument("snapshot")
-@database_option
-def since(district: str, snapshot: str, database: str | None) -> None:
-    """Print the full difference from SNAPSHOT to now, one event per line.
-
-    SNAPSHOT is a sync's number (see `rollbook history`), or the value of an answer's header
-    `x-rollbook-snapshot`. There is one event for each record that differs, as in the feed, even for a time
-    whose events are no longer kept.
-    """
-    name = snapshot_names.parse(snapshot)
-    if name is None:
-        raise click.BadParameter(f"expected a sync's number, or a name such as 41-9f86d081; got {snapshot!r}")
-    with opened(read_settings(database=database)) as store:
-        for line in catchup.since(store, districts.find(store, district), name):
-            click.echo(line)

@@ -113,7 +113,7 @@ def _pages(parts: Parts) -> Starlette:
             *external_provider.routes(desk),
             *(more.routes if more else ()),
             *(LogPages(parts.tap, templates).routes() if parts.tap and more else ()),
-            Door(desk).route(),
+            Door(desk, parts.tap).route(),
             *doc_pages.routes(templates),
             *front.routes(templates, published, parts.reads),
             *Explorer(parts.server, templates, parts.reads, published.offers if published else None).routes(),

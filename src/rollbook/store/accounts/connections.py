@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rollbook.contract.clever.tiers import TIER
 from rollbook.domain.access import Access
@@ -162,6 +163,27 @@ def districts_of(database: Database, application: Application) -> list[int]:
             "SELECT district FROM connections WHERE application = ? ORDER BY number", (application.number,)
         )
     return [number for (number,) in rows]
+
+
+class Watched(NamedTuple):
+    """A connection whose events a person may watch; `events_after` as in `Access`."""
+
+    application: str
+    client_id: str
+    district: str
+    district_id: str
+    view: int
+    events_after: str | None
+
+
+def watched(transaction: Transaction) -> list[Watched]:
+    """All connections, by the names of application and district."""
+    rows = transaction.rows(
+        "SELECT a.name, a.client_id, d.name, d.id, c.view, c.events_after FROM connections c"
+        " JOIN applications a ON a.number = c.application JOIN districts d ON d.number = c.district"
+        " ORDER BY a.name, d.name"
+    )
+    return [Watched(*row) for row in rows]
 
 
 def past_shares(database: Database, application: Application, district: District) -> list[PastShare]:

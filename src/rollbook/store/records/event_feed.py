@@ -7,6 +7,7 @@ on. A connection sees only the events after it switched them on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -143,6 +144,35 @@ def get(reading: Reading, id_: str, floor: str) -> str:
     return str(found[0])
 
 
+class Told(NamedTuple):
+    """What an event is about, without a value of a record: its type, the record's id, and the names of the
+    changed fields."""
+
+    id: str
+    type: str
+    record: str
+    changed: tuple[str, ...]
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(int(self.id[:8], 16), UTC)
+
+
+def newest(transaction: Transaction, view: int, after: str, count: int) -> list[Told]:
+    """The newest events of a view after an id, newest first, for a person who watches."""
+    found = transaction.rows(
+        "SELECT id, kind, verb, body FROM events WHERE view = ? AND id > ? ORDER BY id DESC LIMIT ?",
+        (view, after, count),
+    )
+    return [_told(*row) for row in found]
+
+
+def _told(id_: str, kind: str, verb: str, body: str) -> Told:
+    # The body is blank if only a later version of the API has the event.
+    data = orjson.loads(body)["data"] if body else {"object": {"id": ""}}
+    return Told(id_, f"{kind}.{verb}", data["object"]["id"], tuple(data.get("previous_attributes", ())))
+
+
 def _body(dialect: Dialect) -> str:
     """SQL for an event's body in a dialect; blank if the dialect has no such event."""
     return "coalesce(later_body, body)" if "users" in dialect.forms else "body"
@@ -151,6 +181,14 @@ def _body(dialect: Dialect) -> str:
 def floor_at(moment: float) -> str:
     """The id below which all events are older than a time."""
     return f"{max(int(moment), 0):08x}{'0' * 16}"
+
+
+def floor_now(event_days: int, *, in_demo: bool) -> str:
+    """The id below which events are too old to be shown.
+
+    In a demo, its moves drop old events, because its clock is not ours.
+    """
+    return "" if in_demo else floor_at(time.time() - event_days * 86_400)
 
 
 # Publishing ------------------------------------------------------------------------------------------

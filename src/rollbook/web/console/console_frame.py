@@ -32,6 +32,7 @@ from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times, page_files
 from rollbook.web.console.thread_pools import Pool
 from rollbook.web.http import kept_parts
+from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.uploaded_files import take
 from rollbook.web.http.visits import Desk, Visit, chunks, visit_of
@@ -143,10 +144,11 @@ GROUPS = ("", "District", "Sharing", "Developers", "Settings", "Demo")
 
 @dataclass(slots=True)
 class Console:
-    """What all pages need. `pages` are all rows, for the sidebar."""
+    """What all pages need. `pages` are all rows, for the sidebar; `tap` has the request log, if one is kept."""
 
     desk: Desk
     pages: tuple[Page, ...]
+    tap: RequestTap | None = None
     threads: Pool = field(default_factory=lambda: Pool(THREADS))
     few: Pool = field(default_factory=lambda: Pool(COSTLY, WAITING_MAX))
     entering: Pool = field(default_factory=lambda: Pool(ENTERING, WAITING_MAX))

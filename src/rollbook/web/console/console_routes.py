@@ -17,6 +17,7 @@ from rollbook.web.console import (
     overview_pages,
     people_pages,
     places_pages,
+    request_pages,
     run_pages,
     settings_pages,
     sharing_pages,
@@ -26,6 +27,7 @@ from rollbook.web.console import (
     upload_pages,
 )
 from rollbook.web.console.console_frame import CSV, HTML, JSON, Console, Page
+from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.visits import Desk
 
 # The rows of all files of pages, in the order of the sidebar.
@@ -41,6 +43,7 @@ PAGES: tuple[Page, ...] = (
     *ids_pages.PAGES,
     *sharing_pages.PAGES,
     *application_pages.PAGES,
+    *request_pages.PAGES,
     *settings_pages.PAGES,
     *signing_in_pages.PAGES,
     *team_pages.PAGES,
@@ -50,9 +53,9 @@ PAGES: tuple[Page, ...] = (
 )
 
 
-def pages(desk: Desk) -> Router:
+def pages(desk: Desk, tap: RequestTap | None) -> Router:
     """The console as one application."""
-    return Router([*_routes(Console(desk, PAGES))], redirect_slashes=False)
+    return Router([*_routes(Console(desk, PAGES, tap))], redirect_slashes=False)
 
 
 def _routes(console: Console) -> Iterator[Route]:

@@ -12,6 +12,7 @@ from anyio import to_thread
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.visits import Desk
 
 PAGES = "rollbook.web.console.console_routes"
@@ -20,8 +21,8 @@ PAGES = "rollbook.web.console.console_routes"
 class Door:
     """Everything below `/console`, as one application."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, tap: RequestTap | None) -> None:
+        self._desk, self._tap = desk, tap
         self._lock = Lock()
         self._pages: ASGIApp | None = None
 
@@ -37,10 +38,10 @@ class Door:
     def _load(self) -> ASGIApp:
         with self._lock:
             if self._pages is None:
-                self._pages = _open(self._desk)
+                self._pages = _open(self._desk, self._tap)
             return self._pages
 
 
-def _open(desk: Desk) -> ASGIApp:
-    made: ASGIApp = import_module(PAGES).pages(desk)
+def _open(desk: Desk, tap: RequestTap | None) -> ASGIApp:
+    made: ASGIApp = import_module(PAGES).pages(desk, tap)
     return made

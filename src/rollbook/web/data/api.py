@@ -8,7 +8,6 @@ kept ready under it.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -141,13 +140,7 @@ class DataApi:
         return allowance.admitted() if allowance else ()
 
     def _events_floor(self) -> str:
-        """The id below which events are too old.
-
-        In a demo, its moves drop old events, because its clock is not ours.
-        """
-        if self._tokens.in_demo:
-            return ""
-        return event_feed.floor_at(time.time() - self._settings.event_days * 86_400)
+        return event_feed.floor_now(self._settings.event_days, in_demo=self._tokens.in_demo)
 
     def _read_events(self, reading: Reading, call: Call, request: Request) -> Finish:
         query = call.parsed()

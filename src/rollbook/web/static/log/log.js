@@ -1,4 +1,4 @@
-// The log goes on by itself: new rows come as server-sent events, or by asking again where the stream is refused.
+// The log goes on by itself: new rows come as server-sent events. Without a stream, the page asks again and again.
 const body = document.querySelector("#rows");
 const live = document.querySelector("#live");
 const pause = document.querySelector("#pause");
@@ -68,12 +68,12 @@ const KEYS = { p: toggle, j: () => move(1), k: () => move(-1) };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-  if (body?.dataset.live && event.key in KEYS) { event.preventDefault(); KEYS[event.key](); }
+  if (body?.dataset.rows && event.key in KEYS) { event.preventDefault(); KEYS[event.key](); }
 });
 
-if (body?.dataset.live) {
+if (body?.dataset.rows) {
   for (const part of [live, pause, document.querySelector("#keys")]) part.hidden = false;
   document.querySelector("#reload").hidden = true;
   pause.addEventListener("click", toggle);
-  listen();
+  if (body.dataset.live) listen(); else poll();
 }
