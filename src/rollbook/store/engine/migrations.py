@@ -291,10 +291,16 @@ STEPS: tuple[Callable[[Transaction], None], ...] = (
     delivery_tables.deliveries,
     operator_tables.application_owners,
     operator_tables.problem_rows,
+    record_columns.no_index_by_end,
 )
 # A program that does not know such a step reads and writes as before, and what it writes leaves nothing wrong. So the
-# step makes tables, indexes and columns with a default. A row of a new table that refers to a row of an old one goes
-# with it (ON DELETE CASCADE), since the old program deletes rows.
+# step makes tables, indexes and columns with a default, or drops an index. A row of a new table that refers to a row
+# of an old one goes with it (ON DELETE CASCADE), since the old program deletes rows.
 ADDING: frozenset[Callable[[Transaction], None]] = frozenset(
-    (search_tables.sis_aliases, delivery_tables.deliveries, operator_tables.problem_rows)
+    (
+        search_tables.sis_aliases,
+        delivery_tables.deliveries,
+        operator_tables.problem_rows,
+        record_columns.no_index_by_end,
+    )
 )

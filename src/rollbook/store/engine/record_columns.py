@@ -76,3 +76,9 @@ def whole_views(transaction: Transaction) -> None:
     """Which view is the whole district; until now it was the one with the lowest number."""
     for sql in VIEWS:
         run(transaction, sql)
+
+
+def no_index_by_end(transaction: Transaction) -> None:
+    """The key of `versions` finds those that ended by a run, kind by kind. The index repeated the key of each row, which
+    is nearly a whole row where a view refers to the body of another one."""
+    run(transaction, "DROP INDEX versions_by_end")

@@ -24,7 +24,7 @@ from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District, IdBatch
 from rollbook.store.district.views import View
 from rollbook.store.engine.database import Database, Transaction
-from rollbook.store.records import event_feed
+from rollbook.store.records import event_feed, retention
 from rollbook.store.records.joined_rows import EMPTY, ID_LENGTH, Page
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.shared_bodies import current, superseded
@@ -190,14 +190,8 @@ def _check(transaction: Transaction, district: District, snapshot: SnapshotName)
             f"snapshot {snapshot} of {district.name!r} belongs to another history: the database was restored from a backup;"
             " read everything anew"
         )
-    oldest = transaction.row(
-        (
-            "SELECT min((SELECT min(until) FROM versions WHERE view = views.number)) FROM "
-            "views WHERE district = ?"
-        ),
-        (district.number,),
-    )
-    kept_from = oldest[0] - 1 if oldest and oldest[0] is not None else 0
+    oldest = retention.first_end(transaction, district)
+    kept_from = oldest - 1 if oldest is not None else 0
     if found is None or snapshot.run < kept_from:
         raise Unknown(
             f"snapshot {snapshot} of {district.name!r} is not kept; kept are "

@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rollbook.contract.clever import versions
+from rollbook.contract.clever.endpoints import LISTS
 from rollbook.domain import upload_notices
+from rollbook.domain.kinds import KIND
 from rollbook.store.district import views
 from rollbook.store.district.districts import District, timestamp
 from rollbook.store.district.views import View
@@ -15,6 +18,10 @@ from rollbook.store.records import event_feed, problem_rows, run_changes
 
 KEPT_SNAPSHOTS = 2
 DAY_SECONDS = 86_400
+# Every form and kind of stored records and lists. With them, the key of `versions` finds the runs that ended versions.
+_FORMS = (0, *sorted({form for _, form in versions.FORMS.values()}))
+_KINDS = (*KIND, *LISTS)
+_EXPIRED = f"view = ? AND form IN ({', '.join(map(str, _FORMS))}) AND kind IN ({', '.join(map(repr, _KINDS))}) AND until <= ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +69,38 @@ def drop_snapshots(transaction: Transaction, district: District) -> None:
 def prune_now(transaction: Transaction, district: District, keep: Keep) -> tuple[int, int]:
     """Drop a district's expired versions and events; returns how many of each."""
     seen = views.list_all(transaction, district.number)
-    before = _sizes(transaction, seen)
-    prune(transaction, district, seen, keep)
-    after = _sizes(transaction, seen)
-    return before[0] - after[0], before[1] - after[1]
-
-
-def _sizes(transaction: Transaction, seen: Iterable[View]) -> tuple[int, int]:
-    """How many versions and events the views have."""
+    oldest = _oldest(transaction, district, keep)
     found = [
         transaction.row(
-            "SELECT (SELECT count(*) FROM versions WHERE view = ?), (SELECT count(*) FROM events WHERE view = ?)",
-            (view.number, view.number),
+            f"SELECT (SELECT count(*) FROM versions WHERE {_EXPIRED}), (SELECT count(*) FROM events WHERE view = ? AND id <= ?)",
+            (view.number, oldest, view.number, keep.events_after),
         )
         or (0, 0)
         for view in seen
     ]
-    return sum(versions for versions, _ in found), sum(events for _, events in found)
+    prune(transaction, district, seen, keep)
+    return sum(ended for ended, _ in found), sum(events for _, events in found)
+
+
+def first_end(transaction: Transaction, district: District) -> int | None:
+    """The first run that ended a kept version of any of a district's views; None if there are no versions."""
+    groups = ", ".join(f"({form}, '{kind}')" for form in _FORMS for kind in _KINDS)
+    found = transaction.row(
+        "SELECT min(ended) FROM (SELECT (SELECT min(v.until) FROM versions v WHERE v.view = views.number"
+        f" AND v.form = stored.column1 AND v.kind = stored.column2) AS ended FROM views CROSS JOIN (VALUES {groups})"
+        " AS stored WHERE views.district = ?) AS ends",
+        (district.number,),
+    )
+    return found[0] if found else None
+
+
+def _oldest(transaction: Transaction, district: District, keep: Keep) -> int:
+    """The last run before the kept ones."""
+    found = transaction.row(
+        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
+        (district.number, keep.versions_since),
+    )
+    return found[0] if found and found[0] is not None else 0
 
 
 def prune(transaction: Transaction, district: District, seen: Iterable[View], keep: Keep) -> None:
@@ -86,16 +108,12 @@ def prune(transaction: Transaction, district: District, seen: Iterable[View], ke
 
     A version is needed as long as a kept run was in force before the version ended.
     """
-    found = transaction.row(
-        "SELECT max(sync) FROM syncs WHERE district = ? AND created < ?",
-        (district.number, keep.versions_since),
-    )
-    oldest = found[0] if found and found[0] is not None else 0
+    oldest = _oldest(transaction, district, keep)
     _forget_examples(transaction, district, oldest)
     run_changes.forget(transaction, district.number, oldest)
     problem_rows.forget(transaction, district.number, oldest)
     for view in seen:
-        transaction.run("DELETE FROM versions WHERE view = ? AND until <= ?", (view.number, oldest))
+        transaction.run(f"DELETE FROM versions WHERE {_EXPIRED}", (view.number, oldest))
         transaction.run("DELETE FROM events WHERE view = ? AND id <= ?", (view.number, keep.events_after))
 
 
