@@ -341,6 +341,18 @@ def console_preview(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="What it would see")).to_be_visible()
 
 
+def console_rules(page: Page, sites: Sites) -> None:
+    page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
+    page.get_by_role("button", name="Choose its share").click()
+    page.get_by_text("Rules", exact=True).click()
+    for kind in ("Staff", "Students"):
+        page.get_by_label("Add a rule for").select_option(kind)
+        page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_label("Whose field, rule 2").select_option("own column")
+    page.get_by_role("textbox", name="Header after ext.").fill(crowded.LONG)
+    expect(page.get_by_role("region", name="With this share")).to_contain_text("Students")
+
+
 def console_service_tested(page: Page, sites: Sites) -> None:
     """No service answers at this port, and the page says so."""
     world = sites.world
@@ -519,6 +531,7 @@ STATES: dict[str, Prepare] = {
     "console, applications": at("crowd", "/console/d/SLUG/applications"),
     "console, a connection": console_connection,
     "console, a share's preview": console_preview,
+    "console, a share's rules": console_rules,
     "console, changed ids": at("crowd", "/console/d/SLUG/ids"),
     "console, changed ids of a held run": console_changed_ids,
     "console, people": at("crowd", "/console/d/SLUG/people"),

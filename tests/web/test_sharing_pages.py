@@ -63,10 +63,10 @@ def test_an_application_is_connected_on_one_page_and_its_token_shown_once(desk: 
         data={"form": form_of(desk.client.get(desk.place).text), "application": "Reading Room"},
     )
     assert chosen.headers["location"] == desk.page
-    seen = desk.press("preview", kind="rules", rules=RULE).text
+    seen = desk.press("preview", kind="text", rules=RULE).text
     assert "Emmy Noether" in seen
     assert desk.told()["is_connected"] is False
-    made = desk.press("connect", kind="rules", rules=RULE).text
+    made = desk.press("connect", kind="text", rules=RULE).text
     token = re.search(r"Bearer ([0-9a-f]{40})", made)
     assert token
     assert token[1] not in desk.client.get(desk.page).text
@@ -98,7 +98,7 @@ def test_fields_are_withheld_and_opened_one_by_one(desk: Desk) -> None:
     last = desk.told()["history"]
     assert isinstance(last, list)
     assert (last[-1]["withheld"], last[-1]["sensitive"]) == (["student.dob"], ["student.ell_status"])
-    refused = desk.press("share", kind="rules", rules="{")
+    refused = desk.press("share", kind="text", rules="{")
     assert refused.status_code == 400
     assert "expected everything, nothing, or JSON" in refused.text
 
@@ -132,7 +132,7 @@ def test_a_form_that_is_sent_as_it_stands_changes_nothing(desk: Desk) -> None:
 
 
 def test_the_form_begins_with_the_share_of_another_application(desk: Desk) -> None:
-    desk.press("connect", kind="rules", rules=RULE, **{"withhold.student.dob": "on"})
+    desk.press("connect", kind="text", rules=RULE, **{"withhold.student.dob": "on"})
     other, _ = applications.create(desk.hub.database, NewApplication("Second"))
     page = f"{desk.place}/{other.client_id}"
     shown = desk.client.get(page, params={"like": "Reading Room"}).text

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import orjson
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from rollbook.contract.clever import versions, view_spec
 from rollbook.domain import shares as share_rules
-from rollbook.errors import BadSetting
+from rollbook.domain.shares import Share
+from rollbook.errors import BadSetting, Refused, Unknown
 from rollbook.operations import acting, connecting, people_browsing, share_edits, share_previews
 from rollbook.operations.share_edits import ShareEdit
 from rollbook.settings import base_url
@@ -21,11 +23,14 @@ from rollbook.store.district import views
 from rollbook.store.district.districts import District
 from rollbook.store.district.views import Spec
 from rollbook.store.records import people_lookup, roster_overview
+from rollbook.web.console import rule_forms
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
+from rollbook.web.console.rule_forms import RuleFields
+from rollbook.web.http.safety_headers import safety
 
 HEADS = ("application", "client id", "share", "people", "frozen")
 # The kinds of share that the form offers.
-KINDS = ("everything", "schools", "rules", "nothing")
+KINDS = ("everything", "schools", "rules", "text", "nothing")
 
 
 def connected(console: Console, ask: Ask) -> Shown:
@@ -78,13 +83,17 @@ def change(console: Console, ask: Ask) -> Shown | Response:
     database, settings, act = console.database, console.desk.settings, ask.asked("act")
     reader = _reader(console, ask)
     pair, here = (reader.client_id, ask.district.id), ask.visit.path
-    if act == "preview":
-        return _connection(
-            console, ask, {"preview": share_previews.preview(database, settings, *pair, _edit(ask))}
-        )
-    if act in ("share", "connect"):
-        edit = replace(_edit(ask), seen_as=ask.asked("seen"))
-        found = share_previews.preview(database, settings, *pair, edit)
+    if act.partition(".")[0] in rule_forms.BUTTONS:
+        return _connection(console, ask, {"is_edited": True})
+    if act in ("preview", "share", "connect"):
+        try:
+            edit = replace(_edit(ask), seen_as=ask.asked("seen"))
+            found = share_previews.preview(database, settings, *pair, edit)
+        except (BadSetting, Unknown, Refused) as error:
+            # The form stays as the person filled it in.
+            return replace(_connection(console, ask, {"wrong": str(error)}), status=400)
+        if act == "preview":
+            return _connection(console, ask, {"preview": found})
         if found.needs_yes and not ask.asked("yes"):
             return _connection(console, ask, {"preview": found, "asks_yes": True})
         if act == "connect":
@@ -111,6 +120,18 @@ def change(console: Console, ask: Ask) -> Shown | Response:
     raise BadSetting("This button is unknown. Reload the page.")
 
 
+def live(console: Console, ask: Ask) -> Response:
+    """What the application would see with the share of the form: a part of a page, for the live preview."""
+    told: dict[str, object] = {}
+    try:
+        pair = (_reader(console, ask).client_id, ask.district.id)
+        told["preview"] = share_previews.preview(console.database, console.desk.settings, *pair, _edit(ask))
+    except (BadSetting, Unknown, Refused) as error:
+        told["wrong"] = str(error)
+    part = console.desk.templates.get_template("console/share_preview.html").render(told)
+    return HTMLResponse(part, headers=safety())
+
+
 def _reader(console: Console, ask: Ask) -> Application:
     return applications.find(console.database, ask.visit.parts["client"])
 
@@ -122,8 +143,10 @@ def _edit(ask: Ask) -> ShareEdit:
     schools = sorted(name.removeprefix("school.") for name in given if name.startswith("school."))
     shared = {
         "schools": orjson.dumps({"schools": schools}).decode(),
-        "rules": given.get("rules", "").strip() or '{"rules": []}',
+        "text": given.get("rules", "").strip() or '{"rules": []}',
     }.get(kind, kind)
+    if kind == "rules":
+        shared = orjson.dumps(rule_forms.as_json(rule_forms.read(given))).decode()
     if kind == "schools" and not schools:
         raise BadSetting("Choose one school at least, or share nothing.")
     fields = {
@@ -144,6 +167,14 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
     # The form may begin with the share of another application of the district; nothing is shared until it is sent.
     like = seen.get(ask.asked("like"), view)
     asks_again = bool(ask.visit.form) and "token" not in more
+    given = (
+        dict(ask.visit.form)
+        if asks_again
+        else _as_form(
+            like.spec if like else spec, _school_ids(console, owner), freezes=bool(like and like.freezes)
+        )
+    )
+    rules = _rules(ask, given, (like.spec if like else spec).share, asks_again=asks_again)
     content = {
         "application": {
             "name": reader.name,
@@ -164,11 +195,11 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         "api": f"{base_url(console.desk.settings)}/{versions.DEFAULT}",
         "district": {"name": owner.name, "id": owner.id},
         "seen": ask.asked("seen") if asks_again else views.share_mark(view),
-        "form_of_share": dict(ask.visit.form)
-        if asks_again
-        else _as_form(
-            like.spec if like else spec, _school_ids(console, owner), freezes=bool(like and like.freezes)
-        ),
+        "form_of_share": given,
+        "rules": rules,
+        "rule_kinds": rule_forms.TITLES,
+        "operators": share_rules.OPERATORS,
+        "own": rule_forms.OWN,
         "others": [name for name in seen if name != reader.name],
         "like": ask.asked("like") if like is not view else "",
         "fields": _fields(reader),
@@ -177,12 +208,28 @@ def _connection(console: Console, ask: Ask, more: Mapping[str, Any]) -> Shown:
         "place": ask.place,
         "may_change": ask.actor.may("change sharing", owner.number),
         "preview": None,
+        "wrong": "",
         "token": "",
         **more,
     }
     ours = ("form_of_share", "fields", "schools", "kinds", "place", "may_change", "token", "api", "seen")
-    hidden = (*ours, "others", "like")
+    hidden = (*ours, "others", "like", "rules", "rule_kinds", "operators", "own", "wrong", "is_edited")
     return Shown("connection.html", content, leave_out=hidden)
+
+
+def _rules(ask: Ask, given: dict[str, str], share: Share | None, *, asks_again: bool) -> list[RuleFields]:
+    """The rules of the editor. Editor and text say the same: what the chosen one of them says."""
+    if not asks_again:
+        return rule_forms.of(share) or []
+    rules = rule_forms.read(given)
+    if ask.asked("act").partition(".")[0] in rule_forms.BUTTONS:
+        rules, given["kind"] = rule_forms.changed(rules, ask.asked("act"), ask.asked("new_kind")), "rules"
+    if given.get("kind") == "text":
+        with suppress(BadSetting):
+            return rule_forms.of(share_edits.read_share(given.get("rules", ""))) or rules
+    elif rules:
+        given["rules"] = orjson.dumps(rule_forms.as_json(rules), option=orjson.OPT_INDENT_2).decode()
+    return rules
 
 
 def in_words(spec: Spec) -> str:
@@ -210,13 +257,15 @@ def _as_form(spec: Spec, ids: Mapping[str, str], *, freezes: bool) -> dict[str, 
         if share is None
         else "schools"
         if share.schools
-        else "rules"
-        if share.rules
         else "nothing"
+        if not share.rules
+        else "text"
+        if rule_forms.of(share) is None
+        else "rules"
     )
     told = (
         orjson.dumps(share_rules.as_json(share), option=orjson.OPT_INDENT_2).decode()
-        if kind == "rules"
+        if kind in ("rules", "text")
         else ""
     )
     switches = {"keep_ids": spec.keeps_ids, "freezes": freezes}
@@ -262,6 +311,13 @@ PAGES = (
         "see sharing",
         connection,
         change,
+        is_costly=True,
+    ),
+    Page(
+        "preview",
+        "/console/d/{slug}/applications/{client}/preview",
+        "change sharing",
+        send=live,
         is_costly=True,
     ),
 )
