@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sections": ("places:sections", "List sections of a DISTRICT and what they lack."),
     "find": ("find:find", "Find people, schools, sections, applications and runs of a DISTRICT."),
     "explain": ("explain:explain", "Say why an APPLICATION sees or does not see a PERSON."),
+    "portal": ("portal:portal", "Show the portal as a PERSON of a DISTRICT sees it."),
     "token": ("identity:token", "Mint a user token for a person."),
     "sign-out": ("identity:sign_out", "Sign a person out everywhere."),
     "badge": ("identity:badge", "Badges: printed codes that sign people in."),

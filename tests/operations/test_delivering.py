@@ -370,6 +370,49 @@ def test_a_server_that_greets_letter_by_letter_holds_no_job(
     assert (outcome.state, outcome.is_server, len(told)) == ("waiting", True, 1)
 
 
+@pytest.mark.parametrize("tls", ["tls", "starttls"])
+def test_a_tls_handshake_that_comes_byte_by_byte_holds_no_job(
+    tls: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_server, "MAIL_SECONDS", 0.5)
+    told: list[Exception] = []
+
+    def shake() -> None:
+        line, _ = door.accept()
+        with line:
+            try:
+                if tls == "starttls":
+                    line.sendall(b"220 here\r\n")
+                    line.recv(1000)
+                    line.sendall(b"250-here\r\n250 STARTTLS\r\n")
+                    line.recv(1000)
+                    line.sendall(b"220 go\r\n")
+                # A record of a handshake (RFC 8446, 5.1) that never ends.
+                line.sendall(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb")
+                while True:
+                    line.sendall(b"\x00")
+                    time.sleep(0.02)
+            except OSError as error:
+                told.append(error)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        shaker = threading.Thread(target=shake)
+        shaker.start()
+        slow = {"mail_host": "127.0.0.1", "mail_port": door.getsockname()[1]}
+        settings = Settings(mail_tls=tls, mail_sender="rollbook@example.org", **slow)
+        outcome = mail_server.send(settings, "ana@example.org", LETTER, "1")
+        shaker.join()
+    assert (outcome.state, outcome.is_server, len(told)) == ("waiting", True, 1)
+
+
+def test_a_connection_that_comes_after_the_deadline_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_server._Cuttable, "is_over", True)
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        late = {"mail_host": "127.0.0.1", "mail_port": door.getsockname()[1]}
+        settings = Settings(mail_tls="none", mail_sender="rollbook@example.org", **late)
+        assert mail_server.send(settings, "ana@example.org", LETTER, "1").state == "waiting"
+
+
 def test_a_server_that_takes_nobody_is_told() -> None:
     def greet() -> None:
         line, _ = door.accept()

@@ -341,6 +341,12 @@ def console_preview(page: Page, sites: Sites) -> None:
     expect(page.get_by_role("heading", name="What it would see")).to_be_visible()
 
 
+def console_portal(page: Page, sites: Sites) -> None:
+    console_person(page, sites)
+    page.get_by_role("button", name="See their portal").click()
+    expect(page.get_by_text("You are not signed in as them.")).to_be_visible()
+
+
 def console_rules(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.crowd}/console/d/{sites.slug}/applications")
     page.get_by_role("button", name="Choose its share").click()
@@ -537,6 +543,7 @@ STATES: dict[str, Prepare] = {
     "console, people": at("crowd", "/console/d/SLUG/people"),
     "console, nobody like that": at("crowd", "/console/d/SLUG/people?text=nobody"),
     "console, a person": console_person,
+    "console, the portal as a person": console_portal,
     "console, schools": at("crowd", "/console/d/SLUG/schools"),
     "console, a school": console_school,
     "console, sections": at("crowd", "/console/d/SLUG/sections"),

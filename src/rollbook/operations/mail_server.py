@@ -102,16 +102,47 @@ def _message(settings: Settings, to: str, letter: Letter, id_: str) -> EmailMess
     return message
 
 
+class _Cuttable(smtplib.SMTP):
+    """A session that another thread can cut, also in the middle of a TLS handshake.
+
+    A handshake takes the connection out of its socket, so a second handle of it is kept."""
+
+    handle: socket.socket | None = None
+    is_over = False
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self.handle = made.dup()
+        if self.is_over:  # the deadline passed while it connected
+            self.cut()
+        return made
+
+    def cut(self) -> None:
+        self.is_over = True
+        if self.handle:
+            with suppress(OSError):
+                self.handle.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        super().close()
+        if self.handle:
+            self.handle.close()
+
+
+class _CuttableTls(smtplib.SMTP_SSL, _Cuttable):
+    """The same, with TLS from the first byte. `SMTP_SSL` asks the next class for the socket that it wraps."""
+
+
 @contextmanager
 def _session(settings: Settings) -> Iterator[smtplib.SMTP]:
     """A session with the server, which ends by the deadline: a server that answers letter by letter holds no job."""
     if settings.mail_tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=STEP_SECONDS, context=outgoing.trusted())
+        server: _Cuttable = _CuttableTls(timeout=STEP_SECONDS, context=outgoing.trusted())
     else:
-        server = smtplib.SMTP(timeout=STEP_SECONDS)
+        server = _Cuttable(timeout=STEP_SECONDS)
     # The name that the certificate must have. `smtplib` sets it only in its constructor, if that connects.
     server._host = settings.mail_host  # type: ignore[attr-defined]
-    watch = threading.Timer(MAIL_SECONDS, _cut, [server])
+    watch = threading.Timer(MAIL_SECONDS, server.cut)
     watch.daemon = True
     watch.start()
     try:
@@ -128,11 +159,6 @@ def _session(settings: Settings) -> Iterator[smtplib.SMTP]:
     finally:
         watch.cancel()
         server.close()
-
-
-def _cut(server: smtplib.SMTP) -> None:
-    with suppress(OSError, AttributeError):
-        server.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
 
 def _envelope(server: smtplib.SMTP, settings: Settings, to: str) -> None:

@@ -45,7 +45,7 @@ DIGITS_MAX = 18
 # How long a sentence waits for the page that shows it after a form.
 SAID_SECONDS, SAID = 60, "said in the console"
 # How many threads the console may use, and how many requests wait for those that compute for long.
-THREADS, COSTLY, ENTERING, WAITING_MAX = 8, 2, 2, 16
+THREADS, COSTLY, ENTERING, OUTSIDE, WAITING_MAX = 8, 2, 2, 4, 16
 VISITOR = "Visitor of the demo"
 STATUS: tuple[tuple[type[RollbookError], int], ...] = (
     (Forbidden, 403),
@@ -123,7 +123,8 @@ class Page:
     `path` may hold `{slug}`, the district's name in addresses. `needs` is a permission of `domain.actors`.
     `show` answers GET and `send` POST. An entry without `{slug}` stands on every page, the others only on
     those of a district. `is_open`: people who are not signed in may ask, too. `is_costly`: `send` computes for
-    long, so few may run at once. `takes_files`: `send` gets the files of an upload.
+    long, so few may run at once. `waits`: `send` waits for another server, in threads of its own.
+    `takes_files`: `send` gets the files of an upload.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Page:
     group: str = ""
     is_open: bool = False
     is_costly: bool = False
+    waits: bool = False
     takes_files: bool = False
 
 
@@ -151,6 +153,7 @@ class Console:
     tap: RequestTap | None = None
     threads: Pool = field(default_factory=lambda: Pool(THREADS))
     few: Pool = field(default_factory=lambda: Pool(COSTLY, WAITING_MAX))
+    waiting: Pool = field(default_factory=lambda: Pool(OUTSIDE, WAITING_MAX))
     entering: Pool = field(default_factory=lambda: Pool(ENTERING, WAITING_MAX))
 
     @property
@@ -182,8 +185,10 @@ class Console:
         return endpoint
 
     def _pool(self, page: Page, visit: Visit) -> Pool:
-        if not page.is_costly or visit.method != "POST":
+        if visit.method != "POST" or not (page.is_costly or page.waits):
             return self.threads
+        if page.waits:
+            return self.waiting
         return self.entering if page.is_open else self.few
 
     def _answer(self, page: Page, handler: Handler, visit: Visit, form: str) -> Response:

@@ -177,12 +177,12 @@ PAGES = (
         *("mail", "/console/mail", "choose mail", mail, change_mail),
         title="Mail",
         group="Settings",
-        is_costly=True,
+        waits=True,
     ),
     Page(
         *("webhooks", "/console/webhooks", "change webhooks", webhooks, change_webhooks),
         title="Webhooks",
         group="Settings",
-        is_costly=True,
+        waits=True,
     ),
 )

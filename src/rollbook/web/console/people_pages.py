@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from rollbook.contract.clever.fields import SHAPES
 from rollbook.domain.kinds import ROLES
-from rollbook.operations import acting, explaining, people_access, people_browsing, searching
+from rollbook.operations import acting, explaining, people_access, people_browsing, portals, searching
 from rollbook.operations.people_browsing import ALONE, CHANGED
 from rollbook.store.accounts import connections
 from rollbook.store.district import districts
@@ -77,6 +77,25 @@ def help_person(console: Console, ask: Ask) -> Response:
     return console.said(ask, f"{found.name} was signed out: {sessions} ended.", f"{ask.place}/people/{id_}")
 
 
+def portal(console: Console, ask: Ask) -> Shown:
+    """The portal as the person sees it. The trail names who looked."""
+    id_ = ask.visit.parts["id"]
+    found = acting.do(
+        ask.actor, portals.as_person, console.database, ask.district.id, id_, in_demo=console.desk.in_demo
+    )
+    return Shown(
+        "portal_as.html",
+        {
+            "name": found.person.name,
+            "applications": [(one.name, one.is_live) for one in found.applications],
+            "of_others": found.of_others,
+            "let_in": [one.name for one in found.let_in],
+            "place": ask.place,
+            "id": id_,
+        },
+    )
+
+
 def explain(console: Console, ask: Ask) -> Shown:
     """Why an application does not see a person: the question, and the chain that answers it."""
     asked = {name: ask.asked(name) for name in ("person", "application", "field")}
@@ -129,6 +148,7 @@ def _address(place: str, hit: searching.Hit) -> str:
 PAGES = (
     Page("people", "/console/d/{slug}/people", "see people", people, title="People", group="District"),
     Page("person", "/console/d/{slug}/people/{id}", "see people", person, help_person),
+    Page("portal", "/console/d/{slug}/people/{id}/portal", "help people", send=portal),
     Page(
         "explain",
         "/console/d/{slug}/explain",

@@ -109,7 +109,7 @@ PAGES = (
         set_sign_in,
         title="Sign-in",
         group="Settings",
-        is_costly=True,
+        waits=True,
     ),
     Page(
         "badges",

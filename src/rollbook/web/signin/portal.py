@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from rollbook.auth import entry
 from rollbook.errors import SignInStopped
-from rollbook.store.accounts import applications, logins
+from rollbook.operations import portals
 from rollbook.store.accounts.logins import Session
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
@@ -29,26 +28,14 @@ def page(
         raise SignInStopped(
             "Your account is no longer in the roster.", f"an administrator of {district.name}", 403
         )
-    offered = [
-        (one, entry.enter(transaction, one, session).outcome)
-        for one in applications.list_offered(transaction, district.number, in_demo=desk.in_demo)
-        if desk.redirect_uris(one)
-    ]
+    found = portals.of(transaction, district, session, person, in_demo=desk.in_demo)
     shown = [
         (
             f"/oauth/instant-login?{urlencode({'client_id': one.client_id, 'district_id': district.id})}",
             one.name,
             one.is_live,
         )
-        for one, outcome in offered
-        if outcome == "allowed"
-    ]
-    # Students and teachers do not see the district's other applications. Staff and administrators see them.
-    looks_after = {"staff", "district_admin"} & set(person.roles)
-    of_others = [
-        (one.name, " and ".join(entry.PEOPLE[role] for role in one.user_types))
-        for one, outcome in offered
-        if looks_after and outcome == "wrong type"
+        for one in found.applications
     ]
     return desk.page(
         visit,
@@ -58,10 +45,6 @@ def page(
         name=person.name,
         titles=", ".join(people_list.titles(person)),
         applications=shown,
-        of_others=of_others,
-        let_in=[
-            one
-            for one, _ in offered
-            if logins.has_allowed(transaction, one.number, district.number, [person.id])
-        ],
+        of_others=found.of_others,
+        let_in=found.let_in,
     )
