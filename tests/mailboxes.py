@@ -91,8 +91,10 @@ def opened(certificate: Path | None = None, *, has_login: bool = False) -> Itera
     )
     controller.start()
     box.port = controller.port
-    yield box
-    controller.stop()
+    try:
+        yield box
+    finally:
+        controller.stop()
 
 
 def certificate(folder: Path) -> Path:
@@ -149,6 +151,8 @@ def receiving() -> Iterator[Receiver]:
         receiver.address = f"http://127.0.0.1:{server.server_address[1]}/hook"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        yield receiver
-        server.shutdown()
-        thread.join()
+        try:
+            yield receiver
+        finally:
+            server.shutdown()
+            thread.join()

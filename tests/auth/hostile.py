@@ -76,6 +76,8 @@ def hostile() -> Iterator[Hostile]:
 
         accepting = threading.Thread(target=accept, daemon=True)
         accepting.start()
-        yield service
-        listening.shutdown(socket.SHUT_RDWR)
-        accepting.join()
+        try:
+            yield service
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            accepting.join()

@@ -320,6 +320,13 @@ def test_a_literal_inner_address_is_not_asked(connected: list[str], host: str) -
     assert connected == []
 
 
+def test_a_test_of_a_service_asks_no_inner_address(names: dict[str, list[str]], connected: list[str]) -> None:
+    names["inside.example"] = ["10.0.0.1"]
+    with pytest.raises(SignInStopped, match="is inside this server's network, at inside"):
+        Services().probe(provider("https://login.example"), "https://inside.example/keys")
+    assert connected == []
+
+
 def test_the_address_that_was_checked_is_the_one_connected_to(
     names: dict[str, list[str]], connected: list[str]
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rollbook import settings as setting_rows
-from rollbook.errors import BadSetting, MachineTrouble, Unknown
+from rollbook.errors import BadSetting, Busy, MachineTrouble, Unknown
 from rollbook.jobs.workers import Worker
 from rollbook.operations import drop_folders, job_control, scheduling
 from rollbook.operations.drop_folders import taken_folder, watch
@@ -375,3 +375,14 @@ def test_a_worker_leaves_a_database_alone_that_a_later_version_changed(
     assert [worker.look(), worker.look()] == [False, False]
     assert caplog.text.count("restart the worker with that version") == 1
     assert jobs(store) == []
+
+
+def test_a_busy_database_ends_the_look_and_the_next_one_takes_the_upload(
+    store: Database, folder: Path
+) -> None:
+    schedule(store, folder)
+    upload(folder, marker=True)
+    with store.without_waiting(), pytest.raises(Busy):
+        watch(store)
+    assert watch(store) == [1]
+    assert taken(jobs(store)[0]) == set(world.FILES)

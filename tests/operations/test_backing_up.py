@@ -306,6 +306,16 @@ def test_a_copy_needs_a_source_and_another_target(tmp_path: Path) -> None:
     apsw.Connection(str(tmp_path / "a.db")).execute("CREATE TABLE facts (name TEXT, value TEXT)")
     with pytest.raises(BadSetting, match="holds nothing of Rollbook"):
         backing_up.copy_database(str(tmp_path / "a.db"), str(tmp_path / "b.db"))
+    assert not (tmp_path / "b.db").exists()
+
+
+def test_an_empty_schema_of_postgresql_is_no_source(tmp_path: Path, postgresql_address: str) -> None:
+    with (
+        _postgresql_database(postgresql_address) as address,
+        pytest.raises(BadSetting, match="from: the database holds nothing of Rollbook"),
+    ):
+        backing_up.copy_database(address, str(tmp_path / "b.db"))
+    assert not (tmp_path / "b.db").exists()
 
 
 def test_a_database_of_an_earlier_version_is_not_copied(

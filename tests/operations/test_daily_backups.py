@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rollbook.errors import BadSetting, Unknown
+from rollbook.errors import BadSetting, MachineTrouble, Unknown
 from rollbook.jobs.performing import perform
 from rollbook.operations import backing_up, daily_backups, readiness
 from rollbook.operations.daily_backups import Daily
@@ -141,6 +141,29 @@ def test_a_folder_that_is_away_is_told_and_tried_again(hub: Hub, folder: Path, c
     daily_backups.queue(hub.database)
     done(hub)
     assert readiness.look(hub.database).troubles == []
+
+
+def test_an_old_backup_that_cannot_be_deleted_is_told_and_the_new_one_stays(
+    small_hub: Hub, folder: Path, clock: Clock
+) -> None:
+    stuck = folder / "rollbook-2026-11-01-060000.db"
+    (stuck / "of another program").mkdir(parents=True)
+    daily_backups.change(small_hub.database, folder=str(folder), keep=1)
+    with pytest.raises(MachineTrouble, match=f"{stuck} cannot be deleted"):
+        daily_backups.make(small_hub.database, int(clock.seconds * 1000))
+    assert (folder / "rollbook-2026-11-30-120000.db").is_file()
+
+
+def test_daily_backups_end_and_leave_what_was_made(small_hub: Hub, folder: Path, clock: Clock) -> None:
+    daily_backups.change(small_hub.database, folder=str(folder))
+    daily_backups.queue(small_hub.database)
+    assert done(small_hub).state == "done"
+    daily_backups.queue(small_hub.database)
+    daily_backups.remove(small_hub.database)
+    late = done(small_hub)
+    assert (late.state, late.message.partition(";")[0]) == ("failed", "no daily backups are set")
+    assert len(list(folder.iterdir())) == 1
+    assert daily_backups.queue_due(small_hub.database) is None
 
 
 def test_a_backup_that_was_not_made_is_told(hub: Hub, folder: Path, clock: Clock) -> None:

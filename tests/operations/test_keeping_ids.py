@@ -156,6 +156,19 @@ def test_the_pairs_are_reviewed_and_kept_on_a_page(hub: Hub, client: Client) -> 
     assert set(state(client)["users"]) == set(before["users"])
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"), [("BYTES_MAX", "has more than 40 bytes"), ("PAIRS_MAX", "has more than 40 rows")]
+)
+def test_a_file_of_pairs_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, told: str
+) -> None:
+    monkeypatch.setattr(keeping_ids, limit, 40)
+    file = tmp_path / "pairs.csv"
+    file.write_text("source,old,new\n" + "students,1,2\n" * 60, "utf-8")
+    with pytest.raises(BadSetting, match=f"keep-ids: {file} {told}"):
+        keeping_ids.read(file)
+
+
 def test_a_file_of_pairs_is_read_as_it_is_written(tmp_path: Path) -> None:
     pairs = [Pair("students", "=1", "9001", "sure", "name", "Emmy"), Pair("sections", "a", "b")]
     file = tmp_path / "pairs.csv"

@@ -126,6 +126,20 @@ def test_events_begin_with_the_connection_of_an_application_that_has_them(synced
     assert {"users.created", "schools.created"} <= told
 
 
+def test_a_connection_with_a_first_share_has_events_from_then_on(synced: Hub, name: str) -> None:
+    registering.register(synced.database, NewApplication(name, scopes=SECURE_SYNC))
+    registering.change(synced.database, synced.settings, name, has_events=True)
+    args = (synced.database, synced.settings, name, "Springfield")
+    token = connecting.connect_new(*args, ShareEdit(shared=NORTH)).token
+    assert students(synced, token) == ["Alan", "Emmy"]
+    share(synced, name, ShareEdit(shared="everything"))
+    told = {event["type"] for event in synced.client(token).records("/v3.0/events")}
+    assert "users.created" in told
+    with pytest.raises(Conflict):
+        connecting.connect_new(*args, ShareEdit(shared="nothing"))
+    assert students(synced, token) == STUDENTS
+
+
 def test_a_change_of_scopes_is_in_force_in_every_district_at_once(synced: Hub, name: str) -> None:
     token = connect(synced, name)
     scopes = tuple(scope for scope in SECURE_SYNC if scope != "read:students")

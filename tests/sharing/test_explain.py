@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from rollbook import sync
 from rollbook.contract.clever import view_spec
 from rollbook.domain.access import SECURE_SYNC, SENSITIVE
 from rollbook.errors import BadSetting, Unknown
-from rollbook.operations import explaining
+from rollbook.operations import connecting, explaining, explanation_links, registering
 from rollbook.operations.explaining import Explanation
+from rollbook.store.accounts.applications import NewApplication
+from rollbook.store.records import request_log
+from rollbook.store.records.request_log import RequestLog
+from rollbook.sync import How
 from tests import world
 from tests.sharing import test_leak_sweep as leaks
 from tests.sharing.desk import CopyDesk, Desk, Reader, of_files
@@ -143,3 +151,138 @@ def test_what_cannot_be_asked_is_refused_in_words(desk: Desk, reader: Reader) ->
     stranger = desk.connect("Stranger")
     assert asked(desk, "emmy", "Stranger").sees
     assert stranger.application.name == "Stranger"
+
+
+def registered(desk: Desk, **more: Any) -> None:
+    registering.register(desk.database, NewApplication("Stranger", scopes=SECURE_SYNC, **more))
+
+
+def shelved(desk: Desk) -> None:
+    registered(desk, tier="library")
+    connecting.connect(desk.database, desk.settings, "Stranger", "Springfield")
+
+
+def held(desk: Desk) -> None:
+    """Kurt comes in place of Alan, in files that wait."""
+    files = world.changed(("students.csv", "N,alan", "N,kurt"), ("enrollments.csv", "alan", "kurt"))
+    source = world.write(desk.folder / "held", files)
+    assert sync.run(desk.database, desk.now, source, desk.settings, how=How()).state == "held"
+
+
+REASONS: dict[str, tuple[Callable[[Desk], object], str, str, tuple[str, str, str]]] = {
+    "not connected": (
+        registered,
+        "emmy",
+        "Stranger",
+        ("connection", "an operator", "Stranger is not connected to Springfield"),
+    ),
+    "of another tier": (
+        shelved,
+        "emmy",
+        "Stranger",
+        (
+            "tier",
+            "the vendor of the application",
+            "a Library application reads a person only when they sign in to it",
+        ),
+    ),
+    "in the held run": (held, "kurt", "Reader", ("files", "an operator", "The held run 2 has them")),
+    "not in the held run": (held, "nobody", "Reader", ("files", "the district", "has 'nobody'")),
+}
+
+
+@of_files
+@pytest.mark.parametrize("case", REASONS)
+def test_the_reason_may_lie_before_the_share(desk: Desk, reader: Reader, case: str) -> None:
+    prepare, person, application, (name, who, text) = REASONS[case]
+    prepare(desk)
+    found = asked(desk, person, application)
+    assert reason(found)[:2] == (name, who)
+    assert reason(found)[2].endswith(text)
+    assert not found.sees
+
+
+@of_files
+def test_a_district_without_files_is_the_reason(empty_desk: Desk) -> None:
+    empty_desk.connect("Reader")
+    assert reason(asked(empty_desk, "emmy")) == (
+        *("files", "the district"),
+        "no files of Springfield were synced yet",
+    )
+
+
+@of_files
+def test_an_id_of_two_people_is_refused_with_the_ids_to_choose_from(desk: Desk, reader: Reader) -> None:
+    """Ada's number as a teacher is 11."""
+    desk.sync(world.changed(("students.csv", "N,alan", "N,11"), ("enrollments.csv", "alan", "11")))
+    with pytest.raises(Unknown, match="2 people of 'Springfield' have the id, SIS id") as caught:
+        asked(desk, "11")
+    ids = str(caught.value).rpartition(": ")[2].split(", ")
+    assert {asked(desk, id_).person for id_ in ids} == {"Alan Turing", "Ada Lovelace"}
+
+
+@of_files
+def test_a_row_that_was_accepted_with_a_problem_is_a_note(desk: Desk, reader: Reader) -> None:
+    desk.sync(world.changed(("students.csv", "3/23/2009", "33/33/2009")))
+    found = asked(desk, "emmy")
+    (row,) = (link for link in found.links if link.name == "row")
+    assert (row.state, row.who, found.sees) == ("note", "the district", True)
+    assert "33/33/2009" in row.details[0]
+
+
+@of_files
+def test_a_share_of_nobody_and_a_role_that_is_hidden_are_said(desk: Desk, reader: Reader) -> None:
+    reader.share({"rules": []})
+    assert reason(asked(desk, "emmy"))[1:] == ("the district", "the district shares nobody with it")
+    reader.share(scopes=tuple(scope for scope in SECURE_SYNC if scope != "read:school_admins"))
+    (role,) = (link for link in asked(desk, "t-ada").links if link.name == "role")
+    assert (role.state, role.text) == (
+        "note",
+        "it sees them as teacher, but not as staff (its scopes do not open it)",
+    )
+
+
+@of_files
+def test_a_field_may_be_blank_in_the_files_or_sensitive(desk: Desk) -> None:
+    reader = desk.connect("Reader", (*SECURE_SYNC, *SENSITIVE))
+    for person, field, sees, text in (
+        ("katherine", "student.dob", True, "it sees student.dob, which is blank in their row"),
+        ("alan", "email", False, "email is blank or not in their row"),
+    ):
+        found = asked(desk, person, field=field)
+        (link,) = (link for link in found.links if link.name == "field")
+        assert (found.sees_field, link.text) == (sees, text)
+    closed = reason(asked(desk, "emmy", field="ell_status"))
+    assert closed[1:] == (
+        "the district",
+        "student.ell_status is sensitive, and the district has not opened it",
+    )
+    reader.share(sensitive=("student.ell_status",))
+    assert asked(desk, "emmy", field="ell_status").sees_field
+
+
+@of_files
+def test_the_last_read_of_people_comes_from_the_request_log(
+    desk: Desk, reader: Reader, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "logged.db") if desk.database.is_local else "postgresql://nowhere.example/none"
+    settings = replace(desk.settings, database=address)
+
+    def last_read() -> str:
+        found = explaining.explain(desk.database, settings, desk.district.id, "emmy", "Reader")
+        assert found.links[-1].name == "read"
+        return found.links[-1].text
+
+    def kept(at: int, path: str, client: str, holder: str = "district", status: int = 200) -> list[Any]:
+        whose = (client, holder, "secure_sync", "", desk.district.id)
+        return [at, 1, "GET", path, "", status, 10, "", *whose, {}, {}]
+
+    now, client = request_log.now_ms() // 1000 * 1000, reader.application.client_id
+    with closing(RequestLog(desk.database, settings)) as log:
+        log.write([kept(now, "/v3.0/schools", client), kept(now, "/v3.0/users", "another")], 0)
+        log.write([kept(now, "/v3.0/users", client, "user"), kept(now, "/v3.0/users", client, status=401)], 0)
+        assert last_read() == "the request log has no read of people by it"
+        log.write([kept(now - 90_000, "/v3.0/users", client), kept(now - 60_000, "/v3.0/users", client)], 0)
+    at = explanation_links.last_read(now - 60_000).text
+    assert last_read() == at
+    assert at.startswith("it last read people at 20")

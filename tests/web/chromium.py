@@ -73,9 +73,11 @@ def served(app: Any, at: socket.socket | None = None) -> Iterator[str]:
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:  # otherwise a test that fails never ends
+        server.should_exit = True
+        thread.join()
 
 
 def listened(page: Page) -> list[str]:

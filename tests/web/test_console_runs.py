@@ -105,19 +105,29 @@ def test_records_are_filtered(visitor: httpx.Client, hub: Hub, held: int) -> Non
     assert names(grade="11") == names(q="%") == names(school="none") == []
 
 
-def test_a_guess_says_that_a_file_may_be_cut_off_or_that_ids_changed(
+def test_a_guess_says_that_a_school_is_missing_a_file_cut_off_or_ids_changed(
     visitor: httpx.Client, hub: Hub, held: int
 ) -> None:
-    assert "come back" not in visitor.get(place(hub, held)).text
+    def guess(run: int) -> str:
+        [told] = visitor.get(f"{place(hub, run)}.json").json()["guesses"]
+        return str(told)
+
+    assert (
+        guess(held)
+        == "One school may be missing: 1 of the 1 students who would be deleted are at North High."
+    )
+    lines = FILES["students.csv"].splitlines(keepends=True)
+    assert guess(sync(hub, {**FILES, "students.csv": "".join(lines[:2])})) == (
+        "students.csv may be cut off: it has 1 of the 3 students of the run before, and nobody new."
+    )
     renamed = {
         **FILES,
         "students.csv": FILES["students.csv"].replace("emmy,", "e-1,").replace("alan,", "a-1,"),
     }
     renamed["enrollments.csv"] = FILES["enrollments.csv"].replace("emmy", "e-1").replace("alan", "a-1")
-    again = sync(hub, renamed)
-    told = visitor.get(f"{place(hub, again)}.json").json()
-    [guess] = told["guesses"]
-    assert guess.startswith("Their ids may have changed: 2 of the 2 students who would be deleted come back")
+    assert guess(sync(hub, renamed)).startswith(
+        "Their ids may have changed: 2 of the 2 students who would be deleted come back"
+    )
 
 
 def test_a_run_is_approved_once_and_undone(visitor: httpx.Client, hub: Hub, held: int) -> None:

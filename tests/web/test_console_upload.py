@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
 from rollbook.web.http import uploaded_files
 from rollbook.web.http.body_bounds import body_bytes_max
+from tests import world
 from tests.journeys.hub import Hub
 from tests.web.test_console import form_of
 from tests.web.test_console_settings import at, signed_in
@@ -187,6 +189,20 @@ def test_old_uploads_are_deleted_and_then_said_to_be_gone(client: httpx.Client, 
     gone = client.get(place)
     assert gone.status_code == 404
     assert "upload them again" in gone.text
+
+
+def test_uploads_lie_in_the_folder_of_the_setting_and_a_useless_one_is_told(hub: Hub, tmp_path: Path) -> None:
+    settings = replace(hub.settings, upload_folder=str(tmp_path / "elsewhere"))
+    place = uploads.new(settings, hub.district)
+    assert place.is_relative_to(tmp_path / "elsewhere")
+    world.write(place, {**FILES, "schools.csv": ""})
+    assert uploads.lying(settings, hub.district, place.name).files.keys() == FILES.keys()
+    done = uploads.plan(hub.database, settings, hub.district.id, place.name)
+    assert (done.state, done.number, [each.file for each in done.problems]) == (
+        "failed",
+        None,
+        ["schools.csv"],
+    )
 
 
 def test_only_the_upload_page_may_take_more_than_a_usual_body() -> None:

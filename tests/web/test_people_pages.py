@@ -104,6 +104,9 @@ def test_a_person_who_has_gone_is_still_shown(demo: httpx.Client, hub: Hub, plac
     told = demo.get(f"{place}/people/{id_}.json").json()["person"]
     assert [one["verb"] for one in told["moments"]] == ["gone", "made"]
     assert "They are not in the roster now." in demo.get(f"{place}/people/{id_}").text
+    hub.sync(world.FILES)
+    told = demo.get(f"{place}/people/{id_}.json").json()["person"]
+    assert [one["verb"] for one in told["moments"]] == ["back", "gone", "made"]
     missing = demo.get(f"{place}/people/{'f' * 24}")
     assert missing.status_code == 404
     assert "has the id" in missing.text

@@ -7,16 +7,21 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from rollbook.operations import district_figures, places_browsing
+from rollbook.operations import connecting, district_figures, places_browsing
 from rollbook.operations.districts_overview import Line
+from rollbook.store.accounts import applications
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
 from rollbook.store.engine.migrations import migrate
+from rollbook.store.records import request_log
+from rollbook.store.records.request_log import RequestLog
 from rollbook.web.console import chart_pages, charts
 from tests import world
 from tests.journeys.hub import Hub
@@ -167,6 +172,40 @@ def test_charts_answer_their_questions_and_hold_their_numbers(
     assert page.count("<figcaption>") == 6
     assert "style=" not in page
     assert "North High" in table
+
+
+def test_requests_of_the_last_day_are_counted_by_application_and_hour(
+    town: tuple[Hub, Hub], tmp_path: Path
+) -> None:
+    hub, other = town
+    hub.connect(name="Busy reader")
+    hub.connect(name="Silent reader")
+    settings = replace(
+        hub.settings,
+        database=str(tmp_path / "logged.db") if hub.database.is_local else hub.settings.database,
+    )
+    client = applications.find(hub.database, "Busy reader").client_id
+    now = request_log.now_ms()
+
+    def kept(hours: float, status: int, district: Hub = hub, of: str = client) -> list[Any]:
+        at = int(now - hours * district_figures.HOUR_MS)
+        whose = (of, "district", "secure_sync", "", district.district.id)
+        return [at, 1, "GET", "/v3.0/users", "", status, 10, "", *whose, {}, {}]
+
+    with closing(RequestLog(hub.database, settings)) as log:
+        log.write([kept(30, 200), kept(2.5, 404), kept(2.5, 200)], 0)
+        log.write([kept(0, 200, other), kept(0, 200, of="another"), kept(0, 200)], 0)
+    busy, silent = district_figures.reads(hub.database, settings, hub.district)
+    assert (busy.application, sum(busy.requests), busy.requests[-3], busy.requests[-1]) == (
+        "Busy reader",
+        3,
+        2,
+        1,
+    )
+    assert (sum(busy.errors), busy.errors[-3], busy.last) == (1, 1, now)
+    assert (silent.application, sum(silent.requests), silent.last) == ("Silent reader", 0, None)
+    for name in ("Busy reader", "Silent reader"):
+        connecting.disconnect(hub.database, name, hub.district.name)
 
 
 def test_a_night_is_compared_with_others() -> None:

@@ -193,8 +193,6 @@ class ActRow:
             audit.add_detail(transaction, self.number, **changed)
             return
         told = {name: value for name, value in self.said.items() if name != "application"}
-        if self.application is None and "application" in self.said:
-            told["named"] = self.said["application"]
         self.number = audit.record(
             transaction,
             self.act.name,
