@@ -15,7 +15,7 @@ HEADING = re.compile(r"^#+ (\d+(?:\.\d+)?)\.? ", re.MULTILINE)
 def test_every_citation_leads_to_a_heading_of_the_project() -> None:
     wrong, count = [], 0
     for source in everything():
-        text = source.path.read_text("utf-8")
+        text = source.text
         for page, numbers in CITATION.findall(text):
             for number in re.findall(r"\d+(?:\.\d+)?", numbers):
                 count += 1
@@ -30,7 +30,7 @@ def test_every_page_that_code_names_is_there() -> None:
         (source.path.relative_to(ROOT), page)
         for source in everything()
         if source.module.startswith("rollbook")
-        for page in re.findall(r"(?<![\w/.-])([a-z][\w-]+\.md)\b", source.path.read_text("utf-8"))
+        for page in re.findall(r"(?<![\w/.-])([a-z][\w-]+\.md)\b", source.text)
     }
     assert [f"{path}: {page}" for path, page in sorted(named) if not list((ROOT / "docs").rglob(page))] == []
 

@@ -14,7 +14,7 @@ import pytest
 from rollbook.commands import demo
 from rollbook.synthetic.stories import STORIES
 from rollbook.testing import served
-from tests.house.sources import everything, imported, package
+from tests.house.sources import everything, imported, modules, package
 
 # Each step may import the steps above it; packages on one step do not import each other.
 LADDER = (
@@ -100,20 +100,16 @@ FOR_HELP = {"libraries": {"click"}, "rooms": {"cli", "commands", "errors", "sett
 # A line of a program inside a string.
 IMPORT = re.compile(r"^((?:from) (rollbook[\w.]*) import (\w+).*)$", re.MULTILINE)
 
-SOURCES = package()
-MODULES = {source.module for source in SOURCES} - {"rollbook"}
-ROOMS = {source.module for source in SOURCES if source.path.stem == "__init__"}
-
 
 def test_every_room_stands_on_the_ladder() -> None:
-    assert {source.room for source in SOURCES} - {"", "__main__"} <= set(STEP)
+    assert {source.room for source in package()} - {"", "__main__"} <= set(STEP)
 
 
 def test_imports_go_up_the_ladder_only() -> None:
     wrong = [
         f"{source.at(node)}: {source.room} imports {module}"
-        for source in SOURCES
-        for module, node in imported(source, MODULES)
+        for source in package()
+        for module, node in imported(source, modules())
         if source.room in STEP and not _may(source.room, module.split(".")[1])
     ]
     assert wrong == []
@@ -128,9 +124,9 @@ def test_imports_inside_a_package_go_up_its_ladder_only(package_name: str) -> No
     steps = {room: step for step, rooms in enumerate(INNER[package_name]) for room in rooms}
     wrong = [
         f"{source.at(node)}: {here} imports {module}"
-        for source in SOURCES
+        for source in package()
         if source.room == package_name and (here := _inner(source.module))
-        for module, node in imported(source, MODULES)
+        for module, node in imported(source, modules())
         if module.startswith(f"rollbook.{package_name}.")
         and (there := _inner(module)) != here
         and steps[there] >= steps[here]
@@ -146,8 +142,8 @@ def _inner(module: str) -> str:
 
 def test_there_is_no_circle() -> None:
     graph = {
-        source.module: {module for module, _ in imported(source, MODULES)} - {source.module}
-        for source in SOURCES
+        source.module: {module for module, _ in imported(source, modules())} - {source.module}
+        for source in package()
     }
     try:
         TopologicalSorter(graph).prepare()
@@ -157,29 +153,31 @@ def test_there_is_no_circle() -> None:
 
 def test_modules_named_in_strings_exist() -> None:
     """An import in a string counts: the table of commands, a driver, a started program."""
+    rooms = {source.module for source in package() if source.path.stem == "__init__"}
+    files = modules() - rooms
     wrong = [
         f"{source.at(node)}: {node.value}"
         for source in everything()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and NAMED.fullmatch(node.value)
-        and not any(f"{node.value}.".startswith(f"{module}.") for module in MODULES - ROOMS)
-        and node.value.partition(":")[0] not in MODULES
+        and not any(f"{node.value}.".startswith(f"{module}.") for module in files)
+        and node.value.partition(":")[0] not in modules()
     ]
     assert wrong == []
 
 
 def test_programs_in_strings_import_existing_names() -> None:
     """Tests start small programs from their text; a move of a module must not break them."""
-    names = {source.module: _names(source.tree) for source in SOURCES}
+    names = {source.module: _names(source.tree) for source in package()}
     wrong = [
         f"{source.at(node)}: {line}"
         for source in everything()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for line, module, name in IMPORT.findall(node.value)
-        if f"{module}.{name}" not in MODULES and name not in names.get(module, ())
+        if f"{module}.{name}" not in modules() and name not in names.get(module, ())
     ]
     assert wrong == []
 
@@ -197,7 +195,7 @@ def test_no_import_stands_inside_a_function() -> None:
     wrong = [
         source.at(node)
         for source in everything()
-        for function in ast.walk(source.tree)
+        for function in source.nodes
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)

@@ -15,7 +15,7 @@ def test_one_function_reads_the_body_of_a_request() -> None:
         source.module
         for source in package()
         if source.room in ("web", "demo")
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in ("stream", "body", "form", "json")
         and isinstance(node.func.value, ast.Name)
@@ -29,7 +29,7 @@ def test_one_module_says_when_a_test_is_skipped() -> None:
     skipping = {
         source.module
         for source in everything()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr in ("skip", "skipif", "importorskip")
         if source.module.startswith("tests.")
     }

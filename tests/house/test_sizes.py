@@ -23,24 +23,20 @@ LISTS = {
     "rollbook.sync.edits.share",
 }
 
-SOURCES = package()
-
 
 def _functions(source: Source) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return [
-        node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    return [node for node in source.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def test_no_file_is_long() -> None:
-    lengths = {source.module: len(source.path.read_text("utf-8").splitlines()) for source in SOURCES}
+    lengths = {source.module: len(source.text.splitlines()) for source in package()}
     assert {name for name, lines in lengths.items() if lines > LINES_MAX} == ROWS
 
 
 def test_no_function_is_long() -> None:
     long = {
         f"{source.module}.{function.name}"
-        for source in SOURCES
+        for source in package()
         for function in _functions(source)
         if (function.end_lineno or 0) - function.lineno >= FUNCTION_LINES_MAX
     }
@@ -50,7 +46,7 @@ def test_no_function_is_long() -> None:
 def test_no_function_takes_many_parameters() -> None:
     many = [
         f"{source.at(function)}: {function.name}"
-        for source in SOURCES
+        for source in package()
         for function in _functions(source)
         # A command's parameters are its options, each documented at the option.
         if source.room != "commands" and _parameters(function) > PARAMETERS_MAX
@@ -67,5 +63,5 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_a_bare_name_finds_one_file() -> None:
     """Commands are named as they are typed, so they may share a name with the function they call."""
-    named = Counter(s.path.stem for s in SOURCES if s.room != "commands" and s.path.stem != "__init__")
+    named = Counter(s.path.stem for s in package() if s.room != "commands" and s.path.stem != "__init__")
     assert [name for name, times in named.items() if times > 1] == []

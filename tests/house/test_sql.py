@@ -20,7 +20,7 @@ def test_sql_is_only_in_the_store_the_roster_and_the_client() -> None:
 
 
 def _sql(source: Source) -> list[str]:
-    return [source.at(node) for node in ast.walk(source.tree) if _is_text(node) or _is_call(node)]
+    return [source.at(node) for node in source.nodes if _is_text(node) or _is_call(node)]
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 from tests.house.sources import Source, package
 
@@ -65,14 +66,12 @@ EXCEPTIONS = {
     },
 }
 
-SOURCES = package()
-
 
 def test_commands_and_pages_use_no_function_below_operations_that_writes() -> None:
     writers = _writers()
     wrong = [
         f"{source.at(node)}: {source.room} uses {name}"
-        for source in SOURCES
+        for source in package()
         if source.room in ABOVE
         for name, node in _named(source)
         if name in writers and name.removeprefix("rollbook.") not in EXCEPTIONS[source.room]
@@ -83,7 +82,7 @@ def test_commands_and_pages_use_no_function_below_operations_that_writes() -> No
 def test_every_exception_is_used() -> None:
     used = {
         (source.room, name.removeprefix("rollbook."))
-        for source in SOURCES
+        for source in package()
         if source.room in ABOVE
         for name, _ in _named(source)
     }
@@ -103,11 +102,12 @@ def test_the_law_knows_a_writer_by_what_it_does_and_by_what_it_calls() -> None:
     assert not {"store.district.districts.find", "store.accounts.audit.latest"} & writers
 
 
+@cache
 def _writers() -> set[str]:
     """Functions and classes below operations that write, directly or through each other."""
     uses: dict[str, set[str]] = {}
     writers = set()
-    for source in SOURCES:
+    for source in package():
         for top in source.tree.body if source.room in BELOW else ():
             if isinstance(top, ast.FunctionDef | ast.ClassDef):
                 name = f"{source.module}.{top.name}"
@@ -139,24 +139,30 @@ def _named(source: Source, inside: ast.AST | None = None) -> Iterator[tuple[str,
             yield known.get(node.id, f"{source.module}.{node.id}"), node
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
             name = f"{known[node.value.id]}.{node.attr}"
-            yield REEXPORTED.get(name, name), node
+            yield _reexported().get(name, name), node
 
 
+@cache
 def _imports(source: Source) -> dict[str, str]:
-    found = {
+    lent = _reexported()
+    return {name: lent.get(of, of) for name, of in _imported(source).items()}
+
+
+def _imported(source: Source) -> dict[str, str]:
+    return {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    return {name: REEXPORTED.get(of, of) for name, of in found.items()}
 
 
-# `rollbook.sync.approve` is defined in `rollbook.sync.reviews`.
-REEXPORTED: dict[str, str] = {}
-REEXPORTED.update(
-    (f"{source.module}.{name}", of)
-    for source in SOURCES
-    if source.path.name == "__init__.py"
-    for name, of in _imports(source).items()
-)
+@cache
+def _reexported() -> dict[str, str]:
+    """Names that a package lends: `rollbook.sync.approve` is defined in `rollbook.sync.reviews`."""
+    return {
+        f"{source.module}.{name}": of
+        for source in package()
+        if source.path.name == "__init__.py"
+        for name, of in _imported(source).items()
+    }

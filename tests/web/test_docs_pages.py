@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,11 @@ from rollbook.web.explorer.catalog import Catalog
 from rollbook.web.http.templates import environment
 from tests.house.sources import ROOT
 
-LIBRARY = Library(doc_sources.root())
+
+@cache
+def library() -> Library:
+    """The project's own docs, rendered once in a test process."""
+    return Library(doc_sources.root())
 
 
 def get(
@@ -50,7 +55,7 @@ def get(
 @pytest.fixture(scope="module")
 def served() -> dict[str, httpx.Response]:
     """Every page by its address."""
-    addresses = ["/docs", *LIBRARY.pages]
+    addresses = ["/docs", *library().pages]
     return dict(zip(addresses, get(*addresses), strict=True))
 
 
@@ -79,7 +84,7 @@ def test_every_link_leads_to_a_page_or_a_part_of_one(served: dict[str, httpx.Res
 def _is_there(link: str, here: str, parts: dict[str, set[str]]) -> bool:
     path, _, anchor = link.partition("#")
     known = parts.get(path or here)
-    return path in LIBRARY.images if known is None else not anchor or anchor in known
+    return path in library().images if known is None else not anchor or anchor in known
 
 
 def test_no_page_asks_another_host_or_holds_a_script_or_a_style(served: dict[str, httpx.Response]) -> None:
@@ -276,7 +281,7 @@ def test_field_links_are_all_the_ids_that_records_hold() -> None:
 
 
 def hits(query: str) -> list[str]:
-    return [hit.address for hit in LIBRARY.index.find(query)]
+    return [hit.address for hit in library().index.find(query)]
 
 
 @pytest.mark.parametrize(
