@@ -627,3 +627,11 @@ def test_on_a_phone_a_request_of_the_log_is_a_block_that_fits(page: Page, sites:
     table = page.get_by_role("region", name="Table of requests")
     expect(table.get_by_role("row").nth(1)).to_be_visible()
     assert table.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+
+
+def test_a_page_with_flaws_is_refused(page: Page) -> None:
+    page.set_content(
+        '<html lang="en"><title>Flaws</title><main><h1>Flaws</h1><img src="x"><p style="color: #bbb">pale</p></main>'
+    )
+    with pytest.raises(AssertionError, match=r"(?s)color-contrast: <p.*image-alt: <img"):
+        assert_accessible(page)
