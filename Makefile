@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 
+# Programs that tests start begin with compiled files.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test gate coverage check bench docs dist lock clean format
 
 setup: $(RUN)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests import demos, machine, sso
+from tests import demos, machine, memory_folder, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
@@ -24,6 +24,7 @@ from tests.journeys.prepared import PreparedHubs, on_each_database, with_small_w
 from tests.postgres import server_address
 from tests.templates import Template
 
+memory_folder.use()
 # A slow machine is not a failure. Examples are the same in every run, so that a failure can be reproduced.
 settings.register_profile(
     "rollbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

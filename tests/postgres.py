@@ -32,16 +32,21 @@ with warnings.catch_warnings():
 PROGRAM = Path(str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])) / "postgres"
 # Short, because the path of a socket may have only about a hundred bytes.
 CHECKOUT = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
-FOLDER = Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}-{CHECKOUT}"
 STOP_SECONDS = 10
 # The data of a test run need not survive a power cut; and what the server does beside a test only costs it
 # time: it compiles queries that run once, and looks after tables that are gone in a second.
 SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit")
 
 
-def server_address(folder: Path = FOLDER) -> str:
+def own_folder() -> Path:
+    """The folder of this checkout's server."""
+    return Path(tempfile.gettempdir()) / f"rollbook-postgresql-{os.getuid()}-{CHECKOUT}"
+
+
+def server_address(folder: Path | None = None) -> str:
     """Start the server unless it runs, and return its address; it stops with the last process that uses
     it."""
+    folder = folder or own_folder()
     with open(f"{folder}.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "postmaster.pid").exists() and not is_live(folder):

@@ -30,8 +30,8 @@ def answers(address: str) -> bool:
 
 
 def test_each_checkout_has_a_server_of_its_own_under_a_short_path() -> None:
-    assert postgres.CHECKOUT in postgres.FOLDER.name
-    assert len(str(postgres.FOLDER / ".s.PGSQL.5432")) < 100
+    assert postgres.CHECKOUT in postgres.own_folder().name
+    assert len(str(postgres.own_folder() / ".s.PGSQL.5432")) < 100
 
 
 def test_a_folder_that_was_not_finished_is_made_anew(folder: Path) -> None:
