@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench import material, servers, tables
+from bench import material, overload, servers, tables
 from bench.processes import family, resident_bytes
 from bench.servers import Server
 from bench.tables import Target, number
@@ -66,6 +66,15 @@ def measure(seconds: float, students: int = STUDENTS, pulls: int = PULLS) -> Non
         ("phase", "p50, ms", "p99, ms", "answers", "429", "failed", "MB", "target for p99", "is"),
         [_row(phase, seen) for phase, seen in phases],
     )
+    _overload(seconds, students)
+
+
+def _overload(seconds: float, students: int) -> None:
+    """Print the table of a server that is asked for twice as much as it can answer. It keeps no answers ready."""
+    with material.place() as name:
+        ready = material.ready(f"{name}/rollbook.db", material.generated(students))
+        with servers.serving(ready, {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}) as server:
+            overload.measure(server, _single(server), max(seconds, 1))
 
 
 def _row(phase: str, seen: Seen) -> tuple[str, ...]:

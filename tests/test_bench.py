@@ -28,7 +28,7 @@ TABLES = {
     "demo": ["rollbook demo"],
     "client": ["What reading costs a program with the client"],
     "hostile": ["A normal client beside hostile ones"],
-    "crowd": ["A reader of single records beside full pulls"],
+    "crowd": ["A reader of single records beside full pulls", "Twice the load at which it saturates"],
     "backup": ["A backup and its restore", "Answers to one reader"],
     "uploads": ["Uploads by SFTP"],
     "night": ["A night of many districts"],

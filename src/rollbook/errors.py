@@ -181,7 +181,7 @@ class ForeignName(ApiError):
 
 
 class Unavailable(ApiError):
-    """The database is away for the moment; the client can send the same request again."""
+    """The database is away, or the server has too many requests; the client can send the same request again."""
 
     status = 503
 

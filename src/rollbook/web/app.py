@@ -22,6 +22,7 @@ from rollbook.web.data.data_request import ME
 from rollbook.web.data.pinned_pulls import Pins
 from rollbook.web.http.answers import send_answer
 from rollbook.web.http.database_away import Away
+from rollbook.web.http.overload import Overload
 from rollbook.web.http.rate_limit import RateLimit
 from rollbook.web.http.request_counts import RequestCounts
 from rollbook.web.http.request_tap import RequestTap
@@ -67,6 +68,7 @@ class App:
         counts: Path | None = None,
     ) -> None:
         self._database, self._settings, self._away = database, settings, Away()
+        self._overload = Overload()
         self._tokens = Tokens(in_demo=extend is not None)
         self._names = ServerNames(settings, in_demo=self._tokens.in_demo)
         counts_of_all = None if database.is_local else SharedCounts(database)
@@ -125,6 +127,9 @@ class App:
         if self._extension and await self._extension.answers(scope, receive, send):
             return
         if scope["path"] == ME or versions.of_path(scope["path"]):
+            if self._overload.is_too_late():
+                await send_answer(self._overload.answer(scope["method"], scope["path"]), scope, send)
+                return
             await self.data(scope, receive, send)
             return
         await (await self._site.get())(scope, receive, send)
