@@ -129,8 +129,9 @@ async function answer(request, response) {
     redirect(response, "/", "person=; Max-Age=0");
   } else if (pathname === "/") {
     home(request, response);
-  } else if (pathname === "/login" || (pathname === "/callback" && !searchParams.has("state"))) {
+  } else if (pathname === "/login" || (pathname === "/callback" && !searchParams.has("state") && !searchParams.has("error"))) {
     // A login that began at the server, such as a click in its portal, has no state: begin one of our own.
+    // An error ends the login: the person may have no access.
     const [number, address] = begin();
     redirect(response, address, `login=${number}; Max-Age=${LOGIN_SECONDS}`);
   } else if (pathname === "/callback") {

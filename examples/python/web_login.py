@@ -113,8 +113,9 @@ class Handler(BaseHTTPRequestHandler):
         path, sent = urlsplit(self.path).path, dict(parse_qs(urlsplit(self.path).query))
         if path == "/":
             self.home()
-        elif path == "/login" or (path == "/callback" and "state" not in sent):
+        elif path == "/login" or (path == "/callback" and not {"state", "error"} & {*sent}):
             # A login that began at the server, such as a click in its portal, has no state: begin one of our own.
+            # An error ends the login: the person may have no access.
             number, address = begin()
             self.redirect(address, f"login={number}; Max-Age={LOGIN_SECONDS}")
         elif path == "/callback":

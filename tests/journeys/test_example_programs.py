@@ -223,4 +223,6 @@ def test_a_login_that_began_at_the_server_begins_anew(
         again = client.get("/callback?code=from-the-portal").headers["location"]
         assert urlsplit(again).path == "/oauth/authorize"
         assert "state=" in again
+        refused = client.get("/callback?error=unauthorized-user")
+        assert (refused.status_code, "answered unauthorized-user" in refused.text) == (400, True)
         assert client.get("/nowhere").status_code == 404

@@ -60,6 +60,7 @@ NOT_RUN = {
     "rehearse.md": [
         "rollbook demo --redirect-uri http://localhost:3000/callback",
         'rollbook rehearse "Demo application" --sync "python3 examples/python/local_copy.py copy.json"',
+        'rollbook rehearse "Demo SSO application"',
         'rollbook rehearse "Demo application" --callback - --point scopes --json',
     ],
     "request-log.md": ["rollbook log --status 4xx --follow"],

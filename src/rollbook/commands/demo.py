@@ -68,8 +68,8 @@ OWN_PAGE = "demo"
     "redirect_uris",
     multiple=True,
     help=(
-        "Where logins return to: an address of your application. May be repeated; what is "
-        "given replaces what was. The word `demo` means the demo's own page, and takes your address back."
+        "Where logins return to: an address of your application. May be repeated. New addresses "
+        "replace the old ones. The word `demo` removes them, so logins return to the demo's own page."
     ),
 )
 @click.option(
@@ -78,8 +78,8 @@ OWN_PAGE = "demo"
     help="Serve it as https://clever.com and https://api.clever.com on this machine; default port 443.",
 )
 @click.option("--advance", metavar="X", help=f"Move the district on and exit: {TARGETS}.")
-@click.option("--save", "save_as", metavar="NAME", help="Keep the whole demo under a name, and exit.")
-@click.option("--restore", metavar="NAME", help="Put the whole demo back to a save, and exit.")
+@click.option("--save", "save_as", metavar="NAME", help="Save the whole demo under a name, and exit.")
+@click.option("--restore", metavar="NAME", help="Restore the whole demo from a save, and exit.")
 @json_option
 def demo(
     host: str | None,
