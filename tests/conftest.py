@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests import demos, machine, memory_folder, sso
+from tests import demos, longest_first, machine, memory_folder, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
@@ -35,6 +36,12 @@ settings.load_profile("rollbook")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         machine.need(*marker.args, **marker.kwargs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if (processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+        items[:] = longest_first.ordered(items, lambda item: item.path.name, processes)
 
 
 @pytest.hookimpl(trylast=True)
@@ -247,5 +254,9 @@ def sso_world(
     """The world in which people sign in: a copy for each test module, on each database."""
     template, made = made_sso_world(request.param)
     folder = shutil.copytree(made.folder, tmp_path_factory.mktemp("sso"), dirs_exist_ok=True)
-    with template.copy(folder) as address, closing(open_database(address)) as opened:
-        yield made.copied(opened, address, folder)
+    with (
+        template.copy(folder) as address,
+        closing(open_database(address)) as opened,
+        closing(made.copied(opened, address, folder)) as world,
+    ):
+        yield world

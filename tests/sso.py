@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from html import unescape
 from pathlib import Path
@@ -96,7 +97,7 @@ class Club:
 
 @dataclass
 class World:
-    """The server, its database, and its people; `ids` has a person's id by SIS id."""
+    """The server, its database, and its people; `ids` has a person's id by SIS id. `opened` closes its applications."""
 
     database: Database
     settings: setting_rows.Settings
@@ -107,23 +108,35 @@ class World:
     door: Club
     shelf: Club
     ids: Mapping[str, str] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
 
     def copied(self, database: Database, address: str, folder: Path) -> World:
         """The same world in a copy of its database and folder."""
         settings = replace(self.settings, database=address, key_file=str(folder / "key"))
         return replace(
-            self, database=database, settings=settings, sealer=Sealer(key_path(settings)), folder=folder
+            self,
+            database=database,
+            settings=settings,
+            sealer=Sealer(key_path(settings)),
+            folder=folder,
+            opened=ExitStack(),
         )
+
+    def close(self) -> None:
+        """Let go of the files of all its applications."""
+        self.opened.close()
 
     def app(self, *, is_demo: bool = True, **settings: Any) -> App:
         demo = Demo("TEST_TOKEN", "", self.district.name) if is_demo else None
         values = {name: getattr(self.settings, name) for name in setting_rows.names()} | settings
-        return App(
+        app = App(
             self.database,
             setting_rows.Settings(**values),
             limits=self.folder / "limits",
             extend=demo.extend if demo else None,
         )
+        self.opened.callback(app.close)
+        return app
 
     def connect(self, application: Application) -> None:
         """Let an application read the whole district."""

@@ -45,6 +45,7 @@ def opened(folder: Path) -> Iterator[sso.World]:
         name = (LONG, HEBREW, f"مدارس {ARABIC}", "Oak Valley Unified School District")[number % 4]
         districts.create(database, f"{name} {number}")
     yield made
+    made.close()
     database.close()
 
 

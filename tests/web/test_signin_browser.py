@@ -34,7 +34,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     address = str(folder / "rollbook.db")
     with closing(open_database(address)) as opened:
         migrate(opened)
-        yield sso.build(opened, address, folder)
+        with closing(sso.build(opened, address, folder)) as made:
+            yield made
 
 
 @pytest.fixture(scope="module")
