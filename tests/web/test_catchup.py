@@ -58,8 +58,10 @@ class Reader:
 
 
 @pytest.fixture
-def reader(database: Database, tmp_path: Path) -> Reader:
-    return Reader(feed(database, tmp_path))
+def reader(database: Database, tmp_path: Path) -> Iterator[Reader]:
+    made = Reader(feed(database, tmp_path))
+    yield made
+    made.app.close()
 
 
 @pytest.fixture

@@ -91,6 +91,16 @@ def test_programs_are_answered_without_the_site(folder: Path) -> None:
         assert app._site._made is not None
 
 
+def test_a_closed_server_holds_no_file(folder: Path) -> None:
+    def held() -> list[str]:
+        return sorted(str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
+
+    with demos.app_of(folder) as app:
+        ask(app, "GET", "/demo/saves")
+        assert any(name.startswith(str(folder)) for name in held())
+    assert [name for name in held() if name.startswith(str(folder))] == []
+
+
 # Save and restore ------------------------------------------------------------------------------------
 
 

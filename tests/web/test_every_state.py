@@ -79,10 +79,12 @@ def sites(tmp_path_factory: pytest.TempPathFactory, demo_folder: Path, real_addr
         migrate(database)
         settings = demos.settings_of(folder / "empty")
         empty = App(database, settings, limits=folder / "empty.limits")
+        stack.callback(empty.close)
         facts = Demo(published.DISTRICT_TOKEN, published.BASIC, demos.NAME)
         quiet = App(
             database, settings, limits=folder / "quiet.limits", extend=facts.extend, logs_requests=True
         )
+        stack.callback(quiet.close)
         stranger = Club(
             *applications.create(
                 world.database, NewApplication(f"Not {crowded.APPLICATION}", redirect_uris=(BACK,))

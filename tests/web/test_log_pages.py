@@ -31,6 +31,7 @@ def site(town: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
     assert app.tap
     app.tap.close()
+    app.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -87,7 +88,12 @@ class World:
 
     def restart(self) -> None:
         """Another server over the same files."""
+        self.close()
         self.app = App(self.database, self.settings, limits=self.folder / "shared")
+
+    def close(self) -> None:
+        """Let go of the server's files."""
+        self.app.close()
 
     def pull(
         self, uri: str, limit: int, between: Callable[[int], None] = lambda page: None
@@ -111,8 +117,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path)
+def world(database: Database, tmp_path: Path) -> Iterator[World]:
+    with closing(World(database, tmp_path)) as made:
+        yield made
 
 
 def test_pulls_show_the_state_they_began_with_although_syncs_commit(world: World) -> None:
@@ -366,6 +373,7 @@ def test_a_run_of_another_history_takes_no_pull_over(tmp_path: Path) -> None:
         if each["data"]["id"] > page["data"][-1]["data"]["id"]
     ]
     assert world.follow(world.get(_next(page))) == now
+    world.close()
 
 
 def _reading(access: Access) -> Reading:

@@ -81,6 +81,7 @@ def desk(sso_world: sso.World) -> Iterator[Desk]:
     for worker in workers:
         if worker.tap:
             worker.tap.close()
+        worker.close()
 
 
 def test_requests_of_two_workers_stand_in_one_log(desk: Desk) -> None:

@@ -52,7 +52,7 @@ class Demo:
             made: MorePages = import_module("rollbook.demo.demo_pages").make(desk, self, control)
             return made
 
-        return Extension(answers, pages, lambda: shared.restored_at)
+        return Extension(answers, pages, lambda: shared.restored_at, shared.close)
 
 
 def run(

@@ -39,12 +39,14 @@ class Extension:
     """What a program above the server, such as a demo, adds to it.
 
     `answers` sees each request first, and returns whether it has answered it. `pages` makes its pages, after
-    the start. `put_back_at` is the time of the last restore of the database, in Unix seconds (0: never).
+    the start. `put_back_at` is the time of the last restore of the database, in Unix seconds (0: never). `close`
+    lets go of its files.
     """
 
     answers: Callable[[Scope, Receive, Send], Awaitable[bool]]
     pages: Callable[[Desk], MorePages]
     put_back_at: Callable[[], float] = lambda: 0.0
+    close: Callable[[], None] = lambda: None
 
 
 Extend = Callable[[Database, Settings], Extension]
@@ -148,9 +150,11 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
     def close(self) -> None:
-        """Let go of the files in which requests are counted. The log ends with the lifespan."""
+        """Let go of the files that workers share. The log ends with the lifespan."""
         self.rate_limit.close()
         self._pins.close()
+        if self._extension:
+            self._extension.close()
 
     def _gauges(self) -> dict[str, float]:
         """What this worker holds now."""
