@@ -85,14 +85,17 @@ class SharedTable:
 
     def _find(self, digest: bytes, first: int) -> tuple[int, float, int]:
         """The key's slot, or the slot that expires first, treated as empty: (position, expires, number)."""
-        begin = at = first * _SLOT.size
-        end = begin + PROBES * _SLOT.size
-        while (at := self._table.find(digest, at, end)) >= 0:
-            # The bytes may stand elsewhere by chance, and another worker may just have given the slot away.
-            if (at - begin) % _SLOT.size == 0 and (slot := _SLOT.unpack_from(self._table, at))[0] == digest:
-                return at, slot[1], slot[2]
-            at += 1
-        untils = _PROBED.unpack_from(self._table, begin)[1::3]
+        begin = first * _SLOT.size
+        probed = self._table[
+            begin : begin + _PROBED.size
+        ]  # at once, so that no other worker changes it meanwhile
+        at = probed.find(digest)
+        while at >= 0:
+            if at % _SLOT.size == 0:  # elsewhere the bytes stand by chance
+                _, until, number = _SLOT.unpack_from(probed, at)
+                return begin + at, until, number
+            at = probed.find(digest, at + 1)
+        untils = _PROBED.unpack(probed)[1::3]
         return begin + untils.index(min(untils)) * _SLOT.size, 0.0, 0
 
     def close(self) -> None:

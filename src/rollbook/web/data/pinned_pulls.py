@@ -44,18 +44,18 @@ class Pins:
     ) -> None:
         """Note that the pages of a list at these cursors continue with a snapshot."""
         now, number, pages = self._clock(), _number(snapshot), _pages(access, path, query)
-        keys = [_key(pages, cursor) for cursor in cursors]
         # A page of an earlier snapshot always counts as the later one, wherever another pull has passed meanwhile.
-        if not self._counts or snapshot == access.head:
-            keys = [key for key in keys if self._is_due(key, now, number)]
-        if keys and self._counts:
-            self._counts.note(dict.fromkeys(keys, number), int(now) + PIN_SECONDS)
-        if keys:
-            self._table.put(keys, (now + PIN_SECONDS, number))
-
-    def _is_due(self, key: str, now: float, number: int) -> bool:
-        until, noted = self._table.read(key)
-        return noted != number or until < now + FRESH_SECONDS
+        is_always_due = bool(self._counts) and snapshot != access.head
+        due = []
+        for cursor in cursors:
+            key = _key(pages, cursor)
+            until, noted = self._table.read(key)
+            if is_always_due or noted != number or until < now + FRESH_SECONDS:
+                due.append(key)
+        if due and self._counts:
+            self._counts.note(dict.fromkeys(due, number), int(now) + PIN_SECONDS)
+        if due:
+            self._table.put(due, (now + PIN_SECONDS, number))
 
     def snapshot(self, reading: Reading, path: str, query: Query) -> SnapshotName | None:
         """The snapshot with which a page continues.
