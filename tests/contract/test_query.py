@@ -20,6 +20,7 @@ from rollbook.contract.clever.query import (
     parse,
     parse_unpaged,
     record_links,
+    without_cursors,
 )
 from rollbook.domain.kinds import KINDS, ROLE, ROLES, Kind, masks_with
 from rollbook.domain.snapshot_names import SnapshotName
@@ -41,7 +42,7 @@ def _page(
     raw: str, *, first: str | None = A, last: str | None = B, has_more: bool = False
 ) -> list[tuple[str, str]]:
     path = "/v3.0/users"
-    return _links(page_links(path, raw, parse(USERS, raw), first, last, has_more))
+    return _links(page_links(path, raw, without_cursors(raw), parse(USERS, raw), first, last, has_more))
 
 
 # --- what is read

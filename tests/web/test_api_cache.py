@@ -13,7 +13,7 @@ import pytest
 
 from rollbook.errors import BadParameter
 from rollbook.store.engine.database import Database, Row, Transaction, Values
-from rollbook.web.data import answer_cache
+from rollbook.web.data import answer_cache, data_request
 from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept, Ready
 from rollbook.web.data.data_request import REMEMBERED_CHARACTERS_MAX, Request, call_of
 from rollbook.web.data.etags import HELD_MAX
@@ -227,3 +227,38 @@ def test_what_a_path_asks_for_is_remembered_and_a_refusal_is_told_anew_each_time
             refused.parsed()
         told.append(error.value)
     assert told[0] is not told[1]
+
+
+ID = "58da8a43cc70ab00017a1a0a"
+
+
+@pytest.mark.parametrize("path", ["/v3.0/users", "/v3.0/districts", "/v3.0/sections/x/users", "/v3.0/events"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("", "limit=7", "limit=x", "count=true", "role=teacher&limit=7", "&&limit=7&", "since_snapshot=1"),
+        *("ending_before=last", f"ending_before={ID}", f"starting_after={ID}", f"starting%5Fafter={ID}"),
+        *(f"starting_after[]={ID[::-1]}", f"ending_before[0]={ID}", "starting_after="),
+    ],
+)
+@pytest.mark.parametrize(
+    "last", [f"starting_after={ID}", f"ending_before={ID}", f"starting_after={ID.upper()}", f"school={ID}"]
+)
+def test_a_page_of_a_pull_is_asked_for_as_its_query_says_by_itself(path: str, rest: str, last: str) -> None:
+    """Pages of a pull are remembered together; a query is read as if nothing was remembered."""
+    raw = f"{rest}&{last}" if rest else last
+    call = call_of(Request("GET", path, raw, "", "", takes_gzip=False))
+    assert call == data_request._call("GET", path, raw)
+    if call and call.checked:
+        assert call.checked == call.parsed()
+
+
+def test_all_pages_of_a_pull_are_remembered_as_one() -> None:
+    data_request._remembered.cache_clear()
+    for number in range(50):
+        call = call_of(
+            Request("GET", "/v3.0/users", f"limit=5&starting_after={number:024x}", "", "", takes_gzip=False)
+        )
+        assert call
+        assert (call.parsed().after, call.rest) == (f"{number:024x}", "limit=5")
+    assert data_request._remembered.cache_info().currsize == 1

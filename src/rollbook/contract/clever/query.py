@@ -31,6 +31,8 @@ _ID = re.compile(r"[0-9a-fA-F]{24}")
 _DIGITS = re.compile(r"[0-9]+")
 # The parameters that hold a position in a list.
 CURSORS = ("starting_after", "ending_before")
+# A position at the end of a raw query, where our links write it.
+_LAST_CURSOR = re.compile(rf"(?:^|&)({'|'.join(CURSORS)})=([0-9a-f]{{24}})\Z")
 # Where the id stands in the links of a record before it is known. Neither a path nor JSON's links have it otherwise.
 _HOLE = "{}"
 LINK_FORMS_MAX = 1_000
@@ -63,6 +65,26 @@ class Query:
         if self.after:
             return "starting_after", self.after
         return ("ending_before", self.before) if self.before and self.before != LAST else None
+
+    @property
+    def takes_cursor(self) -> bool:
+        """Whether a cursor can be added: there is no position yet, and not just a count is asked for."""
+        return not (self.after or self.before or self.count)
+
+    def at(self, name: str, id_: str) -> Query:
+        """The same query at a cursor, which it takes."""
+        after, before = (id_, None) if name == "starting_after" else (None, id_)
+        return Query(
+            self.limit,
+            after,
+            before,
+            self.count,
+            self.role,
+            self.primary,
+            self.school,
+            self.record_types,
+            self.since_snapshot,
+        )
 
 
 _PLAIN = Query()
@@ -109,6 +131,20 @@ def parse(endpoint: Endpoint, raw: str) -> Query:
         record_types=_record_types(values.get(RECORD_TYPE, [])),
         since_snapshot=_snapshot(given.get(SINCE_SNAPSHOT)),
     )
+
+
+def split(raw: str) -> tuple[str, Cursor | None]:
+    """A raw query as what is before its last parameter, and that one if it is a cursor as our links write it.
+
+    What is before it is the same on all pages of a pull.
+    """
+    found = _LAST_CURSOR.search(raw)
+    return (raw[: found.start()], (found[1], found[2])) if found else (raw, None)
+
+
+def without_cursors(raw: str) -> str:
+    """A raw query without its position."""
+    return "&".join(part for part in raw.split("&") if part and name_of(part) not in CURSORS)
 
 
 def parse_unpaged(endpoint: Endpoint, raw: str) -> Query:
@@ -233,15 +269,17 @@ def link(rel: str, uri: str) -> str:
     return f'{{"rel":"{rel}","uri":{encode_basestring_ascii(uri)}}}'
 
 
-def page_links(path: str, raw: str, query: Query, first: str | None, last: str | None, has_more: bool) -> str:
+def page_links(
+    path: str, raw: str, rest: str, query: Query, first: str | None, last: str | None, has_more: bool
+) -> str:
     """The links of a list page, as JSON text: self, then prev, then next, as recorded.
 
-    `first` and `last` are the first and last id of the page, None if it is empty. `has_more` says that the
-    page is full and more records follow in its direction. A page reached with a cursor always has a link
-    back, even if nothing is there. An empty page links back to the position it was asked from.
+    `raw` is the query, `rest` the same without its position. `first` and `last` are the first and last id of the
+    page, None if it is empty. `has_more` says that the page is full and more records follow in its direction. A
+    page reached with a cursor always has a link back, even if nothing is there. An empty page links back to the
+    position it was asked from.
     """
     links = [link("self", f"{path}?{raw}" if raw else path)]
-    rest = "&".join(part for part in raw.split("&") if part and name_of(part) not in CURSORS)
     base = f"{path}?{rest}&" if rest else f"{path}?"
     if query.before:
         if has_more and first:

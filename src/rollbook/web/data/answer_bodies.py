@@ -31,7 +31,7 @@ def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, str]:
         page = record_pages.page(reading, endpoint.source, query)
     else:
         page = related_lists.related(reading, endpoint, call.id, query)
-    links = queries.page_links(call.path, call.query, query, page.first, page.last, page.has_more)
+    links = queries.page_links(call.path, call.query, call.rest, query, page.first, page.last, page.has_more)
     # Clients of both documented forms find their key if there is no resource (protocol.md 5.7).
     also = b',"resources":[]' if endpoint.returns == "resources" and not page.pieces else b""
     return _list(page, links, also), f"{page.first}{page.last}" if page.first else ""
@@ -46,7 +46,7 @@ def events(reading: Reading, call: Call, query: Query, floor: str, differences: 
         page = event_feed.page(reading, query, floor)
     else:
         page = differences.page(reading, query, query.since_snapshot)
-    links = queries.page_links(call.path, call.query, query, page.first, page.last, page.has_more)
+    links = queries.page_links(call.path, call.query, call.rest, query, page.first, page.last, page.has_more)
     if not call.query:
         # Without parameters the list's own link ends with a stray `?`, as recorded.
         links = links.replace(f'"{call.path}"', f'"{call.path}?"', 1)

@@ -59,7 +59,8 @@ class Request(NamedTuple):
 
 class Call(NamedTuple):
     """What a request asks for: a row of the contract, in a version of the API, and the id in its path (blank
-    for a list). `path` is the path as the answer's links write it, `query` the raw query.
+    for a list). `path` is the path as the answer's links write it, `query` the raw query, `rest` the same without its
+    position in a list.
 
     `checked` is the query checked against the row, None if it is refused. `reads_long`: it asks for a difference.
     """
@@ -69,6 +70,7 @@ class Call(NamedTuple):
     id: str
     path: str
     query: str
+    rest: str
     is_id_valid: bool
     checked: Query | None
     reads_long: bool
@@ -81,10 +83,18 @@ class Call(NamedTuple):
 def call_of(request: Request) -> Call | None:
     """What a request asks for; None if the path or method is unknown.
 
-    This follows from the method, the path and the query alone, so it is remembered.
+    This follows from the method, the path and the query alone, so it is remembered, for all pages of a pull together.
     """
-    is_short = len(request.path) + len(request.query) <= REMEMBERED_CHARACTERS_MAX
-    return (_remembered if is_short else _call)(request.method, request.path, request.query)
+    method, path, raw = request.method, request.path, request.query
+    is_short = len(path) + len(raw) <= REMEMBERED_CHARACTERS_MAX
+    call_to = _remembered if is_short else _call
+    rest, cursor = queries.split(raw)
+    call = call_to(method, path, rest)
+    if cursor is None or call is None:
+        return call
+    if not call.endpoint.has_paging or call.checked is None or not call.checked.takes_cursor:
+        return call_to(method, path, raw)
+    return call._replace(query=raw, checked=call.checked.at(*cursor))
 
 
 def _call(method: str, path: str, query: str) -> Call | None:
@@ -108,7 +118,8 @@ def _call(method: str, path: str, query: str) -> Call | None:
         checked = None
     reads_long = kind == "events" and queries.names(query, queries.SINCE_SNAPSHOT)
     is_id_valid = not id_ or queries.is_id(id_)
-    return Call(version, row, id_, "/" + "/".join(segments), query, is_id_valid, checked, reads_long)
+    rest = queries.without_cursors(query)
+    return Call(version, row, id_, "/" + "/".join(segments), query, rest, is_id_valid, checked, reads_long)
 
 
 _remembered = lru_cache(REMEMBERED_MAX)(_call)
