@@ -39,7 +39,7 @@ def test_faults_and_saves_are_set_and_removed_by_buttons(chromium: Browser, site
         "button", name="Remove"
     ).click()
     page.wait_for_url(f"{site}/demo#faults")
-    expect(page.get_by_text("None is in force")).to_be_visible()
+    expect(page.get_by_text("No fault is in force")).to_be_visible()
     page.get_by_role("listitem").filter(has_text="before-lunch").get_by_role("button", name="Restore").click()
     page.wait_for_url(f"{site}/demo#happened")
     expect(page.get_by_text("for the next 3 requests")).to_be_visible()
@@ -61,7 +61,7 @@ def test_a_person_is_found_and_edited(chromium: Browser, site: str) -> None:
     page.get_by_role("button", name="Keep, and let the night come").click()
     page.wait_for_url(f"{site}/demo#happened", timeout=60_000)
     # The run names people as they were before it, and the feed as they are.
-    expect(page.locator("#happened").get_by_text(f"It is about {name}")).to_be_visible()
+    expect(page.locator("#happened").get_by_text(f"The person is {name}")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="users.updated").first).to_contain_text("Zoë")
     assert complaints == []
     page.close()

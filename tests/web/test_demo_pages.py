@@ -7,6 +7,7 @@ import fcntl
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -180,11 +181,11 @@ def test_an_impossible_act_is_refused_with_its_name(app: App, body: Any, expecte
     assert expected in answer.json()["message"]
 
 
-def slowly(seconds: float) -> Callable[..., list[Moved]]:
-    """A move that takes its time, and does nothing."""
+def until(ended: Callable[[], object]) -> Callable[..., list[Moved]]:
+    """A move that does nothing, and takes as long as `ended`."""
 
     def move(*_: object) -> list[Moved]:
-        time.sleep(seconds)
+        ended()
         return []
 
     return move
@@ -193,7 +194,7 @@ def slowly(seconds: float) -> Callable[..., list[Moved]]:
 def test_a_second_move_at_once_is_refused(app: App, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = ("POST", "/demo/advance", {"json": {"days": 1}, "headers": BEARER})
     with monkeypatch.context() as patched:
-        patched.setattr(moves, "advance", slowly(1))
+        patched.setattr(moves, "advance", until(lambda: time.sleep(1)))
         answers = asyncio.run(_ask(app, [request, request]))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     # Another process, such as a terminal's, counts as well.
@@ -500,7 +501,8 @@ WATCH = """() => new MutationObserver(() => {
 def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
     browser: Browser, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moves, "advance", slowly(3))
+    may_end = threading.Event()
+    monkeypatch.setattr(moves, "advance", until(lambda: may_end.wait(60)))
     page = browser.new_page()
     complaints = listened(page)
     page.goto(site)
@@ -513,8 +515,9 @@ def test_while_a_move_runs_the_page_says_so_and_takes_no_second_press(
     assert said.value.text == "At work. A move takes a few seconds. 0 open, seen"
     # Another browser learns it from the server.
     other, _ = open_page(browser, site)
-    expect(other.get_by_text("The demo is being moved on right now.")).to_be_visible()
+    expect(other.get_by_text("The demo is being moved right now.")).to_be_visible()
     other.context.close()
+    may_end.set()
     expect(page.locator("#busy")).to_have_text("", timeout=30_000)
     expect(page.locator("main button:disabled")).to_have_count(0)
     assert (page.url, complaints) == (f"{site}#happened", [])

@@ -75,18 +75,12 @@ CALENDAR: Mapping[str, Story] = MappingProxyType(
     {
         "term": Story(
             "The next term",
-            (
-                "The first school day of the next quarter, semester or school year: its "
-                "sections and terms replace the old ones."
-            ),
+            "The next quarter, semester or school year begins. Its sections and terms replace the old ones.",
             (Night(days.next_term),),
         ),
         "rollover": Story(
             "The next school year",
-            (
-                "Its first day: everybody is one grade higher, seniors are gone, new children "
-                "are there, and all sections are new."
-            ),
+            "The next school year begins. Every student is one grade higher, and all sections are new.",
             (Night(days.next_year),),
         ),
     }
@@ -102,25 +96,24 @@ HAPPENINGS: Mapping[str, Story] = MappingProxyType(
         ),
         "teacher-becomes-staff": _of_scenario(
             "teacher-becomes-staff",
-            "The next day one teacher is on the staff as well: one user with two roles.",
+            "The next day one teacher is also on the staff: one user with two roles.",
             Night(_NEXT_NIGHT, begins=("teacher-becomes-staff",)),
         ),
         "section-ids-reused": _of_scenario(
             "section-ids-reused",
-            "The next school year begins, and its sections have the SIS ids that other sections had last year: they are"
-            " updated beyond recognition instead of deleted and created.",
+            "The next school year begins, and sections get SIS ids that other sections had last year. The API updates these"
+            " sections instead of deleting and creating.",
             Night(days.next_year, begins=("section-ids-reused",)),
         ),
         "half-a-file": _of_scenario(
             "half-a-file",
-            "The next night students.csv arrives cut off in the middle. The sync is held: nobody vanishes. The night after,"
-            " the files are whole again.",
+            "The next night students.csv is cut off in the middle. The sync is held, and no record changes. The files of the"
+            " night after are complete.",
             Night(_NEXT_NIGHT, only=("half-a-file",), is_trusted=False),
         ),
         "mass-deletion": _of_scenario(
             "mass-deletion",
-            "The next night nine of ten students are missing from the files. The sync is held until somebody approves or"
-            " discards it, or better files arrive.",
+            "The next night nine of ten students are missing. The sync is held until you approve it, discard it or move on.",
             Night(_NEXT_NIGHT, only=("mass-deletion",), is_trusted=False),
         ),
         "person-leaves": _of_scenario(
@@ -130,18 +123,12 @@ HAPPENINGS: Mapping[str, Story] = MappingProxyType(
         ),
         "back-after-299-days": Story(
             "A person comes back after 299 days",
-            (
-                "The next day one student is gone, and 299 days later there again: with the "
-                "same id, as ids are kept for 300 days."
-            ),
+            "One student is gone the next day, and returns 299 days later with the same id. Ids are kept for 300 days.",
             (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(299))),
         ),
         "back-after-301-days": Story(
             "A person comes back after 301 days",
-            (
-                "The next day one student is gone, and 301 days later there again: with a new "
-                "id, as ids are kept for 300 days."
-            ),
+            "One student is gone the next day, and returns 301 days later with a new id. Ids are kept for 300 days.",
             (Night(_NEXT_NIGHT, only=("person-leaves",)), Night(later(301))),
         ),
     }
