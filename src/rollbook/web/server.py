@@ -31,6 +31,7 @@ from rollbook.web import upkeep
 from rollbook.web.app import App, Extend
 from rollbook.web.http import listening
 from rollbook.web.http.draining import Drain, DrainingServer, DrainingWorkers
+from rollbook.web.http.kept_memory import keep_memory
 from rollbook.web.http.open_connections import Connections, allow_files
 from rollbook.web.http.protocol import Protocol
 
@@ -157,6 +158,7 @@ def create_app(extend: Extend | None = None) -> App:
 
 
 def _application(extend: Extend | None) -> App:
+    keep_memory()
     settings = setting_rows.read(os.environ)
     json_logs.set_up(settings)
     database = open_database(settings.database, may_make=False)
