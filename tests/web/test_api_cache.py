@@ -13,6 +13,7 @@ import pytest
 
 from rollbook.errors import BadParameter
 from rollbook.store.engine.database import Database, Row, Transaction, Values
+from rollbook.store.records.joined_rows import Pieces
 from rollbook.web.data import answer_cache, data_request
 from rollbook.web.data.answer_cache import ENTRY_BYTES, KEPT_ANSWER_BYTES_MAX, Kept, Ready
 from rollbook.web.data.data_request import REMEMBERED_CHARACTERS_MAX, Request, call_of
@@ -20,6 +21,7 @@ from rollbook.web.data.etags import HELD_MAX
 from rollbook.web.http.answers import Header
 from tests.journeys.hub import Hub
 from tests.sharing.desk import Desk
+from tests.web.wire import read_all, serving
 
 
 def room(answers: int) -> int:
@@ -28,7 +30,7 @@ def room(answers: int) -> int:
 
 
 def ready(body: bytes, ends: str = "") -> Ready:
-    return Ready((), body, ends)
+    return Ready((), (body,), ends)
 
 
 def held(kept: Kept, *keys: str) -> list[str]:
@@ -136,9 +138,9 @@ def test_an_answer_is_packed_after_the_connection_was_given_back(
             finally:
                 reading.pop()
 
-    def packed(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
+    def packed(pieces: Pieces, takes_gzip: bool) -> tuple[Pieces, tuple[Header, ...]]:
         seen.append(bool(reading))
-        return encode(body, takes_gzip)
+        return encode(pieces, takes_gzip)
 
     client = synced_hub.client(synced_hub.connect())
     monkeypatch.setattr(synced_hub.database, "read", noted)
@@ -195,6 +197,30 @@ def test_a_page_that_the_client_holds_is_not_read_again(
     answer = reader.get(page, **{"if-none-match": etag})
     assert (answer.status_code, answer.content) == (304, b"")
     assert asked == []
+
+
+def test_a_body_that_is_too_long_to_be_kept_is_sent_in_pieces_and_is_the_same(
+    small_synced_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert answer_cache.encode((b"a", b"b"), takes_gzip=False)[0] == (b"ab",)
+    token, paths = small_synced_hub.connect(), ("/v3.0/users", "/v3.0/events", "/v3.0/districts")
+    reader = small_synced_hub.client(token, page_cache_bytes=0)
+    joined = [reader.get(path) for path in paths]
+    monkeypatch.setattr(answer_cache, "KEPT_ANSWER_BYTES_MAX", 100)
+    for path, before in zip(paths, joined, strict=True):
+        answer, packed = reader.get(path), reader.get(path, **{"accept-encoding": "gzip"})
+        assert answer.content == packed.content == before.content
+        assert answer.headers["content-length"] == before.headers["content-length"]
+    ask = "{} /v3.0/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n"
+    with serving(small_synced_hub.app()) as wire:
+        for method, body in (("GET", joined[0].content), ("HEAD", b"")):
+            with wire.connect() as connection:
+                connection.sendall(ask.format(method, token).encode())
+                head, _, got = read_all(connection).partition(b"\r\n\r\n")
+            assert got == body
+            assert f"content-length: {len(joined[0].content)}".encode() in head.split(b"\r\n")
+    pieces, _ = answer_cache.encode((b"a" * 60, b"b" * 60), takes_gzip=False)
+    assert len(pieces) == 2
 
 
 def test_an_etag_of_other_ends_is_not_taken(small_synced_hub: Hub) -> None:

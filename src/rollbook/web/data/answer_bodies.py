@@ -5,14 +5,14 @@ from __future__ import annotations
 from rollbook.contract.clever import query as queries
 from rollbook.contract.clever.query import Query
 from rollbook.store.records import catchup, event_feed, record_pages, related_lists
-from rollbook.store.records.joined_rows import Page
+from rollbook.store.records.joined_rows import Page, Pieces
 from rollbook.store.records.reading import Reading
 from rollbook.store.records.record_pages import Record
 from rollbook.web.data.data_request import Call
 
 
-def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, str]:
-    """An answer's body, and the first and last id of a page that has records, as one text."""
+def body(reading: Reading, call: Call, query: Query) -> tuple[Pieces, str]:
+    """An answer's body in pieces, and the first and last id of a page that has records, as one text."""
     endpoint, prefix = call.endpoint, call.version.prefix
     if endpoint.shape == "get":
         record = record_pages.get(reading, endpoint.source, call.id)
@@ -23,10 +23,8 @@ def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, str]:
         return _record(record, f"[{queries.link('self', f'{prefix}/{endpoint.returns}/{record.id}')}]"), ""
     if query.count:
         total = record_pages.count(reading, endpoint.source, query.role)
-        return (
-            f'{{"count":{total},"links":[{queries.link("self", f"{call.path}?{call.query}")}]}}'.encode(),
-            "",
-        )
+        links = queries.link("self", f"{call.path}?{call.query}")
+        return (f'{{"count":{total},"links":[{links}]}}'.encode(),), ""
     if endpoint.shape == "list":
         page = record_pages.page(reading, endpoint.source, query)
     else:
@@ -37,11 +35,14 @@ def body(reading: Reading, call: Call, query: Query) -> tuple[bytes, str]:
     return _list(page, links, also), f"{page.first}{page.last}" if page.first else ""
 
 
-def events(reading: Reading, call: Call, query: Query, floor: str, differences: catchup.Differences) -> bytes:
+def events(
+    reading: Reading, call: Call, query: Query, floor: str, differences: catchup.Differences
+) -> Pieces:
     """The caller's feed, or one event of it. `floor` is the id below which events are too old."""
     if call.id:
         found = event_feed.get(reading, call.id, floor)
-        return f'{{"data":{found},"links":{queries.record_links(call.version.prefix, "events", call.id, 0)}}}'.encode()
+        links = queries.record_links(call.version.prefix, "events", call.id, 0)
+        return (f'{{"data":{found},"links":{links}}}'.encode(),)
     if query.since_snapshot is None:
         page = event_feed.page(reading, query, floor)
     else:
@@ -53,9 +54,9 @@ def events(reading: Reading, call: Call, query: Query, floor: str, differences: 
     return _list(page, links)
 
 
-def _list(page: Page, links: str, also: bytes = b"") -> bytes:
-    return b"".join((b'{"data":[', *page.pieces, b'],"links":', links.encode(), also, b"}"))
+def _list(page: Page, links: str, also: bytes = b"") -> Pieces:
+    return b'{"data":[', *page.pieces, b"".join((b'],"links":', links.encode(), also, b"}"))
 
 
-def _record(record: Record, links: str) -> bytes:
-    return f'{{"data":{record.body},"links":{links}}}'.encode()
+def _record(record: Record, links: str) -> Pieces:
+    return (f'{{"data":{record.body},"links":{links}}}'.encode(),)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from isal import igzip
 
+from rollbook.store.records.joined_rows import Pieces
 from rollbook.web.http.answers import Header
 
 VARY: Header = (b"vary", b"accept-encoding")
@@ -19,10 +20,10 @@ ENTRY_BYTES = 512
 
 
 class Ready(NamedTuple):
-    """An answer kept ready. `ends` are the first and last id of a page, or blank."""
+    """An answer kept ready, its body in pieces. `ends` are the first and last id of a page, or blank."""
 
     headers: tuple[Header, ...]
-    body: bytes
+    pieces: Pieces
     ends: str
 
 
@@ -61,12 +62,13 @@ class Kept:
 
 
 def _size(key: str, ready: Ready) -> int:
-    return len(key) + len(ready.body) + ENTRY_BYTES
+    return len(key) + sum(map(len, ready.pieces)) + ENTRY_BYTES
 
 
-def encode(body: bytes, takes_gzip: bool) -> tuple[bytes, tuple[Header, ...]]:
-    """A body as its client accepts it, and the headers that say so."""
-    if not takes_gzip or len(body) < GZIP_FROM_BYTES:
-        return body, (VARY,)
-    compressed = igzip.compress(body, GZIP_LEVEL)
-    return compressed, (VARY, (b"content-encoding", b"gzip"))
+def encode(pieces: Pieces, takes_gzip: bool) -> tuple[Pieces, tuple[Header, ...]]:
+    """A body as its client accepts it, and the headers that say so. A body too long to be kept stays in pieces."""
+    size = sum(map(len, pieces))
+    if takes_gzip and size >= GZIP_FROM_BYTES:
+        compressed = igzip.compress(b"".join(pieces), GZIP_LEVEL)
+        return (compressed,), (VARY, (b"content-encoding", b"gzip"))
+    return pieces if size > KEPT_ANSWER_BYTES_MAX else (b"".join(pieces),), (VARY,)

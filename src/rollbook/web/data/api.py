@@ -29,7 +29,7 @@ from rollbook.errors import (
 from rollbook.settings import Settings
 from rollbook.store.engine.database import Database
 from rollbook.store.records import catchup, event_feed
-from rollbook.store.records.joined_rows import ID_LENGTH
+from rollbook.store.records.joined_rows import ID_LENGTH, Pieces
 from rollbook.store.records.reading import Moment, Reading, snapshot_of
 from rollbook.web.data import answer_bodies, answer_cache, etags, restricted_tokens
 from rollbook.web.data.answer_cache import VARY, Kept, Ready
@@ -101,7 +101,8 @@ class DataApi:
 
     def answer(self, request: Request) -> Answer:
         """Answer one request; every deliberate error becomes its answer."""
-        return self._answer(request, call_of(request), {})
+        answer = self._answer(request, call_of(request), {})
+        return answer._replace(body=answer.whole, more=())
 
     def _answer(self, request: Request, call: Call | None, counted: dict[str, Allowance | None]) -> Answer:
         """The answer to a call. `counted` notes that the rate limit has counted it, if this is called again for the
@@ -130,7 +131,7 @@ class DataApi:
                 # An unknown path is answered as such to everyone; with a valid token it counts as a request.
                 error = _no_endpoint(request.path)
             answer = failure(error, request.method, request.path, self._settings.wrong_token)
-        return Answer(answer.status, (*limited, *answer.headers), answer.body)
+        return Answer(answer.status, (*limited, *answer.headers), answer.body, answer.more)
 
     def _admit(self, bucket: str, counted: dict[str, Allowance | None]) -> tuple[Header, ...]:
         """Count the request once; the headers tell what is left. Errors: TooManyRequests."""
@@ -147,8 +148,8 @@ class DataApi:
         found = answer_bodies.events(reading, call, query, self._events_floor(), self._differences)
 
         def finish() -> Answer:
-            body, headers = answer_cache.encode(found, request.takes_gzip)
-            return Answer(200, (JSON, *headers), body)
+            pieces, headers = answer_cache.encode(found, request.takes_gzip)
+            return Answer(200, (JSON, *headers), pieces[0], pieces[1:])
 
         return finish
 
@@ -160,30 +161,30 @@ class DataApi:
         named = f"{access.district_id} {snapshot} {access.view} {access.view_mark} {call.path}?{call.query}"
         ends = etags.held(request.if_none_match, named) if request.if_none_match else None
         ready = self._kept.get(named, request.takes_gzip) if ends is None else None
-        body = b""
+        pieces: Pieces = ()
         if is_new := ends is None and ready is None:
             if snapshot != head:
                 reading = reading._replace(moment=Moment.after(snapshot.run, head.run))
-            body, ends = answer_bodies.body(reading, call, query)
+            pieces, ends = answer_bodies.body(reading, call, query)
 
         def finish() -> Answer:
-            answer = ready or Ready((), b"", ends or "")
+            answer = ready or Ready((), (), ends or "")
             if is_new:
-                answer = self._made(named, body, answer.ends, snapshot, request.takes_gzip)
+                answer = self._made(named, pieces, answer.ends, snapshot, request.takes_gzip)
             if is_pull:  # only pages of an existing list are noted
                 first, last = answer.ends[:ID_LENGTH], answer.ends[ID_LENGTH:]
                 self._pins.note(access, call.path, query, queries.cursors(query, first, last), snapshot)
             if not answer.headers:
                 return Answer(304, ((b"etag", etags.etag(named, answer.ends)), VARY), b"")
-            return Answer(200, answer.headers, answer.body)
+            return Answer(200, answer.headers, answer.pieces[0], answer.pieces[1:])
 
         return finish
 
-    def _made(self, named: str, body: bytes, ends: str, snapshot: SnapshotName, takes_gzip: bool) -> Ready:
+    def _made(self, named: str, pieces: Pieces, ends: str, snapshot: SnapshotName, takes_gzip: bool) -> Ready:
         """A new answer, encoded as its client accepts it; it is kept."""
-        body, encoding = answer_cache.encode(body, takes_gzip)
+        pieces, encoding = answer_cache.encode(pieces, takes_gzip)
         etag = (b"etag", etags.etag(named, ends))
-        made = Ready((JSON, etag, (SNAPSHOT, str(snapshot).encode()), *encoding), body, ends)
+        made = Ready((JSON, etag, (SNAPSHOT, str(snapshot).encode()), *encoding), pieces, ends)
         self._kept.put(named, takes_gzip, made)
         return made
 
@@ -207,8 +208,8 @@ def _narrowed(reading: Reading, call: Call) -> Finish:
     if endpoint is restricted_tokens.ME:
         return lambda: Answer(200, (JSON,), restricted_tokens.me(access, call.version.prefix))
     parse = queries.parse_unpaged if access.holder == "user" else queries.parse
-    body, _ = answer_bodies.body(reading, call, parse(endpoint, call.query))
-    return lambda: Answer(200, (JSON,), restricted_tokens.cut(access, endpoint, body))
+    pieces, _ = answer_bodies.body(reading, call, parse(endpoint, call.query))
+    return lambda: Answer(200, (JSON,), restricted_tokens.cut(access, endpoint, b"".join(pieces)))
 
 
 def _no_endpoint(path: str) -> ApiError:

@@ -40,11 +40,20 @@ _RANDOM = random.Random()  # noqa: S311
 
 
 class Answer(NamedTuple):
-    """One answer. `headers` come in addition to those of every answer."""
+    """One answer. `headers` come in addition to those of every answer.
+
+    `more` continues a body of megabytes: joining its pieces would cost more than sending them one by one.
+    """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
+    more: tuple[bytes, ...] = ()
+
+    @property
+    def whole(self) -> bytes:
+        """The body as one text."""
+        return b"".join((self.body, *self.more))
 
 
 def every_answer() -> list[Header]:
@@ -66,9 +75,13 @@ async def send_answer(
     """Send an answer as an ASGI application does, with the headers of every API answer."""
     headers = [*_EVERY, (b"x-request-id", _request_id()), *answer.headers]
     if answer.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(answer.body)))
+        size = len(answer.body) + sum(map(len, answer.more))
+        headers.append((b"content-length", b"%d" % size))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    *begun, last = (b"",) if scope["method"] == "HEAD" else (answer.body, *answer.more)
+    for piece in begun:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": last})
 
 
 def failure(error: ApiError, method: str, path: str, wrong_token: str) -> Answer:
