@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import (
     backups,
+    console_pages,
     crowds,
     demo,
     history,
@@ -60,6 +61,12 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "night": lambda options: many_districts.measure(
         options.students or many_districts.STUDENTS, options.districts or many_districts.DISTRICTS
     ),
+    "console": lambda options: console_pages.measure(
+        options.repeats, options.students or console_pages.STUDENTS
+    ),
+    "search": lambda options: console_pages.measure_search(
+        options.repeats, options.students or console_pages.MILLION
+    ),
     "sync-million": lambda options: syncs.measure(options.students or syncs.MILLION, repeats=1),
 }
 DEFAULT = ("pages", "log", "sync", "history", "sharing", "sso", "demo", "client", "hostile")
@@ -73,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"of {', '.join(PARTS)}; default: all but shares and the last five",
+        help=f"of {', '.join(PARTS)}; default: all but shares and the last seven",
     )
     parser.add_argument(
         "--seconds", type=float, default=2, help="how long each row of pages is asked for, in each repeat"

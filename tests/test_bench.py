@@ -32,6 +32,8 @@ TABLES = {
     "backup": ["A backup and its restore", "Answers to one reader"],
     "uploads": ["Uploads by SFTP"],
     "night": ["A night of many districts"],
+    "console": ["Pages of the console", "The largest first view"],
+    "search": ["The search among the people"],
     "sync-million": ["Syncing"],
 }
 SMALLEST = (
@@ -61,7 +63,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("demo", "client"),
         ("hostile", "crowd"),
         ("backup", "uploads"),
-        ("night", "sync-million"),
+        ("night",),
+        ("console", "search", "sync-million"),
     ],
     ids=" ".join,
 )

@@ -64,6 +64,13 @@ def test_the_overview_is_a_page_json_and_csv_of_the_same_districts(demo: httpx.C
     assert [row["district"] for row in rows] == ["'=Empty Unified", hub.district.name]
 
 
+def test_a_page_is_compressed_unless_it_repeats_text_from_its_address(demo: httpx.Client) -> None:
+    for path, is_compressed in {"/console": True, "/console.json": True, "/console?name=oak": False}.items():
+        answer = demo.get(path, headers={"accept-encoding": "gzip"})
+        assert (answer.headers.get("content-encoding") == "gzip") == is_compressed
+        assert answer.headers["cache-control"] == "no-store"
+
+
 def test_the_overview_filters_and_orders(demo: httpx.Client, hub: Hub) -> None:
     def names(query: str) -> list[str]:
         return [line["name"] for line in demo.get(f"/console.json?{query}").json()["districts"]]

@@ -34,6 +34,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     for name, given in {
         "Reading Room": {"redirect_uris": (BACK,)},
         "Grade Book": {"redirect_uris": (BACK,), "user_types": ("teacher",)},
+        "Pupil Page": {"redirect_uris": (BACK,), "user_types": ("student",)},
         "Silent Reader": {},
     }.items():
         application, _ = applications.create(database, NewApplication(name, **given))  # type: ignore[arg-type]
@@ -65,6 +66,7 @@ def test_the_help_desk_sees_what_the_person_sees_and_the_trail_says_so(hub: Hub)
         for name, is_seen in {"Reading Room": True, "Grade Book": False, "Silent Reader": False}.items():
             assert (f"<bdi>{name}</bdi>" in pupil.text) == is_seen
         assert "<bdi>Grade Book</bdi>" in administrator.text
+        assert "<bdi>Pupil Page</bdi> is made for students" in administrator.text
         assert "instant-login" not in pupil.text + administrator.text
         # Nobody was signed in.
         assert hub.settings.session_seconds
@@ -98,6 +100,10 @@ def test_the_command_says_the_same(hub: Hub, tmp_path: Path) -> None:
     env = {"ROLLBOOK_DATABASE": hub.settings.database, "ROLLBOOK_KEY_FILE": hub.settings.key_file}
     run = CliRunner(env=env).invoke
     told = run(rollbook, ["portal", hub.district.name, "emmy"])
-    assert told.output.splitlines() == ["Emmy Noether sees 1 applications in the portal", "  Reading Room"]
-    assert '"for": "teachers"' in run(rollbook, ["portal", hub.district.name, "t-grace", "--json"]).output
+    assert told.output.splitlines() == [
+        "Emmy Noether sees 2 applications in the portal",
+        "  Pupil Page",
+        "  Reading Room",
+    ]
+    assert '"for": "students"' in run(rollbook, ["portal", hub.district.name, "t-grace", "--json"]).output
     assert run(rollbook, ["portal", hub.district.name, "nobody"]).exit_code == 1

@@ -32,6 +32,7 @@ from rollbook.store.operators.operator_accounts import ConsoleSession
 from rollbook.web.console import console_times, page_files
 from rollbook.web.console.thread_pools import Pool
 from rollbook.web.http import kept_parts
+from rollbook.web.http.page_compression import compressed
 from rollbook.web.http.request_tap import RequestTap
 from rollbook.web.http.safety_headers import safety
 from rollbook.web.http.uploaded_files import take
@@ -180,7 +181,9 @@ class Console:
             for cookie in visit.put:
                 response.headers.append("set-cookie", cookie.header())
             response.headers["cache-control"] = "no-store"
-            return response
+            # A page that repeats a text from its address stays as it is (BREACH).
+            is_plain = request.method != "GET" or request.url.query
+            return response if is_plain else compressed(request, response)
 
         return endpoint
 

@@ -1,8 +1,8 @@
 """Pages and documents, compressed for clients that accept gzip.
 
-Only pages without a secret of their reader are compressed: documentation, Explorer, front page and log. The
-length of a compressed page reveals repeated text. So pages with a form's token, such as those of sign-in, are
-sent uncompressed (BREACH).
+Only pages without a secret of their reader are compressed: documentation, Explorer, front page, log, and pages of the
+console whose address has no query. The length of a compressed page reveals repeated text (BREACH). So a form's token
+looks different in each answer, and the pages of sign-in are sent uncompressed.
 """
 
 from __future__ import annotations
