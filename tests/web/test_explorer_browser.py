@@ -49,11 +49,7 @@ def test_the_first_minutes(page: Page, demo_address: str) -> None:
     expect(page.locator("#python")).to_contain_text("urllib.request")
     page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.locator("#copied")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == page.locator(
-        "#python code"
-    ).first.inner_text().replace("\n\n", "\n").rstrip() or "limit=1" in page.evaluate(
-        "navigator.clipboard.readText()"
-    )
+    assert "limit=1" in page.evaluate("navigator.clipboard.readText()")
     page.go_back()
     expect(page.locator("#status")).to_contain_text("200")
     assert complaints == []
