@@ -44,7 +44,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "sharing": lambda options: sharing.measure(
         options.seconds, options.repeats, _sizes(options) or sharing.STUDENTS
     ),
-    "shares": lambda options: many_shares.measure(options.students or many_shares.STUDENTS, options.repeats),
+    "shares": lambda options: many_shares.measure(
+        options.students or many_shares.STUDENTS, options.repeats, options.seconds
+    ),
     "sso": lambda options: sso.measure(options.seconds, options.repeats, options.students or sso.STUDENTS),
     "demo": lambda options: demo.measure(options.repeats, options.students or demo.STUDENTS),
     "client": lambda options: reading.measure(options.repeats, options.students or reading.STUDENTS),

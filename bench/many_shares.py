@@ -1,4 +1,4 @@
-"""Many shares: the size of a database and the cost of a night, with twenty distinct shares and with none."""
+"""Many shares: the size of a database, the cost of a night and of a page, with twenty distinct shares and with none."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import csv
 import json
 import shutil
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench import material, syncs, tables
-from bench.material import DISTRICT
+from bench import load, material, sample, servers, syncs, tables
+from bench.load import Load
+from bench.material import DISTRICT, Ready
 from bench.processes import ROLLBOOK, measured, rollbook_prints
 from bench.tables import Target, number
 
@@ -27,19 +28,22 @@ WITHHELD = (
         "contact.email",
     ),
 )
-SIZE, NIGHT = Target("at most", 3), Target("at most", 2)
+SIZE, NIGHT, PAGE = Target("at most", 3), Target("at most", 2), Target("at most", 1.3)
+PAGE_SIZE = 100
 
 
-def measure(students: int, repeats: int) -> None:
+def measure(students: int, repeats: int, seconds: float) -> None:
     """Print the table of this part."""
     files, each = material.generated(students), min(SHARES, -(-students // 100))
     changed = material.variant(files, "changed", syncs.change)
     with material.place() as name:
         one, many = Path(name) / "one.db", Path(name) / "many.db"
-        material.ready(str(one), files)
+        whole = material.ready(str(one), files)
         shutil.copyfile(one, many)
-        for place, arguments in enumerate(_shares(files, each)):
+        tokens = [
             _share(str(many), f"Share {place}", arguments)
+            for place, arguments in enumerate(_shares(files, each))
+        ]
         # The first night after a change of the program makes every view in full.
         sizes = {database: database.stat().st_size for database in (one, many)}
         costs: dict[Path, list[float]] = {one: [], many: []}
@@ -50,7 +54,22 @@ def measure(students: int, repeats: int) -> None:
                 night = measured(ROLLBOOK, "sync", DISTRICT, str(changed), "--database", str(copied))
                 found.append(night.cpu_seconds)
                 copied.unlink()
-    _show(students, 2 * each, sizes[many] / sizes[one], sizes[one], costs[one], costs[many])
+        rates = pages(Ready(str(many), whole.token), tokens, seconds, repeats)
+    _show(students, 2 * each, sizes[many] / sizes[one], sizes[one], costs[one], costs[many], rates)
+
+
+def pages(ready: Ready, tokens: Sequence[str], seconds: float, repeats: int) -> list[float]:
+    """Pages that the server answers in a CPU second: for the token of everything, then for each other one. It keeps none
+    ready, so each is cut from the store."""
+    every = [ready.token, *tokens]
+    found: list[list[float]] = [[] for _ in every]
+    with servers.serving(ready, {"ROLLBOOK_PAGE_CACHE_BYTES": "0"}) as server:
+        asks = sample.draw(Load(server.port, [], server.headers)).user_pages(PAGE_SIZE)
+        for repeat in range(repeats):
+            for token, rates in zip(every, found, strict=True):
+                asked = Load(server.port, asks, {"Authorization": f"Bearer {token}"})
+                rates.append(load.rates(asked, seconds, repeat, server.meters)[0])
+    return [statistics.median(rates) for rates in found]
 
 
 def _shares(files: Path, each: int) -> Iterator[list[str]]:
@@ -64,15 +83,24 @@ def _shares(files: Path, each: int) -> Iterator[list[str]]:
         yield ["everything", "--withhold", field]
 
 
-def _share(database: str, name: str, arguments: list[str]) -> None:
+def _share(database: str, name: str, arguments: list[str]) -> str:
+    """Connect an application that sees a share; returns its token."""
     rollbook_prints("application", "create", name, "--database", database)
-    rollbook_prints("connect", name, DISTRICT, "--database", database)
+    made = json.loads(rollbook_prints("connect", name, DISTRICT, "--database", database, "--json"))
     rollbook_prints("share", name, DISTRICT, *arguments, "--database", database, "--json")
+    return str(made["access_token"])
 
 
 def _show(
-    students: int, shares: int, size: float, size_of_one: int, one: list[float], many: list[float]
+    students: int,
+    shares: int,
+    size: float,
+    size_of_one: int,
+    one: list[float],
+    many: list[float],
+    rates: list[float],
 ) -> None:
+    slowest = rates[0] / min(rates[1:])
     cost = statistics.median(with_shares / alone for alone, with_shares in zip(one, many, strict=True))
     rows = [
         ("database, MB", number(size_of_one / 1e6), number(size), *tables.verdict(size, SIZE)),
@@ -81,6 +109,12 @@ def _show(
             number(statistics.median(one)),
             number(cost),
             *tables.verdict(cost, NIGHT),
+        ),
+        (
+            "a page of 100 from the server, CPU ms; under the slowest share",
+            f"{1000 / rates[0]:.2f}",
+            number(slowest),
+            *tables.verdict(slowest, PAGE),
         ),
     ]
     tables.show(

@@ -73,6 +73,8 @@ def _into(folder: Path) -> Callable[[Schedule], Schedule]:
 
 def _measured(place: Path, port: int, pid: int, file: str, count: int) -> tuple[float, float, int]:
     """Seconds, CPU seconds of the server, and its greatest memory while so many clients upload a file."""
+    # Clients read it while others start, so it is written once.
+    (place / f"batch-{file}").write_text(f"put {place / file} {file}\n")
     start, before = time.perf_counter(), cpu_seconds([pid])
     clients = [_client(place, port, file, number_) for number_ in range(count)]
     with _watched(pid) as peak:
@@ -94,9 +96,8 @@ def _client(place: Path, port: int, file: str, number_: int) -> subprocess.Popen
     # Districts come from addresses of their own.
     own = ("-o", f"BindAddress=127.0.1.{number_ + 1}")
     chosen = [part for option in options for part in ("-o", option)]
-    batch = place / f"batch-{file}"
-    batch.write_text(f"put {place / file} {file}\n")
-    command = ["sftp", "-q", "-F", "none", "-i", str(place / "id"), *chosen, *own, "-b", str(batch)]
+    batch = str(place / f"batch-{file}")
+    command = ["sftp", "-q", "-F", "none", "-i", str(place / "id"), *chosen, *own, "-b", batch]
     return subprocess.Popen(
         [*command, "-P", str(port), f"d{number_}@127.0.0.1"],
         stdout=subprocess.DEVNULL,
