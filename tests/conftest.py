@@ -58,7 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """Save what was measured: xdist kills a test process that takes 10 seconds to end, as on a busy machine."""
+    """Save what was measured: xdist kills a test process that takes 10 seconds to end, as on a busy machine.
+
+    What was collected goes now: an engine that finds its functions in use at the end complains.
+    """
+    gc.unfreeze()
     if (measuring := sys.modules.get("coverage")) and (measured := measuring.Coverage.current()):
         measured.save()
 

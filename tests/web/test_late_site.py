@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from rollbook.web import late_site
+from rollbook.web.http.templates import environment
 from rollbook.web.late_site import LateSite
 from rollbook.web.site import Site
 from tests.sso import World
@@ -62,3 +63,9 @@ def test_the_data_api_answers_without_it(sso_world: World, monkeypatch: pytest.M
             return await client.get("/v3.0/users", headers={"Authorization": "Bearer TEST_TOKEN"})
 
     assert asyncio.run(ask()).status_code == 401
+
+
+def test_templates_are_compiled_once_in_a_process() -> None:
+    one, other = (environment(in_demo=in_demo).get_template("base.html") for in_demo in (True, False))
+    assert one.root_render_func.__code__ is other.root_render_func.__code__
+    assert one.globals["in_demo"] != other.globals["in_demo"]
