@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import quote
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from markupsafe import escape
 
 from rollbook.commands.arrivals import arrivals
 from rollbook.operations import drop_folders, file_arrivals, scheduling, uploads
@@ -104,6 +106,36 @@ def test_a_file_comes_as_it_is_and_the_trail_names_who_took_it(hub: Hub) -> None
         [row] = audit.latest(transaction, 5, action="file downloaded")
     assert (row.detail["name"], row.detail["file"]) == (NAME, "students.csv")
     assert row.detail["by"] == f"district of {hub.district.number}"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"caf\xe9.csv", "caf\\xe9.csv"),
+        (b"two\nlines.csv", "two\\nlines.csv"),
+        ("\u202evsc.txt".encode(), "\\u202evsc.txt"),
+        ("Schüler.csv".encode(), "Schüler.csv"),
+        (b" blank.csv", " blank.csv"),
+        (b"<b>&\"'.csv", "<b>&\"'.csv"),
+    ],
+    ids=ascii,
+)
+def test_a_file_of_any_name_is_listed_and_comes(hub: Hub, name: bytes, shown: str) -> None:
+    file = uploads.folder(hub.settings) / hub.district.id / NAME / os.fsdecode(name)
+    file.write_text("any")
+    with signed_in(hub, "district", hub.district.number) as client:
+        assert escape(shown) in client.get(at(hub, "files")).text
+        assert client.get(at(hub, "files.csv")).status_code == 200
+        [found] = [each for each in client.get(at(hub, "files.json")).json()["uploads"] if each["run"] == 1]
+        assert shown in found["files"]
+        form = form_of(client.get("/console/account").text)
+        sent = client.post(at(hub, "files"), data={"form": form, "upload": NAME, "file": shown})
+        assert (sent.status_code, sent.text) == (200, "any")
+        assert sent.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(shown, safe='')}"
+        file.unlink()
+        gone = client.post(at(hub, "files"), data={"form": form, "upload": NAME, "file": shown})
+        assert (gone.status_code, "not kept here any more" in gone.text) == (404, True)
+    os.utime(file.parent, (1_700_000_000, 1_700_000_000))
 
 
 def test_others_get_no_file(hub: Hub) -> None:

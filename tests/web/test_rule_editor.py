@@ -42,6 +42,7 @@ SHARES = {
 AS_TEXT = {
     "blank among others": {"rules": [{"kind": "student", "where": [["grade", "equals any of", "5", ""]]}]},
     "several single texts": {"rules": [{"kind": "student", "where": [["grade", "contains", "5", "6"]]}]},
+    "a text that fits all": {"rules": [{"kind": "student", "where": [["grade", "contains", ""]]}]},
     "many rules": {"rules": [{"kind": "student"}] * 21},
     "many conditions": {"rules": [{"kind": "student", "where": [["grade", "contains", "5"]] * 11}]},
 }  # fmt: skip
@@ -82,6 +83,31 @@ def test_no_rule_is_said_and_unknown_kinds_are_left_out() -> None:
     assert rule_forms.read({"rule.0.kind": "pupil", "rule.x.kind": "student"}) == []
     with pytest.raises(BadSetting, match="Add one rule"):
         rule_forms.as_json([])
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"values": "5"}, "expected a field"),
+        ({"field": "grade", "operator": "contains"}, "contains: expected a value"),
+        ({"field": "grade", "operator": "starts with any of"}, "starts with any of: expected a value"),
+        ({"field": OWN, "own": "bus", "operator": "does not contain"}, "does not contain: expected a value"),
+    ],
+    ids=str,
+)
+def test_a_condition_that_is_half_filled_in_never_shares_more(condition: dict[str, str], said: str) -> None:
+    # A browser sends the operator of each condition, and the server ignores blank fields of a form.
+    form = {"rule.0.kind": "student", "rule.0.where.0.operator": OPERATORS[0]}
+    form |= {f"rule.0.where.0.{name}": text for name, text in condition.items()}
+    with pytest.raises(BadSetting, match=said):
+        shares.parse(rule_forms.as_json(rule_forms.check(rule_forms.read(form))))
+
+
+@pytest.mark.parametrize("number", ["00", "01", "1000", "-1", "+1", "\u0661", ""])
+def test_names_that_no_form_has_are_left_out(number: str) -> None:
+    good = {"rule.0.kind": "student", "rule.0.where.0.field": "grade", "rule.0.where.0.values": "5"}
+    wrong = {f"rule.{number}.kind": "staff", f"rule.0.where.{number}.field": "name"}
+    assert rule_forms.read(good | wrong) == rule_forms.read(good)
 
 
 def test_buttons_add_and_drop_and_wrong_ones_do_nothing() -> None:

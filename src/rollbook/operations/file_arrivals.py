@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,9 @@ class Came:
     """One upload of a district. Moments are Unix seconds.
 
     `name` is good for one district. `source` is `DROPPED` or `CONSOLE`. `files` has the size of each file in
-    bytes that is still on this machine. `deleted` is when the files were deleted, `kept_until` when they will
-    be. `run` is the number of the run that took them in, `state` its state or that of the job.
+    bytes that is still on this machine, by its `printed` name. `deleted` is when the files were deleted,
+    `kept_until` when they will be. `run` is the number of the run that took them in, `state` its state or that
+    of the job.
     """
 
     name: str
@@ -55,11 +57,21 @@ def came(database: Database, settings: Settings, district: str, most: int = 100)
 
 
 def open_file(database: Database, settings: Settings, district: str, name: str, file: str) -> Path:
-    """The path of a file of an upload, to be read. Errors: Unknown if it is not kept here."""
+    """The path of a file of an upload, by its `printed` name, to be read. Errors: Unknown if it is not kept here."""
     for each in came(database, settings, district, JOBS_MAX):
         if each.name == name and file in each.files:
-            return Path(each.place) / file
+            with suppress(OSError):
+                return next(Path(each.place, one) for one in os.listdir(each.place) if printed(one) == file)
     raise Unknown("This file is not kept here any more.")
+
+
+def printed(name: str) -> str:
+    """The name of a file in characters that a page and a form can hold; others are escaped.
+
+    A folder takes all bytes. Those that are not UTF-8, and line breaks, would not return from a form as they were.
+    """
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _dropped(database: Database, owner: District, jobs: Sequence[Job]) -> Iterator[Came]:
@@ -109,7 +121,7 @@ def _files(place: str) -> dict[str, int]:
     try:
         with os.scandir(place) as entries:
             return {
-                each.name: each.stat(follow_symlinks=False).st_size
+                printed(each.name): each.stat(follow_symlinks=False).st_size
                 for each in sorted(entries, key=lambda each: each.name)
                 if each.is_file(follow_symlinks=False) and each.name != drop_folders.WHOLE
             }

@@ -51,7 +51,8 @@ def arrivals(console: Console, ask: Ask) -> Shown:
 
 def download(console: Console, ask: Ask) -> Response:
     """One file as it came. Its row in the audit trail names the person."""
-    name, file = ask.asked("upload"), ask.asked("file")
+    # Not `ask.asked`: a file's name may begin with a blank.
+    name, file = ask.asked("upload"), ask.visit.asked("file")
     path = acting.do(
         ask.actor,
         file_arrivals.open_file,
@@ -61,7 +62,7 @@ def download(console: Console, ask: Ask) -> Response:
         name,
         file,
     )
-    headers = {**safety(), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"}
+    headers = {**safety(), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}"}
     return FileResponse(path, headers=headers, media_type="application/octet-stream")
 
 

@@ -29,14 +29,19 @@ OWN = "own column"
 BUTTONS = ("add-rule", "drop-rule", "add-where", "drop-where")
 # How many rules and conditions a form draws; a longer share is edited as text.
 RULES_MAX, CONDITIONS_MAX = 20, 10
-_RULE = re.compile(r"rule\.([0-9]{1,3})\.kind")
-_WHERE = re.compile(r"rule\.([0-9]{1,3})\.where\.([0-9]{1,3})\.field")
+# Not `00`, which is a name that no form has, of the number 0.
+_NUMBER = "(0|[1-9][0-9]{0,2})"
+_RULE = re.compile(rf"rule\.{_NUMBER}\.kind")
+# A browser sends a chosen field, and values without one. Both are conditions, so that none is lost.
+_WHERE = re.compile(rf"rule\.{_NUMBER}\.where\.{_NUMBER}\.(?:field|values)")
+# Blank cells can be looked for by these. By other operators a blank text fits each record.
+_TAKE_BLANK = ("equals any of", "does not equal any of")
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """One condition as the form has it: `values` is one text, with `;` between several. A blank field is no
-    condition. `own` names a district's own column."""
+    """One condition as the form has it: `values` is one text, with `;` between several. Without a field and values,
+    it is no condition. `own` names a district's own column."""
 
     field: str = ""
     operator: str = OPERATORS[0]
@@ -82,7 +87,7 @@ def read(form: Mapping[str, str]) -> list[RuleFields]:
 
 def _rule(form: Mapping[str, str], number: int) -> RuleFields:
     own = sorted(
-        int(found[2]) for name in form if (found := _WHERE.fullmatch(name)) and int(found[1]) == number
+        {int(found[2]) for name in form if (found := _WHERE.fullmatch(name)) and int(found[1]) == number}
     )
     kind = form[f"rule.{number}.kind"]
     start = f"rule.{number}.with."
@@ -107,7 +112,11 @@ def as_json(rules: list[RuleFields]) -> dict[str, Any]:
         "rules": [
             {
                 "kind": rule.kind,
-                "where": [[_field(each), each.operator, each.values] for each in rule.where if each.field],
+                "where": [
+                    [_field(each), each.operator, each.values]
+                    for each in rule.where
+                    if each.field or each.values
+                ],
                 "with": [
                     *rule.along,
                     *(each for text in rule.schools.split(SEPARATOR) if (each := text.strip())),
@@ -116,6 +125,20 @@ def as_json(rules: list[RuleFields]) -> dict[str, Any]:
             for rule in rules
         ]
     }
+
+
+def check(rules: list[RuleFields]) -> list[RuleFields]:
+    """The rules, if each condition tests something. Errors: BadSetting for a blank text that fits each record."""
+    for rule in rules:
+        if operator := next((each.operator for each in rule.where if _fits_all(each)), None):
+            raise BadSetting(
+                f"rule of {rule.kind}: {operator}: expected a value; a blank one fits each record"
+            )
+    return rules
+
+
+def _fits_all(each: Where) -> bool:
+    return bool(each.field) and not each.values and each.operator not in _TAKE_BLANK
 
 
 def _field(each: Where) -> str:
@@ -136,7 +159,7 @@ def of(share: Share | None) -> list[RuleFields] | None:
         )
         for rule in share.rules
     ]
-    if any(len(rule.where) > CONDITIONS_MAX for rule in found):
+    if any(len(rule.where) > CONDITIONS_MAX or any(map(_fits_all, rule.where)) for rule in found):
         return None
     same = shares.parse(as_json(found)) if found else share
     return found if same and same.rules == share.rules else None

@@ -146,7 +146,7 @@ def _edit(ask: Ask) -> ShareEdit:
         "text": given.get("rules", "").strip() or '{"rules": []}',
     }.get(kind, kind)
     if kind == "rules":
-        shared = orjson.dumps(rule_forms.as_json(rule_forms.read(given))).decode()
+        shared = orjson.dumps(rule_forms.as_json(rule_forms.check(rule_forms.read(given)))).decode()
     if kind == "schools" and not schools:
         raise BadSetting("Choose one school at least, or share nothing.")
     fields = {
