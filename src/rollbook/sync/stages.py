@@ -215,7 +215,7 @@ def _write(
         **done.as_json(),
         "problems": [],
         "needs_name": any(reason.needs_name for reason in done.reasons),
-        "grades": _grades(work.engine),
+        "grades": {} if is_cloned else projection.students_by_grade(work.engine),
     }
     kept[PROGRAM] = work.folder / PROGRAM
     kept[PROGRAM].write_text(json.dumps(repeats.program()))
@@ -256,14 +256,6 @@ def _write(
     return commits.commit(
         work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark
     )
-
-
-def _grades(engine: DuckDBPyConnection) -> dict[str, int]:
-    """How many students each grade has; none for a copy of another server's district."""
-    if clone_roster.is_in(engine):
-        return {}
-    rows = engine.execute("SELECT coalesce(grade, ''), count(*) FROM roster_students GROUP BY ALL").fetchall()
-    return {str(grade): int(count) for grade, count in sorted(rows)}
 
 
 def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Transaction], None]:

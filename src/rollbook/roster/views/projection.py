@@ -91,6 +91,14 @@ def forget_files(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("; ".join(f'DROP {what} "{name}"' for what, name in made if name not in kept))
 
 
+def students_by_grade(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many students each grade has; a blank grade counts those without one."""
+    rows = connection.execute(
+        "SELECT coalesce(grade, ''), count(*) FROM roster_students GROUP BY ALL"
+    ).fetchall()
+    return {str(grade): int(count) for grade, count in sorted(rows)}
+
+
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
     """Create an empty `after`, and the ids and edges that all views share."""
     made_records.begin(connection)
