@@ -297,6 +297,18 @@ def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(tmp_path: Pa
         live(databases, tmp_path, nights(ACTS, seed=2))
 
 
+def test_a_night_of_a_district_that_shares_everybody_keeps_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.SPECS", (Spec(), Spec(ELL, sensitive=tuple(SENSITIVE_FIELDS))))
+    with ExitStack() as opened:
+        databases = [
+            opened.enter_context(closing(open_database(str(tmp_path / f"{twin}.db"))))
+            for twin in ("one", "other")
+        ]
+        live(databases, tmp_path, nights([act for act in ACTS if act is not Twins.share], seed=5))
+
+
 def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(
     postgresql_address: str, tmp_path: Path
 ) -> None:
