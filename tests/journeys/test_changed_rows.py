@@ -300,13 +300,23 @@ def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(tmp_path: Pa
 def test_a_night_of_a_district_that_shares_everybody_keeps_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """No view picks people, so the first twin reads only the links of the records that can differ."""
     monkeypatch.setattr(f"{__name__}.SPECS", (Spec(), Spec(ELL, sensitive=tuple(SENSITIVE_FIELDS))))
+    read_near: list[object] = []
+    lay_near = roster_changes.lay_near
+
+    def lay(engine: duckdb.DuckDBPyConnection) -> None:
+        read_near.append(engine)
+        lay_near(engine)
+
+    monkeypatch.setattr(roster_changes, "lay_near", lay)
     with ExitStack() as opened:
         databases = [
             opened.enter_context(closing(open_database(str(tmp_path / f"{twin}.db"))))
             for twin in ("one", "other")
         ]
         live(databases, tmp_path, nights([act for act in ACTS if act is not Twins.share], seed=5))
+    assert len(read_near) >= 5
 
 
 def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(

@@ -219,7 +219,9 @@ def samples(
             WHERE view = $view AND NOT contains(kind, '.') GROUP BY kind, verb
         )
         SELECT kind, verb, id, coalesce(core || $end, '{}') AS record
-        FROM first LEFT JOIN (FROM after WHERE view = $view) USING (kind, id) ORDER BY kind, verb, id
+        FROM first LEFT JOIN (
+            FROM after WHERE view = $view AND id IN (SELECT id FROM first)
+        ) USING (kind, id) ORDER BY kind, verb, id
         """,
         {"view": view, "each": each, "end": "" if is_whole else "}"},
     ).fetchall()

@@ -71,8 +71,8 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
     """Create `identity`: every key of the new roster and every remembered key, each with its ids.
 
     `prefix` is the first 16 characters of the new ids. `now` and `forget_before` are times as the API writes
-    them: a key that was last seen before `forget_before` is forgotten. Also creates `people` (source, key,
-    user), and `merged_users` (id): the users of the last snapshot whose roles continue under another id.
+    them: a key that was last seen before `forget_before` is forgotten. Also creates `merged_users` (id):
+    the users of the last snapshot whose roles continue under another id.
     """
     connection.execute(f"CREATE TEMP TABLE seen AS {_seen()}")
     connection.execute(_FORGET_RIVALS)
@@ -83,27 +83,21 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
         CREATE TEMP TABLE identity AS
         WITH kept AS (
             SELECT * FROM identity_before WHERE coalesce(gone, $now) >= $forget_before
-        ), found AS (
-            SELECT seen.source, seen.key, place, row, kept.id, kept.legacy_id, kept.user
-            FROM seen LEFT JOIN kept USING (source, key)
         ), numbered AS (
             -- On most nights few rows are new, and only these are sorted.
-            SELECT *, row_number() OVER (ORDER BY place, row) AS new FROM found WHERE id IS NULL
+            SELECT source, key, row_number() OVER (ORDER BY place, row) AS new FROM seen ANTI JOIN kept USING (source, key)
         ), size AS (SELECT count(*) AS fresh FROM numbered)
-        SELECT source, key, id, CASE WHEN source IN ({legacy}) THEN legacy_id END AS legacy_id, NULL::VARCHAR AS gone, user
-        FROM found WHERE id IS NOT NULL
+        SELECT source, key, id, legacy_id, CASE WHEN place IS NULL THEN coalesce(gone, $now) END AS gone, user
+        FROM kept LEFT JOIN (SELECT source, key, place FROM seen) USING (source, key)
+        WHERE place IS NOT NULL OR source NOT IN ({forgotten})
         UNION ALL
         SELECT source, key, $prefix || printf('%08x', new),
-               CASE WHEN source IN ({legacy}) THEN $prefix || printf('%08x', new + fresh) END, NULL, user
+               CASE WHEN source IN ({legacy}) THEN $prefix || printf('%08x', new + fresh) END, NULL, NULL
         FROM numbered, size
-        UNION ALL
-        SELECT source, key, id, legacy_id, coalesce(gone, $now), user FROM kept ANTI JOIN seen USING (source, key)
-        WHERE source NOT IN ({forgotten})
         """,
         {"prefix": prefix, "now": now, "forget_before": forget_before},
     )
     merging.assign(connection, f"'{prefix}' || printf('%08x', {_GIVEN} + number)")
-    group(connection)
 
 
 # After an undo of a run that kept ids, two keys remember one id. If both are in the new roster, the record that is
@@ -122,7 +116,7 @@ _GIVEN = "(SELECT 2 * count(*) FROM seen)"
 
 
 def restore(connection: duckdb.DuckDBPyConnection, file: Path, which: str = "true") -> None:
-    """Create `identity` and `people` from a snapshot's Parquet file, as `assign` left them.
+    """Create `identity` from a snapshot's Parquet file, as `assign` left them.
 
     `which` is SQL for the rows to load.
     """
@@ -132,18 +126,6 @@ def restore(connection: duckdb.DuckDBPyConnection, file: Path, which: str = "tru
         merging.recall_users(
             connection, "identity", {source: f"roster_{source}" for source in merging.SOURCES}
         )
-    group(connection)
-
-
-def group(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `people` (source, key, user): the user of each row."""
-    sources = ", ".join(f"'{source}'" for source in ("students", "contacts", *merging.SOURCES))
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE people AS
-        SELECT source, key, coalesce(user, id) AS user FROM identity WHERE gone IS NULL AND source IN ({sources})
-        """
-    )
 
 
 def _seen() -> str:

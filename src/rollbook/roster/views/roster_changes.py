@@ -84,16 +84,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 def _compare_rows(
     connection: duckdb.DuckDBPyConnection, source: str, before: str, columns: list[str]
 ) -> None:
-    """Touch the keys whose rows differ."""
-    now, was = (
-        ", ".join(f'CAST({table}."{column}" AS VARCHAR)' for column in columns) for table in ("now", "was")
-    )
+    """Touch the keys whose rows differ.
+
+    The join carries 128 bits for each row: rows of 40 columns would not stay in memory.
+    """
+    cells = [f'CAST("{column}" AS VARCHAR)' for column in columns]
+    said = ", ".join(f"hash({', '.join(order)})" for order in (cells, cells[::-1]))
     connection.execute(
         f"""
         INSERT INTO touched_keys
         SELECT '{source}', coalesce(now.key, was.key), {source in _SHOWN_BY_OTHERS} OR now.key IS NULL OR was.key IS NULL
-        FROM roster_{source} now FULL JOIN {before} was ON now.key = was.key
-        WHERE ({now}) IS DISTINCT FROM ({was})
+        FROM (SELECT key, ({said}) AS said FROM roster_{source}) now
+        FULL JOIN (SELECT key, ({said}) AS said FROM {before}) was ON now.key = was.key
+        WHERE now.said IS DISTINCT FROM was.said
         """
     )
 
@@ -131,6 +134,26 @@ def _compare_links(connection: duckdb.DuckDBPyConnection, name: str, before: str
         connection.execute(
             f"INSERT INTO touched_keys SELECT {source}, {end}, false FROM other_links WHERE {end} IS NOT NULL"
         )
+
+
+def lay_near(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the views `near_TABLE`: the links (`roster_TABLE`) that touched records have. Call it after `find`."""
+    connection.execute(
+        """
+        CREATE TEMP TABLE near_keys AS
+        SELECT source, key FROM identity WHERE gone IS NULL AND coalesce(user, id) IN (FROM touched)
+        """
+    )
+    for name, ends in _LINKS.items():
+        is_near = " OR ".join(_is_near(source, end) for end, source in ends.items())
+        connection.execute(f"CREATE TEMP VIEW near_{name} AS FROM roster_{name} WHERE {is_near}")
+
+
+def _is_near(source: str, end: str) -> str:
+    """SQL for whether the end of a link is among `near_keys`; `source` is SQL, and may depend on the row."""
+    if source.startswith("'"):
+        return f"{end} IN (SELECT key FROM near_keys WHERE source = {source})"
+    return f"({source}, {end}) IN (SELECT (source, key) FROM near_keys)"
 
 
 def _touch_linked(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -73,11 +73,11 @@ def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str,
     """Rows of (person, role, username, email, verifier), after ids were given; in the order of the table's key."""
     parts = " UNION ALL ".join(
         (
-            f"SELECT id, role, username, email, verifier FROM {TABLE} JOIN all_{source}_id "
-            f"USING (key) WHERE role = '{role}'"
+            f"SELECT coalesce(user, id) AS person, role, username, email, verifier FROM {TABLE} JOIN identity "
+            f"USING (key) WHERE role = '{role}' AND source = '{source}' AND gone IS NULL"
         )
         for role, *_, source, _ in _SOURCES
     )
-    found = connection.execute(f"SELECT * FROM ({parts}) ORDER BY id, role")
+    found = connection.execute(f"SELECT * FROM ({parts}) ORDER BY person, role")
     while batch := found.fetchmany(_BATCH):
         yield from batch
