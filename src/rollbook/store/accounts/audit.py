@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from rollbook.store.district.districts import timestamp
+from rollbook.store.engine import text_parts
 from rollbook.store.engine.database import Transaction
 
 
@@ -74,13 +75,6 @@ def by_hour(
     return [(hour, orjson.loads(detail), int(count)) for hour, detail, count in rows]
 
 
-_LIKE = "lower({}) LIKE ? ESCAPE '!'"
-
-
-def _pattern(text: str) -> str:
-    return "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
-
-
 def latest(
     transaction: Transaction,
     limit: int = 100,
@@ -96,11 +90,12 @@ def latest(
     wanted = {"t.district": district, "t.application": application, "t.user_id": user_id or None}
     filters = {column: value for column, value in wanted.items() if value is not None}
     parts = {column: like for column, like in (("t.action", action), ("t.user_id || t.detail", by)) if like}
+    conditions = [*(f"{column} = ?" for column in filters), *map(text_parts.contains, parts), "1 = 1"]
     rows = transaction.rows(
         "SELECT t.created, t.action, coalesce(d.name, ''), coalesce(a.name, ''), t.user_id, t.address, t.detail FROM audit t"
         " LEFT JOIN districts d ON d.number = t.district LEFT JOIN applications a ON a.number = t.application"
-        f" WHERE {' AND '.join((*(f'{column} = ?' for column in filters), *(_LIKE.format(column) for column in parts), '1 = 1'))}"
+        f" WHERE {' AND '.join(conditions)}"
         " ORDER BY t.number DESC LIMIT ?",
-        (*filters.values(), *(_pattern(like) for like in parts.values()), limit),
+        (*filters.values(), *(text_parts.in_json(like) for like in parts.values()), limit),
     )
     return [Entry(*(*told, orjson.loads(detail))) for *told, detail in rows]

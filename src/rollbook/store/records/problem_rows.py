@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rollbook.store.engine import text_parts
 from rollbook.store.engine.database import Transaction
 
 COLUMNS = "district, sync, place, code, file, line, header, value, expected, cells"
@@ -46,10 +47,12 @@ class Wanted:
         parts = [f"AND {column} = ?" for column, value in given.items() if value]
         values: list[str | int] = [value for value in given.values() if value]
         if self.text:
-            parts.append("AND (line = ? OR lower(value) LIKE ? ESCAPE '!' OR lower(cells) LIKE ? ESCAPE '!')")
-            escaped = self.text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+            parts.append(
+                f"AND (line = ? OR {text_parts.contains('value')} OR {text_parts.contains('cells')})"
+            )
             is_number = self.text.isascii() and self.text.isdigit() and len(self.text) < 10
-            values += [int(self.text) if is_number else -1, f"%{escaped}%", f"%{escaped}%"]
+            values += [int(self.text) if is_number else -1]
+            values += [text_parts.pattern(self.text), text_parts.in_json(self.text)]
         return " ".join(parts), tuple(values)
 
 

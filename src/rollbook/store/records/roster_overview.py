@@ -7,6 +7,7 @@ import orjson
 from rollbook.domain.kinds import ROLES
 from rollbook.store.district import districts, views
 from rollbook.store.district.districts import District
+from rollbook.store.engine import text_parts
 from rollbook.store.engine.database import Database, Transaction
 
 
@@ -16,19 +17,18 @@ def search(transaction: Transaction, text: str, limit: int) -> list[tuple[Distri
 
     A demo's district is found by its id, too.
     """
-    pattern = "%" + text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
     own = transaction.rows(
         (
-            f"SELECT {districts.COLUMNS} FROM districts WHERE lower(name) LIKE ? ESCAPE '!' OR id = ? "
+            f"SELECT {districts.COLUMNS} FROM districts WHERE {text_parts.contains('name')} OR id = ? "
             "ORDER BY name LIMIT ?"
         ),
-        (pattern, text.lower(), limit),
+        (text_parts.pattern(text), text.lower(), limit),
     )
     found = [(District(*row), "") for row in own]
     schools = transaction.rows(
         "SELECT v.district, r.body FROM records r JOIN views v ON r.view = v.number"
-        " WHERE v.is_whole = 1 AND r.form = 0 AND r.kind = 'schools' AND lower(r.body) LIKE ? ESCAPE '!' LIMIT ?",
-        (pattern, limit * 10),
+        f" WHERE v.is_whole = 1 AND r.form = 0 AND r.kind = 'schools' AND {text_parts.contains('r.body')} LIMIT ?",
+        (text_parts.in_json(text), limit * 10),
     )
     for number, body in schools:
         name = orjson.loads(body).get("name", "")

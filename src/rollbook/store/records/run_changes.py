@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from rollbook.domain.kinds import ROLES, label
+from rollbook.store.engine import text_parts
 from rollbook.store.engine.database import Row, Transaction
 
 # At most so many rows of a run are kept; its report counts all.
@@ -58,9 +59,8 @@ class Filter:
         parts = [f"AND {column} = ?" for column, value in given.items() if value]
         values = [value for value in given.values() if value]
         if self.text:
-            parts.append("AND (lower(name) LIKE ? ESCAPE '!' OR id = ? OR sis_id = ?)")
-            escaped = self.text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-            values += [f"%{escaped}%", self.text, self.text]
+            parts.append(f"AND ({text_parts.contains('name')} OR id = ? OR sis_id = ?)")
+            values += [text_parts.pattern(self.text), self.text, self.text]
         return " ".join(parts), tuple(values)
 
 
