@@ -22,3 +22,5 @@ form?.addEventListener("change", ({ target }) => {
   const own = target.name?.endsWith(".field") && target.closest(".where").querySelector(".own");
   if (own) own.hidden = target.value !== "own column";
 });
+// An application that is not connected yet: what the form says at first is worth seeing, too.
+if (form && "begins" in form.dataset) look().catch(() => {});
