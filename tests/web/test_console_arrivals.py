@@ -80,7 +80,7 @@ def test_each_upload_is_listed_with_its_run(hub: Hub) -> None:
         assert str(hub.folder) not in page
         assert "link.csv" not in page
         assert page.count("students.csv") >= 3
-        assert "No files are known for run 9" in client.get(at(hub, "files?run=9")).text
+        assert "This page knows no upload of run 9" in client.get(at(hub, "files?run=9")).text
         rows = list(csv.DictReader(io.StringIO(client.get(at(hub, "files.csv")).text)))
         assert [row["run"] for row in rows] == ["", "", "1"]
         assert f'href="{at(hub, "files")}?run=1"' in client.get(at(hub, "runs/1")).text
@@ -134,7 +134,7 @@ def test_a_file_of_any_name_is_listed_and_comes(hub: Hub, name: bytes, shown: st
         assert sent.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(shown, safe='')}"
         file.unlink()
         gone = client.post(at(hub, "files"), data={"form": form, "upload": NAME, "file": shown})
-        assert (gone.status_code, "not kept here any more" in gone.text) == (404, True)
+        assert (gone.status_code, "no longer keeps this file" in gone.text) == (404, True)
     os.utime(file.parent, (1_700_000_000, 1_700_000_000))
 
 

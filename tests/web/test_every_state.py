@@ -336,7 +336,7 @@ def console_request(page: Page, sites: Sites) -> None:
 def console_events(page: Page, sites: Sites) -> None:
     page.goto(f"{sites.demo}/console/events")
     page.locator("tbody a").last.click()
-    expect(page.get_by_text("The values stand in the API alone")).to_be_visible()
+    expect(page.get_by_text("Only the API shows the values")).to_be_visible()
 
 
 def console_preview(page: Page, sites: Sites) -> None:

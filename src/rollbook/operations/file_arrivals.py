@@ -28,8 +28,8 @@ DROPPED, CONSOLE = "drop folder", "console"
 class Came:
     """One upload of a district. Moments are Unix seconds.
 
-    `name` is good for one district. `source` is `DROPPED` or `CONSOLE`. `files` has the size of each file in
-    bytes that is still on this machine, by its `printed` name. `deleted` is when the files were deleted,
+    `name` is unique in one district. `source` is `DROPPED` or `CONSOLE`. `files` has each file that is
+    still on this machine: its size in bytes, by its `printed` name. `deleted` is when the files were deleted,
     `kept_until` when they will be. `run` is the number of the run that took them in, `state` its state or that
     of the job.
     """
@@ -57,25 +57,25 @@ def came(database: Database, settings: Settings, district: str, most: int = 100)
 
 
 def open_file(database: Database, settings: Settings, district: str, name: str, file: str) -> Path:
-    """The path of a file of an upload, by its `printed` name, to be read. Errors: Unknown if it is not kept here."""
+    """The path of a file of an upload, by its `printed` name. Errors: Unknown if it is not kept here."""
     for each in came(database, settings, district, JOBS_MAX):
         if each.name == name and file in each.files:
             with suppress(OSError):
                 return next(Path(each.place, one) for one in os.listdir(each.place) if printed(one) == file)
-    raise Unknown("This file is not kept here any more.")
+    raise Unknown("The server no longer keeps this file.")
 
 
 def printed(name: str) -> str:
     """The name of a file in characters that a page and a form can hold; others are escaped.
 
-    A folder takes all bytes. Those that are not UTF-8, and line breaks, would not return from a form as they were.
+    A file's name may have any bytes. A form would change line breaks and bytes that are not UTF-8.
     """
     text = os.fsencode(name).decode(errors="backslashreplace")
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _dropped(database: Database, owner: District, jobs: Sequence[Job]) -> Iterator[Came]:
-    """What came by the drop folder, where SFTP writes, too."""
+    """The uploads in the drop folder, where SFTP writes, too."""
     with database.read() as transaction:
         arrivals = schedules.came(transaction, owner.number, 0)
         scheduled = schedules.find(transaction, owner.number)
@@ -99,7 +99,7 @@ def _dropped(database: Database, owner: District, jobs: Sequence[Job]) -> Iterat
 
 
 def _uploaded(settings: Settings, owner: District, jobs: Sequence[Job]) -> Iterator[Came]:
-    """What came by the console, synced or not. The district's next upload deletes what is too old."""
+    """The uploads in the console, synced or not. The district's next upload deletes old ones."""
     folder = uploads.folder(settings) / owner.id
     for place in folder.iterdir() if folder.is_dir() else ():
         files = _files(str(place))
