@@ -30,8 +30,8 @@ VENDOR = "the people who run the application that sent you here"
 class Ask:
     """What an application asks of `/oauth/authorize`. Absent parameters are blank.
 
-    `given` has the parameters as they came. `unread` is the parameter that would bring more of them in an
-    object, which we do not read.
+    `given` has the parameters as they came. `unread` is `request` or `request_uri`, if it came: the server
+    reads no request objects.
     """
 
     client_id: str

@@ -30,7 +30,7 @@ HELD_WORDS = {"planned": "would be held", "held": "held"}
 
 
 def show(done: Sync, *, as_json: bool, applications: Mapping[str, int] | None = None) -> None:
-    """Print a run. `applications` has the view of each connected application, for a plan."""
+    """Print a run. For a plan, `applications` has each connected application's view, by the application's name."""
     told = done.as_json()
     if applications:
         told["applications"] = {name: _counts(done.views[view]) for name, view in applications.items()}

@@ -47,8 +47,8 @@ class Scene:
 class Login:
     """How the application handled a login.
 
-    It has the code's mark in the log, and whether the application answered. For a person without access, it
-    says whether the browser then saw what a stranger sees (None: unknown).
+    `code` is the mark of the login's code in the log. `is_stranger` is for a person without access: whether
+    the browser then saw the page of a person who is not signed in; None if unknown.
     """
 
     code: str = ""

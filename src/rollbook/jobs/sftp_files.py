@@ -115,7 +115,7 @@ class DropFolder(asyncssh.SFTPServer):
         return os.path.join(self._folder, os.fsencode(drop_folders.open_mark(name)))
 
     async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
-        """A part of a file, once the client has taken what it read before."""
+        """Read a part of a file, after the client has taken the parts before it."""
         await self._taken()
         return os.pread(file_obj.fileno(), min(size, READ_BYTES_MAX), offset)
 

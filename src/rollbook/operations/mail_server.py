@@ -105,7 +105,7 @@ def _message(settings: Settings, to: str, letter: Letter, id_: str) -> EmailMess
 class _Cuttable(smtplib.SMTP):
     """A session that another thread can cut, also in the middle of a TLS handshake.
 
-    A handshake takes the connection out of its socket, so a second handle of it is kept."""
+    A handshake takes the connection out of its socket, so the session keeps a second handle of it."""
 
     handle: socket.socket | None = None
     is_over = False

@@ -17,8 +17,8 @@ from rollbook.store.records.people_lookup import Person
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """What a person sees: the applications that they may enter, those for others (each with whom it is for), and
-    those that they, as a teacher, let in."""
+    """What a person sees: the applications that they may enter, those for others, each with the people it is
+    for, and those that they let in as a teacher."""
 
     person: Person
     applications: tuple[Application, ...]

@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Some of a run's problems; `found` is how many are selected of those that were kept one by one."""
+    """Some of a run's problems; `found` counts all selected ones that the server keeps row by row."""
 
     rows: list[Finding]
     found: int
@@ -125,7 +125,7 @@ def _finding(row: ProblemRow) -> Finding:
 
 
 def _examples(run: Run) -> Iterator[Finding]:
-    """What a report has one by one: each stop of files that cannot be used, else the examples of its groups."""
+    """The problems that a report has one by one: the stops of a failed run, or the examples of its groups."""
     told = groups(run)
     about = {group["code"]: group for group in told}
     stops = run.report.get("problems") if run.state == "failed" else None

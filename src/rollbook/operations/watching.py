@@ -79,7 +79,7 @@ def find(allowed: Readable, database: Database, application: str, district: str)
 def events(database: Database, watched: Watched, *, after: str, count: int) -> list[Told]:
     """The newest events of a connection after an id, newest first: ids, types and names of fields.
 
-    The values of a record stand in the API alone.
+    Only the API shows the values of a record.
     """
     if watched.events_after is None:
         return []

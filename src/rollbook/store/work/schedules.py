@@ -67,7 +67,7 @@ def write(transaction: Transaction, district: int, schedule: Schedule) -> None:
 
 
 def remove(transaction: Transaction, district: int) -> None:
-    """Drop the schedule of a district; what came stays known."""
+    """Remove the schedule of a district. The list of its uploads stays."""
     transaction.run("DELETE FROM days_off WHERE district = ?", (district,))
     transaction.run("DELETE FROM schedules WHERE district = ?", (district,))
 

@@ -1,4 +1,4 @@
-"""Memory that long answers have used stays with the process, for the next one."""
+"""Keep the memory of long answers in the process, for the next long answer."""
 
 from __future__ import annotations
 

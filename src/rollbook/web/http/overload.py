@@ -1,8 +1,8 @@
 """More requests than the server can answer: those that the event loop reaches too late get 503 with Retry-After.
 
 In each turn, the loop reads all requests that have come, and then works on them one after another. A turn that works for
-longer than a second has more than the server can do. Its later requests are refused, which costs next to nothing. So no
-request waits much longer than that, and the server answers as before soon after the load is over.
+longer than a second has more requests than the server can answer. The server refuses the later ones, which costs
+next to nothing. So no request waits much longer than that, and the server answers as before soon after the load is over.
 """
 
 from __future__ import annotations
