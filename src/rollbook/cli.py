@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "jobs": ("jobs:jobs", "List the newest jobs."),
     "schedule": ("schedule:schedule", "Show or set how the files of a DISTRICT come."),
     "sftp": ("sftp:sftp", "Let districts upload their files by SFTP."),
-    "arrivals": ("arrivals:arrivals", "List the uploads of a DISTRICT, and what became of them."),
+    "arrivals": ("arrivals:arrivals", "List the uploads of a DISTRICT (name or id), newest first."),
     "night": ("night:night", "Show what happened since yesterday evening."),
     "generate": ("generate:generate", "Write the SIS files of an invented district into FOLDER."),
     "check": ("check:check", "Verify and check the SIS files in FOLDER, or in a zip file."),

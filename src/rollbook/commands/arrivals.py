@@ -22,15 +22,17 @@ from rollbook.store.engine.opening import opened
 @database_option
 @json_option
 def arrivals(district: str, last: int, database: str | None, as_json: bool) -> None:
-    """List the uploads of a DISTRICT (name or id), newest first: when they came, from where, until when they are kept,
-    which run took them in, and their folder."""
+    """List the uploads of a DISTRICT (name or id), newest first.
+
+    Each line says when an upload came, from where, until when it is kept, which run took it in, and its folder.
+    """
     settings = read_settings(database=database)
     with opened(settings) as store:
         found = file_arrivals.came(store, settings, district, last)
     if as_json:
         show_json([as_dict(each) for each in found])
         return
-    report.say(_line(each) for each in found)
+    report.say([_line(each) for each in found] or ["no files came yet"])
 
 
 def as_dict(each: Came) -> dict[str, object]:

@@ -73,6 +73,8 @@ def of(application: str, district: str, last: int, follow: bool, database: str |
             for one in reversed(found):
                 click.echo(_line(one, as_json=as_json))
             if not follow:
+                if not found and watched.events_after and not as_json:
+                    click.echo("no event yet")
                 return
             after, count = found[0].id if found else after, COUNT_MAX
             time.sleep(POLL_SECONDS)

@@ -16,8 +16,10 @@ from rollbook.store.engine.opening import opened
 @database_option
 @json_option
 def portal(district: str, person: str, database: str | None, as_json: bool) -> None:
-    """Show the portal as a PERSON (id, SIS id, username or email) of a DISTRICT (name or id) sees it. Nobody is signed
-    in."""
+    """Show the portal as a PERSON of a DISTRICT sees it. Nobody is signed in.
+
+    PERSON is an id, SIS id, username or email; DISTRICT is a name or id.
+    """
     with opened(read_settings(database=database)) as store:
         found = portals.as_person(store, district, person)
     told = {
@@ -29,7 +31,8 @@ def portal(district: str, person: str, database: str | None, as_json: bool) -> N
     if as_json:
         show_json(told)
         return
-    lines = [f"{found.person.name} sees {len(found.applications)} applications in the portal"]
+    count = len(found.applications)
+    lines = [f"{found.person.name} sees {count} application{'s' if count != 1 else ''} in the portal"]
     lines += [f"  {one.name}" for one in found.applications]
     lines += [f"  {name} is made for {who}" for name, who in found.of_others]
     report.say([*lines, *(f"  they let {one.name} in" for one in found.let_in)])
