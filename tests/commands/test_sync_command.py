@@ -104,6 +104,9 @@ def test_all_problems_are_listed_in_a_file(small_terminal: Terminal, options: tu
         "code": "unknown-school",
         "severity": "error",
         "message": "students.csv row 22: School_id 'birch' is not an accepted school of schools.csv",
+        "value": "birch",
+        "expected": "",
+        "what to do": "Add the school to schools.csv, or leave out what belongs to it.",
     }
     assert [row["severity"] for row in rows] == ["error"] * 2_002 + ["warning"]
 

@@ -6,13 +6,18 @@ let asked = 0;
 async function look() {
   const mine = ++asked;
   place.setAttribute("aria-busy", "true");
-  const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-  const text = await answer.text();
-  if (mine !== asked || !answer.ok) return;
-  const told = new DOMParser().parseFromString(text, "text/html");
-  place.querySelector("div").replaceChildren(...told.body.childNodes);
-  place.hidden = false;
-  place.removeAttribute("aria-busy");
+  try {
+    const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const text = await answer.text();
+    if (mine !== asked || !answer.ok) return;
+    const told = new DOMParser().parseFromString(text, "text/html");
+    // The page may show the preview of its last form, too.
+    told.querySelector("[role=region]")?.setAttribute("aria-label", "Preview of what you type");
+    place.querySelector("div").replaceChildren(...told.body.childNodes);
+    place.hidden = false;
+  } finally {
+    if (mine === asked) place.removeAttribute("aria-busy");
+  }
 }
 form?.addEventListener("input", () => {
   clearTimeout(wait);
