@@ -40,6 +40,8 @@ from rollbook.store.engine.keys import Sealer
 from rollbook.store.engine.migrations import migrate
 from rollbook.store.records import event_feed
 from rollbook.sync import How, stages
+from tests import world
+from tests.journeys.hub import Hub
 from tests.journeys.sis import EDITS, beginning, export, keep_somebody
 from tests.journeys.test_history_model import DAY, ELL, Broken, Fragile
 
@@ -300,23 +302,39 @@ def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(tmp_path: Pa
 def test_a_night_of_a_district_that_shares_everybody_keeps_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No view picks people, so the first twin reads only the links of the records that can differ."""
     monkeypatch.setattr(f"{__name__}.SPECS", (Spec(), Spec(ELL, sensitive=tuple(SENSITIVE_FIELDS))))
-    read_near: list[object] = []
-    lay_near = roster_changes.lay_near
-
-    def lay(engine: duckdb.DuckDBPyConnection) -> None:
-        read_near.append(engine)
-        lay_near(engine)
-
-    monkeypatch.setattr(roster_changes, "lay_near", lay)
     with ExitStack() as opened:
         databases = [
             opened.enter_context(closing(open_database(str(tmp_path / f"{twin}.db"))))
             for twin in ("one", "other")
         ]
         live(databases, tmp_path, nights([act for act in ACTS if act is not Twins.share], seed=5))
-    assert len(read_near) >= 5
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "name"),
+    [
+        ("students.csv", "3125550199", "3125550100", "Byron Guardian"),
+        ("students.csv", "Mathison", "Matthew", "Turing"),
+        ("teachers.csv", "Hopper,grace@south.example,12", "Hopper,grace@south.example,13", "Hopper"),
+    ],
+)
+def test_a_record_whose_row_alone_changed_is_updated(
+    hub: Hub, file: str, old: str, new: str, name: str
+) -> None:
+    """Nothing that it is linked with changed, and it is no reason to delete it."""
+    token = hub.connect()
+    event_feed.switch(hub.database, 1, on=True)
+    hub.sync(world.FILES)
+    before = hub.client(token).records("/v3.0/users")
+    last = hub.client(token).records("/v3.0/events")[-1:]
+    hub.sync(world.changed((file, old, new)), days_on=0.01)
+    after = hub.client(token).records("/v3.0/users")
+    assert [each["id"] for each in after] == [each["id"] for each in before]
+    told = [each for each in hub.client(token).records("/v3.0/events") if each["id"] > last[0]["id"]]
+    assert [
+        (each["type"], each["data"]["object"]["name"]["last"]) for each in told if "users" in each["type"]
+    ] == [("users.updated", name)]
 
 
 def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(

@@ -20,7 +20,6 @@ from rollbook.roster.views import (
     narrowing,
     record_json,
     related_ids,
-    roster_changes,
     view_candidates,
 )
 from rollbook.roster.views.identities import SOURCES
@@ -108,16 +107,10 @@ def students_by_grade(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {str(grade): int(count) for grade, count in sorted(rows)}
 
 
-def begin(connection: duckdb.DuckDBPyConnection, *, only_touched: bool = False) -> None:
-    """Create an empty `after`, and the ids and edges that all views share.
-
-    `only_touched`: only the ids of touched records (`roster_changes`) and the edges at them, for views that show
-    everything.
-    """
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create an empty `after`, and the ids and edges that all views share."""
     made_records.begin(connection)
-    if only_touched:
-        roster_changes.lay_near(connection)
-    _resolve_references(connection, only_touched=only_touched)
+    _resolve_references(connection)
 
 
 def build(
@@ -178,16 +171,12 @@ def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, selec
 # From keys to ids ------------------------------------------------------------------------------------
 
 
-def _resolve_references(connection: duckdb.DuckDBPyConnection, *, only_touched: bool) -> None:
+def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`, before
     any share."""
-    known, rows = ("known", "near") if only_touched else ("all", "roster")
     for source in SOURCES:
         columns = "coalesce(user, id) AS id, legacy_id" if source in _OF_PEOPLE else "id"
         ids = f"SELECT key, {columns} FROM identity WHERE source = '{source}' AND gone IS NULL"
-        if only_touched:
-            connection.execute(f"CREATE TEMP VIEW known_{source}_id AS {ids}")
-            ids = f"FROM known_{source}_id WHERE id IN (FROM touched)"
         connection.execute(f"CREATE TEMP TABLE all_{source}_id AS {ids}")
     for source in shares.SELECTED:
         connection.execute(
@@ -195,27 +184,27 @@ def _resolve_references(connection: duckdb.DuckDBPyConnection, *, only_touched: 
             f"JOIN roster_{source} t USING (key)"
         )
     edges = {
-        "section_students": f"SELECT s.id AS section, p.id AS student FROM {rows}_enrollments e"
-        f" JOIN {known}_sections_id s ON s.key = e.section JOIN {known}_students_id p ON p.key = e.student",
-        "section_teachers": f"SELECT s.id AS section, p.id AS teacher, position FROM {rows}_section_teachers e"
-        f" JOIN {known}_sections_id s ON s.key = e.section JOIN {known}_teachers_id p ON p.key = e.teacher",
+        "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_students_id p ON p.key = e.student",
+        "section_teachers": "SELECT s.id AS section, p.id AS teacher, position FROM roster_section_teachers e"
+        " JOIN all_sections_id s ON s.key = e.section JOIN all_teachers_id p ON p.key = e.teacher",
         "contact_students": "SELECT c.id AS contact, p.id AS student, relationship, type, position"
-        f" FROM {rows}_contact_students e JOIN {known}_contacts_id c ON c.key = e.contact"
-        f" JOIN {known}_students_id p ON p.key = e.student",
-        "section_places": f"SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM {rows}_sections s"
-        f" JOIN {known}_sections_id i USING (key) JOIN {known}_schools_id h ON h.key = s.school"
-        f" LEFT JOIN {known}_courses_id c ON c.key = s.course LEFT JOIN {known}_terms_id t ON t.key = s.term",
-        "resource_courses": f"SELECT r.id AS resource, c.id AS course, roles FROM {rows}_resource_courses e"
-        f" JOIN roster_resources o ON o.key = e.resource JOIN {known}_resources_id r ON r.key = e.resource"
-        f" JOIN {known}_courses_id c ON c.key = e.course",
+        " FROM roster_contact_students e JOIN all_contacts_id c ON c.key = e.contact"
+        " JOIN all_students_id p ON p.key = e.student",
+        "section_places": "SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM roster_sections s"
+        " JOIN all_sections_id i USING (key) JOIN all_schools_id h ON h.key = s.school"
+        " LEFT JOIN all_courses_id c ON c.key = s.course LEFT JOIN all_terms_id t ON t.key = s.term",
+        "resource_courses": "SELECT r.id AS resource, c.id AS course, roles FROM roster_resource_courses e"
+        " JOIN roster_resources o ON o.key = e.resource JOIN all_resources_id r ON r.key = e.resource"
+        " JOIN all_courses_id c ON c.key = e.course",
         "user_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM {rows}_user_schools e"
-            f" JOIN {known}_{source}_id p ON p.key = e.key JOIN {known}_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
+            f" JOIN all_{source}_id p ON p.key = e.key JOIN all_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
             for role, source in SCHOOLED.items()
         ),
         "home_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM {rows}_{source} r JOIN {known}_{source}_id p USING (key)"
-            f" JOIN {known}_schools_id h ON h.key = r.school"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN all_{source}_id p USING (key)"
+            f" JOIN all_schools_id h ON h.key = r.school"
             for role, source in HOMED.items()
         ),
     }

@@ -136,26 +136,6 @@ def _compare_links(connection: duckdb.DuckDBPyConnection, name: str, before: str
         )
 
 
-def lay_near(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the views `near_TABLE`: the links (`roster_TABLE`) that touched records have. Call it after `find`."""
-    connection.execute(
-        """
-        CREATE TEMP TABLE near_keys AS
-        SELECT source, key FROM identity WHERE gone IS NULL AND coalesce(user, id) IN (FROM touched)
-        """
-    )
-    for name, ends in _LINKS.items():
-        is_near = " OR ".join(_is_near(source, end) for end, source in ends.items())
-        connection.execute(f"CREATE TEMP VIEW near_{name} AS FROM roster_{name} WHERE {is_near}")
-
-
-def _is_near(source: str, end: str) -> str:
-    """SQL for whether the end of a link is among `near_keys`; `source` is SQL, and may depend on the row."""
-    if source.startswith("'"):
-        return f"{end} IN (SELECT key FROM near_keys WHERE source = {source})"
-    return f"({source}, {end}) IN (SELECT (source, key) FROM near_keys)"
-
-
 def _touch_linked(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Touch what is linked with records that appear, vanish or get another id.
 
