@@ -322,9 +322,12 @@ def test_a_night_of_a_district_that_shares_everybody_keeps_the_same(
 def test_a_record_whose_row_alone_changed_is_updated(
     hub: Hub, file: str, old: str, new: str, name: str
 ) -> None:
-    """Nothing that it is linked with changed, and it is no reason to delete it."""
-    token = hub.connect()
-    event_feed.switch(hub.database, 1, on=True)
+    """Nothing that it is linked with changed. A contact, who is shown because of students, is no special case."""
+    reader, _ = applications.create(hub.database, NewApplication("Reader"))
+    # The whole view alone: its records are those of the rows that changed.
+    view = sync.view_of(hub.database, hub.district, Spec(), hub.settings)
+    token = connections.connect(hub.database, Sealer(key_path(hub.settings)), reader, hub.district, view)
+    event_feed.switch(hub.database, reader.number, on=True)
     hub.sync(world.FILES)
     before = hub.client(token).records("/v3.0/users")
     last = hub.client(token).records("/v3.0/events")[-1:]

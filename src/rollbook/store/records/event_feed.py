@@ -161,15 +161,16 @@ class Told(NamedTuple):
 def newest(transaction: Transaction, view: int, after: str, count: int) -> list[Told]:
     """The newest events of a view after an id, newest first, for a person who watches."""
     found = transaction.rows(
-        "SELECT id, kind, verb, body FROM events WHERE view = ? AND id > ? ORDER BY id DESC LIMIT ?",
+        # A later version's body alone: the first version has no such event.
+        "SELECT id, kind, verb, coalesce(nullif(body, ''), later_body) FROM events WHERE view = ? AND id > ?"
+        " ORDER BY id DESC LIMIT ?",
         (view, after, count),
     )
     return [_told(*row) for row in found]
 
 
 def _told(id_: str, kind: str, verb: str, body: str) -> Told:
-    # The body is blank if only a later version of the API has the event.
-    data = orjson.loads(body)["data"] if body else {"object": {"id": ""}}
+    data = orjson.loads(body)["data"]
     return Told(id_, f"{kind}.{verb}", data["object"]["id"], tuple(data.get("previous_attributes", ())))
 
 
