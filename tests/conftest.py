@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
-from tests import demos, longest_first, machine, memory_folder, sso
+from tests import demos, log_sweep, longest_first, machine, memory_folder, sso
 from tests.journeys import town as town_files
 from tests.journeys.hub import Client, Hub
 from tests.journeys.oracle import Roster, read_roster
@@ -33,10 +33,19 @@ settings.register_profile(
 )
 settings.load_profile("rollbook")
 
+log_sweep.listen()
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         machine.need(*marker.args, **marker.kwargs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A log that tells a secret or a person fails the test after which it was found."""
+    if told := log_sweep.taken():
+        pytest.fail("what was logged tells too much: " + "; ".join(told), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import log_sweep
 from tests.journeys import starter
 
 PROGRAM = (sys.executable, "-m", "rollbook")
@@ -144,6 +145,7 @@ class Server:
         self._reader.join()
         assert self.process.stdout
         self.process.stdout.close()
+        log_sweep.look_at(self.printed)
 
 
 @contextmanager
