@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rollbook.demo import demo_folder
+from rollbook.demo import demo_folder, turns
 from rollbook.demo.demo_folder import DATABASE, FILES, KEY, MARKER, READY
 from rollbook.errors import Refused
 from rollbook.settings import Settings
@@ -63,6 +64,31 @@ def test_a_demo_in_a_real_servers_folder_is_refused(hub: Path, options: tuple[st
         f" Choose another folder with --folder, or remove {FILES} yourself\n"
     )
     assert entries(hub) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--fresh",), ("--advance", "1")])
+def test_two_processes_do_not_make_one_demo(tmp_path: Path, options: tuple[str, ...]) -> None:
+    asked = ("demo", "--folder", "mine", *options, "--port", str(program.free_port()))
+    with turns.making(tmp_path / "mine"):
+        outcome = program.run(*asked, folder=tmp_path)
+        assert (outcome.returncode, outcome.stdout) == (1, "")
+        assert outcome.stderr == (
+            "rollbook: another process makes a demo in mine; wait until that is done, or choose another folder with"
+            " --folder\n"
+        )
+    assert entries(tmp_path / "mine") == {}
+
+
+def test_of_two_processes_at_once_one_makes_the_demo_and_the_other_makes_no_second(tmp_path: Path) -> None:
+    def save(name: str) -> str:
+        return program.run("demo", "--students", "60", "--save", name, folder=tmp_path).stderr
+
+    with ThreadPoolExecutor(2) as both:
+        told = sorted(both.map(save, ("one", "two")))
+    # The later one is refused, or finds the demo when the first has made it.
+    assert told[0] == ""
+    assert told[1] == "" or "another process makes a demo" in told[1]
+    assert demo_folder.is_ready(tmp_path / "rollbook-demo")
 
 
 @pytest.mark.parametrize("marks", [(READY,), (MARKER,), (READY, MARKER)])

@@ -114,15 +114,16 @@ def demo(
     asked = [target for target in (advance, save_as, restore) if target is not None]
     if len(asked) > 1:
         raise BadSetting("--advance, --save, --restore: give one of them at a time")
-    is_new = fresh or not demo_folder.is_ready(folder)
-    if is_new:
-        turns.check_not_served(folder)
-        if not asked:
-            listening.check_port(settings)
-        demo_folder.clear(folder)
-        chosen = STUDENTS if students is None else students
-        click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
-        _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
+    with turns.making(folder):
+        is_new = fresh or not demo_folder.is_ready(folder)
+        if is_new:
+            turns.check_not_served(folder)
+            if not asked:
+                listening.check_port(settings)
+            demo_folder.clear(folder)
+            chosen = STUDENTS if students is None else students
+            click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
+            _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
     with opened(settings) as database:
         _check_size(database, students, seed)
         if not (is_new or asked):

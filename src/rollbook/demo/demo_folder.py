@@ -105,9 +105,12 @@ def clear(folder: Path) -> None:
                 shutil.rmtree(folder / name)
         (folder / MARKER).unlink(missing_ok=True)
     except OSError as error:
-        raise Refused(
-            f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder"
-        ) from None
+        raise unusable(folder, error) from None
+
+
+def unusable(folder: Path, error: OSError) -> Refused:
+    """What is said of a folder that the system refuses."""
+    return Refused(f"folder: {folder} cannot be used: {error.strerror}; choose another one with --folder")
 
 
 def _refused(folder: Path, name: str) -> Refused:

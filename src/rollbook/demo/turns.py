@@ -1,26 +1,52 @@
-"""Which process may change a demo as a whole, and which one serves it: one at a time, by locks on files of
-its folder."""
+"""Which process may make a demo, change it as a whole, and serve it: one at a time, by locks on its folder and on
+files in it."""
 
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from rollbook.demo import demo_folder
 from rollbook.demo.demo_folder import MOVING, SERVING
-from rollbook.errors import Busy, Refused
+from rollbook.errors import Busy, Refused, RollbookError
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which also ends with the process. Errors: Busy."""
     with (folder / MOVING).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy("the demo is being moved already; wait until that is done") from None
+        _lock(lock, Busy("the demo is being moved already; wait until that is done"))
         yield
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Hold the folder itself, which is made if need be, while a demo is made in it or found to be there.
+
+    The process that makes the demo inherits the lock. Errors: Busy; Refused if there can be no such folder.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise demo_folder.unusable(folder, error) from None
+    try:
+        taken = f"another process makes a demo in {folder}; wait until that is done, or choose another folder with"
+        _lock(held, Busy(f"{taken} --folder"))
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(file: int | IO[str], taken: RollbookError) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise taken from None
 
 
 def check_not_served(folder: Path) -> None:
@@ -46,13 +72,9 @@ def serving(folder: Path, base: str, listening: str) -> Iterator[None]:
     `listening` is `host:port`, which may have another host than the address. Errors: Refused, as above.
     """
     with (folder / SERVING).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                f"the demo in {folder} is served already, at {served_at(folder)[0] or 'another address'}; use that one,"
-                " stop it, or make another demo with --folder"
-            ) from None
+        at = served_at(folder)[0] or "another address"
+        taken = f"the demo in {folder} is served already, at {at}; use that one, stop it, or make another demo with"
+        _lock(lock, Refused(f"{taken} --folder"))
         lock.truncate(0)
         lock.write(f"{base}\n{listening}")
         lock.flush()
