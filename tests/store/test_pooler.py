@@ -6,7 +6,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,10 +22,12 @@ from rollbook.store.engine import in_loop
 from rollbook.store.engine.database import Database, open_database
 from rollbook.store.engine.migrations import migrate
 from tests import world
+from tests.journeys import program
 from tests.journeys.hub import Hub
 from tests.machine import lacks
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") or ""
+STARTS_MAX = 5
 PATIENCE_SECONDS = 30
 # Fewer connections to the server than Rollbook opens to PgBouncer.
 INI = """
@@ -53,38 +54,52 @@ def pooled_address(request: pytest.FixtureRequest, module_database_address: str)
     [folder], [options] = asked["host"], asked["options"]
     schema = unquote(options).partition("search_path=")[2].split()[0]
     owner = pwd.getpwuid(Path(folder).stat().st_uid)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="rollbook-pgbouncer-") as place:
-        ini = Path(place) / "pgbouncer.ini"
-        lines = INI.format(folder=folder, schema=schema, port=port).splitlines()
-        known = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
-        if known.split()[1].startswith("1.1"):  # older ones do not know this line
-            lines = [line for line in lines if not line.startswith("max_prepared")]
-        ini.write_text("\n".join(lines))
         as_owner: dict[str, Any] = {}
         if os.getuid() == 0:  # PgBouncer does not run as root
             os.chown(place, owner.pw_uid, owner.pw_gid)
             as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": ()}
-        running = subprocess.Popen([PROGRAM, "-q", str(ini)], stderr=subprocess.DEVNULL, **as_owner)
+        running, address = _started(Path(place) / "pgbouncer.ini", folder, schema, as_owner)
         try:
-            address = f"postgresql://postgres@127.0.0.1:{port}/pooled"
-            _wait(address)
             yield address
         finally:
             running.terminate()
             running.wait()
 
 
-def _wait(address: str) -> None:
+def _started(
+    ini: Path, folder: str, schema: str, as_owner: dict[str, Any]
+) -> tuple[subprocess.Popen[bytes], str]:
+    """PgBouncer on a port that no other process took before it began to listen, and its address."""
+    known = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    for _ in range(STARTS_MAX):
+        port = program.free_port()
+        lines = INI.format(folder=folder, schema=schema, port=port).splitlines()
+        if known.split()[1].startswith("1.1"):  # older ones do not know this line
+            lines = [line for line in lines if not line.startswith("max_prepared")]
+        ini.write_text("\n".join(lines))
+        running = subprocess.Popen([PROGRAM, "-q", str(ini)], stderr=subprocess.DEVNULL, **as_owner)
+        address = f"postgresql://postgres@127.0.0.1:{port}/pooled"
+        if _answers(address, running):
+            return running, address
+    raise AssertionError(f"PgBouncer ended {STARTS_MAX} times when it began; its settings: {ini.read_text()}")
+
+
+def _answers(address: str, running: subprocess.Popen[bytes]) -> bool:
+    """Wait until it takes connections. False if it has ended, as it does when its port is taken."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return psycopg.connect(address).close()
+            psycopg.connect(address).close()
         except psycopg.OperationalError:
             if time.monotonic() > until:
+                running.kill()
                 raise
+            if running.poll() is not None:
+                return False
             time.sleep(0.02)
+        else:
+            return running.poll() is None
 
 
 @pytest.mark.parametrize("module_database_address", ["postgresql"], indirect=True)

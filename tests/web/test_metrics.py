@@ -182,7 +182,7 @@ def test_a_line_of_the_log_tells_an_error_by_its_place(caplog: pytest.LogCapture
     try:
         raise ValueError("Emmy Noether")
     except ValueError:
-        logging.getLogger("rollbook.test").exception("no answer")
+        logging.getLogger("a library").exception("no answer")
     told = json.loads(Lines().format(caplog.records[-1]))
     assert (told["message"], told["error"], "Emmy" in str(told)) == ("no answer", "ValueError", False)
     assert told["where"][-1].startswith("test_metrics.py:")
