@@ -93,8 +93,13 @@ def compare(
     # Views that follow the roster come first: other views follow the difference of one of these.
     for is_derived in (False, True):
         numbers = [number for number, changed in chosen.items() if (changed != IN_ROSTER) == is_derived]
-        for view in before.views:
-            if view.number in numbers:
+        seen = [view for view in before.views if view.number in numbers]
+        alike = {view.number: view.spec for view in seen if is_derived and projection.is_alike(view.spec)}
+        if alike:
+            whole = next(view for view in before.views if view.is_whole)
+            projection.build_alike(engine, alike, district.id, (whole.number, whole.spec))
+        for view in seen:
+            if view.number not in alike:
                 projection.build(engine, view.number, district.id, view.spec, chosen[view.number])
         if numbers:
             diff.compare(engine, numbers, timestamp(moment), are_chosen=True)

@@ -6,13 +6,15 @@ writes the SQL of the records.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rollbook.contract.clever.versions import VERSIONS
 from rollbook.contract.clever.view_spec import Shown
 from rollbook.domain import shares
+from rollbook.domain.kinds import ROLE
 from rollbook.roster import parts, sql_text
 from rollbook.roster.views import (
     made_records,
@@ -128,31 +130,129 @@ def build(
     """
     narrowing.narrow(connection, shown.share, shown.scopes, keeps_ids=shown.keeps_ids)
     if changed:
-        view_candidates.choose(connection, view, changed, picks=shown.share is not None)
+        moves = shown.share is not None or changed != view_candidates.IN_ROSTER
+        view_candidates.choose(connection, view, changed, moves=moves)
     values = {"district": f"'\"{district_id}\"'"}
-    for select in (
-        record_json.schools(values, shown),
-        record_json.terms(values),
-        record_json.courses(values),
-        record_json.resources(values),
-    ):
-        made_records.add(connection, view, select)
-    for table, id_, gathers_ids, select in (
-        ("all_section_students", "section", True, record_json.sections(values, shown)),
-        ("all_students_id", "id", False, record_json.single("student", values, shown)),
-        ("all_contact_students", "contact", False, record_json.single("contact", values, shown)),
-        (record_json.MERGING_IDS, "id", False, record_json.merged(values, shown)),
-    ):
-        for _ in parts.each(connection, table, id_, gathers_ids=gathers_ids):
-            made_records.add(connection, view, select)
-    for version in VERSIONS:
-        if "users" in version.forms and shown.differs_in(version.number):
-            select = record_json.single("student", values, shown, version.number)
-            _add_form(connection, view, f"users@{version.number}", select)
+    for records in RECORDS:
+        _add(connection, view, records, values, shown)
+    _add_forms(connection, view, values, shown)
     related_ids.add(connection, view)
     narrowing.hide_kinds(connection, view, shown.scopes)
     if changed:
         view_candidates.done(connection, view)
+
+
+def build_alike(
+    connection: duckdb.DuckDBPyConnection,
+    seen: Mapping[int, Shown],
+    district_id: str,
+    whole: tuple[int, Shown],
+) -> None:
+    """Add what can differ in views that show all records of the whole view, and hide other fields (`is_alike`).
+
+    `seen` are the views, and `whole` is the whole view; its records are in `after` already. Lists, and records without
+    a field that only one of both views hides, are the whole view's.
+    """
+    of, shown_there = whole
+    narrowing.narrow(connection, shown_there.share, shown_there.scopes)
+    values = {"district": f"'\"{district_id}\"'"}
+    for view, shown in seen.items():
+        view_candidates.choose(connection, view, view_candidates.in_view(of), moves=False)
+        same = ["contains(kind, '.') AND NOT contains(kind, '@')"]
+        for records in RECORDS:
+            if all(_hidden(shown, name) == _hidden(shown_there, name) for name in records.hides):
+                same.append(records.which)
+            else:
+                _add(connection, view, records, values, shown)
+        connection.execute(
+            f"INSERT INTO after SELECT {view}, * EXCLUDE view FROM after"
+            f" WHERE view = {of} AND within(id) AND ({' OR '.join(same)})"
+        )
+        _add_forms(connection, view, values, shown)
+        view_candidates.done(connection, view)
+
+
+def is_alike(shown: Shown) -> bool:
+    """Whether a view shows every record and role of the whole view, and no more."""
+    return shown.shows_everybody and view_candidates.follows(shown)
+
+
+def _hidden(shown: Shown, name: str) -> tuple[str, ...]:
+    """The hidden fields of a role or kind. The email of a role stands beside it."""
+    return (*shown.hidden_of(name), *(("email",) if shown.hides(name, "email") else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of one query: SQL by the values and the spec, SQL for which records of `after` these are, and for
+    which roles or kinds it hides fields. `table` and its column `id` say in which parts it runs, if not in one."""
+
+    select: Callable[[Mapping[str, str], Shown], str]
+    which: str
+    hides: tuple[str, ...] = ()
+    table: str = ""
+    id: str = "id"
+    gathers_ids: bool = False
+
+
+_ALONE = ROLE["student"].bit | ROLE["contact"].bit
+RECORDS: Final = (
+    Records(record_json.schools, "kind = 'schools'", ("school",)),
+    Records(lambda values, _: record_json.terms(values), "kind = 'terms'"),
+    Records(lambda values, _: record_json.courses(values), "kind = 'courses'"),
+    Records(lambda values, _: record_json.resources(values), "kind = 'resources'"),
+    Records(
+        record_json.sections,
+        "kind = 'sections'",
+        ("section",),
+        "all_section_students",
+        "section",
+        gathers_ids=True,
+    ),
+    Records(
+        lambda values, shown: record_json.single("student", values, shown),
+        f"kind = 'users' AND roles = {ROLE['student'].bit}",
+        ("student",),
+        "all_students_id",
+    ),
+    Records(
+        lambda values, shown: record_json.single("contact", values, shown),
+        f"kind = 'users' AND roles = {ROLE['contact'].bit}",
+        ("contact",),
+        "all_contact_students",
+        "contact",
+    ),
+    Records(
+        record_json.merged,
+        f"kind = 'users' AND roles & {_ALONE} = 0",
+        ("teacher", "staff", "district_admin"),
+        record_json.MERGING_IDS,
+    ),
+)
+
+
+def _add(
+    connection: duckdb.DuckDBPyConnection,
+    view: int,
+    records: Records,
+    values: Mapping[str, str],
+    shown: Shown,
+) -> None:
+    select = records.select(values, shown)
+    if not records.table:
+        made_records.add(connection, view, select)
+        return
+    for _ in parts.each(connection, records.table, records.id, gathers_ids=records.gathers_ids):
+        made_records.add(connection, view, select)
+
+
+def _add_forms(
+    connection: duckdb.DuckDBPyConnection, view: int, values: Mapping[str, str], shown: Shown
+) -> None:
+    for version in VERSIONS:
+        if "users" in version.forms and shown.differs_in(version.number):
+            select = record_json.single("student", values, shown, version.number)
+            _add_form(connection, view, f"users@{version.number}", select)
 
 
 def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, select: str) -> None:

@@ -63,16 +63,16 @@ def _is_open(shown: Shown) -> bool:
     return all(scope in shown.scopes for scope in KINDS_OF_SCOPES)
 
 
-def choose(connection: duckdb.DuckDBPyConnection, view: int, changed: str, *, picks: bool) -> None:
+def choose(connection: duckdb.DuckDBPyConnection, view: int, changed: str, *, moves: bool) -> None:
     """Let queries with `within(id)` see only the view's candidates. Call it after `narrowing` has made `shared`.
 
-    `changed` is a query for the ids that changed (`IN_ROSTER`, `in_view`). `picks`: the view picks records by a share,
-    so others can enter and leave it. `candidates` remembers what was chosen.
+    `changed` is a query for the ids that changed (`IN_ROSTER`, `in_view`). `moves`: others can differ, too, because
+    records enter and leave the view. `candidates` remembers what was chosen.
     """
-    if not picks and changed == IN_ROSTER:
-        connection.execute(f"INSERT INTO candidates SELECT {view}, id FROM ({changed})")
-    else:
+    if moves:
         connection.execute(_with_neighbours(view, changed))
+    else:
+        connection.execute(f"INSERT INTO candidates SELECT {view}, id FROM ({changed})")
     parts.narrow(connection, f"SELECT id FROM candidates WHERE view = {view}")
 
 
