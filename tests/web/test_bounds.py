@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rollbook.web.http import open_connections
 from rollbook.web.http.open_connections import network
 from rollbook.web.http.protocol import CHUNKS_MAX, Protocol
 from tests.journeys.hub import Hub
@@ -18,6 +20,7 @@ from tests.web.wire import PATIENCE_SECONDS, answers, pieces, read_all, serving
 
 GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST /form HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+NO_ROOM = (503, "The server has too many connections; try again.")
 TOO_LONG = (431, "The path and headers of a request have at most 2048 bytes.")
 
 
@@ -219,13 +222,44 @@ def test_requests_sent_ahead_wait_outside_of_the_server() -> None:
 )
 @pytest.mark.parametrize("bound", ["connections_max", "connections_address_max"])
 def test_a_new_connection_takes_the_place_of_one_that_keeps_the_server_waiting(
-    bound: str, sent: bytes
+    bound: str, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(open_connections, "SWEEP_SECONDS", 0.02)
     with serving(**{bound: 5}) as wire, ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(closing(wire.connect())).sendall(sent)
+        opened = [stack.enter_context(closing(wire.connect())) for _ in range(5)]
+        for connection in opened:
+            connection.sendall(sent)
+        _wait_until(lambda: wire.say(GET) == [(200, "/next <>")])
+        if sent != GET:  # a client within a request learns that it may try again
+            ended = select.select(opened, [], [], PATIENCE_SECONDS)[0][0]
+            assert answers(read_all(ended)) == ([NO_ROOM] if sent else [])
+
+
+@pytest.mark.parametrize("bound", ["connections_max", "connections_address_max"])
+def test_each_request_of_a_crowd_has_an_answer(bound: str) -> None:
+    """All connections are open before the first request comes. Those with room get what they ask for, the others 503."""
+    with serving(**{bound: 20}) as wire, ExitStack() as stack:
+        crowd = [stack.enter_context(closing(wire.connect())) for _ in range(60)]
+        _wait_until(lambda: len(wire.connections()) == 60)
+        for segment in (GET[:9], GET[9:].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")):
+            for connection in crowd:
+                connection.sendall(segment)
+        got = [read_all(connection) for connection in crowd]
+        told = [answers(each) for each in got]
+        assert sorted(told) == [[(200, "/next <>")]] * 20 + [[NO_ROOM]] * 40
+        assert sum(b"\r\nretry-after: 1\r\n" in each for each in got) == 40
         assert wire.say(GET) == [(200, "/next <>")]
-        assert len(wire.connections()) <= 5
+
+
+def test_those_without_room_that_send_nothing_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only so many may send a request at once. All others are refused without being heard."""
+    monkeypatch.setattr(open_connections, "END_SECONDS", 1)
+    monkeypatch.setattr(open_connections, "SEEN_OUT_MAX", 3)
+    with serving(connections_max=2, head_seconds=60) as wire, ExitStack() as stack:
+        silent = [stack.enter_context(closing(wire.connect())) for _ in range(7)]
+        _wait_until(lambda: len(wire.connections()) >= 2)
+        told = [answers(read_all(connection)) for connection in silent[2:]]
+        assert told == [[]] * 3 + [[NO_ROOM]] * 2
 
 
 def test_connections_that_wait_for_answers_are_not_cut_off_for_new_ones() -> None:
@@ -235,7 +269,7 @@ def test_connections_that_wait_for_answers_are_not_cut_off_for_new_ones() -> Non
         for connection in waiting:
             connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         _wait_until(lambda: len(wire.read) == 2)
-        assert wire.say(GET) == [(503, "The server has too many connections; try again.")]
+        assert wire.say(GET) == [NO_ROOM]
         wire.pause.set()
         assert [answers(read_all(connection)) for connection in waiting] == [[(200, "/next <>")]] * 2
 

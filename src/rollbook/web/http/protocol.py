@@ -14,13 +14,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-import orjson
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from rollbook.web.http import refusals
 from rollbook.web.http.answer_writer import AnswerWriter
-from rollbook.web.http.answers import NOSNIFF
 from rollbook.web.http.body_bounds import body_bytes_max, is_upload
+from rollbook.web.http.held_flow import Flow
 from rollbook.web.http.open_connections import Connections, Waits, network
 
 # The end of a head, and of the body of a chunked message with its trailers.
@@ -36,17 +35,6 @@ CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*)?\r\n")
 CHUNKS_MAX = 1_024
 
 _log = logging.getLogger(__name__)
-
-
-class Flow(FlowControl):
-    """When a connection is read: never while requests that were sent ahead are held, even if the application
-    asks."""
-
-    is_held = False
-
-    def resume_reading(self) -> None:
-        if not self.is_held:
-            super().resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -71,8 +59,7 @@ class Protocol(HttpToolsProtocol):
         # None for a chunked body, which marks its own end.
         self._body_left: int | None = 0
         self._body_bytes = 0
-        # For a chunked body: unparsed bytes of the current chunk, chunks so far, and whether the last one has
-        # come.
+        # For a chunked body: unparsed bytes of the current chunk, chunks so far, whether the last one has come.
         self._chunk_left = self._chunks = 0
         self._is_in_trailer = False
         self._refusal = (HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1.")
@@ -81,9 +68,11 @@ class Protocol(HttpToolsProtocol):
         self._is_queued = False
         # Bytes of the head so far, or of the parts between chunks of a body: sizes, extensions and trailers.
         self._head_bytes = 0
-        if not self._connections.enter(self, self.loop):
-            self._refused(HTTPStatus.SERVICE_UNAVAILABLE, "The server has too many connections; try again.")
-            self._refuse()
+        self._has_room = self._connections.enter(self, self.loop)
+        if not self._has_room:
+            self._refusal = refusals.NO_ROOM
+            if not self._connections.see_out(self, self.loop):
+                self._refuse()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.leave(self)
@@ -91,6 +80,9 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
+            return
+        if not self._has_room:
+            self._turn_away(data)
             return
         self._ahead, self._at = self._ahead[self._at :] + data, 0
         if not self._is_queued:
@@ -112,9 +104,7 @@ class Protocol(HttpToolsProtocol):
                 empty = EMPTY_LINES.match(self._ahead, self._at)
                 self._at = empty.end() if empty else self._at
             end = self._end_of_piece()
-            if (
-                end == self._at
-            ):  # the line before a chunk was incomplete or refused, or there were only empty lines
+            if end == self._at:  # an incomplete or refused line before a chunk, or only empty lines
                 return
             piece = self._ahead[self._at : end]
             self._at = end
@@ -138,8 +128,7 @@ class Protocol(HttpToolsProtocol):
             self._close_if_done()
 
     def _is_within(self, size: int) -> bool:
-        """Count bytes without content, and refuse too many: their cost grows with the square of their
-        number."""
+        """Count bytes without content, and refuse too many: their cost grows with the square of their number."""
         if not self._is_in_body and not self._head_bytes and self.cycle is not None:
             self.since = self.loop.time()
         self._head_bytes += size
@@ -308,6 +297,18 @@ class Protocol(HttpToolsProtocol):
     def held_bytes(self) -> int:
         return self.unread_bytes() + len(self._ahead) - self._at
 
+    def give_way(self) -> None:
+        """End for the sake of another connection: a client within a request learns that it may try again."""
+        waits = self.waits()
+        if waits in (Waits.BODY, Waits.FILES) or (waits is Waits.HEAD and self._head_bytes):
+            self._refusal = refusals.NO_ROOM
+            self._connections.see_out(self, self.loop)
+            self._refuse()
+        elif waits is Waits.IDLE:
+            self.transport.close()
+        else:
+            self.abort()
+
     def abort(self) -> None:
         self.transport.abort()
 
@@ -323,6 +324,14 @@ class Protocol(HttpToolsProtocol):
         self.loop.call_later(self._bounds.stop_seconds, self.abort)
 
     # What is refused --------------------------------------------------------------------------------
+
+    def _turn_away(self, data: bytes) -> None:
+        """Refuse a request without room once its head has come: a client that still sends might not read the answer."""
+        self._head_bytes += len(data)
+        seen = self._tail + data
+        self._tail = seen[-3:]
+        if END in seen or self._head_bytes > self._bounds.head_bytes_max:
+            self._refuse()
 
     def _check_head(self) -> None:
         """Refuse a head that can be read in two ways, and note the length of the body."""
@@ -380,17 +389,9 @@ class Protocol(HttpToolsProtocol):
             if has_begun:
                 self.transport.close() if self.cycle.response_complete else self.transport.abort()
                 return
-        body = orjson.dumps({"message": sentence, "error": sentence})
-        lines = [
-            b"content-type: application/json; charset=utf-8",
-            b"content-length: %d" % len(body),
-            b"connection: close",
-            b": ".join(NOSNIFF),
-        ]
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            lines.append(b"retry-after: 1")
-        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines) + END + body)
-        if status == HTTPStatus.SERVICE_UNAVAILABLE or not self.transport.can_write_eof():
+        self.transport.write(refusals.answer(status, sentence))
+        is_let_go = status == HTTPStatus.SERVICE_UNAVAILABLE and not self._connections.is_seen_out(self)
+        if is_let_go or not self.transport.can_write_eof():
             self.transport.close()
             return
         # The client, or `Connections`, closes the connection. Closing it while the client still sends would
