@@ -88,7 +88,10 @@ def compare(
     diff.load(engine, before.files.get("digests"), home.get("digests"))
     chosen = {} if home else _chosen(engine, before)
     full = [view for view in before.views if view.number not in chosen]
-    build(engine, district, full)
+    is_simple = all(
+        view.spec.shows_everybody and chosen.get(view.number) == IN_ROSTER for view in before.views
+    )
+    build(engine, district, full, only_touched=is_simple)
     diff.compare(engine, [view.number for view in full], timestamp(moment))
     # Views that follow the roster come first: other views follow the difference of one of these.
     for is_derived in (False, True):
@@ -127,11 +130,16 @@ def _chosen(engine: DuckDBPyConnection, before: Snapshot) -> dict[int, str]:
     return {number: derived.get(number, IN_ROSTER) for number in followed}
 
 
-def build(engine: DuckDBPyConnection, district: District, seen: Iterable[View]) -> None:
+def build(
+    engine: DuckDBPyConnection, district: District, seen: Iterable[View], *, only_touched: bool = False
+) -> None:
     """Make the records of each view: from the roster's columns or, in a cloned district, from the given
-    records."""
+    records. `only_touched` is that of `projection.begin`."""
     is_cloned = clone_roster.is_in(engine)
-    (clone_roster if is_cloned else projection).begin(engine)
+    if is_cloned:
+        clone_roster.begin(engine)
+    else:
+        projection.begin(engine, only_touched=only_touched)
     for view in seen:
         if is_cloned:
             clone_roster.build(engine, view.number, view.spec)

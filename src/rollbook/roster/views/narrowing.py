@@ -57,9 +57,11 @@ def narrow(
     if share is not None:
         for statement in _FOLLOWING:
             connection.execute(f"INSERT INTO shared {statement}")
+    # Where all students are shared, any link shows a contact, also to a student whose own id was not loaded because
+    # nothing of the student changed (`projection.begin`).
+    shown_by = "all_contact_students" if shows_all else _CONTACTS_OF_SHARED
     connection.execute(
-        "DELETE FROM shared WHERE source = 'contacts' AND id NOT IN (SELECT contact FROM "
-        f"{_CONTACTS_OF_SHARED})"
+        f"DELETE FROM shared WHERE source = 'contacts' AND id NOT IN (SELECT contact FROM {shown_by})"
     )
     for source in SOURCES:
         is_in = f"SELECT id FROM shared WHERE source = '{source}'"

@@ -22,6 +22,7 @@ from rollbook.roster.views import (
     narrowing,
     record_json,
     related_ids,
+    roster_changes,
     view_candidates,
 )
 from rollbook.roster.views.identities import SOURCES
@@ -38,6 +39,8 @@ DATES: dict[str, tuple[str, str]] = {
     "resources": ("created", "updated"),
 }
 _OF_PEOPLE: Final = ("students", "contacts", *merging.SOURCES)
+# The roster tables with links, by the names in `roster_changes`.
+_ROSTER: Final = {name: f"roster_{name}" for name in roster_changes.LINKS}
 
 
 def tables() -> tuple[str, ...]:
@@ -109,10 +112,14 @@ def students_by_grade(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {str(grade): int(count) for grade, count in sorted(rows)}
 
 
-def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an empty `after`, and the ids and edges that all views share."""
+def begin(connection: duckdb.DuckDBPyConnection, *, only_touched: bool = False) -> None:
+    """Create an empty `after`, and the ids and edges that all views share.
+
+    `only_touched`: only the ids of touched records (`roster_changes`) and the edges at them, for views that show
+    everybody. The other end of such an edge may be a record that was not touched.
+    """
     made_records.begin(connection)
-    _resolve_references(connection)
+    _resolve_references(connection, only_touched=only_touched)
 
 
 def build(
@@ -271,40 +278,44 @@ def _add_form(connection: duckdb.DuckDBPyConnection, view: int, form: str, selec
 # From keys to ids ------------------------------------------------------------------------------------
 
 
-def _resolve_references(connection: duckdb.DuckDBPyConnection) -> None:
+def _resolve_references(connection: duckdb.DuckDBPyConnection, *, only_touched: bool) -> None:
     """Create the ids of every source by key, and the edges between records as pairs of ids: `all_...`, before
     any share."""
+    rows = roster_changes.near_links(connection) if only_touched else _ROSTER
+    known = {}
     for source in SOURCES:
         columns = "coalesce(user, id) AS id, legacy_id" if source in _OF_PEOPLE else "id"
-        ids = f"SELECT key, {columns} FROM identity WHERE source = '{source}' AND gone IS NULL"
-        connection.execute(f"CREATE TEMP TABLE all_{source}_id AS {ids}")
+        ids = f"(SELECT key, {columns} FROM identity WHERE source = '{source}' AND gone IS NULL)"
+        which = " WHERE id IN (FROM touched)" if only_touched else ""
+        connection.execute(f"CREATE TEMP TABLE all_{source}_id AS FROM {ids}{which}")
+        known[source] = ids if only_touched else f"all_{source}_id"
     for source in shares.SELECTED:
         connection.execute(
             f"CREATE TEMP VIEW all_{source} AS SELECT i.id, t.* FROM all_{source}_id i "
             f"JOIN roster_{source} t USING (key)"
         )
     edges = {
-        "section_students": "SELECT s.id AS section, p.id AS student FROM roster_enrollments e"
-        " JOIN all_sections_id s ON s.key = e.section JOIN all_students_id p ON p.key = e.student",
-        "section_teachers": "SELECT s.id AS section, p.id AS teacher, position FROM roster_section_teachers e"
-        " JOIN all_sections_id s ON s.key = e.section JOIN all_teachers_id p ON p.key = e.teacher",
+        "section_students": f"SELECT s.id AS section, p.id AS student FROM {rows['enrollments']} e"
+        f" JOIN {known['sections']} s ON s.key = e.section JOIN {known['students']} p ON p.key = e.student",
+        "section_teachers": f"SELECT s.id AS section, p.id AS teacher, position FROM {rows['section_teachers']} e"
+        f" JOIN {known['sections']} s ON s.key = e.section JOIN {known['teachers']} p ON p.key = e.teacher",
         "contact_students": "SELECT c.id AS contact, p.id AS student, relationship, type, position"
-        " FROM roster_contact_students e JOIN all_contacts_id c ON c.key = e.contact"
-        " JOIN all_students_id p ON p.key = e.student",
-        "section_places": "SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM roster_sections s"
-        " JOIN all_sections_id i USING (key) JOIN all_schools_id h ON h.key = s.school"
-        " LEFT JOIN all_courses_id c ON c.key = s.course LEFT JOIN all_terms_id t ON t.key = s.term",
-        "resource_courses": "SELECT r.id AS resource, c.id AS course, roles FROM roster_resource_courses e"
-        " JOIN roster_resources o ON o.key = e.resource JOIN all_resources_id r ON r.key = e.resource"
-        " JOIN all_courses_id c ON c.key = e.course",
+        f" FROM {rows['contact_students']} e JOIN {known['contacts']} c ON c.key = e.contact"
+        f" JOIN {known['students']} p ON p.key = e.student",
+        "section_places": f"SELECT i.id, h.id AS school, c.id AS course, t.id AS term FROM {rows['sections']} s"
+        f" JOIN {known['sections']} i USING (key) JOIN {known['schools']} h ON h.key = s.school"
+        f" LEFT JOIN {known['courses']} c ON c.key = s.course LEFT JOIN {known['terms']} t ON t.key = s.term",
+        "resource_courses": f"SELECT r.id AS resource, c.id AS course, roles FROM {rows['resource_courses']} e"
+        f" JOIN roster_resources o ON o.key = e.resource JOIN {known['resources']} r ON r.key = e.resource"
+        f" JOIN {known['courses']} c ON c.key = e.course",
         "user_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_user_schools e"
-            f" JOIN all_{source}_id p ON p.key = e.key JOIN all_schools_id h ON h.key = e.school WHERE e.role = '{role}'"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM {rows['user_schools']} e"
+            f" JOIN {known[source]} p ON p.key = e.key JOIN {known['schools']} h ON h.key = e.school WHERE e.role = '{role}'"
             for role, source in SCHOOLED.items()
         ),
         "home_schools": " UNION ALL ".join(
-            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM roster_{source} r JOIN all_{source}_id p USING (key)"
-            f" JOIN all_schools_id h ON h.key = r.school"
+            f"SELECT '{role}' AS role, p.id AS user, h.id AS school FROM {rows[source]} r JOIN {known[source]} p USING (key)"
+            f" JOIN {known['schools']} h ON h.key = r.school"
             for role, source in HOMED.items()
         ),
     }

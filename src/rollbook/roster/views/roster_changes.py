@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a server without syncs need not load the engine
 SHARE_MAX: Final = 0.4
 # The links in the roster tables: for each column with a key, SQL for the source of the key.
 _OF_ROLE: Final = "CASE role WHEN 'staff' THEN 'staff' ELSE role || 's' END"
-_LINKS: Final[dict[str, dict[str, str]]] = {
+LINKS: Final[dict[str, dict[str, str]]] = {
     "enrollments": {"section": "'sections'", "student": "'students'"},
     "section_teachers": {"section": "'sections'", "teacher": "'teachers'"},
     "contact_students": {"contact": "'contacts'", "student": "'students'"},
@@ -50,7 +50,7 @@ def find(connection: duckdb.DuckDBPyConnection, before: Mapping[str, Path]) -> b
     Call it after `identities.assign`. False: the tables have other columns, or too many records are touched.
     """
     connection.execute("CREATE TEMP TABLE touched_keys (source VARCHAR, key VARCHAR, is_other BOOLEAN)")
-    tables = {name: f"read_parquet({text(str(before[f'roster_{name}']))})" for name in (*SOURCES, *_LINKS)}
+    tables = {name: f"read_parquet({text(str(before[f'roster_{name}']))})" for name in (*SOURCES, *LINKS)}
     identity = f"read_parquet({text(str(before['identity']))})"
     for source in SOURCES:
         columns = _columns(connection, f"roster_{source}")
@@ -58,7 +58,7 @@ def find(connection: duckdb.DuckDBPyConnection, before: Mapping[str, Path]) -> b
             return False
         _compare_rows(connection, source, tables[source], columns)
     _compare_ids(connection, identity)
-    for name in _LINKS:
+    for name in LINKS:
         _compare_links(connection, name, tables[name])
         _touch_linked(connection, name)
     connection.execute(
@@ -116,7 +116,7 @@ def _compare_ids(connection: duckdb.DuckDBPyConnection, identity: str) -> None:
 
 def _compare_links(connection: duckdb.DuckDBPyConnection, name: str, before: str) -> None:
     """Touch all ends of the links that appear, change or vanish."""
-    ends = _LINKS[name]
+    ends = LINKS[name]
     columns = (*ends, *_SHOWN.get(name, ()))
     same = " AND ".join(f"now.{column} IS NOT DISTINCT FROM was.{column}" for column in columns)
     first = columns[0]
@@ -136,12 +136,34 @@ def _compare_links(connection: duckdb.DuckDBPyConnection, name: str, before: str
         )
 
 
+def near_links(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """SQL for the links that touched records have, by the name of their roster table. Call it after `find`."""
+    connection.execute(
+        """
+        CREATE TEMP TABLE near_keys AS
+        SELECT source, key FROM identity WHERE gone IS NULL AND coalesce(user, id) IN (FROM touched)
+        """
+    )
+    found = {}
+    for name, ends in LINKS.items():
+        is_near = " OR ".join(_is_near(source, end) for end, source in ends.items())
+        found[name] = f"(FROM roster_{name} WHERE {is_near})"
+    return found
+
+
+def _is_near(source: str, end: str) -> str:
+    """SQL for whether the end of a link is among `near_keys`; `source` is SQL, and may depend on the row."""
+    if source.startswith("'"):
+        return f"{end} IN (SELECT key FROM near_keys WHERE source = {source})"
+    return f"({source}, {end}) IN (SELECT (source, key) FROM near_keys)"
+
+
 def _touch_linked(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Touch what is linked with records that appear, vanish or get another id.
 
     A link that appeared or vanished with its record has touched its ends already.
     """
-    ends = _LINKS[name]
+    ends = LINKS[name]
     is_other = " OR ".join(
         f"({source}, {end}) IN (SELECT (source, key) FROM touched_keys WHERE is_other)"
         for end, source in ends.items()
