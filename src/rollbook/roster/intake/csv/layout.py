@@ -165,14 +165,14 @@ class _LineEnds:
     were."""
 
     def __init__(self) -> None:
-        self._lf = self._cr = self._crlf = 0
+        self._has_lf = self._has_cr = self._has_crlf = False  # LF and CR without the other
         self._held = b""
 
     @property
     def kind(self) -> str:
-        if not self._cr:
+        if not self._has_cr and not self._has_crlf:
             return "\n"
-        return "\r\n" if self._lf == self._cr == self._crlf else "mixed"
+        return "mixed" if self._has_cr or self._has_lf else "\r\n"
 
     def unify(self, raw: bytes) -> bytes:
         """`raw` with LF line ends.
@@ -181,14 +181,20 @@ class _LineEnds:
         """
         is_last = not raw
         raw, self._held = self._held + raw, b""
-        self._lf += raw.count(b"\n")
-        if b"\r" not in raw:
-            return raw
         if raw.endswith(b"\r") and not is_last:
             raw, self._held = raw[:-1], b"\r"
-        self._cr += raw.count(b"\r")
-        self._crlf += raw.count(b"\r\n")
-        return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\r" not in raw:
+            self._has_lf = self._has_lf or b"\n" in raw
+            return raw
+        # The lengths say how many pairs there were: to count them would cost as much again.
+        unified = raw.replace(b"\r\n", b"\n")
+        pairs = len(raw) - len(unified)
+        self._has_crlf = self._has_crlf or pairs > 0
+        self._has_lf = self._has_lf or unified.count(b"\n") > pairs
+        if b"\r" not in unified:
+            return unified
+        self._has_cr = True
+        return unified.replace(b"\r", b"\n")
 
 
 class _Encoding:
