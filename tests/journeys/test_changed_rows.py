@@ -32,7 +32,7 @@ from rollbook.roster.views import roster_changes
 from rollbook.roster.views.id_pairs import Pair
 from rollbook.roster.views.view_candidates import IN_ROSTER
 from rollbook.settings import key_path
-from rollbook.store.accounts import applications, connections
+from rollbook.store.accounts import applications, connections, credentials
 from rollbook.store.accounts.applications import Application, NewApplication
 from rollbook.store.district import districts, thresholds
 from rollbook.store.district.views import Spec
@@ -125,8 +125,8 @@ class Twins:
         ]
         self.folder, self.moment = folder, float(START)
         self.sis, self.rules, self.spoilt = beginning(), 0, 0
-        # How many views the first twin made by candidates alone.
-        self.followed = 0
+        # How many views the first twin made by candidates alone, and how often it put in changed sign-ins alone.
+        self.followed = self.put_in = 0
 
     def act(self, step: Callable[[Twin], object]) -> None:
         """Let both take a step, which ends in the same way, and compare what it leaves."""
@@ -152,8 +152,16 @@ class Twins:
             self.followed += IN_ROSTER in found.values()
             return found
 
+        change = credentials.change
+
+        def put_in(*given: Any) -> bool:
+            is_done = not twin.is_whole and change(*given)
+            self.put_in += is_done
+            return is_done
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stages, "_chosen", chosen)
+            patch.setattr(credentials, "change", put_in)
             # The district is so small that most nights touch much of it.
             patch.setattr(roster_changes, "SHARE_MAX", 1.0)
             yield
@@ -327,6 +335,7 @@ def live(databases: list[Database], folder: Path, lived: list[Night]) -> None:
     twins.sync(1)
     # The first twin took the short way each time it could.
     assert twins.followed >= len(lived) / 2
+    assert twins.put_in
 
 
 def test_a_night_by_changed_rows_keeps_what_making_everything_keeps(tmp_path: Path) -> None:
@@ -386,6 +395,23 @@ def test_a_record_whose_row_alone_changed_is_updated(
     assert [
         (each["type"], each["data"]["object"]["name"]["last"]) for each in told if "users" in each["type"]
     ] == [("users.updated", name)]
+
+
+def test_a_sync_puts_in_every_sign_in_if_some_are_not_those_of_the_last_snapshot(hub: Hub) -> None:
+    def found() -> list[tuple[Any, ...]]:
+        with hub.database.read() as transaction:
+            return transaction.rows(
+                "SELECT user_id, role, username, email, password FROM credentials ORDER BY 1, 2"
+            )
+
+    hub.sync(world.FILES)
+    before = found()
+    with hub.database.write() as transaction:
+        transaction.run("UPDATE credentials SET password = 'used' WHERE user_id <> ?", (before[0][0],))
+        transaction.run("DELETE FROM credentials WHERE user_id = ?", (before[0][0],))
+    hub.sync(world.changed(("students.csv", "Mathison", "Matthew")), days_on=0.01)
+    # Passwords that were in use stay.
+    assert found() == [(*row[:4], None if row[0] == before[0][0] else "used") for row in before]
 
 
 def test_a_night_by_changed_rows_keeps_the_same_on_postgresql(

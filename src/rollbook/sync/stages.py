@@ -115,8 +115,7 @@ def _chosen(engine: DuckDBPyConnection, before: Snapshot) -> dict[int, str]:
 
     A frozen view still has to show what it held back, and another program may make other records.
     """
-    made_by = before.files.get(PROGRAM)
-    if made_by is None or json.loads(made_by.read_bytes()) != repeats.program() or clone_roster.is_in(engine):
+    if not _is_by_this_program(before) or clone_roster.is_in(engine):
         return {}
     views = [view for view in before.views if not view.frozen]
     derived = {
@@ -128,6 +127,11 @@ def _chosen(engine: DuckDBPyConnection, before: Snapshot) -> dict[int, str]:
         return derived
     followed = (view.number for view in views if view_candidates.is_followed(view.spec))
     return {number: derived.get(number, IN_ROSTER) for number in followed}
+
+
+def _is_by_this_program(before: Snapshot) -> bool:
+    made_by = before.files.get(PROGRAM)
+    return made_by is not None and json.loads(made_by.read_bytes()) == repeats.program()
 
 
 def build(
@@ -254,6 +258,8 @@ def _write(
         work.moment, history_days=work.settings.history_days, event_days=work.settings.event_days
     )
 
+    take_in = _sign_ins(work)
+
     def mark(transaction: Transaction) -> None:
         note(transaction)
         if how.pairs:
@@ -262,13 +268,32 @@ def _write(
             if view.number in frozen:
                 views.freeze(transaction, view, frozen[view.number], work.before.head + 1)
         if not is_cloned:
-            logins.replace(transaction, work.district.number, sign_in_columns.rows(work.engine))
+            take_in(transaction)
 
     kept |= work.marks
     changes = diff.rows(work.engine, is_whole=is_cloned)
     return commits.commit(
         work.database, work.district, work.before, outcome, changes=changes, files=kept, keep=keep, also=mark
     )
+
+
+def _sign_ins(work: Work) -> Callable[[Transaction], None]:
+    """What writes the columns for signing in: those that differ from the last snapshot's if the same program made
+    it, else all."""
+    engine, number, files = work.engine, work.district.number, work.before.files
+    known = None
+    if not clone_roster.is_in(engine) and sign_in_columns.TABLE in files and _is_by_this_program(work.before):
+        known = sign_in_columns.compare(engine, files[sign_in_columns.TABLE], files["identity"])
+
+    def write(transaction: Transaction) -> None:
+        if known is not None:
+            changed = sign_in_columns.changed(engine)
+            rows = sign_in_columns.rows(engine, only_changed=True)
+            if logins.change(transaction, number, known, changed, rows):
+                return
+        logins.replace(transaction, number, sign_in_columns.rows(engine))
+
+    return write
 
 
 def _noted(work: Work, how: How, whole: int, *, is_cloned: bool) -> Callable[[Transaction], None]:

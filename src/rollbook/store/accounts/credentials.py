@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from rollbook.domain.kinds import ROLE
@@ -157,6 +157,41 @@ def replace(transaction: Transaction, district: int, rows: Iterable[Row]) -> Non
         (district, district),
     )
     transaction.run("DROP TABLE arriving")
+
+
+def change(
+    transaction: Transaction,
+    district: int,
+    known: int,
+    changed: Collection[tuple[str, str]],
+    rows: Iterable[Row],
+) -> bool:
+    """Put `rows`, as in `replace`, in the place of the credentials of `changed`, pairs of (user_id, role).
+
+    False, and nothing is written, if the district does not have `known` credentials: what changed was found from
+    others.
+    """
+    if transaction.row("SELECT count(*) FROM credentials WHERE district = ?", (district,)) != (known,):
+        return False
+    if not changed:
+        return True
+    words = WORDS[transaction.engine]
+    transaction.run(
+        f"CREATE TEMPORARY TABLE leaving (user_id {words['text']}, role {words['text']},"
+        f" PRIMARY KEY (user_id, role)){words['clustered']}"
+    )
+    transaction.insert("leaving", "user_id, role", changed)
+    transaction.run(
+        "DELETE FROM credentials WHERE district = ? AND (user_id, role) IN (SELECT user_id, role FROM leaving)",
+        (district,),
+    )
+    transaction.run("DROP TABLE leaving")
+    transaction.insert(
+        "credentials",
+        "district, user_id, role, username, email, verifier",
+        ((district, *row) for row in rows),
+    )
+    return True
 
 
 # Badges --------------------------------------------------------------------------------------------

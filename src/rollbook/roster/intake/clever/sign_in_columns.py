@@ -8,10 +8,12 @@ binds it to the person's role, username and email, so that equal passwords of tw
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
+from rollbook.roster.sql_text import text
 from rollbook.roster.words_for_nothing import is_nothing
 
 TABLE: Final = "roster_credentials"
@@ -69,15 +71,55 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
     )
 
 
-def rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rows of (person, role, username, email, verifier), after ids were given; in the order of the table's key."""
-    parts = " UNION ALL ".join(
+def compare(connection: duckdb.DuckDBPyConnection, credentials: Path, identity: Path) -> int:
+    """Create `changed_sign_ins` (person, role): whose rows differ from those in two files of the last snapshot.
+    Returns how many rows there were.
+
+    The join carries 128 bits for each row, as in `roster_changes`.
+    """
+    told = ("username", "email", "verifier")
+    said = ", ".join(f"hash({', '.join(order)})" for order in (told, told[::-1]))
+    kept, ids = (f"read_parquet({text(str(file))})" for file in (credentials, identity))
+    now, was = (
+        f"(SELECT person, role, ({said}) AS said FROM ({_by_person(*tables)}))"
+        for tables in ((TABLE, "identity"), (kept, ids))
+    )
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE changed_sign_ins AS
+        SELECT person, role
+        FROM {now} now FULL JOIN {was} was USING (person, role) WHERE now.said IS DISTINCT FROM was.said
+        """
+    )
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {kept}").fetchall()
+    return int(count)
+
+
+def changed(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """(person, role) of the rows that `compare` found, whether they appear, change or vanish."""
+    return connection.execute("SELECT person, role FROM changed_sign_ins ORDER BY ALL").fetchall()
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, *, only_changed: bool = False
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Rows of (person, role, username, email, verifier), after ids were given; in the order of the table's key.
+
+    `only_changed`: those that `compare` found.
+    """
+    which = "SEMI JOIN changed_sign_ins USING (person, role)" if only_changed else ""
+    found = connection.execute(
+        f"SELECT * FROM ({_by_person(TABLE, 'identity')}) {which} ORDER BY person, role"
+    )
+    while batch := found.fetchmany(_BATCH):
+        yield from batch
+
+
+def _by_person(table: str, identity: str) -> str:
+    return " UNION ALL ".join(
         (
-            f"SELECT coalesce(user, id) AS person, role, username, email, verifier FROM {TABLE} JOIN identity "
+            f"SELECT coalesce(user, id) AS person, role, username, email, verifier FROM {table} JOIN {identity} "
             f"USING (key) WHERE role = '{role}' AND source = '{source}' AND gone IS NULL"
         )
         for role, *_, source, _ in _SOURCES
     )
-    found = connection.execute(f"SELECT * FROM ({parts}) ORDER BY person, role")
-    while batch := found.fetchmany(_BATCH):
-        yield from batch
