@@ -40,6 +40,8 @@ GUARDED = ("files", "undo")
 KEPT = ("identity", "digests")
 # A small file that names the program that made a snapshot.
 PROGRAM = "program"
+# From so many people on, it costs less to find the changed columns for signing in than to pass all to the database.
+SIGN_INS_MIN = 5_000
 COMPARED = (*KEPT, PROGRAM, *projection.tables())
 
 
@@ -278,11 +280,11 @@ def _write(
 
 
 def _sign_ins(work: Work) -> Callable[[Transaction], None]:
-    """What writes the columns for signing in: those that differ from the last snapshot's if the same program made
-    it, else all."""
+    """What writes the columns for signing in: those that differ from the last snapshot's, if the same program made
+    it and there are many, else all."""
     engine, number, files = work.engine, work.district.number, work.before.files
-    known = None
-    if not clone_roster.is_in(engine) and sign_in_columns.TABLE in files and _is_by_this_program(work.before):
+    known, is_given = None, sign_in_columns.TABLE in files and _is_by_this_program(work.before)
+    if is_given and sign_in_columns.count(engine) >= SIGN_INS_MIN:
         known = sign_in_columns.compare(engine, files[sign_in_columns.TABLE], files["identity"])
 
     def write(transaction: Transaction) -> None:

@@ -71,6 +71,14 @@ def build(connection: duckdb.DuckDBPyConnection, key: str) -> None:
     )
 
 
+def count(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many rows there are; 0 in a cloned district, which has no such table."""
+    ((found,),) = connection.execute(
+        f"SELECT coalesce(sum(estimated_size), 0) FROM duckdb_tables() WHERE table_name = '{TABLE}'"
+    ).fetchall()
+    return int(found)
+
+
 def compare(connection: duckdb.DuckDBPyConnection, credentials: Path, identity: Path) -> int:
     """Create `changed_sign_ins` (person, role): whose rows differ from those in two files of the last snapshot.
     Returns how many rows there were.
