@@ -94,7 +94,8 @@ def share(
         build(engine, district, [edited])
         moment = districts.moment_after(database, last.created, how.moment)
         diff.between(engine, [view.number], timestamp(moment))
-        counts, samples = count(engine, view, None), name_samples(database, engine, view.number, shown)
+        counts = count(engine, [view], None)[view.number]
+        samples = name_samples(database, engine, view.number, shown)
         may_freeze = edited.freezes and not how.is_approved
         reasons = (
             [reason for reason in guard.reasons(counts, {}) if reason.verb == "deleted"] if may_freeze else []

@@ -164,7 +164,7 @@ def conclude(
 
     A held undo leaves nothing behind: the operator can repeat it with an approval.
     """
-    counts = {view.number: count(work.engine, view, problems) for view in work.before.views}
+    counts = count(work.engine, work.before.views, problems)
     whole = next(view.number for view in work.before.views if view.is_whole)
     frozen = _freeze(work, counts)
     is_guarded = work.before.sync and cause in GUARDED
@@ -322,21 +322,25 @@ def restore(engine: DuckDBPyConnection, files: Mapping[str, Path], rows: int | N
         projection.restore(engine, files, rows)
 
 
-def count(engine: DuckDBPyConnection, view: View, problems: Problems | None) -> dict[str, Counts]:
-    """The counts of each kind in a view, in the order in which ids are given.
+def count(
+    engine: DuckDBPyConnection, seen: Iterable[View], problems: Problems | None
+) -> dict[int, dict[str, Counts]]:
+    """By view: the counts of each kind, in the order in which ids are given.
 
     Users count by their first role.
     """
     errors = problems.errors_by_kind() if problems else {}
-    found = {
-        source: Counts(*counts, errors=errors.get(source, 0))
-        for source, counts in diff.counts(engine, view.number).items()
-    }
-    missing = {
-        source: Counts(errors=errors[source]) for source in errors if errors[source] and source not in found
+    missing = {source: Counts(errors=number) for source, number in errors.items() if number}
+    found = diff.counts(engine)
+    counted = {
+        view.number: missing
+        | {
+            source: Counts(*counts, errors=errors.get(source, 0))
+            for source, counts in found.get(view.number, {}).items()
+        }
+        for view in seen
     }
     return {
-        source: (found | missing)[source]
-        for source in identities.SOURCES
-        if source in found or source in missing
+        view: {source: counts[source] for source in identities.SOURCES if source in counts}
+        for view, counts in counted.items()
     }

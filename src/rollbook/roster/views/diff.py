@@ -32,7 +32,11 @@ SOURCE_ROLES = {
 DIGESTS = (
     "view BIGINT, kind VARCHAR, id VARCHAR, roles BIGINT, digest UHUGEINT, created VARCHAR, modified VARCHAR"
 )
+# Parquet keeps a digest as a number with 53 bits. To cast those that come from there would cost more than to write them.
+_AS_KEPT = "* REPLACE (digest::DOUBLE AS digest)"
 CHANGES = "view BIGINT, rank BIGINT, kind VARCHAR, id VARCHAR, verb VARCHAR, roles BIGINT"
+
+VERBS = ("created", "updated", "deleted")
 
 # The engine's memory for each record that is read in order, and how many records are passed on at once.
 RECORD_BYTES = 5000
@@ -44,21 +48,20 @@ _FIRST_ROLE = " ".join(
 # For each source: how many records a view had before, and how many appear, change and vanish. Users count
 # under their first role before. A user whose roles continue under another id was merged, and does not vanish.
 _COUNTS = f"""
-    SELECT source, count(*) FILTER (what = 'before'), count(*) FILTER (what = 'created'),
-           count(*) FILTER (what = 'updated'), count(*) FILTER (what = 'deleted')
+    SELECT view, source, {", ".join(f"coalesce(sum(n) FILTER (what = '{what}'), 0)" for what in ("before", *VERBS))}
     FROM (
-        SELECT CASE {_FIRST_ROLE} ELSE kind END AS source, what
+        SELECT view, CASE {_FIRST_ROLE} ELSE kind END AS source, what, n
         FROM (
-            SELECT kind, roles, 'before' AS what FROM digests_before WHERE view = $view
+            SELECT view, kind, roles, 'before' AS what, count(*) AS n FROM digests_before GROUP BY ALL
             UNION ALL
-            SELECT kind, coalesce(had.roles, changed.roles), verb
-            FROM (FROM changes WHERE view = $view AND NOT (verb = 'deleted' AND id IN (SELECT id FROM merged_users))) changed
+            SELECT changed.view, kind, coalesce(had.roles, changed.roles), verb, 1
+            FROM (FROM changes WHERE NOT (verb = 'deleted' AND id IN (SELECT id FROM merged_users))) changed
             LEFT JOIN (
-                SELECT id, roles FROM digests_before WHERE view = $view AND kind = 'users'
-            ) had ON had.id = changed.id AND changed.kind = 'users' AND verb = 'updated'
+                SELECT view, id, roles FROM digests_before WHERE kind = 'users'
+            ) had ON had.view = changed.view AND had.id = changed.id AND changed.kind = 'users' AND verb = 'updated'
         )
         WHERE NOT contains(kind, '.')
-    ) GROUP BY source
+    ) GROUP BY view, source
 """
 
 # Records that enter a view, and were in another one or in `home`, keep the dates that they had there. Few do, so
@@ -80,8 +83,8 @@ _KEEP_DATES = """
 def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path | None = None) -> None:
     """Create `digests_before` from the last snapshot's Parquet file, and empty `digests` and `changes`.
 
-    `home` is an older snapshot's file. A record that comes back from there, or enters another view, keeps its
-    dates.
+    Of the views in `followed`, `digests` has only the candidates, and `all_digests` has all. `home` is an older
+    snapshot's file. A record that comes back from there, or enters another view, keeps its dates.
     """
     for name, file in (("digests_before", before), ("digests_home", home)):
         if file is None:
@@ -94,6 +97,15 @@ def load(connection: duckdb.DuckDBPyConnection, before: Path | None, home: Path 
     connection.execute(f"CREATE TEMP TABLE changes ({CHANGES})")
     # What `view_candidates` chose: the only records of a view that can differ.
     connection.execute("CREATE TEMP TABLE candidates (view BIGINT, id VARCHAR)")
+    connection.execute("CREATE TEMP TABLE followed (view BIGINT)")
+    # Those of `digests_before` that belong to candidates, with their places there. A digest keeps the type of the file.
+    connection.execute(
+        "CREATE TEMP TABLE digests_chosen AS SELECT rowid AS place, * FROM digests_before LIMIT 0"
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW all_digests AS SELECT {_AS_KEPT} FROM digests_before WHERE view IN (SELECT view FROM followed)"
+        f" AND rowid NOT IN (SELECT place FROM digests_chosen) UNION ALL SELECT {_AS_KEPT} FROM digests"
+    )
 
 
 def take_over(connection: duckdb.DuckDBPyConnection, source: int, target: int) -> None:
@@ -110,6 +122,7 @@ def leave(connection: duckdb.DuckDBPyConnection, views: Collection[int]) -> None
     for view in views:
         connection.execute("DELETE FROM changes WHERE view = ?", [view])
         connection.execute("DELETE FROM digests WHERE view = ?", [view])
+        connection.execute("DELETE FROM followed WHERE view = ?", [view])
         connection.execute("INSERT INTO digests FROM digests_before WHERE view = ?", [view])
 
 
@@ -129,14 +142,22 @@ def compare(
     the time of the change, as the API writes it. A record that enters a view keeps its dates from another
     view.
     """
-    listed = _listed(views)
+    listed, before = _listed(views), "digests_before"
+    if are_chosen:
+        # Read once, not for each of the queries below.
+        before = "digests_chosen"
+        connection.execute(
+            f"INSERT INTO {before} SELECT rowid, * FROM digests_before"
+            f" SEMI JOIN candidates USING (view, id) WHERE view IN ({listed})"
+        )
+        connection.executemany("INSERT INTO followed VALUES (?)", [[view] for view in views])
     connection.execute(
         f"""
         INSERT INTO digests
         WITH today AS (SELECT view, kind, id, roles, digest FROM after WHERE view IN ({listed}))
         SELECT view, kind, id, today.roles, today.digest, coalesce(before.created, $now) AS created,
                CASE WHEN before.digest = today.digest THEN before.modified ELSE $now END AS modified
-        FROM today LEFT JOIN digests_before before USING (view, kind, id)
+        FROM today LEFT JOIN {before} before USING (view, kind, id)
         """,
         {"now": now},
     )
@@ -145,21 +166,16 @@ def compare(
         INSERT INTO changes
         SELECT view, {_rank()} AS rank, kind, id, verb, roles FROM (
             SELECT view, kind, id, CASE WHEN before.id IS NULL THEN 'created' ELSE 'updated' END AS verb, today.roles
-            FROM digests today LEFT JOIN digests_before before USING (view, kind, id)
+            FROM digests today LEFT JOIN {before} before USING (view, kind, id)
             WHERE before.digest IS DISTINCT FROM today.digest AND view IN ({listed})
             UNION ALL
-            SELECT view, kind, id, 'deleted', roles FROM digests_before before
-            {"SEMI JOIN candidates USING (view, id)" if are_chosen else ""} ANTI JOIN digests USING (view, kind, id)
+            SELECT view, kind, id, 'deleted', roles FROM {before} before ANTI JOIN digests USING (view, kind, id)
             WHERE view IN ({listed})
         )
         """
     )
     if not _is_all_new(connection):
         connection.execute(_KEEP_DATES)
-    if are_chosen:
-        connection.execute(
-            f"INSERT INTO digests FROM digests_before ANTI JOIN candidates USING (view, id) WHERE view IN ({listed})"
-        )
 
 
 def _is_all_new(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -196,12 +212,13 @@ def losing(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, list[s
     return {id_: [role.name for role in ROLES if mask & role.bit] for id_, mask in found}
 
 
-def counts(connection: duckdb.DuckDBPyConnection, view: int) -> dict[str, tuple[int, int, int, int]]:
-    """For each source: how many records a view had before, and how many appear, change and vanish."""
-    rows = connection.execute(_COUNTS, {"view": view}).fetchall()
-    return {
-        source: (existing, created, updated, deleted) for source, existing, created, updated, deleted in rows
-    }
+def counts(connection: duckdb.DuckDBPyConnection) -> dict[int, dict[str, tuple[int, int, int, int]]]:
+    """For each view and source: how many records a view had before, and how many appear, change and vanish."""
+    found: dict[int, dict[str, tuple[int, int, int, int]]] = {}
+    for view, source, *counted in connection.execute(_COUNTS).fetchall():
+        existing, created, updated, deleted = map(int, counted)
+        found.setdefault(view, {})[source] = (existing, created, updated, deleted)
+    return found
 
 
 def samples(
@@ -254,8 +271,9 @@ def changed(
 def write(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> Path:
     """Write a table of the engine into a Parquet file."""
     path = folder / f"{name}.parquet"
+    table = "(FROM all_digests)" if name == "digests" else name
     connection.execute(
-        f"COPY {name} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        f"COPY {table} TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     )
     return path
 

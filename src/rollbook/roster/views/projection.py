@@ -163,8 +163,9 @@ def build_alike(
     of, shown_there = whole
     narrowing.narrow(connection, shown_there.share, shown_there.scopes)
     values = {"district": f"'\"{district_id}\"'"}
-    for view, shown in seen.items():
-        view_candidates.choose(connection, view, view_candidates.in_view(of), moves=False)
+    for place, (view, shown) in enumerate(seen.items()):
+        # All of these views have the same candidates.
+        view_candidates.choose(connection, view, view_candidates.in_view(of), moves=False, narrows=place == 0)
         same = ["contains(kind, '.') AND NOT contains(kind, '@')"]
         for records in RECORDS:
             if all(_hidden(shown, name) == _hidden(shown_there, name) for name in records.hides):
