@@ -75,7 +75,7 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
     the users of the last snapshot whose roles continue under another id.
     """
     connection.execute(f"CREATE TEMP TABLE seen AS {_seen()}")
-    connection.execute(_FORGET_RIVALS)
+    forget_rivals(connection, forget_before)
     legacy = ", ".join(f"'{source}'" for source in ROLES_WITH_LEGACY_ID)
     forgotten = ", ".join(f"'{source}'" for source in FORGOTTEN_AT_ONCE)
     connection.execute(
@@ -100,19 +100,28 @@ def assign(connection: duckdb.DuckDBPyConnection, *, prefix: str, now: str, forg
     merging.assign(connection, f"'{prefix}' || printf('%08x', {_GIVEN} + number)")
 
 
-# After an undo of a run that kept ids, two keys remember one id. If both are in the new roster, the record that is
-# there keeps it, and the other one is new.
-_FORGET_RIVALS = """
-    DELETE FROM identity_before WHERE gone IS NOT NULL AND (source, key) IN (
-        SELECT (r.source, r.key) FROM (FROM identity_before WHERE gone IS NOT NULL) r
-        JOIN seen ON seen.source = r.source AND seen.key = r.key
-        JOIN identity_before other ON other.source = r.source AND other.id = r.id AND other.key <> r.key
-        JOIN seen its ON its.source = other.source AND its.key = other.key
-        WHERE other.gone IS NULL OR other.key < r.key
-    )
-"""
 # How many ids of this prefix were given to new keys and their roles.
 _GIVEN = "(SELECT 2 * count(*) FROM seen)"
+
+
+def forget_rivals(connection: duckdb.DuckDBPyConnection, forget_before: str) -> None:
+    """Let only one of two keys in `seen` remember an id: after an undo of a run that kept ids, two keys can.
+
+    The record that is there keeps the id, and the other one is new. A key that is forgotten by now, because it was last
+    seen before `forget_before`, takes no id from another one.
+    """
+    connection.execute(
+        """
+        DELETE FROM identity_before WHERE gone IS NOT NULL AND (source, key) IN (
+            SELECT (r.source, r.key) FROM (FROM identity_before WHERE gone IS NOT NULL) r
+            JOIN seen ON seen.source = r.source AND seen.key = r.key
+            JOIN identity_before other ON other.source = r.source AND other.id = r.id AND other.key <> r.key
+            JOIN seen its ON its.source = other.source AND its.key = other.key
+            WHERE other.gone IS NULL OR (other.key < r.key AND other.gone >= $forget_before)
+        )
+        """,
+        {"forget_before": forget_before},
+    )
 
 
 def restore(connection: duckdb.DuckDBPyConnection, file: Path, which: str = "true") -> None:
