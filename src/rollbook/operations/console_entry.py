@@ -66,19 +66,24 @@ def begin(database: Database, sealer: Sealer, secret: str, typed: Typed, codes: 
         raise BadSetting(
             "Code: it is wrong. Check the clock of your phone, and type the code that it shows now."
         )
-    strong = passwords.strong(_digest(sealer, typed.password))
+    strong = strong_password(sealer, typed.password)
     with database.write() as transaction:
-        if not operator_accounts.spend_link(transaction, link):
-            raise Refused(SPENT)
-        if not link.name:
-            # The link stands in a log, and an operator may have come by another way meanwhile.
-            if operator_accounts.count_ready(transaction, link.role):
-                raise Refused(TAKEN)
-            if operator_accounts.find(transaction, name):
-                raise Conflict(f"A person of the console is named {name} already. Choose another name.")
-            operator_accounts.add(transaction, Link("", name, link.role, link.district))
+        take_link(transaction, link, name)
         operator_accounts.equip(transaction, name, strong, sealer.seal(codes, codes_of(name)), step)
         audit.record(transaction, "console account begun", address=typed.address, by=name, role=link.role)
+
+
+def take_link(transaction: Transaction, link: Link, name: str) -> None:
+    """Spend a link, and make the account of the first operator. Errors: Refused, Conflict."""
+    if not operator_accounts.spend_link(transaction, link):
+        raise Refused(SPENT)
+    if not link.name:
+        # The link stands in a log, and an operator may have come by another way meanwhile.
+        if operator_accounts.count_ready(transaction, link.role):
+            raise Refused(TAKEN)
+        if operator_accounts.find(transaction, name):
+            raise Conflict(f"A person of the console is named {name} already. Choose another name.")
+        operator_accounts.add(transaction, Link("", name, link.role, link.district))
 
 
 def codes_of(name: str) -> str:
@@ -146,6 +151,11 @@ def touch(transaction: Transaction, found: ConsoleSession) -> None:
 def _takes_turn(database: Database, limit: throttle.Limit) -> bool:
     with database.write(is_durable=False) as transaction:
         return throttle.take_turn(transaction, limit)
+
+
+def strong_password(sealer: Sealer, password: str) -> str:
+    """A typed password as the database keeps it."""
+    return passwords.strong(_digest(sealer, password))
 
 
 def _digest(sealer: Sealer, password: str) -> str:

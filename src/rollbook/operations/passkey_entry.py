@@ -14,7 +14,8 @@ from rollbook.auth import one_time_codes, passkeys, throttle
 from rollbook.auth.passkeys import Asker, NewPasskey, Site
 from rollbook.domain.actors import Actor
 from rollbook.errors import BadSetting, Conflict, Refused, Unknown
-from rollbook.operations.console_entry import WAIT, codes_of
+from rollbook.operations import console_entry
+from rollbook.operations.console_entry import WAIT, Typed, codes_of
 from rollbook.settings import Settings, base_url
 from rollbook.store.accounts import audit
 from rollbook.store.engine.database import Database, Transaction
@@ -25,12 +26,16 @@ from rollbook.store.operators.operator_passkeys import Passkey
 
 NAME_MAX = 60
 PASSKEYS_MAX = 20
+# The name of a passkey that a person made with their link.
+FIRST = "My first passkey"
 GONE = "This passkey is not valid here: a person removed it or its account. Sign in with your password and a code."
 COPIED = (
     "This passkey was refused: its counter went back, so a copy of it may exist. Sign in with your password and a"
     " code, remove the passkey, and tell an operator."
 )
 RESET = "Your account was reset meanwhile. Set a new password with your link, then add the passkey."
+# Refusals of a browser's answer: the person may try again at once.
+TRY_AGAIN = (passkeys.LATE, passkeys.UNREADABLE, passkeys.UNPROVEN)
 NOWHERE = (
     "Passkeys need an address with https and a name, or localhost. This server's address is {base}; an operator sets it"
     " with ROLLBOOK_PUBLIC_URL."
@@ -80,6 +85,19 @@ def asked_to_add(
     return passkeys.wanted_to_add(asker, person, known, time.time())
 
 
+def asked_to_begin(
+    settings: Settings, sealer: Sealer, link: str, name: str, browser: Browser
+) -> dict[str, Any] | None:
+    """What the browser of a person with a link is asked; None if passkeys are not possible at the server's address."""
+    place = passkeys.site(base_url(settings))
+    if place is None:
+        return None
+    asker = _asker(place, sealer, _beginning(link), browser)
+    return passkeys.wanted_to_add(
+        asker, passkeys.Person(_handle_by_name(sealer, name), name), [], time.time()
+    )
+
+
 # Acts ----------------------------------------------------------------------------------------------
 
 
@@ -101,6 +119,43 @@ def add(
     with database.write() as transaction:
         _keep(transaction, account, name, made)
         audit.record(transaction, "passkey added", address=actor.address, by=account.name, passkey=name)
+
+
+def begin(
+    database: Database,
+    settings: Settings,
+    sealer: Sealer,
+    browser: Browser,
+    link: str,
+    typed: Typed,
+    wanted: Wanted,
+) -> None:
+    """Give the person of a link their password and their first passkey. `wanted.code` is the secret of their
+    one-time codes, which the page showed: they may add it to a phone, too.
+
+    Errors: those of `console_entry.look_up`, `check_choice` and `take_link`; Refused for the browser's answer.
+    """
+    found = console_entry.look_up(database, link)
+    name = console_entry.check_choice(found, typed.name, typed.password)
+    made = passkeys.added(
+        _asker(_site(settings), sealer, _beginning(link), browser), wanted.answer, time.time()
+    )
+    strong, sealed = (
+        console_entry.strong_password(sealer, typed.password),
+        sealer.seal(wanted.code, codes_of(name)),
+    )
+    with database.write() as transaction:
+        console_entry.take_link(transaction, found, name)
+        operator_accounts.equip(transaction, name, strong, sealed, 0)
+        _keep(transaction, operator_accounts.get(transaction, name), wanted.name, made)
+        audit.record(
+            transaction,
+            "console account begun",
+            address=typed.address,
+            by=name,
+            role=found.role,
+            passkey=wanted.name,
+        )
 
 
 def _keep(transaction: Transaction, account: Operator, name: str, made: NewPasskey) -> None:
@@ -149,7 +204,7 @@ def sign_in(database: Database, settings: Settings, sealer: Sealer, browser: Bro
     if is_shut:
         raise Refused(WAIT)
     refusal = GONE
-    if found and hmac.compare_digest(_handle(sealer, found[1]), said.handle):
+    if found and _is_handle(sealer, found[1], said.handle):
         try:
             uses = passkeys.uses_of(asker, answer, found[0].public_key, time.time())
         except Refused as error:
@@ -232,6 +287,20 @@ def _handle(sealer: Sealer, account: Operator) -> bytes:
     """The account as authenticators keep it: it says nothing of the person (WebAuthn, 14.6.1)."""
     told = f"{account.number} {account.created}".encode()
     return hmac.digest(sealer.derive("console passkeys"), told, "sha256")
+
+
+def _handle_by_name(sealer: Sealer, name: str) -> bytes:
+    """The handle of a passkey that is made with a link: the first operator has no account yet."""
+    return hmac.digest(sealer.derive("console passkeys"), f"by name {name}".encode(), "sha256")
+
+
+def _is_handle(sealer: Sealer, account: Operator, handle: bytes) -> bool:
+    known = (_handle(sealer, account), _handle_by_name(sealer, account.name))
+    return any(hmac.compare_digest(each, handle) for each in known)
+
+
+def _beginning(link: str) -> str:
+    return f"begin with the link {digest(link)}"
 
 
 def _spend(transaction: Transaction, challenge: bytes) -> None:

@@ -127,11 +127,13 @@ def _choose(console: Console, ask: Ask) -> Shown:
         "password": given["password"],
         "codes": one_time_codes.new_secret(),
     }
-    return _codes(console, kept, "", 200)
+    return _codes(console, ask, kept, "", 200)
 
 
-def _codes(console: Console, kept: dict[str, str], message: str, status: int) -> Shown:
-    """The second step. Its form carries the first one, sealed."""
+def _codes(console: Console, ask: Ask, kept: dict[str, str], message: str, status: int) -> Shown:
+    """The second step: a passkey, or one-time codes. Its forms carry the first one, sealed."""
+    desk, browser = console.desk, _browser(console, ask)
+    asked = passkey_entry.asked_to_begin(desk.settings, desk.sealer, kept["link"], kept["name"], browser)
     drawn = io.BytesIO()
     address = one_time_codes.address(kept["codes"], kept["name"])
     segno.make(address, error="m").save(drawn, kind="svg", scale=5, border=4, xmldecl=False, svgns=True)
@@ -139,6 +141,7 @@ def _codes(console: Console, kept: dict[str, str], message: str, status: int) ->
         "message": message,
         "name": kept["name"],
         "codes": kept["codes"],
+        "passkey": orjson.dumps(asked).decode() if asked else "",
         "drawing": Markup(drawn.getvalue().decode()),  # noqa: S704 - made here, of modules only
         "kept": console.desk.sealer.seal(orjson.dumps(kept).decode(), STEP),
     }
@@ -152,13 +155,32 @@ def _finish(console: Console, ask: Ask) -> Shown | Response:
     except RollbookError:
         return _welcome(ask, "This took too long. Begin again with your link.", 400)
     typed = Typed(kept["name"], kept["password"], given.get("code", ""), ask.visit.address)
+    if "answer" in given:
+        return _finish_by_passkey(console, ask, kept, typed)
     try:
         console_entry.begin(console.database, sealer, kept["link"], typed, kept["codes"])
     except BadSetting as error:
-        return _codes(console, kept, str(error), 400)
+        return _codes(console, ask, kept, str(error), 400)
     except Refused as error:
         return _welcome(ask, str(error), 409)
     return console.said(ask, f"{kept['name']} may sign in now, with the next code.", "/console/sign-in")
+
+
+def _finish_by_passkey(console: Console, ask: Ask, kept: dict[str, str], typed: Typed) -> Shown | Response:
+    desk, browser = console.desk, _browser(console, ask)
+    wanted = Wanted(passkey_entry.FIRST, kept["codes"], ask.visit.form["answer"])
+    try:
+        passkey_entry.begin(
+            console.database, desk.settings, desk.sealer, browser, kept["link"], typed, wanted
+        )
+    except Busy:
+        raise
+    except Refused as error:
+        if str(error) in passkey_entry.TRY_AGAIN:
+            return _codes(console, ask, kept, str(error), 400)
+        return _welcome(ask, str(error), 409)
+    said = f"{kept['name']} may sign in now, with the passkey."
+    return console.said(ask, said, "/console/sign-in")
 
 
 def account(console: Console, ask: Ask) -> Shown:

@@ -33,9 +33,9 @@ async function send(event) {
   event.preventDefault();
   said.textContent = "Your browser asks you now.";
   try {
-    // Asked for anew each time: a challenge is good once, and for five minutes.
-    const shown = await fetch(form.dataset.options, { headers: { accept: "application/json" } });
-    const { passkey } = await shown.json();
+    // Asked for anew each time: a challenge is good once, and for five minutes. Only the page of a link carries its own.
+    const passkey = form.dataset.asked ? JSON.parse(form.dataset.asked) : (await (await fetch(
+      form.dataset.options, { headers: { accept: "application/json" } })).json()).passkey;
     form.elements.answer.value = answer(await asked(form.dataset.passkey, passkey));
   } catch (error) {
     said.textContent = SENTENCES[error.name] ?? "The browser made no passkey. Reload the page, and try again.";
