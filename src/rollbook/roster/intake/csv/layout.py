@@ -170,9 +170,9 @@ class _LineEnds:
 
     @property
     def kind(self) -> str:
-        if not self._has_cr and not self._has_crlf:
-            return "\n"
-        return "mixed" if self._has_cr or self._has_lf else "\r\n"
+        if self._has_cr or (self._has_crlf and self._has_lf):
+            return "mixed"
+        return "\r\n" if self._has_crlf else "\n"
 
     def unify(self, raw: bytes) -> bytes:
         """`raw` with LF line ends.
@@ -248,14 +248,8 @@ def scan(name: str, path: Path) -> Layout:
     Errors: Unusable for an empty file, NUL bytes, UTF-16, and bytes that are text in neither UTF-8 nor
     Windows-1252.
     """
-    rows, lengths, line_ends, tail, encoding = (
-        _RowCounter(),
-        _LineLengths(),
-        _LineEnds(),
-        _Tail(),
-        _Encoding(),
-    )
-    outer_spaces = _OuterSpaces()
+    rows, lengths, line_ends, tail = _RowCounter(), _LineLengths(), _LineEnds(), _Tail()
+    encoding, outer_spaces = _Encoding(), _OuterSpaces()
     search = _Search(wide_spaces=_WIDE_SPACES, odd_blanks=_ODD_BLANKS, formulas=(b'="',))
     is_foreign = False
     for raw in _blocks(path):
