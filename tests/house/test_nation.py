@@ -33,7 +33,7 @@ def test_the_products_are_right() -> None:
         "a tenth of them types": 2 * login * LOGINS + hashed * LOGINS / 10,
         "all of them type": (2 * login + hashed) * LOGINS,
         "all districts": 13_000 * 2.0 / 3_600,
-        "the same students": 50 * 121 / 3_600,
+        "the same students": 50 * 103 / 3_600,
         "disk, one view": 50 * 3.2,
         "a full pull of 125 million": 125_000_000 / 960_199,
         "full pulls by 1,000": 1_000 * 130 / 3_600,
