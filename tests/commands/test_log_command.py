@@ -64,15 +64,6 @@ def test_a_status_that_is_none_is_named(database: Path) -> None:
     assert "status: expected one such as 404, or 4xx for all of them; got 'bad'" in str(done.exception)
 
 
-def test_an_empty_log_prints_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "rollbook.db"
-    opened = open_database(str(path))
-    migrate(opened)
-    opened.close()
-    assert _run(path) == ""
-    assert not (tmp_path / "rollbook.db.requests").exists()
-
-
 def test_requests_that_a_busy_worker_left_out_are_counted_where_they_are_missing(tmp_path: Path) -> None:
     path = tmp_path / "rollbook.db"
     opened = open_database(str(path))
@@ -93,3 +84,14 @@ def test_requests_that_a_busy_worker_left_out_are_counted_where_they_are_missing
         None,
     ]
     assert len(_run(path, "--last", "1").splitlines()) == 1
+
+
+def test_an_empty_log_says_so(database: Path, tmp_path: Path) -> None:
+    assert _run(database, "--path", "nowhere") == "No request in the log fits.\n"
+    assert _run(database, "--path", "nowhere", "--json") == ""
+    path = tmp_path / "rollbook.db"
+    opened = open_database(str(path))
+    migrate(opened)
+    opened.close()
+    assert _run(path) == "The log holds no request yet.\n"
+    assert not (tmp_path / "rollbook.db.requests").exists()

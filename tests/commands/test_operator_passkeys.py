@@ -54,3 +54,15 @@ def test_passkeys_are_listed_and_removed(place: Path) -> None:
 def test_an_unknown_person_or_passkey_is_said(place: Path) -> None:
     assert "no person of the console has the name 'Eve'" in told(place, "Eve")
     assert "'Ana' has no passkey named 'watch'" in told(place, "Ana", "--remove", "watch")
+
+
+def test_a_link_says_what_to_do_where_the_server_listens_elsewhere(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--database", str(place)]
+    reset = CliRunner().invoke(rollbook, ["operator", "reset", "Ana", *asked]).output
+    assert "If the server does not listen at http://127.0.0.1:8400, put its own address" in reset
+    monkeypatch.setenv("ROLLBOOK_PUBLIC_URL", "https://rollbook.example")
+    added = CliRunner().invoke(rollbook, ["operator", "add", "Bo", *asked]).output
+    assert "https://rollbook.example/console/welcome#" in added
+    assert "does not listen" not in added

@@ -96,6 +96,12 @@ def test_a_cause_is_guessed(
     assert re.search(re.escape(expected), guess), guess
 
 
+def test_another_district_is_guessed_once(small_database: Database, district: District) -> None:
+    kinds = {"students": (100, 100, 100), "teachers": (50, 50, 50)}
+    [guess] = guesses(small_database, district, [], kinds)
+    assert "another district: 100 of 100 students would go" in guess
+
+
 @pytest.mark.parametrize(
     ("rows", "kinds"),
     [

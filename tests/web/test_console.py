@@ -55,6 +55,8 @@ def test_the_overview_is_a_page_json_and_csv_of_the_same_districts(demo: httpx.C
     page, told = demo.get("/console"), demo.get("/console.json").json()
     assert page.status_code == 200
     assert "This is a demo: its console is open to all" in page.text
+    # The request log has a frame of its own.
+    assert "This is a demo: its console is open to all" in demo.get("/console/log").text
     assert [line["name"] for line in told["districts"]] == ["=Empty Unified", hub.district.name]
     assert {line["name"]: line["state"] for line in told["districts"]}[hub.district.name] == "running"
     answered = demo.get("/console.csv")

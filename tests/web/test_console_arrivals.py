@@ -6,9 +6,10 @@ import csv
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +19,7 @@ from markupsafe import escape
 
 from rollbook.commands.arrivals import arrivals
 from rollbook.operations import drop_folders, file_arrivals, scheduling, uploads
+from rollbook.operations.file_arrivals import Came
 from rollbook.store.accounts import audit
 from rollbook.store.district import districts
 from rollbook.store.engine.database import open_database
@@ -80,6 +82,8 @@ def test_each_upload_is_listed_with_its_run(hub: Hub) -> None:
         assert str(hub.folder) not in page
         assert "link.csv" not in page
         assert page.count("students.csv") >= 3
+        # An upload of the console is kept for fourteen days: a date, not a span of time.
+        assert 'data-label="Kept until"><time datetime="2023-11-28">28 Nov 2023</time>' in page
         assert "This page knows no upload of run 9" in client.get(at(hub, "files?run=9")).text
         rows = list(csv.DictReader(io.StringIO(client.get(at(hub, "files.csv")).text)))
         assert [row["run"] for row in rows] == ["", "", "1"]
@@ -136,6 +140,30 @@ def test_a_file_of_any_name_is_listed_and_comes(hub: Hub, name: bytes, shown: st
         gone = client.post(at(hub, "files"), data={"form": form, "upload": NAME, "file": shown})
         assert (gone.status_code, "no longer keeps this file" in gone.text) == (404, True)
     os.utime(file.parent, (1_700_000_000, 1_700_000_000))
+
+
+def test_a_file_that_goes_between_the_check_and_the_sending_is_gone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_arrivals, "came", _came_and_gone(hub))
+    with signed_in(hub, "district", hub.district.number) as client:
+        form = form_of(client.get("/console/account").text)
+        gone = client.post(at(hub, "files"), data={"form": form, "upload": "f" * 16, "file": "late.csv"})
+        assert (gone.status_code, file_arrivals.GONE in gone.text) == (404, True)
+
+
+def _came_and_gone(hub: Hub) -> Callable[..., list[Came]]:
+    """A list of uploads with a file that is a dead link, as if a clean-up had just deleted it."""
+    plain = file_arrivals.came
+    place = hub.folder / "cleaned"
+    place.mkdir()
+    (place / "late.csv").symlink_to(place / "nothing")
+
+    def came(*given: Any) -> list[Came]:
+        first = plain(*given)[0]
+        return [replace(first, name="f" * 16, place=str(place), files={"late.csv": 1})]
+
+    return came
 
 
 def test_others_get_no_file(hub: Hub) -> None:

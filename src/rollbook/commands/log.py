@@ -57,7 +57,11 @@ def log(
         reading = Reading(store, is_operator=True)
         shown: set[int] = set()
         batches = _read(store, settings, since_ms=0, without=shown)
-        _show(newest_first(batches, wanted)[:last], batches, reading, as_json=as_json)
+        found = newest_first(batches, wanted)[:last]
+        _show(found, batches, reading, as_json=as_json)
+        if not found and not as_json:
+            is_picked = application or status or path
+            click.echo("No request in the log fits." if is_picked else "The log holds no request yet.")
         while follow:
             shown |= {batch.number for batch in batches}
             time.sleep(POLL_SECONDS)

@@ -7,6 +7,7 @@ import click
 from rollbook.commands.options import database_option, json_option, read_settings, show_json
 from rollbook.domain.actors import OPERATOR, ROLES
 from rollbook.operations import passkey_entry, team
+from rollbook.settings import Settings, base_url
 from rollbook.store.district.districts import timestamp
 from rollbook.store.engine.opening import opened
 
@@ -17,6 +18,16 @@ COMMAND = "a command"
 @click.group()
 def operator() -> None:
     """Add, list, reset and remove the people of the console."""
+
+
+def _where(settings: Settings) -> str:
+    """A sentence where the link may have another server's address: a command does not know `serve --port`."""
+    if settings.issuer or settings.public_url:
+        return ""
+    return (
+        f"\nIf the server does not listen at {base_url(settings)}, put its own address in front of /console,"
+        " or set ROLLBOOK_PUBLIC_URL."
+    )
 
 
 @operator.command()
@@ -38,7 +49,7 @@ def add(name: str, role: str, district: str | None, database: str | None) -> Non
     settings = read_settings(database=database)
     with opened(settings, may_begin=True) as store:
         link = team.invite(store, settings, name, role, district)
-    click.echo(f"{name} sets a password at this link. Send it to nobody else:\n  {link}")
+    click.echo(f"{name} sets a password at this link. Send it to nobody else:\n  {link}{_where(settings)}")
 
 
 @operator.command("list")
@@ -64,7 +75,9 @@ def reset(name: str, database: str | None) -> None:
     settings = read_settings(database=database)
     with opened(settings) as store:
         link = team.reset(store, settings, name)
-    click.echo(f"{name} sets a new password at this link. Send it to nobody else:\n  {link}")
+    click.echo(
+        f"{name} sets a new password at this link. Send it to nobody else:\n  {link}{_where(settings)}"
+    )
 
 
 @operator.command()

@@ -28,6 +28,8 @@ def schools(district: str, database: str | None, as_json: bool) -> None:
             f"{each.sis_id:12}  {each.name:40}  {each.students:,} students, {each.teachers:,} teachers,"
             f" {each.sections:,} sections"
         )
+    if not found:
+        click.echo("The district has no school.")
 
 
 @click.command()
@@ -56,5 +58,8 @@ def sections(
         click.echo(
             f"{each.sis_id:12}  {each.name:40}  {each.school:30}  {each.teachers} teachers, {each.students} students{missing}"
         )
+    if not found:
+        is_picked = text or school or lacks or after
+        click.echo("No section fits." if is_picked else "The district has no section.")
     if onward:
         click.echo(f"next page: --after {onward}")

@@ -21,6 +21,7 @@ from rollbook.store.work.job_queue import Job
 DAY_SECONDS = 86_400
 # How many jobs are searched for the run that took an upload in.
 JOBS_MAX = 500
+GONE = "The server no longer keeps this file."
 DROPPED, CONSOLE = "drop folder", "console"
 
 
@@ -62,7 +63,7 @@ def open_file(database: Database, settings: Settings, district: str, name: str, 
         if each.name == name and file in each.files:
             with suppress(OSError):
                 return next(Path(each.place, one) for one in os.listdir(each.place) if printed(one) == file)
-    raise Unknown("The server no longer keeps this file.")
+    raise Unknown(GONE)
 
 
 def printed(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -75,12 +75,15 @@ def school_names(transaction: Transaction, district: District, run: int) -> dict
 def guesses(transaction: Transaction, district: District, run: Run) -> list[str]:
     """What may be the cause of a hold, as sentences; the most telling first."""
     told = run.report.get("kinds") or {}
-    return [
-        sentence
+    found = [
+        guess
         for kind in ("students", "teachers", "sections")
         if (counts := told.get(kind)) and counts.get("deleted")
-        for sentence in _guesses(transaction, district, run, Losing(kind, **_counts(counts)))
+        for guess in _guesses(transaction, district, run, Losing(kind, **_counts(counts)))
     ]
+    # One other district is one cause, whichever kinds show it.
+    others = [sentence for cause, sentence in found if cause is _other_district]
+    return [sentence for _, sentence in found if sentence not in others[1:]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,20 @@ class Losing:
         return f"{self.deleted:,} {self.kind} {who} would be deleted"
 
 
+Cause = Callable[[Transaction, District, Run, Losing], str]
+
+
 def _counts(given: dict[str, Any]) -> dict[str, int]:
     return {name: int(given.get(name) or 0) for name in ("deleted", "existing", "created")}
 
 
-def _guesses(transaction: Transaction, district: District, run: Run, of: Losing) -> Iterator[str]:
+def _guesses(
+    transaction: Transaction, district: District, run: Run, of: Losing
+) -> Iterator[tuple[Cause, str]]:
     """The most telling cause for a kind, if any."""
     causes = (_changed_ids, _other_district, _rejected, _one_school, _one_grade, _cut_off)
-    yield from islice(filter(None, (cause(transaction, district, run, of) for cause in causes)), 1)
+    told = ((cause, cause(transaction, district, run, of)) for cause in causes)
+    yield from islice(((cause, sentence) for cause, sentence in told if sentence), 1)
 
 
 def _rejected(_: Transaction, __: District, run: Run, of: Losing) -> str:

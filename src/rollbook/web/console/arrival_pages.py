@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import BinaryIO
 from urllib.parse import quote
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
+from rollbook.errors import Unknown
 from rollbook.operations import acting, file_arrivals
 from rollbook.store.district import districts
+from rollbook.web.console import console_times
 from rollbook.web.console.console_frame import Ask, Console, Page, Shown
 from rollbook.web.http.safety_headers import safety
 
+PIECE_BYTES = 256 * 1024
 HEADS = ("came", "from", "files", "bytes", "kept until", "deleted", "run", "state")
 
 
@@ -42,10 +48,11 @@ def arrivals(console: Console, ask: Ask) -> Shown:
             "uploads": told,
             "run": run,
             "place": ask.place,
+            "day": console_times.day,
             "may_upload": not ask.district.given and ask.actor.may("change the roster", ask.district.number),
         },
         rows=[HEADS, *rows],
-        leave_out=("may_upload",),
+        leave_out=("may_upload", "day"),
     )
 
 
@@ -62,8 +69,23 @@ def download(console: Console, ask: Ask) -> Response:
         name,
         file,
     )
-    headers = {**safety(), "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}"}
-    return FileResponse(path, headers=headers, media_type="application/octet-stream")
+    try:
+        # From here on it can be read to its end, even if a clean-up deletes it meanwhile.
+        opened = path.open("rb")
+    except OSError:
+        raise Unknown(file_arrivals.GONE) from None
+    headers = {
+        **safety(),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}",
+        "Content-Length": str(os.fstat(opened.fileno()).st_size),
+    }
+    return StreamingResponse(_pieces(opened), headers=headers, media_type="application/octet-stream")
+
+
+def _pieces(opened: BinaryIO) -> Iterator[bytes]:
+    with opened:
+        while piece := opened.read(PIECE_BYTES):
+            yield piece
 
 
 PAGES = (

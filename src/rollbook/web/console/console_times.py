@@ -26,6 +26,13 @@ def ago(now: float) -> Callable[[str | float | None], Markup]:
     return tell
 
 
+def day(moment: float) -> Markup:
+    """The day of a moment in Unix seconds, as `14 Dec 2026`."""
+    then = datetime.fromtimestamp(moment, UTC)
+    stamp = f"{then:%Y-%m-%d}"
+    return Markup(f'<time datetime="{stamp}">{then.day} {then:%b %Y}</time>')  # noqa: S704 - digits and a month
+
+
 def since(seconds: float) -> str:
     """A span of time in words; negative for a moment to come."""
     if seconds < 0:
