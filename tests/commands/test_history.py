@@ -117,8 +117,8 @@ def test_the_problems_of_a_run_are_written_with_their_rows(small_terminal: Termi
     shown = small_terminal.done("history", DISTRICT, "1", "--problems", str(listed))
     assert shown.lines[0] == f"1 problems are listed in {listed}"
     head, told = listed.read_text("utf-8").splitlines()
-    assert head == "severity,file,row,column,code,title,value,expected,what to do,the row"
-    assert told.startswith("error,enrollments.csv,")
+    assert head == "file,row,column,code,severity,message,value,expected,what to do,title,the row"
+    assert told.startswith("enrollments.csv,")
     assert "'=nobody" in told
     assert "School_id: ash; Section_id: algebra; Student_id: =nobody" in told
     refused = small_terminal.run("history", DISTRICT, "--problems", str(listed))

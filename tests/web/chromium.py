@@ -95,6 +95,17 @@ def listened(page: Page) -> list[str]:
     return complaints
 
 
+FIRST_VIEW_BYTES, SCRIPT_BYTES = 60 * 1024, 30 * 1024
+# Answers to forms and to addresses with a query are not compressed, so that their length reveals nothing (BREACH).
+PLAIN_VIEW_BYTES = 80 * 1024
+# Each part of the page with its size as it was sent; a part from the browser's cache counts, too.
+_PARTS = """
+() => [performance.getEntriesByType("navigation")[0], ...performance.getEntriesByType("resource")
+    .filter((one) => ["script", "link", "css", "img"].includes(one.initiatorType))]
+    .map((one) => [new URL(one.name).pathname, one.encodedBodySize, one.decodedBodySize])
+"""
+
+
 def assert_accessible(page: Page) -> None:
     """The page as it is breaks no rule of axe-core, and does not scroll sideways, in any variant."""
     node.install()
@@ -108,3 +119,14 @@ def assert_accessible(page: Page) -> None:
         assert found == [], (width, scheme, found)
         wide = page.evaluate(_WIDE)
         assert wide == [], (width, scheme, wide)
+
+
+def assert_light(page: Page) -> None:
+    """The page's first view has at most 60 KB, and its scripts 30 KB, compressed as the browser loaded them."""
+    parts = page.evaluate(_PARTS)
+    whole = sum(size for _, size, _ in parts)
+    scripts = sum(size for path, size, _ in parts if path.endswith(".js"))
+    _, sent, read = parts[0]
+    assert whole <= (PLAIN_VIEW_BYTES if sent == read else FIRST_VIEW_BYTES), (whole, parts)
+    assert scripts <= SCRIPT_BYTES, (scripts, parts)
+    assert all(size for _, size, _ in parts[1:]), parts

@@ -38,7 +38,7 @@ from rollbook.web.http.templates import environment
 from tests import demos, sso
 from tests.sso import BACK, Club, World
 from tests.web import crowded
-from tests.web.chromium import assert_accessible, listened, served
+from tests.web.chromium import assert_accessible, assert_light, listened, served
 
 pytestmark = pytest.mark.browser
 
@@ -622,6 +622,8 @@ def test_it_is_accessible_fits_and_asks_no_other_host(page: Page, sites: Sites, 
     complaints, hosts = listened(page), set[str]()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     STATES[state](page, sites)
+    if "/console" in page.url:
+        assert_light(page)
     assert_accessible(page)
     assert complaints == []
     assert all(host.startswith("127.0.0.1:") for host in hosts - {""})

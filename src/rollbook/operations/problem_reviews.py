@@ -19,9 +19,8 @@ from rollbook.store.records import commits, problem_rows
 from rollbook.store.records.commits import Run
 from rollbook.store.records.problem_rows import ProblemRow, Wanted
 
-HEADS = (
-    *("severity", "file", "row", "column", "code", "title", "value", "expected", "what to do", "the row"),
-)
+# The columns of `rollbook check --problems`, and two that only a kept run has.
+HEADS = (*problems_csv.COLUMNS, "title", "the row")
 # The place with which most messages begin.
 _PLACE = re.compile(r"[\w.]+( row [0-9]+)?: ")
 
@@ -47,8 +46,8 @@ class Finding:
         """The problem as a row below `HEADS`."""
         told = "; ".join(f"{header}: {cell}" for header, cell in self.cells.items())
         return (
-            *(self.severity, self.file, self.row or None, self.column, self.code, self.title),
-            *(self.value, self.expected, self.what_to_do, told),
+            *(self.file, self.row or None, self.column, self.code, self.severity, self.message),
+            *(self.value, self.expected, self.what_to_do, self.title, told),
         )
 
 
