@@ -215,3 +215,15 @@ def test_a_district_without_files_says_the_next_step(hub: Hub) -> None:
     with signed_in(hub, "operator") as client:
         page = client.get(f"/console/d/{districts.slug(empty)}/files").text
         assert "Upload the first files" in page
+
+
+def test_an_upload_that_was_synced_at_once_names_its_run(hub: Hub) -> None:
+    own, name = hub.beside("At Once Unified").district, "a" * 16
+    place = world.write(uploads.folder(hub.settings) / own.id / name)
+    done = uploads.sync(hub.database, hub.settings, own.id, name)
+    [only] = file_arrivals.came(hub.database, hub.settings, own.id)
+    assert (only.run, only.state, only.place) == (done.number, "committed", str(place))
+    # The next upload deletes an old one, and the note of its run.
+    os.utime(place, (1_700_000_000, 1_700_000_000))
+    uploads.new(hub.settings, own)
+    assert list((uploads.folder(hub.settings) / own.id).iterdir()) == []

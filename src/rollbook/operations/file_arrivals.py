@@ -15,6 +15,7 @@ from rollbook.settings import Settings
 from rollbook.store.district import districts
 from rollbook.store.district.districts import District
 from rollbook.store.engine.database import Database
+from rollbook.store.records import commits
 from rollbook.store.work import job_queue, schedules
 from rollbook.store.work.job_queue import Job
 
@@ -53,7 +54,7 @@ def came(database: Database, settings: Settings, district: str, most: int = 100)
     owner = districts.find(database, district)
     with database.read() as transaction:
         jobs = job_queue.latest(transaction, JOBS_MAX, district=owner.number)
-    found = [*_dropped(database, owner, jobs), *_uploaded(settings, owner, jobs)]
+    found = [*_dropped(database, owner, jobs), *_uploaded(database, settings, owner, jobs)]
     return sorted(found, key=lambda each: -each.at)[:most]
 
 
@@ -99,7 +100,7 @@ def _dropped(database: Database, owner: District, jobs: Sequence[Job]) -> Iterat
         )
 
 
-def _uploaded(settings: Settings, owner: District, jobs: Sequence[Job]) -> Iterator[Came]:
+def _uploaded(database: Database, settings: Settings, owner: District, jobs: Sequence[Job]) -> Iterator[Came]:
     """The uploads in the console, synced or not. The district's next upload deletes old ones."""
     folder = uploads.folder(settings) / owner.id
     for place in folder.iterdir() if folder.is_dir() else ():
@@ -108,6 +109,10 @@ def _uploaded(settings: Settings, owner: District, jobs: Sequence[Job]) -> Itera
             continue
         at = place.stat().st_mtime
         run, state = _taken(next((job for job in jobs if place.name in Path(job.subject).parts), None))
+        number = uploads.run_of(settings, owner, place.name)
+        if number and not run:
+            with suppress(Unknown):  # of a demo that began anew
+                run, state = number, commits.run(database, owner, number).state
         size, until = sum(files.values()), at + uploads.KEEP_DAYS * DAY_SECONDS
         yield Came(place.name, CONSOLE, at, len(files), size, files, until, None, run, state, str(place))
 

@@ -47,6 +47,7 @@ def new(settings: Settings, owner: District) -> Path:
         with suppress(OSError):
             if NAME.fullmatch(each.name) and each.stat().st_mtime < oldest:
                 shutil.rmtree(each)
+                _note(settings, owner, each.name).unlink(missing_ok=True)
     return own / secrets.token_hex(8)
 
 
@@ -76,7 +77,23 @@ def queue(database: Database, settings: Settings, district: str, name: str) -> i
 def sync(database: Database, settings: Settings, district: str, name: str) -> Sync:
     """Sync an upload at once, where no worker runs. Errors: Unknown, SourceRejected."""
     owner = districts.find(database, district)
-    return run_decisions.sync_files(database, settings, owner.id, _source(settings, owner, name), How())
+    done = run_decisions.sync_files(database, settings, owner.id, _source(settings, owner, name), How())
+    if done.number:
+        # No job says which run took the files in.
+        _note(settings, owner, name).write_text(str(done.number))
+    return done
+
+
+def run_of(settings: Settings, owner: District, name: str) -> int | None:
+    """The run of an upload that was synced at once; None if a job syncs it, or nobody did."""
+    try:
+        return int(_note(settings, owner, name).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _note(settings: Settings, owner: District, name: str) -> Path:
+    return folder(settings) / owner.id / f"{name}.run"
 
 
 def _place(settings: Settings, owner: District, name: str) -> Path:

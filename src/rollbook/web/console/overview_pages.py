@@ -36,6 +36,7 @@ def overview(console: Console, ask: Ask) -> Shown:
         {
             "count": len(every),
             "to_look_at": len(looked),
+            "empty": sum(line.state == "empty" and not line.asks for line in every),
             "look": looked[:LOOK_MAX],
             "last": max((line for line in every if line.last_files), key=_files, default=None),
             "districts": [_told(line, each) for line, each in zip(shown, nights, strict=True)],
