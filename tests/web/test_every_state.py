@@ -637,6 +637,14 @@ def test_on_a_phone_a_request_of_the_log_is_a_block_that_fits(page: Page, sites:
     assert table.evaluate("(part) => part.scrollWidth <= part.clientWidth")
 
 
+def test_on_a_phone_the_pairs_of_changed_ids_can_be_chosen(page: Page, sites: Sites) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    console_changed_ids(page, sites)
+    expect(page.get_by_role("button", name="ticked records keep their ids")).to_be_visible()
+    table = page.get_by_role("region", name="Table of pairs")
+    assert table.evaluate("(part) => part.scrollWidth <= part.clientWidth")
+
+
 def test_a_page_with_flaws_is_refused(page: Page) -> None:
     page.set_content(
         '<html lang="en"><title>Flaws</title><main><h1>Flaws</h1><img src="x"><p style="color: #bbb">pale</p></main>'
