@@ -640,7 +640,11 @@ def test_on_a_phone_a_request_of_the_log_is_a_block_that_fits(page: Page, sites:
 def test_on_a_phone_the_pairs_of_changed_ids_can_be_chosen(page: Page, sites: Sites) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     console_changed_ids(page, sites)
-    expect(page.get_by_role("button", name="ticked records keep their ids")).to_be_visible()
+    button = page.get_by_role("button", name="ticked records keep their ids")
+    expect(button).to_be_visible()
+    place = button.bounding_box()
+    assert place
+    assert place["x"] + place["width"] <= 360 - 16
     table = page.get_by_role("region", name="Table of pairs")
     assert table.evaluate("(part) => part.scrollWidth <= part.clientWidth")
 
