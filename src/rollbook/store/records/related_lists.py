@@ -23,7 +23,8 @@ from rollbook.store.records.shared_bodies import columns, current
 
 def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
     """The record that a to-one path leads to. Errors: NotFound if either end is missing."""
-    targets = [target for route in endpoint.routes for target in _walk(reading, route, id_)]
+    known: Known = {}
+    targets = [target for route in endpoint.routes for target in _walk(reading, known, route, id_)]
     if not targets:
         raise NotFound("Resource not found")
     return record_pages.get(reading, endpoint.returns, targets[0])
@@ -31,13 +32,14 @@ def one(reading: Reading, endpoint: Endpoint, id_: str) -> Record:
 
 def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query) -> Page:
     """One page of a to-many path. Errors: NotFound if the record in the path is missing."""
-    if not _bodies(reading, endpoint.source, [id_]):
+    known: Known = {}
+    if not _records(reading, known, endpoint.source, [id_]):
         raise NotFound("Resource not found")
     window = _window(query)
     ids: set[str] = set()
     for route in endpoint.routes:
         if query.role in (None, route.role) and route.primary in (None, query.primary):
-            ids.update(_walk(reading, route, id_, window))
+            ids.update(_walk(reading, known, route, id_, window))
     chosen, has_more = _slice(sorted(ids), query)
     found = _join_ids(reading, endpoint.returns, chosen)
     is_short = (found[3] if found else 0) < len(chosen)
@@ -52,28 +54,41 @@ def related(reading: Reading, endpoint: Endpoint, id_: str, query: Query) -> Pag
 # Related lists: walks over ids ---------------------------------------------------------------------
 
 Window = Callable[[str], Iterable[str]]
+# Records of a walk, decoded, by kind and id: the routes of a path begin at the same record.
+Known = dict[tuple[str, str], list[Any]]
 
 
-def _walk(reading: Reading, route: Route, id_: str, window: Window | None = None) -> Iterable[str]:
+def _walk(
+    reading: Reading, known: Known, route: Route, id_: str, window: Window | None = None
+) -> Iterable[str]:
     """The ids at the end of a route.
 
     The last hop's stored lists are cut to the window, so long lists cost what a page costs.
     """
     ids: Iterable[str] = [id_]
     for hop in route.hops[:-1]:
-        ids = _hop(reading, hop, ids, _unpack)
-    return _hop(reading, route.hops[-1], ids, window or _unpack)
+        ids = _hop(reading, known, hop, ids, _unpack)
+    return _hop(reading, known, route.hops[-1], ids, window or _unpack)
 
 
-def _hop(reading: Reading, hop: Hop, ids: Iterable[str], unpack: Window) -> set[str]:
+def _hop(reading: Reading, known: Known, hop: Hop, ids: Iterable[str], unpack: Window) -> set[str]:
     reached: set[str] = set()
     if isinstance(hop, Ids):
-        for body in _bodies(reading, hop.kind, ids):
-            reached.update(_ids_at(orjson.loads(body), hop.path))
+        for record in _records(reading, known, hop.kind, ids):
+            reached.update(_ids_at(record, hop.path))
     else:
         for body in _bodies(reading, hop.name, ids):
             reached.update(unpack(body))
     return reached
+
+
+def _records(reading: Reading, known: Known, kind: str, ids: Iterable[str]) -> list[Any]:
+    found: list[Any] = []
+    for id_ in ids:
+        if (key := (kind, id_)) not in known:
+            known[key] = [orjson.loads(body) for body in _bodies(reading, kind, (id_,))]
+        found += known[key]
+    return found
 
 
 def _bodies(reading: Reading, kind: str, ids: Iterable[str]) -> list[str]:
@@ -89,6 +104,8 @@ def _ids_at(value: Any, path: Sequence[str]) -> list[str]:
     Lists on the way are walked through; a missing key or null ends the way.
     """
     if isinstance(value, list):
+        if not path:
+            return [id_ for id_ in value if id_ and isinstance(id_, str)]
         return [id_ for item in value for id_ in _ids_at(item, path)]
     if not path:
         return [value] if value and isinstance(value, str) else []
@@ -168,4 +185,8 @@ def _join_ids(reading: Reading, kind: str, ids: Sequence[str]) -> Joined | None:
         inner, values = past_pages.rows(reading, where, values)
     else:
         inner = f"SELECT {columns(reading)} FROM records WHERE {where}"
-    return elements(reading, kind, in_form(reading, kind, f"{inner} ORDER BY id"), values)
+    # SQLite looks the ids up in their order. To ask for it would copy each row once more.
+    ordered = (
+        inner if reading.transaction.engine == "sqlite" and not reading.is_past else f"{inner} ORDER BY id"
+    )
+    return elements(reading, kind, in_form(reading, kind, ordered), values)
