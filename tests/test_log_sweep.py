@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 
+import rollbook
 from rollbook.demo import published
 from tests import log_sweep
 
@@ -41,7 +42,7 @@ def test_it_finds_nothing_in_what_may_be_told(line: str) -> None:
 
 
 def test_a_record_of_any_logger_is_looked_at() -> None:
-    logging.getLogger("rollbook.web.of_this_test").warning("no mail to %s", "a@home.example")
+    logging.getLogger(rollbook.__name__).warning("no mail to %s", "a@home.example")
     assert log_sweep.taken() == ["'a@home.example' in 'no mail to a@home.example'"]
 
 
@@ -50,5 +51,5 @@ def test_the_text_of_an_exception_is_looked_at() -> None:
     try:
         raise ValueError(text)
     except ValueError:
-        logging.getLogger("rollbook.web.of_this_test").exception("no answer")
+        logging.getLogger(rollbook.__name__).exception("no answer")
     assert log_sweep.taken() == ["'Noether' in 'ValueError: the row of Noether'"]

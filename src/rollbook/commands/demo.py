@@ -120,10 +120,7 @@ def demo(
             turns.check_not_served(folder)
             if not asked:
                 listening.check_port(settings)
-            demo_folder.clear(folder)
-            chosen = STUDENTS if students is None else students
-            click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
-            _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
+            _make_new(folder, settings, students, seed, as_json=as_json)
     with opened(settings) as database:
         _check_size(database, students, seed)
         if not (is_new or asked):
@@ -142,6 +139,15 @@ def demo(
     else:
         with _serving(folder, settings):
             _serve(settings, shown, _certified(folder) if tls else None, as_json=as_json)
+
+
+def _make_new(
+    folder: Path, settings: Settings, students: int | None, seed: int | None, *, as_json: bool
+) -> None:
+    demo_folder.clear(folder)
+    chosen = STUDENTS if students is None else students
+    click.echo(f"Making a district of about {chosen:,} students in {folder} ...", err=as_json)
+    _prepare(folder, chosen, SEED if seed is None else seed, base_url(settings))
 
 
 def _serving(folder: Path, settings: Settings) -> AbstractContextManager[None]:
