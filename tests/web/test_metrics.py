@@ -20,6 +20,7 @@ from rollbook.json_logs import Lines
 from rollbook.operations import job_control
 from rollbook.store.engine import migrations
 from rollbook.store.work import job_queue
+from rollbook.web.http import request_counts
 from rollbook.web.http.request_counts import RequestCounts, added, name_of
 from tests import world
 from tests.journeys import program
@@ -173,6 +174,24 @@ def test_an_unreachable_database_is_reported_by_a_healthy_process(tmp_path: Path
     assert client.get("/health").status_code == 200
     away = client.get("/ready")
     assert (away.status_code, away.json()["database"]) == (503, "away")
+
+
+def test_lines_beyond_the_room_are_counted_and_the_first_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(request_counts, "LINES_MAX", 3)
+    counts = RequestCounts(None, dict, logs=True)
+    counts._is_roused = True  # no thread writes lines beside this test
+    for number in range(5):
+        headers = [(b"x-request-id", b"id-%d" % number), (b"content-length", b"7")]
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        counts._count({"path": "/v3.0/users", "method": "GET"}, start, 0.001)
+    counts.flush()
+    *lines, last = map(json.loads, capsys.readouterr().err.splitlines())
+    assert [(line["request_id"], line["bytes"]) for line in lines] == [("id-0", 7), ("id-1", 7), ("id-2", 7)]
+    assert last["dropped"] == 2
+    counts.flush()
+    assert capsys.readouterr().err == ""
 
 
 # A server as a process ------------------------------------------------------------------------------------

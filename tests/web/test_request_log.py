@@ -277,7 +277,7 @@ def _count(log: RequestLog) -> int:
         return int(found[0]) if found else 0
 
 
-def test_requests_beyond_the_ring_are_counted_and_the_newest_stay(desk: Desk) -> None:
+def test_requests_beyond_the_buffer_are_counted_and_the_first_stay(desk: Desk) -> None:
     tap = desk.workers[0].tap
     assert tap
     desk.entries()
@@ -285,12 +285,16 @@ def test_requests_beyond_the_ring_are_counted_and_the_newest_stay(desk: Desk) ->
     start = {"type": "http.response.start", "status": 200, "headers": []}
 
     tap._is_idle = False  # the thread stays asleep: this test counts what it would remove
-    for _ in range(tap.room + 7):
-        tap.noting("/v3.0/users")(scope, start, 0.001)  # type: ignore[misc]
+    for number in range(tap.room + 7):
+        asked = {**scope, "query_string": b"limit=%d" % number}
+        tap.noting("/v3.0/users")(asked, start, 0.001)  # type: ignore[misc]
     tap._is_idle = True
     tap.flush()
+    tap.flush()
     with closing(RequestLog(desk.world.database, desk.world.settings)) as log:
-        assert 7 in [batch.dropped for batch in log.read()[:3]]
+        batch = log.read()[0]
+    assert batch.dropped == 7
+    assert [entry.query for entry in batch.entries] == [f"limit={number}" for number in range(tap.room)]
 
 
 def test_a_database_that_fails_costs_only_entries(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

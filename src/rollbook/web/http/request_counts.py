@@ -35,7 +35,7 @@ Note = Callable[[Message, Message, float], None]
 # The limits of the classes of times, in seconds.
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FLUSH_SECONDS: Final = 1.0
-# How many requests a second the log lists; the others are only counted.
+# How many requests a second the log lists, the first ones; the others are only counted.
 LINES_MAX: Final = 2_000
 OTHER: Final = "other"
 # Pages whose paths are counted together.
@@ -78,9 +78,9 @@ def name_of(path: str) -> str:
     return f"/{parts[1]}" if parts[1] in FAMILIES else OTHER
 
 
-# A request for the log: when its answer began, its duration, its method, its path's name, and the head of the
-# answer.
-Line = tuple[float, float, str, str, Message]
+# A request for the log: when its answer began, its duration, its method, its path's name, and its answer's status,
+# length and request id. The answer's head is let go of, or its memory would be used again only a second later.
+Line = tuple[float, float, str, str, int, int, bytes]
 
 
 class RequestCounts:
@@ -92,8 +92,10 @@ class RequestCounts:
         self.folder, self._gauges, self._logs = folder, gauges, logs
         # (path, status) -> [requests of each class of time..., requests, seconds, bytes]
         self._counts: dict[tuple[str, int], list[float]] = {}
-        self._lines: deque[Line] = deque(maxlen=LINES_MAX)
-        self._seen, self._is_roused = 0, False
+        self._lines: deque[Line] = deque()
+        # How many requests the log was given, and how many of these are written or counted.
+        self._seen = self._told = 0
+        self._is_roused = False
         self._wake, self._writing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -119,10 +121,13 @@ class RequestCounts:
         row[bisect_left(BOUNDS, seconds)] += 1
         row[-3] += 1
         row[-2] += seconds
-        row[-1] += _length(headers)
+        size = _length(headers)
+        row[-1] += size
         if self._logs:
+            if len(self._lines) < LINES_MAX:
+                line = (time.time(), seconds, scope["method"], name, start["status"], size, _id(headers))
+                self._lines.append(line)
             self._seen += 1
-            self._lines.append((time.time(), seconds, scope["method"], name, start))
         if not self._is_roused:
             self._rouse()
 
@@ -159,8 +164,11 @@ class RequestCounts:
                 part.unlink(missing_ok=True)
 
     def _write_lines(self) -> None:
+        # Read first: what comes while the lines are taken may be among them, and is not counted as left out.
+        seen = self._seen
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        dropped, self._seen = self._seen - len(lines), 0
+        dropped = max(0, seen - self._told - len(lines))
+        self._told += dropped + len(lines)
         told = [*map(_line, lines)]
         if dropped > 0:
             told.append(f'{{"level":"info","logger":"rollbook.requests","dropped":{dropped}}}\n')
@@ -205,6 +213,10 @@ def _runs(process: str) -> bool:
     return True
 
 
+def _id(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return next((value for name, value in headers if name == b"x-request-id"), b"")
+
+
 def _length(headers: Sequence[tuple[bytes, bytes]]) -> int:
     if headers and headers[-1][0] == b"content-length":
         return int(headers[-1][1])
@@ -218,13 +230,12 @@ def _line(line: Line) -> str:
     It is built by hand, at a third of a library's cost: each value is a number, a word of ours, or an id that
     the server made.
     """
-    at, seconds, method, path, start = line
-    request_id = next((value for name, value in start["headers"] if name == b"x-request-id"), b"")
+    at, seconds, method, path, status, size, request_id = line
     millisecond = int(at * 1000)
     return (
         f'{{"at":"{_second(millisecond // 1000)}.{millisecond % 1000:03}Z","level":"info","logger":"rollbook.requests",'
         f'"request_id":"{request_id.decode("latin-1")}","method":"{method if method in METHODS else HIDDEN}",'
-        f'"path":"{path}","status":{start["status"]},"bytes":{_length(start["headers"])},"ms":{seconds * 1000:.3f}}}\n'
+        f'"path":"{path}","status":{status},"bytes":{size},"ms":{seconds * 1000:.3f}}}\n'
     )
 
 

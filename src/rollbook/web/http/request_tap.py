@@ -1,7 +1,7 @@
-"""Where the request log gets its requests: a small ring in each worker's memory, which a thread flushes.
+"""Where the request log gets its requests: a small buffer in each worker's memory, which a thread flushes.
 
-A request only adds one entry to the ring. Twice a second, the thread works out for all new requests what to
-keep and who asked. If the database fails, no request fails or waits. Requests that do not fit into the ring,
+A request only adds one entry to the buffer. Twice a second, the thread works out for all new requests what to
+keep and who asked. If the database fails, no request fails or waits. Requests that do not fit into the buffer,
 or cannot be written, are counted and reported as dropped.
 """
 
@@ -12,9 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from rollbook.auth.tokens import basic, bearer
@@ -31,11 +29,11 @@ Message = MutableMapping[str, Any]
 Note = Callable[[Scope, Message, float], None]
 
 FLUSH_SECONDS = 0.5
-# How many requests of one flush are kept, the newest ones. A busy server would otherwise pay for a log that
-# turns over each second.
-RING = 100
+# How many requests of one flush are kept, the first ones. A busy server would otherwise pay for a log that turns over
+# each second.
+ROOM = 100
 # Nobody measures a demo, and a test suite of its visitor should find each of its requests.
-RING_OF_DEMO = 5_000
+ROOM_OF_DEMO = 5_000
 # How often old entries, and those beyond the size, are removed.
 PRUNE_SECONDS = 30
 # The thread looks a token's owner up once in so many seconds, and for at most so many tokens in one flush.
@@ -65,9 +63,9 @@ _OWN_PAGES = frozenset(
 _log = logging.getLogger(__name__)
 
 
-# A request in the ring: its number, when its answer began, after how many seconds, its scope, and the head of the
-# answer. A bare tuple is made in a fifth of the time that a named one takes.
-Noted = tuple[int, float, float, Scope, Message]
+# A request in the buffer: when its answer began, after how many seconds, its scope, and the head of the answer. A bare
+# tuple is made in a fifth of the time that a named one takes.
+Noted = tuple[float, float, Scope, Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ STRANGER = Caller()
 
 
 class RequestTap:
-    """The ring of one worker, with the thread that flushes it. The first request starts the thread."""
+    """The buffer of one worker, with the thread that flushes it. The first request starts the thread."""
 
     def __init__(
         self,
@@ -103,13 +101,13 @@ class RequestTap:
         self.database, self._settings, self._in_demo = database, settings, in_demo
         self._put_back_at, self._knows_since = put_back_at, 0.0
         self.is_on = settings.request_log_rows_max > 0
-        self.room = RING_OF_DEMO if in_demo else RING
-        self._ring: deque[Noted] = deque(maxlen=self.room)
-        self._numbers = count()
-        self._next = self._untold = 0
+        self.room = ROOM_OF_DEMO if in_demo else ROOM
+        self._buffer: deque[Noted] = deque()
+        # How many requests came, how many of these are taken or counted as dropped, and how many to report as dropped.
+        self._seen = self._told = self._untold = 0
         self._is_idle = True
         self._log: RequestLog | None = None
-        self._opening = threading.Lock()
+        self._opening, self._taking = threading.Lock(), threading.Lock()
         self._wake, self._end = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._known: dict[str, tuple[float, Caller]] = {}
@@ -122,7 +120,9 @@ class RequestTap:
         return None if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES else self._note
 
     def _note(self, scope: Scope, start: Message, seconds: float) -> None:
-        self._ring.append((next(self._numbers), time.time(), seconds, scope, start))
+        if len(self._buffer) < self.room:
+            self._buffer.append((time.time(), seconds, scope, start))
+        self._seen += 1
         if self._is_idle:
             self._rouse()
 
@@ -148,12 +148,12 @@ class RequestTap:
             self._wake.wait()
             self._end.wait(FLUSH_SECONDS)
             self._wake.clear()
-            # Before the ring is emptied: a request that comes from here on calls the thread again.
+            # Before the buffer is emptied: a request that comes from here on calls the thread again.
             self._is_idle = True
             self.flush()
 
     def flush(self) -> None:
-        """Write the entries of the ring. A failure costs only entries, which are counted."""
+        """Write the entries of the buffer. A failure costs only entries, which are counted."""
         taken = self._take()
         try:
             kept = self._kept(taken)
@@ -171,27 +171,27 @@ class RequestTap:
                 _log.warning("the request log lost %d requests: %s", self._untold, error)
 
     def _take(self) -> list[Noted]:
-        taken = []
-        with suppress(IndexError):
-            while True:
-                taken.append(self._ring.popleft())
-        if taken:  # numbers that are missing were pushed out of the ring by newer ones
-            self._untold += taken[-1][0] + 1 - self._next - len(taken)
-            self._next = taken[-1][0] + 1
+        with self._taking:
+            # Read first: what comes while the buffer is emptied may be among what is taken, and is not dropped.
+            seen = self._seen
+            taken = [self._buffer.popleft() for _ in range(len(self._buffer))]
+            dropped = max(0, seen - self._told - len(taken))
+            self._told += dropped + len(taken)
+            self._untold += dropped
         since = self._put_back_at()
         if since != self._knows_since:
             self._known.clear()
             self._knows_since = since
-        return [noted for noted in taken if noted[1] >= since] if since else taken
+        return [noted for noted in taken if noted[0] >= since] if since else taken
 
     def _kept(self, taken: list[Noted]) -> list[Kept]:
         """The entries of a flush. A request that cannot be read is left out."""
-        asked = [dict(noted[3]["headers"]) for noted in taken]
+        asked = [dict(noted[2]["headers"]) for noted in taken]
         given = [headers.get(b"authorization", b"").decode("latin-1") for headers in asked]
         refused: dict[str, bool] = {}
         for authorization, noted in zip(given, taken, strict=True):
             if authorization:
-                refused[authorization] = noted[4]["status"] == 401
+                refused[authorization] = noted[3]["status"] == 401
         callers, kept = self._callers(refused), []
         who = {
             authorization: (kept_parts.tail(authorization), callers.get(authorization, STRANGER))
@@ -235,7 +235,7 @@ class RequestTap:
         self._wake.set()
         if self._thread:
             self._thread.join(2 * FLUSH_SECONDS)
-        if self._ring:
+        if self._buffer:
             self.flush()
         if self._log:
             self._log.close()
@@ -243,7 +243,7 @@ class RequestTap:
 
 def _entry(noted: Noted, asked: Mapping[bytes, bytes], token: str, caller: Caller) -> Kept:
     """What the log keeps of a request, in the order of `request_log.FIELDS`."""
-    _, at, seconds, scope, start = noted
+    at, seconds, scope, start = noted
     answered = dict(start["headers"])
     raw, method = scope["query_string"], scope["method"]
     notes = scope.get(NOTES) or {}
