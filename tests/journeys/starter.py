@@ -37,6 +37,7 @@ LOADED = (
 )
 _LENGTH_BYTES = 4
 _NUMBER_BYTES: Final = 4
+_SENDING: Final = threading.Lock()
 _ENVIRONMENT: Final = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
@@ -68,9 +69,12 @@ class Process:
         }
         with theirs:
             text = json.dumps(request).encode()
-            line = _line()
-            socket.send_fds(line, [len(text).to_bytes(_NUMBER_BYTES, "big")], [theirs.fileno(), out, errors])
-            line.sendall(text)
+            with _SENDING:  # threads of a test share the line
+                line = _line()
+                socket.send_fds(
+                    line, [len(text).to_bytes(_NUMBER_BYTES, "big")], [theirs.fileno(), out, errors]
+                )
+                line.sendall(text)
         self.pid = int.from_bytes(_exactly(self._line, _NUMBER_BYTES), "big")
 
     def poll(self) -> int | None:
