@@ -53,7 +53,7 @@ class _Guard(io.BufferedIOBase):
     def write(self, data: ReadableBuffer, /) -> int:
         given = bytes(data)
         text = self._text.decode(given)
-        if not text.isprintable():
+        if not text.replace("\n", "").isprintable():
             text = "".join(
                 letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text
             )
