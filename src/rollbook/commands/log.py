@@ -47,7 +47,7 @@ def log(
     """Show the last requests to the API, OAuth and sign-in, oldest first, with hints for those that failed.
 
     The log holds no bodies, names, codes or secrets, and only the last four letters of a token. With --json
-    each request is one line. A busy worker keeps the newest requests of each half second; a line counts those
+    each request is one line. A busy worker keeps the first requests of each half second; a line counts those
     that it left out.
     """
     settings = read_settings(database=database)

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,6 +25,7 @@ import orjson
 from rollbook.contract.clever.endpoints import ENDPOINTS, EVENTS
 from rollbook.contract.clever.sign_in_rows import SIGN_IN_OPERATIONS
 from rollbook.contract.clever.versions import SPOKEN
+from rollbook.web.http.first_ones import FirstOnes
 from rollbook.web.http.kept_parts import HIDDEN, METHODS
 
 Message = MutableMapping[str, Any]
@@ -36,7 +36,7 @@ Note = Callable[[Message, Message, float], None]
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 FLUSH_SECONDS: Final = 1.0
 # How many requests a second the log lists, the first ones; the others are only counted.
-LINES_MAX: Final = 2_000
+LINES_MAX: Final = 500
 OTHER: Final = "other"
 # Pages whose paths are counted together.
 FAMILIES: Final = ("docs", "static", "explorer", "log", "demo", "in")
@@ -78,11 +78,6 @@ def name_of(path: str) -> str:
     return f"/{parts[1]}" if parts[1] in FAMILIES else OTHER
 
 
-# A request for the log: when its answer began, its duration, its method, its path's name, and its answer's status,
-# length and request id. The answer's head is let go of, or its memory would be used again only a second later.
-Line = tuple[float, float, str, str, int, int, bytes]
-
-
 class RequestCounts:
     """The counts of one worker. `folder` holds those of all workers of this server."""
 
@@ -92,9 +87,7 @@ class RequestCounts:
         self.folder, self._gauges, self._logs = folder, gauges, logs
         # (path, status) -> [requests of each class of time..., requests, seconds, bytes]
         self._counts: dict[tuple[str, int], list[float]] = {}
-        self._lines: deque[Line] = deque()
-        # How many requests the log was given, and how many of these are written or counted.
-        self._seen = self._told = 0
+        self._lines: FirstOnes[str] = FirstOnes(LINES_MAX)
         self._is_roused = False
         self._wake, self._writing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
@@ -123,11 +116,13 @@ class RequestCounts:
         row[-2] += seconds
         size = _length(headers)
         row[-1] += size
-        if self._logs:
-            if len(self._lines) < LINES_MAX:
-                line = (time.time(), seconds, scope["method"], name, start["status"], size, _id(headers))
-                self._lines.append(line)
-            self._seen += 1
+        if not self._logs:
+            pass
+        elif self._lines.has_room:
+            # Made at once: a second later, its parts would have left the processor's cache.
+            self._lines.add(_line(scope["method"], name, start["status"], size, headers, seconds))
+        else:
+            self._lines.skip()
         if not self._is_roused:
             self._rouse()
 
@@ -164,12 +159,7 @@ class RequestCounts:
                 part.unlink(missing_ok=True)
 
     def _write_lines(self) -> None:
-        # Read first: what comes while the lines are taken may be among them, and is not counted as left out.
-        seen = self._seen
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        dropped = max(0, seen - self._told - len(lines))
-        self._told += dropped + len(lines)
-        told = [*map(_line, lines)]
+        told, dropped = self._lines.take()
         if dropped > 0:
             told.append(f'{{"level":"info","logger":"rollbook.requests","dropped":{dropped}}}\n')
         if told:
@@ -213,10 +203,6 @@ def _runs(process: str) -> bool:
     return True
 
 
-def _id(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return next((value for name, value in headers if name == b"x-request-id"), b"")
-
-
 def _length(headers: Sequence[tuple[bytes, bytes]]) -> int:
     if headers and headers[-1][0] == b"content-length":
         return int(headers[-1][1])
@@ -224,14 +210,16 @@ def _length(headers: Sequence[tuple[bytes, bytes]]) -> int:
     return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
-def _line(line: Line) -> str:
+def _line(
+    method: str, path: str, status: int, size: int, headers: Sequence[tuple[bytes, bytes]], seconds: float
+) -> str:
     """A request as JSON.
 
     It is built by hand, at a third of a library's cost: each value is a number, a word of ours, or an id that
     the server made.
     """
-    at, seconds, method, path, status, size, request_id = line
-    millisecond = int(at * 1000)
+    request_id = next((value for name, value in headers if name == b"x-request-id"), b"")
+    millisecond = int(time.time() * 1000)
     return (
         f'{{"at":"{_second(millisecond // 1000)}.{millisecond % 1000:03}Z","level":"info","logger":"rollbook.requests",'
         f'"request_id":"{request_id.decode("latin-1")}","method":"{method if method in METHODS else HIDDEN}",'

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from rollbook.store.accounts import applications, connections, ended_tokens, log
 from rollbook.store.engine.database import Database, Transaction
 from rollbook.store.records.request_log import Kept, RequestLog
 from rollbook.web.http import kept_parts
+from rollbook.web.http.first_ones import FirstOnes
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -102,12 +102,11 @@ class RequestTap:
         self._put_back_at, self._knows_since = put_back_at, 0.0
         self.is_on = settings.request_log_rows_max > 0
         self.room = ROOM_OF_DEMO if in_demo else ROOM
-        self._buffer: deque[Noted] = deque()
-        # How many requests came, how many of these are taken or counted as dropped, and how many to report as dropped.
-        self._seen = self._told = self._untold = 0
+        self._buffer: FirstOnes[Noted] = FirstOnes(self.room)
+        self._untold = 0
         self._is_idle = True
         self._log: RequestLog | None = None
-        self._opening, self._taking = threading.Lock(), threading.Lock()
+        self._opening = threading.Lock()
         self._wake, self._end = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._known: dict[str, tuple[float, Caller]] = {}
@@ -120,9 +119,7 @@ class RequestTap:
         return None if not self.is_on or path.split("/", 2)[1] in _OWN_PAGES else self._note
 
     def _note(self, scope: Scope, start: Message, seconds: float) -> None:
-        if len(self._buffer) < self.room:
-            self._buffer.append((time.time(), seconds, scope, start))
-        self._seen += 1
+        self._buffer.add((time.time(), seconds, scope, start))
         if self._is_idle:
             self._rouse()
 
@@ -171,13 +168,8 @@ class RequestTap:
                 _log.warning("the request log lost %d requests: %s", self._untold, error)
 
     def _take(self) -> list[Noted]:
-        with self._taking:
-            # Read first: what comes while the buffer is emptied may be among what is taken, and is not dropped.
-            seen = self._seen
-            taken = [self._buffer.popleft() for _ in range(len(self._buffer))]
-            dropped = max(0, seen - self._told - len(taken))
-            self._told += dropped + len(taken)
-            self._untold += dropped
+        taken, dropped = self._buffer.take()
+        self._untold += dropped
         since = self._put_back_at()
         if since != self._knows_since:
             self._known.clear()
