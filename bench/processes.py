@@ -108,6 +108,15 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return ticks / TICKS_PER_SECOND
 
 
+def side_seconds(pid: int) -> float:
+    """CPU seconds that the threads of a process beside its first one have used so far."""
+    nanoseconds = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        if thread.name != str(pid):
+            nanoseconds += int((thread / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
 def resident_bytes(pids: Iterable[int]) -> int:
     """The memory of the processes now."""
     lines = (line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines())
