@@ -79,6 +79,13 @@ def test_two_processes_do_not_make_one_demo(tmp_path: Path, options: tuple[str, 
     assert entries(tmp_path / "mine") == {}
 
 
+def test_a_demo_that_is_there_waits_for_no_other_process(made_demo: Path, tmp_path: Path) -> None:
+    shutil.copytree(made_demo, tmp_path / "mine")
+    with turns.making(tmp_path / "mine"):
+        saved = program.run("demo", "--folder", "mine", "--save", "one", folder=tmp_path)
+    assert (saved.returncode, saved.stderr) == (0, "")
+
+
 def test_of_two_processes_at_once_one_makes_the_demo_and_the_other_makes_no_second(tmp_path: Path) -> None:
     asked = ("demo", "--students", "60", "--save")
     first = subprocess.Popen(

@@ -114,13 +114,15 @@ def demo(
     asked = [target for target in (advance, save_as, restore) if target is not None]
     if len(asked) > 1:
         raise BadSetting("--advance, --save, --restore: give one of them at a time")
-    with turns.making(folder):
-        is_new = fresh or not demo_folder.is_ready(folder)
-        if is_new:
-            turns.check_not_served(folder)
-            if not asked:
-                listening.check_port(settings)
-            _make_new(folder, settings, students, seed, as_json=as_json)
+    is_new = fresh or not demo_folder.is_ready(folder)
+    if is_new:
+        with turns.making(folder):
+            is_new = fresh or not demo_folder.is_ready(folder)  # another process may have made it meanwhile
+            if is_new:
+                turns.check_not_served(folder)
+                if not asked:
+                    listening.check_port(settings)
+                _make_new(folder, settings, students, seed, as_json=as_json)
     with opened(settings) as database:
         _check_size(database, students, seed)
         if not (is_new or asked):

@@ -25,7 +25,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def making(folder: Path) -> Iterator[None]:
-    """Hold the folder itself, which is made if need be, while a demo is made in it or found to be there.
+    """Hold the folder itself while a demo is made in it; a missing folder is made.
 
     The process that makes the demo inherits the lock. Errors: Busy; Refused if there can be no such folder.
     """
