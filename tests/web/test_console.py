@@ -57,7 +57,7 @@ def test_the_overview_is_a_page_json_and_csv_of_the_same_districts(demo: httpx.C
     assert "This is a demo: its console is open to all" in page.text
     # A district without files is not called well.
     assert "Nothing to look at" in page.text
-    assert "1 is well. 1 has no files yet." in page.text
+    assert "1 district is well. 1 district has no files yet." in page.text
     # The request log has a frame of its own.
     assert "This is a demo: its console is open to all" in demo.get("/console/log").text
     assert [line["name"] for line in told["districts"]] == ["=Empty Unified", hub.district.name]

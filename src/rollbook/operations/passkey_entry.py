@@ -140,10 +140,8 @@ def begin(
     made = passkeys.added(
         _asker(_site(settings), sealer, _beginning(link), browser), wanted.answer, time.time()
     )
-    strong, sealed = (
-        console_entry.strong_password(sealer, typed.password),
-        sealer.seal(wanted.code, codes_of(name)),
-    )
+    strong = console_entry.strong_password(sealer, typed.password)
+    sealed = sealer.seal(wanted.code, codes_of(name))
     with database.write() as transaction:
         console_entry.take_link(transaction, found, name)
         operator_accounts.equip(transaction, name, strong, sealed, 0)
